@@ -1,0 +1,281 @@
+//! Bob: one Port at its user's side (§5).
+
+use minicbor::{Decode, Encode};
+
+use crate::error::Rejected;
+use crate::id::{Key, LineLink, PortHash};
+use crate::line::{self, Line, Origin};
+use crate::machine::{Born, Effects, Emit, Held, Role, Step};
+use crate::message::{Event, Reason, Request};
+use crate::port::{Kind, Offer, Port, UnixSeconds};
+use crate::proof::{self, PrivateKey, Proof, SharedSecret};
+use crate::secret::{Secret, Seed};
+use crate::spent::{Farewell, Last, Spent};
+
+/// One Port at its user's side (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
+///
+/// What comes of it is a [`Line`] or a [`BobEnd`].
+pub struct Bob(Held<State>);
+
+/// What a Bob asks his caller to do.
+#[non_exhaustive]
+pub enum BobEffect<'m> {
+    /// Send this to the Server.
+    Send(Request<'m>),
+    /// A line was formed. Insert it at [`Born::key`] (if that is taken, ask [`Born::is_stored_as`]), commit it, do what
+    /// is in its `unsent()`, then settle this Bob.
+    LineFormed(Born<Line>),
+    /// It is over without a line. Tell the user, then settle.
+    Ended(BobEnd),
+}
+
+/// Why a Port is of no more use to its user (§5.4).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
+#[cbor(flat)]
+#[non_exhaustive]
+pub enum BobEnd {
+    /// The user gave it up.
+    #[n(1)]
+    Cancelled,
+    /// It was not used in time.
+    #[n(2)]
+    Expired,
+    /// The Server says that it forms no line. [`Reason::Claimed`] is a security event.
+    #[n(3)]
+    Refused(#[n(0)] Reason),
+}
+
+/// How the proof travels (§5.2). It is the caller's choice, and the line is the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub enum SendProof {
+    /// On board of the connect request: one round trip less.
+    #[default]
+    #[n(1)]
+    OnBoard,
+    /// Along the line, after `LineFormed`: for a Server that takes none on board.
+    #[n(2)]
+    AlongTheLine,
+}
+
+#[derive(Clone, Encode, Decode)]
+#[cbor(flat)]
+pub enum State {
+    #[n(1)]
+    Scanned(#[n(0)] Scanned),
+    #[n(2)]
+    Connecting(#[n(0)] Connecting),
+    #[n(3)]
+    Spent(#[n(0)] Spent<BobEnd>),
+}
+
+/// Waits for the user, or for a network.
+#[derive(Clone, Encode, Decode)]
+pub struct Scanned {
+    #[n(0)]
+    port: Port,
+    #[n(1)]
+    private_key: PrivateKey,
+    #[n(2)]
+    iv: Secret<16>,
+}
+
+/// Waits for the Server's answer. The private key is gone: it had one use.
+#[derive(Clone, Encode, Decode)]
+pub struct Connecting {
+    #[n(0)]
+    line_link: LineLink,
+    #[n(1)]
+    kind: Kind,
+    #[n(2)]
+    port: PortHash,
+    #[n(3)]
+    offer: Offer,
+    #[n(4)]
+    secret: SharedSecret,
+    #[n(5)]
+    proof: Proof,
+    #[n(6)]
+    send_proof: SendProof,
+}
+
+/// §5.3, §5.4: the whole of Bob. His commands, connect and cancel, and the deadline need no event and stand below.
+fn transition(state: &State, event: &Event<'_>, now: UnixSeconds) -> Result<State, Rejected> {
+    if event.key() != Bob::key_of(state) {
+        return Err(Rejected::NotMine);
+    }
+    match (state, event) {
+        (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, proof: None, .. }) => {
+            let Connecting { line_link, kind, port, offer, secret, proof, send_proof } = connecting;
+            if offer.has_expired(now) {
+                return Ok(State::Spent(Spent::ended(event.key(), BobEnd::Expired, Farewell::Disconnect(*line_id))));
+            }
+            let origin = Origin {
+                kind: *kind,
+                port: *port,
+                line_id: *line_id,
+                pair_hash: *pair_hash,
+                relay: offer.relay.clone(),
+            };
+            let line = line::State::of_bob(origin, secret, proof, *send_proof);
+            Ok(State::Spent(Spent::formed(*line_link, *line_id, line)))
+        }
+        (State::Connecting(_), Event::Refused { reason, .. }) => {
+            Ok(State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::Nothing)))
+        }
+        // A proof on board is on its way to an Alice.
+        (_, Event::LineFormed { proof: Some(_), .. }) => Err(Rejected::NotMine),
+        (State::Spent(spent), event) => Err(spent.reject(event)),
+        _ => Err(Rejected::OutOfOrder),
+    }
+}
+
+impl Bob {
+    /// A Port that was read (§5.1). Nothing is used yet; it keeps until there is a network.
+    pub fn scan(port: Port, seed: Seed) -> Born<Self> {
+        let Seed { private_key, block: iv, request_id: _ } = seed;
+        Born::new(State::Scanned(Scanned { port, private_key: PrivateKey::new(private_key), iv }))
+    }
+
+    /// Uses the Port (§5.2). Past its expiry the step ends with [`BobEnd::Expired`] instead.
+    ///
+    /// # Errors
+    /// [`Rejected::OutOfOrder`]: it was used before. The request is in [`unsent`](crate::Machine::unsent).
+    pub fn connect(&mut self, send_proof: SendProof, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        let State::Scanned(Scanned { port, private_key, iv }) = &self.0.state else {
+            return Err(Rejected::OutOfOrder);
+        };
+        let state = if port.offer.has_expired(now) {
+            self.0.state.end(BobEnd::Expired).ok_or(Rejected::OutOfOrder)?
+        } else {
+            let (proof, secret) = proof::prove(private_key, iv.expose(), port);
+            State::Connecting(Connecting {
+                line_link: port.line_link,
+                kind: port.kind,
+                port: port.hash(),
+                offer: port.offer.clone(),
+                secret,
+                proof,
+                send_proof,
+            })
+        };
+        Ok(Step::new(self, state, Emit::Outbox))
+    }
+
+    /// Takes an event from the Server (§5.5).
+    ///
+    /// # Errors
+    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    pub fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        let state = transition(&self.0.state, event, now)?;
+        Ok(Step::new(self, state, Emit::Outbox))
+    }
+
+    /// [`handle`](Bob::handle) for a caller that only moves bytes.
+    ///
+    /// # Errors
+    /// The same, and [`Rejected::Malformed`] or [`Rejected::UnsupportedVersion`] for bytes that are no event.
+    pub fn handle_bytes(&mut self, event: &[u8], now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        self.handle(&Event::decode(event)?, now)
+    }
+
+    /// Gives the Port up (§5.4). A line that is formed all the same comes back as [`Rejected::Stray`].
+    ///
+    /// # Errors
+    /// [`Rejected::OutOfOrder`]: it is over already.
+    pub fn cancel(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        let state = self.0.state.end(BobEnd::Cancelled).ok_or(Rejected::OutOfOrder)?;
+        Ok(Step::new(self, state, Emit::Outbox))
+    }
+
+    /// Where to connect; `None` once it is over, or if the Port does not say.
+    pub const fn relay(&self) -> Option<&crate::Relay> {
+        match &self.0.state {
+            State::Scanned(scanned) => scanned.port.relay(),
+            State::Connecting(connecting) => connecting.offer.relay.as_ref(),
+            State::Spent(_) => None,
+        }
+    }
+
+    /// Whether it is over, with a line or without.
+    pub const fn is_spent(&self) -> bool {
+        matches!(self.0.state, State::Spent(_))
+    }
+}
+
+impl State {
+    /// `None` if it was over before.
+    fn end(&self, end: BobEnd) -> Option<Self> {
+        match self {
+            Self::Spent(_) => None,
+            _ => Some(Self::Spent(Spent::ended(Bob::key_of(self), end, Farewell::Nothing))),
+        }
+    }
+}
+
+impl From<Held<State>> for Bob {
+    fn from(held: Held<State>) -> Self {
+        Self(held)
+    }
+}
+
+impl AsRef<Held<State>> for Bob {
+    fn as_ref(&self) -> &Held<State> {
+        &self.0
+    }
+}
+
+impl Role for Bob {
+    const ROLE: u8 = 2;
+    type State = State;
+    type Effect<'m> = BobEffect<'m>;
+
+    fn key_of(state: &State) -> Key {
+        match state {
+            State::Scanned(scanned) => Key::LineLink(scanned.port.line_link),
+            State::Connecting(connecting) => Key::LineLink(connecting.line_link),
+            State::Spent(spent) => spent.key(),
+        }
+    }
+
+    fn deadline_of(state: &State) -> Option<UnixSeconds> {
+        match state {
+            State::Scanned(scanned) => scanned.port.offer.expires,
+            State::Connecting(connecting) => connecting.offer.expires,
+            State::Spent(_) => None,
+        }
+    }
+
+    fn after_deadline(state: &State) -> Option<State> {
+        state.end(BobEnd::Expired)
+    }
+
+    fn after_settling(state: &State) -> Option<State> {
+        match state {
+            State::Spent(spent) => spent.settled().map(State::Spent),
+            _ => None,
+        }
+    }
+
+    fn outbox<'m>(&'m self, emit: Emit<'m>) -> Effects<BobEffect<'m>> {
+        match &self.0.state {
+            _ if !emit.outbox() => Effects::none(),
+            State::Scanned(_) => Effects::none(),
+            State::Connecting(Connecting { line_link, proof, send_proof, .. }) => {
+                let proof = (*send_proof == SendProof::OnBoard).then(|| proof.clone());
+                Effects::one(BobEffect::Send(Request::Connect { line_link: *line_link, proof }))
+            }
+            State::Spent(spent) => spent.outbox(),
+        }
+    }
+}
+
+impl<'m> From<Last<'m, BobEnd>> for BobEffect<'m> {
+    fn from(last: Last<'m, BobEnd>) -> Self {
+        match last {
+            Last::Send(request) => Self::Send(request),
+            Last::LineFormed(line) => Self::LineFormed(line),
+            Last::Ended(end) => Self::Ended(end),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What can go wrong, and what to do about it.
+//!
+//! Every error is small, `Copy`, holds no secret, and is for the caller alone: **never send one to the other
+//! side**. A machine that returned an error is byte for byte what it was before.
+
+use thiserror::Error;
+
+use crate::id::LineId;
+
+/// The bytes of a message or record are not what this version writes (§1.2, §1.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// Not the canonical encoding of anything this crate knows. Drop the bytes.
+    #[error("not a canonical encoding")]
+    Malformed,
+    /// Written by another version. Keep the bytes and update this crate.
+    #[error("written by a version that this crate does not know")]
+    UnsupportedVersion,
+}
+
+/// The caller's buffer can't hold the result. Nothing has moved; call again with a larger one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the buffer is too small")]
+pub struct BufferTooSmall;
+
+/// A text or byte string is not a Port that can be used (§2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum PortError {
+    /// Not a Port. Tell the user that this code or link is something else, or damaged.
+    #[error("not a Port")]
+    Malformed,
+    /// A Port of another version. Tell the user to update the app.
+    #[error("a Port of a version that this crate does not know")]
+    UnsupportedVersion,
+    /// A Port of a kind that this version can't use. Tell the user to update the app.
+    #[error("a Port of a kind that this crate does not know")]
+    UnsupportedKind,
+    /// The Port's public key is not canonical, or of low order (§2.3): whoever made it is broken or hostile.
+    #[error("the Port's public key is not acceptable")]
+    WeakPublicKey,
+    /// The relay is empty, longer than 64 bytes, or has characters that no host name or URL has (§2.1).
+    #[error("not a relay's host name or URL")]
+    BadRelay,
+    /// The base of a link must begin with `https://`, name a host, and have no fragment of its own (§2.6).
+    #[error("not the base of a link")]
+    BadLinkBase,
+}
+
+/// Why a machine did not move (§8.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// The bytes are not canonical. Drop them.
+    #[error("not a canonical encoding")]
+    Malformed,
+    /// Written by another version. Keep the bytes if you can, and update this crate.
+    #[error("written by a version that this crate does not know")]
+    UnsupportedVersion,
+    /// The event is for another Port, request or line. Find its machine by [`Event::key`](crate::Event::key),
+    /// or drop it.
+    #[error("for another machine")]
+    NotMine,
+    /// This phase does not take this event, or this call. Drop it.
+    #[error("out of order")]
+    OutOfOrder,
+    /// Too soon, but not wrong: a message that overtook the proof. Keep it, and hand it in again after the
+    /// next step of this line.
+    #[error("too early")]
+    TooEarly,
+    /// Already taken. Acknowledge it to the Server and drop it.
+    #[error("already taken")]
+    Repeated,
+    /// The Port was dead before this line was formed, by a race or by a Server that re-uses it. Send
+    /// [`Request::Disconnect`](crate::Request::Disconnect) for this line, so that its far end is not left
+    /// waiting.
+    #[error("a line from a dead Port")]
+    Stray(LineId),
+    /// The packet does not open: forged, damaged, or with other associated data. Drop it (§6.4: one error for
+    /// every cause).
+    #[error("does not open")]
+    Forged,
+    /// The line is closed. Drop the packet.
+    #[error("the line is closed")]
+    Closed,
+    /// The buffer can't hold what is being opened. Call again with one as long as the packet.
+    #[error("the buffer is too small")]
+    BufferTooSmall,
+    /// More associated data than [`MAX_ASSOCIATED_DATA`](crate::MAX_ASSOCIATED_DATA). Pass a hash of it.
+    #[error("too much associated data")]
+    AssociatedDataTooLong,
+}
+
+impl From<DecodeError> for Rejected {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Malformed => Self::Malformed,
+            DecodeError::UnsupportedVersion => Self::UnsupportedVersion,
+        }
+    }
+}
+
+/// Why nothing was sealed (§6.3). The line has not moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// The line still waits for Bob's proof: there is no key yet. Seal after the step that joins it.
+    #[error("the line is not joined")]
+    NotJoined,
+    /// The line is closed. A new Port is the only way back.
+    #[error("the line is closed")]
+    Closed,
+    /// Longer than [`MAX_MESSAGE`](crate::MAX_MESSAGE). Split it.
+    #[error("the message is too long")]
+    TooLong,
+    /// More associated data than [`MAX_ASSOCIATED_DATA`](crate::MAX_ASSOCIATED_DATA). Pass a hash of it.
+    #[error("too much associated data")]
+    AssociatedDataTooLong,
+    /// The buffer can't hold the packet. Call again with [`SEAL_OVERHEAD`](crate::SEAL_OVERHEAD) bytes more
+    /// than the message.
+    #[error("the buffer is too small")]
+    BufferTooSmall,
+    /// 2⁴⁸ messages were sent. Close the line.
+    #[error("the line is used up")]
+    Exhausted,
+}
+
+/// A stored record can't be restored (§8.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// Not a record: damaged or forged storage. Treat the machine as lost.
+    #[error("not a record")]
+    Malformed,
+    /// Written by another version of this crate. Leave the record alone and update.
+    #[error("a record of a version that this crate does not know")]
+    UnsupportedVersion,
+    /// A record of another kind of machine. Restore it as what it is.
+    #[error("a record of another kind of machine")]
+    AnotherRole,
+}
+
+impl From<DecodeError> for RestoreError {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Malformed => Self::Malformed,
+            DecodeError::UnsupportedVersion => Self::UnsupportedVersion,
+        }
+    }
+}

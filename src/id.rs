@@ -1,0 +1,119 @@
+//! The names that the protocol gives to things: tokens, keys of records, marks.
+
+use core::fmt;
+
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $length:literal, $debug:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $length]);
+
+        impl $name {
+            /// The bytes.
+            pub const fn as_bytes(&self) -> &[u8; $length] {
+                &self.0
+            }
+        }
+
+        impl From<[u8; $length]> for $name {
+            fn from(bytes: [u8; $length]) -> Self {
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let show: fn(&[u8], &mut fmt::Formatter<'_>) -> fmt::Result = $debug;
+                f.write_str(concat!(stringify!($name), "("))?;
+                show(&self.0, f)?;
+                f.write_str(")")
+            }
+        }
+
+        impl<C> Encode<C> for $name {
+            fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+                e.bytes(&self.0)?.ok()
+            }
+        }
+
+        impl<'b, C> Decode<'b, C> for $name {
+            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+                let bytes = d.bytes()?.try_into();
+                bytes.map(Self).map_err(|_| decode::Error::message("id of another length"))
+            }
+        }
+    };
+}
+
+fn hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+fn redacted(_: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("[redacted]")
+}
+
+id! {
+    /// A line link: 16 bytes that the Server ties to a user, good for forming one line, once (§2.1). Whoever
+    /// knows it can use it up, so `Debug` does not show it.
+    LineLink, 16, redacted
+}
+id! {
+    /// The name of a line at the Server: 16 bytes (§7.3).
+    LineId, 16, hex
+}
+id! {
+    /// The name of one request for a line link: 16 random bytes, echoed by the answer (§4.1).
+    RequestId, 16, hex
+}
+id! {
+    /// SHA-256 of the two users' Server-side ids, sorted (§7.3): the same for this pair each time, meaningless to
+    /// others. The Server's claim until the line is confirmed.
+    PairHash, 32, hex
+}
+id! {
+    /// SHA-256 of a Port's canonical bytes (§2.4).
+    PortHash, 32, redacted
+}
+id! {
+    /// What a store must hold at most once: insert it as *unique* in the same transaction as the step's record, and
+    /// drop the step if it is there already (§8.4). 32 bytes, a hash, not secret.
+    Mark, 32, hex
+}
+
+/// Where a machine's record is kept: the primary key of one table for all machines (§8.2).
+///
+/// The three kinds of names are apart from each other, and an Alice and a Bob of the same Port share one key, so that
+/// nobody connects to himself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
+#[cbor(flat)]
+pub enum Key {
+    /// An Alice that waits for a line link.
+    #[n(1)]
+    Request(#[n(0)] RequestId),
+    /// An Alice or a Bob of this Port.
+    #[n(2)]
+    LineLink(#[n(0)] LineLink),
+    /// One end of this line.
+    #[n(3)]
+    Line(#[n(0)] LineId),
+}
+
+impl Key {
+    /// 17 bytes: the kind (1 request, 2 line link, 3 line), then the name.
+    pub fn to_bytes(&self) -> [u8; 17] {
+        let (kind, name) = match self {
+            Self::Request(id) => (1, id.as_bytes()),
+            Self::LineLink(link) => (2, link.as_bytes()),
+            Self::Line(id) => (3, id.as_bytes()),
+        };
+        let mut bytes = [kind; 17];
+        if let Some((_, rest)) = bytes.split_first_mut() {
+            rest.copy_from_slice(name);
+        }
+        bytes
+    }
+}

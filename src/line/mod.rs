@@ -1,0 +1,533 @@
+//! Line: one end of a connection (§6).
+
+mod seal;
+mod session;
+mod window;
+
+use minicbor::{Decode, Encode};
+
+use crate::bob::SendProof;
+use crate::error::{Rejected, RestoreError, SealError};
+use crate::id::{Key, LineId, PairHash, PortHash};
+use crate::machine::{Born, Effects, Emit, Held, Machine, Role, Step};
+use crate::message::{Event, Payload, Request};
+use crate::port::{Kind, Port, Relay, UnixSeconds};
+use crate::proof::{self, PrivateKey, Proof, SharedSecret};
+use crate::secret::Rad;
+use crate::wire::{self, Bytes, Versioned};
+
+use seal::{Content, Sealed};
+pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
+pub use session::CheckCode;
+use session::{End, Session};
+
+/// How long an Alice's line waits for the proof: seven days (§6.6).
+const AWAIT_PROOF: u64 = 7 * 24 * 60 * 60;
+
+/// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`.
+pub struct Line(Held<State>);
+
+/// What a Line asks its caller to do.
+#[derive(PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LineEffect<'m> {
+    /// Send this to the Server.
+    Send(Request<'m>),
+    /// The other end says this. It lies in the buffer that `handle` was given.
+    Message(&'m [u8]),
+    /// The line is over. Tell the user, then settle.
+    Ended(LineEnd),
+}
+
+/// Why a line is over (§6.7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum LineEnd {
+    /// This end closed it.
+    #[n(1)]
+    ByUs,
+    /// The other end closed it, and proved that it was the other end.
+    #[n(2)]
+    ByPeer,
+    /// The Server says that it is over.
+    #[n(3)]
+    ByServer,
+    /// Whoever used the Port's link does not hold the Port. Make a new one.
+    #[n(4)]
+    ProofRefused,
+    /// No proof came in time.
+    #[n(5)]
+    Expired,
+}
+
+/// Where a line stands (§6.6).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum LinePhase {
+    /// Alice's end: the Port's link was used, by whom is open.
+    AwaitingProof,
+    /// There are keys. Who holds them at the far end is still a claim.
+    Joined,
+    /// The other end holds the same keys and saw the same handshake.
+    Confirmed,
+    /// Nothing more is sent or taken.
+    Closed,
+}
+
+/// What the Server says of a line (§6.6). Until it is confirmed, each side may have been told another thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claims {
+    /// The line's name at the Server.
+    pub line_id: LineId,
+    /// The two users.
+    pub pair_hash: PairHash,
+}
+
+/// What both ends know, and know of each other that they know it (§6.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Confirmed {
+    /// The line's name at the Server: the same at both ends.
+    pub line_id: LineId,
+    /// The two users: the same at both ends. That it is the same for this pair each time is still the Server's word.
+    pub pair_hash: PairHash,
+}
+
+/// Where a line comes from. No two lines of one user have the same.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Origin {
+    #[n(0)]
+    pub(crate) kind: Kind,
+    #[n(1)]
+    pub(crate) port: PortHash,
+    #[n(2)]
+    pub(crate) line_id: LineId,
+    #[n(3)]
+    pub(crate) pair_hash: PairHash,
+    #[n(4)]
+    pub(crate) relay: Option<Relay>,
+}
+
+#[derive(Clone, Encode, Decode)]
+pub struct State {
+    #[n(0)]
+    origin: Origin,
+    #[n(1)]
+    phase: Phase,
+}
+
+#[derive(Clone, Encode, Decode)]
+#[cbor(flat)]
+pub enum Phase {
+    #[n(1)]
+    AwaitingProof {
+        #[n(0)]
+        private_key: PrivateKey,
+        #[n(1)]
+        rad: Rad,
+        #[n(2)]
+        until: UnixSeconds,
+    },
+    #[n(2)]
+    AliceJoined {
+        #[n(0)]
+        session: Session,
+        #[n(1)]
+        confirm: Confirm,
+    },
+    #[n(3)]
+    AliceConfirmed {
+        #[n(0)]
+        session: Session,
+        /// Until Bob is known to have it.
+        #[n(1)]
+        confirm: Option<Confirm>,
+    },
+    #[n(4)]
+    BobJoined {
+        #[n(0)]
+        session: Session,
+        /// The payload, unless it was on board.
+        #[n(1)]
+        proof: Option<Bytes<89>>,
+    },
+    #[n(5)]
+    BobConfirmed {
+        #[n(0)]
+        session: Session,
+        #[n(1)]
+        answer: Bytes<32>,
+        /// Whether it is still to be sent, or was asked for again.
+        #[n(2)]
+        due: bool,
+    },
+    #[n(6)]
+    Closed {
+        #[n(0)]
+        end: LineEnd,
+        /// The last packet to the other end.
+        #[n(1)]
+        close: Option<Bytes<32>>,
+        /// Whether all this is still to be said.
+        #[n(2)]
+        due: bool,
+    },
+}
+
+/// Alice's first packet, kept until Bob is known to have it (§6.5).
+#[derive(Clone, Encode, Decode)]
+pub struct Confirm {
+    #[n(0)]
+    packet: Bytes<32>,
+    /// SHA-256 of the proof it replies to: the same again, and it is sent again.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    proof: [u8; 32],
+}
+
+impl Origin {
+    pub(crate) fn new(port: &Port, line_id: LineId, pair_hash: PairHash) -> Self {
+        Self { kind: port.kind, port: port.hash(), line_id, pair_hash, relay: port.relay().cloned() }
+    }
+}
+
+impl State {
+    /// Alice's end, of a line that was formed without a proof on board.
+    pub(crate) fn awaiting_proof(origin: Origin, private_key: &PrivateKey, port: &Port, now: UnixSeconds) -> Self {
+        let week = UnixSeconds(now.0.saturating_add(AWAIT_PROOF));
+        let until = port.expires().map_or(week, |expires| expires.min(week));
+        Self {
+            origin,
+            phase: Phase::AwaitingProof { private_key: private_key.clone(), rad: port.rad().clone(), until },
+        }
+    }
+
+    /// Alice's end, once the proof is good; `None` if it is not. `Confirm` is her counter 0 (§6.5).
+    pub(crate) fn of_alice(origin: Origin, private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Option<Self> {
+        let secret = proof::check(private_key, rad, proof)?;
+        let (session, packet) = Session::new(End::Alice, &origin, &secret, proof).seal_control(Content::Confirm);
+        let confirm = Confirm { packet, proof: wire::hash(proof) };
+        Some(Self { origin, phase: Phase::AliceJoined { session, confirm } })
+    }
+
+    /// Bob's end.
+    pub(crate) fn of_bob(origin: Origin, secret: &SharedSecret, proof: &Proof, send_proof: SendProof) -> Self {
+        let session = Session::new(End::Bob, &origin, secret, proof);
+        let proof = match send_proof {
+            SendProof::OnBoard => None,
+            SendProof::AlongTheLine => Some(Bytes::of(&Versioned(Payload::Proof { proof: proof.clone() }))),
+        };
+        Self { origin, phase: Phase::BobJoined { session, proof } }
+    }
+
+    fn with(&self, phase: Phase) -> Self {
+        Self { origin: self.origin.clone(), phase }
+    }
+
+    fn closed(&self, end: LineEnd, close: Option<Bytes<32>>) -> Self {
+        self.with(Phase::Closed { end, close, due: true })
+    }
+}
+
+/// §6.4–§6.7: the whole of a Line but for its user's own words, `seal` and `close`.
+fn transition<'m>(
+    state: &State,
+    payload: &Payload<'_>,
+    associated_data: &[u8],
+    buffer: &'m mut [u8],
+    now: UnixSeconds,
+) -> Result<(State, Emit<'m>), Rejected> {
+    let (session, sealed) = match (&state.phase, payload) {
+        (Phase::Closed { .. }, _) => return Err(Rejected::Closed),
+        (Phase::AwaitingProof { until, .. }, _) if now >= *until => {
+            return Ok((state.closed(LineEnd::Expired, None), Emit::Outbox));
+        }
+        (Phase::AwaitingProof { private_key, rad, .. }, Payload::Proof { proof }) => {
+            let joined = State::of_alice(state.origin.clone(), private_key, rad, proof);
+            return Ok((joined.unwrap_or_else(|| state.closed(LineEnd::ProofRefused, None)), Emit::Outbox));
+        }
+        (Phase::AwaitingProof { .. }, _) => return Err(Rejected::TooEarly),
+        // The same proof again: Confirm was lost, or is slow.
+        (
+            Phase::AliceJoined { confirm, .. } | Phase::AliceConfirmed { confirm: Some(confirm), .. },
+            Payload::Proof { proof },
+        ) if confirm.proof == wire::hash(proof) => return Ok((state.clone(), Emit::Outbox)),
+        (
+            Phase::AliceJoined { session, .. }
+            | Phase::AliceConfirmed { session, .. }
+            | Phase::BobJoined { session, .. }
+            | Phase::BobConfirmed { session, .. },
+            payload,
+        ) => (session, Sealed::of(payload).ok_or(Rejected::OutOfOrder)?),
+    };
+    let (session, content, text) = session.open(&sealed, associated_data, buffer)?;
+    let message = matches!(content, Content::Early | Content::Message).then_some(text);
+
+    let (phase, answer) = match (&state.phase, content) {
+        (_, Content::Close) => return Ok((state.closed(LineEnd::ByPeer, None), Emit::Outbox)),
+        // Bob speaks, but has not heard Alice.
+        (Phase::AliceJoined { confirm, .. }, Content::Early) => {
+            (Phase::AliceConfirmed { session, confirm: Some(confirm.clone()) }, false)
+        }
+        (Phase::AliceConfirmed { confirm, .. }, Content::Early) => {
+            (Phase::AliceConfirmed { session, confirm: confirm.clone() }, false)
+        }
+        (Phase::AliceJoined { .. } | Phase::AliceConfirmed { .. }, Content::Message | Content::Answer) => {
+            (Phase::AliceConfirmed { session, confirm: None }, false)
+        }
+        // Any packet of Alice's shows that she holds the keys. She hears so at once.
+        (Phase::BobJoined { .. }, Content::Confirm | Content::Early | Content::Message) => {
+            let (session, answer) = session.seal_control(Content::Answer);
+            (Phase::BobConfirmed { session, answer, due: true }, true)
+        }
+        (Phase::BobConfirmed { answer, .. }, Content::Confirm) => {
+            (Phase::BobConfirmed { session, answer: answer.clone(), due: true }, true)
+        }
+        (Phase::BobConfirmed { answer, due, .. }, Content::Early | Content::Message) => {
+            (Phase::BobConfirmed { session, answer: answer.clone(), due: *due }, false)
+        }
+        // Well sealed, but not this end's to hear.
+        _ => return Err(Rejected::OutOfOrder),
+    };
+    let emit = match (message, answer) {
+        (None, false) => Emit::Nothing,
+        (None, true) => Emit::Outbox,
+        (Some(text), false) => Emit::Opened(text),
+        (Some(text), true) => Emit::OutboxAndOpened(text),
+    };
+    Ok((state.with(phase), emit))
+}
+
+impl Line {
+    /// Takes an event from the Server (§6.4). A message is opened into `buffer`, which has to be as long as the packet,
+    /// and comes back from [`Step::commit`].
+    ///
+    /// # Errors
+    /// [`Rejected`]: what to do stands with each. Nothing has moved; `buffer` holds nothing of use.
+    pub fn handle<'m>(
+        &'m mut self,
+        event: &Event<'_>,
+        buffer: &'m mut [u8],
+        now: UnixSeconds,
+    ) -> Result<Step<'m, Self>, Rejected> {
+        if event.key() != Machine::key(self) {
+            return Err(Rejected::NotMine);
+        }
+        match (event, &self.0.state.phase) {
+            (Event::Packet { payload, .. }, _) => self.open(payload, &[], buffer, now),
+            (Event::Disconnected { .. }, Phase::Closed { .. }) => Err(Rejected::Closed),
+            (Event::Disconnected { .. }, _) => {
+                let state = self.0.state.closed(LineEnd::ByServer, None);
+                Ok(Step::new(self, state, Emit::Outbox))
+            }
+            _ => Err(Rejected::OutOfOrder),
+        }
+    }
+
+    /// [`handle`](Line::handle) for a caller that only moves bytes.
+    ///
+    /// # Errors
+    /// The same, and [`Rejected::Malformed`] or [`Rejected::UnsupportedVersion`] for bytes that are no event.
+    pub fn handle_bytes<'m>(
+        &'m mut self,
+        event: &[u8],
+        buffer: &'m mut [u8],
+        now: UnixSeconds,
+    ) -> Result<Step<'m, Self>, Rejected> {
+        self.handle(&Event::decode(event)?, buffer, now)
+    }
+
+    /// Takes the payload of a packet whose message was sealed with associated data (§6.3). Both ends must pass the same;
+    /// the machine's own packets (confirm, answer, close) have none, and open whatever is passed.
+    ///
+    /// # Errors
+    /// Those of [`handle`](Line::handle).
+    pub fn open<'m>(
+        &'m mut self,
+        payload: &[u8],
+        associated_data: &[u8],
+        buffer: &'m mut [u8],
+        now: UnixSeconds,
+    ) -> Result<Step<'m, Self>, Rejected> {
+        let payload = Payload::decode(payload)?;
+        let (state, emit) = transition(&self.0.state, &payload, associated_data, buffer, now)?;
+        Ok(Step::new(self, state, emit))
+    }
+
+    /// Seals a message into `buffer`, which has to be [`SEAL_OVERHEAD`] bytes longer, and gives the packet to send when the
+    /// step is committed (§6.3). The relay sees its length; the outbox does not keep it: until the other end has it, the
+    /// message stays with the caller, and may be sealed again.
+    ///
+    /// # Errors
+    /// [`SealError`]: what to do stands with each. Nothing has moved.
+    pub fn seal<'m>(
+        &'m mut self,
+        message: &[u8],
+        associated_data: &[u8],
+        buffer: &'m mut [u8],
+    ) -> Result<Step<'m, Self>, SealError> {
+        let content = match self.phase() {
+            LinePhase::Confirmed => Content::Message,
+            _ => Content::Early,
+        };
+        let mut phase = self.0.state.phase.clone();
+        let session = phase.session_mut().ok_or(match self.phase() {
+            LinePhase::Closed => SealError::Closed,
+            _ => SealError::NotJoined,
+        })?;
+        let (next, packet) = session.seal(content, message, associated_data, buffer)?;
+        *session = next;
+        let state = self.0.state.with(phase);
+        Ok(Step::new(self, state, Emit::Sealed(packet)))
+    }
+
+    /// Ends the line, for good (§6.7): the keys go, the other end is told, and so is the Server.
+    ///
+    /// # Errors
+    /// [`Rejected::Closed`]: it is closed already.
+    pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        let mut phase = self.0.state.phase.clone();
+        if let Phase::Closed { .. } = phase {
+            return Err(Rejected::Closed);
+        }
+        let close = phase.session_mut().map(|session| session.seal_control(Content::Close).1);
+        let state = self.0.state.closed(LineEnd::ByUs, close);
+        Ok(Step::new(self, state, Emit::Outbox))
+    }
+
+    /// Where it stands.
+    pub const fn phase(&self) -> LinePhase {
+        match self.0.state.phase {
+            Phase::AwaitingProof { .. } => LinePhase::AwaitingProof,
+            Phase::AliceJoined { .. } | Phase::BobJoined { .. } => LinePhase::Joined,
+            Phase::AliceConfirmed { .. } | Phase::BobConfirmed { .. } => LinePhase::Confirmed,
+            Phase::Closed { .. } => LinePhase::Closed,
+        }
+    }
+
+    /// What the Server says of it. Nothing to rely on: see [`confirmed`](Line::confirmed).
+    pub const fn claims(&self) -> Claims {
+        let Origin { line_id, pair_hash, .. } = self.0.state.origin;
+        Claims { line_id, pair_hash }
+    }
+
+    /// What the caller may rely on; `None` until the other end has shown that it holds the same keys, and after the end.
+    pub fn confirmed(&self) -> Option<Confirmed> {
+        let Claims { line_id, pair_hash } = self.claims();
+        (self.phase() == LinePhase::Confirmed).then_some(Confirmed { line_id, pair_hash })
+    }
+
+    /// A code for two people to compare by voice (§6.8); `None` unless the line is confirmed.
+    pub fn check_code(&self) -> Option<CheckCode> {
+        match &self.0.state.phase {
+            Phase::AliceConfirmed { session, .. } | Phase::BobConfirmed { session, .. } => Some(session.check_code()),
+            _ => None,
+        }
+    }
+
+    /// Where the Port said to connect.
+    pub const fn relay(&self) -> Option<&Relay> {
+        self.0.state.origin.relay.as_ref()
+    }
+}
+
+impl Born<Line> {
+    /// For a key that is taken: whether the record there is of this very line, at this revision or a later one (§8.3). If
+    /// so, a crash came between storing it and settling the machine that it came from: restore that record and go on. If not,
+    /// the Server has given one `line_id` to two lines: keep the old one, and drop this.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: the record there is no Line's.
+    pub fn is_stored_as(&self, record: &[u8]) -> Result<bool, RestoreError> {
+        Ok(Line::restore(record)?.0.state.origin == self.machine().0.state.origin)
+    }
+}
+
+impl Phase {
+    const fn session_mut(&mut self) -> Option<&mut Session> {
+        match self {
+            Self::AliceJoined { session, .. }
+            | Self::AliceConfirmed { session, .. }
+            | Self::BobJoined { session, .. }
+            | Self::BobConfirmed { session, .. } => Some(session),
+            Self::AwaitingProof { .. } | Self::Closed { .. } => None,
+        }
+    }
+}
+
+impl From<Held<State>> for Line {
+    fn from(held: Held<State>) -> Self {
+        Self(held)
+    }
+}
+
+impl AsRef<Held<State>> for Line {
+    fn as_ref(&self) -> &Held<State> {
+        &self.0
+    }
+}
+
+impl Role for Line {
+    const ROLE: u8 = 3;
+    type State = State;
+    type Effect<'m> = LineEffect<'m>;
+
+    fn key_of(state: &State) -> Key {
+        Key::Line(state.origin.line_id)
+    }
+
+    fn deadline_of(state: &State) -> Option<UnixSeconds> {
+        match &state.phase {
+            Phase::AwaitingProof { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+
+    fn after_deadline(state: &State) -> Option<State> {
+        Some(state.closed(LineEnd::Expired, None))
+    }
+
+    fn after_settling(state: &State) -> Option<State> {
+        match state.phase.clone() {
+            Phase::BobConfirmed { session, answer, due: true } => {
+                Some(state.with(Phase::BobConfirmed { session, answer, due: false }))
+            }
+            Phase::Closed { end, close: _, due: true } => {
+                Some(state.with(Phase::Closed { end, close: None, due: false }))
+            }
+            _ => None,
+        }
+    }
+
+    fn outbox<'m>(&'m self, emit: Emit<'m>) -> Effects<LineEffect<'m>> {
+        let line_id = self.0.state.origin.line_id;
+        let send = |payload| LineEffect::Send(Request::Packet { line_id, payload });
+        let packet = match &self.0.state.phase {
+            _ if !emit.outbox() => None,
+            Phase::Closed { end, close, due: true } => {
+                let disconnect = match end {
+                    LineEnd::ByUs | LineEnd::ProofRefused | LineEnd::Expired => Some(Request::Disconnect { line_id }),
+                    LineEnd::ByPeer | LineEnd::ByServer => None,
+                };
+                return Effects::new([
+                    close.as_ref().map(|close| send(close.as_slice())),
+                    disconnect.map(LineEffect::Send),
+                    Some(LineEffect::Ended(*end)),
+                ]);
+            }
+            Phase::AliceJoined { confirm, .. } | Phase::AliceConfirmed { confirm: Some(confirm), .. } => {
+                Some(&confirm.packet)
+            }
+            Phase::BobConfirmed { answer, due: true, .. } => Some(answer),
+            Phase::BobJoined { proof: Some(proof), .. } => {
+                return Effects::one(send(proof.as_slice()));
+            }
+            _ => None,
+        };
+        let lent = match emit {
+            Emit::Sealed(packet) => Some(send(packet)),
+            Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
+            Emit::Outbox | Emit::Nothing => None,
+        };
+        Effects::new([packet.map(|packet| send(packet.as_slice())), lent, None])
+    }
+}

@@ -1,0 +1,161 @@
+//! The keys and counters of one end of a joined line (§6.2, §6.4).
+
+use core::fmt;
+
+use minicbor::{Decode, Encode};
+
+use super::Origin;
+use super::seal::{self, Content, Sealed};
+use super::window::Window;
+use crate::error::{Rejected, SealError};
+use crate::port::Kind;
+use crate::proof::{Proof, SharedSecret};
+use crate::secret::Secret;
+use crate::wire;
+
+/// A caller's messages stop here; the rest is for the machine's own.
+const LAST_COUNTER: u64 = 1 << 48;
+
+/// What both sides must have seen alike (§6.1): each field left out could be told differently to each.
+#[derive(Encode)]
+struct Transcript<'a> {
+    #[n(0)]
+    label: &'static str,
+    #[n(1)]
+    version: u8,
+    #[n(2)]
+    kind: Kind,
+    #[n(3)]
+    port: crate::id::PortHash,
+    #[n(4)]
+    line_id: crate::id::LineId,
+    #[n(5)]
+    pair_hash: crate::id::PairHash,
+    #[n(6)]
+    proof: &'a Proof,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    Alice,
+    Bob,
+}
+
+#[derive(Clone, Encode, Decode)]
+pub struct Session {
+    #[n(0)]
+    send: Secret<32>,
+    #[n(1)]
+    receive: Secret<32>,
+    #[n(2)]
+    exporter: Secret<32>,
+    /// How many packets were sealed.
+    #[n(3)]
+    sent: u64,
+    #[n(4)]
+    window: Window,
+}
+
+impl Session {
+    /// §6.2.
+    pub(super) fn new(end: End, origin: &Origin, secret: &SharedSecret, proof: &Proof) -> Self {
+        let transcript = wire::hash(&Transcript {
+            label: "port-protocol",
+            version: wire::VERSION,
+            kind: origin.kind,
+            port: origin.port,
+            line_id: origin.line_id,
+            pair_hash: origin.pair_hash,
+            proof,
+        });
+        let hkdf = secret.extract(&transcript);
+        let derive = |label: &str| {
+            let mut key = Secret::ZERO;
+            // 32 bytes are far below HKDF's limit of 8160.
+            let _ = hkdf.expand(label.as_bytes(), key.expose_mut());
+            key
+        };
+        let (alice, bob) = (derive("alice to bob"), derive("bob to alice"));
+        let (send, receive) = match end {
+            End::Alice => (alice, bob),
+            End::Bob => (bob, alice),
+        };
+        Self { send, receive, exporter: derive("exporter"), sent: 0, window: Window::default() }
+    }
+
+    /// A packet of the machine's own, and the session after it.
+    pub(super) fn seal_control(&self, content: Content) -> (Self, crate::wire::Bytes<32>) {
+        (self.after_sealing(), seal::seal_control(&self.send, self.sent, content))
+    }
+
+    /// A packet of the user's.
+    pub(super) fn seal<'b>(
+        &self,
+        content: Content,
+        text: &[u8],
+        associated_data: &[u8],
+        out: &'b mut [u8],
+    ) -> Result<(Self, &'b [u8]), SealError> {
+        if self.sent >= LAST_COUNTER {
+            return Err(SealError::Exhausted);
+        }
+        let packet = seal::seal(&self.send, self.sent, content, text, associated_data, out)?;
+        Ok((self.after_sealing(), packet))
+    }
+
+    /// The session once this packet is taken, what it was, and its text.
+    pub(super) fn open<'b>(
+        &self,
+        sealed: &Sealed<'_>,
+        associated_data: &[u8],
+        out: &'b mut [u8],
+    ) -> Result<(Self, Content, &'b [u8]), Rejected> {
+        let (content, text) = sealed.open(&self.receive, associated_data, out)?;
+        // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
+        let window = if content == Content::Confirm { self.window } else { self.window.take(sealed.counter)? };
+        Ok((Self { window, ..self.clone() }, content, text))
+    }
+
+    /// §6.8: forty digits.
+    pub(super) fn check_code(&self) -> CheckCode {
+        let mut bytes = [[0; 5]; 8];
+        if let Ok(hkdf) = hkdf::Hkdf::<sha2::Sha256>::from_prk(self.exporter.expose()) {
+            let _ = hkdf.expand(b"check code", bytes.as_flattened_mut());
+        }
+        CheckCode(bytes.map(|group| {
+            let number = group.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
+            u32::try_from(number % 100_000).unwrap_or_default()
+        }))
+    }
+
+    fn after_sealing(&self) -> Self {
+        Self { sent: self.sent.saturating_add(1), ..self.clone() }
+    }
+}
+
+/// Eight groups of five digits, the same at both ends (§6.8). Two people who read them to each other know that nobody
+/// stands between them, even if the Port was shared where others could see it.
+///
+/// `Display` writes them as `12345 67890 …`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CheckCode([u32; 8]);
+
+impl CheckCode {
+    /// The groups, each below 100 000.
+    pub const fn groups(&self) -> &[u32; 8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for CheckCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut space = "";
+        self.0.iter().try_for_each(|group| write!(f, "{}{group:05}", core::mem::replace(&mut space, " ")))
+    }
+}
+
+impl fmt::Debug for CheckCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CheckCode([redacted])")
+    }
+}

@@ -1,0 +1,71 @@
+//! The replay window (§6.4).
+
+use minicbor::{Decode, Encode};
+
+use crate::error::Rejected;
+
+/// Which of the other end's counters were taken: all below `next - 64` count as taken, bit `i` of `seen` stands for
+/// `next - 1 - i`.
+#[derive(Clone, Copy, Default, Encode, Decode)]
+pub struct Window {
+    #[n(0)]
+    next: u64,
+    #[n(1)]
+    seen: u64,
+}
+
+impl Window {
+    /// The window once `counter` is taken. To be kept only if its packet opens.
+    ///
+    /// # Errors
+    /// [`Rejected::Repeated`]: taken before, or too old to tell.
+    pub(crate) fn take(self, counter: u64) -> Result<Self, Rejected> {
+        match counter.checked_sub(self.next) {
+            Some(ahead) => {
+                let shift = u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1);
+                let seen = self.seen.checked_shl(shift).unwrap_or(0) | 1;
+                // No end ever reaches the last counter of all (§6.3).
+                Ok(Self { next: counter.checked_add(1).ok_or(Rejected::Repeated)?, seen })
+            }
+            None => {
+                let age = self.next.saturating_sub(counter).saturating_sub(1);
+                let bit = u32::try_from(age).ok().and_then(|age| 1u64.checked_shl(age)).ok_or(Rejected::Repeated)?;
+                if self.seen & bit == 0 { Ok(Self { seen: self.seen | bit, ..self }) } else { Err(Rejected::Repeated) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        /// R6.4: the window against a set that remembers everything.
+        #[test]
+        fn takes_each_counter_once_within_64(counters in prop::collection::vec(0u64..200, 1..300)) {
+            let (mut window, mut taken) = (Window::default(), BTreeSet::new());
+            for counter in counters {
+                let in_window = taken.last().is_none_or(|&highest: &u64| counter + 64 > highest);
+                let fresh = in_window && !taken.contains(&counter);
+                match window.take(counter) {
+                    Ok(next) => { prop_assert!(fresh); window = next; taken.insert(counter); }
+                    Err(error) => { prop_assert!(!fresh); prop_assert_eq!(error, Rejected::Repeated); }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_edges_of_the_window() {
+        let at_100 = Window::default().take(100).unwrap();
+        assert!(at_100.take(37).is_ok());
+        assert_eq!(at_100.take(36).err(), Some(Rejected::Repeated));
+        assert!(at_100.take(u64::MAX).is_err());
+        let far = at_100.take(u64::MAX - 1).unwrap();
+        assert!(far.take(100).is_err());
+        assert!(far.take(u64::MAX - 2).is_ok());
+    }
+}

@@ -1,0 +1,320 @@
+//! Prepare, commit, settle, restore: once, for every role (§8).
+
+use core::{array, fmt, iter, ops};
+
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use zeroize::Zeroize;
+
+use crate::error::{DecodeError, RestoreError};
+use crate::id::{Key, Mark};
+use crate::port::UnixSeconds;
+use crate::wire::{self, Bytes};
+
+/// The longest record of any machine, in bytes.
+pub const MAX_RECORD: usize = 512;
+
+/// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
+/// [`Alice`](crate::Alice), [`Bob`](crate::Bob) and [`Line`](crate::Line) are all there are.
+pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> {
+    /// Stands in every record, so that none is restored as another's (§8.6).
+    const ROLE: u8;
+    /// One of the role's phases.
+    type State: Encode<()> + for<'b> Decode<'b, ()>;
+    /// What a step of this role asks the caller to do.
+    type Effect<'m>
+    where
+        Self: 'm;
+
+    fn key_of(state: &Self::State) -> Key;
+    fn deadline_of(state: &Self::State) -> Option<UnixSeconds>;
+    /// `None` if it is over already.
+    fn after_deadline(state: &Self::State) -> Option<Self::State>;
+    /// `None` if there is nothing to settle.
+    fn after_settling(state: &Self::State) -> Option<Self::State>;
+    fn outbox<'m>(&'m self, emit: Emit<'m>) -> Effects<Self::Effect<'m>>;
+}
+
+/// What a step emits: a view of the outbox (§8.1), and what it lends from the caller's buffer.
+#[derive(Clone, Copy)]
+pub enum Emit<'m> {
+    Outbox,
+    /// A packet that was sealed.
+    Sealed(&'m [u8]),
+    /// A message that was opened.
+    Opened(&'m [u8]),
+    /// The same, and it was the first: the answer goes with it.
+    OutboxAndOpened(&'m [u8]),
+    Nothing,
+}
+
+impl<'m> Emit<'m> {
+    pub(crate) const fn outbox(self) -> bool {
+        matches!(self, Self::Outbox | Self::OutboxAndOpened(_))
+    }
+}
+
+/// A state, and how often it was replaced.
+pub struct Held<S> {
+    pub(crate) revision: u64,
+    pub(crate) state: S,
+}
+
+/// What [`Alice`](crate::Alice), [`Bob`](crate::Bob) and [`Line`](crate::Line) have in common (§8).
+///
+/// Everything a caller does with a machine is three lines, and the types force their order:
+///
+/// ```
+/// # use port_protocol::{Alice, AliceEffect, Machine, Offer, Request, Event, Seed, Rejected, UnixSeconds};
+/// # fn put(_: port_protocol::Key, _: &[u8]) {}
+/// # fn act(_: AliceEffect) {}
+/// # let mut alice = Alice::request(Offer::new(), Seed::from_bytes(&[7; 64])).commit();
+/// # let event = Event::LineLinkIssued { request_id: [7; 16].into(), line_link: [1; 16].into() };
+/// # let now = UnixSeconds(0);
+/// let step = alice.handle(&event, now)?; //         pure: nothing has moved, on Ok or on Err
+/// put(step.key(), &step.record()); //               keep the new state first
+/// for effect in step.commit() { act(effect) } //    now it has moved: send, show, connect
+/// # Ok::<(), Rejected>(())
+/// ```
+///
+/// Dropping a step means that nothing happened. After an error from the store, drop the machine as well, and
+/// [`restore`](Machine::restore) what the store has: whether it kept the record is open.
+pub trait Machine: Role {
+    /// Where this machine's record is kept (§8.2).
+    fn key(&self) -> Key {
+        Self::key_of(&self.as_ref().state)
+    }
+
+    /// How many steps it has made.
+    fn revision(&self) -> u64 {
+        self.as_ref().revision
+    }
+
+    /// Its whole state, outbox included (§8.6).
+    fn record(&self) -> Record {
+        let Held { revision, state } = self.as_ref();
+        Record(Bytes::of(&Layout::<Self, _> { revision: *revision, state, role: core::marker::PhantomData }))
+    }
+
+    /// A machine as it was when this record was made.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: what to do stands with each.
+    fn restore(record: &[u8]) -> Result<Self, RestoreError> {
+        match wire::decode::<Layout<Self, Self::State>>(record) {
+            Ok(Layout { revision, state, .. }) => Ok(Held { revision, state }.into()),
+            Err(DecodeError::Malformed) if is_of_another_role::<Self>(record) => Err(RestoreError::AnotherRole),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is not settled: the very effects that the committed steps gave, byte for byte (§8.1). Do it after a restore,
+    /// and whenever the connection to the relay comes back; all of it is safe to repeat.
+    fn unsent(&self) -> Effects<Self::Effect<'_>> {
+        self.outbox(Emit::Outbox)
+    }
+
+    /// Empties the outbox, once everything in it was done; `None` if there is nothing to empty. What only the other side
+    /// can answer (a request, a proof, a `Confirm`) stays until it does.
+    fn settle(&mut self) -> Option<Step<'_, Self>> {
+        let state = Self::after_settling(&self.as_ref().state)?;
+        Some(Step::new(self, state, Emit::Nothing))
+    }
+
+    /// When to call [`tick`](Machine::tick); `None`: never.
+    fn deadline(&self) -> Option<UnixSeconds> {
+        Self::deadline_of(&self.as_ref().state)
+    }
+
+    /// Does what is due at the deadline; `None` if it has not come.
+    fn tick(&mut self, now: UnixSeconds) -> Option<Step<'_, Self>> {
+        if now < self.deadline()? {
+            return None;
+        }
+        let state = Self::after_deadline(&self.as_ref().state)?;
+        Some(Step::new(self, state, Emit::Outbox))
+    }
+}
+
+impl<M: Role> Machine for M {}
+
+/// A machine that has not been stored yet (§8.1): its record first, then [`commit`](Born::commit).
+#[must_use = "a machine that is not committed was never born"]
+pub struct Born<M>(M);
+
+impl<M: Machine> Born<M> {
+    pub(crate) fn new(state: M::State) -> Self {
+        Self(Held { revision: 0, state }.into())
+    }
+
+    /// Where to insert the record. If something is there already, never overwrite it.
+    pub fn key(&self) -> Key {
+        self.0.key()
+    }
+
+    /// The record.
+    pub fn record(&self) -> Record {
+        self.0.record()
+    }
+
+    /// `None`: it takes no record's place. Its key must be free.
+    pub const fn replaces(&self) -> Option<Replaces> {
+        None
+    }
+
+    /// The machine. Its first effects are in [`unsent`](Machine::unsent).
+    pub fn commit(self) -> M {
+        self.0
+    }
+
+    pub(crate) const fn machine(&self) -> &M {
+        &self.0
+    }
+}
+
+/// A transition that has not happened yet (§8.1). Keep [`record`](Step::record), then [`commit`](Step::commit); or drop
+/// it, and nothing has happened.
+#[must_use = "a step that is not committed has not happened"]
+pub struct Step<'m, M: Machine> {
+    machine: &'m mut M,
+    next: M,
+    emit: Emit<'m>,
+    once: Option<Mark>,
+}
+
+impl<'m, M: Machine> Step<'m, M> {
+    pub(crate) fn new(machine: &'m mut M, state: M::State, emit: Emit<'m>) -> Self {
+        let revision = machine.revision().saturating_add(1);
+        Self { machine, next: Held { revision, state }.into(), emit, once: None }
+    }
+
+    pub(crate) fn marked(mut self, mark: Option<Mark>) -> Self {
+        self.once = mark;
+        self
+    }
+
+    /// Where the new record is kept.
+    pub fn key(&self) -> Key {
+        self.next.key()
+    }
+
+    /// The new record: the whole next state with its outbox.
+    pub fn record(&self) -> Record {
+        self.next.record()
+    }
+
+    /// The new record's revision.
+    pub fn revision(&self) -> u64 {
+        self.next.revision()
+    }
+
+    /// The record that this one takes the place of (§8.2). In one transaction: it must be there, at that key and
+    /// revision; remove it; insert the new one, whose key must be free. Otherwise drop the step: somebody else moved
+    /// this machine, or an old backup was restored.
+    pub fn replaces(&self) -> Option<Replaces> {
+        Some(Replaces { key: self.machine.key(), revision: self.machine.revision() })
+    }
+
+    /// A mark to insert as *unique* in the same transaction (§8.4). If it is there already, drop the step: this use was
+    /// taken before, and the record that said so was lost.
+    pub const fn once(&self) -> Option<Mark> {
+        self.once
+    }
+
+    /// Now it has happened. What the caller has to do comes back, in order.
+    pub fn commit(self) -> Effects<M::Effect<'m>> {
+        *self.machine = self.next;
+        let machine: &'m M = self.machine;
+        machine.outbox(self.emit)
+    }
+}
+
+/// Names a stored record and its revision.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Replaces {
+    /// Where it is.
+    pub key: Key,
+    /// Its revision.
+    pub revision: u64,
+}
+
+/// What a step asks for, in order.
+pub struct Effects<E>(iter::Flatten<array::IntoIter<Option<E>, MOST_EFFECTS>>);
+
+/// The most things that one step asks for.
+const MOST_EFFECTS: usize = 3;
+
+impl<E> Effects<E> {
+    pub(crate) fn new(effects: [Option<E>; MOST_EFFECTS]) -> Self {
+        Self(effects.into_iter().flatten())
+    }
+
+    pub(crate) fn one(effect: E) -> Self {
+        Self::new([Some(effect), None, None])
+    }
+
+    pub(crate) fn none() -> Self {
+        Self::new([None, None, None])
+    }
+}
+
+impl<E> Iterator for Effects<E> {
+    type Item = E;
+
+    fn next(&mut self) -> Option<E> {
+        self.0.next()
+    }
+}
+
+/// A machine's whole state as bytes (§8.6). It holds secrets: zeroized on drop, redacted in `Debug`. Store it where only
+/// this user can read it.
+pub struct Record(Bytes<MAX_RECORD>);
+
+impl ops::Deref for Record {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Record([redacted])")
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// `[version, role, revision, state]` (§8.6).
+struct Layout<M, S> {
+    revision: u64,
+    state: S,
+    role: core::marker::PhantomData<M>,
+}
+
+impl<M: Role, S: Encode<()>> Encode<()> for Layout<M, S> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut ()) -> Result<(), encode::Error<W::Error>> {
+        e.array(4)?.u8(wire::VERSION)?.u8(M::ROLE)?.u64(self.revision)?.encode_with(&self.state, ctx)?.ok()
+    }
+}
+
+impl<'b, M: Role, S: Decode<'b, ()>> Decode<'b, ()> for Layout<M, S> {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut ()) -> Result<Self, decode::Error> {
+        let (_, _, role) = (d.array()?, d.u8()?, d.u8()?);
+        if role != M::ROLE {
+            return Err(decode::Error::message("another role"));
+        }
+        Ok(Self { revision: d.u64()?, state: d.decode_with(ctx)?, role: core::marker::PhantomData })
+    }
+}
+
+fn is_of_another_role<M: Role>(record: &[u8]) -> bool {
+    let mut d = Decoder::new(record);
+    let header = (d.array(), d.u8(), d.u8());
+    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && (1..=3).contains(&role))
+}

@@ -1,0 +1,224 @@
+//! What goes over the wire (§7): [`Request`]s to the Server, [`Event`]s from it, [`Payload`]s along a line.
+
+use minicbor::{Decode, Encode};
+
+use crate::error::{BufferTooSmall, DecodeError};
+use crate::id::{Key, LineId, LineLink, PairHash, RequestId};
+use crate::proof::Proof;
+use crate::wire::{self, Versioned};
+
+/// The longest encoding of a [`Request`] but `Packet`, and of an [`Event`] but `Packet`.
+pub const MAX_CONTROL_BYTES: usize = 192;
+
+/// What a machine asks of the Server (§7.2).
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(flat)]
+#[non_exhaustive]
+pub enum Request<'a> {
+    /// Alice: make a line link and tie it to me.
+    #[n(16)]
+    IssueLineLink {
+        /// To be echoed by the answer.
+        #[n(0)]
+        request_id: RequestId,
+    },
+    /// Bob: form the line of this link. The same bytes again get the same answer.
+    #[n(17)]
+    Connect {
+        /// The Port's link.
+        #[n(0)]
+        line_link: LineLink,
+        /// The proof on board, to be passed to Alice.
+        #[n(1)]
+        proof: Option<Proof>,
+    },
+    /// Bring this to the other end of the line.
+    #[n(18)]
+    Packet {
+        /// The line.
+        #[n(0)]
+        line_id: LineId,
+        /// A [`Payload`]'s bytes; opaque to the Server.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        payload: &'a [u8],
+    },
+    /// End this line.
+    #[n(19)]
+    Disconnect {
+        /// The line.
+        #[n(0)]
+        line_id: LineId,
+    },
+    /// Alice: form no line of this link any more.
+    #[n(20)]
+    CloseLineLink {
+        /// The link.
+        #[n(0)]
+        line_link: LineLink,
+    },
+}
+
+/// What the Server tells a machine (§7.3). All of it is the Server's claim.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(flat)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// To Alice: the link she asked for.
+    #[n(32)]
+    LineLinkIssued {
+        /// The request's id.
+        #[n(0)]
+        request_id: RequestId,
+        /// The link.
+        #[n(1)]
+        line_link: LineLink,
+    },
+    /// To Alice: somebody used the link. To Bob: the answer to his request.
+    #[n(33)]
+    LineFormed {
+        /// The link.
+        #[n(0)]
+        line_link: LineLink,
+        /// The new line.
+        #[n(1)]
+        line_id: LineId,
+        /// The two users.
+        #[n(2)]
+        pair_hash: PairHash,
+        /// To Alice: the proof that was on board of the request. To Bob: never.
+        #[n(3)]
+        proof: Option<Proof>,
+    },
+    /// To Bob: no line.
+    #[n(34)]
+    Refused {
+        /// The link.
+        #[n(0)]
+        line_link: LineLink,
+        /// Why, as the Server has it.
+        #[n(1)]
+        reason: Reason,
+    },
+    /// From the other end of the line.
+    #[n(35)]
+    Packet {
+        /// The line.
+        #[n(0)]
+        line_id: LineId,
+        /// A [`Payload`]'s bytes.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        payload: &'a [u8],
+    },
+    /// The line was ended.
+    #[n(36)]
+    Disconnected {
+        /// The line.
+        #[n(0)]
+        line_id: LineId,
+    },
+}
+
+/// Why the Server says that no line was formed (§7.3). It may lie.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It knows no such link. The Port is damaged, or the relay is another.
+    #[n(1)]
+    Unknown,
+    /// **A security event: somebody else used this Port first.** Tell the user, and let Alice know.
+    #[n(2)]
+    Claimed,
+    /// This user used it before, with another request: a second scan, most likely. No alarm.
+    #[n(3)]
+    Yours,
+    /// Alice revoked it.
+    #[n(4)]
+    Closed,
+    /// It was good for too short a time.
+    #[n(5)]
+    Expired,
+}
+
+/// What travels along a line (§7.4).
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(flat)]
+#[non_exhaustive]
+pub enum Payload<'a> {
+    /// Bob's proof, when it was not on board.
+    #[n(1)]
+    Proof {
+        /// The proof.
+        #[n(0)]
+        proof: Proof,
+    },
+    /// Sealed by a machine for a machine: confirm, answer, close.
+    #[n(2)]
+    Control {
+        /// Which of the line's keys: 0.
+        #[n(0)]
+        epoch: u32,
+        /// How many packets this end sealed before in this epoch.
+        #[n(1)]
+        counter: u64,
+        /// AES-256-GCM-SIV (§6.3).
+        #[cbor(n(2), with = "minicbor::bytes")]
+        ciphertext: &'a [u8],
+    },
+    /// Sealed by a user for a user.
+    #[n(3)]
+    Message {
+        /// Which of the line's keys: 0.
+        #[n(0)]
+        epoch: u32,
+        /// How many packets this end sealed before in this epoch.
+        #[n(1)]
+        counter: u64,
+        /// AES-256-GCM-SIV (§6.3).
+        #[cbor(n(2), with = "minicbor::bytes")]
+        ciphertext: &'a [u8],
+    },
+}
+
+impl Event<'_> {
+    /// Which record this event belongs to (§8.2).
+    pub const fn key(&self) -> Key {
+        match self {
+            Self::LineLinkIssued { request_id, .. } => Key::Request(*request_id),
+            Self::LineFormed { line_link, .. } | Self::Refused { line_link, .. } => Key::LineLink(*line_link),
+            Self::Packet { line_id, .. } | Self::Disconnected { line_id } => Key::Line(*line_id),
+        }
+    }
+}
+
+macro_rules! canonical_form {
+    ($name:ident) => {
+        impl<'a> $name<'a> {
+            /// Writes the canonical bytes (§7.1) into `out` and returns them.
+            ///
+            /// # Errors
+            /// [`BufferTooSmall`]: nothing else can go wrong.
+            pub fn encode_into<'b>(&self, out: &'b mut [u8]) -> Result<&'b mut [u8], BufferTooSmall> {
+                wire::encode(&Versioned(self), out)
+            }
+
+            /// The canonical bytes (§7.1).
+            #[cfg(feature = "alloc")]
+            pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
+                wire::encode_to_vec(&Versioned(self))
+            }
+
+            /// Reads canonical bytes; byte strings are borrowed from them.
+            ///
+            /// # Errors
+            /// [`DecodeError`]: drop the bytes, or update.
+            pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+                wire::decode::<Versioned<Self>>(bytes).map(|Versioned(message)| message)
+            }
+        }
+    };
+}
+
+canonical_form!(Request);
+canonical_form!(Event);
+canonical_form!(Payload);

@@ -1,0 +1,106 @@
+//! Bob's proof (§3), and the only file that touches a raw shared secret.
+
+use aes::Aes256;
+use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use hkdf::Hkdf;
+use minicbor::{Decode, Encode};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use x25519_dalek::StaticSecret;
+
+use crate::port::{Port, PublicKey};
+use crate::secret::{Rad, Secret};
+use crate::wire::Bytes;
+
+/// PKCS#7 for a plaintext of whole blocks: one more block, of sixteens (RFC 5652 §6.3).
+const PADDING: [u8; 16] = [16; 16];
+
+/// `{ public_key_bob, encrypted_RAD }` as it was sent (§3.1). Nothing in it has been checked: that happens where every
+/// failure has one outcome (§3.3).
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Proof {
+    #[n(0)]
+    pub(crate) public_key: Bytes<32>,
+    /// `IV ‖ AES-256-CBC(secret, RAD)`: 48 bytes, and room for the ticket of a contact port.
+    #[n(1)]
+    pub(crate) encrypted_rad: Bytes<64>,
+}
+
+impl core::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { public_key: _, encrypted_rad: _ } = self;
+        f.write_str("Proof(..)")
+    }
+}
+
+/// An X25519 private key, for one Port only.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(transparent)]
+pub(crate) struct PrivateKey(#[n(0)] Secret<32>);
+
+impl PrivateKey {
+    pub(crate) const fn new(bytes: Secret<32>) -> Self {
+        Self(bytes)
+    }
+
+    /// keygen (§1.1).
+    pub(crate) fn public_key(&self) -> PublicKey {
+        PublicKey::generated(x25519_dalek::PublicKey::from(&self.scalar()).to_bytes())
+    }
+
+    /// DH (§1.1).
+    fn agree(&self, public_key: PublicKey) -> SharedSecret {
+        let secret = self.scalar().diffie_hellman(&(*public_key.as_bytes()).into());
+        SharedSecret(Secret::from(*secret.as_bytes()))
+    }
+
+    fn scalar(&self) -> StaticSecret {
+        StaticSecret::from(*self.0.expose())
+    }
+}
+
+/// X25519(private_key_alice, public_key_bob) = X25519(private_key_bob, public_key_alice).
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(transparent)]
+pub(crate) struct SharedSecret(#[n(0)] Secret<32>);
+
+impl SharedSecret {
+    /// HKDF-Extract (RFC 5869): what every key of the line comes from (§6.2).
+    pub(crate) fn extract(&self, transcript: &[u8; 32]) -> Hkdf<Sha256> {
+        Hkdf::new(Some(transcript), self.0.expose())
+    }
+}
+
+/// Bob shows that he holds the Port (§3.2).
+pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], port: &Port) -> (Proof, SharedSecret) {
+    let public_key = private_key.public_key();
+    let secret = private_key.agree(port.public_key);
+
+    let mut blocks = [Block::<Aes256>::from(*port.rad.expose()), PADDING.into()];
+    cbc::Encryptor::<Aes256>::new(secret.0.expose().into(), iv.into()).encrypt_blocks(&mut blocks);
+
+    let [first, last] = blocks.map(<[u8; 16]>::from);
+    let mut encrypted_rad = Bytes::EMPTY;
+    encrypted_rad.append(iv);
+    encrypted_rad.append(&first);
+    encrypted_rad.append(&last);
+    let mut key = Bytes::EMPTY;
+    key.append(public_key.as_bytes());
+    (Proof { public_key: key, encrypted_rad }, secret)
+}
+
+/// Alice checks (§3.3). `None` is the one outcome of every failure: length, key, padding, RAD.
+pub(crate) fn check(private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Option<SharedSecret> {
+    let public_key = PublicKey::from_bytes(proof.public_key.as_slice().try_into().ok()?).ok()?;
+    let (iv, ciphertext) = proof.encrypted_rad.as_slice().split_first_chunk::<16>()?;
+    let ([first, last], []) = ciphertext.as_chunks::<16>() else { return None };
+
+    let secret = private_key.agree(public_key);
+    let mut blocks = [Block::<Aes256>::from(*first), (*last).into()];
+    cbc::Decryptor::<Aes256>::new(secret.0.expose().into(), iv.into()).decrypt_blocks(&mut blocks);
+
+    // One comparison over RAD and padding together: a padding oracle has nothing to ask.
+    let [first, last] = blocks.map(<[u8; 16]>::from);
+    let equal = first.ct_eq(rad.expose()) & last.ct_eq(&PADDING);
+    bool::from(equal).then_some(secret)
+}

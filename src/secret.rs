@@ -1,0 +1,144 @@
+//! Secrets: zeroized on drop, redacted in `Debug`, compared in constant time (§8.7).
+
+use core::convert::Infallible;
+use core::fmt;
+
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use rand_core::CryptoRng;
+use subtle::ConstantTimeEq;
+
+/// `N` secret bytes.
+#[derive(Clone)]
+pub struct Secret<const N: usize>([u8; N]);
+
+/// Random associated data: 16 fresh random bytes in every Port (§2.1). Whoever can show that he knows them
+/// holds the Port.
+pub type Rad = Secret<16>;
+
+impl<const N: usize> Secret<N> {
+    pub(crate) const ZERO: Self = Self([0; N]);
+
+    /// The bytes themselves. Whoever has them can do what the holder can: keep them out of logs.
+    pub const fn expose(&self) -> &[u8; N] {
+        &self.0
+    }
+
+    pub(crate) const fn expose_mut(&mut self) -> &mut [u8; N] {
+        &mut self.0
+    }
+
+    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Secret<N> {
+    fn from(bytes: [u8; N]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl<const N: usize> Drop for Secret<N> {
+    fn drop(&mut self) {
+        self.0 = [0; N];
+        zeroize::optimization_barrier(&self.0);
+    }
+}
+
+impl<const N: usize> zeroize::ZeroizeOnDrop for Secret<N> {}
+
+impl<const N: usize> ConstantTimeEq for Secret<N> {
+    fn ct_eq(&self, other: &Self) -> subtle::Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+impl<const N: usize> PartialEq for Secret<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.ct_eq(other).into()
+    }
+}
+
+impl<const N: usize> Eq for Secret<N> {}
+
+impl<const N: usize> fmt::Debug for Secret<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl<C, const N: usize> Encode<C> for Secret<N> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.bytes(&self.0)?.ok()
+    }
+}
+
+impl<'b, C, const N: usize> Decode<'b, C> for Secret<N> {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        Self::from_slice(d.bytes()?).ok_or_else(|| decode::Error::message("secret of another length"))
+    }
+}
+
+/// All the randomness of one machine, 64 bytes, drawn before it is born (§8.5).
+///
+/// A `Seed` is consumed by the machine that is made from it and can't be cloned, so no two machines share keys.
+/// After that a machine draws nothing: it is a pure function of its state, the event and the time.
+///
+/// ```
+/// use port_protocol::Seed;
+/// # fn draw(rng: &mut impl rand_core::CryptoRng) -> Seed {
+/// Seed::draw(rng) // any cryptographic generator
+/// # }
+/// # #[cfg(feature = "getrandom")]
+/// let seed = Seed::from_os()?; // the operating system's
+/// # #[cfg(feature = "getrandom")]
+/// # Ok::<(), getrandom::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Seed {
+    pub(crate) private_key: Secret<32>,
+    /// An Alice's RAD, a Bob's IV.
+    pub(crate) block: Secret<16>,
+    pub(crate) request_id: Secret<16>,
+}
+
+impl Seed {
+    /// Draws a seed from a cryptographic random number generator.
+    pub fn draw<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
+        let Ok(seed) = Self::fill(|part| {
+            rng.fill_bytes(part);
+            Ok::<_, Infallible>(())
+        });
+        seed
+    }
+
+    /// Draws a seed from the operating system.
+    ///
+    /// # Errors
+    /// The operating system has no randomness to give, which some do early at boot. Try again later.
+    #[cfg(feature = "getrandom")]
+    pub fn from_os() -> Result<Self, getrandom::Error> {
+        Self::fill(getrandom::fill)
+    }
+
+    /// A machine that can be made again: for known-answer tests and for callers with a generator of their own.
+    /// **Never use the same bytes twice.** They become the private key (0..32), the RAD of an Alice or the IV of
+    /// a Bob (32..48), and an Alice's request id (48..64).
+    pub fn from_bytes(bytes: &[u8; 64]) -> Self {
+        let mut rest = bytes.iter();
+        let Ok(seed) = Self::fill(|part| {
+            part.iter_mut().zip(&mut rest).for_each(|(to, from)| *to = *from);
+            Ok::<_, Infallible>(())
+        });
+        seed
+    }
+
+    fn fill<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut seed = Self { private_key: Secret::ZERO, block: Secret::ZERO, request_id: Secret::ZERO };
+        fill(seed.private_key.expose_mut())?;
+        fill(seed.block.expose_mut())?;
+        fill(seed.request_id.expose_mut())?;
+        Ok(seed)
+    }
+}

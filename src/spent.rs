@@ -1,0 +1,114 @@
+//! Spent: what is left of a Port once it is dead, at either side (§4.4, §5.4).
+
+use minicbor::{Decode, Encode};
+
+use crate::error::Rejected;
+use crate::id::{Key, LineId, LineLink};
+use crate::line::{self, Line};
+use crate::machine::{Born, Effects};
+use crate::message::{Event, Request};
+
+/// No key is left to leak. What remains tells a late event what became of the Port.
+#[derive(Clone, Encode, Decode)]
+#[cbor(flat)]
+pub enum Spent<End> {
+    /// With a line.
+    #[n(1)]
+    Formed {
+        #[n(0)]
+        line_link: LineLink,
+        #[n(1)]
+        line_id: LineId,
+        /// Until it was stored by itself.
+        #[n(2)]
+        line: Option<line::State>,
+    },
+    /// Without one. Named by its request if it never had a link.
+    #[n(2)]
+    Ended {
+        #[n(0)]
+        key: Key,
+        #[n(1)]
+        end: End,
+        /// Until it was said.
+        #[n(2)]
+        farewell: Option<Farewell>,
+    },
+}
+
+/// What the Server is told at the end.
+#[derive(Clone, Copy, Encode, Decode)]
+#[cbor(flat)]
+pub enum Farewell {
+    #[n(1)]
+    Nothing,
+    #[n(2)]
+    CloseLineLink(#[n(0)] LineLink),
+    #[n(3)]
+    Disconnect(#[n(0)] LineId),
+}
+
+/// The last effects of an Alice or a Bob.
+pub enum Last<'m, End> {
+    Send(Request<'m>),
+    LineFormed(Born<Line>),
+    Ended(End),
+}
+
+impl<End: Clone> Spent<End> {
+    pub(crate) const fn ended(key: Key, end: End, farewell: Farewell) -> Self {
+        Self::Ended { key, end, farewell: Some(farewell) }
+    }
+
+    pub(crate) const fn formed(line_link: LineLink, line_id: LineId, line: line::State) -> Self {
+        Self::Formed { line_link, line_id, line: Some(line) }
+    }
+
+    pub(crate) const fn key(&self) -> Key {
+        match self {
+            Self::Formed { line_link, .. } => Key::LineLink(*line_link),
+            Self::Ended { key, .. } => *key,
+        }
+    }
+
+    /// Nothing moves it any more (§4.4). A line that is not *the* line has somebody at its far end who should be told.
+    pub(crate) fn reject(&self, event: &Event<'_>) -> Rejected {
+        match (self, event) {
+            (Self::Formed { line_id: ours, .. }, Event::LineFormed { line_id, .. }) if ours == line_id => {
+                Rejected::Repeated
+            }
+            (_, Event::LineFormed { line_id, .. }) => Rejected::Stray(*line_id),
+            _ => Rejected::OutOfOrder,
+        }
+    }
+
+    /// `None` if it is already.
+    pub(crate) fn settled(&self) -> Option<Self> {
+        match self.clone() {
+            Self::Formed { line_link, line_id, line: Some(_) } => Some(Self::Formed { line_link, line_id, line: None }),
+            Self::Ended { key, end, farewell: Some(_) } => Some(Self::Ended { key, end, farewell: None }),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn outbox<'m, E: From<Last<'m, End>>>(&self) -> Effects<E> {
+        let (end, request) = match self {
+            Self::Formed { line: Some(line), .. } => {
+                return Effects::one(Last::LineFormed(Born::new(line.clone())).into());
+            }
+            Self::Ended { end, farewell: Some(farewell), .. } => (end.clone(), farewell.request()),
+            Self::Formed { line: None, .. } | Self::Ended { farewell: None, .. } => return Effects::none(),
+        };
+        Effects::new([request.map(|request| Last::Send(request).into()), Some(Last::Ended(end).into()), None])
+    }
+}
+
+impl Farewell {
+    const fn request(self) -> Option<Request<'static>> {
+        match self {
+            Self::Nothing => None,
+            Self::CloseLineLink(line_link) => Some(Request::CloseLineLink { line_link }),
+            Self::Disconnect(line_id) => Some(Request::Disconnect { line_id }),
+        }
+    }
+}
