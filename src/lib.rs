@@ -27,7 +27,7 @@ pub use line::{
     CheckCode, Claims, Confirmed, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD,
 };
 pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Step};
-pub use message::{Event, MAX_CONTROL_BYTES, Payload, Reason, Request};
+pub use message::{Content, Event, MAX_CONTROL_BYTES, Payload, Reason, Request};
 pub use port::{
     Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Offer, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds,
 };

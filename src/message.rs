@@ -152,32 +152,44 @@ pub enum Payload<'a> {
         #[n(0)]
         proof: Proof,
     },
-    /// Sealed by a machine for a machine: confirm, answer, close.
+    /// A packet sealed under the line's keys.
     #[n(2)]
-    Control {
-        /// Which of the line's keys: 0.
+    Sealed {
+        /// What it is. The relay may see: from the order of the packets it knows anyway.
         #[n(0)]
+        content: Content,
+        /// Which of the line's keys: 0.
+        #[n(1)]
         epoch: u32,
         /// How many packets this end sealed before in this epoch.
-        #[n(1)]
+        #[n(2)]
         counter: u64,
         /// AES-256-GCM-SIV (§6.3).
-        #[cbor(n(2), with = "minicbor::bytes")]
+        #[cbor(n(3), with = "minicbor::bytes")]
         ciphertext: &'a [u8],
     },
-    /// Sealed by a user for a user.
+}
+
+/// What a sealed packet is (§6.3). Authenticated with it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum Content {
+    /// Alice holds the secret. Empty; always, and only, her counter 0.
+    #[n(1)]
+    Confirm = 1,
+    /// Bob heard her. Empty.
+    #[n(2)]
+    Answer = 2,
+    /// A message of a user whose end is not confirmed yet.
     #[n(3)]
-    Message {
-        /// Which of the line's keys: 0.
-        #[n(0)]
-        epoch: u32,
-        /// How many packets this end sealed before in this epoch.
-        #[n(1)]
-        counter: u64,
-        /// AES-256-GCM-SIV (§6.3).
-        #[cbor(n(2), with = "minicbor::bytes")]
-        ciphertext: &'a [u8],
-    },
+    Opening = 3,
+    /// A message of a user.
+    #[n(4)]
+    Message = 4,
+    /// The end of the line. Empty.
+    #[n(5)]
+    Close = 5,
 }
 
 impl Event<'_> {

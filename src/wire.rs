@@ -106,7 +106,9 @@ impl<const N: usize> Bytes<N> {
     /// empty, which decodes nowhere.
     pub(crate) fn of<T: Encode<()>>(value: &T) -> Self {
         let mut new = Self::EMPTY;
-        new.fill(|out| encode(value, out).ok().map(|written| written.len()));
+        if minicbor::encode(value, &mut new).is_err() {
+            return Self::EMPTY;
+        }
         new
     }
 
@@ -130,6 +132,14 @@ impl<const N: usize> Bytes<N> {
 impl<const N: usize> fmt::Write for Bytes<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.append(text.as_bytes()).ok_or(fmt::Error)
+    }
+}
+
+impl<const N: usize> Write for Bytes<N> {
+    type Error = BufferTooSmall;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), BufferTooSmall> {
+        self.append(bytes).ok_or(BufferTooSmall)
     }
 }
 

@@ -10,13 +10,13 @@ use crate::bob::SendProof;
 use crate::error::{Rejected, RestoreError, SealError};
 use crate::id::{Key, LineId, PairHash, PortHash};
 use crate::machine::{Born, Effects, Emit, Held, Machine, Role, Step};
-use crate::message::{Event, Payload, Request};
+use crate::message::{Content, Event, Payload, Request};
 use crate::port::{Kind, Port, Relay, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
 use crate::secret::Rad;
 use crate::wire::{self, Bytes, Versioned};
 
-use seal::{Content, Sealed};
+use seal::{EPOCH, MAX_EMPTY};
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::CheckCode;
 use session::{End, Session};
@@ -156,7 +156,7 @@ pub enum Phase {
         #[n(0)]
         session: Session,
         #[n(1)]
-        answer: Bytes<32>,
+        answer: Bytes<MAX_EMPTY>,
         /// Whether it is still to be sent, or was asked for again.
         #[n(2)]
         due: bool,
@@ -167,7 +167,7 @@ pub enum Phase {
         end: LineEnd,
         /// The last packet to the other end.
         #[n(1)]
-        close: Option<Bytes<32>>,
+        close: Option<Bytes<MAX_EMPTY>>,
         /// Whether all this is still to be said.
         #[n(2)]
         due: bool,
@@ -178,7 +178,7 @@ pub enum Phase {
 #[derive(Clone, Encode, Decode)]
 pub struct Confirm {
     #[n(0)]
-    packet: Bytes<32>,
+    packet: Bytes<MAX_EMPTY>,
     /// SHA-256 of the proof it replies to: the same again, and it is sent again.
     #[cbor(n(1), with = "minicbor::bytes")]
     proof: [u8; 32],
@@ -204,7 +204,7 @@ impl State {
     /// Alice's end, once the proof is good; `None` if it is not. `Confirm` is her counter 0 (§6.5).
     pub(crate) fn of_alice(origin: Origin, private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Option<Self> {
         let secret = proof::check(private_key, rad, proof)?;
-        let (session, packet) = Session::new(End::Alice, &origin, &secret, proof).seal_control(Content::Confirm);
+        let (session, packet) = Session::new(End::Alice, &origin, &secret, proof).seal_empty(Content::Confirm);
         let confirm = Confirm { packet, proof: wire::hash(proof) };
         Some(Self { origin, phase: Phase::AliceJoined { session, confirm } })
     }
@@ -223,7 +223,7 @@ impl State {
         Self { origin: self.origin.clone(), phase }
     }
 
-    fn closed(&self, end: LineEnd, close: Option<Bytes<32>>) -> Self {
+    fn closed(&self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) -> Self {
         self.with(Phase::Closed { end, close, due: true })
     }
 }
@@ -236,7 +236,7 @@ fn transition<'m>(
     buffer: &'m mut [u8],
     now: UnixSeconds,
 ) -> Result<(State, Emit<'m>), Rejected> {
-    let (session, sealed) = match (&state.phase, payload) {
+    let (content, session) = match (&state.phase, payload) {
         (Phase::Closed { .. }, _) => return Err(Rejected::Closed),
         (Phase::AwaitingProof { until, .. }, _) if now >= *until => {
             return Ok((state.closed(LineEnd::Expired, None), Emit::Outbox));
@@ -251,50 +251,53 @@ fn transition<'m>(
             Phase::AliceJoined { confirm, .. } | Phase::AliceConfirmed { confirm: Some(confirm), .. },
             Payload::Proof { proof },
         ) if confirm.proof == wire::hash(proof) => return Ok((state.clone(), Emit::Outbox)),
-        (
-            Phase::AliceJoined { session, .. }
-            | Phase::AliceConfirmed { session, .. }
-            | Phase::BobJoined { session, .. }
-            | Phase::BobConfirmed { session, .. },
-            payload,
-        ) => (session, Sealed::of(payload).ok_or(Rejected::OutOfOrder)?),
+        (phase, Payload::Sealed { content, .. }) => (*content, phase.session().ok_or(Rejected::OutOfOrder)?),
+        (_, Payload::Proof { .. }) => return Err(Rejected::OutOfOrder),
     };
-    let (session, content, text) = session.open(&sealed, associated_data, buffer)?;
-    let message = matches!(content, Content::Early | Content::Message).then_some(text);
+    let Payload::Sealed { epoch: EPOCH, counter, ciphertext, .. } = *payload else {
+        return Err(Rejected::Forged);
+    };
+    // Only a user's words carry a user's data.
+    let (is_message, data) = match content {
+        Content::Opening | Content::Message => (true, associated_data),
+        Content::Confirm | Content::Answer | Content::Close => (false, &[][..]),
+    };
+    let (window, text) = session.open(content, counter, ciphertext, data, buffer)?;
 
-    let (phase, answer) = match (&state.phase, content) {
+    let mut next = state.clone();
+    if let Some(session) = next.phase.session_mut() {
+        session.window = window;
+    }
+    let (phase, answer) = match (next.phase, content) {
         (_, Content::Close) => return Ok((state.closed(LineEnd::ByPeer, None), Emit::Outbox)),
-        // Bob speaks, but has not heard Alice.
-        (Phase::AliceJoined { confirm, .. }, Content::Early) => {
-            (Phase::AliceConfirmed { session, confirm: Some(confirm.clone()) }, false)
+        // Bob speaks, but has not heard Alice: she keeps Confirm.
+        (Phase::AliceJoined { session, confirm }, Content::Opening) => {
+            (Phase::AliceConfirmed { session, confirm: Some(confirm) }, false)
         }
-        (Phase::AliceConfirmed { confirm, .. }, Content::Early) => {
-            (Phase::AliceConfirmed { session, confirm: confirm.clone() }, false)
-        }
-        (Phase::AliceJoined { .. } | Phase::AliceConfirmed { .. }, Content::Message | Content::Answer) => {
-            (Phase::AliceConfirmed { session, confirm: None }, false)
-        }
+        (phase @ Phase::AliceConfirmed { .. }, Content::Opening) => (phase, false),
+        (
+            Phase::AliceJoined { session, .. } | Phase::AliceConfirmed { session, .. },
+            Content::Message | Content::Answer,
+        ) => (Phase::AliceConfirmed { session, confirm: None }, false),
         // Any packet of Alice's shows that she holds the keys. She hears so at once.
-        (Phase::BobJoined { .. }, Content::Confirm | Content::Early | Content::Message) => {
-            let (session, answer) = session.seal_control(Content::Answer);
+        (Phase::BobJoined { session, .. }, Content::Confirm | Content::Opening | Content::Message) => {
+            let (session, answer) = session.seal_empty(Content::Answer);
             (Phase::BobConfirmed { session, answer, due: true }, true)
         }
-        (Phase::BobConfirmed { answer, .. }, Content::Confirm) => {
-            (Phase::BobConfirmed { session, answer: answer.clone(), due: true }, true)
+        (Phase::BobConfirmed { session, answer, .. }, Content::Confirm) => {
+            (Phase::BobConfirmed { session, answer, due: true }, true)
         }
-        (Phase::BobConfirmed { answer, due, .. }, Content::Early | Content::Message) => {
-            (Phase::BobConfirmed { session, answer: answer.clone(), due: *due }, false)
-        }
+        (phase @ Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => (phase, false),
         // Well sealed, but not this end's to hear.
         _ => return Err(Rejected::OutOfOrder),
     };
-    let emit = match (message, answer) {
-        (None, false) => Emit::Nothing,
-        (None, true) => Emit::Outbox,
-        (Some(text), false) => Emit::Opened(text),
-        (Some(text), true) => Emit::OutboxAndOpened(text),
+    let emit = match (is_message, answer) {
+        (false, false) => Emit::Nothing,
+        (false, true) => Emit::Outbox,
+        (true, false) => Emit::Opened(text),
+        (true, true) => Emit::OutboxAndOpened(text),
     };
-    Ok((state.with(phase), emit))
+    Ok((State { phase, ..next }, emit))
 }
 
 impl Line {
@@ -366,18 +369,16 @@ impl Line {
         buffer: &'m mut [u8],
     ) -> Result<Step<'m, Self>, SealError> {
         let content = match self.phase() {
+            LinePhase::AwaitingProof => return Err(SealError::NotJoined),
+            LinePhase::Joined => Content::Opening,
             LinePhase::Confirmed => Content::Message,
-            _ => Content::Early,
+            LinePhase::Closed => return Err(SealError::Closed),
         };
-        let mut phase = self.0.state.phase.clone();
-        let session = phase.session_mut().ok_or(match self.phase() {
-            LinePhase::Closed => SealError::Closed,
-            _ => SealError::NotJoined,
-        })?;
-        let (next, packet) = session.seal(content, message, associated_data, buffer)?;
-        *session = next;
-        let state = self.0.state.with(phase);
-        Ok(Step::new(self, state, Emit::Sealed(packet)))
+        let mut next = self.0.state.clone();
+        let session = next.phase.session_mut().ok_or(SealError::NotJoined)?;
+        let packet = session.seal(content, message, associated_data, buffer)?;
+        session.count();
+        Ok(Step::new(self, next, Emit::Sealed(packet)))
     }
 
     /// Ends the line, for good (§6.7): the keys go, the other end is told, and so is the Server.
@@ -385,11 +386,10 @@ impl Line {
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let mut phase = self.0.state.phase.clone();
-        if let Phase::Closed { .. } = phase {
+        if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
-        let close = phase.session_mut().map(|session| session.seal_control(Content::Close).1);
+        let close = self.0.state.phase.session().map(|session| session.clone().seal_empty(Content::Close).1);
         let state = self.0.state.closed(LineEnd::ByUs, close);
         Ok(Step::new(self, state, Emit::Outbox))
     }
@@ -443,6 +443,16 @@ impl Born<Line> {
 }
 
 impl Phase {
+    const fn session(&self) -> Option<&Session> {
+        match self {
+            Self::AliceJoined { session, .. }
+            | Self::AliceConfirmed { session, .. }
+            | Self::BobJoined { session, .. }
+            | Self::BobConfirmed { session, .. } => Some(session),
+            Self::AwaitingProof { .. } | Self::Closed { .. } => None,
+        }
+    }
+
     const fn session_mut(&mut self) -> Option<&mut Session> {
         match self {
             Self::AliceJoined { session, .. }

@@ -5,13 +5,14 @@ use core::fmt;
 use minicbor::{Decode, Encode};
 
 use super::Origin;
-use super::seal::{self, Content, Sealed};
+use super::seal::{self, MAX_EMPTY};
 use super::window::Window;
 use crate::error::{Rejected, SealError};
+use crate::message::Content;
 use crate::port::Kind;
 use crate::proof::{Proof, SharedSecret};
 use crate::secret::Secret;
-use crate::wire;
+use crate::wire::{self, Bytes};
 
 /// A caller's messages stop here; the rest is for the machine's own.
 const LAST_COUNTER: u64 = 1 << 48;
@@ -53,7 +54,7 @@ pub struct Session {
     #[n(3)]
     sent: u64,
     #[n(4)]
-    window: Window,
+    pub(super) window: Window,
 }
 
 impl Session {
@@ -83,37 +84,45 @@ impl Session {
         Self { send, receive, exporter: derive("exporter"), sent: 0, window: Window::default() }
     }
 
-    /// A packet of the machine's own, and the session after it.
-    pub(super) fn seal_control(&self, content: Content) -> (Self, crate::wire::Bytes<32>) {
-        (self.after_sealing(), seal::seal_control(&self.send, self.sent, content))
+    /// A packet without a text, and the session after it.
+    pub(super) fn seal_empty(mut self, content: Content) -> (Self, Bytes<MAX_EMPTY>) {
+        let packet = seal::seal_empty(&self.send, content, self.sent);
+        self.count();
+        (self, packet)
     }
 
-    /// A packet of the user's.
+    /// A user's message. To be followed by [`count`](Session::count).
     pub(super) fn seal<'b>(
         &self,
         content: Content,
         text: &[u8],
-        associated_data: &[u8],
+        data: &[u8],
         out: &'b mut [u8],
-    ) -> Result<(Self, &'b [u8]), SealError> {
+    ) -> Result<&'b [u8], SealError> {
         if self.sent >= LAST_COUNTER {
             return Err(SealError::Exhausted);
         }
-        let packet = seal::seal(&self.send, self.sent, content, text, associated_data, out)?;
-        Ok((self.after_sealing(), packet))
+        seal::seal(&self.send, content, self.sent, text, data, out)
     }
 
-    /// The session once this packet is taken, what it was, and its text.
+    pub(super) const fn count(&mut self) {
+        self.sent = self.sent.saturating_add(1);
+    }
+
+    /// The text, and the window once it is taken. First the packet has to open: a forged one is never told apart by its
+    /// counter.
     pub(super) fn open<'b>(
         &self,
-        sealed: &Sealed<'_>,
-        associated_data: &[u8],
+        content: Content,
+        counter: u64,
+        ciphertext: &[u8],
+        data: &[u8],
         out: &'b mut [u8],
-    ) -> Result<(Self, Content, &'b [u8]), Rejected> {
-        let (content, text) = sealed.open(&self.receive, associated_data, out)?;
+    ) -> Result<(Window, &'b [u8]), Rejected> {
+        let text = seal::open(&self.receive, content, counter, ciphertext, data, out)?;
         // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
-        let window = if content == Content::Confirm { self.window } else { self.window.take(sealed.counter)? };
-        Ok((Self { window, ..self.clone() }, content, text))
+        let window = if content == Content::Confirm { self.window } else { self.window.take(counter)? };
+        Ok((window, text))
     }
 
     /// §6.8: forty digits.
@@ -126,10 +135,6 @@ impl Session {
             let number = group.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
             u32::try_from(number % 100_000).unwrap_or_default()
         }))
-    }
-
-    fn after_sealing(&self) -> Self {
-        Self { sent: self.sent.saturating_add(1), ..self.clone() }
     }
 }
 
