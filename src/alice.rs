@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, Mark, RequestId};
 use crate::line::{self, Line, Origin};
-use crate::machine::{Born, Effects, Emit, Held, Role, Step};
+use crate::machine::{Born, Emit, Held, Role, Step};
 use crate::message::{Event, Request};
 use crate::port::{Kind, Offer, Port, UnixSeconds};
 use crate::proof::PrivateKey;
@@ -244,14 +244,15 @@ impl Role for Alice {
         }
     }
 
-    fn outbox<'m>(&'m self, emit: Emit<'m>) -> Effects<AliceEffect<'m>> {
-        match &self.0.state {
-            _ if !emit.outbox() => Effects::none(),
-            State::Requesting(Requesting { request_id, .. }) => {
-                Effects::one(AliceEffect::Send(Request::IssueLineLink { request_id: *request_id }))
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<AliceEffect<'m>> {
+        match (&self.0.state, place) {
+            _ if !emit.outbox() => None,
+            (State::Requesting(Requesting { request_id, .. }), 0) => {
+                Some(AliceEffect::Send(Request::IssueLineLink { request_id: *request_id }))
             }
-            State::Offered(offered) => Effects::one(AliceEffect::PortReady(&offered.port)),
-            State::Spent(spent) => spent.outbox(),
+            (State::Offered(offered), 0) => Some(AliceEffect::PortReady(&offered.port)),
+            (State::Spent(spent), place) => spent.effect(place).map(AliceEffect::from),
+            _ => None,
         }
     }
 }

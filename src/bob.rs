@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, PortHash};
 use crate::line::{self, Line, Origin};
-use crate::machine::{Born, Effects, Emit, Held, Role, Step};
+use crate::machine::{Born, Emit, Held, Role, Step};
 use crate::message::{Event, Reason, Request};
 use crate::port::{Kind, Offer, Port, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
@@ -257,15 +257,15 @@ impl Role for Bob {
         }
     }
 
-    fn outbox<'m>(&'m self, emit: Emit<'m>) -> Effects<BobEffect<'m>> {
-        match &self.0.state {
-            _ if !emit.outbox() => Effects::none(),
-            State::Scanned(_) => Effects::none(),
-            State::Connecting(Connecting { line_link, proof, send_proof, .. }) => {
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<BobEffect<'m>> {
+        match (&self.0.state, place) {
+            _ if !emit.outbox() => None,
+            (State::Connecting(Connecting { line_link, proof, send_proof, .. }), 0) => {
                 let proof = (*send_proof == SendProof::OnBoard).then(|| proof.clone());
-                Effects::one(BobEffect::Send(Request::Connect { line_link: *line_link, proof }))
+                Some(BobEffect::Send(Request::Connect { line_link: *line_link, proof }))
             }
-            State::Spent(spent) => spent.outbox(),
+            (State::Spent(spent), place) => spent.effect(place).map(BobEffect::from),
+            _ => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Prepare, commit, settle, restore: once, for every role (§8).
 
-use core::{array, fmt, iter, ops};
+use core::{fmt, ops};
 
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -32,7 +32,8 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> {
     fn after_deadline(state: &Self::State) -> Option<Self::State>;
     /// `None` if there is nothing to settle.
     fn after_settling(state: &Self::State) -> Option<Self::State>;
-    fn outbox<'m>(&'m self, emit: Emit<'m>) -> Effects<Self::Effect<'m>>;
+    /// The effect in one of [`MOST_EFFECTS`] places.
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<Self::Effect<'m>>;
 }
 
 /// What a step emits: a view of the outbox (§8.1), and what it lends from the caller's buffer.
@@ -110,8 +111,8 @@ pub trait Machine: Role {
 
     /// What is not settled: the very effects that the committed steps gave, byte for byte (§8.1). Do it after a restore,
     /// and whenever the connection to the relay comes back; all of it is safe to repeat.
-    fn unsent(&self) -> Effects<Self::Effect<'_>> {
-        self.outbox(Emit::Outbox)
+    fn unsent(&self) -> Effects<'_, Self> {
+        Effects::new(self, Emit::Outbox)
     }
 
     /// Empties the outbox, once everything in it was done; `None` if there is nothing to empty. What only the other side
@@ -183,6 +184,7 @@ pub struct Step<'m, M: Machine> {
 }
 
 impl<'m, M: Machine> Step<'m, M> {
+    #[inline]
     pub(crate) fn new(machine: &'m mut M, state: M::State, emit: Emit<'m>) -> Self {
         let revision = machine.revision().saturating_add(1);
         Self { machine, next: Held { revision, state }.into(), emit, once: None }
@@ -222,10 +224,10 @@ impl<'m, M: Machine> Step<'m, M> {
     }
 
     /// Now it has happened. What the caller has to do comes back, in order.
-    pub fn commit(self) -> Effects<M::Effect<'m>> {
+    #[inline]
+    pub fn commit(self) -> Effects<'m, M> {
         *self.machine = self.next;
-        let machine: &'m M = self.machine;
-        machine.outbox(self.emit)
+        Effects::new(self.machine, self.emit)
     }
 }
 
@@ -238,31 +240,28 @@ pub struct Replaces {
     pub revision: u64,
 }
 
-/// What a step asks for, in order.
-pub struct Effects<E>(iter::Flatten<array::IntoIter<Option<E>, MOST_EFFECTS>>);
-
 /// The most things that one step asks for.
 const MOST_EFFECTS: usize = 3;
 
-impl<E> Effects<E> {
-    pub(crate) fn new(effects: [Option<E>; MOST_EFFECTS]) -> Self {
-        Self(effects.into_iter().flatten())
-    }
+/// What a step asks for, in order: a view of the machine's outbox.
+pub struct Effects<'m, M> {
+    machine: &'m M,
+    emit: Emit<'m>,
+    places: ops::Range<usize>,
+}
 
-    pub(crate) fn one(effect: E) -> Self {
-        Self::new([Some(effect), None, None])
-    }
-
-    pub(crate) fn none() -> Self {
-        Self::new([None, None, None])
+impl<'m, M> Effects<'m, M> {
+    const fn new(machine: &'m M, emit: Emit<'m>) -> Self {
+        Self { machine, emit, places: 0..MOST_EFFECTS }
     }
 }
 
-impl<E> Iterator for Effects<E> {
-    type Item = E;
+impl<'m, M: Machine> Iterator for Effects<'m, M> {
+    type Item = M::Effect<'m>;
 
-    fn next(&mut self) -> Option<E> {
-        self.0.next()
+    fn next(&mut self) -> Option<M::Effect<'m>> {
+        let Self { machine, emit, places } = self;
+        places.find_map(|place| machine.effect(*emit, place))
     }
 }
 

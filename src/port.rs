@@ -351,6 +351,9 @@ impl TryFrom<Layout<'_>> for Port {
     type Error = PortError;
 
     fn try_from(layout: Layout<'_>) -> Result<Self, PortError> {
+        if layout.version != wire::VERSION {
+            return Err(PortError::UnsupportedVersion);
+        }
         Ok(Self {
             kind: if layout.kind == Kind::Port as u8 { Kind::Port } else { return Err(PortError::UnsupportedKind) },
             line_link: layout.line_link,

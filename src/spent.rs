@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink};
 use crate::line::{self, Line};
-use crate::machine::{Born, Effects};
+use crate::machine::Born;
 use crate::message::{Event, Request};
 
 /// No key is left to leak. What remains tells a late event what became of the Port.
@@ -91,15 +91,13 @@ impl<End: Clone> Spent<End> {
         }
     }
 
-    pub(crate) fn outbox<'m, E: From<Last<'m, End>>>(&self) -> Effects<E> {
-        let (end, request) = match self {
-            Self::Formed { line: Some(line), .. } => {
-                return Effects::one(Last::LineFormed(Born::new(line.clone())).into());
-            }
-            Self::Ended { end, farewell: Some(farewell), .. } => (end.clone(), farewell.request()),
-            Self::Formed { line: None, .. } | Self::Ended { farewell: None, .. } => return Effects::none(),
-        };
-        Effects::new([request.map(|request| Last::Send(request).into()), Some(Last::Ended(end).into()), None])
+    pub(crate) fn effect(&self, place: usize) -> Option<Last<'static, End>> {
+        match (self, place) {
+            (Self::Formed { line, .. }, 0) => line.clone().map(Born::new).map(Last::LineFormed),
+            (Self::Ended { farewell, .. }, 0) => farewell.and_then(Farewell::request).map(Last::Send),
+            (Self::Ended { end, farewell: Some(_), .. }, 1) => Some(Last::Ended(end.clone())),
+            _ => None,
+        }
     }
 }
 

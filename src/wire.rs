@@ -41,12 +41,10 @@ pub(crate) fn encode_to_vec<T: Encode<()>>(value: &T) -> alloc::vec::Vec<u8> {
 
 /// Decodes the one canonical encoding of a value, and nothing else (§1.2).
 pub(crate) fn decode<'b, T: Decode<'b, ()> + Encode<()>>(bytes: &'b [u8]) -> Result<T, DecodeError> {
-    check_version(bytes)?;
-    let value = minicbor::decode::<T>(bytes).map_err(|_| DecodeError::Malformed)?;
     let mut same = Comparer(bytes);
-    match minicbor::encode(&value, &mut same) {
-        Ok(()) if same.0.is_empty() => Ok(value),
-        _ => Err(DecodeError::Malformed),
+    match minicbor::decode::<T>(bytes) {
+        Ok(value) if minicbor::encode(&value, &mut same).is_ok() && same.0.is_empty() => Ok(value),
+        _ => Err(why_not(bytes)),
     }
 }
 
@@ -59,13 +57,12 @@ pub(crate) fn hash<T: Encode<()>>(value: &T) -> [u8; 32] {
     hasher.0.finalize().into()
 }
 
-/// Told apart from [`DecodeError::Malformed`], so that an old reader can ask for an update (§1.3).
-fn check_version(bytes: &[u8]) -> Result<(), DecodeError> {
+/// Another version is told apart from damage, so that an old reader can ask for an update (§1.3).
+fn why_not(bytes: &[u8]) -> DecodeError {
     let mut decoder = Decoder::new(bytes);
     match (decoder.array(), decoder.u64()) {
-        (Ok(Some(_)), Ok(version)) if version == u64::from(VERSION) => Ok(()),
-        (Ok(Some(_)), Ok(_)) => Err(DecodeError::UnsupportedVersion),
-        _ => Err(DecodeError::Malformed),
+        (Ok(Some(_)), Ok(version)) if version != u64::from(VERSION) => DecodeError::UnsupportedVersion,
+        _ => DecodeError::Malformed,
     }
 }
 

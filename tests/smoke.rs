@@ -68,7 +68,7 @@ fn smoke() {
         assert!(Alice::restore(&alice.record()).is_ok());
         assert!(Bob::restore(&bob.record()).is_ok());
         let mut q: Vec<(bool, Vec<u8>)> = vec![];
-        let grab = |e: Effects<LineEffect>| -> Vec<Vec<u8>> {
+        let grab = |e: Effects<Line>| -> Vec<Vec<u8>> {
             e.filter_map(|e| match e {
                 LineEffect::Send(Request::Packet { line_id, payload }) => {
                     Some(Event::Packet { line_id, payload }.to_vec())

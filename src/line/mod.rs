@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use crate::bob::SendProof;
 use crate::error::{Rejected, RestoreError, SealError};
 use crate::id::{Key, LineId, PairHash, PortHash};
-use crate::machine::{Born, Effects, Emit, Held, Machine, Role, Step};
+use crate::machine::{Born, Emit, Held, Machine, Role, Step};
 use crate::message::{Content, Event, Payload, Request};
 use crate::port::{Kind, Port, Relay, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
@@ -344,6 +344,7 @@ impl Line {
     ///
     /// # Errors
     /// Those of [`handle`](Line::handle).
+    #[inline]
     pub fn open<'m>(
         &'m mut self,
         payload: &[u8],
@@ -362,6 +363,7 @@ impl Line {
     ///
     /// # Errors
     /// [`SealError`]: what to do stands with each. Nothing has moved.
+    #[inline]
     pub fn seal<'m>(
         &'m mut self,
         message: &[u8],
@@ -443,6 +445,18 @@ impl Born<Line> {
 }
 
 impl Phase {
+    /// What is sent until the other end has answered it.
+    fn packet(&self) -> Option<&[u8]> {
+        match self {
+            Self::AliceJoined { confirm, .. } | Self::AliceConfirmed { confirm: Some(confirm), .. } => {
+                Some(confirm.packet.as_slice())
+            }
+            Self::BobJoined { proof: Some(proof), .. } => Some(proof.as_slice()),
+            Self::BobConfirmed { answer, due: true, .. } => Some(answer.as_slice()),
+            _ => None,
+        }
+    }
+
     const fn session(&self) -> Option<&Session> {
         match self {
             Self::AliceJoined { session, .. }
@@ -508,36 +522,29 @@ impl Role for Line {
         }
     }
 
-    fn outbox<'m>(&'m self, emit: Emit<'m>) -> Effects<LineEffect<'m>> {
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<LineEffect<'m>> {
         let line_id = self.0.state.origin.line_id;
         let send = |payload| LineEffect::Send(Request::Packet { line_id, payload });
-        let packet = match &self.0.state.phase {
-            _ if !emit.outbox() => None,
-            Phase::Closed { end, close, due: true } => {
-                let disconnect = match end {
-                    LineEnd::ByUs | LineEnd::ProofRefused | LineEnd::Expired => Some(Request::Disconnect { line_id }),
-                    LineEnd::ByPeer | LineEnd::ByServer => None,
-                };
-                return Effects::new([
-                    close.as_ref().map(|close| send(close.as_slice())),
-                    disconnect.map(LineEffect::Send),
-                    Some(LineEffect::Ended(*end)),
-                ]);
-            }
-            Phase::AliceJoined { confirm, .. } | Phase::AliceConfirmed { confirm: Some(confirm), .. } => {
-                Some(&confirm.packet)
-            }
-            Phase::BobConfirmed { answer, due: true, .. } => Some(answer),
-            Phase::BobJoined { proof: Some(proof), .. } => {
-                return Effects::one(send(proof.as_slice()));
-            }
+        match (&self.0.state.phase, place) {
+            (Phase::Closed { end, close, due: true }, _) if emit.outbox() => match place {
+                0 => close.as_ref().map(|close| send(close.as_slice())),
+                1 => end.is_told_to_server().then_some(LineEffect::Send(Request::Disconnect { line_id })),
+                _ => Some(LineEffect::Ended(*end)),
+            },
+            (phase, 0) if emit.outbox() => phase.packet().map(send),
+            (_, 1) => match emit {
+                Emit::Sealed(packet) => Some(send(packet)),
+                Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
+                Emit::Outbox | Emit::Nothing => None,
+            },
             _ => None,
-        };
-        let lent = match emit {
-            Emit::Sealed(packet) => Some(send(packet)),
-            Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
-            Emit::Outbox | Emit::Nothing => None,
-        };
-        Effects::new([packet.map(|packet| send(packet.as_slice())), lent, None])
+        }
+    }
+}
+
+impl LineEnd {
+    /// The other side, or the Server itself, knows already.
+    const fn is_told_to_server(self) -> bool {
+        matches!(self, Self::ByUs | Self::ProofRefused | Self::Expired)
     }
 }

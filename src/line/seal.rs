@@ -44,12 +44,14 @@ pub(super) fn open<'b>(
     if text.len() > MAX_MESSAGE {
         return Err(Rejected::Forged);
     }
-    let data = Authenticated::new(content, counter, ciphertext.len(), data).ok_or(Rejected::AssociatedDataTooLong)?;
     let out = out.get_mut(..text.len()).ok_or(Rejected::BufferTooSmall)?;
     let buffer = InOutBuf::new(text, out).map_err(|_| Rejected::BufferTooSmall)?;
-    cipher(key)
-        .decrypt_inout_detached(&nonce(counter), data.as_slice(), buffer, tag.into())
-        .map_err(|_| Rejected::Forged)?;
+    let head = head(content, counter, ciphertext.len());
+    with_data(head.as_slice(), data, |data| {
+        cipher(key).decrypt_inout_detached(&nonce(counter), data, buffer, tag.into())
+    })
+    .ok_or(Rejected::AssociatedDataTooLong)?
+    .map_err(|_| Rejected::Forged)?;
     Ok(out)
 }
 
@@ -66,15 +68,16 @@ pub(super) fn seal<'b>(
         return Err(SealError::TooLong);
     }
     let ciphertext = text.len().saturating_add(TAG);
-    let data = Authenticated::new(content, counter, ciphertext, data).ok_or(SealError::AssociatedDataTooLong)?;
+    let head = head(content, counter, ciphertext);
+    let head = head.as_slice();
 
-    let out = out.get_mut(..data.head().len().saturating_add(ciphertext)).ok_or(SealError::BufferTooSmall)?;
+    let out = out.get_mut(..head.len().saturating_add(ciphertext)).ok_or(SealError::BufferTooSmall)?;
     let (packet, tag) = out.split_last_chunk_mut::<TAG>().ok_or(SealError::BufferTooSmall)?;
-    let (head, body) = packet.split_at_mut_checked(data.head().len()).ok_or(SealError::BufferTooSmall)?;
-    head.copy_from_slice(data.head());
+    let (start, body) = packet.split_at_mut_checked(head.len()).ok_or(SealError::BufferTooSmall)?;
+    start.copy_from_slice(head);
     let buffer = InOutBuf::new(text, body).map_err(|_| SealError::BufferTooSmall)?;
-    *tag = cipher(key)
-        .encrypt_inout_detached(&nonce(counter), data.as_slice(), buffer)
+    *tag = with_data(head, data, |data| cipher(key).encrypt_inout_detached(&nonce(counter), data, buffer))
+        .ok_or(SealError::AssociatedDataTooLong)?
         .map_err(|_| SealError::TooLong)?
         .into();
     Ok(out)
@@ -99,29 +102,24 @@ fn nonce(counter: u64) -> Nonce {
     [a, b, c, d, e, f, g, h, i, j, k, l].into()
 }
 
-/// The AEAD's associated data: the payload's bytes up to its ciphertext, which say where they end, then the caller's.
-struct Authenticated {
-    bytes: Bytes<{ MAX_HEAD + MAX_ASSOCIATED_DATA }>,
-    head: usize,
+/// A payload's bytes up to its ciphertext. They say where they end.
+fn head(content: Content, counter: u64, ciphertext: usize) -> Bytes<MAX_HEAD> {
+    let mut e = Encoder::new(Bytes::EMPTY);
+    // Bound: two arrays, version and variant, content, epoch, counter (9), length (5).
+    let _ = e
+        .array(2)
+        .and_then(|e| e.u8(wire::VERSION)?.array(5)?.u8(SEALED)?.u8(content as u8)?.u32(EPOCH)?.u64(counter))
+        .and_then(|e| e.bytes_len(ciphertext as u64));
+    e.into_writer()
 }
 
-impl Authenticated {
-    fn new(content: Content, counter: u64, ciphertext: usize, data: &[u8]) -> Option<Self> {
-        let mut e = Encoder::new(Bytes::EMPTY);
-        e.array(2).ok()?.u8(wire::VERSION).ok()?;
-        e.array(5).ok()?.u8(SEALED).ok()?.u8(content as u8).ok()?.u32(EPOCH).ok()?.u64(counter).ok()?;
-        e.bytes_len(u64::try_from(ciphertext).ok()?).ok()?;
-        let mut bytes = e.into_writer();
-        let head = bytes.as_slice().len();
-        bytes.append(data)?;
-        Some(Self { bytes, head })
+/// Runs the AEAD under its associated data: the head, then the caller's.
+fn with_data<T>(head: &[u8], data: &[u8], aead: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    if data.is_empty() {
+        return Some(aead(head));
     }
-
-    fn head(&self) -> &[u8] {
-        self.as_slice().get(..self.head).unwrap_or_default()
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.as_slice()
-    }
+    let mut both = Bytes::<{ MAX_HEAD + MAX_ASSOCIATED_DATA }>::EMPTY;
+    both.append(head)?;
+    both.append(data)?;
+    (data.len() <= MAX_ASSOCIATED_DATA).then(|| aead(both.as_slice()))
 }
