@@ -16,9 +16,11 @@ use crate::spent::{Farewell, Last, Spent};
 ///
 /// Every `LineFormed` spends it, durably, whatever proof came with it. What comes of it is a [`Line`] or an
 /// [`AliceEnd`].
+#[derive(Debug)]
 pub struct Alice(Held<State>);
 
 /// What an Alice asks her caller to do.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum AliceEffect<'m> {
     /// Send this to the Server.
@@ -48,7 +50,7 @@ pub enum AliceEnd {
     ProofRefused,
 }
 
-#[derive(Clone, Encode, Decode)]
+#[derive(Clone, Debug, Encode, Decode)]
 #[cbor(flat)]
 pub enum State {
     #[n(1)]
@@ -60,7 +62,7 @@ pub enum State {
 }
 
 /// Waits for a line link.
-#[derive(Clone, Encode, Decode)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub struct Requesting {
     #[n(0)]
     request_id: RequestId,
@@ -73,7 +75,7 @@ pub struct Requesting {
 }
 
 /// Waits for somebody who holds the Port.
-#[derive(Clone, Encode, Decode)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub struct Offered {
     #[n(0)]
     port: Port,

@@ -15,9 +15,11 @@ use crate::spent::{Farewell, Last, Spent};
 /// One Port at its user's side (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
 ///
 /// What comes of it is a [`Line`] or a [`BobEnd`].
+#[derive(Debug)]
 pub struct Bob(Held<State>);
 
 /// What a Bob asks his caller to do.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum BobEffect<'m> {
     /// Send this to the Server.
@@ -58,7 +60,7 @@ pub enum SendProof {
     AlongTheLine,
 }
 
-#[derive(Clone, Encode, Decode)]
+#[derive(Clone, Debug, Encode, Decode)]
 #[cbor(flat)]
 pub enum State {
     #[n(1)]
@@ -70,7 +72,7 @@ pub enum State {
 }
 
 /// Waits for the user, or for a network.
-#[derive(Clone, Encode, Decode)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub struct Scanned {
     #[n(0)]
     port: Port,
@@ -81,7 +83,7 @@ pub struct Scanned {
 }
 
 /// Waits for the Server's answer. The private key is gone: it had one use.
-#[derive(Clone, Encode, Decode)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub struct Connecting {
     #[n(0)]
     line_link: LineLink,

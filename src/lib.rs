@@ -1,6 +1,128 @@
-#![doc = "x"]
+//! Connect two people with a single-use ticket instead of a lasting identifier.
+//!
+//! Alice shows a **Port**: a QR code, a link. Bob uses it, once; a **line** between them is formed through a relay that
+//! neither trusts, and the ticket is dead. Nobody learns a phone number, an address or a user name of anybody.
+//!
+//! The crate is that protocol and nothing else: four state machines that take and give bytes. There is no I/O, no clock, no
+//! `unsafe`, no allocator in them; transport and storage stay with you. The rules are in [SPEC.md], and comments
+//! cite them (§4.3).
+//!
+//! ```text
+//!  Alice   Requesting ──LineLinkIssued──▶ Offered ──LineFormed──▶ Spent     yields a Line
+//!  Bob     Scanned ────────connect──────▶ Connecting ─LineFormed─▶ Spent     yields a Line
+//!  Line    AwaitingProof ──proof──▶ Joined ──a packet opens──▶ Confirmed ──close──▶ Closed
+//! ```
+//!
+//! # Both sides in one page
+//!
+//! ```
+//! use port_protocol::*;
+//! # use std::collections::BTreeMap;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let mut store = BTreeMap::new();
+//! # let mut put = |key: Key, record: &[u8]| { store.insert(key, record.to_vec()); };
+//! # let now = UnixSeconds(1_790_000_000);
+//! # let (seed_a, seed_b) = (Seed::from_bytes(&[1; 64]), Seed::from_bytes(&[2; 64]));
+//! // Alice has a line link from the Server, and makes a Port of it. Keep the record first, then commit.
+//! let born = Alice::offer(LineLink::from([7; 16]), Offer::new(), seed_a);
+//! put(born.key(), &born.record());
+//! let mut alice = born.commit();
+//! let text = alice.port().map(Port::qr_text).ok_or("no Port")?; // show it as a QR code
+//!
+//! // Bob reads the text, and asks the Server to connect, with his proof on board.
+//! let born = Bob::scan(Port::parse(text.as_str())?, seed_b);
+//! put(born.key(), &born.record());
+//! let mut bob = born.commit();
+//! let step = bob.connect(SendProof::OnBoard, now)?; // nothing has moved yet
+//! put(step.key(), &step.record()); //                  keep the new state
+//! let mut proof_on_board = None;
+//! for effect in step.commit() {
+//!     let BobEffect::Send(Request::Connect { proof, .. }) = effect else { continue };
+//!     proof_on_board = proof; //                       now send it
+//! }
+//!
+//! // The Server makes a line and tells both. Each machine yields its end of it.
+//! let formed = |proof| Event::LineFormed {
+//!     line_link: LineLink::from([7; 16]),
+//!     line_id: LineId::from([8; 16]),
+//!     pair_hash: PairHash::from([9; 32]),
+//!     proof,
+//! };
+//! let step = alice.handle(&formed(proof_on_board), now)?;
+//! put(step.key(), &step.record());
+//! let Some(AliceEffect::LineFormed(born)) = step.commit().next() else { return Err("refused".into()) };
+//! put(born.key(), &born.record());
+//! let mut at_alice = born.commit();
+//!
+//! let step = bob.handle(&formed(None), now)?;
+//! put(step.key(), &step.record());
+//! let Some(BobEffect::LineFormed(born)) = step.commit().next() else { return Err("refused".into()) };
+//! put(born.key(), &born.record());
+//! let mut at_bob = born.commit();
+//!
+//! // Alice's Confirm shows Bob that she is Alice; his Answer shows her that he saw the very same handshake.
+//! let (mut packet, mut buffer) = ([0; 256], [0; 256]);
+//! let Some(LineEffect::Send(Request::Packet { payload, .. })) = at_alice.unsent().next() else { return Err("?".into()) };
+//! let step = at_bob.open(payload, &[], &mut buffer, now)?;
+//! put(step.key(), &step.record());
+//! let Some(LineEffect::Send(Request::Packet { payload, .. })) = step.commit().next() else { return Err("?".into()) };
+//! let step = at_alice.open(payload, &[], &mut packet, now)?;
+//! put(step.key(), &step.record());
+//! step.commit().for_each(drop);
+//!
+//! assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
+//! assert_eq!(at_alice.check_code(), at_bob.check_code());
+//! # Ok(()) }
+//! ```
+//!
+//! `cargo run --example handshake` shows the same with a relay between them, packet by packet.
+//!
+//! # What the caller keeps to
+//!
+//! - **Keep, then commit** ([`Machine`], §8.1). A store that compares and swaps by [`Step::replaces`] makes it hold between
+//!   processes too.
+//! - **Settle** ([`Machine::settle`]) when everything a commit asked for was done; after a crash, [`Machine::restore`] and do
+//!   what is [`unsent`](Machine::unsent).
+//! - **Tick** ([`Machine::tick`]) at the [`deadline`](Machine::deadline).
+//! - Hand every event to the machine at its [`key`](Event::key); read what to do about an error at [`Rejected`].
+//! - Rely on [`Line::confirmed`], not on [`Line::claims`].
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `std` | yes | `alloc`, and `std::error::Error` where dependencies need it |
+//! | `alloc` | with `std` | `to_vec()` beside `encode_into()` |
+//! | `getrandom` | yes | [`Seed::from_os`] |
+//! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
+//!
+//! With `default-features = false` the crate is `no_std` and uses no heap; nor does it with them, in a handshake.
+//!
+//! [SPEC.md]: https://docs.rs/crate/port-protocol/latest/source/SPEC.md
+
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+// Users read these pages instead of the sources.
+#![deny(missing_docs, missing_debug_implementations)]
+#![expect(clippy::large_enum_variant, reason = "there is no heap to box on")]
+// Every byte from outside is hostile: nothing here may panic on it.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::panic_in_result_fn,
+        clippy::string_slice,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(any(test, feature = "std"))]
@@ -27,7 +149,7 @@ pub use line::{
     CheckCode, Claims, Confirmed, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD,
 };
 pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Step};
-pub use message::{Content, Event, MAX_CONTROL_BYTES, Payload, Reason, Request};
+pub use message::{Content, Event, Payload, Reason, Request};
 pub use port::{
     Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Offer, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds,
 };

@@ -49,13 +49,20 @@ pub enum Emit<'m> {
     Nothing,
 }
 
-impl<'m> Emit<'m> {
+impl fmt::Debug for Emit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Emit(..)")
+    }
+}
+
+impl Emit<'_> {
     pub(crate) const fn outbox(self) -> bool {
         matches!(self, Self::Outbox | Self::OutboxAndOpened(_))
     }
 }
 
 /// A state, and how often it was replaced.
+#[derive(Debug)]
 pub struct Held<S> {
     pub(crate) revision: u64,
     pub(crate) state: S,
@@ -141,6 +148,7 @@ impl<M: Role> Machine for M {}
 
 /// A machine that has not been stored yet (§8.1): its record first, then [`commit`](Born::commit).
 #[must_use = "a machine that is not committed was never born"]
+#[derive(Debug)]
 pub struct Born<M>(M);
 
 impl<M: Machine> Born<M> {
@@ -176,6 +184,7 @@ impl<M: Machine> Born<M> {
 /// A transition that has not happened yet (§8.1). Keep [`record`](Step::record), then [`commit`](Step::commit); or drop
 /// it, and nothing has happened.
 #[must_use = "a step that is not committed has not happened"]
+#[derive(Debug)]
 pub struct Step<'m, M: Machine> {
     machine: &'m mut M,
     next: M,
@@ -244,6 +253,7 @@ pub struct Replaces {
 const MOST_EFFECTS: usize = 3;
 
 /// What a step asks for, in order: a view of the machine's outbox.
+#[derive(Debug)]
 pub struct Effects<'m, M> {
     machine: &'m M,
     emit: Emit<'m>,

@@ -7,9 +7,6 @@ use crate::id::{Key, LineId, LineLink, PairHash, RequestId};
 use crate::proof::Proof;
 use crate::wire::{self, Versioned};
 
-/// The longest encoding of a [`Request`] but `Packet`, and of an [`Event`] but `Packet`.
-pub const MAX_CONTROL_BYTES: usize = 192;
-
 /// What a machine asks of the Server (§7.2).
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(flat)]

@@ -185,19 +185,19 @@ impl Offer {
 
 /// A single-use ticket: whoever has it can form one line with its maker (§2).
 ///
-/// Treat it as the secret that it is. `Debug` shows only what a relay knows anyway.
+/// Treat it as the secret that it is; `Debug` shows neither link nor RAD.
 ///
 /// ```
 /// use port_protocol::{Kind, Port};
 ///
-/// # let text = "PORT:QUAQCUAAAAAAAAAAAAAAAAAAAAAAAAAAAAAFQIEFGPPJ24YKGGAIO2Y7KBW7TGPMMVYRB3V7XL73JBDPONMNT2GZKUEBCAIRCEIRCEIRCEIRCEIRCEIR";
+/// # let text = "PORT:QUAQCUABAEAQCAIBAEAQCAIBAEAQCAIBLAQBHPSP5LVPEBGH7UZVR7E4ABZBRAOROQTYCKBCP3DHJ437P7UXW3KQA4DQOBYHA4DQOBYHA4DQOBYHA4";
 /// let port = Port::parse(text)?; // pure: nothing is used yet
 /// assert_eq!(port.kind(), Kind::Port);
 /// assert_eq!((port.expires(), port.relay()), (None, None));
 /// assert_eq!(port.qr_text().as_str(), text);
 /// # Ok::<(), port_protocol::PortError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Port {
     pub(crate) kind: Kind,
     pub(crate) line_link: LineLink,
@@ -315,19 +315,6 @@ fn is_in_urls(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 
-impl fmt::Debug for Port {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Exhaustive, so that a new field has to be thought of.
-        let Self { kind, line_link, public_key: _, rad, offer } = self;
-        f.debug_struct("Port")
-            .field("kind", kind)
-            .field("line_link", line_link)
-            .field("rad", rad)
-            .field("offer", offer)
-            .finish_non_exhaustive()
-    }
-}
-
 /// The fields in their order (§2.4). Trailing ones that are absent are left out.
 #[derive(Encode, Decode)]
 struct Layout<'a> {
@@ -386,6 +373,7 @@ impl<'b, C> Decode<'b, C> for Port {
 }
 
 /// A Port's canonical bytes. Zeroized on drop.
+#[derive(Debug)]
 pub struct PortBytes(Bytes<MAX_PORT_BYTES>);
 
 impl PortBytes {
@@ -396,6 +384,7 @@ impl PortBytes {
 }
 
 /// A Port's QR text. Zeroized on drop.
+#[derive(Debug)]
 pub struct QrText(Bytes<MAX_QR_TEXT>);
 
 impl QrText {
@@ -410,6 +399,7 @@ impl QrText {
 }
 
 /// A Port's link, written by `Display`.
+#[derive(Debug)]
 pub struct Link<'a> {
     base: &'a str,
     text: QrText,

@@ -9,7 +9,7 @@ use crate::machine::Born;
 use crate::message::{Event, Request};
 
 /// No key is left to leak. What remains tells a late event what became of the Port.
-#[derive(Clone, Encode, Decode)]
+#[derive(Clone, Debug, Encode, Decode)]
 #[cbor(flat)]
 pub enum Spent<End> {
     /// With a line.
@@ -37,7 +37,7 @@ pub enum Spent<End> {
 }
 
 /// What the Server is told at the end.
-#[derive(Clone, Copy, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Encode, Decode)]
 #[cbor(flat)]
 pub enum Farewell {
     #[n(1)]
@@ -49,6 +49,7 @@ pub enum Farewell {
 }
 
 /// The last effects of an Alice or a Bob.
+#[derive(Debug)]
 pub enum Last<'m, End> {
     Send(Request<'m>),
     LineFormed(Born<Line>),

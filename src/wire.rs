@@ -126,6 +126,12 @@ impl<const N: usize> Bytes<N> {
     }
 }
 
+impl<const N: usize> fmt::Debug for Bytes<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.length)
+    }
+}
+
 impl<const N: usize> fmt::Write for Bytes<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.append(text.as_bytes()).ok_or(fmt::Error)

@@ -42,7 +42,7 @@ pub(super) enum End {
     Bob,
 }
 
-#[derive(Clone, Encode, Decode)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub struct Session {
     #[n(0)]
     send: Secret<32>,

@@ -6,7 +6,7 @@ use crate::error::Rejected;
 
 /// Which of the other end's counters were taken: all below `next - 64` count as taken, bit `i` of `seen` stands for
 /// `next - 1 - i`.
-#[derive(Clone, Copy, Default, Encode, Decode)]
+#[derive(Clone, Copy, Default, Debug, Encode, Decode)]
 pub struct Window {
     #[n(0)]
     next: u64,
