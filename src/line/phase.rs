@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 use super::LineEnd;
 use super::seal::{EPOCH, MAX_EMPTY};
 use super::session::{End, Session};
+use super::window::Window;
 use crate::bob::SendProof;
 use crate::error::Rejected;
 use crate::id::{LineId, PairHash, PortHash};
@@ -148,6 +149,15 @@ impl State {
         Self { origin: self.origin.clone(), phase }
     }
 
+    #[inline]
+    fn with_window(&self, window: Window) -> Self {
+        let mut next = self.clone();
+        if let Some(session) = next.phase.session_mut() {
+            session.window = window;
+        }
+        next
+    }
+
     pub(super) fn closed(&self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) -> Self {
         self.with(Phase::Closed { end, close, due: true })
     }
@@ -189,30 +199,27 @@ pub(super) fn transition<'m>(
     };
     let (window, text) = session.open(content, counter, ciphertext, data, buffer)?;
 
-    let mut next = state.clone();
-    if let Some(session) = next.phase.session_mut() {
-        session.window = window;
-    }
-    let (phase, answer) = match (next.phase, content) {
+    let session = || session.with_window(window);
+    let (next, answer) = match (&state.phase, content) {
         (_, Content::Close) => return Ok((state.closed(LineEnd::ByPeer, None), Emit::Outbox)),
         // Bob speaks, but has not heard Alice: she keeps Confirm.
-        (Phase::AliceJoined { session, confirm }, Content::Opening) => {
-            (Phase::AliceConfirmed { session, confirm: Some(confirm) }, false)
+        (Phase::AliceJoined { confirm, .. }, Content::Opening) => {
+            (state.with(Phase::AliceConfirmed { session: session(), confirm: Some(confirm.clone()) }), false)
         }
-        (phase @ Phase::AliceConfirmed { .. }, Content::Opening) => (phase, false),
         (
-            Phase::AliceJoined { session, .. } | Phase::AliceConfirmed { session, .. },
+            Phase::AliceJoined { .. } | Phase::AliceConfirmed { confirm: Some(_), .. },
             Content::Message | Content::Answer,
-        ) => (Phase::AliceConfirmed { session, confirm: None }, false),
+        ) => (state.with(Phase::AliceConfirmed { session: session(), confirm: None }), false),
         // Any packet of Alice's shows that she holds the keys. She hears so at once.
-        (Phase::BobJoined { session, .. }, Content::Confirm | Content::Opening | Content::Message) => {
-            let (session, answer) = session.seal_empty(Content::Answer);
-            (Phase::BobConfirmed { session, answer, due: true }, true)
+        (Phase::BobJoined { .. }, Content::Confirm | Content::Opening | Content::Message) => {
+            let (session, answer) = session().seal_empty(Content::Answer);
+            (state.with(Phase::BobConfirmed { session, answer, due: true }), true)
         }
-        (Phase::BobConfirmed { session, answer, .. }, Content::Confirm) => {
-            (Phase::BobConfirmed { session, answer, due: true }, true)
+        (Phase::BobConfirmed { answer, .. }, Content::Confirm) => {
+            (state.with(Phase::BobConfirmed { session: session(), answer: answer.clone(), due: true }), true)
         }
-        (phase @ Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => (phase, false),
+        (Phase::AliceConfirmed { .. }, Content::Opening | Content::Message | Content::Answer)
+        | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => (state.with_window(window), false),
         // Well sealed, but not this end's to hear.
         _ => return Err(Rejected::OutOfOrder),
     };
@@ -222,7 +229,7 @@ pub(super) fn transition<'m>(
         (true, false) => Emit::Opened(text),
         (true, true) => Emit::OutboxAndOpened(text),
     };
-    Ok((State { phase, ..next }, emit))
+    Ok((next, emit))
 }
 
 impl Phase {

@@ -125,6 +125,10 @@ impl Session {
         Ok((window, text))
     }
 
+    pub(super) fn with_window(&self, window: Window) -> Self {
+        Self { window, ..self.clone() }
+    }
+
     /// §6.8: forty digits.
     pub(super) fn check_code(&self) -> CheckCode {
         let mut bytes = [[0; 5]; 8];

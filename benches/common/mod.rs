@@ -1,0 +1,138 @@
+//! The work that the benches measure: a whole handshake, and the bare primitives in the same order.
+
+use std::hint::black_box;
+
+use aes::Aes256;
+use aes_gcm_siv::aead::{AeadInOut, KeyInit};
+use aes_gcm_siv::{Aes256GcmSiv, Nonce};
+use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use hkdf::Hkdf;
+use port_protocol::*;
+use sha2::{Digest, Sha256};
+use x25519_dalek::{PublicKey as Public, StaticSecret};
+
+pub const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
+pub const LINK: [u8; 16] = [1; 16];
+pub const LINE: [u8; 16] = [2; 16];
+
+/// The store of a bench: it makes every record, and keeps none.
+fn put(key: Key, record: &[u8]) {
+    assert!(!record.is_empty());
+    black_box((key, record));
+}
+
+fn keep<'m, M: Machine>(step: Step<'m, M>) -> Effects<'m, M> {
+    put(step.key(), &step.record());
+    step.commit()
+}
+
+fn born<M: Machine>(born: Born<M>) -> M {
+    put(born.key(), &born.record());
+    born.commit()
+}
+
+pub fn line_formed(proof: Option<Proof>) -> Event<'static> {
+    Event::LineFormed { line_link: LINK.into(), line_id: LINE.into(), pair_hash: [3; 32].into(), proof }
+}
+
+/// From nothing to confirmed at both ends: every message through its bytes, every record made, everything settled.
+pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
+    let (mut wire, mut reply, mut buffer) = ([0; 256], [0; 256], [0; 256]);
+
+    let mut alice = born(Alice::request(Offer::new(), Seed::from_bytes(seed_a)));
+    let Some(AliceEffect::Send(request)) = alice.unsent().next() else { unreachable!() };
+    let Request::IssueLineLink { request_id } = Request::decode(request.encode_into(&mut wire).unwrap()).unwrap()
+    else {
+        unreachable!()
+    };
+    let issued = Event::LineLinkIssued { request_id, line_link: LINK.into() };
+    let step = alice.handle_bytes(issued.encode_into(&mut wire).unwrap(), NOW).unwrap();
+    let Some(AliceEffect::PortReady(port)) = keep(step).next() else { unreachable!() };
+
+    let mut bob = born(Bob::scan(Port::from_bytes(port.to_bytes().as_slice()).unwrap(), Seed::from_bytes(seed_b)));
+    let Some(BobEffect::Send(request)) = keep(bob.connect(SendProof::OnBoard, NOW).unwrap()).next() else {
+        unreachable!()
+    };
+    let Request::Connect { proof, .. } = Request::decode(request.encode_into(&mut wire).unwrap()).unwrap() else {
+        unreachable!()
+    };
+
+    let step = alice.handle_bytes(line_formed(proof).encode_into(&mut wire).unwrap(), NOW).unwrap();
+    let Some(AliceEffect::LineFormed(line)) = keep(step).next() else { unreachable!() };
+    let mut at_alice = born(line);
+    keep(alice.settle().unwrap());
+    let step = bob.handle_bytes(line_formed(None).encode_into(&mut wire).unwrap(), NOW).unwrap();
+    let Some(BobEffect::LineFormed(line)) = keep(step).next() else { unreachable!() };
+    let mut at_bob = born(line);
+    keep(bob.settle().unwrap());
+
+    let confirm = relay(at_alice.unsent().next(), &mut wire);
+    let answer = relay(keep(at_bob.handle_bytes(confirm, &mut buffer, NOW).unwrap()).next(), &mut reply);
+    keep(at_bob.settle().unwrap());
+    keep(at_alice.handle_bytes(answer, &mut buffer, NOW).unwrap());
+    assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
+    (at_alice, at_bob)
+}
+
+fn relay<'w>(effect: Option<LineEffect<'_>>, wire: &'w mut [u8; 256]) -> &'w [u8] {
+    let Some(LineEffect::Send(request)) = effect else { unreachable!() };
+    let mut bytes = [0; 256];
+    let Request::Packet { line_id, payload } = Request::decode(request.encode_into(&mut bytes).unwrap()).unwrap()
+    else {
+        unreachable!()
+    };
+    Event::Packet { line_id, payload }.encode_into(wire).unwrap()
+}
+
+/// What any implementation must compute for that, in the same order and on inputs of the same lengths: two keygens, two DH, AES,
+/// SHA-256, HKDF, AEAD. Nothing is encoded, stored, compared or wiped.
+pub fn primitives(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> u8 {
+    let key = |seed: &[u8; 64]| StaticSecret::from(<[u8; 32]>::try_from(&seed[..32]).unwrap());
+    let hash = |length: usize| -> [u8; 32] { Sha256::digest(&black_box([7; 256])[..length]).into() };
+    let (iv, data, nonce) = ([4; 16], [5; 8], Nonce::default());
+
+    let a = key(seed_a);
+    let public_a = Public::from(&a);
+
+    let b = key(seed_b);
+    let public_b = Public::from(&b);
+    let secret_b = b.diffie_hellman(&public_a);
+    let mut blocks: [Block<Aes256>; 2] = [[1; 16].into(), [16; 16].into()];
+    cbc::Encryptor::<Aes256>::new(secret_b.as_bytes().into(), &iv.into()).encrypt_blocks(&mut blocks);
+    black_box(hash(71)); // the Port, at Bob
+
+    black_box(hash(71)); // the Port, at Alice
+    let secret_a = a.diffie_hellman(&public_b);
+    cbc::Decryptor::<Aes256>::new(secret_a.as_bytes().into(), &iv.into()).decrypt_blocks(&mut blocks);
+    let [to_bob, from_bob, _] = line_keys(secret_a.as_bytes(), &hash(189)); // the transcript
+    let mut text = [];
+    let confirm =
+        Aes256GcmSiv::new(&to_bob.into()).encrypt_inout_detached(&nonce, &data, (&mut text[..]).into()).unwrap();
+    black_box(hash(85)); // the proof
+
+    let [from_alice, to_alice, _] = line_keys(secret_b.as_bytes(), &hash(189));
+    Aes256GcmSiv::new(&from_alice.into())
+        .decrypt_inout_detached(&nonce, &data, (&mut text[..]).into(), &confirm)
+        .unwrap();
+    let answer =
+        Aes256GcmSiv::new(&to_alice.into()).encrypt_inout_detached(&nonce, &data, (&mut text[..]).into()).unwrap();
+    Aes256GcmSiv::new(&from_bob.into()).decrypt_inout_detached(&nonce, &data, (&mut text[..]).into(), &answer).unwrap();
+    answer[0]
+}
+
+fn line_keys(secret: &[u8; 32], salt: &[u8; 32]) -> [[u8; 32]; 3] {
+    let hkdf = Hkdf::<Sha256>::new(Some(salt), secret);
+    ["alice to bob", "bob to alice", "exporter"].map(|label| {
+        let mut key = [0; 32];
+        hkdf.expand(label.as_bytes(), &mut key).unwrap();
+        key
+    })
+}
+
+/// Seeds that differ from run to run of a loop.
+pub fn seeds(run: u32) -> ([u8; 64], [u8; 64]) {
+    let (mut a, mut b) = ([5; 64], [6; 64]);
+    a[..4].copy_from_slice(&run.to_le_bytes());
+    b[..4].copy_from_slice(&run.to_le_bytes());
+    (a, b)
+}
