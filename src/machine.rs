@@ -199,6 +199,22 @@ impl<'m, M: Machine> Step<'m, M> {
         Self { machine, next: Held { revision, state }.into(), emit, once: None }
     }
 
+    /// The same, worked out in place.
+    #[inline]
+    pub(crate) fn prepare<E>(
+        machine: &'m mut M,
+        work: impl FnOnce(&mut M::State) -> Result<Emit<'m>, E>,
+    ) -> Result<Self, E>
+    where
+        M: AsMut<Held<M::State>>,
+        M::State: Clone,
+    {
+        let state = machine.as_ref().state.clone();
+        let mut step = Self::new(machine, state, Emit::Nothing);
+        step.emit = work(&mut step.next.as_mut().state)?;
+        Ok(step)
+    }
+
     pub(crate) fn marked(mut self, mark: Option<Mark>) -> Self {
         self.once = mark;
         self

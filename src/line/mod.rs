@@ -119,10 +119,10 @@ impl Line {
         match (event, &self.0.state.phase) {
             (Event::Packet { payload, .. }, _) => self.open(payload, &[], buffer, now),
             (Event::Disconnected { .. }, Phase::Closed { .. }) => Err(Rejected::Closed),
-            (Event::Disconnected { .. }, _) => {
-                let state = self.0.state.closed(LineEnd::ByServer, None);
-                Ok(Step::new(self, state, Emit::Outbox))
-            }
+            (Event::Disconnected { .. }, _) => Step::prepare(self, |next| {
+                next.close(LineEnd::ByServer, None);
+                Ok(Emit::Outbox)
+            }),
             _ => Err(Rejected::OutOfOrder),
         }
     }
@@ -154,8 +154,7 @@ impl Line {
         now: UnixSeconds,
     ) -> Result<Step<'m, Self>, Rejected> {
         let payload = Payload::decode(payload)?;
-        let (state, emit) = transition(&self.0.state, &payload, associated_data, buffer, now)?;
-        Ok(Step::new(self, state, emit))
+        Step::prepare(self, |next| transition(next, &payload, associated_data, buffer, now))
     }
 
     /// Seals a message into `buffer`, which has to be [`SEAL_OVERHEAD`] bytes longer, and gives the packet to send when the
@@ -177,11 +176,12 @@ impl Line {
             LinePhase::Confirmed => Content::Message,
             LinePhase::Closed => return Err(SealError::Closed),
         };
-        let mut next = self.0.state.clone();
-        let session = next.phase.session_mut().ok_or(SealError::NotJoined)?;
-        let packet = session.seal(content, message, associated_data, buffer)?;
-        session.count();
-        Ok(Step::new(self, next, Emit::Sealed(packet)))
+        Step::prepare(self, |next| {
+            let session = next.phase.session_mut().ok_or(SealError::NotJoined)?;
+            let packet = session.seal(content, message, associated_data, buffer)?;
+            session.count();
+            Ok(Emit::Sealed(packet))
+        })
     }
 
     /// Ends the line, for good (§6.7): the keys go, the other end is told, and so is the Server.
@@ -192,9 +192,11 @@ impl Line {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
-        let close = self.0.state.phase.session().map(|session| session.clone().seal_empty(Content::Close).1);
-        let state = self.0.state.closed(LineEnd::ByUs, close);
-        Ok(Step::new(self, state, Emit::Outbox))
+        Step::prepare(self, |next| {
+            let close = next.phase.session().map(|session| session.clone().seal_empty(Content::Close).1);
+            next.close(LineEnd::ByUs, close);
+            Ok(Emit::Outbox)
+        })
     }
 
     /// Where it stands.
@@ -257,6 +259,12 @@ impl AsRef<Held<State>> for Line {
     }
 }
 
+impl AsMut<Held<State>> for Line {
+    fn as_mut(&mut self) -> &mut Held<State> {
+        &mut self.0
+    }
+}
+
 impl Role for Line {
     const ROLE: u8 = 3;
     type State = State;
@@ -274,19 +282,19 @@ impl Role for Line {
     }
 
     fn after_deadline(state: &State) -> Option<State> {
-        Some(state.closed(LineEnd::Expired, None))
+        let mut next = state.clone();
+        next.close(LineEnd::Expired, None);
+        Some(next)
     }
 
     fn after_settling(state: &State) -> Option<State> {
-        match state.phase.clone() {
-            Phase::BobConfirmed { session, answer, due: true } => {
-                Some(state.with(Phase::BobConfirmed { session, answer, due: false }))
-            }
-            Phase::Closed { end, close: _, due: true } => {
-                Some(state.with(Phase::Closed { end, close: None, due: false }))
-            }
-            _ => None,
+        let mut next = state.clone();
+        match &mut next.phase {
+            Phase::BobConfirmed { due: due @ true, .. } => *due = false,
+            Phase::Closed { due: due @ true, close, .. } => (*due, *close) = (false, None),
+            _ => return None,
         }
+        Some(next)
     }
 
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<LineEffect<'m>> {

@@ -5,7 +5,6 @@ use minicbor::{Decode, Encode};
 use super::LineEnd;
 use super::seal::{EPOCH, MAX_EMPTY};
 use super::session::{End, Session};
-use super::window::Window;
 use crate::bob::SendProof;
 use crate::error::Rejected;
 use crate::id::{LineId, PairHash, PortHash};
@@ -145,47 +144,39 @@ impl State {
         Self { origin, phase: Phase::BobJoined { session, proof } }
     }
 
-    pub(super) fn with(&self, phase: Phase) -> Self {
-        Self { origin: self.origin.clone(), phase }
-    }
-
-    #[inline]
-    fn with_window(&self, window: Window) -> Self {
-        let mut next = self.clone();
-        if let Some(session) = next.phase.session_mut() {
-            session.window = window;
-        }
-        next
-    }
-
-    pub(super) fn closed(&self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) -> Self {
-        self.with(Phase::Closed { end, close, due: true })
+    pub(super) fn close(&mut self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) {
+        self.phase = Phase::Closed { end, close, due: true };
     }
 }
 
-/// §6.4–§6.7: the whole of a Line but for its user's own words, `seal` and `close`.
+/// §6.4–§6.7: the whole of a Line but for its user's own words, `seal` and `close`. It works on a step's own copy, in
+/// place: messages are many.
 pub(super) fn transition<'m>(
-    state: &State,
+    next: &mut State,
     payload: &Payload<'_>,
     associated_data: &[u8],
     buffer: &'m mut [u8],
     now: UnixSeconds,
-) -> Result<(State, Emit<'m>), Rejected> {
-    let (content, session) = match (&state.phase, payload) {
+) -> Result<Emit<'m>, Rejected> {
+    let (content, session) = match (&next.phase, payload) {
         (Phase::Closed { .. }, _) => return Err(Rejected::Closed),
         (Phase::AwaitingProof { until, .. }, _) if now >= *until => {
-            return Ok((state.closed(LineEnd::Expired, None), Emit::Outbox));
+            next.close(LineEnd::Expired, None);
+            return Ok(Emit::Outbox);
         }
         (Phase::AwaitingProof { private_key, rad, .. }, Payload::Proof { proof }) => {
-            let joined = State::of_alice(state.origin.clone(), private_key, rad, proof);
-            return Ok((joined.unwrap_or_else(|| state.closed(LineEnd::ProofRefused, None)), Emit::Outbox));
+            match State::of_alice(next.origin.clone(), private_key, rad, proof) {
+                Some(joined) => *next = joined,
+                None => next.close(LineEnd::ProofRefused, None),
+            }
+            return Ok(Emit::Outbox);
         }
         (Phase::AwaitingProof { .. }, _) => return Err(Rejected::TooEarly),
         // The same proof again: Confirm was lost, or is slow.
         (
             Phase::AliceJoined { confirm, .. } | Phase::AliceConfirmed { confirm: Some(confirm), .. },
             Payload::Proof { proof },
-        ) if confirm.proof == wire::hash(proof) => return Ok((state.clone(), Emit::Outbox)),
+        ) if confirm.proof == wire::hash(proof) => return Ok(Emit::Outbox),
         (phase, Payload::Sealed { content, .. }) => (*content, phase.session().ok_or(Rejected::OutOfOrder)?),
         (_, Payload::Proof { .. }) => return Err(Rejected::OutOfOrder),
     };
@@ -200,36 +191,43 @@ pub(super) fn transition<'m>(
     let (window, text) = session.open(content, counter, ciphertext, data, buffer)?;
 
     let session = || session.with_window(window);
-    let (next, answer) = match (&state.phase, content) {
-        (_, Content::Close) => return Ok((state.closed(LineEnd::ByPeer, None), Emit::Outbox)),
+    let (phase, answer) = match (&next.phase, content) {
+        (_, Content::Close) => {
+            next.close(LineEnd::ByPeer, None);
+            return Ok(Emit::Outbox);
+        }
         // Bob speaks, but has not heard Alice: she keeps Confirm.
         (Phase::AliceJoined { confirm, .. }, Content::Opening) => {
-            (state.with(Phase::AliceConfirmed { session: session(), confirm: Some(confirm.clone()) }), false)
+            (Some(Phase::AliceConfirmed { session: session(), confirm: Some(confirm.clone()) }), false)
         }
         (
             Phase::AliceJoined { .. } | Phase::AliceConfirmed { confirm: Some(_), .. },
             Content::Message | Content::Answer,
-        ) => (state.with(Phase::AliceConfirmed { session: session(), confirm: None }), false),
+        ) => (Some(Phase::AliceConfirmed { session: session(), confirm: None }), false),
         // Any packet of Alice's shows that she holds the keys. She hears so at once.
         (Phase::BobJoined { .. }, Content::Confirm | Content::Opening | Content::Message) => {
             let (session, answer) = session().seal_empty(Content::Answer);
-            (state.with(Phase::BobConfirmed { session, answer, due: true }), true)
+            (Some(Phase::BobConfirmed { session, answer, due: true }), true)
         }
         (Phase::BobConfirmed { answer, .. }, Content::Confirm) => {
-            (state.with(Phase::BobConfirmed { session: session(), answer: answer.clone(), due: true }), true)
+            (Some(Phase::BobConfirmed { session: session(), answer: answer.clone(), due: true }), true)
         }
         (Phase::AliceConfirmed { .. }, Content::Opening | Content::Message | Content::Answer)
-        | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => (state.with_window(window), false),
+        | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => (None, false),
         // Well sealed, but not this end's to hear.
         _ => return Err(Rejected::OutOfOrder),
     };
-    let emit = match (is_message, answer) {
+    match (phase, next.phase.session_mut()) {
+        (Some(phase), _) => next.phase = phase,
+        (None, Some(session)) => session.window = window,
+        (None, None) => {}
+    }
+    Ok(match (is_message, answer) {
         (false, false) => Emit::Nothing,
         (false, true) => Emit::Outbox,
         (true, false) => Emit::Opened(text),
         (true, true) => Emit::OutboxAndOpened(text),
-    };
-    Ok((next, emit))
+    })
 }
 
 impl Phase {
