@@ -155,3 +155,7 @@ pub use port::{
 };
 pub use proof::Proof;
 pub use secret::{Rad, Secret, Seed};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,78 @@
+//! What is printed.
+
+use std::io::{IsTerminal, stdout};
+
+use port_protocol::{Event, Payload, Request};
+use qrcode::render::unicode::Dense1x2;
+use qrcode::types::QrError;
+use qrcode::{EcLevel, QrCode, Version};
+
+use crate::relay::User;
+
+pub fn heading(text: &str) {
+    println!("\n── {text}\n");
+}
+
+pub fn request(from: User, bytes: &[u8]) {
+    let decoded = match Request::decode(bytes) {
+        Ok(Request::Packet { line_id, payload }) => packet(&line_id, payload),
+        Ok(request) => format!("{request:?}"),
+        Err(error) => error.to_string(),
+    };
+    println!("  {from:>5} → relay {:5} bytes  {}", bytes.len(), short(&decoded));
+}
+
+pub fn event(to: User, bytes: &[u8]) {
+    let decoded = match Event::decode(bytes) {
+        Ok(Event::Packet { line_id, payload }) => packet(&line_id, payload),
+        Ok(event) => format!("{event:?}"),
+        Err(error) => error.to_string(),
+    };
+    println!("  relay → {to:<5} {:5} bytes  {}", bytes.len(), short(&decoded));
+}
+
+/// Under the packet that it is about.
+pub fn note(text: &str) {
+    println!("{:>29}{}", "", short(text));
+}
+
+fn packet(line_id: &dyn std::fmt::Debug, payload: &[u8]) -> String {
+    let decoded = match Payload::decode(payload) {
+        Ok(Payload::Sealed { content, epoch, counter, ciphertext }) => {
+            let bytes = ciphertext.len();
+            format!("Sealed {{ content: {content:?}, epoch: {epoch}, counter: {counter}, ciphertext: {bytes} bytes }}")
+        }
+        Ok(payload) => format!("{payload:?}"),
+        Err(error) => error.to_string(),
+    };
+    format!("Packet {{ line_id: {line_id:?}, payload: {decoded} }}")
+}
+
+/// Long names cut to their first eight digits.
+fn short(text: &str) -> String {
+    let mut out = String::new();
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c.is_ascii_hexdigit() { run + 1 } else { 0 };
+        match run {
+            0..=8 => out.push(c),
+            9 => out.push('…'),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The QR code, black on white whatever the terminal's colours are.
+pub fn qr_code(text: &str) -> Result<(), QrError> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::M)?;
+    let (on, off) = if stdout().is_terminal() { ("\x1b[30;107m", "\x1b[0m") } else { ("", "") };
+    for line in code.render::<Dense1x2>().quiet_zone(true).build().lines() {
+        println!("  {on}{line}{off}");
+    }
+    let width = code.width();
+    if let Version::Normal(version) = code.version() {
+        println!("\n  QR version {version}: {width}×{width}, error correction M, {} characters", text.len());
+    }
+    Ok(())
+}

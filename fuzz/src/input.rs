@@ -1,0 +1,44 @@
+//! The fuzzer's bytes as a script.
+
+/// Reads from the front; past the end it reads zeros, so that every byte string is a script.
+pub struct Input<'a>(pub &'a [u8]);
+
+impl<'a> Input<'a> {
+    pub fn next(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    pub fn byte(&mut self) -> u8 {
+        self.next().unwrap_or(0)
+    }
+
+    pub fn u16(&mut self) -> usize {
+        usize::from(u16::from_be_bytes([self.byte(), self.byte()]))
+    }
+
+    pub fn u64(&mut self) -> u64 {
+        (0..8).fold(0, |number, _| number << 8 | u64::from(self.byte()))
+    }
+
+    /// At most `n` bytes.
+    pub fn take(&mut self, n: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(n.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    pub fn pick<'t, T>(&mut self, from: &'t [T]) -> Option<&'t T> {
+        let at = usize::from(self.byte());
+        from.get(at.checked_rem(from.len())?)
+    }
+}
+
+/// Flips one bit, wherever that is.
+pub fn flip(bytes: &mut [u8], bit: usize) {
+    let length = bytes.len();
+    if length > 0 {
+        bytes[bit / 8 % length] ^= 1 << (bit % 8);
+    }
+}

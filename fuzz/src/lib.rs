@@ -1,0 +1,22 @@
+//! The fuzz targets, as plain functions: libFuzzer calls them, and so does the generator of the seeds.
+//!
+//! Each asserts what SPEC.md promises, and says whether its input got as far as the promise: it decoded, restored,
+//! opened.
+//!
+//! ```text
+//! cargo +nightly fuzz run drive_pair fuzz/corpus/drive_pair fuzz/seeds/drive_pair
+//! cargo run --manifest-path fuzz/Cargo.toml --example seeds       # write the seeds anew
+//! ```
+
+mod decode;
+mod input;
+mod machine;
+mod open;
+pub mod pair;
+mod restore;
+
+pub use decode::{decode_event, decode_port};
+pub use machine::{Owner, Said, unsent};
+pub use open::line_open;
+pub use pair::drive_pair;
+pub use restore::{restore_alice, restore_bob, restore_line, with_script};

@@ -1,0 +1,206 @@
+//! What must hold of every step of every machine (SPEC.md §8).
+
+use std::fmt::Debug;
+
+use port_protocol::{
+    Alice, AliceEffect, Bob, BobEffect, Born, Content, Event, Key, Line, LineEffect, Machine, Mark, Payload, Rejected,
+    Replaces, Request, Step, UnixSeconds,
+};
+
+/// An effect that can be kept and compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Said {
+    Send(Vec<u8>),
+    /// A packet with a user's message: lent by `seal`, never in an outbox.
+    Sealed(Vec<u8>),
+    Message(Vec<u8>),
+    /// The Port's bytes.
+    Ready(Vec<u8>),
+    /// The line's record.
+    Formed(Vec<u8>),
+    Ended(String),
+}
+
+impl Said {
+    const fn is_lent(&self) -> bool {
+        matches!(self, Self::Sealed(_) | Self::Message(_))
+    }
+}
+
+pub trait Owner: Machine + 'static {
+    fn said(effect: Self::Effect<'_>) -> Said;
+}
+
+/// What Alice and Bob have in common.
+pub trait User: Owner {
+    fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected>;
+    /// Revoke, cancel.
+    fn stop(&mut self) -> Result<Step<'_, Self>, Rejected>;
+    fn is_spent(&self) -> bool;
+    fn born(&self) -> Option<Born<Line>>;
+}
+
+impl Owner for Alice {
+    fn said(effect: AliceEffect<'_>) -> Said {
+        match effect {
+            AliceEffect::Send(request) => Said::Send(request.to_vec()),
+            AliceEffect::PortReady(port) => Said::Ready(port.to_bytes().as_slice().to_vec()),
+            AliceEffect::LineFormed(born) => Said::Formed(born.record().to_vec()),
+            AliceEffect::Ended(end) => Said::Ended(format!("{end:?}")),
+            _ => unreachable!("an effect that the fuzzer does not know"),
+        }
+    }
+}
+
+impl User for Alice {
+    fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        self.handle(event, now)
+    }
+
+    fn stop(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        self.revoke()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.is_spent()
+    }
+
+    fn born(&self) -> Option<Born<Line>> {
+        self.unsent().find_map(|effect| if let AliceEffect::LineFormed(born) = effect { Some(born) } else { None })
+    }
+}
+
+impl Owner for Bob {
+    fn said(effect: BobEffect<'_>) -> Said {
+        match effect {
+            BobEffect::Send(request) => Said::Send(request.to_vec()),
+            BobEffect::LineFormed(born) => Said::Formed(born.record().to_vec()),
+            BobEffect::Ended(end) => Said::Ended(format!("{end:?}")),
+            _ => unreachable!("an effect that the fuzzer does not know"),
+        }
+    }
+}
+
+impl User for Bob {
+    fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        self.handle(event, now)
+    }
+
+    fn stop(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        self.cancel()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.is_spent()
+    }
+
+    fn born(&self) -> Option<Born<Line>> {
+        self.unsent().find_map(|effect| if let BobEffect::LineFormed(born) = effect { Some(born) } else { None })
+    }
+}
+
+impl Owner for Line {
+    fn said(effect: LineEffect<'_>) -> Said {
+        match effect {
+            LineEffect::Send(request) if is_message(&request) => Said::Sealed(request.to_vec()),
+            LineEffect::Send(request) => Said::Send(request.to_vec()),
+            LineEffect::Message(text) => Said::Message(text.to_vec()),
+            LineEffect::Ended(end) => Said::Ended(format!("{end:?}")),
+            _ => unreachable!("an effect that the fuzzer does not know"),
+        }
+    }
+}
+
+fn is_message(request: &Request<'_>) -> bool {
+    let Request::Packet { payload, .. } = request else { return false };
+    matches!(Payload::decode(payload), Ok(Payload::Sealed { content: Content::Opening | Content::Message, .. }))
+}
+
+pub fn unsent<M: Owner>(machine: &M) -> Vec<Said> {
+    machine.unsent().map(M::said).collect()
+}
+
+/// A line goes from phase to phase in this order only.
+pub mod rank {
+    use port_protocol::{Line, LinePhase};
+
+    pub const AWAITING_PROOF: u8 = 1;
+    pub const JOINED: u8 = 2;
+    pub const CONFIRMED: u8 = 3;
+    pub const CLOSED: u8 = 4;
+
+    pub fn of(line: &Line) -> u8 {
+        match line.phase() {
+            LinePhase::AwaitingProof => AWAITING_PROOF,
+            LinePhase::Joined => JOINED,
+            LinePhase::Confirmed => CONFIRMED,
+            LinePhase::Closed => CLOSED,
+            _ => unreachable!("a phase that the fuzzer does not know"),
+        }
+    }
+}
+
+/// A committed step, for a store to keep and a caller to act on.
+pub struct Done {
+    pub key: Key,
+    pub replaces: Option<Replaces>,
+    pub once: Option<Mark>,
+    pub record: Vec<u8>,
+    pub said: Vec<Said>,
+}
+
+/// Lets a machine make a step, and checks what §8 promises of it. The machine has moved if this is `Ok`.
+pub fn attempt<M: Owner, E: PartialEq + Debug>(
+    machine: &mut M,
+    buffer: &mut [u8],
+    act: impl for<'a> Fn(&'a mut M, &'a mut [u8]) -> Result<Step<'a, M>, E>,
+) -> Result<Done, E> {
+    let (key, revision) = (machine.key(), machine.revision());
+    let (record, outbox) = (machine.record().to_vec(), unsent(machine));
+
+    let rehearsed = act(machine, buffer).map(|step| step.record().to_vec());
+    assert!(*machine.record() == *record, "a step that was refused or dropped moved the machine");
+    assert!(unsent(machine) == outbox, "a step that was refused or dropped moved the outbox");
+
+    let step = match act(machine, buffer) {
+        Ok(step) => step,
+        Err(error) => {
+            assert_eq!(rehearsed, Err(error), "not a pure function");
+            return rehearsed.map(|_| unreachable!());
+        }
+    };
+    let mut done = Done {
+        key: step.key(),
+        replaces: step.replaces(),
+        once: step.once(),
+        record: step.record().to_vec(),
+        said: vec![],
+    };
+    assert!(rehearsed.as_ref() == Ok(&done.record), "not a pure function");
+    assert_eq!(done.replaces, Some(Replaces { key, revision }));
+    assert_eq!(step.revision(), revision.saturating_add(1));
+    let named = matches!((key, done.key), (Key::Request(_), Key::LineLink(_)));
+    assert!(done.key == key || named, "the key changed: {key:?}, {:?}", done.key);
+    done.said = step.commit().map(M::said).collect();
+
+    assert!(*machine.record() == *done.record, "committed is not what was to be stored");
+    assert_eq!((machine.key(), machine.revision()), (done.key, revision.saturating_add(1)));
+    let restored = M::restore(&done.record).expect("what was stored can be restored");
+    assert!(*restored.record() == *done.record, "restored is not what was stored");
+    assert_eq!(restored.deadline(), machine.deadline());
+
+    let after = unsent(machine);
+    assert_eq!(unsent(&restored), after, "a crash changed the outbox");
+    assert!(!after.iter().any(Said::is_lent), "an outbox holds a user's words");
+    let kept: Vec<_> = done.said.iter().filter(|said| !said.is_lent()).cloned().collect();
+    assert!(kept.is_empty() || kept == after, "said is not what is repeated after a crash");
+    assert!(after.iter().all(|said| outbox.contains(said) || kept.contains(said)), "kept, but never said");
+    Ok(done)
+}
+
+/// Lets a machine settle, once.
+pub fn settle<M: Owner>(machine: &mut M) -> Option<Done> {
+    let done = attempt(machine, &mut [], |machine, _| machine.settle().ok_or(())).ok()?;
+    assert!(machine.settle().is_none(), "settled, and not settled");
+    Some(done)
+}

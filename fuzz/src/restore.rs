@@ -1,0 +1,202 @@
+//! `restore_alice`, `restore_bob`, `restore_line`: a store may hold anything (SPEC.md §8.6).
+
+use port_protocol::{Alice, Bob, Event, Key, Line, Machine, Reason, SendProof, UnixSeconds};
+use std::sync::OnceLock;
+
+use crate::input::{Input, flip};
+use crate::machine::{Owner, User, attempt, rank, settle, unsent};
+use crate::pair::{self, FORMED, NOW, op, side};
+
+/// An input: a record, a script of what happens to the machine, the script's length. That it stands at the end leaves the
+/// record in its place when the fuzzer cuts or inserts.
+pub fn with_script(record: &[u8], script: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(script.len()).expect("a short script");
+    [record, script, &[length]].concat()
+}
+
+fn split(data: &[u8]) -> (&[u8], Input<'_>) {
+    let Some((length, rest)) = data.split_last() else { return (data, Input(&[])) };
+    let (record, script) = rest.split_at(rest.len().saturating_sub(usize::from(*length)));
+    (record, Input(script))
+}
+
+fn restored<M: Owner>(record: &[u8]) -> Option<M> {
+    let machine = M::restore(record).ok()?;
+    assert!(*machine.record() == *record, "two records of one state");
+    let again = M::restore(record).expect("it was just restored");
+    assert_eq!(unsent(&again), unsent(&machine));
+    assert_eq!(
+        (again.key(), again.revision(), again.deadline()),
+        (machine.key(), machine.revision(), machine.deadline())
+    );
+    Some(machine)
+}
+
+pub fn restore_alice(data: &[u8]) -> bool {
+    let (record, mut script) = split(data);
+    let Some(mut alice) = restored::<Alice>(record) else { return false };
+    let mut now = NOW;
+    while let Some(what) = script.next() {
+        happen(&mut alice, what, &mut script, &mut now);
+        assert_eq!(alice.port().is_some(), !alice.is_spent() && matches!(alice.key(), Key::LineLink(_)));
+    }
+    true
+}
+
+pub fn restore_bob(data: &[u8]) -> bool {
+    let (record, mut script) = split(data);
+    let Some(mut bob) = restored::<Bob>(record) else { return false };
+    let mut now = NOW;
+    while let Some(what) = script.next() {
+        let how = if what & 1 == 0 { SendProof::OnBoard } else { SendProof::AlongTheLine };
+        match what % 8 {
+            6 | 7 => drop(attempt(&mut bob, &mut [], |bob, _| bob.connect(how, now))),
+            _ => happen(&mut bob, what, &mut script, &mut now),
+        }
+        assert!(bob.relay().is_none() || !bob.is_spent());
+    }
+    true
+}
+
+/// What can happen to Alice and to Bob.
+fn happen<M: User>(user: &mut M, what: u8, script: &mut Input<'_>, now: &mut UnixSeconds) {
+    let (at, was_spent) = (*now, user.is_spent());
+    let moved = match what % 8 {
+        0 => {
+            settle(user);
+            return;
+        }
+        1 => attempt(user, &mut [], |user, _| user.tick(at).ok_or(())).is_ok(),
+        2 => attempt(user, &mut [], |user, _| user.stop()).is_ok(),
+        3 => {
+            *now = UnixSeconds(script.u64());
+            return;
+        }
+        _ => {
+            let event = event(script, user.key());
+            let Ok(event) = Event::decode(&event) else { return };
+            attempt(user, &mut [], |user, _| user.handle(&event, at)).is_ok()
+        }
+    };
+    assert!(!(moved && was_spent), "a spent machine moved");
+    if let Some(born) = user.born() {
+        let line = Line::restore(&born.record()).expect("a line's record");
+        assert_eq!((line.revision(), line.key()), (0, born.key()));
+        assert_eq!(born.is_stored_as(&line.record()), Ok(true));
+    }
+}
+
+pub fn restore_line(data: &[u8]) -> bool {
+    let (record, mut script) = split(data);
+    let Some(mut line) = restored::<Line>(record) else { return false };
+    let mut now = NOW;
+    let mut buffer = [0; 1024];
+    while let Some(what) = script.next() {
+        let at = now;
+        let buffer = &mut buffer[..];
+        let (was, record) = (rank::of(&line), line.record());
+        match what % 8 {
+            0 => drop(settle(&mut line)),
+            1 => drop(attempt(&mut line, buffer, |line, _| line.tick(at).ok_or(()))),
+            2 => drop(attempt(&mut line, buffer, |line, _| line.close())),
+            3 => now = UnixSeconds(script.u64()),
+            4 => {
+                let (text, data) = (usize::from(script.byte()), usize::from(script.byte()));
+                let (text, data) = (script.take(text), script.take(data));
+                drop(attempt(&mut line, buffer, |line, buffer| line.seal(text, data, buffer)));
+            }
+            5 => {
+                let payload = payload(&mut script);
+                let data = usize::from(script.byte());
+                let data = script.take(data);
+                drop(attempt(&mut line, buffer, |line, buffer| line.open(&payload, data, buffer, at)));
+            }
+            _ => {
+                let event = event(&mut script, line.key());
+                drop(attempt(&mut line, buffer, |line, buffer| line.handle_bytes(&event, buffer, at)));
+            }
+        }
+        assert!(rank::of(&line) >= was, "back to {:?}", line.phase());
+        assert!(was != rank::CLOSED || what % 8 == 0 || *line.record() == *record, "a closed line moved");
+        assert_eq!(line.confirmed().is_some(), line.check_code().is_some());
+    }
+    true
+}
+
+/// What the fixed pair says to each other, for records that are, or were made from, that pair's.
+struct Heard {
+    events: Vec<Vec<u8>>,
+    payloads: Vec<Vec<u8>>,
+}
+
+fn heard() -> &'static Heard {
+    static HEARD: OnceLock<Heard> = OnceLock::new();
+    HEARD.get_or_init(|| {
+        let worlds = [pair::option::ON_BOARD, pair::option::ALONG_THE_LINE].map(|option| {
+            let talk = [op::SEAL, 3, op::SEAL | side::BOB, 3, op::HONEST];
+            pair::run(&[&[option][..], &FORMED, &talk, &talk, &[op::CLOSE, op::CLOSE | side::BOB]].concat())
+        });
+        let mut heard = Heard { events: vec![], payloads: vec![] };
+        for event in worlds.iter().flat_map(pair::World::parcels).map(|parcel| &parcel.event) {
+            match Event::decode(event) {
+                Ok(Event::Packet { payload, .. }) if !heard.payloads.iter().any(|known| known == payload) => {
+                    heard.payloads.push(payload.to_vec());
+                }
+                Ok(Event::LineFormed { .. }) => heard.events.push(event.clone()),
+                _ => {}
+            }
+        }
+        heard
+    })
+}
+
+fn payload(script: &mut Input<'_>) -> Vec<u8> {
+    let how = script.byte();
+    let mut payload = match how % 4 {
+        0 => {
+            let length = usize::from(script.byte());
+            script.take(length).to_vec()
+        }
+        _ => script.pick(&heard().payloads).cloned().unwrap_or_default(),
+    };
+    if how & 0x80 != 0 {
+        flip(&mut payload, script.u16());
+    }
+    payload
+}
+
+/// An event for the machine that has this key, or nearly.
+fn event(script: &mut Input<'_>, key: Key) -> Vec<u8> {
+    let (how, fill) = (script.byte(), script.byte());
+    let id = match key {
+        Key::Request(id) => *id.as_bytes(),
+        Key::LineLink(link) => *link.as_bytes(),
+        Key::Line(id) => *id.as_bytes(),
+    };
+    let proof = || {
+        heard().events.iter().find_map(|event| match Event::decode(event) {
+            Ok(Event::LineFormed { proof, .. }) => proof,
+            _ => None,
+        })
+    };
+    let formed = |proof| Event::LineFormed {
+        line_link: id.into(),
+        line_id: [fill; 16].into(),
+        pair_hash: [fill; 32].into(),
+        proof,
+    };
+    let reasons = [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired];
+    let mut event = match how % 8 {
+        0 => Event::LineLinkIssued { request_id: id.into(), line_link: [fill; 16].into() }.to_vec(),
+        1 => formed(None).to_vec(),
+        2 => formed(proof()).to_vec(),
+        3 => Event::Refused { line_link: id.into(), reason: reasons[usize::from(fill) % reasons.len()] }.to_vec(),
+        4 | 5 => Event::Packet { line_id: id.into(), payload: &payload(script) }.to_vec(),
+        6 => Event::Disconnected { line_id: id.into() }.to_vec(),
+        _ => script.take(usize::from(fill)).to_vec(),
+    };
+    if how & 0x80 != 0 {
+        flip(&mut event, script.u16());
+    }
+    event
+}

@@ -1,0 +1,259 @@
+//! §4: one Port at its creator's side.
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::table::When::{Always, Early, Late};
+use common::table::{Row, holds};
+use common::*;
+use port_protocol::*;
+
+fn requesting(offer: Offer) -> Any {
+    Alice::request(offer, seed(1)).commit().into()
+}
+
+fn alice(offer: Offer) -> Any {
+    offered(offer).into()
+}
+
+fn formed(line_id: [u8; 16], proof: Option<Proof>) -> Input {
+    let (line_link, line_id, pair_hash) = (line_link(), line_id.into(), pair_hash());
+    Input::Event(Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec())
+}
+
+fn rejected(machine: &mut Any, input: &Input) -> Rejected {
+    match machine.give(input, NOW) {
+        Err(Refusal::Rejected(rejected)) => rejected,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn r4_1_requesting_asks_for_a_line_link_with_her_random_id() {
+    let alice = requesting(Offer::new());
+    let request_id: [u8; 16] = seed_bytes(1)[48..].try_into().unwrap();
+    assert_eq!(alice.unsent(), [Effect::Send(Request::IssueLineLink { request_id: request_id.into() }.to_vec())]);
+    assert_eq!(alice.key(), Key::Request(request_id.into()));
+    let Any::Alice(alice) = alice else { panic!() };
+    assert!(alice.port().is_none() && !alice.is_spent());
+}
+
+#[test]
+fn r4_1_offered_at_once_with_a_link_that_she_has() {
+    let alice = alice(Offer::new());
+    assert_eq!(words(&alice.unsent()), "PortReady");
+    assert_eq!(alice.key(), Key::LineLink(line_link()));
+    // The very Port that asking for the link would have made.
+    let mut asked = requesting(Offer::new());
+    assert_eq!(asked.takes(&Input::Event(link_issued())), alice.unsent());
+}
+
+#[test]
+fn r4_2_only_her_own_request_id_is_hers() {
+    let mut alice = requesting(Offer::new());
+    let id: [u8; 16] = seed_bytes(1)[48..].try_into().unwrap();
+    for bit in 0..128 {
+        let mut other = id;
+        other[bit / 8] ^= 1 << (bit % 8);
+        let event = Event::LineLinkIssued { request_id: other.into(), line_link: line_link() }.to_vec();
+        assert_eq!(rejected(&mut alice, &Input::Event(event)), Rejected::NotMine);
+    }
+    assert_eq!(words(&alice.takes(&Input::Event(link_issued()))), "PortReady");
+    // And only once.
+    assert_eq!(rejected(&mut alice, &Input::Event(link_issued())), Rejected::NotMine);
+}
+
+#[test]
+fn r4_3_every_line_formed_spends_her() {
+    for (proof, state) in [
+        (None, "Alice Formed AwaitingProof"),
+        (Some(proof(Offer::new())), "Alice Formed AliceJoined"),
+        (Some(bad_proof()), "Alice Ended ProofRefused"),
+    ] {
+        let mut alice = alice(Offer::new());
+        alice.takes(&formed([1; 16], proof));
+        assert_eq!(alice.state(), state);
+        let Any::Alice(alice) = alice else { panic!() };
+        assert!(alice.is_spent() && alice.port().is_none());
+        assert!(Alice::restore(&alice.record()).unwrap().is_spent(), "durably");
+    }
+}
+
+#[test]
+fn r4_3_a_second_line_is_refused() {
+    for first in [None, Some(proof(Offer::new())), Some(bad_proof())] {
+        for second in [None, Some(proof(Offer::new())), Some(proof_by(3, Offer::new())), Some(bad_proof())] {
+            for settled in [false, true] {
+                let mut alice = alice(Offer::new());
+                alice.takes(&formed([1; 16], first.clone()));
+                if settled {
+                    alice.takes(&Input::Settle);
+                }
+                assert_eq!(rejected(&mut alice, &formed([2; 16], second.clone())), Rejected::Stray([2; 16].into()));
+            }
+        }
+    }
+}
+
+#[test]
+fn r4_3_a_refused_proof_spends_her_and_the_good_one_comes_too_late() {
+    let mut alice = alice(Offer::new());
+    let effects = alice.takes(&formed([1; 16], Some(bad_proof())));
+    let disconnect = Effect::Send(Request::Disconnect { line_id: [1; 16].into() }.to_vec());
+    assert_eq!(effects, [disconnect, Effect::Ended(End::Alice(AliceEnd::ProofRefused))]);
+    assert_eq!(rejected(&mut alice, &formed([1; 16], Some(proof(Offer::new())))), Rejected::Stray([1; 16].into()));
+}
+
+#[test]
+fn r4_3_past_its_expiry_there_is_no_line() {
+    for (now, state) in [
+        (UnixSeconds(EXPIRY.0 - 1), "Alice Formed AliceJoined"),
+        (EXPIRY, "Alice Ended Expired"),
+        (UnixSeconds(u64::MAX), "Alice Ended Expired"),
+    ] {
+        let mut alice = alice(expiring());
+        alice.give(&formed([1; 16], Some(proof(expiring()))), now).unwrap();
+        assert_eq!(alice.state(), state, "{now:?}");
+    }
+}
+
+#[test]
+fn r4_3_the_line_is_named_by_what_the_server_said() {
+    let mut alice = alice(Offer::new().relay(Relay::new("a.example").unwrap()));
+    let line = born_line(alice.takes(&formed([1; 16], None)));
+    assert_eq!(line.claims(), Claims { line_id: [1; 16].into(), pair_hash: pair_hash() });
+    assert_eq!(line.key(), Key::Line([1; 16].into()));
+    assert_eq!((line.relay().unwrap().as_str(), line.confirmed()), ("a.example", None));
+}
+
+#[test]
+fn r4_4_spent_holds_no_key_and_no_rad() {
+    let secrets = [&seed_bytes(1)[..32], &seed_bytes(1)[32..48]];
+    let holds = |record: &[u8], secret: &[u8]| record.windows(secret.len()).any(|window| window == secret);
+    for (state, machine) in states(expiring()).into_iter().filter(|(state, _)| state.starts_with("Alice")) {
+        for secret in secrets {
+            // A line that waits for the proof still needs them, and lies in her record until it has its own.
+            let needed = ["Alice Requesting", "Alice Offered", "Alice Formed AwaitingProof"].contains(&&state[..]);
+            assert_eq!(holds(&machine.record(), secret), needed, "{state}");
+        }
+    }
+}
+
+#[test]
+fn r4_4_a_further_line_formed_is_repeated_or_stray() {
+    let mut with_line = alice(Offer::new());
+    with_line.takes(&formed([1; 16], None));
+    let mut revoked = alice(Offer::new());
+    revoked.takes(&Input::Revoke);
+    for settled in [false, true] {
+        for proof in [None, Some(proof(Offer::new())), Some(bad_proof())] {
+            assert_eq!(rejected(&mut with_line, &formed([1; 16], proof.clone())), Rejected::Repeated);
+            assert_eq!(rejected(&mut with_line, &formed([2; 16], proof.clone())), Rejected::Stray([2; 16].into()));
+            assert_eq!(rejected(&mut revoked, &formed([1; 16], proof)), Rejected::Stray([1; 16].into()));
+        }
+        if !settled {
+            with_line.takes(&Input::Settle);
+            revoked.takes(&Input::Settle);
+        }
+    }
+}
+
+const TABLE: &[Row] = &[
+    ("Alice Requesting", "LineLinkIssued", Early, "Alice Offered", "PortReady"),
+    ("Alice Requesting", "LineLinkIssued", Late, "Alice Ended Expired", "CloseLineLink, Ended"),
+    ("Alice Requesting", "revokes", Always, "Alice Ended Revoked, no link", "Ended"),
+    ("Alice Requesting", "deadline", Late, "Alice Ended Expired, no link", "Ended"),
+    (
+        "Alice Offered",
+        "LineFormed|LineFormed, good proof|LineFormed, bad proof|LineFormed again|LineFormed again, good proof",
+        Late,
+        "Alice Ended Expired",
+        "Disconnect, Ended",
+    ),
+    ("Alice Offered", "LineFormed|LineFormed again", Early, "Alice Formed AwaitingProof", "LineFormed AwaitingProof"),
+    (
+        "Alice Offered",
+        "LineFormed, good proof|LineFormed again, good proof",
+        Early,
+        "Alice Formed AliceJoined",
+        "LineFormed AliceJoined",
+    ),
+    ("Alice Offered", "LineFormed, bad proof", Early, "Alice Ended ProofRefused", "Disconnect, Ended"),
+    ("Alice Offered", "revokes", Always, "Alice Ended Revoked", "CloseLineLink, Ended"),
+    ("Alice Offered", "deadline", Late, "Alice Ended Expired", "CloseLineLink, Ended"),
+    ("Alice Formed AwaitingProof|Alice Formed AliceJoined", "settles", Always, "Alice Formed, settled", ""),
+    ("Alice Ended Revoked", "settles", Always, "Alice Ended Revoked, settled", ""),
+    ("Alice Ended Revoked, no link", "settles", Always, "Alice Ended Revoked, no link, settled", ""),
+    ("Alice Ended Expired", "settles", Always, "Alice Ended Expired, settled", ""),
+    ("Alice Ended Expired, no link", "settles", Always, "Alice Ended Expired, no link, settled", ""),
+    ("Alice Ended ProofRefused", "settles", Always, "Alice Ended ProofRefused, settled", ""),
+];
+
+#[test]
+fn r4_5_what_is_not_in_the_table_is_an_error() {
+    holds(
+        |state| state.starts_with("Alice "),
+        TABLE,
+        |state, name, machine, _| {
+            let (requests, formed) = (machine.key().to_bytes()[0] == 1, state.contains("Formed"));
+            let hers = if requests {
+                name == "LineLinkIssued"
+            } else {
+                name.starts_with("LineFormed") || name.starts_with("Refused")
+            };
+            match name {
+                "connects on board" | "connects" | "cancels" | "closes" | "seals" => Refusal::NoSuchCommand,
+                "deadline" | "settles" => Refusal::NothingDue,
+                "revokes" => Refusal::Rejected(Rejected::OutOfOrder),
+                _ if !hers || name.ends_with("another's") => Refusal::Rejected(Rejected::NotMine),
+                _ if formed && name.starts_with("LineFormed,") | (name == "LineFormed") => {
+                    Refusal::Rejected(Rejected::Repeated)
+                }
+                _ if name.starts_with("LineFormed again") => Refusal::Rejected(Rejected::Stray([0xEE; 16].into())),
+                _ if name.starts_with("LineFormed") => Refusal::Rejected(Rejected::Stray(line_id())),
+                _ => Refusal::Rejected(Rejected::OutOfOrder),
+            }
+        },
+    );
+}
+
+#[test]
+fn r4_5_bytes_that_are_no_event_are_malformed_in_every_state() {
+    for (state, mut machine) in states(expiring()) {
+        for bytes in [&b""[..], b"\0", b"hello", &port(Offer::new()).to_bytes().as_slice()[..]] {
+            assert_eq!(rejected(&mut machine, &Input::Event(bytes.to_vec())), Rejected::Malformed, "{state}");
+        }
+    }
+}
+
+#[test]
+fn r4_5_her_deadline_is_the_ports_expiry() {
+    for mut alice in [requesting(expiring()), alice(expiring())] {
+        assert_eq!(alice.deadline(), Some(EXPIRY));
+        assert_eq!(alice.give(&Input::Tick, UnixSeconds(EXPIRY.0 - 1)), Err(Refusal::NothingDue));
+        alice.give(&Input::Tick, EXPIRY).unwrap();
+        assert_eq!(alice.deadline(), None);
+    }
+    for mut alice in [requesting(Offer::new()), alice(Offer::new())] {
+        assert_eq!(alice.deadline(), None);
+        assert_eq!(alice.give(&Input::Tick, UnixSeconds(u64::MAX)), Err(Refusal::NothingDue));
+    }
+}
+
+#[test]
+fn r4_5_her_outbox_is_what_the_last_step_asked_for_until_it_is_settled() {
+    for (state, outbox, settles) in [
+        ("Alice Requesting", "IssueLineLink", false),
+        ("Alice Offered", "PortReady", false),
+        ("Alice Formed AliceJoined", "LineFormed AliceJoined", true),
+        ("Alice Formed AwaitingProof", "LineFormed AwaitingProof", true),
+        ("Alice Ended Revoked", "CloseLineLink, Ended", true),
+        ("Alice Ended Revoked, no link", "Ended", true),
+        ("Alice Ended ProofRefused", "Disconnect, Ended", true),
+    ] {
+        let mut alice = states(Offer::new()).remove(state).unwrap();
+        assert_eq!(words(&alice.unsent()), outbox, "{state}");
+        assert_eq!(alice.give(&Input::Settle, NOW).is_ok(), settles, "{state}");
+        assert_eq!(words(&alice.unsent()), if settles { "" } else { outbox }, "{state}");
+    }
+}

@@ -1,0 +1,242 @@
+//! §5: one Port at its user's side.
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::table::When::{Always, Early, Late};
+use common::table::{Row, holds};
+use common::*;
+use port_protocol::*;
+
+fn bob() -> Any {
+    scanned(Offer::new()).into()
+}
+
+fn connecting(how: SendProof) -> Any {
+    let mut bob = bob();
+    bob.takes(&Input::Connect(how));
+    bob
+}
+
+fn rejected(machine: &mut Any, input: &Input) -> Rejected {
+    match machine.give(input, NOW) {
+        Err(Refusal::Rejected(rejected)) => rejected,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(reason: Reason) -> Input {
+    Input::Event(Event::Refused { line_link: line_link(), reason }.to_vec())
+}
+
+const HOW: [SendProof; 2] = [SendProof::OnBoard, SendProof::AlongTheLine];
+
+#[test]
+fn r5_1_scanning_uses_nothing() {
+    let bob = bob();
+    assert_eq!((bob.state().as_str(), words(&bob.unsent()).as_str()), ("Bob Scanned", ""));
+    assert_eq!(bob.key(), Key::LineLink(line_link()));
+    let Any::Bob(bob) = bob else { panic!() };
+    assert!(!bob.is_spent() && bob.relay().is_none());
+    assert_eq!(scanned(longest()).relay().unwrap().as_str(), "r".repeat(64));
+}
+
+#[test]
+fn r5_2_connect_carries_the_proof_or_not() {
+    for (how, on_board) in [(SendProof::OnBoard, Some(proof(Offer::new()))), (SendProof::AlongTheLine, None)] {
+        let effects = bob().takes(&Input::Connect(how));
+        assert_eq!(effects, [Effect::Send(Request::Connect { line_link: line_link(), proof: on_board }.to_vec())]);
+    }
+}
+
+#[test]
+fn r5_2_the_private_key_is_forgotten() {
+    let holds = |record: &[u8]| record.windows(32).any(|window| *window == seed_bytes(2)[..32]);
+    for (state, machine) in states(expiring()) {
+        assert_eq!(holds(&machine.record()), state == "Bob Scanned", "{state}");
+    }
+}
+
+#[test]
+fn r5_2_a_request_that_is_sent_again_is_the_same_bytes() {
+    for how in HOW {
+        let mut bob = bob();
+        let sent = bob.takes(&Input::Connect(how));
+        assert_eq!(bob.unsent(), sent);
+        assert_eq!(bob.clone().unsent(), sent, "after a restore, too");
+        assert_eq!(bob.give(&Input::Settle, NOW), Err(Refusal::NothingDue));
+        for other in HOW {
+            assert_eq!(rejected(&mut bob, &Input::Connect(other)), Rejected::OutOfOrder);
+        }
+    }
+}
+
+#[test]
+fn r5_2_the_line_is_the_same_by_both_ways() {
+    let [(mut a, mut b), (mut c, mut d)] = HOW.map(|how| lines(how, Offer::new()));
+    c.takes(&Input::Event(arrives(&d.unsent())));
+    // Each understands the other's far end.
+    let confirm = arrives(&a.unsent());
+    assert_eq!(arrives(&c.unsent()), confirm);
+    let answers = [&mut b, &mut d].map(|bob| arrives(&bob.takes(&Input::Event(confirm.clone()))));
+    assert_eq!(answers[0], answers[1]);
+    for alice in [&mut a, &mut c] {
+        alice.takes(&Input::Event(answers[0].clone()));
+    }
+    let codes = [&a, &b, &c, &d].map(|line| line.as_line().check_code().unwrap().to_string());
+    assert!(codes.iter().all(|code| *code == codes[0]));
+}
+
+#[test]
+fn r5_3_line_formed_with_a_proof_is_not_bobs() {
+    for (state, mut machine) in states(Offer::new()).into_iter().filter(|(state, _)| state.starts_with("Bob ")) {
+        for proof in [proof(Offer::new()), bad_proof()] {
+            let event = Input::Event(line_formed(Some(proof)));
+            assert_eq!(rejected(&mut machine, &event), Rejected::NotMine, "{state}");
+        }
+    }
+}
+
+#[test]
+fn r5_3_the_line_sends_the_proof_unless_it_was_on_board() {
+    for (how, outbox) in HOW.into_iter().zip(["", "Proof"]) {
+        let mut bob = connecting(how);
+        let line = Any::from(born_line(bob.takes(&Input::Event(line_formed(None)))));
+        assert_eq!(line.as_line().phase(), LinePhase::Joined);
+        assert_eq!(words(&line.unsent()), outbox);
+        assert_eq!(line.as_line().claims(), Claims { line_id: line_id(), pair_hash: pair_hash() });
+    }
+    let (_, bob) = lines(SendProof::AlongTheLine, Offer::new());
+    assert_eq!(arrives(&bob.unsent()), packet(&Payload::Proof { proof: proof(Offer::new()) }));
+}
+
+#[test]
+fn r5_4_a_refusal_keeps_the_servers_reason() {
+    for reason in [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired] {
+        let mut bob = connecting(SendProof::OnBoard);
+        assert_eq!(bob.takes(&refused(reason)), [Effect::Ended(End::Bob(BobEnd::Refused(reason)))]);
+        let Any::Bob(spent) = &bob else { panic!() };
+        assert!(spent.is_spent());
+        assert_eq!(rejected(&mut bob, &refused(Reason::Unknown)), Rejected::OutOfOrder);
+    }
+}
+
+#[test]
+fn r5_4_a_second_line_is_refused() {
+    for how in HOW {
+        let mut bob = connecting(how);
+        bob.takes(&Input::Event(line_formed(None)));
+        let other =
+            Event::LineFormed { line_link: line_link(), line_id: [7; 16].into(), pair_hash: pair_hash(), proof: None };
+        for settled in [false, true] {
+            assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::Repeated);
+            assert_eq!(rejected(&mut bob, &Input::Event(other.to_vec())), Rejected::Stray([7; 16].into()));
+            if !settled {
+                bob.takes(&Input::Settle);
+            }
+        }
+    }
+}
+
+#[test]
+fn r5_4_a_line_for_a_bob_who_cancelled_is_stray() {
+    for mut bob in [bob(), connecting(SendProof::OnBoard)] {
+        assert_eq!(words(&bob.takes(&Input::Cancel)), "Ended");
+        assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::Stray(line_id()));
+        assert_eq!(rejected(&mut bob, &Input::Connect(SendProof::OnBoard)), Rejected::OutOfOrder);
+    }
+}
+
+#[test]
+fn r5_4_spent_holds_no_secret() {
+    let secret =
+        x25519_dalek::x25519(seed_bytes(2)[..32].try_into().unwrap(), *port(expiring()).public_key().as_bytes());
+    let holds = |record: &[u8], secret: &[u8]| record.windows(secret.len()).any(|window| window == secret);
+    for (state, machine) in states(expiring()) {
+        assert_eq!(holds(&machine.record(), &secret), state.starts_with("Bob Connecting"), "{state}");
+    }
+}
+
+const TABLE: &[Row] = &[
+    ("Bob Scanned", "connects on board", Early, "Bob Connecting on board", "Connect on board"),
+    ("Bob Scanned", "connects", Early, "Bob Connecting", "Connect"),
+    ("Bob Scanned", "connects on board|connects", Late, "Bob Ended Expired", "Ended"),
+    ("Bob Connecting on board", "LineFormed|LineFormed again", Early, "Bob Formed BobJoined", "LineFormed BobJoined"),
+    (
+        "Bob Connecting",
+        "LineFormed|LineFormed again",
+        Early,
+        "Bob Formed BobJoined, proof to send",
+        "LineFormed BobJoined, proof to send",
+    ),
+    (
+        "Bob Connecting|Bob Connecting on board",
+        "LineFormed|LineFormed again",
+        Late,
+        "Bob Ended Expired",
+        "Disconnect, Ended",
+    ),
+    ("Bob Connecting|Bob Connecting on board", "Refused 1", Always, "Bob Ended Refused 1", "Ended"),
+    ("Bob Connecting|Bob Connecting on board", "Refused 2", Always, "Bob Ended Refused 2", "Ended"),
+    ("Bob Connecting|Bob Connecting on board", "Refused 3", Always, "Bob Ended Refused 3", "Ended"),
+    ("Bob Connecting|Bob Connecting on board", "Refused 4", Always, "Bob Ended Refused 4", "Ended"),
+    ("Bob Connecting|Bob Connecting on board", "Refused 5", Always, "Bob Ended Refused 5", "Ended"),
+    ("Bob Scanned|Bob Connecting|Bob Connecting on board", "cancels", Always, "Bob Ended Cancelled", "Ended"),
+    ("Bob Scanned|Bob Connecting|Bob Connecting on board", "deadline", Late, "Bob Ended Expired", "Ended"),
+    ("Bob Formed BobJoined|Bob Formed BobJoined, proof to send", "settles", Always, "Bob Formed, settled", ""),
+    ("Bob Ended Expired", "settles", Always, "Bob Ended Expired, settled", ""),
+    ("Bob Ended Cancelled", "settles", Always, "Bob Ended Cancelled, settled", ""),
+    ("Bob Ended Refused 1", "settles", Always, "Bob Ended Refused 1, settled", ""),
+    ("Bob Ended Refused 2", "settles", Always, "Bob Ended Refused 2, settled", ""),
+    ("Bob Ended Refused 3", "settles", Always, "Bob Ended Refused 3, settled", ""),
+    ("Bob Ended Refused 4", "settles", Always, "Bob Ended Refused 4, settled", ""),
+    ("Bob Ended Refused 5", "settles", Always, "Bob Ended Refused 5, settled", ""),
+];
+
+#[test]
+fn r5_5_what_is_not_in_the_table_is_an_error() {
+    holds(
+        |state| state.starts_with("Bob "),
+        TABLE,
+        |state, name, _, _| {
+            let (spent, formed) = (state.contains("Formed") || state.contains("Ended"), state.contains("Formed"));
+            match name {
+                "revokes" | "closes" | "seals" => Refusal::NoSuchCommand,
+                "deadline" | "settles" => Refusal::NothingDue,
+                "connects on board" | "connects" | "cancels" => Refusal::Rejected(Rejected::OutOfOrder),
+                _ if name.ends_with("another's") => Refusal::Rejected(Rejected::NotMine),
+                "LineFormed" if formed => Refusal::Rejected(Rejected::Repeated),
+                "LineFormed" if spent => Refusal::Rejected(Rejected::Stray(line_id())),
+                "LineFormed again" if spent => Refusal::Rejected(Rejected::Stray([0xEE; 16].into())),
+                "LineFormed" | "LineFormed again" => Refusal::Rejected(Rejected::OutOfOrder),
+                _ if name.starts_with("Refused") => Refusal::Rejected(Rejected::OutOfOrder),
+                _ => Refusal::Rejected(Rejected::NotMine),
+            }
+        },
+    );
+}
+
+#[test]
+fn r5_5_his_deadline_is_the_ports_expiry() {
+    let mut connecting = Any::from(scanned(expiring()));
+    connecting.takes(&Input::Connect(SendProof::OnBoard));
+    for mut bob in [scanned(expiring()).into(), connecting] {
+        assert_eq!(bob.deadline(), Some(EXPIRY));
+        assert_eq!(bob.give(&Input::Tick, UnixSeconds(EXPIRY.0 - 1)), Err(Refusal::NothingDue));
+        bob.give(&Input::Tick, EXPIRY).unwrap();
+        assert_eq!((bob.state().as_str(), bob.deadline()), ("Bob Ended Expired", None));
+    }
+    assert_eq!(bob().deadline(), None);
+}
+
+#[test]
+fn r5_5_while_connecting_he_keeps_the_request() {
+    for (how, outbox) in HOW.into_iter().zip(["Connect on board", "Connect"]) {
+        let mut bob = connecting(how);
+        assert_eq!(words(&bob.unsent()), outbox);
+        bob.takes(&refused(Reason::Unknown));
+        assert_eq!(words(&bob.unsent()), "Ended");
+        bob.takes(&Input::Settle);
+        assert_eq!(words(&bob.unsent()), "");
+    }
+}

@@ -1,0 +1,66 @@
+//! §6.1–§6.3 once more, from SPEC.md and primitives alone: what somebody at the far end could write who holds the keys.
+
+use aes_gcm_siv::aead::{AeadInOut, KeyInit};
+use aes_gcm_siv::{Aes256GcmSiv, Nonce};
+use hkdf::Hkdf;
+use port_protocol::*;
+use sha2::{Digest, Sha256};
+
+use super::cbor::Cbor;
+use super::{line_id, pair_hash, port, proof, seed_bytes};
+
+/// The line's three keys.
+pub struct Keys {
+    pub to_bob: [u8; 32],
+    pub to_alice: [u8; 32],
+    pub exporter: [u8; 32],
+}
+
+pub const CONFIRM: u64 = 1;
+pub const ANSWER: u64 = 2;
+pub const OPENING: u64 = 3;
+pub const MESSAGE: u64 = 4;
+pub const CLOSE: u64 = 5;
+
+pub fn secret(offer: Offer) -> [u8; 32] {
+    x25519_dalek::x25519(seed_bytes(2)[..32].try_into().unwrap(), *port(offer).public_key().as_bytes())
+}
+
+pub fn keys(offer: Offer) -> Keys {
+    let port = port(offer.clone());
+    let proof = Cbor::read(&Payload::Proof { proof: proof(offer.clone()) }.to_vec()).at(&[1, 1]).clone();
+    let transcript = Cbor::Array(vec![
+        Cbor::Text("port-protocol".to_owned()),
+        Cbor::Uint(1),
+        Cbor::Uint(1),
+        Cbor::Bytes(Sha256::digest(port.to_bytes().as_slice()).to_vec()),
+        Cbor::Bytes(line_id().as_bytes().to_vec()),
+        Cbor::Bytes(pair_hash().as_bytes().to_vec()),
+        proof,
+    ]);
+    let hkdf = Hkdf::<Sha256>::new(Some(&Sha256::digest(transcript.write())), &secret(offer));
+    let [to_bob, to_alice, exporter] = ["alice to bob", "bob to alice", "exporter"].map(|info| {
+        let mut key = [0; 32];
+        hkdf.expand(info.as_bytes(), &mut key).unwrap();
+        key
+    });
+    Keys { to_bob, to_alice, exporter }
+}
+
+/// A payload, sealed as §6.3 says, with whatever in it.
+pub fn sealed(key: &[u8; 32], content: u64, epoch: u32, counter: u64, text: &[u8], data: &[u8]) -> Vec<u8> {
+    let cipher = Aes256GcmSiv::new(key.into());
+    let nonce: [u8; 12] = [&epoch.to_be_bytes()[..], &counter.to_be_bytes()].concat().try_into().unwrap();
+    let layout = |ciphertext: Vec<u8>| {
+        let fields = [2, content, epoch.into(), counter].map(Cbor::Uint);
+        Cbor::Array(vec![Cbor::Uint(1), Cbor::Array([&fields[..], &[Cbor::Bytes(ciphertext)]].concat())]).write()
+    };
+    let length = text.len() + 16;
+    let mut head = layout(vec![0; length]);
+    head.truncate(head.len() - length);
+    let aad = [&head[..], data].concat();
+    let mut ciphertext = text.to_vec();
+    let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), &aad, ciphertext.as_mut_slice().into()).unwrap();
+    ciphertext.extend_from_slice(&tag);
+    layout(ciphertext)
+}

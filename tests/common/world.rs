@@ -1,0 +1,315 @@
+//! Two users with a store each, and a relay between them: what an app does around the machines. A user may be stopped
+//! between any two things he does; his store stays.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use port_protocol::*;
+
+use super::*;
+
+pub const ALICE: usize = 0;
+pub const BOB: usize = 1;
+
+/// This user's process is gone. What is in his store is not.
+#[derive(Debug)]
+pub struct Stopped;
+
+type Running<T> = Result<T, Stopped>;
+
+/// When the run is disturbed: at these of its points, counted from 0.
+#[derive(Clone, Default)]
+pub struct Faults {
+    /// The process stops.
+    pub stop: Vec<usize>,
+    /// The store fails, and the process does as it must: it stops, and starts again from the store.
+    pub store_fails: Vec<usize>,
+    /// The same, but the store had kept the record.
+    pub store_fails_late: Vec<usize>,
+}
+
+#[derive(Clone, Default)]
+pub struct User {
+    pub store: Store,
+    pub said: Vec<Vec<u8>>,
+    pub heard: Vec<Vec<u8>>,
+    pub ends: Vec<End>,
+    /// Every Line that was ever stored.
+    pub lines: BTreeSet<Key>,
+    pub shown: Option<String>,
+    seeds: u8,
+}
+
+/// A relay that does what §7 says, and keeps events until they are acknowledged.
+#[derive(Clone, Default)]
+pub struct Relay {
+    made: u8,
+    links: BTreeMap<LineLink, usize>,
+    answers: BTreeMap<(usize, Vec<u8>), Vec<u8>>,
+    open: BTreeSet<LineId>,
+    pub queues: [VecDeque<Vec<u8>>; 2],
+    /// Every event there ever was, and for whom.
+    pub past: Vec<(usize, Vec<u8>)>,
+}
+
+#[derive(Clone)]
+pub struct World {
+    pub users: [User; 2],
+    pub relay: Relay,
+    pub now: UnixSeconds,
+    pub faults: Faults,
+    /// How many points were passed, and how often the store was asked.
+    pub points: usize,
+    pub puts: usize,
+}
+
+impl Relay {
+    fn tell(&mut self, user: usize, event: Vec<u8>) {
+        self.past.push((user, event.clone()));
+        self.queues[user].push_back(event);
+    }
+
+    fn take(&mut self, user: usize, bytes: &[u8]) {
+        let other = 1 - user;
+        self.made = self.made.wrapping_add(1);
+        match Request::decode(bytes).unwrap() {
+            Request::IssueLineLink { request_id } => {
+                let line_link = [self.made; 16].into();
+                self.links.insert(line_link, user);
+                self.tell(user, Event::LineLinkIssued { request_id, line_link }.to_vec());
+            }
+            Request::Connect { line_link, proof } => {
+                let request = (user, bytes.to_vec());
+                if let Some(answer) = self.answers.get(&request).cloned() {
+                    return self.tell(user, answer);
+                }
+                let known = self.links.remove(&line_link);
+                let answer = if known == Some(other) {
+                    let line_id = [self.made; 16].into();
+                    self.open.insert(line_id);
+                    let formed = |proof| Event::LineFormed { line_link, line_id, pair_hash: pair_hash(), proof }.to_vec();
+                    self.tell(other, formed(proof));
+                    formed(None)
+                } else {
+                    Event::Refused { line_link, reason: Reason::Claimed }.to_vec()
+                };
+                self.answers.insert(request, answer.clone());
+                self.tell(user, answer);
+            }
+            Request::Packet { line_id, payload } if self.open.contains(&line_id) => {
+                self.tell(other, Event::Packet { line_id, payload }.to_vec());
+            }
+            Request::Disconnect { line_id } if self.open.remove(&line_id) => {
+                self.tell(other, Event::Disconnected { line_id }.to_vec());
+            }
+            Request::CloseLineLink { line_link } => drop(self.links.remove(&line_link)),
+            _ => {}
+        }
+    }
+}
+
+impl World {
+    pub fn new(faults: Faults) -> Self {
+        let (users, relay) = (<[User; 2]>::default(), Relay::default());
+        Self { users, relay, now: NOW, faults, points: 0, puts: 0 }
+    }
+
+    /// Between any two things that a user does.
+    fn point(&mut self) -> Running<()> {
+        self.points += 1;
+        if self.faults.stop.contains(&(self.points - 1)) { Err(Stopped) } else { Ok(()) }
+    }
+
+    /// One transaction. A store that fails has kept the record or not; whoever asked starts again from what is there.
+    fn put(&mut self, user: usize, put: &Put) -> Running<Result<(), Conflict>> {
+        self.point()?;
+        self.puts += 1;
+        if self.faults.store_fails.contains(&(self.puts - 1)) {
+            return Err(Stopped);
+        }
+        let outcome = self.users[user].store.put(put);
+        if self.faults.store_fails_late.contains(&(self.puts - 1)) {
+            return Err(Stopped);
+        }
+        self.point()?;
+        Ok(outcome)
+    }
+
+    /// Fresh randomness.
+    fn seed(&mut self, user: usize) -> Seed {
+        self.users[user].seeds += 2;
+        seed(self.users[user].seeds + user as u8)
+    }
+
+    fn be_born<M: Machine>(&mut self, user: usize, born: Born<M>) -> Running<()>
+    where
+        Any: From<M>,
+    {
+        if self.put(user, &Put::birth(&born))?.is_ok() {
+            let machine = Any::from(born.commit());
+            self.act(user, machine.unsent())?;
+        }
+        Ok(())
+    }
+
+    pub fn request_port(&mut self, offer: Offer) -> Running<()> {
+        let born = Alice::request(offer, self.seed(ALICE));
+        self.be_born(ALICE, born)
+    }
+
+    pub fn scan_port(&mut self) -> Running<()> {
+        let Some(shown) = self.users[ALICE].shown.clone() else { return Ok(()) };
+        let born = Bob::scan(Port::parse(&shown).unwrap(), self.seed(BOB));
+        self.be_born(BOB, born)
+    }
+
+    /// The three lines, and settling.
+    pub fn give(&mut self, user: usize, key: Key, input: &Input) -> Running<Result<(), Refusal>> {
+        let Some(mut machine) = self.users[user].store.load(key) else { return Ok(Err(Refusal::NoSuchCommand)) };
+        let outcome = self.step(user, &mut machine, input)?;
+        let Ok(effects) = outcome else { return Ok(outcome.map(drop)) };
+        self.act(user, effects)?;
+        if let Input::Seal(text, _) = input {
+            self.users[user].said.push(text.clone());
+        }
+        self.settle(user, &mut machine).map(Ok)
+    }
+
+    fn settle(&mut self, user: usize, machine: &mut Any) -> Running<()> {
+        self.point()?;
+        let _ = self.step(user, machine, &Input::Settle)?;
+        self.point()
+    }
+
+    fn step(&mut self, user: usize, machine: &mut Any, input: &Input) -> Running<Result<Vec<Effect>, Refusal>> {
+        let (now, mut kept) = (self.now, Ok(Ok(())));
+        let outcome = machine.apply(input, now, &mut |put| {
+            kept = self.put(user, put);
+            matches!(kept, Ok(Ok(())))
+        });
+        kept?.map_or(Ok(Err(Refusal::Dropped)), |()| Ok(outcome))
+    }
+
+    fn act(&mut self, user: usize, effects: Vec<Effect>) -> Running<()> {
+        for effect in effects {
+            self.point()?;
+            match effect {
+                Effect::Send(request) => self.relay.take(user, &request),
+                Effect::PortReady(text) => self.users[user].shown = Some(text),
+                Effect::Message(text) => self.users[user].heard.push(text),
+                Effect::Ended(end) => self.users[user].ends.push(end),
+                Effect::LineFormed(born) => self.adopt(user, &born)?,
+            }
+        }
+        self.point()
+    }
+
+    /// §8.3.
+    fn adopt(&mut self, user: usize, born: &Born<Line>) -> Running<()> {
+        let key = born.key();
+        if self.put(user, &Put::birth(born))?.is_err() {
+            let (_, stored) = &self.users[user].store.records[&key];
+            if !born.is_stored_as(stored).unwrap() {
+                return Ok(());
+            }
+        }
+        self.users[user].lines.insert(key);
+        self.wake_one(user, key)
+    }
+
+    fn wake_one(&mut self, user: usize, key: Key) -> Running<()> {
+        let Some(mut machine) = self.users[user].store.load(key) else { return Ok(()) };
+        self.act(user, machine.unsent())?;
+        self.settle(user, &mut machine)
+    }
+
+    /// After a restart, or when the connection comes back: everything unsent, again.
+    pub fn wake(&mut self, user: usize) -> Running<()> {
+        let keys: Vec<_> = self.users[user].store.records.keys().copied().collect();
+        keys.into_iter().try_for_each(|key| self.wake_one(user, key))
+    }
+
+    /// Does what an error says.
+    pub fn hear(&mut self, user: usize, event: &[u8]) -> Running<Result<(), Refusal>> {
+        let Ok(decoded) = Event::decode(event) else { return Ok(Err(Refusal::NoSuchCommand)) };
+        let outcome = self.give(user, decoded.key(), &Input::Event(event.to_vec()))?;
+        if let Err(Refusal::Rejected(Rejected::Stray(line_id))) = outcome {
+            self.relay.take(user, &Request::Disconnect { line_id }.to_vec());
+        }
+        Ok(outcome)
+    }
+
+    /// The oldest event for this user: heard, then acknowledged; one that comes too early is kept for later. `false`: nothing
+    /// moved.
+    fn next_event(&mut self, user: usize) -> Running<bool> {
+        let Some(event) = self.relay.queues[user].front().cloned() else { return Ok(false) };
+        let outcome = self.hear(user, &event)?;
+        self.point()?;
+        self.relay.queues[user].pop_front();
+        if outcome == Err(Refusal::Rejected(Rejected::TooEarly)) {
+            self.relay.queues[user].push_back(event);
+        }
+        Ok(outcome.is_ok())
+    }
+
+    /// Runs what may be stopped, and starts the user again when it was.
+    pub fn survive(&mut self, user: usize, run: impl FnOnce(&mut Self) -> Running<()>) {
+        let mut outcome = run(self);
+        while outcome.is_err() {
+            outcome = self.wake(user);
+        }
+    }
+
+    /// Delivers until nothing is left, or nothing moves any more.
+    pub fn pump(&mut self) {
+        let mut idle = 0;
+        while idle <= self.relay.queues.iter().map(VecDeque::len).sum::<usize>() && idle < 100 {
+            let mut moved = false;
+            for user in [ALICE, BOB] {
+                self.survive(user, |world| {
+                    moved |= world.next_event(user)?;
+                    Ok(())
+                });
+            }
+            idle = if moved { 0 } else { idle + 1 };
+            if self.relay.queues.iter().all(VecDeque::is_empty) {
+                break;
+            }
+        }
+    }
+
+    /// The key of this user's Alice or Bob.
+    pub fn port_key(&self, user: usize) -> Option<Key> {
+        self.users[user].store.records.keys().find(|key| !matches!(key, Key::Line(_))).copied()
+    }
+
+    pub fn line(&self, user: usize) -> Option<Line> {
+        self.users[user].store.lines().pop()
+    }
+
+    pub fn port_state(&self, user: usize) -> String {
+        let key = self.port_key(user);
+        key.and_then(|key| self.users[user].store.load(key)).map_or(String::new(), |machine| machine.state())
+    }
+
+    /// What holds whatever the relay did, and whoever was stopped when.
+    pub fn check(&self) {
+        for (user, me) in self.users.iter().enumerate() {
+            assert!(me.lines.len() <= 1, "two lines from one Port");
+            assert!(me.store.lines().len() <= 1);
+            assert!(me.store.marks.len() <= 1);
+            for (key, (revision, record)) in &me.store.records {
+                let machine = Any::restore(record).unwrap();
+                assert_eq!((machine.record(), machine.key(), machine.revision()), (record.clone(), *key, *revision));
+            }
+            let mut heard = me.heard.clone();
+            heard.sort();
+            heard.dedup();
+            assert_eq!(heard.len(), me.heard.len(), "a message was delivered twice");
+            assert!(heard.iter().all(|text| self.users[1 - user].said.contains(text)), "a message that was never sent");
+        }
+        let confirmed = |user| self.line(user).and_then(|line| Some((line.confirmed()?, line.check_code()?)));
+        if let (Some(alice), Some(bob)) = (confirmed(ALICE), confirmed(BOB)) {
+            assert_eq!(alice, bob, "both confirmed, and not of the same");
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! §6.5 and §6.6: how both ends come to know each other, whatever is lost, repeated, reordered or late.
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::table::When::{Always, Early, Late};
+use common::table::{Row, holds};
+use common::*;
+use port_protocol::*;
+
+fn hears(line: &mut Any, event: &[u8]) -> Vec<Effect> {
+    line.takes(&Input::Event(event.to_vec()))
+}
+
+fn rejected(line: &mut Any, event: &[u8]) -> Rejected {
+    match line.give(&Input::Event(event.to_vec()), NOW) {
+        Err(Refusal::Rejected(rejected)) => rejected,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn agree(alice: &Any, bob: &Any) {
+    let [a, b] = [alice, bob].map(|line| (line.as_line().confirmed().unwrap(), line.as_line().check_code().unwrap()));
+    assert_eq!(a, b);
+    assert_eq!(alice.state(), "AliceConfirmed, answered");
+    assert!(alice.unsent().is_empty());
+}
+
+#[test]
+fn r6_5_confirm_and_its_answer_confirm_both() {
+    for how in [SendProof::OnBoard, SendProof::AlongTheLine] {
+        let (mut alice, mut bob) = lines(how, Offer::new());
+        if how == SendProof::AlongTheLine {
+            let effects = hears(&mut alice, &arrives(&bob.unsent()));
+            assert_eq!(words(&effects), "Confirm");
+        }
+        let confirm = arrives(&alice.unsent());
+        assert!(alice.as_line().confirmed().is_none() && bob.as_line().confirmed().is_none());
+        let answer = arrives(&hears(&mut bob, &confirm));
+        assert!(bob.as_line().confirmed().is_some());
+        assert_eq!(words(&hears(&mut alice, &answer)), "");
+        agree(&alice, &bob);
+    }
+}
+
+#[test]
+fn r6_5_confirm_stays_until_bob_is_known_to_have_it() {
+    let (mut alice, mut bob) = joined();
+    let confirm = arrives(&alice.unsent());
+    alice.takes(&Input::seal("is anybody there?"));
+    assert_eq!(alice.give(&Input::Settle, NOW), Err(Refusal::NothingDue));
+    assert_eq!(arrives(&alice.clone().unsent()), confirm);
+    // He speaks, but may not have heard her.
+    hears(&mut alice, &says(&mut bob, "hello"));
+    assert!(alice.as_line().confirmed().is_some());
+    assert_eq!(arrives(&alice.unsent()), confirm);
+    hears(&mut alice, &says(&mut bob, "hello?"));
+    assert_eq!(arrives(&alice.unsent()), confirm);
+    // Now he has.
+    let answer = arrives(&hears(&mut bob, &confirm));
+    hears(&mut alice, &answer);
+    agree(&alice, &bob);
+}
+
+#[test]
+fn r6_5_a_message_of_a_confirmed_bob_is_an_answer_too() {
+    let (mut alice, mut bob) = joined();
+    let answer = arrives(&hears(&mut bob, &arrives(&alice.unsent())));
+    let message = says(&mut bob, "hello");
+    assert_eq!(words(&hears(&mut alice, &message)), "says");
+    agree(&alice, &bob);
+    // The answer comes late, and is taken once.
+    assert_eq!(words(&hears(&mut alice, &answer)), "");
+    assert_eq!(rejected(&mut alice, &answer), Rejected::Repeated);
+    agree(&alice, &bob);
+}
+
+#[test]
+fn r6_5_a_lost_confirm_is_sent_again() {
+    let (mut alice, mut bob) = joined();
+    let lost = alice.unsent();
+    assert_eq!(alice.unsent(), lost, "the very same bytes");
+    let answer = arrives(&hears(&mut bob, &arrives(&alice.clone().unsent())));
+    hears(&mut alice, &answer);
+    agree(&alice, &bob);
+}
+
+#[test]
+fn r6_5_a_lost_answer_is_asked_for_again() {
+    for settled in [false, true] {
+        let (mut alice, mut bob) = joined();
+        let confirm = arrives(&alice.unsent());
+        let lost = hears(&mut bob, &confirm);
+        assert_eq!(bob.unsent(), lost, "he keeps it");
+        if settled {
+            bob.takes(&Input::Settle);
+            assert!(bob.unsent().is_empty());
+        }
+        let again = hears(&mut bob, &arrives(&alice.unsent()));
+        assert_eq!(again, lost, "the same answer, not another one");
+        assert_eq!(bob.unsent(), lost);
+        hears(&mut alice, &arrives(&again));
+        agree(&alice, &bob);
+    }
+}
+
+#[test]
+fn r6_5_repeated_confirms_and_answers_do_no_harm() {
+    let (mut alice, mut bob) = joined();
+    let confirm = arrives(&alice.unsent());
+    let answers: Vec<_> = (0..5).map(|_| arrives(&hears(&mut bob, &confirm))).collect();
+    hears(&mut alice, &answers[0]);
+    for answer in &answers {
+        assert_eq!(rejected(&mut alice, answer), Rejected::Repeated);
+    }
+    agree(&alice, &bob);
+}
+
+#[test]
+fn r6_5_any_packet_of_alices_confirms_bob_and_is_answered() {
+    let (mut alice, mut bob) = joined();
+    let opening = says(&mut alice, "I could not wait");
+    let effects = hears(&mut bob, &opening);
+    assert_eq!(words(&effects), "Answer, says");
+    assert!(bob.as_line().confirmed().is_some());
+    hears(&mut alice, &arrives(&effects));
+    agree(&alice, &bob);
+    // Her Confirm comes behind it.
+    let (alice_as_born, _) = joined();
+    assert_eq!(words(&hears(&mut bob, &arrives(&alice_as_born.unsent()))), "Answer");
+}
+
+#[test]
+fn r6_5_a_confirmed_alices_message_confirms_bob_as_well() {
+    let (mut alice, mut bob) = joined();
+    hears(&mut alice, &says(&mut bob, "hello"));
+    assert_eq!(words(&hears(&mut bob, &says(&mut alice, "hello yourself"))), "Answer, says");
+    assert!(bob.as_line().confirmed().is_some());
+}
+
+#[test]
+fn r6_5_confirm_may_come_after_64_and_more_later_messages() {
+    let (mut alice, mut bob) = joined();
+    let confirm = arrives(&alice.unsent());
+    for i in 0..130 {
+        let message = says(&mut alice, "and another thing");
+        assert_eq!(words(&hears(&mut bob, &message)), if i == 0 { "Answer, says" } else { "says" });
+    }
+    let answer = arrives(&hears(&mut bob, &confirm));
+    hears(&mut alice, &answer);
+    agree(&alice, &bob);
+}
+
+#[test]
+fn r6_5_the_answer_may_come_late_but_within_the_window() {
+    for (messages, taken) in [(62, true), (63, true), (64, false)] {
+        let (mut alice, mut bob) = joined();
+        let answer = arrives(&hears(&mut bob, &arrives(&alice.unsent())));
+        for _ in 0..messages {
+            hears(&mut alice, &says(&mut bob, "words"));
+        }
+        agree(&alice, &bob);
+        assert_eq!(alice.give(&Input::Event(answer), NOW).is_ok(), taken, "after {messages}");
+        agree(&alice, &bob);
+    }
+}
+
+#[test]
+fn r6_5_both_may_speak_at_once() {
+    let (mut alice, mut bob) = joined();
+    let (from_alice, from_bob) = (says(&mut alice, "a"), says(&mut bob, "b"));
+    let confirm = arrives(&alice.unsent());
+    assert_eq!(words(&hears(&mut alice, &from_bob)), "says");
+    let answer = arrives(&hears(&mut bob, &from_alice));
+    assert_eq!(words(&hears(&mut bob, &confirm)), "Answer");
+    hears(&mut alice, &answer);
+    agree(&alice, &bob);
+}
+
+#[test]
+fn r6_5_messages_may_come_in_any_order() {
+    let (mut alice, mut bob) = joined();
+    let mut packets = vec![arrives(&alice.unsent())];
+    packets.extend((0..40).map(|i| says(&mut alice, &format!("{i}"))));
+    packets.reverse();
+    for packet in &packets {
+        hears(&mut bob, packet);
+    }
+    for packet in &packets[..40] {
+        assert_eq!(rejected(&mut bob, packet), Rejected::Repeated);
+    }
+}
+
+#[test]
+fn r6_5_the_same_proof_again_makes_alice_send_confirm_again() {
+    let (mut alice, mut bob) = lines(SendProof::AlongTheLine, Offer::new());
+    let proof = arrives(&bob.unsent());
+    let confirm = hears(&mut alice, &proof);
+    assert_eq!(hears(&mut alice, &proof), confirm);
+    // Also when it was on board the first time.
+    let (mut on_board, _) = joined();
+    assert_eq!(hears(&mut on_board, &proof), confirm);
+    // Also when she heard him, but not that he heard her.
+    hears(&mut alice, &says(&mut bob, "hello"));
+    assert_eq!(hears(&mut alice, &proof), confirm);
+    let answer = arrives(&hears(&mut bob, &arrives(&confirm)));
+    hears(&mut alice, &answer);
+    assert_eq!(rejected(&mut alice, &proof), Rejected::OutOfOrder, "until Bob is known to have it");
+}
+
+#[test]
+fn r6_5_bob_keeps_his_proof_until_he_is_confirmed() {
+    let (mut alice, mut bob) = lines(SendProof::AlongTheLine, Offer::new());
+    let proof = bob.unsent();
+    bob.takes(&Input::seal("hello"));
+    assert_eq!(bob.give(&Input::Settle, NOW), Err(Refusal::NothingDue));
+    assert_eq!(bob.clone().unsent(), proof);
+    hears(&mut alice, &arrives(&proof));
+    hears(&mut bob, &arrives(&alice.unsent()));
+    assert_eq!(words(&bob.unsent()), "Answer");
+}
+
+#[test]
+fn r6_5_a_close_that_comes_first_ends_the_line_unconfirmed() {
+    for (mut closes, mut other) in [joined(), { let (a, b) = joined(); (b, a) }] {
+        let close = arrives(&closes.takes(&Input::Close));
+        assert_eq!(words(&hears(&mut other, &close)), "Ended");
+        assert_eq!((other.as_line().confirmed(), other.state().as_str()), (None, "Closed ByPeer"));
+    }
+}
+
+#[test]
+fn r6_5_until_both_are_confirmed_nothing_is_relied_on() {
+    for (state, line) in states(Offer::new()) {
+        let Any::Line(line) = line else { continue };
+        let unconfirmed = matches!(line.phase(), LinePhase::AwaitingProof | LinePhase::Joined);
+        assert!(!unconfirmed || line.confirmed().is_none() && line.check_code().is_none(), "{state}");
+    }
+}
+
+#[test]
+fn r6_6_a_packet_that_overtook_the_proof_is_too_early_and_is_handed_in_again() {
+    let (mut alice, mut bob) = lines(SendProof::AlongTheLine, Offer::new());
+    let (proof, opening) = (arrives(&bob.unsent()), says(&mut bob, "hello"));
+    assert_eq!(rejected(&mut alice, &opening), Rejected::TooEarly);
+    hears(&mut alice, &proof);
+    assert_eq!(words(&hears(&mut alice, &opening)), "says");
+}
+
+#[test]
+fn r6_6_an_alice_who_never_hears_bob_stays_joined() {
+    let (mut alice, _) = lines(SendProof::OnBoard, expiring());
+    assert_eq!(alice.deadline(), None);
+    assert_eq!(alice.give(&Input::Tick, UnixSeconds(u64::MAX)), Err(Refusal::NothingDue));
+    assert_eq!(words(&alice.unsent()), "Confirm");
+    assert_eq!(words(&alice.takes(&Input::Close)), "Close, Disconnect, Ended");
+}
+
+#[test]
+fn r6_6_a_line_waits_for_the_proof_until_the_expiry_or_seven_days() {
+    let week = UnixSeconds(NOW.0 + WEEK);
+    let expires = |at| Offer::new().expires(UnixSeconds(at));
+    for (offer, until) in [
+        (Offer::new(), week),
+        (expires(week.0 + 1), week),
+        (expires(week.0), week),
+        (expires(week.0 - 1), UnixSeconds(week.0 - 1)),
+        (expires(NOW.0 + 1), UnixSeconds(NOW.0 + 1)),
+        (expires(u64::MAX), week),
+    ] {
+        let (alice, bob) = lines(SendProof::AlongTheLine, offer);
+        assert_eq!(alice.deadline(), Some(until));
+        let before = UnixSeconds(until.0 - 1);
+        assert_eq!(alice.clone().give(&Input::Tick, before), Err(Refusal::NothingDue));
+        let proof = Input::Event(arrives(&bob.unsent()));
+        assert_eq!(words(&alice.clone().give(&proof, before).unwrap()), "Confirm");
+        for input in [Input::Tick, proof] {
+            let mut late = alice.clone();
+            assert_eq!(words(&late.give(&input, until).unwrap()), "Disconnect, Ended");
+            assert_eq!((late.state().as_str(), late.deadline()), ("Closed Expired", None));
+        }
+    }
+}
+
+#[test]
+fn r6_6_the_week_does_not_overflow() {
+    let formed = Input::Event(line_formed(None));
+    let mut alice = Any::from(offered(Offer::new()));
+    let line = born_line(alice.give(&formed, UnixSeconds(u64::MAX - 5)).unwrap());
+    assert_eq!(line.deadline(), Some(UnixSeconds(u64::MAX)));
+}
+
+#[test]
+fn r6_6_both_may_seal_from_joined_on() {
+    for (state, mut line) in states(Offer::new()) {
+        let Any::Line(_) = line else { continue };
+        let outcome = line.give(&Input::seal("words"), NOW);
+        match &state[..] {
+            "AwaitingProof" => assert_eq!(outcome, Err(Refusal::Seal(SealError::NotJoined))),
+            _ if state.starts_with("Closed") => assert_eq!(outcome, Err(Refusal::Seal(SealError::Closed))),
+            _ => assert!(matches!(words(&outcome.unwrap()).as_str(), "Opening" | "Message"), "{state}"),
+        }
+    }
+}
+
+const ALICE: &str = "AliceJoined|AliceConfirmed|AliceConfirmed, answered";
+const BOB: &str = "BobJoined|BobJoined, proof to send|BobConfirmed, answer due|BobConfirmed";
+const JOINED_BOB: &str = "BobJoined|BobJoined, proof to send";
+const CONFIRMED_BOB: &str = "BobConfirmed, answer due|BobConfirmed";
+/// Any packet at all.
+const PACKETS: &str = "Proof|Proof, bad|Alice's Confirm|Alice's Opening|Alice's Message|Alice's Close|Bob's Opening|Bob's \
+                       Answer|Bob's Message|Bob's Close";
+const NOT_CLOSED: &str = "AwaitingProof|AliceJoined|AliceConfirmed|AliceConfirmed, answered|BobJoined|BobJoined, proof to \
+                          send|BobConfirmed, answer due|BobConfirmed";
+
+/// The states were reached so that each Alice who is confirmed took the first packet that could do it: Bob's Opening or his
+/// Answer; and each Bob by Confirm.
+const TABLE: &[Row] = &[
+    ("AwaitingProof", "Proof", Early, "AliceJoined", "Confirm"),
+    ("AwaitingProof", "Proof, bad", Early, "Closed ProofRefused", "Disconnect, Ended"),
+    ("AwaitingProof", PACKETS, Late, "Closed Expired", "Disconnect, Ended"),
+    ("AwaitingProof", "deadline", Late, "Closed Expired", "Disconnect, Ended"),
+    ("AliceJoined|AliceConfirmed", "Proof", Always, "=", "Confirm"),
+    ("AliceJoined", "Bob's Opening", Always, "AliceConfirmed", "says"),
+    ("AliceConfirmed, answered", "Bob's Opening", Always, "=", "says"),
+    (ALICE, "Bob's Message", Always, "AliceConfirmed, answered", "says"),
+    ("AliceJoined|AliceConfirmed", "Bob's Answer", Always, "AliceConfirmed, answered", ""),
+    (JOINED_BOB, "Alice's Confirm", Always, "BobConfirmed, answer due", "Answer"),
+    (JOINED_BOB, "Alice's Opening|Alice's Message", Always, "BobConfirmed, answer due", "Answer, says"),
+    (CONFIRMED_BOB, "Alice's Confirm", Always, "BobConfirmed, answer due", "Answer"),
+    (CONFIRMED_BOB, "Alice's Opening|Alice's Message", Always, "=", "says"),
+    (ALICE, "Bob's Close", Always, "Closed ByPeer", "Ended"),
+    (BOB, "Alice's Close", Always, "Closed ByPeer", "Ended"),
+    (NOT_CLOSED, "Disconnected", Always, "Closed ByServer", "Ended"),
+    ("AwaitingProof", "closes", Always, "Closed ByUs", "Disconnect, Ended"),
+    (ALICE, "closes", Always, "Closed ByUs with Close", "Close, Disconnect, Ended"),
+    (BOB, "closes", Always, "Closed ByUs with Close", "Close, Disconnect, Ended"),
+    ("AliceJoined|BobJoined|BobJoined, proof to send", "seals", Always, "=", "Opening"),
+    ("AliceConfirmed|AliceConfirmed, answered|BobConfirmed|BobConfirmed, answer due", "seals", Always, "=", "Message"),
+    ("BobConfirmed, answer due", "settles", Always, "BobConfirmed", ""),
+    ("Closed ByUs|Closed ByUs with Close", "settles", Always, "Closed ByUs, settled", ""),
+    ("Closed ByPeer", "settles", Always, "Closed ByPeer, settled", ""),
+    ("Closed ByServer", "settles", Always, "Closed ByServer, settled", ""),
+    ("Closed ProofRefused", "settles", Always, "Closed ProofRefused, settled", ""),
+    ("Closed Expired", "settles", Always, "Closed Expired, settled", ""),
+];
+
+#[test]
+fn r6_6_what_is_not_in_the_table_is_an_error() {
+    let of_a_line = |state: &str| !state.starts_with("Alice ") && !state.starts_with("Bob ");
+    holds(of_a_line, TABLE, |state, name, _, _| {
+        let closed = state.starts_with("Closed");
+        let taken = [("AliceConfirmed", "Bob's Opening"), ("AliceConfirmed, answered", "Bob's Answer")];
+        Refusal::Rejected(match name {
+            "connects on board" | "connects" | "revokes" | "cancels" => return Refusal::NoSuchCommand,
+            "deadline" | "settles" => return Refusal::NothingDue,
+            "seals" if closed => return Refusal::Seal(SealError::Closed),
+            "seals" => return Refusal::Seal(SealError::NotJoined),
+            _ if name.ends_with("another's") => Rejected::NotMine,
+            _ if name.starts_with("Line") || name.starts_with("Refused") => Rejected::NotMine,
+            "Packet, no payload" => Rejected::Malformed,
+            _ if closed => Rejected::Closed,
+            "Proof" | "Proof, bad" => Rejected::OutOfOrder,
+            _ if state == "AwaitingProof" => Rejected::TooEarly,
+            _ if taken.contains(&(state, name)) => Rejected::Repeated,
+            // An end's own packet, come back.
+            _ => Rejected::Forged,
+        })
+    });
+}

@@ -1,0 +1,338 @@
+//! §1 and §7: one encoding per value, of everything that is written.
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use std::sync::LazyLock;
+
+use common::cbor::{Cbor, not_canonical};
+use common::*;
+use port_protocol::*;
+
+/// Something that is written, by its name, and what reading some bytes as the same gives: `Some(true)` for
+/// another version.
+struct Written {
+    name: String,
+    bytes: Vec<u8>,
+    read: fn(&[u8]) -> Result<Vec<u8>, bool>,
+}
+
+fn read_event(bytes: &[u8]) -> Result<Vec<u8>, bool> {
+    Event::decode(bytes).map(|event| event.to_vec()).map_err(|error| error == DecodeError::UnsupportedVersion)
+}
+
+fn read_request(bytes: &[u8]) -> Result<Vec<u8>, bool> {
+    Request::decode(bytes).map(|request| request.to_vec()).map_err(|error| error == DecodeError::UnsupportedVersion)
+}
+
+fn read_payload(bytes: &[u8]) -> Result<Vec<u8>, bool> {
+    Payload::decode(bytes).map(|payload| payload.to_vec()).map_err(|error| error == DecodeError::UnsupportedVersion)
+}
+
+fn read_port(bytes: &[u8]) -> Result<Vec<u8>, bool> {
+    Port::from_bytes(bytes)
+        .map(|port| port.to_bytes().as_slice().to_vec())
+        .map_err(|error| error == PortError::UnsupportedVersion)
+}
+
+fn read_record(bytes: &[u8]) -> Result<Vec<u8>, bool> {
+    Any::restore(bytes).map(|machine| machine.record()).map_err(|error| error == RestoreError::UnsupportedVersion)
+}
+
+fn requests() -> [(&'static str, Request<'static>); 6] {
+    [
+        ("IssueLineLink", Request::IssueLineLink { request_id: [5; 16].into() }),
+        ("Connect", Request::Connect { line_link: line_link(), proof: None }),
+        ("Connect on board", Request::Connect { line_link: line_link(), proof: Some(proof(Offer::new())) }),
+        ("Packet", Request::Packet { line_id: line_id(), payload: b"anything" }),
+        ("Disconnect", Request::Disconnect { line_id: line_id() }),
+        ("CloseLineLink", Request::CloseLineLink { line_link: line_link() }),
+    ]
+}
+
+/// Everything that is ever written: every Port, request, event, payload and record.
+static EVERYTHING: LazyLock<Vec<Written>> = LazyLock::new(|| {
+    let mut all = Vec::new();
+    let mut add = |name: String, bytes, read| all.push(Written { name, bytes, read });
+    for (name, request) in requests() {
+        add(format!("request {name}"), request.to_vec(), read_request);
+    }
+    for (i, offer) in [Offer::new(), expiring(), longest()].into_iter().enumerate() {
+        add(format!("Port {i}"), port(offer.clone()).to_bytes().as_slice().to_vec(), read_port);
+        for (name, machine) in states(offer.clone()) {
+            add(format!("record {name} {i}"), machine.record(), read_record);
+        }
+        for (name, event) in events(offer) {
+            if let (Ok(Event::Packet { payload, .. }), true) = (Event::decode(&event), name != "Packet, no payload") {
+                add(format!("payload {name} {i}"), payload.to_vec(), read_payload);
+            }
+            add(format!("event {name} {i}"), event, read_event);
+        }
+    }
+    all
+});
+
+#[test]
+fn r1_2_everything_reads_back_to_the_same_bytes() {
+    for Written { name, bytes, read } in EVERYTHING.iter() {
+        assert!(!bytes.is_empty(), "{name}");
+        assert_eq!(read(bytes).as_ref(), Ok(bytes), "{name}");
+        // The independent reader writes it alike: it is deterministic CBOR.
+        assert_eq!(Cbor::read(bytes).write(), *bytes, "{name}");
+    }
+}
+
+#[test]
+fn r1_2_other_encodings_of_the_same_value_are_refused() {
+    for Written { name, bytes, read } in EVERYTHING.iter() {
+        for (what, other) in not_canonical(bytes) {
+            assert_eq!(read(&other), Err(false), "{name}: {what}");
+        }
+    }
+}
+
+#[test]
+fn r1_2_every_shorter_prefix_is_refused() {
+    for Written { name, bytes, read } in EVERYTHING.iter() {
+        for length in 0..bytes.len() {
+            assert_eq!(read(&bytes[..length]), Err(false), "{name} cut to {length}");
+        }
+    }
+}
+
+/// Every place in a value.
+fn places(value: &Cbor) -> Vec<Vec<usize>> {
+    let Cbor::Array(items) = value else { return vec![vec![]] };
+    let inner = items.iter().enumerate().flat_map(|(i, item)| {
+        places(item).into_iter().map(move |mut path| {
+            path.insert(0, i);
+            path
+        })
+    });
+    std::iter::once(vec![]).chain(inner).collect()
+}
+
+#[test]
+fn r1_2_no_other_type_stands_in_for_a_field() {
+    for Written { name, bytes, read } in EVERYTHING.iter() {
+        let tree = Cbor::read(bytes);
+        for place in places(&tree) {
+            for other in
+                [Cbor::Array(vec![]), Cbor::Text("x".into()), Cbor::Text(String::new()), Cbor::Bytes(vec![0; 99])]
+            {
+                // A payload is any byte string, a relay any text.
+                let spoilt = tree.clone().with(&place, other.clone());
+                let same_type = std::mem::discriminant(tree.at(&place)) == std::mem::discriminant(&other);
+                assert!(same_type || read(&spoilt.write()).is_err(), "{name}: {other:?} at {place:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r1_2_no_tag_float_map_negative_or_undefined_is_read_anywhere() {
+    for Written { name, bytes, read } in EVERYTHING.iter() {
+        let tree = Cbor::read(bytes);
+        let marker = Cbor::Bytes(b"here it is".to_vec());
+        for place in places(&tree) {
+            let marked = tree.clone().with(&place, marker.clone()).write();
+            let at = marked.windows(11).position(|window| window == marker.write()).unwrap();
+            let was = tree.at(&place).write();
+            for foreign in [&b"\xa0"[..], b"\x20", b"\xf7", b"\xf9\x00\x00", b"\xe0", &[&[0xc0], &was[..]].concat()] {
+                let spoilt = [&marked[..at], foreign, &marked[at + 11..]].concat();
+                // A tag before the outermost array hides the version; anything else is no version either.
+                assert_eq!(read(&spoilt), Err(false), "{name}: {foreign:02x?} at {place:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r1_2_byte_strings_that_are_names_have_exactly_their_length() {
+    let events = events(Offer::new()).into_iter().map(|(_, event)| (event, read_event as fn(&[u8]) -> _));
+    let requests = requests().map(|(_, request)| (request.to_vec(), read_request as fn(&[u8]) -> _));
+    for (bytes, read) in events.chain(requests) {
+        let tree = Cbor::read(&bytes);
+        for (i, field) in tree.at(&[1]).items().iter().enumerate() {
+            let named = matches!(field, Cbor::Bytes(_)) && (i == 1 || ![18, 35].contains(&tree.at(&[1, 0]).uint()));
+            for length in (0..40).filter(|length| named && *length != field.bytes().len()) {
+                assert_eq!(read(&tree.clone().with(&[1, i], Cbor::Bytes(vec![7; length])).write()), Err(false));
+            }
+        }
+    }
+}
+
+#[test]
+fn r1_3_another_version_is_told_apart_from_damage() {
+    for Written { name, bytes, read } in EVERYTHING.iter() {
+        for version in [0, 2, 23, 24, 255, 256, u64::MAX] {
+            let other = Cbor::read(bytes).with(&[0], Cbor::Uint(version));
+            assert_eq!(read(&other.write()), Err(true), "{name} as version {version}");
+            // It may look quite different, but for its first element.
+            let unknown = Cbor::Array(vec![Cbor::Uint(version), Cbor::Text("?".into()), Cbor::Null]);
+            assert_eq!(read(&unknown.write()), Err(true), "{name}");
+            assert_eq!(read(&Cbor::Array(vec![Cbor::Uint(version)]).write()), Err(true), "{name}");
+        }
+        for no_version in [Cbor::Null, Cbor::Text("1".into()), Cbor::Bytes(vec![1]), Cbor::Bool(true)] {
+            assert_eq!(read(&Cbor::read(bytes).with(&[0], no_version).write()), Err(false), "{name}");
+        }
+    }
+}
+
+#[test]
+fn r1_3_machines_and_lines_pass_it_on() {
+    let version_2 = Cbor::Array(vec![Cbor::Uint(2)]).write();
+    let unsupported = Refusal::Rejected(Rejected::UnsupportedVersion);
+    for (name, mut machine) in states(Offer::new()) {
+        assert_eq!(machine.give(&Input::Event(version_2.clone()), NOW).err(), Some(unsupported), "{name}");
+        let packet = Event::Packet { line_id: line_id(), payload: &version_2 }.to_vec();
+        if let Any::Line(_) = machine {
+            assert_eq!(machine.give(&Input::Event(packet), NOW).err(), Some(unsupported), "{name}");
+        }
+    }
+}
+
+fn fields(tag: u64, fields: &[Cbor]) -> Vec<u8> {
+    Cbor::Array(vec![Cbor::Uint(1), Cbor::Array([&[Cbor::Uint(tag)], fields].concat())]).write()
+}
+
+#[test]
+fn r7_1_tags_are_apart_from_each_other() {
+    for Written { name, bytes, .. } in EVERYTHING.iter() {
+        let readers = [("request", read_request as fn(&[u8]) -> _), ("event", read_event), ("payload", read_payload)];
+        for (kind, read) in readers {
+            assert_eq!(read(bytes).is_ok(), name.starts_with(kind), "{name} read as {kind}");
+        }
+        let role = bytes[2];
+        for (tag, restored) in
+            [(1, Alice::restore(bytes).is_ok()), (2, Bob::restore(bytes).is_ok()), (3, Line::restore(bytes).is_ok())]
+        {
+            assert_eq!(restored, name.starts_with("record") && role == tag, "{name} restored as {tag}");
+        }
+    }
+}
+
+#[test]
+fn r7_2_requests_are_these_bytes() {
+    let (link, id) = (Cbor::Bytes(vec![0xA1; 16]), Cbor::Bytes(vec![0xB2; 16]));
+    let layouts = [
+        fields(16, &[Cbor::Bytes(vec![5; 16])]),
+        fields(17, std::slice::from_ref(&link)),
+        fields(17, &[link.clone(), layout_of(&proof(Offer::new()))]),
+        fields(18, &[id.clone(), Cbor::Bytes(b"anything".to_vec())]),
+        fields(19, &[id]),
+        fields(20, &[link]),
+    ];
+    for ((name, request), layout) in requests().into_iter().zip(layouts) {
+        assert_eq!(request.to_vec(), layout, "{name}");
+        assert_eq!(Request::decode(&layout), Ok(request), "{name}");
+    }
+}
+
+/// `[public_key_bob, encrypted_rad]`, as it stands in a payload.
+fn layout_of(proof: &Proof) -> Cbor {
+    Cbor::read(&Payload::Proof { proof: proof.clone() }.to_vec()).at(&[1, 1]).clone()
+}
+
+#[test]
+fn r7_3_events_are_these_bytes() {
+    let [link, id, pair] = [(0xA1, 16), (0xB2, 16), (0xC3, 32)].map(|(byte, n)| Cbor::Bytes(vec![byte; n]));
+    let reason = [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired];
+    let good = proof(Offer::new());
+    let (line_link, line_id, pair_hash) = (line_link(), line_id(), pair_hash());
+    let mut cases = vec![
+        (
+            Event::LineLinkIssued { request_id: [5; 16].into(), line_link },
+            32,
+            vec![Cbor::Bytes(vec![5; 16]), link.clone()],
+        ),
+        (
+            Event::LineFormed { line_link, line_id, pair_hash, proof: None },
+            33,
+            vec![link.clone(), id.clone(), pair.clone()],
+        ),
+        (
+            Event::LineFormed { line_link, line_id, pair_hash, proof: Some(good.clone()) },
+            33,
+            vec![link.clone(), id.clone(), pair, layout_of(&good)],
+        ),
+        (Event::Packet { line_id, payload: b"" }, 35, vec![id.clone(), Cbor::Bytes(vec![])]),
+        (Event::Disconnected { line_id }, 36, vec![id]),
+    ];
+    for (number, reason) in (1..).zip(reason) {
+        cases.push((Event::Refused { line_link, reason }, 34, vec![link.clone(), Cbor::Uint(number)]));
+    }
+    for (event, tag, layout) in cases {
+        assert_eq!(event.to_vec(), fields(tag, &layout));
+        assert_eq!(Event::decode(&fields(tag, &layout)), Ok(event));
+    }
+    for reason in [0, 6, 24] {
+        assert_eq!(Event::decode(&fields(34, &[link.clone(), Cbor::Uint(reason)])), Err(DecodeError::Malformed));
+    }
+    for tag in (0..300).filter(|tag| !(32..=36).contains(tag)) {
+        for many in 0..5 {
+            let layout = fields(tag, &vec![link.clone(); many]);
+            assert_eq!(Event::decode(&layout), Err(DecodeError::Malformed));
+            let known = many == 1 && [16, 17, 19, 20].contains(&tag) || many == 2 && tag == 18;
+            assert_eq!(Request::decode(&layout).is_ok(), known, "{tag} with {many}");
+        }
+    }
+}
+
+#[test]
+fn r7_3_an_event_names_the_record_it_belongs_to() {
+    for (name, event) in events(Offer::new()) {
+        let event = Event::decode(&event).unwrap();
+        let kind = match event.key() {
+            Key::Request(_) => "LineLinkIssued",
+            Key::LineLink(_) if name.starts_with("Refused") => "Refused",
+            Key::LineLink(_) => "LineFormed",
+            Key::Line(_) => continue,
+        };
+        assert!(name.starts_with(kind), "{name}");
+    }
+    assert_eq!(Event::Disconnected { line_id: line_id() }.key(), Key::Line(line_id()));
+    assert_eq!(Event::Packet { line_id: line_id(), payload: b"" }.key(), Key::Line(line_id()));
+}
+
+#[test]
+fn r7_4_payloads_are_these_bytes() {
+    let good = proof(Offer::new());
+    assert_eq!(Payload::Proof { proof: good.clone() }.to_vec(), fields(1, &[layout_of(&good)]));
+    let contents = [Content::Confirm, Content::Answer, Content::Opening, Content::Message, Content::Close];
+    for (number, content) in (1..).zip(contents) {
+        for (epoch, counter) in [(0, 0), (1, 1 << 48), (u32::MAX, u64::MAX)] {
+            let ciphertext = Cbor::Bytes(vec![8; 16]);
+            let layout = fields(2, &[Cbor::Uint(number), Cbor::Uint(epoch.into()), Cbor::Uint(counter), ciphertext]);
+            let payload = Payload::Sealed { content, epoch, counter, ciphertext: &[8; 16] };
+            assert_eq!(payload.to_vec(), layout);
+            assert_eq!(Payload::decode(&layout), Ok(payload));
+        }
+    }
+    for content in [0, 6] {
+        let layout = [Cbor::Uint(content), Cbor::Uint(0), Cbor::Uint(0), Cbor::Bytes(vec![8; 16])];
+        assert_eq!(Payload::decode(&fields(2, &layout)), Err(DecodeError::Malformed));
+    }
+}
+
+#[test]
+fn r7_1_a_buffer_has_to_hold_it_all() {
+    for (name, request) in requests() {
+        let bytes = request.to_vec();
+        for short in 0..bytes.len() {
+            assert_eq!(request.encode_into(&mut vec![0; short]), Err(BufferTooSmall), "{name}");
+        }
+        assert_eq!(request.encode_into(&mut vec![0xff; bytes.len()]).unwrap(), bytes);
+        assert_eq!(request.encode_into(&mut vec![0xff; bytes.len() + 9]).unwrap(), bytes);
+    }
+    for (name, bytes) in events(longest()) {
+        let event = Event::decode(&bytes).unwrap();
+        assert_eq!(event.encode_into(&mut vec![0; bytes.len() - 1]), Err(BufferTooSmall), "{name}");
+        assert_eq!(event.encode_into(&mut vec![0; bytes.len()]).unwrap(), bytes, "{name}");
+        let Event::Packet { payload, .. } = event else { continue };
+        let Ok(payload) = Payload::decode(payload) else { continue };
+        let bytes = payload.to_vec();
+        assert_eq!(payload.encode_into(&mut vec![0; bytes.len() - 1]), Err(BufferTooSmall), "{name}");
+        assert_eq!(payload.encode_into(&mut vec![0; bytes.len()]).unwrap(), bytes, "{name}");
+    }
+}

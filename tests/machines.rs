@@ -1,0 +1,398 @@
+//! §8: what all machines have in common.
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::cbor::Cbor;
+use common::table::inputs;
+use common::*;
+use port_protocol::*;
+
+#[test]
+fn r8_1_a_dropped_step_and_an_error_change_nothing() {
+    let mut steps = 0;
+    for machine in states(expiring()).into_values() {
+        for (name, input) in inputs() {
+            for now in [NOW, EXPIRY] {
+                let mut asked = None;
+                // That the record is the same afterwards, `apply` sees to.
+                let outcome = machine.clone().apply(&input, now, &mut |put| {
+                    asked = Some(put.clone());
+                    false
+                });
+                assert_eq!(outcome == Err(Refusal::Dropped), asked.is_some(), "{name}");
+                // Asked again, it asks for the very same.
+                let mut again = machine.clone();
+                let mut kept = None;
+                let effects = again.apply(&input, now, &mut |put| {
+                    kept = Some(put.clone());
+                    true
+                });
+                assert_eq!(asked, kept);
+                steps += u32::from(effects.is_ok());
+            }
+        }
+    }
+    assert!(steps > 200, "{steps}");
+}
+
+#[test]
+fn r8_1_effects_are_a_view_of_the_outbox_that_the_record_holds() {
+    for (state, machine) in states(expiring()) {
+        for (name, input) in inputs() {
+            let mut next = machine.clone();
+            let Ok(effects) = next.give(&input, NOW) else { continue };
+            // A user's own words, sealed or opened, are the user's to keep.
+            let kept: Vec<_> = effects.into_iter().filter(|effect| !matches!(effect, Effect::Message(_))).collect();
+            if kept.is_empty() || matches!(input, Input::Seal(..)) {
+                continue;
+            }
+            assert_eq!(next.unsent(), kept, "{state} × {name}");
+            assert_eq!(Any::restore(&next.record()).unwrap().unsent(), kept, "{state} × {name}");
+        }
+    }
+}
+
+#[test]
+fn r8_1_settling_leaves_only_what_the_other_side_can_answer() {
+    let answerable = ["", "IssueLineLink", "PortReady", "Connect", "Connect on board", "Proof", "Confirm"];
+    for (state, mut machine) in states(expiring()) {
+        let had = words(&machine.unsent());
+        let settled = machine.give(&Input::Settle, NOW);
+        assert!(answerable.contains(&&words(&machine.unsent())[..]), "{state}: {had}");
+        // There is something to settle exactly if the outbox holds something else.
+        let quiet = state == "Closed ByPeer" || state == "Closed ByServer";
+        assert_eq!(settled.is_ok(), !answerable.contains(&&had[..]) || quiet, "{state}: {had}");
+        assert_eq!(machine.give(&Input::Settle, NOW), Err(Refusal::NothingDue), "{state}");
+    }
+}
+
+#[test]
+fn r8_1_each_step_is_one_revision() {
+    let alice = Alice::request(Offer::new(), seed(1));
+    assert_eq!((alice.replaces(), alice.commit().revision()), (None, 0));
+    let mut alice = offered(Offer::new());
+    for _ in 0..3 {
+        // Preparing does not count.
+        let step = alice.revoke().unwrap();
+        assert_eq!((step.revision(), step.replaces().unwrap().revision), (1, 0));
+    }
+    alice.revoke().unwrap().commit().for_each(drop);
+    assert_eq!(alice.revision(), 1);
+}
+
+#[test]
+fn r8_2_keys_have_17_bytes() {
+    for (key, first) in
+        [(Key::Request([7; 16].into()), 1), (Key::LineLink([7; 16].into()), 2), (Key::Line([7; 16].into()), 3)]
+    {
+        assert_eq!(key.to_bytes(), *[&[first][..], &[7; 16]].concat());
+    }
+    for (state, machine) in states(Offer::new()) {
+        let key = match &state[..] {
+            _ if state == "Alice Requesting" || state.contains("no link") => 1,
+            _ if state.starts_with("Alice") && !state.starts_with("AliceJ") && !state.starts_with("AliceC") => 2,
+            _ if state.starts_with("Bob ") => 2,
+            _ => 3,
+        };
+        assert_eq!(machine.key().to_bytes()[0], key, "{state}");
+    }
+}
+
+/// Keeps what a machine asks for, as a caller does.
+fn keep(store: &mut Store, machine: &mut Any, input: &Input) -> Result<Vec<Effect>, Refusal> {
+    machine.apply(input, NOW, &mut |put| store.put(put).is_ok())
+}
+
+#[test]
+fn r8_2_the_issued_link_takes_the_place_of_the_request() {
+    let mut store = Store::default();
+    let born = Alice::request(Offer::new(), seed(1));
+    store.put(&Put::birth(&born)).unwrap();
+    let mut alice = Any::from(born.commit());
+    keep(&mut store, &mut alice, &Input::Event(link_issued())).unwrap();
+    assert_eq!(store.records.keys().collect::<Vec<_>>(), [&Key::LineLink(line_link())]);
+}
+
+#[test]
+fn r8_2_a_link_that_is_issued_twice_is_refused() {
+    let mut store = Store::default();
+    store.put(&Put::birth(&Alice::offer(line_link(), Offer::new(), seed(3)))).unwrap();
+    // From the pool,
+    assert_eq!(store.put(&Put::birth(&Alice::offer(line_link(), Offer::new(), seed(1)))), Err(Conflict::Taken));
+    // and as the answer to a request.
+    let born = Alice::request(Offer::new(), seed(1));
+    store.put(&Put::birth(&born)).unwrap();
+    let (mut alice, before) = (Any::from(born.commit()), store.clone());
+    assert_eq!(keep(&mut store, &mut alice, &Input::Event(link_issued())), Err(Refusal::Dropped));
+    assert!(store == before);
+}
+
+#[test]
+fn r8_2_nobody_uses_his_own_port() {
+    let mut store = Store::default();
+    store.put(&Put::birth(&Alice::offer(line_link(), Offer::new(), seed(1)))).unwrap();
+    assert_eq!(store.put(&Put::birth(&Bob::scan(port(Offer::new()), seed(2)))), Err(Conflict::Taken));
+    // Nor does a second scan of somebody's Port disturb the first.
+    let mut store = Store::default();
+    store.put(&Put::birth(&Bob::scan(port(Offer::new()), seed(2)))).unwrap();
+    assert_eq!(store.put(&Put::birth(&Bob::scan(port(Offer::new()), seed(3)))), Err(Conflict::Taken));
+}
+
+#[test]
+fn r8_2_a_step_of_a_machine_that_was_moved_elsewhere_is_dropped() {
+    let mut store = Store::default();
+    let born = Alice::offer(line_link(), Offer::new(), seed(1));
+    store.put(&Put::birth(&born)).unwrap();
+    let (mut here, mut there) = (Any::from(born.commit()), store.load(Key::LineLink(line_link())).unwrap());
+    keep(&mut store, &mut here, &Input::Event(line_formed(None))).unwrap();
+    let before = store.clone();
+    for input in [Input::Event(line_formed(Some(proof(Offer::new())))), Input::Revoke] {
+        assert_eq!(keep(&mut store, &mut there, &input), Err(Refusal::Dropped));
+        assert!(store == before);
+    }
+}
+
+#[test]
+fn r8_3_the_line_inside_a_record_is_the_line_that_is_born() {
+    for (state, machine) in states(longest()).into_iter().filter(|(state, _)| state.contains("Formed ")) {
+        let line = born_line(machine.unsent());
+        let (outer, inner) = (Cbor::read(&machine.record()), Cbor::read(&line.record()));
+        assert_eq!(outer.at(&[3, 1, 3]), inner.at(&[3]), "{state}");
+        assert_eq!((line.revision(), inner.at(&[2])), (0, &Cbor::Uint(0)));
+    }
+}
+
+#[test]
+fn r8_3_a_stored_line_is_recognized_however_far_it_went() {
+    let machines = states(Offer::new());
+    let mut seen = 0;
+    for parent in machines.values() {
+        for effect in parent.unsent() {
+            let Effect::LineFormed(born) = effect else { continue };
+            for (state, machine) in &machines {
+                let stored = born.is_stored_as(&machine.record());
+                match machine {
+                    Any::Line(_) => assert_eq!(stored, Ok(true), "{state}"),
+                    _ => assert_eq!(stored, Err(RestoreError::AnotherRole), "{state}"),
+                }
+                seen += 1;
+            }
+            assert_eq!(born.is_stored_as(b"damaged"), Err(RestoreError::Malformed));
+        }
+    }
+    assert!(seen > 100);
+}
+
+#[test]
+fn r8_3_another_line_of_the_same_name_is_not_taken_for_it() {
+    let born = |offer: Offer, n: u8, pair_hash: [u8; 32]| {
+        let mut alice = Any::from(Alice::offer([n; 16].into(), offer, seed(n)).commit());
+        let line_link = [n; 16].into();
+        let event = Event::LineFormed { line_link, line_id: line_id(), pair_hash: pair_hash.into(), proof: None };
+        let effects = alice.takes(&Input::Event(event.to_vec()));
+        effects.into_iter().find_map(|effect| if let Effect::LineFormed(born) = effect { Some(born) } else { None }).unwrap()
+    };
+    let first = born(Offer::new(), 1, [1; 32]);
+    let mut store = Store::default();
+    store.put(&Put::birth(&first)).unwrap();
+    let stored = store.records[&first.key()].1.clone();
+    for other in [born(Offer::new(), 2, [1; 32]), born(Offer::new(), 1, [2; 32]), born(expiring(), 1, [1; 32])] {
+        assert_eq!(store.put(&Put::birth(&other)), Err(Conflict::Taken));
+        assert_eq!(other.is_stored_as(&stored), Ok(false));
+    }
+    assert_eq!(born(Offer::new(), 1, [1; 32]).is_stored_as(&stored), Ok(true));
+}
+
+#[test]
+fn r8_4_every_use_is_marked_with_the_port_hash_and_nothing_else_is() {
+    for (state, machine) in states(expiring()) {
+        for (name, input) in inputs() {
+            for now in [NOW, EXPIRY] {
+                let mut once = None;
+                let outcome = machine.clone().apply(&input, now, &mut |put| {
+                    once = put.once;
+                    true
+                });
+                let used = state == "Alice Offered" && name.starts_with("LineFormed") && outcome.is_ok();
+                let mark = used.then(|| Mark::from(*port(expiring()).hash().as_bytes()));
+                assert_eq!(once, mark, "{state} × {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r8_4_a_record_that_was_rolled_back_does_not_form_a_second_line() {
+    for used in [Some(proof(Offer::new())), None, Some(bad_proof())] {
+        let mut store = Store::default();
+        let born = Alice::offer(line_link(), Offer::new(), seed(1));
+        store.put(&Put::birth(&born)).unwrap();
+        let (backup, mut alice) = (store.records.clone(), Any::from(born.commit()));
+        keep(&mut store, &mut alice, &Input::Event(line_formed(used))).unwrap();
+
+        store.records = backup;
+        let mut alice = store.load(Key::LineLink(line_link())).unwrap();
+        let again = Input::Event(line_formed(Some(proof(Offer::new()))));
+        assert_eq!(keep(&mut store, &mut alice, &again), Err(Refusal::Dropped));
+        assert_eq!(alice.state(), "Alice Offered");
+    }
+}
+
+/// Gives 1, 2, 3, …
+struct Counting(u8);
+
+impl rand_core::TryRng for Counting {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes).map(|()| u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes).map(|()| u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for byte in bytes {
+            self.0 += 1;
+            *byte = self.0;
+        }
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Counting {}
+
+#[test]
+fn r8_5_a_seed_is_64_bytes_private_key_then_rad_or_iv_then_request_id() {
+    let bytes: [u8; 64] = std::array::from_fn(|i| i as u8 + 1);
+    for seed in [|| Seed::draw(&mut Counting(0)), || Seed::from_bytes(&std::array::from_fn(|i| i as u8 + 1))] {
+        let alice = Cbor::read(&Alice::request(Offer::new(), seed()).record());
+        assert_eq!(alice.at(&[3, 1, 0]).bytes(), &bytes[48..], "request id");
+        assert_eq!(alice.at(&[3, 1, 1]).bytes(), &bytes[..32], "private key");
+        assert_eq!(alice.at(&[3, 1, 2]).bytes(), &bytes[32..48], "RAD");
+        let bob = Cbor::read(&Bob::scan(port(Offer::new()), seed()).record());
+        assert_eq!(bob.at(&[3, 1, 1]).bytes(), &bytes[..32], "private key");
+        assert_eq!(bob.at(&[3, 1, 2]).bytes(), &bytes[32..48], "IV");
+    }
+}
+
+#[test]
+fn r8_5_a_machine_is_a_function_of_its_state_the_event_and_the_time() {
+    let [one, two] = [(), ()].map(|()| states(expiring()));
+    assert!(one.iter().map(|(state, m)| (state, m.record())).eq(two.iter().map(|(state, m)| (state, m.record()))));
+}
+
+#[test]
+fn r8_6_records_are_version_role_revision_state() {
+    for (state, machine) in states(longest()) {
+        let record = Cbor::read(&machine.record());
+        let role = match machine {
+            Any::Alice(_) => 1,
+            Any::Bob(_) => 2,
+            Any::Line(_) => 3,
+        };
+        assert_eq!(record.items()[..3], [1, role, machine.revision()].map(Cbor::Uint), "{state}");
+        assert_eq!(record.items().len(), 4, "{state}");
+    }
+}
+
+#[test]
+fn r8_6_a_record_is_restored_as_what_it_is_and_nothing_else() {
+    for (state, machine) in states(longest()) {
+        let record = machine.record();
+        let restored = [
+            Alice::restore(&record).map(|m| m.record().to_vec()),
+            Bob::restore(&record).map(|m| m.record().to_vec()),
+            Line::restore(&record).map(|m| m.record().to_vec()),
+        ];
+        for (role, restored) in (1..).zip(restored) {
+            if u64::from(record[2]) == role {
+                assert_eq!(restored.as_ref(), Ok(&record), "{state}");
+            } else {
+                assert_eq!(restored, Err(RestoreError::AnotherRole), "{state}");
+            }
+        }
+        for role in [0, 4, 23, 24] {
+            let other = Cbor::read(&record).with(&[1], Cbor::Uint(role)).write();
+            for error in [Alice::restore(&other).err(), Bob::restore(&other).err(), Line::restore(&other).err()] {
+                assert_eq!(error, Some(RestoreError::Malformed), "{state}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r8_6_the_longest_record_of_every_state_fits_and_is_restored() {
+    let mut longest_record = 0;
+    for (state, machine) in states(longest()) {
+        let most = Cbor::Uint(u64::MAX);
+        let mut record = Cbor::read(&machine.record()).with(&[2], most.clone());
+        // The counters of a session, wherever it lies.
+        let line: &[usize] = if state.contains("Formed ") { &[3, 1, 3, 1] } else { &[3, 1] };
+        if state.contains("Joined") || state.contains("Confirmed") {
+            for counter in [&[1, 3][..], &[1, 4, 0], &[1, 4, 1]] {
+                record = record.with(&[line, counter].concat(), most.clone());
+            }
+        }
+        let record = record.write();
+        assert!(record.len() <= MAX_RECORD, "{state}: {}", record.len());
+        let machine = Any::restore(&record).unwrap_or_else(|error| panic!("{state}: {error}"));
+        assert_eq!(machine.record(), record, "{state}");
+        for effect in machine.unsent() {
+            // Nothing in the outbox was too long for where it is kept.
+            if let Effect::Send(request) = effect {
+                let request = Request::decode(&request).unwrap();
+                let Request::Packet { payload, .. } = request else { continue };
+                assert!(Payload::decode(payload).is_ok(), "{state}");
+            }
+        }
+        longest_record = longest_record.max(record.len());
+    }
+    assert!(longest_record > 400, "{longest_record}");
+}
+
+#[test]
+fn r8_6_the_longest_packets_of_the_machine_fit() {
+    let Any::Line(line) = confirmed().0 else { panic!() };
+    let record = Cbor::read(&line.record()).with(&[3, 1, 1, 3], Cbor::Uint(u64::MAX)).write();
+    let mut alice = Any::restore(&record).unwrap();
+    let close = payload_of(&arrives(&alice.takes(&Input::Close)));
+    assert!(matches!(Payload::decode(&close), Ok(Payload::Sealed { counter: u64::MAX, content: Content::Close, .. })));
+    assert_eq!(close.len(), 32);
+}
+
+#[test]
+fn r8_6_a_stored_alice_on_offer_takes_112_bytes() {
+    assert_eq!(offered(Offer::new()).record().len(), 112);
+}
+
+#[test]
+fn r8_7_no_secret_is_shown() {
+    let keys = keys::keys(expiring());
+    let shared = keys::secret(expiring());
+    let secrets = [
+        &seed_bytes(1)[..48],
+        &seed_bytes(2)[..32],
+        &keys.to_bob,
+        &keys.to_alice,
+        &keys.exporter,
+        &shared,
+        line_link().as_bytes(),
+    ]
+    .map(<[u8]>::to_vec);
+    for (state, machine) in states(expiring()) {
+        let shown = format!("{machine:?} {machine:#?}").to_lowercase();
+        for secret in &secrets {
+            // Eight bytes of it, anyhow they may be written.
+            let part = &secret[4..12];
+            let decimal = part.iter().map(u8::to_string).collect::<Vec<_>>();
+            for written in [hex::encode(part), decimal.join(", "), decimal.join(",\n"), format!("{part:02x?}")] {
+                assert!(!shown.contains(written.trim_matches(['[', ']'])), "{state}");
+            }
+        }
+    }
+}

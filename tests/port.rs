@@ -1,0 +1,377 @@
+//! §2: what Alice shares.
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::cbor::Cbor;
+use common::{expiring, longest, port, seed_bytes};
+use data_encoding::BASE32_NOPAD;
+use port_protocol::*;
+use sha2::{Digest, Sha256};
+
+fn plain() -> Port {
+    port(Offer::new())
+}
+
+fn tree(port: &Port) -> Cbor {
+    Cbor::read(port.to_bytes().as_slice())
+}
+
+fn read(tree: &Cbor) -> Result<Port, PortError> {
+    Port::from_bytes(&tree.write())
+}
+
+/// `text` with its Base32 in place of the plain Port's.
+fn qr(bytes: &[u8]) -> String {
+    format!("PORT:{}", BASE32_NOPAD.encode(bytes))
+}
+
+#[test]
+fn r2_1_a_port_has_these_fields() {
+    let relay = Relay::new("https://[::1]:8443/a?b=c").unwrap();
+    let port = port(expiring().relay(relay.clone()));
+    assert_eq!(port.kind(), Kind::Port);
+    assert_eq!(port.line_link(), common::line_link());
+    assert_eq!(port.rad().expose()[..], seed_bytes(1)[32..48]);
+    assert_eq!((port.expires(), port.relay()), (Some(common::EXPIRY), Some(&relay)));
+}
+
+#[test]
+fn r2_1_other_kinds_are_for_later() {
+    for kind in [0, 2, 3, 23, 24, 255] {
+        let other = tree(&plain()).with(&[1], Cbor::Uint(kind));
+        assert_eq!(read(&other), Err(PortError::UnsupportedKind), "{kind}");
+    }
+}
+
+#[test]
+fn r2_1_a_relay_has_1_to_64_bytes() {
+    for length in [1, 2, 63, 64] {
+        let relay = "r".repeat(length);
+        let port = port(Offer::new().relay(Relay::new(&relay).unwrap()));
+        assert_eq!(Port::from_bytes(port.to_bytes().as_slice()).unwrap().relay().unwrap().as_str(), relay);
+    }
+    let with = |relay: &str| {
+        let relay = Cbor::Text(relay.to_owned());
+        read(&Cbor::Array([tree(&plain()).items(), &[Cbor::Null, relay]].concat()))
+    };
+    for relay in ["", &"r".repeat(65), &"r".repeat(300)] {
+        assert_eq!(Relay::new(relay), Err(PortError::BadRelay));
+        assert_eq!(with(relay), Err(PortError::BadRelay));
+    }
+}
+
+#[test]
+fn r2_1_a_relay_is_made_of_the_characters_of_rfc_3986() {
+    for c in (0..=0x2ff).filter_map(char::from_u32) {
+        let allowed = c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
+        for relay in [format!("{c}"), format!("a{c}"), format!("{c}b"), format!("a{c}b")] {
+            assert_eq!(Relay::new(&relay).is_ok(), allowed, "{relay:?}");
+        }
+    }
+}
+
+#[test]
+fn r2_2_key_and_rad_are_drawn_for_one_port() {
+    let make = |n| Alice::offer([0; 16].into(), Offer::new(), common::seed(n)).commit().port().unwrap().clone();
+    let (one, two) = (make(1), make(2));
+    assert_ne!(one.public_key(), two.public_key());
+    assert_ne!(one.rad(), two.rad());
+    assert_eq!(one, make(1), "and from the seed only");
+}
+
+#[cfg(feature = "getrandom")]
+#[test]
+fn r2_2_the_operating_system_gives_fresh_seeds() {
+    let make = || Alice::offer([0; 16].into(), Offer::new(), Seed::from_os().unwrap()).commit().port().unwrap().clone();
+    let (one, two) = (make(), make());
+    assert!(one.public_key() != two.public_key() && one.rad() != two.rad());
+    assert_ne!(one.rad().expose(), &[0; 16]);
+}
+
+const LOW_ORDER: [&str; 5] = [
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
+
+fn weak(key: [u8; 32]) -> bool {
+    let in_port = read(&tree(&plain()).with(&[3], Cbor::Bytes(key.to_vec())));
+    let alone = PublicKey::from_bytes(key);
+    assert_eq!(in_port.is_err(), alone.is_err());
+    assert!(alone.is_ok() || in_port == Err(PortError::WeakPublicKey) && alone == Err(PortError::WeakPublicKey));
+    alone.is_err()
+}
+
+#[test]
+fn r2_3_low_order_keys_are_refused() {
+    for key in LOW_ORDER {
+        let key: [u8; 32] = hex::decode(key).unwrap().try_into().unwrap();
+        assert!(weak(key), "{key:02x?}");
+        // They are what they are said to be: whatever the private key, everybody knows the secret, or its cofactor's.
+        let secret = x25519_dalek::x25519([0x55; 32], key);
+        assert_eq!(secret, [0; 32]);
+    }
+}
+
+#[test]
+fn r2_3_keys_that_are_not_canonical_are_refused() {
+    // 2^255 - 19 and the 18 after it.
+    for lowest in 0xed..=0xff {
+        let mut key = [0xff; 32];
+        (key[0], key[31]) = (lowest, 0x7f);
+        assert!(weak(key), "{lowest:x}");
+    }
+    let mut highest_bit = *plain().public_key().as_bytes();
+    highest_bit[31] |= 0x80;
+    assert!(weak(highest_bit));
+    assert!(weak([0xff; 32]));
+    // Only its lowest byte makes this one canonical.
+    let mut key = [0xff; 32];
+    (key[0], key[31]) = (0xeb, 0x7f);
+    assert!(!weak(key));
+}
+
+#[test]
+fn r2_3_points_on_the_twist_are_accepted() {
+    // By Euler's criterion the first three are on the twist, the others on the curve.
+    for u in [2, 3, 5, 4, 6, 9] {
+        let mut key = [0; 32];
+        key[0] = u;
+        assert!(!weak(key), "{u}");
+    }
+}
+
+#[test]
+fn r2_4_the_bytes_are_these() {
+    let plain = plain();
+    let layout = |expires: &[Cbor]| {
+        let fields = [
+            Cbor::Uint(1),
+            Cbor::Uint(1),
+            Cbor::Bytes(vec![0xA1; 16]),
+            Cbor::Bytes(plain.public_key().as_bytes().to_vec()),
+            Cbor::Bytes(plain.rad().expose().to_vec()),
+        ];
+        Cbor::Array([&fields, expires].concat()).write()
+    };
+    let text = |text: &str| Cbor::Text(text.to_owned());
+    let at = |relay| Offer::new().relay(Relay::new(relay).unwrap());
+    for (offer, fields) in [
+        (Offer::new(), vec![]),
+        (expiring(), vec![Cbor::Uint(common::EXPIRY.0)]),
+        (at("a.example"), vec![Cbor::Null, text("a.example")]),
+        (at("a.example").expires(UnixSeconds(0)), vec![Cbor::Uint(0), text("a.example")]),
+        (longest(), vec![Cbor::Uint(u64::MAX), text(&"r".repeat(64))]),
+    ] {
+        let port = port(offer);
+        let bytes = port.to_bytes();
+        assert_eq!(bytes.as_slice(), layout(&fields));
+        assert_eq!(Port::from_bytes(bytes.as_slice()), Ok(port.clone()));
+        assert_eq!(port.hash().as_bytes()[..], Sha256::digest(bytes.as_slice())[..]);
+    }
+}
+
+#[test]
+fn r2_4_a_plain_port_has_71_bytes_and_the_longest_146() {
+    assert_eq!(plain().to_bytes().as_slice().len(), 71);
+    assert_eq!(port(longest()).to_bytes().as_slice().len(), MAX_PORT_BYTES);
+    assert_eq!(MAX_PORT_BYTES, 146);
+}
+
+#[test]
+fn r2_4_fields_have_exactly_their_length() {
+    for (place, length) in [(2, 16), (3, 32), (4, 16)] {
+        for other in [0, length - 1, length + 1, 64] {
+            let tree = tree(&plain()).with(&[place], Cbor::Bytes(vec![7; other]));
+            assert_eq!(read(&tree), Err(PortError::Malformed), "{other} at {place}");
+        }
+    }
+    for missing in 0..5 {
+        assert_eq!(read(&Cbor::Array(tree(&plain()).items()[..missing].to_vec())), Err(PortError::Malformed));
+    }
+}
+
+#[test]
+fn r2_5_the_qr_text_is_base32_of_the_bytes() {
+    for (offer, length) in [(Offer::new(), 119), (longest(), MAX_QR_TEXT)] {
+        let port = port(offer);
+        let text = port.qr_text();
+        assert_eq!(text.as_str(), qr(port.to_bytes().as_slice()));
+        assert_eq!(text.to_string(), text.as_str());
+        assert_eq!(text.as_str().len(), length);
+        let alphanumeric = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || " $%*+-./:".contains(c);
+        assert!(text.as_str().chars().all(alphanumeric));
+        assert_eq!(Port::parse(text.as_str()), Ok(port));
+    }
+    assert_eq!(MAX_QR_TEXT, 239);
+}
+
+#[test]
+fn r2_5_a_plain_port_fits_a_version_5_code_at_level_m() {
+    use qrcode::{EcLevel, QrCode, Version};
+    let text = plain().qr_text();
+    let code = QrCode::with_version(text.as_str(), Version::Normal(5), EcLevel::M).unwrap();
+    assert_eq!(code.width(), 37);
+    assert!(QrCode::with_error_correction_level(port(longest()).qr_text().as_str(), EcLevel::M).is_ok());
+}
+
+const BASES: [&str; 6] = [
+    "https://a",
+    "https://port.example/",
+    "https://[::1]:8/x?y=z&a=%20",
+    "https://1.2.3.4",
+    "https://x/~",
+    "https://A//",
+];
+const NO_BASES: [&str; 16] = [
+    "",
+    "https://",
+    "https:///",
+    "https:///x",
+    "https://#",
+    "https://?x",
+    "https://:8",
+    "https://@x",
+    "http://a.example/",
+    "HTTPS://a.example/",
+    "https:/a.example/",
+    "a.example/",
+    "https://a.example/#",
+    "https://a.example/#x",
+    "https://a.example/ x",
+    "https://a.example/ü",
+];
+
+#[test]
+fn r2_6_a_link_is_a_base_and_the_base32_behind_its_fragment_sign() {
+    for offer in [Offer::new(), longest()] {
+        let port = port(offer);
+        for base in BASES {
+            let link = port.link(base).unwrap().to_string();
+            assert_eq!(link, format!("{base}#{}", BASE32_NOPAD.encode(port.to_bytes().as_slice())));
+            assert_eq!(Port::parse(&link).as_ref(), Ok(&port));
+        }
+    }
+}
+
+#[test]
+fn r2_6_other_bases_are_refused() {
+    let port = plain();
+    for base in NO_BASES {
+        assert_eq!(port.link(base).err(), Some(PortError::BadLinkBase), "{base}");
+        let link = format!("{base}#{}", BASE32_NOPAD.encode(port.to_bytes().as_slice()));
+        assert_eq!(Port::parse(&link), Err(PortError::Malformed), "{link}");
+    }
+}
+
+/// Unicode's White_Space, and the zero-width characters of §2.7.
+const FORGIVEN: [char; 32] = [
+    '\t', '\n', '\u{b}', '\u{c}', '\r', ' ', '\u{85}', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2001}', '\u{2002}',
+    '\u{2003}', '\u{2004}', '\u{2005}', '\u{2006}', '\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}', '\u{2028}',
+    '\u{2029}', '\u{202f}', '\u{205f}', '\u{3000}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}',
+    '\u{2060}', '\u{feff}',
+];
+
+#[test]
+fn r2_7_white_space_and_zero_width_characters_around_a_text_are_forgiven() {
+    let port = plain();
+    let all: String = FORGIVEN.iter().collect();
+    for text in [port.qr_text().to_string(), port.link(BASES[1]).unwrap().to_string()] {
+        for around in FORGIVEN.map(String::from).iter().chain([&all]) {
+            for padded in [format!("{around}{text}"), format!("{text}{around}"), format!("{around}{text}{around}")] {
+                assert_eq!(Port::parse(&padded).as_ref(), Ok(&port), "{around:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r2_7_no_other_character_is_forgiven_around_a_text() {
+    let port = plain();
+    let texts = [port.qr_text().to_string(), port.link(BASES[1]).unwrap().to_string()];
+    for c in (0..=0x30ff).chain(0xfe00..=0xffff).filter_map(char::from_u32).filter(|c| !FORGIVEN.contains(c)) {
+        for text in &texts {
+            for around in [format!("{c}{text}"), format!("{text}{c}"), format!(" {c} {text}")] {
+                assert_eq!(Port::parse(&around), Err(PortError::Malformed), "{c:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r2_7_nothing_inside_a_text_is_forgiven() {
+    let port = plain();
+    let (text, link) = (port.qr_text().to_string(), port.link("https://a.example/x").unwrap().to_string());
+    for text in [&text, &link] {
+        for place in 1..text.len() {
+            for c in FORGIVEN.into_iter().chain(['-', '#', '=', '%', '\0']) {
+                let spoilt = format!("{}{c}{}", &text[..place], &text[place..]);
+                // In the base of a link, what RFC 3986 allows is another base.
+                let in_base = text.starts_with("https") && place <= text.find('#').unwrap() && "-=%".contains(c);
+                assert!(in_base || Port::parse(&spoilt) == Err(PortError::Malformed), "{spoilt}");
+            }
+        }
+    }
+    for spoilt in [
+        text.to_lowercase(),
+        text.replacen("PORT", "port", 1),
+        text.replacen("PORT:", "PORT", 1),
+        text.replacen("PORT:", "", 1),
+        text.replacen("PORT:", "PORT:PORT:", 1),
+        text.replacen("PORT:", "PORT://", 1),
+        text.replacen("PORT:", "#", 1),
+        text.replacen("PORT:", "https://a#PORT:", 1),
+        format!("{text}="),
+        format!("{text}======"),
+        format!("{text}A"),
+        format!("{text}{text}"),
+        text[..text.len() - 1].to_owned(),
+        link.replace("https", "http"),
+        link.replace('#', ""),
+        link.replace('#', "##"),
+        link.replace('#', "#x#"),
+        link.to_lowercase(),
+        format!("{link}#"),
+        format!("PORT:{link}"),
+        String::new(),
+        "PORT:".to_owned(),
+        "https://a#".to_owned(),
+    ] {
+        assert_eq!(Port::parse(&spoilt), Err(PortError::Malformed), "{spoilt}");
+    }
+}
+
+#[test]
+fn r2_7_the_base32_is_the_one_that_the_port_encodes_to() {
+    let text = plain().qr_text().to_string();
+    let bits_that_count = 71 * 8 % 5; // of the last character
+    assert_eq!(bits_that_count, 3);
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let taken: Vec<_> = alphabet
+        .chars()
+        .filter(|c| Port::parse(&format!("{}{c}", &text[..text.len() - 1])).is_ok())
+        .map(|c| alphabet.find(c).unwrap())
+        .collect();
+    // Another last byte of the RAD makes another Port; the two unused bits are zero.
+    assert_eq!(taken, [0, 4, 8, 12, 16, 20, 24, 28]);
+}
+
+#[test]
+fn r2_7_a_text_of_more_than_the_longest_port_is_refused() {
+    for length in [146, 147, 160, 500, 5_000] {
+        assert_eq!(Port::parse(&qr(&vec![0x81; length])), Err(PortError::Malformed));
+        assert_eq!(Port::parse(&format!("PORT:{}", "A".repeat(length))), Err(PortError::Malformed));
+    }
+}
+
+#[test]
+fn r2_7_reading_says_what_is_wrong() {
+    let bad = |path: &[usize], new| Port::parse(&qr(&tree(&plain()).with(path, new).write()));
+    assert_eq!(bad(&[0], Cbor::Uint(2)), Err(PortError::UnsupportedVersion));
+    assert_eq!(bad(&[1], Cbor::Uint(2)), Err(PortError::UnsupportedKind));
+    assert_eq!(bad(&[3], Cbor::Bytes(vec![0; 32])), Err(PortError::WeakPublicKey));
+    assert_eq!(bad(&[4], Cbor::Null), Err(PortError::Malformed));
+}

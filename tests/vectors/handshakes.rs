@@ -1,0 +1,415 @@
+//! How a Port goes: every state of every machine (§4.5, §5.5, §6.6), their records, and what the keys come from.
+
+use super::messages::REASONS;
+use super::play::*;
+use super::proofs::{dh, encrypt, formed, proof_of, public_key};
+use super::*;
+use hkdf::Hkdf;
+
+/// A whole line: what the specification quotes (Appendix A).
+fn worked_example() -> Play {
+    let mut play = Play::new();
+    play.request(Offer::new());
+    play.issue();
+    let confirm = play.join(SendProof::OnBoard);
+    play.packet(AtBob, &confirm);
+    let answer = play.log.sent();
+    play.settle_line(AtBob);
+    play.packet(AtAlice, &answer);
+    let hello = play.seal(AtAlice, b"hello Bob", &[]);
+    play.packet(AtBob, &hello);
+    let hello = play.seal(AtBob, b"hello Alice", b"first words");
+    play.open(AtAlice, &hello, b"first words");
+    let empty = play.seal(AtAlice, b"", b"");
+    play.packet(AtBob, &empty);
+    play.packet(AtBob, &empty); // Repeated
+    play.packet(AtBob, &confirm); // asks for the Answer once more
+    play.settle_line(AtBob);
+    play.close(AtAlice);
+    let close = play.log.sent();
+    play.settle_line(AtAlice);
+    play.packet(AtBob, &close);
+    play.settle_line(AtBob);
+    play.packet(AtBob, &close); // Closed
+    play
+}
+
+/// The proof after `LineFormed`, and everything that a Port can carry.
+fn along_the_line() -> Play {
+    let mut play = Play::new();
+    play.offer(Offer::new().expires(LATER).relay(relay(RELAY)));
+    let proof = play.join(SendProof::AlongTheLine);
+    let opening = play.seal(AtBob, b"is anybody there?", &[]);
+    play.packet(AtAlice, &opening); // TooEarly
+    play.packet(AtAlice, &proof);
+    let confirm = play.log.sent();
+    play.packet(AtAlice, &proof); // Confirm again
+    play.packet(AtAlice, &opening);
+    play.packet(AtAlice, &proof); // and again: Bob has not heard it yet
+    play.packet(AtBob, &confirm);
+    let answer = play.log.sent();
+    play.packet(AtAlice, &answer);
+    play.packet(AtAlice, &proof); // OutOfOrder: he has
+    play.packet(AtBob, &proof); // OutOfOrder: nobody sends him one
+    play.settle_line(AtBob);
+    let yes = play.seal(AtAlice, b"yes", &[]);
+    play.packet(AtBob, &yes);
+    play.close(AtBob);
+    let close = play.log.sent();
+    play.packet(AtAlice, &close);
+    play.settle_line(AtAlice);
+    play.settle_line(AtBob);
+    play
+}
+
+/// Both speak before they are confirmed; Confirm comes last.
+fn both_speak_first() -> Play {
+    let mut play = Play::new();
+    play.offer(Offer::new());
+    let confirm = play.join(SendProof::OnBoard);
+    let from_alice = play.seal(AtAlice, b"A", &[]);
+    let from_bob = play.seal(AtBob, b"B", &[]);
+    play.packet(AtBob, &from_bob); // Forged: his own words
+    play.packet(AtAlice, &from_bob);
+    let second = play.seal(AtAlice, b"AA", &[]);
+    play.packet(AtBob, &second);
+    let answer = play.log.sent();
+    play.packet(AtBob, &from_alice);
+    play.packet(AtBob, &confirm);
+    play.packet(AtAlice, &answer);
+    play.packet(AtAlice, &answer); // Repeated
+    play.packet(AtBob, &answer); // Forged: his own
+    play.packet(AtAlice, &confirm); // Forged: her own
+    play.close(AtAlice);
+    play.close(AtAlice); // Closed
+    play
+}
+
+/// How a play goes that ends before there is a line, or soon after.
+fn short(offer: Offer, request: bool, now: UnixSeconds, then: impl FnOnce(&mut Play)) -> Play {
+    let mut play = Play::new();
+    if request {
+        play.request(offer)
+    } else {
+        play.offer(offer)
+    }
+    if !request {
+        play.scan();
+    }
+    play.now = now;
+    then(&mut play);
+    play
+}
+
+fn plays() -> Vec<(String, Play)> {
+    let plain = Offer::new;
+    let until = || Offer::new().expires(LATER);
+    let another = |byte: u8| [byte; 16];
+    let packet = || Event::Packet { line_id: LINE_ID.into(), payload: &[0x01] };
+    let mut plays: Vec<(String, Play)> = vec![
+        ("a worked example".into(), worked_example()),
+        ("along the line".into(), along_the_line()),
+        ("both speak first".into(), both_speak_first()),
+    ];
+    let mut add = |name: &str, play: Play| plays.push((name.into(), play));
+    add(
+        "requesting: revoked",
+        short(plain(), true, NOW, |play| {
+            play.revoke();
+            play.issue(); // OutOfOrder
+            play.settle_alice();
+            play.settle_alice(); // Nothing
+            play.revoke(); // OutOfOrder
+        }),
+    );
+    add(
+        "requesting: another's link",
+        short(plain(), true, NOW, |play| {
+            play.alice(Event::LineLinkIssued { request_id: another(0).into(), line_link: LINE_LINK.into() });
+            play.alice(formed(None));
+            play.settle_alice(); // Nothing
+            play.tick_alice(); // NotYet
+        }),
+    );
+    add(
+        "requesting: expired",
+        short(until(), true, LATER, |play| {
+            play.tick_alice();
+            play.settle_alice();
+        }),
+    );
+    add(
+        "requesting: the link comes too late",
+        short(until(), true, LATER, |play| {
+            play.issue();
+            play.settle_alice();
+        }),
+    );
+    add(
+        "offered: revoked",
+        short(plain(), false, NOW, |play| {
+            play.issue(); // NotMine
+            play.alice(packet()); // NotMine
+            play.alice(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Unknown }); // OutOfOrder
+            play.revoke();
+            play.alice(formed(None)); // Stray
+            play.settle_alice();
+            play.alice(formed(None)); // Stray
+        }),
+    );
+    add(
+        "offered: expired",
+        short(until(), false, LATER, |play| {
+            play.tick_alice();
+            play.settle_alice();
+        }),
+    );
+    add(
+        "offered: not yet expired",
+        short(until(), false, UnixSeconds(LATER.0 - 1), |play| {
+            play.tick_alice(); // NotYet
+            play.alice(formed(None));
+        }),
+    );
+    add(
+        "offered: a line after its expiry",
+        short(until(), false, LATER, |play| {
+            play.alice(formed(None));
+            play.settle_alice();
+        }),
+    );
+    add(
+        "offered: a bad proof",
+        short(plain(), false, NOW, |play| {
+            play.alice(formed(Some(proof_of(&[9; 32], &[1; 48]).1)));
+            play.settle_alice();
+            play.alice(formed(None)); // Stray
+        }),
+    );
+    add(
+        "spent: a second line",
+        short(plain(), false, NOW, |play| {
+            play.alice(formed(None));
+            play.alice(formed(None)); // Repeated
+            play.alice(Event::LineFormed {
+                line_link: LINE_LINK.into(),
+                line_id: another(0).into(),
+                pair_hash: PAIR_HASH.into(),
+                proof: None,
+            });
+            play.revoke(); // OutOfOrder
+            play.settle_alice();
+            play.alice(formed(None)); // Repeated
+        }),
+    );
+    add(
+        "awaiting proof: a bad one",
+        short(plain(), false, NOW, |play| {
+            play.alice(formed(None));
+            play.born(AtAlice);
+            let bad = Payload::Proof { proof: proof_of(&[9; 32], &[1; 48]).1 }.to_vec();
+            play.packet(AtAlice, &bad);
+            play.settle_line(AtAlice);
+            play.packet(AtAlice, &bad); // Closed
+        }),
+    );
+    add(
+        "awaiting proof: none for seven days",
+        short(plain(), false, NOW, |play| {
+            play.alice(formed(None));
+            play.born(AtAlice);
+            play.settle_line(AtAlice); // Nothing
+            play.now = UnixSeconds(NOW.0 + 7 * 24 * 60 * 60 - 1);
+            play.tick_line(AtAlice); // NotYet
+            play.now = UnixSeconds(NOW.0 + 7 * 24 * 60 * 60);
+            play.tick_line(AtAlice);
+        }),
+    );
+    add(
+        "awaiting proof: too late",
+        short(until(), false, NOW, |play| {
+            let _ = play.connect(SendProof::AlongTheLine);
+            play.bob(formed(None));
+            play.born(AtBob);
+            let proof = play.log.sent();
+            play.alice(formed(None));
+            play.born(AtAlice);
+            play.now = LATER;
+            play.packet(AtAlice, &proof);
+        }),
+    );
+    add(
+        "awaiting proof: closed",
+        short(plain(), false, NOW, |play| {
+            play.alice(formed(None));
+            play.born(AtAlice);
+            play.close(AtAlice);
+        }),
+    );
+    add(
+        "awaiting proof: disconnected",
+        short(plain(), false, NOW, |play| {
+            play.alice(formed(None));
+            play.born(AtAlice);
+            play.line(AtAlice, Event::Disconnected { line_id: another(0).into() }); // NotMine
+            play.line(AtAlice, Event::Disconnected { line_id: LINE_ID.into() });
+            play.line(AtAlice, Event::Disconnected { line_id: LINE_ID.into() }); // Closed
+        }),
+    );
+    add(
+        "joined: disconnected",
+        short(plain(), false, NOW, |play| {
+            let _ = play.connect(SendProof::OnBoard);
+            play.bob(formed(None));
+            play.born(AtBob);
+            play.packet(AtBob, &[0x01]); // Malformed
+            play.line(AtBob, Event::Disconnected { line_id: LINE_ID.into() });
+            play.settle_line(AtBob);
+        }),
+    );
+    add(
+        "joined: closed before it is confirmed",
+        short(plain(), false, NOW, |play| {
+            let proof = play.connect(SendProof::OnBoard);
+            play.bob(formed(None));
+            play.born(AtBob);
+            play.alice(formed(proof));
+            play.born(AtAlice);
+            play.close(AtBob);
+            let close = play.log.sent();
+            play.packet(AtAlice, &close);
+        }),
+    );
+    add(
+        "scanned: cancelled",
+        short(plain(), false, NOW, |play| {
+            play.bob(formed(None)); // OutOfOrder
+            play.cancel();
+            play.settle_bob();
+            play.cancel(); // OutOfOrder
+            let _ = play.connect(SendProof::OnBoard); // OutOfOrder
+        }),
+    );
+    add(
+        "scanned: expired",
+        short(until(), false, LATER, |play| {
+            play.tick_bob();
+            play.settle_bob();
+        }),
+    );
+    add(
+        "scanned: connects too late",
+        short(until(), false, LATER, |play| {
+            let _ = play.connect(SendProof::OnBoard);
+        }),
+    );
+    add(
+        "connecting: cancelled",
+        short(plain(), false, NOW, |play| {
+            let proof = play.connect(SendProof::OnBoard);
+            let _ = play.connect(SendProof::OnBoard); // OutOfOrder
+            play.bob(formed(proof)); // NotMine: on its way to Alice
+            play.settle_bob(); // Nothing
+            play.cancel();
+            play.bob(formed(None)); // Stray
+            play.settle_bob();
+        }),
+    );
+    add(
+        "connecting: expired",
+        short(until(), false, NOW, |play| {
+            let _ = play.connect(SendProof::AlongTheLine);
+            play.now = LATER;
+            play.tick_bob();
+        }),
+    );
+    add(
+        "connecting: a line after its expiry",
+        short(until(), false, NOW, |play| {
+            let _ = play.connect(SendProof::OnBoard);
+            play.now = LATER;
+            play.bob(formed(None));
+            play.settle_bob();
+        }),
+    );
+    for reason in REASONS {
+        add(
+            &format!("connecting: refused, {reason:?}"),
+            short(plain(), false, NOW, |play| {
+                let _ = play.connect(SendProof::OnBoard);
+                play.bob(Event::Refused { line_link: LINE_LINK.into(), reason });
+                play.bob(Event::Refused { line_link: LINE_LINK.into(), reason }); // OutOfOrder
+                play.settle_bob();
+            }),
+        );
+    }
+    plays
+}
+
+/// What the keys of a play come from (§6.1, §6.2), made here once more; every one lies in a record of that play.
+fn derived(play: &Play) -> Value {
+    let port = play.log.steps.iter().find_map(|step| step["port"].as_str()).unwrap();
+    let port = Port::from_bytes(&hex::decode(port).unwrap()).unwrap();
+    let secret = dh(&counting(BOB), port.public_key().as_bytes());
+    let blocks = [*port.rad().expose(), [16; 16]].concat();
+    let proof = [public_key(&counting(BOB)).to_vec(), encrypt(&secret, &counting(BOB + 32), &blocks)];
+    let transcript = cbor(&Cbor::Array(vec![
+        "port-protocol".into(),
+        1.into(),
+        1.into(),
+        Cbor::Bytes(port.hash().as_bytes().to_vec()),
+        Cbor::Bytes(LINE_ID.to_vec()),
+        Cbor::Bytes(PAIR_HASH.to_vec()),
+        Cbor::Array(proof.into_iter().map(Cbor::Bytes).collect()),
+    ]));
+    let transcript_hash = Sha256::digest(&transcript);
+    let (prk, hkdf) = Hkdf::<Sha256>::extract(Some(&transcript_hash), &secret);
+    let key = |info: &str| {
+        let mut key = [0; 32];
+        hkdf.expand(info.as_bytes(), &mut key).unwrap();
+        hex(key)
+    };
+    let keys = ["alice to bob", "bob to alice", "exporter"].map(key);
+    let records = || play.log.records.iter().map(|entry| entry["record"].as_str().unwrap());
+    assert!(keys.iter().all(|key| records().any(|record| record.contains(key))));
+    let code = records().find_map(|record| Line::restore(&hex::decode(record).unwrap()).ok()?.check_code()).unwrap();
+    let [alice_to_bob, bob_to_alice, exporter] = keys;
+    json!({
+        "port_hash": hex(port.hash().as_bytes()), "secret": hex(secret), "transcript": hex(&transcript),
+        "transcript_hash": hex(transcript_hash), "prk": hex(prk), "alice_to_bob": alice_to_bob,
+        "bob_to_alice": bob_to_alice, "exporter": exporter, "check_code": code.to_string(),
+    })
+}
+
+#[test]
+fn handshakes() {
+    let confirmed = ["a worked example", "along the line", "both speak first"];
+    known(
+        "handshakes.json",
+        &named(plays().into_iter().map(|(name, play)| {
+            let derived = confirmed.contains(&&*name).then(|| derived(&play));
+            (name, json!({ "derived": derived, "steps": play.log.steps }))
+        })),
+    );
+}
+
+/// What was ever written stays, so that no later version forgets how to restore it.
+#[test]
+fn records() {
+    let mut records: Vec<Value> = serde_json::from_str(&read("records.json")).unwrap_or_default();
+    for entry in &records {
+        let record = hex::decode(entry["record"].as_str().unwrap()).unwrap();
+        let restored = match entry["role"].as_str().unwrap() {
+            "alice" => restored::<Alice>(&record),
+            "bob" => restored::<Bob>(&record),
+            _ => restored::<Line>(&record),
+        };
+        assert_eq!(restored, *entry);
+    }
+    for entry in plays().into_iter().flat_map(|(_, play)| play.log.records) {
+        if !records.contains(&entry) {
+            records.push(entry);
+        }
+    }
+    known("records.json", &records.into());
+}

@@ -1,0 +1,4 @@
+//! Requests, events, payloads (§7).
+
+use super::proofs::{formed, proof_of};
+use super::*;

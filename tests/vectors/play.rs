@@ -1,0 +1,321 @@
+//! One Alice, one Bob, their line; every step written down.
+
+use super::ports::port;
+use super::proofs::formed;
+use super::*;
+
+pub trait Show {
+    fn show(self) -> Value;
+}
+
+impl Show for AliceEffect<'_> {
+    fn show(self) -> Value {
+        match self {
+            Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
+            Self::PortReady(port) => json!({ "port_ready": hex(port.to_bytes().as_slice()) }),
+            Self::LineFormed(line) => json!({ "line_formed": hex(&*line.record()) }),
+            Self::Ended(end) => json!({ "ended": name_of(&end) }),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Show for BobEffect<'_> {
+    fn show(self) -> Value {
+        match self {
+            Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
+            Self::LineFormed(line) => json!({ "line_formed": hex(&*line.record()) }),
+            Self::Ended(end) => json!({ "ended": name_of(&end) }),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Show for LineEffect<'_> {
+    fn show(self) -> Value {
+        match self {
+            Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
+            Self::Message(text) => json!({ "message": hex(text) }),
+            Self::Ended(end) => json!({ "ended": name_of(&end) }),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A machine whose effects can be shown.
+pub trait Shown: Machine {
+    const NAME: &str;
+    fn unsent_shown(&self) -> Vec<Value>;
+    fn commit_shown(step: Step<'_, Self>) -> Vec<Value>;
+}
+
+macro_rules! shown {
+    ($($machine:ident: $role:literal),*) => {
+        $(impl Shown for $machine {
+            const NAME: &str = $role;
+
+            fn unsent_shown(&self) -> Vec<Value> {
+                self.unsent().map(Show::show).collect()
+            }
+
+            fn commit_shown(step: Step<'_, Self>) -> Vec<Value> {
+                step.commit().map(Show::show).collect()
+            }
+        })*
+    };
+}
+
+shown!(Alice: "alice", Bob: "bob", Line: "line");
+
+/// What is in a record: what it restores to, and what that does.
+pub fn restored<M: Shown>(record: &[u8]) -> Value {
+    let machine = M::restore(record).unwrap();
+    assert_eq!(*machine.record(), *record);
+    json!({
+        "role": M::NAME,
+        "record": hex(record),
+        "key": hex(machine.key().to_bytes()),
+        "revision": machine.revision(),
+        "deadline": machine.deadline().map(|deadline| deadline.0),
+        "unsent": machine.unsent_shown(),
+    })
+}
+
+/// Steps as they are made, and the records in them.
+#[derive(Default)]
+pub struct Log {
+    pub steps: Vec<Value>,
+    pub records: Vec<Value>,
+}
+
+impl Log {
+    /// `what`: who does what, with what.
+    pub fn push(&mut self, mut what: Value, more: Value) {
+        what.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.steps.push(what);
+    }
+
+    pub fn born<M: Shown>(&mut self, what: Value, born: Born<M>) -> M {
+        let (key, record) = (hex(born.key().to_bytes()), born.record());
+        self.records.push(restored::<M>(&record));
+        let machine = born.commit();
+        self.push(what, json!({ "key": key, "record": hex(&*record), "effects": machine.unsent_shown() }));
+        machine
+    }
+
+    pub fn step<M: Shown, E: Debug>(&mut self, what: Value, step: Result<Step<'_, M>, E>) {
+        let step = match step {
+            Ok(step) => step,
+            Err(error) => return self.push(what, json!({ "error": name_of(&error) })),
+        };
+        let (key, record, replaces) = (hex(step.key().to_bytes()), step.record(), step.replaces().unwrap());
+        assert_eq!(replaces.revision + 1, step.revision());
+        self.records.push(restored::<M>(&record));
+        let more = json!({
+            "key": key, "record": hex(&*record), "replaces": hex(replaces.key.to_bytes()),
+            "once": step.once().map(|mark| hex(mark.as_bytes())), "effects": M::commit_shown(step),
+        });
+        self.push(what, more);
+    }
+
+    /// What the last step gave under this name.
+    pub fn last(&self, effect: &str) -> Vec<Vec<u8>> {
+        let effects = self.steps.last().unwrap()["effects"].as_array();
+        let hex = effects.into_iter().flatten().filter_map(|shown| shown[effect].as_str());
+        hex.map(|hex| hex::decode(hex).unwrap()).collect()
+    }
+
+    /// The payload that the last step sent.
+    pub fn sent(&self) -> Vec<u8> {
+        let sent = self.last("send");
+        let payload = sent.iter().find_map(|bytes| match Request::decode(bytes) {
+            Ok(Request::Packet { payload, .. }) => Some(payload.to_vec()),
+            _ => None,
+        });
+        payload.expect("a packet")
+    }
+}
+
+#[derive(Clone, Copy)]
+pub enum End {
+    Alice,
+    Bob,
+}
+pub use End::{Alice as AtAlice, Bob as AtBob};
+
+/// One Alice, one Bob, and their line.
+pub struct Play {
+    pub log: Log,
+    pub alice: Option<Alice>,
+    pub bob: Option<Bob>,
+    pub lines: [Option<Line>; 2],
+    pub now: UnixSeconds,
+}
+
+impl Play {
+    pub fn new() -> Self {
+        Self { log: Log::default(), alice: None, bob: None, lines: [None, None], now: NOW }
+    }
+
+    pub fn what(&self, who: &str, does: &str, more: Value) -> Value {
+        let mut what = json!({ "who": who, "does": does, "now": self.now.0 });
+        what.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        what
+    }
+
+    pub fn request(&mut self, offer: Offer) {
+        let what = self.what("alice", "request", json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer) }));
+        self.alice = Some(self.log.born(what, Alice::request(offer, seed(ALICE))));
+    }
+
+    pub fn offer(&mut self, offer: Offer) {
+        let more = json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer), "line_link": hex(LINE_LINK) });
+        let what = self.what("alice", "offer", more);
+        self.alice = Some(self.log.born(what, Alice::offer(LINE_LINK.into(), offer, seed(ALICE))));
+    }
+
+    pub fn alice(&mut self, event: Event<'_>) {
+        let what = self.what("alice", "handle", json!({ "event": hex(event.to_vec()) }));
+        self.log.step(what, self.alice.as_mut().unwrap().handle_bytes(&event.to_vec(), self.now));
+    }
+
+    pub fn issue(&mut self) {
+        let request_id = counting::<16>(ALICE + 48).into();
+        self.alice(Event::LineLinkIssued { request_id, line_link: LINE_LINK.into() });
+    }
+
+    pub fn scan(&mut self) {
+        let port = self.alice.as_ref().unwrap().port().unwrap().clone();
+        let bytes = hex(port.to_bytes().as_slice());
+        let what = self.what("bob", "scan", json!({ "seed": hex(counting::<64>(BOB)), "port": bytes }));
+        self.bob = Some(self.log.born(what, Bob::scan(port, seed(BOB))));
+    }
+
+    pub fn connect(&mut self, how: SendProof) -> Option<Proof> {
+        let what = self.what("bob", "connect", json!({ "send_proof": name_of(&how) }));
+        self.log.step(what, self.bob.as_mut().unwrap().connect(how, self.now));
+        match Request::decode(self.log.last("send").first()?) {
+            Ok(Request::Connect { proof, .. }) => proof,
+            _ => None,
+        }
+    }
+
+    pub fn bob(&mut self, event: Event<'_>) {
+        let what = self.what("bob", "handle", json!({ "event": hex(event.to_vec()) }));
+        self.log.step(what, self.bob.as_mut().unwrap().handle_bytes(&event.to_vec(), self.now));
+    }
+
+    /// The line that the last step yielded.
+    pub fn born(&mut self, end: End) {
+        let record = self.log.last("line_formed").remove(0);
+        let line = Line::restore(&record).unwrap();
+        self.log.records.push(restored::<Line>(&record));
+        let what = self.what(end.name(), "born", Value::Null);
+        self.log.push(
+            what,
+            json!({ "record": hex(&record), "key": hex(line.key().to_bytes()), "effects": line.unsent_shown() }),
+        );
+        self.lines[end as usize] = Some(line);
+    }
+
+    pub fn line(&mut self, end: End, event: Event<'_>) {
+        let what = self.what(end.name(), "handle", json!({ "event": hex(event.to_vec()) }));
+        let mut buffer = vec![0; 1024];
+        let line = self.lines[end as usize].as_mut().unwrap();
+        self.log.step(what, line.handle_bytes(&event.to_vec(), &mut buffer, self.now));
+    }
+
+    pub fn packet(&mut self, end: End, payload: &[u8]) {
+        self.line(end, Event::Packet { line_id: LINE_ID.into(), payload });
+    }
+
+    pub fn open(&mut self, end: End, payload: &[u8], data: &[u8]) {
+        let what = self.what(end.name(), "open", json!({ "payload": hex(payload), "associated_data": hex(data) }));
+        let mut buffer = vec![0; 1024];
+        let line = self.lines[end as usize].as_mut().unwrap();
+        self.log.step(what, line.open(payload, data, &mut buffer, self.now));
+    }
+
+    pub fn seal(&mut self, end: End, text: &[u8], data: &[u8]) -> Vec<u8> {
+        let what = self.what(end.name(), "seal", json!({ "text": hex(text), "associated_data": hex(data) }));
+        let mut buffer = vec![0; text.len() + SEAL_OVERHEAD];
+        let line = self.lines[end as usize].as_mut().unwrap();
+        self.log.step(what, line.seal(text, data, &mut buffer));
+        self.log.sent()
+    }
+
+    pub fn close(&mut self, end: End) {
+        let what = self.what(end.name(), "close", Value::Null);
+        self.log.step(what, self.lines[end as usize].as_mut().unwrap().close());
+    }
+
+    pub fn tick_line(&mut self, end: End) {
+        let what = self.what(end.name(), "tick", Value::Null);
+        self.log.step(what, self.lines[end as usize].as_mut().unwrap().tick(self.now).ok_or("NotYet"));
+    }
+
+    pub fn settle_line(&mut self, end: End) {
+        let what = self.what(end.name(), "settle", Value::Null);
+        self.log.step(what, self.lines[end as usize].as_mut().unwrap().settle().ok_or("Nothing"));
+    }
+
+    pub fn settle_alice(&mut self) {
+        let what = self.what("alice", "settle", Value::Null);
+        self.log.step(what, self.alice.as_mut().unwrap().settle().ok_or("Nothing"));
+    }
+
+    pub fn settle_bob(&mut self) {
+        let what = self.what("bob", "settle", Value::Null);
+        self.log.step(what, self.bob.as_mut().unwrap().settle().ok_or("Nothing"));
+    }
+
+    pub fn tick_alice(&mut self) {
+        let what = self.what("alice", "tick", Value::Null);
+        self.log.step(what, self.alice.as_mut().unwrap().tick(self.now).ok_or("NotYet"));
+    }
+
+    pub fn tick_bob(&mut self) {
+        let what = self.what("bob", "tick", Value::Null);
+        self.log.step(what, self.bob.as_mut().unwrap().tick(self.now).ok_or("NotYet"));
+    }
+
+    pub fn revoke(&mut self) {
+        let what = self.what("alice", "revoke", Value::Null);
+        self.log.step(what, self.alice.as_mut().unwrap().revoke());
+    }
+
+    pub fn cancel(&mut self) {
+        let what = self.what("bob", "cancel", Value::Null);
+        self.log.step(what, self.bob.as_mut().unwrap().cancel());
+    }
+
+    /// From a Port to two lines in Joined, or Alice's in AwaitingProof. Returns what the lines send first.
+    pub fn join(&mut self, how: SendProof) -> Vec<u8> {
+        self.scan();
+        let proof = self.connect(how);
+        self.alice(formed(proof));
+        self.born(AtAlice);
+        let confirm = if how == SendProof::OnBoard { self.log.sent() } else { Vec::new() };
+        self.settle_alice();
+        self.bob(formed(None));
+        self.born(AtBob);
+        let first = if how == SendProof::OnBoard { confirm } else { self.log.sent() };
+        self.settle_bob();
+        first
+    }
+}
+
+impl End {
+    pub const fn name(self) -> &'static str {
+        match self {
+            AtAlice => "line at alice",
+            AtBob => "line at bob",
+        }
+    }
+}
+
+/// An offer as JSON.
+pub fn of(offer: &Offer) -> Value {
+    let port = port(offer.clone());
+    json!({ "expires": port.expires().map(|expires| expires.0), "relay": port.relay().map(Relay::as_str) })
+}
