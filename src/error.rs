@@ -58,8 +58,8 @@ pub enum Rejected {
     /// Written by another version. Keep the bytes if you can, and update this crate.
     #[error("written by a version that this crate does not know")]
     UnsupportedVersion,
-    /// The event is for another Port, request or line. Find its machine by [`Event::key`](crate::Event::key),
-    /// or drop it.
+    /// The event is for another Port, request or line. Find its machine by [`Event::key`](crate::Event::key). If there is none:
+    /// keep a packet as long as a Bob is connecting, for it may have overtaken his `LineFormed`; drop anything else.
     #[error("for another machine")]
     NotMine,
     /// This phase does not take this event, or this call. Drop it.

@@ -122,8 +122,11 @@ pub trait Machine: Role {
         Effects::new(self, Emit::Outbox)
     }
 
-    /// Empties the outbox, once everything in it was done; `None` if there is nothing to empty. What only the other side
-    /// can answer (a request, a proof, a `Confirm`) stays until it does.
+    /// Empties the outbox; `None` if there is nothing to empty. What only the other side can answer (a request, a proof, a
+    /// `Confirm`) stays until it does.
+    ///
+    /// **Only once everything in it was done for good**: a new line's record stored, a request handed over to the relay, not
+    /// just queued in memory. What is settled is forgotten.
     fn settle(&mut self) -> Option<Step<'_, Self>> {
         let state = Self::after_settling(&self.as_ref().state)?;
         Some(Step::new(self, state, Emit::Nothing))
@@ -164,6 +167,16 @@ impl<M: Machine> Born<M> {
     /// The record.
     pub fn record(&self) -> Record {
         self.0.record()
+    }
+
+    /// 0.
+    pub fn revision(&self) -> u64 {
+        self.0.revision()
+    }
+
+    /// `None`: nothing was used yet.
+    pub const fn once(&self) -> Option<Mark> {
+        None
     }
 
     /// `None`: it takes no record's place. Its key must be free.
@@ -248,7 +261,11 @@ impl<'m, M: Machine> Step<'m, M> {
         self.once
     }
 
-    /// Now it has happened. What the caller has to do comes back, in order.
+    /// Now it has happened, in memory: what the caller has to do comes back, in order.
+    ///
+    /// The outbox brings it back after a crash, but for what only the caller's buffer holds: a message that was opened, a
+    /// packet that was sealed. So that a crash loses no message, keep it in the same transaction: put the record, commit the
+    /// step, keep the text, commit the transaction; acknowledge to the Server last.
     #[inline]
     pub fn commit(self) -> Effects<'m, M> {
         *self.machine = self.next;
@@ -269,6 +286,7 @@ pub struct Replaces {
 const MOST_EFFECTS: usize = 3;
 
 /// What a step asks for, in order: a view of the machine's outbox.
+#[must_use = "effects are not done by themselves"]
 #[derive(Debug)]
 pub struct Effects<'m, M> {
     machine: &'m M,
