@@ -76,7 +76,9 @@ fn child() {
                     if record {
                         black_box(step.record());
                     }
-                    step.commit().for_each(|effect| drop(black_box(effect)));
+                    step.commit().for_each(|effect| {
+                        black_box(effect);
+                    });
                 },
             );
         }
@@ -115,7 +117,14 @@ fn open(name: &str, message: &[u8], repeats: u32) {
             },
             || {
                 // A dropped step has not happened: the same packet opens again.
-                let step = to.open(black_box(&payload), &[], &mut out, common::NOW).unwrap();
+                let step = to
+                    .open(
+                        &Event::Packet { line_id: to.claims().line_id, payload: black_box(&payload) },
+                        &[],
+                        &mut out,
+                        common::NOW,
+                    )
+                    .unwrap();
                 if record {
                     black_box(step.record());
                 }

@@ -105,7 +105,17 @@ fn messages(c: &mut Criterion) {
             b.iter(|| from.seal(black_box(&message), &[], &mut packet).unwrap().commit().count());
         });
         group.bench_function(format!("open {name}"), |b| {
-            b.iter(|| drop(black_box(to.open(black_box(&payload), &[], &mut out, NOW).unwrap())));
+            b.iter(|| {
+                drop(black_box(
+                    to.open(
+                        &Event::Packet { line_id: to.claims().line_id, payload: black_box(&payload) },
+                        &[],
+                        &mut out,
+                        NOW,
+                    )
+                    .unwrap(),
+                ))
+            });
         });
     }
     group.finish();

@@ -21,7 +21,6 @@ pub struct Alice(Held<State>);
 
 /// What an Alice asks her caller to do.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum AliceEffect<'m> {
     /// Send this to the Server.
     Send(Request<'m>),
@@ -48,6 +47,20 @@ pub enum AliceEnd {
     /// It was used without a good proof: somebody has the link, but not the Port. Make a new one.
     #[n(3)]
     ProofRefused,
+}
+
+/// Where an Alice stands (§4.5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum AlicePhase {
+    /// She waits for a line link.
+    Requesting,
+    /// She waits for somebody who holds the Port.
+    Offered,
+    /// Spent, with a line.
+    Formed,
+    /// Spent, without one.
+    Ended(AliceEnd),
 }
 
 #[derive(Clone, Debug, Encode, Decode)]
@@ -188,6 +201,16 @@ impl Alice {
     /// Whether the Port is dead, with a line or without.
     pub const fn is_spent(&self) -> bool {
         matches!(self.0.state, State::Spent(_))
+    }
+
+    /// Where it stands.
+    pub const fn phase(&self) -> AlicePhase {
+        match &self.0.state {
+            State::Requesting(_) => AlicePhase::Requesting,
+            State::Offered(_) => AlicePhase::Offered,
+            State::Spent(Spent::Formed { .. }) => AlicePhase::Formed,
+            State::Spent(Spent::Ended { end, .. }) => AlicePhase::Ended(*end),
+        }
     }
 }
 

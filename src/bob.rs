@@ -20,7 +20,6 @@ pub struct Bob(Held<State>);
 
 /// What a Bob asks his caller to do.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum BobEffect<'m> {
     /// Send this to the Server.
     Send(Request<'m>),
@@ -58,6 +57,20 @@ pub enum SendProof {
     /// Along the line, after `LineFormed`: for a Server that takes none on board.
     #[n(2)]
     AlongTheLine,
+}
+
+/// Where a Bob stands (§5.5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum BobPhase {
+    /// He waits for his user, or for a network.
+    Scanned,
+    /// He waits for the Server's answer.
+    Connecting,
+    /// Spent, with a line.
+    Formed,
+    /// Spent, without one.
+    Ended(BobEnd),
 }
 
 #[derive(Clone, Debug, Encode, Decode)]
@@ -202,6 +215,16 @@ impl Bob {
     /// Whether it is over, with a line or without.
     pub const fn is_spent(&self) -> bool {
         matches!(self.0.state, State::Spent(_))
+    }
+
+    /// Where it stands.
+    pub const fn phase(&self) -> BobPhase {
+        match &self.0.state {
+            State::Scanned(_) => BobPhase::Scanned,
+            State::Connecting(_) => BobPhase::Connecting,
+            State::Spent(Spent::Formed { .. }) => BobPhase::Formed,
+            State::Spent(Spent::Ended { end, .. }) => BobPhase::Ended(*end),
+        }
     }
 }
 

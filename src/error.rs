@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use crate::id::LineId;
+use crate::id::{LineId, LineLink};
 
 /// The bytes of a message or record are not what this version writes (§1.2, §1.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -77,6 +77,10 @@ pub enum Rejected {
     /// waiting.
     #[error("a line from a dead Port")]
     Stray(LineId),
+    /// A line link for a Port that was given up. Send [`Request::CloseLineLink`](crate::Request::CloseLineLink) for it, so that
+    /// the Server need not keep it.
+    #[error("a line link for a dead Port")]
+    StrayLink(LineLink),
     /// The packet does not open: forged, damaged, or with other associated data. Drop it (§6.4: one error for
     /// every cause).
     #[error("does not open")]

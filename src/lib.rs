@@ -61,12 +61,17 @@
 //! let mut at_bob = born.commit();
 //!
 //! // Alice's Confirm shows Bob that she is Alice; his Answer shows her that he saw the very same handshake.
-//! let (mut packet, mut buffer) = ([0; 256], [0; 256]);
-//! let Some(LineEffect::Send(Request::Packet { payload, .. })) = at_alice.unsent().next() else { return Err("?".into()) };
-//! let step = at_bob.open(payload, &[], &mut buffer, now)?;
+//! let (mut for_alice, mut for_bob) = ([0; 256], [0; 256]);
+//! fn relay(effect: Option<LineEffect<'_>>) -> Result<Event<'_>, &'static str> {
+//!     match effect {
+//!         Some(LineEffect::Send(Request::Packet { line_id, payload })) => Ok(Event::Packet { line_id, payload }),
+//!         _ => Err("nothing to send"),
+//!     }
+//! }
+//! let step = at_bob.handle(&relay(at_alice.unsent().next())?, &mut for_bob, now)?;
 //! put(step.key(), &step.record());
-//! let Some(LineEffect::Send(Request::Packet { payload, .. })) = step.commit().next() else { return Err("?".into()) };
-//! let step = at_alice.open(payload, &[], &mut packet, now)?;
+//! let answer = relay(step.commit().next())?;
+//! let step = at_alice.handle(&answer, &mut for_alice, now)?;
 //! put(step.key(), &step.record());
 //! step.commit().for_each(drop);
 //!
@@ -141,8 +146,8 @@ mod secret;
 mod spent;
 mod wire;
 
-pub use alice::{Alice, AliceEffect, AliceEnd};
-pub use bob::{Bob, BobEffect, BobEnd, SendProof};
+pub use alice::{Alice, AliceEffect, AliceEnd, AlicePhase};
+pub use bob::{Bob, BobEffect, BobEnd, BobPhase, SendProof};
 pub use error::{BufferTooSmall, DecodeError, PortError, Rejected, RestoreError, SealError};
 pub use id::{Key, LineId, LineLink, Mark, PairHash, PortHash, RequestId};
 pub use line::{

@@ -79,6 +79,7 @@ impl<End: Clone> Spent<End> {
                 Rejected::Repeated
             }
             (_, Event::LineFormed { line_id, .. }) => Rejected::Stray(*line_id),
+            (_, Event::LineLinkIssued { line_link, .. }) => Rejected::StrayLink(*line_link),
             _ => Rejected::OutOfOrder,
         }
     }

@@ -158,6 +158,35 @@ fn r4_4_a_further_line_formed_is_repeated_or_stray() {
     }
 }
 
+#[test]
+fn r4_4_a_link_that_comes_too_late_is_to_be_closed() {
+    for settled in [false, true] {
+        let mut alice = requesting(Offer::new());
+        alice.takes(&Input::Revoke);
+        if settled {
+            alice.takes(&Input::Settle);
+        }
+        assert_eq!(rejected(&mut alice, &Input::Event(link_issued())), Rejected::StrayLink(line_link()));
+    }
+}
+
+#[test]
+fn r4_5_the_phase_says_where_she_stands() {
+    for (state, machine) in states(expiring()) {
+        let Any::Alice(alice) = machine else { continue };
+        let phase = match alice.phase() {
+            AlicePhase::Requesting => "Alice Requesting",
+            AlicePhase::Offered => "Alice Offered",
+            AlicePhase::Formed => "Alice Formed",
+            AlicePhase::Ended(AliceEnd::Revoked) => "Alice Ended Revoked",
+            AlicePhase::Ended(AliceEnd::Expired) => "Alice Ended Expired",
+            AlicePhase::Ended(AliceEnd::ProofRefused) => "Alice Ended ProofRefused",
+            other => panic!("{other:?}"),
+        };
+        assert!(state.starts_with(phase), "{state}: {phase}");
+    }
+}
+
 const TABLE: &[Row] = &[
     ("Alice Requesting", "LineLinkIssued", Early, "Alice Offered", "PortReady"),
     ("Alice Requesting", "LineLinkIssued", Late, "Alice Ended Expired", "CloseLineLink, Ended"),
@@ -205,6 +234,7 @@ fn r4_5_what_is_not_in_the_table_is_an_error() {
                 "connects on board" | "connects" | "cancels" | "closes" | "seals" => Refusal::NoSuchCommand,
                 "deadline" | "settles" => Refusal::NothingDue,
                 "revokes" => Refusal::Rejected(Rejected::OutOfOrder),
+                "LineLinkIssued" if requests => Refusal::Rejected(Rejected::StrayLink(line_link())),
                 _ if !hers || name.ends_with("another's") => Refusal::Rejected(Rejected::NotMine),
                 _ if formed && name.starts_with("LineFormed,") | (name == "LineFormed") => {
                     Refusal::Rejected(Rejected::Repeated)
@@ -220,7 +250,7 @@ fn r4_5_what_is_not_in_the_table_is_an_error() {
 #[test]
 fn r4_5_bytes_that_are_no_event_are_malformed_in_every_state() {
     for (state, mut machine) in states(expiring()) {
-        for bytes in [&b""[..], b"\0", b"hello", &port(Offer::new()).to_bytes().as_slice()[..]] {
+        for bytes in [&b""[..], b"\0", b"hello", port(Offer::new()).to_bytes().as_slice()] {
             assert_eq!(rejected(&mut machine, &Input::Event(bytes.to_vec())), Rejected::Malformed, "{state}");
         }
     }

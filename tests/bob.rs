@@ -157,6 +157,22 @@ fn r5_4_spent_holds_no_secret() {
     }
 }
 
+#[test]
+fn r5_5_the_phase_says_where_he_stands() {
+    for (state, machine) in states(expiring()) {
+        let Any::Bob(bob) = machine else { continue };
+        let phase = match bob.phase() {
+            BobPhase::Scanned => "Bob Scanned".to_owned(),
+            BobPhase::Connecting => "Bob Connecting".to_owned(),
+            BobPhase::Formed => "Bob Formed".to_owned(),
+            BobPhase::Ended(BobEnd::Refused(reason)) => format!("Bob Ended Refused {}", reason as u8 + 1),
+            BobPhase::Ended(end) => format!("Bob Ended {end:?}"),
+            other => panic!("{other:?}"),
+        };
+        assert!(state.starts_with(&phase), "{state}: {phase}");
+    }
+}
+
 const TABLE: &[Row] = &[
     ("Bob Scanned", "connects on board", Early, "Bob Connecting on board", "Connect on board"),
     ("Bob Scanned", "connects", Early, "Bob Connecting", "Connect"),

@@ -400,8 +400,8 @@ class Client(Machine):
 
     def reject(self, name, fields):
         body = self.state[1]
-        if name != "LineFormed":
-            raise Refused("OutOfOrder")
+        require(name in ("LineFormed", "LineLinkIssued"), "OutOfOrder")
+        require(name == "LineFormed", "StrayLink")
         raise Refused("Repeated" if body[0] == 1 and body[2] == fields["line_id"] else "Stray")
 
     def unsent(self):
@@ -674,14 +674,17 @@ class Line(Machine):
         is_message = content in (OPENING, MESSAGE)
         require(not is_message or len(data) <= 256, "AssociatedDataTooLong")
         text = unseal(keys[1], fields, data if is_message else b"")
+        require(is_message or not text, "Forged")
         if content != CONFIRM:
             keys[4] = take(keys[4], fields["counter"])
         require(content != (ANSWER if tag in (4, 5) else CONFIRM), "OutOfOrder")
         if content == CLOSE:
             return self.go(self.closed(self.BY_PEER))
         if tag in (2, 3):
-            # Only an Opening leaves it open whether Bob has Confirm.
-            state = [origin, array(3, keys, *(phase[1:] if content == OPENING else []))]
+            # Only an Opening leaves it open whether Bob has Confirm: he gets it once more.
+            kept = phase[1:] if content == OPENING else []
+            state = [origin, array(3, keys, *kept)]
+            effects.extend(self.send(confirm[0]) for confirm in kept)
         elif tag == 4:
             state = [origin, [5, keys, seal_next(keys, ANSWER), True]]
             effects.append(self.send(state[1][2]))

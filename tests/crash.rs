@@ -12,24 +12,26 @@ const HOW: [SendProof; 2] = [SendProof::OnBoard, SendProof::AlongTheLine];
 /// Both do what they want until it is done: a Port, a line, a word each way, the end.
 fn run(how: SendProof, faults: Faults) -> World {
     let mut world = World::new(faults);
-    let goal = |world: &mut World, done: &dyn Fn(&World) -> bool, user, attempt: &dyn Fn(&mut World) -> Result<(), _>| {
-        for _ in 0..10 {
-            if done(world) {
-                return;
+    let goal =
+        |world: &mut World, done: &dyn Fn(&World) -> bool, user, attempt: &dyn Fn(&mut World) -> Result<(), _>| {
+            for _ in 0..10 {
+                if done(world) {
+                    return;
+                }
+                world.survive(user, |world| attempt(world));
+                world.pump();
+                world.check();
             }
-            world.survive(user, |world| attempt(world));
-            world.pump();
-            world.check();
-        }
-        assert!(done(world), "never done");
-    };
+            assert!(done(world), "never done");
+        };
 
     goal(&mut world, &|w| w.users[ALICE].shown.is_some(), ALICE, &|w| match w.port_key(ALICE) {
         None => w.request_port(expiring()),
         Some(_) => w.wake(ALICE),
     });
     goal(&mut world, &|w| w.port_key(BOB).is_some(), BOB, &World::scan_port);
-    let confirmed = |w: &World| [ALICE, BOB].iter().all(|&user| w.line(user).is_some_and(|line| line.confirmed().is_some()));
+    let confirmed =
+        |w: &World| [ALICE, BOB].iter().all(|&user| w.line(user).is_some_and(|line| line.confirmed().is_some()));
     goal(&mut world, &confirmed, BOB, &|w| match w.port_state(BOB).as_str() {
         "Bob Scanned" => w.give(BOB, w.port_key(BOB).unwrap(), &Input::Connect(how)).map(drop),
         // The connection comes back.

@@ -60,16 +60,16 @@ pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
     let step = alice.handle_bytes(line_formed(proof).encode_into(&mut wire).unwrap(), NOW).unwrap();
     let Some(AliceEffect::LineFormed(line)) = keep(step).next() else { unreachable!() };
     let mut at_alice = born(line);
-    keep(alice.settle().unwrap());
+    keep(alice.settle().unwrap()).for_each(drop);
     let step = bob.handle_bytes(line_formed(None).encode_into(&mut wire).unwrap(), NOW).unwrap();
     let Some(BobEffect::LineFormed(line)) = keep(step).next() else { unreachable!() };
     let mut at_bob = born(line);
-    keep(bob.settle().unwrap());
+    keep(bob.settle().unwrap()).for_each(drop);
 
     let confirm = relay(at_alice.unsent().next(), &mut wire);
     let answer = relay(keep(at_bob.handle_bytes(confirm, &mut buffer, NOW).unwrap()).next(), &mut reply);
-    keep(at_bob.settle().unwrap());
-    keep(at_alice.handle_bytes(answer, &mut buffer, NOW).unwrap());
+    keep(at_bob.settle().unwrap()).for_each(drop);
+    keep(at_alice.handle_bytes(answer, &mut buffer, NOW).unwrap()).for_each(drop);
     assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
     (at_alice, at_bob)
 }

@@ -202,9 +202,6 @@ fn now() -> UnixSeconds {
     UnixSeconds(SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()))
 }
 
-/// Never swallow an effect.
-const UNKNOWN: &str = "an effect that this client does not know: update it";
-
 impl From<AliceEffect<'_>> for ToDo {
     fn from(effect: AliceEffect<'_>) -> Self {
         match effect {
@@ -212,7 +209,6 @@ impl From<AliceEffect<'_>> for ToDo {
             AliceEffect::PortReady(port) => Self::Show(port.qr_text().to_string()),
             AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
             AliceEffect::Ended(why) => Self::End(format!("the Port ended without a line: {why:?}")),
-            _ => Self::End(UNKNOWN.to_owned()),
         }
     }
 }
@@ -223,7 +219,6 @@ impl From<BobEffect<'_>> for ToDo {
             BobEffect::Send(request) => Self::Send(request.to_vec()),
             BobEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
             BobEffect::Ended(why) => Self::End(format!("the Port ended without a line: {why:?}")),
-            _ => Self::End(UNKNOWN.to_owned()),
         }
     }
 }
@@ -234,7 +229,6 @@ impl From<LineEffect<'_>> for ToDo {
             LineEffect::Send(request) => Self::Send(request.to_vec()),
             LineEffect::Message(text) => Self::Hear(String::from_utf8_lossy(text).into_owned()),
             LineEffect::Ended(why) => Self::End(format!("the line ended: {why:?}")),
-            _ => Self::End(UNKNOWN.to_owned()),
         }
     }
 }

@@ -70,6 +70,9 @@ impl<E: Error + 'static> From<E> for Failure {
             Some(Rejected::Stray(line_id)) => {
                 json!({ "ok": false, "error": "Stray", "line_id": hex::encode(line_id.as_bytes()) })
             }
+            Some(Rejected::StrayLink(line_link)) => {
+                json!({ "ok": false, "error": "StrayLink", "line_link": hex::encode(line_link.as_bytes()) })
+            }
             _ => json!({ "ok": false, "error": format!("{error:?}") }),
         })
     }
@@ -89,7 +92,6 @@ impl From<AliceEffect<'_>> for Effect {
             })),
             AliceEffect::LineFormed(line) => Self::line_formed(&line),
             AliceEffect::Ended(why) => Self::ended(&why),
-            _ => Self::unknown(),
         }
     }
 }
@@ -103,7 +105,6 @@ impl From<BobEffect<'_>> for Effect {
                 Self(json!({ "effect": "ended", "why": "Refused", "reason": format!("{reason:?}") }))
             }
             BobEffect::Ended(why) => Self::ended(&why),
-            _ => Self::unknown(),
         }
     }
 }
@@ -114,7 +115,6 @@ impl From<LineEffect<'_>> for Effect {
             LineEffect::Send(request) => Self::send(&request),
             LineEffect::Message(text) => Self(json!({ "effect": "message", "bytes": hex::encode(text) })),
             LineEffect::Ended(why) => Self::ended(&why),
-            _ => Self::unknown(),
         }
     }
 }
@@ -131,10 +131,5 @@ impl Effect {
 
     fn ended(why: &impl Debug) -> Self {
         Self(json!({ "effect": "ended", "why": format!("{why:?}") }))
-    }
-
-    /// Never swallow an effect.
-    fn unknown() -> Self {
-        Self(json!({ "effect": "unknown" }))
     }
 }

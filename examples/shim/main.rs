@@ -10,7 +10,7 @@ use std::io::{self, BufRead, Write};
 
 use answer::{Effect, Failure, effects, newborn, state, usage};
 use port_protocol::{
-    Alice, Bob, Born, Event, Line, LineLink, LinePhase, Machine, Offer, Port, Rejected, Relay, RestoreError,
+    Alice, Bob, BobPhase, Born, Event, Line, LineLink, LinePhase, Machine, Offer, Port, Rejected, Relay, RestoreError,
     SEAL_OVERHEAD, Seed, SendProof, Step, UnixSeconds,
 };
 use serde::Deserialize;
@@ -186,12 +186,7 @@ impl Shim {
 
             (Any::Line(line), Command::Event { bytes, now, ad }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
-                Some(advance(match &event {
-                    Event::Packet { payload, .. } if event.key() == line.key() => {
-                        line.open(payload, &ad, &mut buffer, UnixSeconds(now))?
-                    }
-                    _ => line.handle(&event, &mut buffer, UnixSeconds(now))?,
-                }))
+                Some(advance(line.open(&event, &ad, &mut buffer, UnixSeconds(now))?))
             }
             (Any::Line(line), Command::Seal { message, ad }) => Some(advance(line.seal(&message, &ad, &mut buffer)?)),
             (Any::Line(line), Command::Close {}) => Some(advance(line.close()?)),
@@ -260,7 +255,7 @@ impl Any {
             Self::Alice(alice) if alice.port().is_some() => state(alice, "alice", "offered", None),
             Self::Alice(alice) => state(alice, "alice", "requesting", None),
             Self::Bob(bob) if bob.is_spent() => state(bob, "bob", "spent", None),
-            Self::Bob(bob) if bob.unsent().next().is_some() => state(bob, "bob", "connecting", None),
+            Self::Bob(bob) if bob.phase() == BobPhase::Connecting => state(bob, "bob", "connecting", None),
             Self::Bob(bob) => state(bob, "bob", "scanned", None),
             Self::Line(line) => {
                 let phase = match line.phase() {

@@ -42,3 +42,8 @@ pub fn flip(bytes: &mut [u8], bit: usize) {
         bytes[bit / 8 % length] ^= 1 << (bit % 8);
     }
 }
+
+/// `==`, but not one that the fuzzer watches: it would learn what it is to guess.
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |different, (a, b)| different | (a ^ b)) == 0
+}

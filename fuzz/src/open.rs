@@ -3,10 +3,10 @@
 use std::sync::OnceLock;
 
 use port_protocol::{
-    Event, Line, MAX_ASSOCIATED_DATA, MAX_MESSAGE, Machine, Payload, Rejected, Request, SEAL_OVERHEAD, SealError,
+    Event, Line, MAX_ASSOCIATED_DATA, MAX_MESSAGE, Machine, Payload, Rejected, Request, SEAL_OVERHEAD, SealError, Step,
 };
 
-use crate::input::{Input, flip};
+use crate::input::{Input, flip, same};
 use crate::machine::{Said, attempt};
 use crate::pair::{self, FORMED, NOW, Name, World, op, option};
 
@@ -51,6 +51,11 @@ fn payload(said: &Said) -> Option<Vec<u8>> {
         Ok(Request::Packet { payload, .. }) => Some(payload.to_vec()),
         _ => None,
     }
+}
+
+fn open<'m>(line: &'m mut Line, payload: &[u8], data: &[u8], buffer: &'m mut [u8]) -> Result<Step<'m, Line>, Rejected> {
+    let line_id = line.claims().line_id;
+    line.open(&Event::Packet { line_id, payload }, data, buffer, NOW)
 }
 
 /// What a `close` of this end would send.
@@ -132,14 +137,14 @@ pub fn line_open(data: &[u8]) -> bool {
 
     // As long as the packet that is being opened (§6.4).
     buffer.resize(forged.len().max(packet.len()), 0);
-    let genuine = can_open && forged == packet && other_data == data;
-    let opened = attempt(&mut receiver, &mut buffer, |line, buffer| line.open(&forged, &other_data, buffer, NOW));
+    let genuine = can_open && same(&forged, &packet) && other_data == data;
+    let opened = attempt(&mut receiver, &mut buffer, |line, buffer| open(line, &forged, &other_data, buffer));
     match &opened {
         Ok(done) if genuine => assert!(done.said.contains(&Said::Message(text.clone()))),
         Ok(done) => {
             // The first proof is the last, whatever it is.
             let refused = done.said.contains(&Said::Ended("ProofRefused".into()));
-            let known = machines_own.contains(&forged) || close.as_ref() == Some(&forged);
+            let known = machines_own.iter().chain(&close).any(|own| same(own, &forged));
             assert!(known || refused && *to == the_pair().moments[0].alice, "a forged packet opened");
             assert!(!done.said.iter().any(|said| matches!(said, Said::Message(_))), "nobody said that");
         }
@@ -156,15 +161,15 @@ pub fn line_open(data: &[u8]) -> bool {
     };
     let taken = opened.is_ok() && counter(&forged) == counter(&packet);
     if can_open && !taken {
-        let again = attempt(&mut receiver, &mut buffer, |line, buffer| line.open(&packet, &data, buffer, NOW));
+        let again = attempt(&mut receiver, &mut buffer, |line, buffer| open(line, &packet, &data, buffer));
         let done = again.expect("the genuine packet opens after a forged one");
         assert!(done.said.contains(&Said::Message(text)));
     }
     if can_open && receiver.check_code().is_some() {
-        let again = attempt(&mut receiver, &mut buffer, |line, buffer| line.open(&packet, &data, buffer, NOW));
+        let again = attempt(&mut receiver, &mut buffer, |line, buffer| open(line, &packet, &data, buffer));
         assert_eq!(again.err(), Some(Rejected::Repeated));
         let mut small = vec![0; length.saturating_sub(1)];
-        let again = attempt(&mut receiver, &mut small, |line, buffer| line.open(&packet, &data, buffer, NOW));
+        let again = attempt(&mut receiver, &mut small, |line, buffer| open(line, &packet, &data, buffer));
         assert_eq!(again.err(), Some(if length == 0 { Rejected::Repeated } else { Rejected::BufferTooSmall }));
     }
     opened.is_ok()

@@ -106,10 +106,11 @@ pub fn restore_line(data: &[u8]) -> bool {
                 drop(attempt(&mut line, buffer, |line, buffer| line.seal(text, data, buffer)));
             }
             5 => {
-                let payload = payload(&mut script);
+                let (line_id, payload) = (line.claims().line_id, payload(&mut script));
+                let event = Event::Packet { line_id, payload: &payload };
                 let data = usize::from(script.byte());
                 let data = script.take(data);
-                drop(attempt(&mut line, buffer, |line, buffer| line.open(&payload, data, buffer, at)));
+                drop(attempt(&mut line, buffer, |line, buffer| line.open(&event, data, buffer, at)));
             }
             _ => {
                 let event = event(&mut script, line.key());

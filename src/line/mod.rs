@@ -26,7 +26,6 @@ pub struct Line(Held<State>);
 
 /// What a Line asks its caller to do.
 #[derive(PartialEq, Eq)]
-#[non_exhaustive]
 pub enum LineEffect<'m> {
     /// Send this to the Server.
     Send(Request<'m>),
@@ -107,30 +106,21 @@ impl Line {
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved; `buffer` holds nothing of use.
+    #[inline]
     pub fn handle<'m>(
         &'m mut self,
         event: &Event<'_>,
         buffer: &'m mut [u8],
         now: UnixSeconds,
     ) -> Result<Step<'m, Self>, Rejected> {
-        if event.key() != Machine::key(self) {
-            return Err(Rejected::NotMine);
-        }
-        match (event, &self.0.state.phase) {
-            (Event::Packet { payload, .. }, _) => self.open(payload, &[], buffer, now),
-            (Event::Disconnected { .. }, Phase::Closed { .. }) => Err(Rejected::Closed),
-            (Event::Disconnected { .. }, _) => Step::prepare(self, |next| {
-                next.close(LineEnd::ByServer, None);
-                Ok(Emit::Outbox)
-            }),
-            _ => Err(Rejected::OutOfOrder),
-        }
+        self.open(event, &[], buffer, now)
     }
 
     /// [`handle`](Line::handle) for a caller that only moves bytes.
     ///
     /// # Errors
     /// The same, and [`Rejected::Malformed`] or [`Rejected::UnsupportedVersion`] for bytes that are no event.
+    #[inline]
     pub fn handle_bytes<'m>(
         &'m mut self,
         event: &[u8],
@@ -140,21 +130,34 @@ impl Line {
         self.handle(&Event::decode(event)?, buffer, now)
     }
 
-    /// Takes the payload of a packet whose message was sealed with associated data (§6.3). Both ends must pass the same;
-    /// the machine's own packets (confirm, answer, close) have none, and open whatever is passed.
+    /// [`handle`](Line::handle) for messages that were sealed with associated data (§6.3): both ends must pass the same.
+    /// The machine's own packets (confirm, answer, close) have none, and open whatever is passed.
     ///
     /// # Errors
-    /// Those of [`handle`](Line::handle).
+    /// The same, and [`Rejected::AssociatedDataTooLong`].
     #[inline]
     pub fn open<'m>(
         &'m mut self,
-        payload: &[u8],
+        event: &Event<'_>,
         associated_data: &[u8],
         buffer: &'m mut [u8],
         now: UnixSeconds,
     ) -> Result<Step<'m, Self>, Rejected> {
-        let payload = Payload::decode(payload)?;
-        Step::prepare(self, |next| transition(next, &payload, associated_data, buffer, now))
+        if event.key() != Machine::key(self) {
+            return Err(Rejected::NotMine);
+        }
+        match event {
+            Event::Packet { payload, .. } => {
+                let payload = Payload::decode(payload)?;
+                Step::prepare(self, |next| transition(next, &payload, associated_data, buffer, now))
+            }
+            Event::Disconnected { .. } if self.phase() == LinePhase::Closed => Err(Rejected::Closed),
+            Event::Disconnected { .. } => Step::prepare(self, |next| {
+                next.close(LineEnd::ByServer, None);
+                Ok(Emit::Outbox)
+            }),
+            _ => Err(Rejected::OutOfOrder),
+        }
     }
 
     /// Seals a message into `buffer`, which has to be [`SEAL_OVERHEAD`] bytes longer, and gives the packet to send when the

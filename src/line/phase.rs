@@ -189,17 +189,21 @@ pub(super) fn transition<'m>(
         Content::Confirm | Content::Answer | Content::Close => (false, &[][..]),
     };
     let (window, text) = session.open(content, counter, ciphertext, data, buffer)?;
+    if !is_message && !text.is_empty() {
+        return Err(Rejected::Forged);
+    }
 
     let session = || session.with_window(window);
-    let (phase, answer) = match (&next.phase, content) {
+    let (phase, outbox) = match (&next.phase, content) {
         (_, Content::Close) => {
             next.close(LineEnd::ByPeer, None);
             return Ok(Emit::Outbox);
         }
-        // Bob speaks, but has not heard Alice: she keeps Confirm.
+        // Bob speaks, but has not heard Alice: she says Confirm again.
         (Phase::AliceJoined { confirm, .. }, Content::Opening) => {
-            (Some(Phase::AliceConfirmed { session: session(), confirm: Some(confirm.clone()) }), false)
+            (Some(Phase::AliceConfirmed { session: session(), confirm: Some(confirm.clone()) }), true)
         }
+        (Phase::AliceConfirmed { confirm: Some(_), .. }, Content::Opening) => (None, true),
         (
             Phase::AliceJoined { .. } | Phase::AliceConfirmed { confirm: Some(_), .. },
             Content::Message | Content::Answer,
@@ -222,7 +226,7 @@ pub(super) fn transition<'m>(
         (None, Some(session)) => session.window = window,
         (None, None) => {}
     }
-    Ok(match (is_message, answer) {
+    Ok(match (is_message, outbox) {
         (false, false) => Emit::Nothing,
         (false, true) => Emit::Outbox,
         (true, false) => Emit::Opened(text),

@@ -1,7 +1,7 @@
 //! Two users with a store each, and a relay between them: what an app does around the machines. A user may be stopped
 //! between any two things he does; his store stays.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use port_protocol::*;
 
@@ -86,7 +86,8 @@ impl Relay {
                 let answer = if known == Some(other) {
                     let line_id = [self.made; 16].into();
                     self.open.insert(line_id);
-                    let formed = |proof| Event::LineFormed { line_link, line_id, pair_hash: pair_hash(), proof }.to_vec();
+                    let formed =
+                        |proof| Event::LineFormed { line_link, line_id, pair_hash: pair_hash(), proof }.to_vec();
                     self.tell(other, formed(proof));
                     formed(None)
                 } else {
@@ -232,8 +233,14 @@ impl World {
     pub fn hear(&mut self, user: usize, event: &[u8]) -> Running<Result<(), Refusal>> {
         let Ok(decoded) = Event::decode(event) else { return Ok(Err(Refusal::NoSuchCommand)) };
         let outcome = self.give(user, decoded.key(), &Input::Event(event.to_vec()))?;
-        if let Err(Refusal::Rejected(Rejected::Stray(line_id))) = outcome {
-            self.relay.take(user, &Request::Disconnect { line_id }.to_vec());
+        match outcome {
+            Err(Refusal::Rejected(Rejected::Stray(line_id))) => {
+                self.relay.take(user, &Request::Disconnect { line_id }.to_vec());
+            }
+            Err(Refusal::Rejected(Rejected::StrayLink(line_link))) => {
+                self.relay.take(user, &Request::CloseLineLink { line_link }.to_vec());
+            }
+            _ => {}
         }
         Ok(outcome)
     }

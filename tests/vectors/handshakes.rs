@@ -1,10 +1,11 @@
-//! How a Port goes: every state of every machine (§4.5, §5.5, §6.6), their records, and what the keys come from.
+//! How a Port goes: every state of every machine (§4.5, §5.5, §6.6), its records, and what the keys come from.
+
+use hkdf::Hkdf;
 
 use super::messages::REASONS;
-use super::play::*;
-use super::proofs::{dh, encrypt, formed, proof_of, public_key};
+use super::play::{AtAlice, AtBob, Play, restored};
+use super::proofs::{dh, encrypt, formed, packet, proof_of, public_key};
 use super::*;
-use hkdf::Hkdf;
 
 /// A whole line: what the specification quotes (Appendix A).
 fn worked_example() -> Play {
@@ -105,7 +106,6 @@ fn plays() -> Vec<(String, Play)> {
     let plain = Offer::new;
     let until = || Offer::new().expires(LATER);
     let another = |byte: u8| [byte; 16];
-    let packet = || Event::Packet { line_id: LINE_ID.into(), payload: &[0x01] };
     let mut plays: Vec<(String, Play)> = vec![
         ("a worked example".into(), worked_example()),
         ("along the line".into(), along_the_line()),
@@ -149,7 +149,7 @@ fn plays() -> Vec<(String, Play)> {
         "offered: revoked",
         short(plain(), false, NOW, |play| {
             play.issue(); // NotMine
-            play.alice(packet()); // NotMine
+            play.alice(packet(&[0x01])); // NotMine
             play.alice(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Unknown }); // OutOfOrder
             play.revoke();
             play.alice(formed(None)); // Stray

@@ -59,7 +59,7 @@ fn relay(text: &str) -> Relay {
 /// `Stray(LineId(..))` is named `Stray`.
 fn name_of(value: &impl Debug) -> String {
     let name = format!("{value:?}");
-    name.split("(LineId").next().unwrap_or_default().trim_matches('"').to_owned()
+    name.split("(Line").next().unwrap_or_default().trim_matches('"').to_owned()
 }
 
 fn path(file: &str) -> PathBuf {

@@ -1,7 +1,7 @@
 //! One Alice, one Bob, their line; every step written down.
 
 use super::ports::port;
-use super::proofs::formed;
+use super::proofs::{formed, packet};
 use super::*;
 
 pub trait Show {
@@ -15,7 +15,6 @@ impl Show for AliceEffect<'_> {
             Self::PortReady(port) => json!({ "port_ready": hex(port.to_bytes().as_slice()) }),
             Self::LineFormed(line) => json!({ "line_formed": hex(&*line.record()) }),
             Self::Ended(end) => json!({ "ended": name_of(&end) }),
-            other => panic!("{other:?}"),
         }
     }
 }
@@ -26,7 +25,6 @@ impl Show for BobEffect<'_> {
             Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
             Self::LineFormed(line) => json!({ "line_formed": hex(&*line.record()) }),
             Self::Ended(end) => json!({ "ended": name_of(&end) }),
-            other => panic!("{other:?}"),
         }
     }
 }
@@ -37,7 +35,6 @@ impl Show for LineEffect<'_> {
             Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
             Self::Message(text) => json!({ "message": hex(text) }),
             Self::Ended(end) => json!({ "ended": name_of(&end) }),
-            other => panic!("{other:?}"),
         }
     }
 }
@@ -226,14 +223,14 @@ impl Play {
     }
 
     pub fn packet(&mut self, end: End, payload: &[u8]) {
-        self.line(end, Event::Packet { line_id: LINE_ID.into(), payload });
+        self.line(end, packet(payload));
     }
 
     pub fn open(&mut self, end: End, payload: &[u8], data: &[u8]) {
         let what = self.what(end.name(), "open", json!({ "payload": hex(payload), "associated_data": hex(data) }));
         let mut buffer = vec![0; 1024];
         let line = self.lines[end as usize].as_mut().unwrap();
-        self.log.step(what, line.open(payload, data, &mut buffer, self.now));
+        self.log.step(what, line.open(&packet(payload), data, &mut buffer, self.now));
     }
 
     pub fn seal(&mut self, end: End, text: &[u8], data: &[u8]) -> Vec<u8> {

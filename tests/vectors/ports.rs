@@ -1,3 +1,228 @@
 //! Port (§2).
 
 use super::*;
+
+pub fn port(offer: Offer) -> Port {
+    Alice::offer(LINE_LINK.into(), offer, seed(ALICE)).commit().port().unwrap().clone()
+}
+
+fn good_port(offer: Offer) -> Value {
+    let port = port(offer);
+    let (bytes, text, link) = (port.to_bytes(), port.qr_text(), port.link(BASE).unwrap().to_string());
+    assert_eq!(Port::from_bytes(bytes.as_slice()), Ok(port.clone()));
+    assert_eq!(Port::parse(text.as_str()), Ok(port.clone()));
+    assert_eq!(Port::parse(&link), Ok(port.clone()));
+    json!({
+        "alice_seed": hex(counting::<64>(ALICE)),
+        "kind": port.kind() as u8,
+        "line_link": hex(port.line_link().as_bytes()),
+        "public_key": hex(port.public_key().as_bytes()),
+        "rad": hex(port.rad().expose()),
+        "expires": port.expires().map(|expires| expires.0),
+        "relay": port.relay().map(Relay::as_str),
+        "bytes": hex(bytes.as_slice()),
+        "hash": hex(port.hash().as_bytes()),
+        "qr_text": text.as_str(),
+        "link_base": BASE,
+        "link": link,
+    })
+}
+
+pub fn weak_keys() -> Vec<(String, Vec<u8>)> {
+    let low_order = [
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ];
+    let mut high_bit = port(Offer::new()).public_key().as_bytes().to_vec();
+    high_bit[31] |= 0x80;
+    let not_canonical = [
+        ("p", hex::decode("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f").unwrap()),
+        ("p + 1", hex::decode("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f").unwrap()),
+        ("p + 9", hex::decode("f6ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f").unwrap()),
+        ("2^255 - 1", hex::decode("ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f").unwrap()),
+        ("2^256 - 1", vec![0xff; 32]),
+        ("highest bit set", high_bit),
+    ];
+    let low_order = low_order.iter().enumerate().map(|(n, key)| (format!("low order {n}"), hex::decode(key).unwrap()));
+    low_order.chain(not_canonical.map(|(name, key)| (format!("public key {name}"), key))).collect()
+}
+
+/// Bytes that are no Port, and why.
+fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
+    use PortError::*;
+    let full = || array(port(Offer::new().expires(LATER).relay(relay(RELAY))).to_bytes().as_slice());
+    let with = |at: usize, value: Cbor| {
+        let mut fields = full();
+        fields[at] = value;
+        cbor(&fields.into())
+    };
+    let plain = port(Offer::new()).to_bytes().as_slice().to_vec();
+    let spliced = |at: usize, taken: usize, put: &[u8]| {
+        let mut bytes = plain.clone();
+        bytes.splice(at..at + taken, put.iter().copied());
+        bytes
+    };
+    let longer = |more: &[Cbor]| cbor(&Cbor::Array([&array(&plain)[..], more].concat()));
+    let text = |text: &str| Cbor::Text(text.into());
+    let bytes = |length: usize| Cbor::Bytes(vec![7; length]);
+
+    let mut bad: Vec<(String, Vec<u8>, PortError)> =
+        weak_keys().into_iter().map(|(name, key)| (name, with(3, Cbor::Bytes(key)), WeakPublicKey)).collect();
+    for (name, bytes, error) in [
+        ("nothing", vec![], Malformed),
+        ("no array", vec![0x01], Malformed),
+        ("an empty array", vec![0x80], Malformed),
+        ("version 0", with(0, 0.into()), UnsupportedVersion),
+        ("version 2", with(0, 2.into()), UnsupportedVersion),
+        ("version 300, and more fields", cbor(&Cbor::Array(vec![300.into(), 1.into(), text("?")])), UnsupportedVersion),
+        ("version as text", with(0, text("1")), Malformed),
+        ("kind 0", with(1, 0.into()), UnsupportedKind),
+        ("kind 2", with(1, 2.into()), UnsupportedKind),
+        ("line_link of 15 bytes", with(2, bytes(15)), Malformed),
+        ("line_link of 17 bytes", with(2, bytes(17)), Malformed),
+        ("line_link as text", with(2, text("0123456789abcdef")), Malformed),
+        ("line_link null", with(2, Cbor::Null), Malformed),
+        ("public_key of 31 bytes", with(3, bytes(31)), Malformed),
+        ("public_key of 33 bytes", with(3, bytes(33)), Malformed),
+        ("rad of 15 bytes", with(4, bytes(15)), Malformed),
+        ("rad of 17 bytes", with(4, bytes(17)), Malformed),
+        ("expires below zero", with(5, (-1).into()), Malformed),
+        ("expires as a float", with(5, Cbor::Float(1.0)), Malformed),
+        ("expires as text", with(5, text("never")), Malformed),
+        ("relay empty", with(6, text("")), BadRelay),
+        ("relay of 65 bytes", with(6, text(&"r".repeat(65))), BadRelay),
+        ("relay with a space", with(6, text("relay example")), BadRelay),
+        ("relay with a quote", with(6, text("relay\"example")), BadRelay),
+        ("relay with a line feed", with(6, text("relay\n")), BadRelay),
+        ("relay not in ASCII", with(6, text("relé.example")), BadRelay),
+        ("relay as bytes", with(6, Cbor::Bytes(b"relay.example".to_vec())), Malformed),
+        ("relay null", with(6, Cbor::Null), Malformed),
+        ("expires null, and no relay", longer(&[Cbor::Null]), Malformed),
+        ("expires null, relay null", longer(&[Cbor::Null, Cbor::Null]), Malformed),
+        ("relay in the place of expires", longer(&[text(RELAY)]), Malformed),
+        ("an eighth field", cbor(&Cbor::Array([full(), vec![0.into()]].concat())), Malformed),
+        ("four fields", cbor(&Cbor::Array(array(&plain)[..4].to_vec())), Malformed),
+        ("version in two bytes", spliced(1, 1, &[0x18, 0x01]), Malformed),
+        ("kind in two bytes", spliced(2, 1, &[0x18, 0x01]), Malformed),
+        ("length of line_link in two bytes", spliced(3, 1, &[0x58, 0x10]), Malformed),
+        ("length of public_key in three bytes", spliced(20, 2, &[0x59, 0x00, 0x20]), Malformed),
+        ("array of indefinite length", [spliced(0, 1, &[0x9f]), vec![0xff]].concat(), Malformed),
+        ("tagged", spliced(0, 0, &[0xc1]), Malformed),
+        ("a surplus byte", [&plain[..], &[0x00]].concat(), Malformed),
+        ("cut by a byte", plain[..plain.len() - 1].to_vec(), Malformed),
+    ] {
+        bad.push((name.into(), bytes, error));
+    }
+    bad
+}
+
+/// Texts that are no Port, and why.
+fn bad_texts() -> Vec<(&'static str, String, PortError)> {
+    use PortError::*;
+    let text = port(Offer::new()).qr_text().to_string();
+    let base32 = text.strip_prefix("PORT:").unwrap();
+    let mut last = base32.to_owned();
+    // The lowest bits of the last character stand for nothing: 71 bytes are 113.6 characters.
+    let canonical = last.pop().unwrap();
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let other = alphabet.chars().nth(alphabet.find(canonical).unwrap() | 1).unwrap();
+    assert_ne!(canonical, other);
+    vec![
+        ("nothing", String::new(), Malformed),
+        ("no prefix", base32.into(), Malformed),
+        ("prefix alone", "PORT:".into(), Malformed),
+        ("prefix in lower case", text.replace("PORT:", "port:"), Malformed),
+        ("Base32 in lower case", format!("PORT:{}", base32.to_lowercase()), Malformed),
+        ("padded", format!("{text}======"), Malformed),
+        ("another last character for the same bytes", format!("PORT:{last}{other}"), Malformed),
+        ("cut by a character", text[..text.len() - 1].into(), Malformed),
+        ("a character more", format!("{text}A"), Malformed),
+        ("a character that is not in Base32", text.replacen("QUAQ", "QUA1", 1), Malformed),
+        ("white space inside", format!("PORT: {base32}"), Malformed),
+        ("zero-width space inside", format!("PORT:\u{200b}{base32}"), Malformed),
+        ("a control character before", format!("\u{1f}{text}"), Malformed),
+        ("a soft hyphen after", format!("{text}\u{ad}"), Malformed),
+        ("http", format!("http://port.example/#{base32}"), Malformed),
+        ("HTTPS in upper case", format!("HTTPS://port.example/#{base32}"), Malformed),
+        ("no host", format!("https://#{base32}"), Malformed),
+        ("host begins with a slash", format!("https:///#{base32}"), Malformed),
+        ("a space in the base", format!("https://port.example/a b#{base32}"), Malformed),
+        ("two fragments", format!("https://port.example/#a#{base32}"), Malformed),
+        ("prefix in the fragment", format!("https://port.example/#{text}"), Malformed),
+        ("query in the place of the fragment", format!("https://port.example/?{base32}"), Malformed),
+        ("a base without a fragment", "https://port.example/".into(), Malformed),
+        ("longer than any Port", format!("PORT:{}", "A".repeat(400)), Malformed),
+        ("version 2", "PORT:QUBA".into(), UnsupportedVersion),
+    ]
+}
+
+#[test]
+fn ports() {
+    let at = |expires: u64| Offer::new().expires(UnixSeconds(expires));
+    let longest = "a".repeat(64);
+    let every = "-._~:/?#[]@!$&'()*+,;=%azAZ09";
+    let accepted = [
+        ("plain", Offer::new()),
+        ("with expiry", Offer::new().expires(LATER)),
+        ("with relay", Offer::new().relay(relay(RELAY))),
+        ("with both", Offer::new().expires(LATER).relay(relay(RELAY))),
+        ("longest", at(1 << 52).relay(relay(&longest))),
+        ("relay of one byte", Offer::new().relay(relay("r"))),
+        ("relay of every sign", Offer::new().relay(relay(every))),
+        ("expires 0", at(0)),
+        ("expires 23", at(23)),
+        ("expires 24", at(24)),
+        ("expires 255", at(255)),
+        ("expires 256", at(256)),
+        ("expires 65535", at(65_535)),
+        ("expires 65536", at(65_536)),
+        ("expires 4294967295", at(0xffff_ffff)),
+        ("expires 4294967296", at(0x1_0000_0000)),
+    ];
+    let plain = port(Offer::new());
+    let (text, link) = (plain.qr_text().to_string(), plain.link(BASE).unwrap().to_string());
+    let fragment = text.strip_prefix("PORT:").unwrap();
+    let forgiven = [
+        ("QR text", text.clone()),
+        ("link", link.clone()),
+        ("white space around", format!(" \t\r\n{text}\n\u{a0}\u{3000}\u{2028}\u{85}")),
+        ("zero-width characters around", format!("\u{feff}\u{200b}\u{200c}\u{200d}{link}\u{200e}\u{200f}\u{2060}")),
+        ("both, mixed", format!("\u{200b} \u{feff}{text} \u{200b}")),
+        ("link on a bare host", format!("https://port.example#{fragment}")),
+        ("link with a query", format!("https://port.example/a?b=c#{fragment}")),
+        ("link to an address", format!("https://[2001:db8::1]:8443/#{fragment}")),
+    ];
+    let bases = [
+        ("http", "http://port.example/"),
+        ("no host", "https://"),
+        ("a fragment of its own", "https://port.example/#"),
+        ("a space", "https://port.example/ "),
+        ("not in ASCII", "https://pört.example/"),
+        ("host begins with a dot", "https://.example/"),
+    ];
+    known(
+        "ports.json",
+        &json!({
+            "accepted": named(accepted.map(|(name, offer)| (name, good_port(offer)))),
+            "texts": named(forgiven.map(|(name, text)| {
+                assert_eq!(Port::parse(&text), Ok(plain.clone()), "{name}");
+                (name, json!({ "text": text, "bytes": hex(plain.to_bytes().as_slice()) }))
+            })),
+            "refused_bytes": named(bad_bytes().into_iter().map(|(name, bytes, error)| {
+                assert_eq!(Port::from_bytes(&bytes), Err(error), "{name}");
+                (name, json!({ "bytes": hex(bytes), "error": name_of(&error) }))
+            })),
+            "refused_texts": named(bad_texts().into_iter().map(|(name, text, error)| {
+                assert_eq!(Port::parse(&text), Err(error), "{name}");
+                (name, json!({ "text": text, "error": name_of(&error) }))
+            })),
+            "refused_bases": named(bases.map(|(name, base)| {
+                assert_eq!(plain.link(base).err(), Some(PortError::BadLinkBase), "{name}");
+                (name, json!({ "base": base, "error": "BadLinkBase" }))
+            })),
+        }),
+    );
+}

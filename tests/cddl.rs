@@ -1,0 +1,179 @@
+//! `port.cddl` against what the crate writes: everything in `tests/vectors/`, read by an independent CBOR reader (ciborium)
+//! and validated by an independent reading of the schema (cddl-cat).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::{fs, iter};
+
+use cddl_cat::cbor::validate_cbor;
+use cddl_cat::context::BasicContext;
+use cddl_cat::flatten::flatten_from_str;
+use ciborium::Value;
+use port_protocol::*;
+use serde_json::Value as Json;
+
+struct Schema(BasicContext);
+
+impl Schema {
+    fn new() -> Self {
+        Self(BasicContext::new(flatten_from_str(include_str!("../port.cddl")).unwrap()))
+    }
+
+    fn accepts(&self, rule: &str, value: &Value) -> bool {
+        validate_cbor(&self.0.rules[rule], value, &self.0).is_ok()
+    }
+}
+
+fn vectors(file: &str) -> Json {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file);
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Every value of this name, however deep.
+fn all<'j>(json: &'j Json, name: &'j str) -> Box<dyn Iterator<Item = &'j str> + 'j> {
+    match json {
+        Json::Object(map) => {
+            Box::new(map.iter().flat_map(move |(key, value)| {
+                value.as_str().filter(|_| key == name).into_iter().chain(all(value, name))
+            }))
+        }
+        Json::Array(list) => Box::new(list.iter().flat_map(move |value| all(value, name))),
+        _ => Box::new(iter::empty()),
+    }
+}
+
+fn read(hex: &str) -> Value {
+    ciborium::from_reader(&*hex::decode(hex).unwrap()).unwrap()
+}
+
+/// Every encoding in the vectors, each with the rule it comes under.
+fn samples() -> BTreeMap<&'static str, Vec<Value>> {
+    let (ports, proofs, messages) = (vectors("ports.json"), vectors("proofs.json"), vectors("messages.json"));
+    let (handshakes, records, packets) = (vectors("handshakes.json"), vectors("records.json"), vectors("packets.json"));
+    let of_role = |role| {
+        let records = records.as_array().unwrap().iter().filter(move |record| record["role"] == role);
+        records.map(|record| read(record["record"].as_str().unwrap())).collect()
+    };
+    let read_all = |found: &mut dyn Iterator<Item = &str>| found.map(read).collect::<Vec<_>>();
+    let samples = BTreeMap::from([
+        ("port", read_all(&mut all(&ports["accepted"], "bytes").chain(all(&handshakes, "port_ready")))),
+        ("proof", read_all(&mut all(&proofs, "bytes"))),
+        ("request", read_all(&mut all(&messages["requests"], "bytes").chain(all(&handshakes, "send")))),
+        ("event", read_all(&mut all(&messages["events"], "bytes").chain(all(&handshakes, "event")))),
+        ("payload", read_all(&mut all(&messages["payloads"], "bytes").chain(all(&packets["accepted"], "payload")))),
+        ("transcript", read_all(&mut all(&handshakes, "transcript"))),
+        ("alice-record", of_role("alice")),
+        ("bob-record", of_role("bob")),
+        ("line-record", of_role("line")),
+    ]);
+    assert!(samples.values().all(|values| values.len() >= 3));
+    samples
+}
+
+/// Whether the crate reads these bytes as what the rule says; `None`: it has no reader for it.
+fn crate_reads(rule: &str, bytes: &[u8]) -> Option<bool> {
+    Some(match rule {
+        "port" => Port::from_bytes(bytes).is_ok(),
+        // It reads a proof inside of a payload.
+        "proof" => Payload::decode(&[&[0x82, 0x01, 0x82, 0x01], bytes].concat()).is_ok(),
+        "request" => Request::decode(bytes).is_ok(),
+        "event" => Event::decode(bytes).is_ok(),
+        "payload" => Payload::decode(bytes).is_ok(),
+        "alice-record" => Alice::restore(bytes).is_ok(),
+        "bob-record" => Bob::restore(bytes).is_ok(),
+        "line-record" => Line::restore(bytes).is_ok(),
+        _ => return None,
+    })
+}
+
+/// One thing damaged at a time, at every place: another length, another type, another number, an element less or more.
+fn damaged(value: &Value) -> Vec<Value> {
+    let mut out = vec![Value::Null, Value::Bool(true), Value::Float(1.5), Value::Text("relay.example".into())];
+    match value {
+        Value::Integer(number) => {
+            let number = i128::from(*number);
+            let others = [number - 1, number + 1, 0, -1, 7, 23, 1 << 32, u64::MAX.into()];
+            out.extend(
+                others
+                    .into_iter()
+                    .filter(|other| *other != number)
+                    .flat_map(|other| other.try_into().map(Value::Integer)),
+            );
+        }
+        Value::Bytes(bytes) => {
+            out.extend([0, 15, 16, 17, 31, 32, 33, 48, 64, 65, 89, 90].map(|length| Value::Bytes(vec![7; length])));
+            out.retain(|other| other.as_bytes().is_none_or(|other| other.len() != bytes.len()));
+        }
+        Value::Text(_) => out.extend(["", "r", &"r".repeat(64), &"r".repeat(65)].map(|text| Value::Text(text.into()))),
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                out.extend(damaged(item).into_iter().map(|other| {
+                    let mut items = items.clone();
+                    items[place] = other;
+                    Value::Array(items)
+                }));
+                let mut shorter = items.clone();
+                shorter.remove(place);
+                out.push(Value::Array(shorter));
+            }
+            for more in [Value::Null, 0.into(), Value::Bytes(vec![7; 16]), Value::Array(vec![])] {
+                out.push(Value::Array(items.iter().cloned().chain([more]).collect()));
+            }
+        }
+        _ => {}
+    }
+    out.retain(|other| other != value);
+    out
+}
+
+/// §1.2 in the schema's words.
+#[test]
+fn the_schema_accepts_everything_that_is_written() {
+    let schema = Schema::new();
+    let mut count = 0;
+    for (rule, values) in samples() {
+        for value in values {
+            assert!(schema.accepts(rule, &value), "{rule}: {value:?}");
+            let of_another = ["port", "request", "event", "payload", "alice-record", "bob-record", "line-record"];
+            for other in of_another.iter().filter(|other| **other != rule) {
+                assert!(!schema.accepts(other, &value), "{rule} as {other}: {value:?}");
+            }
+            assert_eq!(schema.accepts("record", &value), rule.ends_with("-record"), "{value:?}");
+            count += 1;
+        }
+    }
+    println!("{count} encodings");
+    assert!(count > 300, "{count}");
+}
+
+/// The schema and the crate agree on damaged encodings, one by one.
+#[test]
+fn the_schema_refuses_what_the_crate_refuses() {
+    let schema = Schema::new();
+    let (mut accepted, mut refused) = (0, 0);
+    for (rule, values) in samples() {
+        // One of each shape: records are many and alike.
+        let mut shapes = BTreeSet::new();
+        let values = values.into_iter().filter(|value| shapes.insert(shape(value)));
+        for other in values.flat_map(|value| damaged(&value)) {
+            let mut bytes = Vec::new();
+            ciborium::into_writer(&other, &mut bytes).unwrap();
+            let accepts = schema.accepts(rule, &other);
+            let reads = crate_reads(rule, &bytes);
+            assert!(reads.is_none_or(|reads| reads == accepts), "{rule}: the crate says {reads:?} to {other:?}");
+            *if accepts { &mut accepted } else { &mut refused } += 1;
+        }
+    }
+    println!("{refused} damaged encodings refused, {accepted} accepted");
+    assert!(refused > 10_000 && accepted > 1_000);
+}
+
+/// What tells two values apart but for their bytes: lengths, types, small numbers.
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(shape).collect::<Vec<_>>().join(",")),
+        Value::Bytes(bytes) => format!("b{}", bytes.len()),
+        Value::Integer(number) => format!("i{}", i128::from(*number).min(40)),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,346 @@
+//! Every machine behind one face, which holds it to §8.1 at every step.
+
+use std::fmt;
+
+use port_protocol::*;
+
+use super::{NOW, Put, state_of};
+
+/// Whatever can be said to a machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    Event(Vec<u8>),
+    /// A payload with associated data.
+    Open(Vec<u8>, Vec<u8>),
+    Connect(SendProof),
+    Revoke,
+    Cancel,
+    Close,
+    Seal(Vec<u8>, Vec<u8>),
+    Tick,
+    Settle,
+}
+
+impl Input {
+    pub fn seal(text: &str) -> Self {
+        Self::Seal(text.as_bytes().to_vec(), Vec::new())
+    }
+
+    /// Every command that any machine has.
+    pub fn commands() -> [Self; 8] {
+        [
+            Self::Connect(SendProof::OnBoard),
+            Self::Connect(SendProof::AlongTheLine),
+            Self::Revoke,
+            Self::Cancel,
+            Self::Close,
+            Self::seal("words"),
+            Self::Tick,
+            Self::Settle,
+        ]
+    }
+}
+
+/// Why nothing moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    Rejected(Rejected),
+    Seal(SealError),
+    /// Nothing to settle, or no deadline yet.
+    NothingDue,
+    /// This role has no such command.
+    NoSuchCommand,
+    /// The caller dropped the step.
+    Dropped,
+}
+
+/// Why something is over, at any role.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    Alice(AliceEnd),
+    Bob(BobEnd),
+    Line(LineEnd),
+}
+
+/// What a step asked for.
+#[derive(Debug)]
+pub enum Effect {
+    Send(Vec<u8>),
+    PortReady(String),
+    LineFormed(Box<Born<Line>>),
+    Message(Vec<u8>),
+    Ended(End),
+}
+
+impl Effect {
+    /// The event at the far end, if this is a packet.
+    pub fn arrives(&self) -> Option<Vec<u8>> {
+        let Self::Send(request) = self else { return None };
+        let Ok(Request::Packet { line_id, payload }) = Request::decode(request) else { return None };
+        Some(Event::Packet { line_id, payload }.to_vec())
+    }
+}
+
+impl PartialEq for Effect {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::LineFormed(a), Self::LineFormed(b)) => *a.record() == *b.record(),
+            (Self::Send(a), Self::Send(b)) | (Self::Message(a), Self::Message(b)) => a == b,
+            (Self::PortReady(a), Self::PortReady(b)) => a == b,
+            (Self::Ended(a), Self::Ended(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// In a word, as SPEC.md's tables have it.
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(request) => match Request::decode(request).unwrap() {
+                Request::IssueLineLink { .. } => f.write_str("IssueLineLink"),
+                Request::Connect { proof, .. } => {
+                    write!(f, "Connect{}", if proof.is_some() { " on board" } else { "" })
+                }
+                Request::Disconnect { .. } => f.write_str("Disconnect"),
+                Request::CloseLineLink { .. } => f.write_str("CloseLineLink"),
+                Request::Packet { payload, .. } => match Payload::decode(payload).unwrap() {
+                    Payload::Sealed { content, .. } => write!(f, "{content:?}"),
+                    _ => f.write_str("Proof"),
+                },
+                _ => f.write_str("?"),
+            },
+            Self::PortReady(_) => f.write_str("PortReady"),
+            Self::LineFormed(born) => write!(f, "LineFormed {}", state_of(&born.record())),
+            Self::Message(_) => f.write_str("says"),
+            Self::Ended(_) => f.write_str("Ended"),
+        }
+    }
+}
+
+pub fn words(effects: &[Effect]) -> String {
+    effects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[derive(Debug)]
+pub enum Any {
+    Alice(Alice),
+    Bob(Bob),
+    Line(Line),
+}
+
+impl From<Alice> for Any {
+    fn from(alice: Alice) -> Self {
+        Self::Alice(alice)
+    }
+}
+
+impl From<Bob> for Any {
+    fn from(bob: Bob) -> Self {
+        Self::Bob(bob)
+    }
+}
+
+impl From<Line> for Any {
+    fn from(line: Line) -> Self {
+        Self::Line(line)
+    }
+}
+
+macro_rules! each {
+    ($any:expr, $machine:ident => $do:expr) => {
+        match $any {
+            Any::Alice($machine) => $do,
+            Any::Bob($machine) => $do,
+            Any::Line($machine) => $do,
+        }
+    };
+}
+
+impl Clone for Any {
+    fn clone(&self) -> Self {
+        Self::restore(&self.record()).unwrap()
+    }
+}
+
+impl Any {
+    pub fn restore(record: &[u8]) -> Result<Self, RestoreError> {
+        match record.get(2) {
+            Some(2) => Bob::restore(record).map(Self::Bob),
+            Some(3) => Line::restore(record).map(Self::Line),
+            _ => Alice::restore(record).map(Self::Alice),
+        }
+    }
+
+    pub fn line(self) -> Line {
+        match self {
+            Self::Line(line) => line,
+            other => panic!("no line: {other:?}"),
+        }
+    }
+
+    pub fn as_line(&self) -> &Line {
+        match self {
+            Self::Line(line) => line,
+            other => panic!("no line: {other:?}"),
+        }
+    }
+
+    pub fn record(&self) -> Vec<u8> {
+        each!(self, m => m.record().to_vec())
+    }
+
+    pub fn key(&self) -> Key {
+        each!(self, m => m.key())
+    }
+
+    pub fn revision(&self) -> u64 {
+        each!(self, m => m.revision())
+    }
+
+    pub fn deadline(&self) -> Option<UnixSeconds> {
+        each!(self, m => m.deadline())
+    }
+
+    pub fn state(&self) -> String {
+        state_of(&self.record())
+    }
+
+    pub fn unsent(&self) -> Vec<Effect> {
+        match self {
+            Self::Alice(m) => m.unsent().map(of_alice).collect(),
+            Self::Bob(m) => m.unsent().map(of_bob).collect(),
+            Self::Line(m) => m.unsent().map(of_line).collect(),
+        }
+    }
+
+    /// Hands something in; `keep` stands for the store. Whatever happens, it is held to §8.1 here, in every test.
+    pub fn apply(
+        &mut self,
+        input: &Input,
+        now: UnixSeconds,
+        keep: &mut dyn FnMut(&Put) -> bool,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let (before, key, revision, state) = (self.record(), self.key(), self.revision(), self.state());
+        let mut put = None;
+        let outcome = self.step(input, now, &mut |asked| {
+            put = Some(asked.clone());
+            keep(asked)
+        });
+        let after = self.record();
+        if outcome.is_err() {
+            assert_eq!(before, after, "{state} moved, on an error or by a dropped step");
+        } else {
+            let put = put.unwrap();
+            assert_eq!(put.replaces, Some(Replaces { key, revision }));
+            assert_eq!((put.revision, self.revision()), (revision + 1, revision + 1));
+            assert_eq!((put.key, &put.record), (self.key(), &after), "what was kept is what it is");
+            assert!(after.len() <= MAX_RECORD);
+            assert_eq!(Self::restore(&after).unwrap().record(), after);
+            // Nothing moves what is dead (§4.4, §5.4, §6.7).
+            let over = ["Formed", "Ended", "Closed"].iter().any(|word| state.contains(word));
+            let settled = self.state().ends_with(", settled") && !state.ends_with(", settled");
+            assert!(!over || *input == Input::Settle && settled, "{state} moved");
+        }
+        outcome
+    }
+
+    /// Hands something in, to be kept.
+    pub fn give(&mut self, input: &Input, now: UnixSeconds) -> Result<Vec<Effect>, Refusal> {
+        self.apply(input, now, &mut |_| true)
+    }
+
+    /// The same, where it has to be taken.
+    #[track_caller]
+    pub fn takes(&mut self, input: &Input) -> Vec<Effect> {
+        self.give(input, NOW).unwrap()
+    }
+
+    /// [`apply`](Any::apply) without its checks.
+    pub fn step(
+        &mut self,
+        input: &Input,
+        now: UnixSeconds,
+        keep: &mut dyn FnMut(&Put) -> bool,
+    ) -> Result<Vec<Effect>, Refusal> {
+        match self {
+            Self::Alice(alice) => {
+                let step = match input {
+                    Input::Event(event) => alice.handle_bytes(event, now).map_err(Refusal::Rejected)?,
+                    Input::Revoke => alice.revoke().map_err(Refusal::Rejected)?,
+                    Input::Tick => alice.tick(now).ok_or(Refusal::NothingDue)?,
+                    Input::Settle => alice.settle().ok_or(Refusal::NothingDue)?,
+                    _ => return Err(Refusal::NoSuchCommand),
+                };
+                finish(step, keep, of_alice)
+            }
+            Self::Bob(bob) => {
+                let step = match input {
+                    Input::Event(event) => bob.handle_bytes(event, now).map_err(Refusal::Rejected)?,
+                    Input::Connect(how) => bob.connect(*how, now).map_err(Refusal::Rejected)?,
+                    Input::Cancel => bob.cancel().map_err(Refusal::Rejected)?,
+                    Input::Tick => bob.tick(now).ok_or(Refusal::NothingDue)?,
+                    Input::Settle => bob.settle().ok_or(Refusal::NothingDue)?,
+                    _ => return Err(Refusal::NoSuchCommand),
+                };
+                finish(step, keep, of_bob)
+            }
+            Self::Line(line) => {
+                let mut buffer;
+                let step = match input {
+                    Input::Event(event) => {
+                        buffer = vec![0; event.len()];
+                        line.handle_bytes(event, &mut buffer, now).map_err(Refusal::Rejected)?
+                    }
+                    Input::Open(payload, data) => {
+                        buffer = vec![0; payload.len()];
+                        let packet = Event::Packet { line_id: line.claims().line_id, payload };
+                        line.open(&packet, data, &mut buffer, now).map_err(Refusal::Rejected)?
+                    }
+                    Input::Seal(text, data) => {
+                        buffer = vec![0; text.len() + SEAL_OVERHEAD];
+                        line.seal(text, data, &mut buffer).map_err(Refusal::Seal)?
+                    }
+                    Input::Close => line.close().map_err(Refusal::Rejected)?,
+                    Input::Tick => line.tick(now).ok_or(Refusal::NothingDue)?,
+                    Input::Settle => line.settle().ok_or(Refusal::NothingDue)?,
+                    _ => return Err(Refusal::NoSuchCommand),
+                };
+                finish(step, keep, of_line)
+            }
+        }
+    }
+}
+
+fn finish<'m, M: Machine>(
+    step: Step<'m, M>,
+    keep: &mut dyn FnMut(&Put) -> bool,
+    own: fn(M::Effect<'m>) -> Effect,
+) -> Result<Vec<Effect>, Refusal> {
+    if keep(&Put::step(&step)) { Ok(step.commit().map(own).collect()) } else { Err(Refusal::Dropped) }
+}
+
+fn of_alice(effect: AliceEffect<'_>) -> Effect {
+    match effect {
+        AliceEffect::Send(request) => Effect::Send(request.to_vec()),
+        AliceEffect::PortReady(port) => Effect::PortReady(port.qr_text().as_str().to_owned()),
+        AliceEffect::LineFormed(line) => Effect::LineFormed(line.into()),
+        AliceEffect::Ended(end) => Effect::Ended(End::Alice(end)),
+    }
+}
+
+fn of_bob(effect: BobEffect<'_>) -> Effect {
+    match effect {
+        BobEffect::Send(request) => Effect::Send(request.to_vec()),
+        BobEffect::LineFormed(line) => Effect::LineFormed(line.into()),
+        BobEffect::Ended(end) => Effect::Ended(End::Bob(end)),
+    }
+}
+
+fn of_line(effect: LineEffect<'_>) -> Effect {
+    match effect {
+        LineEffect::Send(request) => Effect::Send(request.to_vec()),
+        LineEffect::Message(text) => Effect::Message(text.to_vec()),
+        LineEffect::Ended(end) => Effect::Ended(End::Line(end)),
+    }
+}

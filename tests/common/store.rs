@@ -1,0 +1,82 @@
+//! A store that keeps §8.2 and §8.4.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use port_protocol::*;
+
+use super::Any;
+
+/// What a step or a birth asks the store to do, in one transaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Put {
+    pub key: Key,
+    pub revision: u64,
+    pub record: Vec<u8>,
+    pub replaces: Option<Replaces>,
+    pub once: Option<Mark>,
+}
+
+impl Put {
+    pub fn birth<M: Machine>(born: &Born<M>) -> Self {
+        Self { key: born.key(), revision: 0, record: born.record().to_vec(), replaces: born.replaces(), once: None }
+    }
+
+    pub fn step<M: Machine>(step: &Step<'_, M>) -> Self {
+        Self {
+            key: step.key(),
+            revision: step.revision(),
+            record: step.record().to_vec(),
+            replaces: step.replaces(),
+            once: step.once(),
+        }
+    }
+}
+
+/// Why the store did nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Conflict {
+    /// The record to be replaced is not there, or at another revision.
+    Moved,
+    /// The key is taken.
+    Taken,
+    /// The mark is there already.
+    Marked,
+}
+
+/// One table of records and one of marks (§8.2, §8.4).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Store {
+    pub records: BTreeMap<Key, (u64, Vec<u8>)>,
+    pub marks: BTreeSet<Mark>,
+}
+
+impl Store {
+    pub fn put(&mut self, put: &Put) -> Result<(), Conflict> {
+        if put.once.is_some_and(|mark| self.marks.contains(&mark)) {
+            return Err(Conflict::Marked);
+        }
+        let replaced = put.replaces.map(|replaces| replaces.key);
+        if let Some(Replaces { key, revision }) = put.replaces
+            && self.records.get(&key).is_none_or(|(stored, _)| *stored != revision)
+        {
+            return Err(Conflict::Moved);
+        }
+        if replaced != Some(put.key) && self.records.contains_key(&put.key) {
+            return Err(Conflict::Taken);
+        }
+        replaced.and_then(|key| self.records.remove(&key));
+        self.records.insert(put.key, (put.revision, put.record.clone()));
+        self.marks.extend(put.once);
+        Ok(())
+    }
+
+    pub fn load(&self, key: Key) -> Option<Any> {
+        self.records.get(&key).map(|(_, record)| Any::restore(record).unwrap())
+    }
+
+    /// Every line there is.
+    pub fn lines(&self) -> Vec<Line> {
+        let lines = self.records.iter().filter(|(key, _)| matches!(key, Key::Line(_)));
+        lines.map(|(_, (_, record))| Line::restore(record).unwrap()).collect()
+    }
+}

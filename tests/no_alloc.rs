@@ -1,0 +1,135 @@
+//! A handshake takes nothing from the heap: Port, proof, both ways of sending it, records, restores, messages, close. With
+//! every feature on, too. Alone in its binary and without libtest (`harness = false`), because the counter counts every thread.
+
+use port_protocol::*;
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+
+/// A store of one machine: its record, in a place that was there before.
+struct Store {
+    record: [u8; MAX_RECORD],
+    length: usize,
+}
+
+impl Store {
+    const fn new() -> Self {
+        Self { record: [0; MAX_RECORD], length: 0 }
+    }
+
+    fn put(&mut self, record: &[u8]) {
+        self.record[..record.len()].copy_from_slice(record);
+        self.length = record.len();
+    }
+
+    /// Keeps a new machine and gives it as it comes back from storage.
+    fn born<M: Machine>(&mut self, born: Born<M>) -> M {
+        self.put(&born.record());
+        drop(born.commit());
+        self.restored()
+    }
+
+    fn restored<M: Machine>(&self) -> M {
+        M::restore(&self.record[..self.length]).unwrap()
+    }
+
+    /// The three lines.
+    fn keep<'m, M: Machine>(&mut self, step: Step<'m, M>) -> Effects<'m, M> {
+        let _ = (step.key(), step.replaces(), step.once());
+        self.put(&step.record());
+        step.commit()
+    }
+}
+
+/// Moves a line's packet to the other end: the event's bytes.
+fn packet<'b>(effects: Effects<'_, Line>, out: &'b mut [u8]) -> &'b [u8] {
+    for effect in effects {
+        if let LineEffect::Send(Request::Packet { line_id, payload }) = effect {
+            return Event::Packet { line_id, payload }.encode_into(out).unwrap();
+        }
+    }
+    panic!("no packet");
+}
+
+fn handshake(how: SendProof) {
+    let (mut alices, mut bobs, mut at_alices, mut at_bobs) = (Store::new(), Store::new(), Store::new(), Store::new());
+    let (mut out, mut buffer, mut sealed) = ([0; 512], [0; 512], [0; 512]);
+    let offer = Offer::new().expires(UnixSeconds(NOW.0 + 1)).relay(Relay::new("relay.example").unwrap());
+
+    let mut alice: Alice = alices.born(Alice::request(offer, Seed::from_bytes(&[1; 64])));
+    for effect in alice.unsent() {
+        let AliceEffect::Send(request) = effect else { panic!("no request") };
+        request.encode_into(&mut out).unwrap();
+    }
+    let issued = Event::LineLinkIssued { request_id: [1; 16].into(), line_link: [2; 16].into() };
+    let mut text = None;
+    for effect in alices.keep(alice.handle_bytes(issued.encode_into(&mut out).unwrap(), NOW).unwrap()) {
+        let AliceEffect::PortReady(port) = effect else { panic!("no Port") };
+        let _ = (port.to_bytes(), port.hash(), port.link("https://port.example/").unwrap());
+        text = Some(port.qr_text());
+    }
+
+    let port = Port::parse(text.unwrap().as_str()).unwrap();
+    let mut bob: Bob = bobs.born(Bob::scan(port, Seed::from_bytes(&[3; 64])));
+    let mut on_board = None;
+    for effect in bobs.keep(bob.connect(how, NOW).unwrap()) {
+        let BobEffect::Send(Request::Connect { proof, .. }) = effect else { panic!("no request") };
+        on_board = proof;
+    }
+    let formed = |proof| Event::LineFormed {
+        line_link: [2; 16].into(),
+        line_id: [4; 16].into(),
+        pair_hash: [5; 32].into(),
+        proof,
+    };
+    let mut alice: Alice = alices.restored();
+    let step = alice.handle_bytes(formed(on_board).encode_into(&mut out).unwrap(), NOW).unwrap();
+    let Some(AliceEffect::LineFormed(line)) = alices.keep(step).next() else { panic!("no line") };
+    let mut at_alice: Line = at_alices.born(line);
+    let mut bob: Bob = bobs.restored();
+    let step = bob.handle_bytes(formed(None).encode_into(&mut out).unwrap(), NOW).unwrap();
+    let Some(BobEffect::LineFormed(line)) = bobs.keep(step).next() else { panic!("no line") };
+    let mut at_bob: Line = at_bobs.born(line);
+    alices.keep(alice.settle().unwrap()).for_each(drop);
+    bobs.keep(bob.settle().unwrap()).for_each(drop);
+
+    if how == SendProof::AlongTheLine {
+        let proof = packet(at_bob.unsent(), &mut out);
+        at_alices.keep(at_alice.handle_bytes(proof, &mut buffer, NOW).unwrap()).for_each(drop);
+    }
+    let confirm = packet(at_alice.unsent(), &mut out);
+    at_bobs.keep(at_bob.handle_bytes(confirm, &mut buffer, NOW).unwrap()).for_each(drop);
+    let mut at_bob: Line = at_bobs.restored();
+    let answer = packet(at_bob.unsent(), &mut out);
+    at_alices.keep(at_alice.handle_bytes(answer, &mut buffer, NOW).unwrap()).for_each(drop);
+    at_bobs.keep(at_bob.settle().unwrap()).for_each(drop);
+    assert!(at_alice.check_code() == at_bob.check_code() && at_alice.confirmed() == at_bob.confirmed());
+    assert!(at_alice.confirmed().is_some());
+
+    let mut at_alice: Line = at_alices.restored();
+    let message = packet(at_alices.keep(at_alice.seal(b"hello", &[], &mut sealed).unwrap()), &mut out);
+    let step = at_bob.handle_bytes(message, &mut buffer, NOW).unwrap();
+    assert!(at_bobs.keep(step).last() == Some(LineEffect::Message(b"hello")));
+    assert!(at_bob.handle_bytes(message, &mut buffer, NOW).err() == Some(Rejected::Repeated));
+    let close = packet(at_alices.keep(at_alice.close().unwrap()), &mut out);
+    at_bobs.keep(at_bob.handle_bytes(close, &mut buffer, NOW).unwrap()).for_each(drop);
+    assert!(at_alice.phase() == LinePhase::Closed && at_bob.phase() == LinePhase::Closed);
+}
+
+fn blocks() -> u64 {
+    dhat::HeapStats::get().total_blocks
+}
+
+fn main() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let before = blocks();
+    handshake(SendProof::OnBoard);
+    handshake(SendProof::AlongTheLine);
+    assert_eq!(blocks() - before, 0);
+    // The control: what does take from it is counted.
+    drop(std::hint::black_box(vec![0_u8; 32]));
+    assert_eq!(blocks() - before, 1);
+    println!("two handshakes, and no block taken from the heap");
+}

@@ -1,0 +1,547 @@
+//! §8.7: no secret is shown, none can be copied by accident, and none stays where it rested.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Debug, Display};
+
+use port_protocol::*;
+use sha2::{Digest, Sha256};
+
+const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+const TEXT: &[u8] = b"QZXJVKWQPHZBGXQYFJKZWVQXHPJ";
+
+/// Bytes that stand nowhere by chance.
+fn random<const N: usize>(name: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    for (n, chunk) in bytes.chunks_mut(32).enumerate() {
+        chunk.copy_from_slice(&Sha256::digest(format!("{name} {n}"))[..chunk.len()]);
+    }
+    bytes
+}
+
+fn link() -> LineLink {
+    random("line link").into()
+}
+
+fn line_id() -> LineId {
+    random("line id").into()
+}
+
+fn formed(proof: Option<Proof>) -> Event<'static> {
+    Event::LineFormed { line_link: link(), line_id: line_id(), pair_hash: random("pair hash").into(), proof }
+}
+
+/// Every secret of one handshake, by name.
+fn secrets() -> Vec<(&'static str, Vec<u8>)> {
+    let (alice, bob) = (random::<64>("alice"), random::<64>("bob"));
+    let public = x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(*alice.first_chunk::<32>().unwrap()));
+    let secret = x25519_dalek::StaticSecret::from(*bob.first_chunk::<32>().unwrap()).diffie_hellman(&public);
+    let Handshake { at_alice, .. } = Handshake::new();
+    // [1, 3, revision, [origin, [phase, [send, receive, exporter, …]]]]
+    let record: ciborium::Value = ciborium::from_reader(&*at_alice.record()).unwrap();
+    let session = record.as_array().unwrap()[3].as_array().unwrap()[1].as_array().unwrap()[1].as_array().unwrap();
+    let key = |place: usize| session[place].as_bytes().unwrap().clone();
+    vec![
+        ("Alice's private key", alice[..32].to_vec()),
+        ("Bob's private key", bob[..32].to_vec()),
+        ("RAD", alice[32..48].to_vec()),
+        ("line link", link().as_bytes().to_vec()),
+        ("secret", secret.as_bytes().to_vec()),
+        ("alice to bob", key(0)),
+        ("bob to alice", key(1)),
+        ("exporter", key(2)),
+        ("message", TEXT.to_vec()),
+    ]
+}
+
+fn seed(of: &str) -> Seed {
+    Seed::from_bytes(&random(of))
+}
+
+fn requesting() -> Alice {
+    Alice::request(Offer::new(), seed("alice")).commit()
+}
+
+fn offered() -> Alice {
+    Alice::offer(link(), Offer::new().relay(Relay::new("relay.example").unwrap()), seed("alice")).commit()
+}
+
+fn scanned() -> Bob {
+    Bob::scan(offered().port().unwrap().clone(), seed("bob")).commit()
+}
+
+fn connecting(how: SendProof) -> Bob {
+    let mut bob = scanned();
+    drop(bob.connect(how, NOW).unwrap().commit());
+    bob
+}
+
+fn proof() -> Proof {
+    match connecting(SendProof::OnBoard).unsent().next() {
+        Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) => proof,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn line_at_alice(proof: Option<Proof>) -> (Alice, Line) {
+    let mut alice = offered();
+    let line = match alice.handle(&formed(proof), NOW).unwrap().commit().next() {
+        Some(AliceEffect::LineFormed(line)) => line.commit(),
+        other => panic!("{other:?}"),
+    };
+    (alice, line)
+}
+
+fn line_at_bob(how: SendProof) -> (Bob, Line) {
+    let mut bob = connecting(how);
+    let line = match bob.handle(&formed(None), NOW).unwrap().commit().next() {
+        Some(BobEffect::LineFormed(line)) => line.commit(),
+        other => panic!("{other:?}"),
+    };
+    (bob, line)
+}
+
+fn sent(payload: &[u8]) -> Event<'_> {
+    Event::Packet { line_id: line_id(), payload }
+}
+
+/// What a line sends first.
+fn packet(effects: Effects<'_, Line>) -> Vec<u8> {
+    let mut payloads = effects.filter_map(|effect| match effect {
+        LineEffect::Send(Request::Packet { payload, .. }) => Some(payload.to_vec()),
+        _ => None,
+    });
+    payloads.next().expect("a packet")
+}
+
+/// Both sides up to confirmed.
+struct Handshake {
+    alice: Alice,
+    bob: Bob,
+    joined: [Line; 2],
+    at_alice: Line,
+    at_bob: Line,
+}
+
+impl Handshake {
+    fn new() -> Self {
+        let ((alice, mut at_alice), (bob, mut at_bob)) =
+            (line_at_alice(Some(proof())), line_at_bob(SendProof::OnBoard));
+        let joined = [&at_alice, &at_bob].map(|line| Line::restore(&line.record()).unwrap());
+        let confirm = packet(at_alice.unsent());
+        let answer = packet(at_bob.open(&sent(&confirm), &[], &mut [], NOW).unwrap().commit());
+        drop(at_alice.open(&sent(&answer), &[], &mut [], NOW).unwrap().commit());
+        Self { alice, bob, joined, at_alice, at_bob }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------ Debug
+
+/// Collects what is shown, and of which types.
+#[derive(Default)]
+struct Shown {
+    types: BTreeSet<String>,
+    /// Each text once, and who showed it first.
+    texts: BTreeMap<String, String>,
+}
+
+impl Shown {
+    fn see<T: Debug>(&mut self, state: &str, value: &T) {
+        let path = std::any::type_name::<T>();
+        // `port_protocol::machine::Born<port_protocol::line::Line>` shows a `Born`.
+        let name = path.split('<').next().unwrap_or_default().rsplit("::").next().unwrap_or_default();
+        self.types.insert(name.to_owned());
+        for text in [format!("{value:?}"), format!("{value:#?}"), format!("{value:02x?}")] {
+            self.texts.entry(squeezed(&text)).or_insert_with(|| format!("{name} {state}"));
+        }
+    }
+
+    fn read<T: Debug + Display>(&mut self, state: &str, value: &T) {
+        self.see(state, value);
+        self.texts.insert(squeezed(&value.to_string()), state.to_owned());
+    }
+}
+
+/// Every public type, in every state.
+fn shown() -> Shown {
+    let mut shown = Shown::default();
+    let see = &mut shown;
+
+    // What a Port is made of.
+    let alice = offered();
+    let port = alice.port().unwrap();
+    see.see("", &seed("alice"));
+    see.see("", port.rad());
+    see.see("of 32 bytes", &Secret::<32>::from(random::<32>("alice")));
+    see.see("", port);
+    see.see("", &port.to_bytes());
+    see.see("", &port.qr_text());
+    see.see("", &port.link("https://port.example/").unwrap());
+    see.see("", &port.kind());
+    see.see("", &port.public_key());
+    see.see("", port.relay().unwrap());
+    see.see("", &Offer::new().expires(NOW));
+    see.see("", &NOW);
+    see.see("", &port.line_link());
+    see.see("", &port.hash());
+    see.see("", &proof());
+
+    // Alice and Bob, before birth, in every state, in a step.
+    see.see("", &Alice::offer(link(), Offer::new(), seed("alice")));
+    see.see("", &Bob::scan(port.clone(), seed("bob")));
+    see.see("requesting", &requesting());
+    see.see("offered", &alice);
+    see.see("", &alice.unsent());
+    see.see("offered", &alice.record());
+    alice.unsent().for_each(|effect| see.see("", &effect));
+    for proof in [None, Some(proof())] {
+        let mut alice = offered();
+        see.see("offered", &alice);
+        let step = alice.handle(&formed(proof), NOW).unwrap();
+        see.see("forms a line", &step);
+        see.see("", &step.replaces().unwrap());
+        see.see("", &step.once().unwrap());
+        see.see("", &step.key());
+        let effects = step.commit();
+        see.see("forms a line", &effects);
+        effects.for_each(|effect| see.see("forms a line", &effect));
+        see.see("spent", &alice);
+        drop(alice.settle().unwrap().commit());
+        see.see("settled", &alice);
+        see.see("settled", &alice.phase());
+    }
+    let mut alice = offered();
+    let step = alice.revoke().unwrap();
+    see.see("revokes", &step);
+    step.commit().for_each(|effect| see.see("revokes", &effect));
+    see.see("revoked", &alice);
+    for how in [SendProof::OnBoard, SendProof::AlongTheLine] {
+        see.see("", &how);
+        let mut bob = scanned();
+        see.see("scanned", &bob);
+        let step = bob.connect(how, NOW).unwrap();
+        see.see("connects", &step);
+        step.commit().for_each(|effect| see.see("connects", &effect));
+        see.see("connecting", &bob);
+        let step = bob.handle(&formed(None), NOW).unwrap();
+        see.see("forms a line", &step);
+        step.commit().for_each(|effect| see.see("forms a line", &effect));
+        see.see("spent", &bob);
+        drop(bob.settle().unwrap().commit());
+        see.see("settled", &bob);
+        see.see("settled", &bob.phase());
+    }
+    let mut bob = connecting(SendProof::OnBoard);
+    let refused = Event::Refused { line_link: link(), reason: Reason::Claimed };
+    see.see("refused", &refused);
+    bob.handle(&refused, NOW).unwrap().commit().for_each(|effect| see.see("refused", &effect));
+    see.see("refused", &bob);
+
+    // Lines in every phase.
+    let mut awaiting = line_at_alice(None).1;
+    see.see("awaiting proof", &awaiting);
+    let payload = Payload::Proof { proof: proof() }.to_vec();
+    let step = awaiting.handle(&sent(&payload), &mut [], NOW).unwrap();
+    see.see("gets the proof", &step);
+    drop(step);
+    see.see("joined, with proof", &line_at_bob(SendProof::AlongTheLine).1);
+    let Handshake { alice, bob, joined: [joined_alice, joined_bob], mut at_alice, mut at_bob } = Handshake::new();
+    see.see("joined", &joined_alice);
+    see.see("joined", &joined_bob);
+    see.see("", &joined_bob.phase());
+    see.see("", &joined_bob.claims());
+    see.see("confirmed", &at_alice);
+    see.see("confirmed", &at_bob);
+    see.see("confirmed", &at_bob.record());
+    see.see("", &at_alice.confirmed().unwrap());
+    let code = at_alice.check_code().unwrap();
+    see.see("", &code);
+    drop((alice, bob));
+
+    // A message.
+    let (mut sealed, mut opened) = ([0; 128], [0; 128]);
+    let step = at_alice.seal(TEXT, &[], &mut sealed).unwrap();
+    see.see("seals", &step);
+    let effects = step.commit();
+    see.see("seals", &effects);
+    let payload = packet(effects);
+    see.see("a message", &Payload::decode(&payload).unwrap());
+    see.see("a message", &sent(&payload));
+    let step = at_bob.open(&sent(&payload), &[], &mut opened, NOW).unwrap();
+    see.see("opens", &step);
+    step.commit().for_each(|effect| see.see("opens", &effect));
+    let step = at_alice.close().unwrap();
+    see.see("closes", &step);
+    step.commit().for_each(|effect| see.see("closes", &effect));
+    see.see("closed", &at_alice);
+
+    // What goes over the wire.
+    let request_id = RequestId::from(random::<16>("request id"));
+    see.see("", &request_id);
+    let requests = [
+        Request::IssueLineLink { request_id },
+        Request::Connect { line_link: link(), proof: Some(proof()) },
+        Request::Packet { line_id: line_id(), payload: &payload },
+        Request::Disconnect { line_id: line_id() },
+        Request::CloseLineLink { line_link: link() },
+    ];
+    requests.iter().for_each(|request| see.see("", request));
+    let events = [
+        Event::LineLinkIssued { request_id, line_link: link() },
+        formed(Some(proof())),
+        Event::Disconnected { line_id: line_id() },
+    ];
+    events.iter().for_each(|event| see.see("", event));
+    events.iter().for_each(|event| see.see("", &event.key()));
+    see.see("", &Payload::Proof { proof: proof() });
+    see.see("", &line_id());
+    see.see("", &PairHash::from(random::<32>("pair hash")));
+    see.see("", &Content::Message);
+    see.see("", &Reason::Claimed);
+    see.see("", &AliceEnd::ProofRefused);
+    see.see("", &BobEnd::Refused(Reason::Claimed));
+    see.see("", &LineEnd::ByPeer);
+
+    // What goes wrong, each as itself and as it comes from where secrets are.
+    let rejected = [
+        offered().handle_bytes(port.to_bytes().as_slice(), NOW).err(),
+        connecting(SendProof::OnBoard).handle(&formed(Some(proof())), NOW).err(),
+        at_bob.open(&sent(&payload), &[], &mut opened, NOW).err(),
+        at_bob.open(&sent(&payload), TEXT, &mut opened, NOW).err(),
+        Some(Rejected::Stray(line_id())),
+        Some(Rejected::StrayLink(link())),
+        Some(Rejected::UnsupportedVersion),
+        Some(Rejected::OutOfOrder),
+        Some(Rejected::TooEarly),
+        Some(Rejected::Repeated),
+        Some(Rejected::Forged),
+        Some(Rejected::Closed),
+        Some(Rejected::BufferTooSmall),
+        Some(Rejected::AssociatedDataTooLong),
+    ];
+    rejected.iter().flatten().for_each(|error| see.read("", error));
+    let too_small = at_bob.seal(TEXT, &[], &mut []).unwrap_err();
+    see.read("", &too_small);
+    for error in [
+        SealError::NotJoined,
+        SealError::Closed,
+        SealError::TooLong,
+        SealError::AssociatedDataTooLong,
+        SealError::Exhausted,
+    ] {
+        see.read("", &error);
+    }
+    see.read("", &DecodeError::Malformed);
+    see.read("", &DecodeError::UnsupportedVersion);
+    see.read("", &BufferTooSmall);
+    for error in [
+        PortError::Malformed,
+        PortError::UnsupportedVersion,
+        PortError::UnsupportedKind,
+        PortError::WeakPublicKey,
+        PortError::BadRelay,
+        PortError::BadLinkBase,
+    ] {
+        see.read("", &error);
+    }
+    for error in [RestoreError::Malformed, RestoreError::UnsupportedVersion, RestoreError::AnotherRole] {
+        see.read("", &error);
+    }
+    shown
+}
+
+/// The ways in which bytes are written, without white space.
+fn written(bytes: &[u8]) -> [String; 5] {
+    let list = |each: fn(&u8) -> String| bytes.iter().map(each).collect::<Vec<_>>().join(",");
+    [
+        hex::encode(bytes),
+        list(|byte| byte.to_string()),
+        list(|byte| format!("{byte:02x}")),
+        list(|byte| format!("0x{byte:02x}")),
+        bytes.iter().map(|&byte| char::from(byte)).collect::<String>().replace(' ', ""),
+    ]
+}
+
+/// Every four bytes in a row of a secret, in every way of writing: one of these in a text is a find.
+fn needles(secrets: &[(&'static str, Vec<u8>)]) -> Vec<(&'static str, String)> {
+    let ways = |(name, secret): &(&'static str, Vec<u8>)| {
+        let name = *name;
+        secret.windows(4).flat_map(written).map(move |way| (name, squeezed(&way))).collect::<Vec<_>>()
+    };
+    secrets.iter().flat_map(ways).collect()
+}
+
+/// Without white space, in lower case, and without the last comma of what is spread over lines.
+fn squeezed(text: &str) -> String {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    [")", "]", "}"].iter().fold(text.to_lowercase(), |text, end| text.replace(&format!(",{end}"), end))
+}
+
+fn found(squeezed: &str, needles: &[(&'static str, String)]) -> Option<&'static str> {
+    needles.iter().find(|(_, way)| squeezed.contains(way)).map(|(name, _)| *name)
+}
+
+/// R8.7: no secret in any `Debug`, nor in the `Display` of any error.
+#[test]
+fn r8_7_nothing_shows_a_secret() {
+    let secrets = secrets();
+    let mut needles = needles(&secrets);
+    // In Base32 five bytes are eight characters.
+    let text = offered().port().unwrap().qr_text().to_string();
+    let base32: Vec<_> = text.trim_start_matches("PORT:").to_lowercase().chars().collect();
+    needles.extend(base32.windows(8).map(|way| ("QR text", way.iter().collect())));
+    let code = Handshake::new().at_alice.check_code().unwrap().to_string();
+    // The search finds what it has to, in every way of writing.
+    for bytes in [&secrets[0].1[8..12], &secrets[8].1[5..9]] {
+        for text in [
+            format!("{bytes:?}"),
+            format!("{bytes:#?}"),
+            format!("{bytes:02x?}"),
+            format!("{bytes:02X?}"),
+            hex::encode(bytes),
+            hex::encode_upper(bytes),
+        ] {
+            assert!(found(&squeezed(&text), &needles).is_some(), "{text}");
+        }
+    }
+    assert_eq!(found(&squeezed("Message(\"PHZ BGX\")"), &needles), Some("message"));
+
+    for (text, what) in shown().texts {
+        assert_eq!(found(&text, &needles), None, "{what}: {text}");
+        assert!(code.split(' ').all(|group| !text.contains(group)), "{what}: {text}");
+    }
+}
+
+/// Everything that `src/lib.rs` exports was seen: a new type has to be thought of.
+#[test]
+fn every_public_type_was_seen() {
+    let exports = include_str!("../src/lib.rs").split("\npub use ").skip(1).map(|rest| rest.split(';').next().unwrap());
+    let names = exports.flat_map(|export| export.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    let is_type = |name: &&str| name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase);
+    let types: BTreeSet<_> = names.filter(is_type).map(str::to_owned).collect();
+    assert!(types.len() > 40, "{types:?}");
+    let mut seen = shown().types;
+    // A trait, and another name for a secret of 16 bytes.
+    seen.extend(["Machine".to_owned(), "Rad".to_owned()]);
+    assert_eq!(types.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+// ------------------------------------------------------------------------------------------------------------- Copy
+
+/// Does not compile if a type has the trait.
+macro_rules! is_not {
+    ($trait:ident: $($type:ty),* $(,)?) => {
+        $(const _: fn() = || {
+            trait AmbiguousIfItIs<A> {
+                fn check() {}
+            }
+            impl<T: ?Sized> AmbiguousIfItIs<()> for T {}
+            struct ItIs;
+            impl<T: ?Sized + $trait> AmbiguousIfItIs<ItIs> for T {}
+            <$type as AmbiguousIfItIs<_>>::check();
+        };)*
+    };
+}
+
+// R8.1, R8.5, R8.7: no machine forks, no seed is used twice, no secret is copied unseen.
+is_not!(Copy: Alice, Bob, Line, Born<Alice>, Seed, Record, Secret<32>, Rad, Port, PortBytes, QrText, Link<'static>, CheckCode);
+is_not!(Clone: Alice, Bob, Line, Born<Alice>, Born<Line>, Step<'static, Alice>, Seed, Record, PortBytes, QrText, Link<'static>);
+
+// ------------------------------------------------------------------------------------------------------- Zeroization
+
+/// What lies in this process's memory, read as the operating system sees it. No `unsafe`, and no compiler can tell.
+#[cfg(target_os = "linux")]
+mod memory {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    fn read<T>(place: *const T) -> Vec<u8> {
+        let mut bytes = vec![0; size_of::<T>()];
+        File::open("/proc/self/mem").unwrap().read_exact_at(&mut bytes, place as u64).unwrap();
+        bytes
+    }
+
+    /// Eight bytes in a row of any of these.
+    fn holds(memory: &[u8], secrets: &[&[u8]]) -> bool {
+        let mut windows = secrets.iter().flat_map(|secret| secret.windows(8));
+        windows.any(|window| memory.windows(8).any(|here| here == window))
+    }
+
+    /// A value at rest in a `Vec`, before and after it was dropped: nothing overwrites the place but the value's own `Drop`.
+    fn dropped<T>(value: T) -> [Vec<u8>; 2] {
+        let mut rest = Vec::with_capacity(1);
+        rest.push(value);
+        let rest = std::hint::black_box(&mut rest);
+        let (place, before) = (rest.as_ptr(), read(rest.as_ptr()));
+        rest.clear();
+        [before, read(place)]
+    }
+
+    /// Whether each of these stood there, and zeros stand in its place now.
+    fn is_wiped<T>(value: T, secrets: &[&[u8]]) -> bool {
+        let [before, after] = dropped(value);
+        let pairs = |length| before.windows(length).zip(after.windows(length));
+        let wiped =
+            |secret: &&[u8]| pairs(secret.len()).any(|(was, is)| was == *secret && is.iter().all(|byte| *byte == 0));
+        secrets.iter().all(wiped)
+    }
+
+    /// The same, and nothing of them is left anywhere in its memory. That is more than can be asked of an enum: in the bytes
+    /// that its present variant does not use lies what the compiler moved there (SPEC.md §11).
+    fn is_gone<T>(value: T, secrets: &[&[u8]]) -> bool {
+        let [before, after] = dropped(value);
+        secrets.iter().all(|secret| holds(&before, &[secret])) && !holds(&after, secrets)
+    }
+
+    fn secret(name: &str) -> Vec<u8> {
+        secrets().into_iter().find(|(is, _)| *is == name).unwrap().1
+    }
+
+    /// The control: what does not wipe itself is found.
+    #[test]
+    fn a_plain_value_is_left_behind() {
+        let key: [u8; 32] = random("alice");
+        assert!(!is_wiped(key, &[&key]) && !is_gone(key, &[&key]));
+        assert!(!is_wiped(Some((7_u64, key)), &[&key]));
+        // What was never there does not count as wiped.
+        assert!(!is_wiped([0_u8; 32], &[&key]) && !is_gone([0_u8; 32], &[&key]));
+    }
+
+    #[test]
+    fn r8_7_nothing_is_left_where_it_rested() {
+        let (alice, bob) = (random::<64>("alice"), random::<64>("bob"));
+        let (of_alice, rad, of_bob) = (&alice[..32], &alice[32..48], &bob[..32]);
+        let shared = &secret("secret")[..];
+        let keys = ["alice to bob", "bob to alice", "exporter"].map(secret);
+        let keys = [&keys[0][..], &keys[1], &keys[2]];
+
+        assert!(is_gone(Secret::from(random::<32>("alice")), &[of_alice]));
+        assert!(is_gone(seed("alice"), &[of_alice, rad, &alice[48..]]));
+        assert!(is_gone(offered().port().unwrap().clone(), &[rad]));
+        assert!(is_gone(offered().port().unwrap().to_bytes(), &[rad]));
+        let text = offered().port().unwrap().qr_text();
+        let shown = text.as_str().to_owned();
+        assert!(is_gone(text, &[shown.as_bytes()]));
+
+        assert!(is_wiped(Alice::offer(link(), Offer::new(), seed("alice")), &[of_alice, rad]));
+        assert!(is_wiped(requesting(), &[of_alice, rad]));
+        assert!(is_wiped(offered(), &[of_alice, rad]));
+        assert!(is_gone(offered().record(), &[of_alice, rad]));
+        assert!(is_wiped(scanned(), &[of_bob, rad]));
+        assert!(is_wiped(connecting(SendProof::OnBoard), &[shared]));
+        assert!(is_gone(connecting(SendProof::OnBoard).record(), &[shared]));
+
+        assert!(is_wiped(line_at_alice(None).1, &[of_alice, rad]));
+        let Handshake { alice, bob, joined: [at_alice, at_bob], .. } = Handshake::new();
+        // Spent, with the line on board.
+        assert!(is_wiped(alice, &keys));
+        assert!(is_wiped(bob, &keys));
+        assert!(is_gone(at_alice.record(), &keys));
+        assert!(is_wiped(at_alice, &keys));
+        assert!(is_wiped(at_bob, &keys));
+        let Handshake { at_alice, at_bob, .. } = Handshake::new();
+        assert!(is_wiped(at_alice, &keys));
+        assert!(is_wiped(at_bob, &keys));
+    }
+}
