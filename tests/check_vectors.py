@@ -757,6 +757,9 @@ def proofs():
         counts["proofs"] += 1
     refused = file["refused"]
     private_key, rad = bytes.fromhex(refused["private_key_alice"]), bytes.fromhex(refused["rad"])
+    # The control: this Alice takes what Bob makes.
+    accepted = cbor2.loads(bytes.fromhex(file["accepted"]["from Bob's seed"]["bytes"]))
+    require(check(private_key, rad, accepted) is not None, "the control")
     for name, entry in refused["proofs"].items():
         proof = cbor2.loads(bytes.fromhex(entry["bytes"]))
         require_proof(proof)

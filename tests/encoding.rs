@@ -213,6 +213,22 @@ fn r7_1_tags_are_apart_from_each_other() {
 }
 
 #[test]
+fn r7_1_form_comes_before_address_and_phase() {
+    for (state, mut machine) in states(Offer::new()) {
+        for (name, event) in events(Offer::new()) {
+            let tree = Cbor::read(&event);
+            for (spoilt, error) in [
+                (tree.clone().with(&[0], Cbor::Uint(2)).write(), Rejected::UnsupportedVersion),
+                (tree.clone().with(&[1, 1], Cbor::Bytes(vec![0; 15])).write(), Rejected::Malformed),
+            ] {
+                let outcome = machine.give(&Input::Event(spoilt), NOW).err();
+                assert_eq!(outcome, Some(Refusal::Rejected(error)), "{state} × {name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn r7_2_requests_are_these_bytes() {
     let (link, id) = (Cbor::Bytes(vec![0xA1; 16]), Cbor::Bytes(vec![0xB2; 16]));
     let layouts = [

@@ -348,6 +348,15 @@ fn r6_4_a_counter_is_taken_once_within_64_of_the_highest() {
 }
 
 #[test]
+fn r6_4_the_last_counter_of_all_is_repeated() {
+    for (name, mut line, key) in ends() {
+        let last = sealed(&key, MESSAGE, 0, u64::MAX, b"words", b"");
+        assert_eq!(rejected(&mut line, last), Rejected::Repeated, "{name}");
+        assert!(words(&opens(&mut line, sealed(&key, MESSAGE, 0, u64::MAX - 1, b"words", b""))).ends_with("says"));
+    }
+}
+
+#[test]
 fn r6_4_a_jump_forgets_what_is_behind_the_window_and_nothing_else() {
     for (name, line, key) in ends() {
         let message = |counter| sealed(&key, MESSAGE, 0, counter, b"words", b"");

@@ -71,6 +71,9 @@ fn accepted(from: &Line, to: &Line, counter: u64, text: &[u8], data: &[u8]) -> V
     entry
 }
 
+/// A name, who opens it, the payload, the caller's associated data, why not.
+type NotOpened<'a> = (&'a str, &'a Line, Vec<u8>, &'a [u8], Rejected);
+
 #[test]
 fn packets() {
     let [at_alice, at_bob] = &confirmed();
@@ -119,7 +122,7 @@ fn packets() {
     // 99 is the newest; 97 and 36 were not taken.
     let window = &Line::restore(&with_counters(at_bob, 1, Some([100, !(1 << 63) & !0b100]))).unwrap();
     use Rejected::{AssociatedDataTooLong, Forged, Malformed, OutOfOrder, Repeated};
-    let not_opened: Vec<(&str, &Line, Vec<u8>, &[u8], Rejected)> = vec![
+    let not_opened: Vec<NotOpened> = vec![
         ("text with a bit flipped", at_bob, flip(end - 17), b"", Forged),
         ("tag with its first bit flipped", at_bob, flip(end - 16), b"", Forged),
         ("tag with its last bit flipped", at_bob, flip(end - 1), b"", Forged),
