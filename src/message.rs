@@ -172,7 +172,7 @@ pub enum Payload<'a> {
 #[cbor(index_only)]
 #[non_exhaustive]
 pub enum Content {
-    /// Alice holds the secret. Empty; always, and only, her counter 0.
+    /// Alice holds the secret. Empty; her counter 0.
     #[n(1)]
     Confirm = 1,
     /// Bob heard her. Empty.

@@ -443,14 +443,16 @@ impl World {
         }
     }
 
-    /// Whatever was lost, late, out of order or repeated, whoever crashed: it comes to a good end.
+    /// Whatever was lost, late, out of order or repeated, whoever crashed: it comes to a good end. The relay keeps its own
+    /// events for them; what goes along the line and was lost, they send again.
     fn complete(&mut self) {
         for _ in 0..2 {
+            self.parcels.retain(|parcel| !matches!(Event::decode(&parcel.event), Ok(Event::Packet { .. })));
+            self.next = 0;
             self.alice.resend();
             if let Some(bob) = &mut self.bob {
                 bob.resend();
             }
-            self.next = 0;
             self.honest();
             self.check();
         }
