@@ -321,7 +321,7 @@ struct Layout<'a> {
     #[n(0)]
     version: u8,
     #[n(1)]
-    kind: u8,
+    kind: u64,
     #[n(2)]
     line_link: LineLink,
     #[cbor(n(3), with = "minicbor::bytes")]
@@ -342,7 +342,7 @@ impl TryFrom<Layout<'_>> for Port {
             return Err(PortError::UnsupportedVersion);
         }
         Ok(Self {
-            kind: if layout.kind == Kind::Port as u8 { Kind::Port } else { return Err(PortError::UnsupportedKind) },
+            kind: if layout.kind == Kind::Port as u64 { Kind::Port } else { return Err(PortError::UnsupportedKind) },
             line_link: layout.line_link,
             public_key: PublicKey::from_bytes(layout.public_key)?,
             rad: layout.rad,
@@ -355,7 +355,7 @@ impl<C> Encode<C> for Port {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
         let layout = Layout {
             version: wire::VERSION,
-            kind: self.kind as u8,
+            kind: self.kind as u64,
             line_link: self.line_link,
             public_key: *self.public_key.as_bytes(),
             rad: self.rad.clone(),
