@@ -99,6 +99,7 @@ pub trait Machine: Role {
     }
 
     /// Its whole state, outbox included (§8.6).
+    #[inline]
     fn record(&self) -> Record {
         let Held { revision, state } = self.as_ref();
         Record(Bytes::of(&Layout::<Self, _> { revision: *revision, state, role: core::marker::PhantomData }))
