@@ -13,9 +13,12 @@ use std::time::Instant;
 use aes_gcm_siv::aead::inout::InOutBuf;
 use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
-use port_protocol::{Event, LineEffect, Machine, Request, SEAL_OVERHEAD};
+use port_protocol::{Event, Line, LineEffect, Machine, Request, SEAL_OVERHEAD};
 
 const PROCESSES: usize = 9;
+const TAG: usize = 16;
+/// As long as a packet's.
+const HEAD: [u8; 11] = [0; 11];
 const CHILD: &str = "PORT_PROTOCOL_BENCH_CHILD";
 
 fn main() {
@@ -53,7 +56,8 @@ fn child() {
             let (a, b) = common::seeds(bare_runs.next().unwrap());
             black_box(common::primitives(black_box(&a), black_box(&b)));
         },
-        || {
+        || (),
+        |()| {
             let (a, b) = common::seeds(our_runs.next().unwrap());
             black_box(common::handshake(black_box(&a), black_box(&b)));
         },
@@ -63,7 +67,7 @@ fn child() {
         let message = vec![1; length];
         let repeats = if length > 2048 { 4 } else { 40 };
         for record in [false, true] {
-            let (mut line, _) = common::handshake(&[3; 64], &[4; 64]);
+            let (line, _) = common::handshake(&[3; 64], &[4; 64]);
             let (mut out, mut packet) = (vec![0; length], vec![0; length + SEAL_OVERHEAD]);
             let with = if record { " + record" } else { "" };
             compare(
@@ -71,13 +75,14 @@ fn child() {
                 300,
                 repeats,
                 || bare_seal(&message, &mut out),
-                || {
+                || Line::restore(&line.record()).unwrap(),
+                |line| {
                     let step = line.seal(black_box(&message), &[], &mut packet).unwrap();
                     if record {
                         black_box(step.record());
                     }
                     step.commit().for_each(|effect| {
-                        black_box(effect);
+                        black_box(&effect);
                     });
                 },
             );
@@ -90,54 +95,78 @@ fn child() {
 fn bare_seal(message: &[u8], out: &mut [u8]) {
     let buffer = InOutBuf::new(black_box(message), out).unwrap();
     let cipher = Aes256GcmSiv::new(&black_box([7; 32]).into());
-    black_box(cipher.encrypt_inout_detached(&Nonce::default(), &[0; 11], buffer).unwrap());
+    black_box(cipher.encrypt_inout_detached(&nonce(), black_box(&HEAD[..]), buffer).unwrap());
+}
+
+/// Counted, as every user of the AEAD must.
+fn nonce() -> Nonce {
+    let mut nonce = [0; 12];
+    nonce[4..].copy_from_slice(&black_box(7u64).to_be_bytes());
+    nonce.into()
 }
 
 fn open(name: &str, message: &[u8], repeats: u32) {
-    let (mut from, mut to) = common::handshake(&[3; 64], &[4; 64]);
-    let mut packet = vec![0; message.len() + SEAL_OVERHEAD];
-    let mut out = vec![0; message.len() + SEAL_OVERHEAD];
+    let (mut from, to) = common::handshake(&[3; 64], &[4; 64]);
+    let packets: Vec<Vec<u8>> = (0..repeats)
+        .map(|_| {
+            let mut packet = vec![0; message.len() + SEAL_OVERHEAD];
+            let step = from.seal(message, &[], &mut packet).unwrap();
+            let Some(LineEffect::Send(Request::Packet { payload, .. })) = step.commit().next() else { unreachable!() };
+            payload.to_vec()
+        })
+        .collect();
     let cipher = Aes256GcmSiv::new(&[7; 32].into());
-    let mut sealed = message.to_vec();
-    let tag = cipher.encrypt_inout_detached(&Nonce::default(), &[0; 11], (&mut sealed[..]).into()).unwrap();
-    let mut plain = message.to_vec();
-    let step = from.seal(message, &[], &mut packet).unwrap();
-    let Some(LineEffect::Send(Request::Packet { payload, .. })) = step.commit().next() else { unreachable!() };
-    let payload = payload.to_vec();
-    for record in [false, true] {
-        let with = if record { " + record" } else { "" };
+    // For the bare AEAD the same packets, at the same places in memory, under its own key.
+    let start = |packet: &[u8]| packet.len() - TAG - message.len();
+    let mut sealed = packets.clone();
+    for packet in &mut sealed {
+        let start = start(packet);
+        let (text, tag) = packet[start..].split_last_chunk_mut().unwrap();
+        text.copy_from_slice(message);
+        *tag = cipher.encrypt_inout_detached(&nonce(), &HEAD, text.into()).unwrap().into();
+    }
+    let (mut plain, mut out) = (vec![0; message.len()], vec![0; message.len() + SEAL_OVERHEAD]);
+    let record = to.record();
+    for with_record in [false, true] {
+        let with = if with_record { " + record" } else { "" };
+        let (mut bare_packets, mut our_packets) = (sealed.iter().cycle(), packets.iter().cycle());
         compare(
             &format!("open {name}{with}"),
             300,
             repeats,
             || {
-                let buffer = InOutBuf::new(black_box(&sealed[..]), &mut plain).unwrap();
+                let packet = bare_packets.next().unwrap();
+                let (text, tag) = packet[start(packet)..].split_last_chunk::<TAG>().unwrap();
+                let buffer = InOutBuf::new(black_box(text), &mut plain).unwrap();
                 let cipher = Aes256GcmSiv::new(&black_box([7; 32]).into());
-                cipher.decrypt_inout_detached(&Nonce::default(), &[0; 11], buffer, &tag).unwrap();
+                cipher.decrypt_inout_detached(&nonce(), black_box(&HEAD[..]), buffer, tag.into()).unwrap();
             },
-            || {
-                // A dropped step has not happened: the same packet opens again.
-                let step = to
-                    .open(
-                        &Event::Packet { line_id: to.claims().line_id, payload: black_box(&payload) },
-                        &[],
-                        &mut out,
-                        common::NOW,
-                    )
-                    .unwrap();
-                if record {
+            // None of them opens twice.
+            || Line::restore(&record).unwrap(),
+            |line| {
+                let payload = black_box(our_packets.next().unwrap());
+                let event = Event::Packet { line_id: common::LINE.into(), payload };
+                let step = line.open(&event, &[], &mut out, common::NOW).unwrap();
+                if with_record {
                     black_box(step.record());
                 }
-                drop(black_box(step));
+                step.commit().for_each(|effect| {
+                    black_box(&effect);
+                });
             },
         );
     }
-    let event = Event::Packet { line_id: common::LINE.into(), payload: &payload };
-    assert!(to.handle(&event, &mut out, common::NOW).unwrap().commit().next().is_some() && to.revision() > 0);
 }
 
-/// Prints `name|bare ours ratio`, in nanoseconds.
-fn compare(name: &str, rounds: usize, repeats: u32, mut bare: impl FnMut(), mut ours: impl FnMut()) {
+/// Prints `name|bare ours ratio`, in nanoseconds. Each round of ours starts from something fresh.
+fn compare<T>(
+    name: &str,
+    rounds: usize,
+    repeats: u32,
+    mut bare: impl FnMut(),
+    mut fresh: impl FnMut() -> T,
+    mut ours: impl FnMut(&mut T),
+) {
     let time = |work: &mut dyn FnMut()| {
         let start = Instant::now();
         (0..repeats).for_each(|_| work());
@@ -145,8 +174,9 @@ fn compare(name: &str, rounds: usize, repeats: u32, mut bare: impl FnMut(), mut 
     };
     let (mut bares, mut all_ours) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
+        let mut state = fresh();
         bares.push(time(&mut bare));
-        all_ours.push(time(&mut ours));
+        all_ours.push(time(&mut || ours(&mut state)));
     }
     let (bare, ours) = (median(bares), median(all_ours));
     println!("{name}|{bare} {ours} {}", ours / bare);

@@ -1,11 +1,13 @@
 //! Alice: one Port at its creator's side (§4).
 
+use core::convert::Infallible;
+
 use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, Mark, RequestId};
 use crate::line::{self, Line, Origin};
-use crate::machine::{Born, Emit, Held, Role, Step};
+use crate::machine::{Born, Emit, Held, Next, Role, Step};
 use crate::message::{Event, Request};
 use crate::port::{Kind, Offer, Port, UnixSeconds};
 use crate::proof::PrivateKey;
@@ -170,7 +172,7 @@ impl Alice {
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
     pub fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let (state, mark) = transition(&self.0.state, event, now)?;
-        Ok(Step::new(self, state, Emit::Outbox).marked(mark))
+        Ok(Step::new(self, Next::State(state), Emit::Outbox, mark))
     }
 
     /// [`handle`](Alice::handle) for a caller that only moves bytes.
@@ -187,7 +189,7 @@ impl Alice {
     /// [`Rejected::OutOfOrder`]: it is dead already.
     pub fn revoke(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let state = self.0.state.end(AliceEnd::Revoked).ok_or(Rejected::OutOfOrder)?;
-        Ok(Step::new(self, state, Emit::Outbox))
+        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
     }
 
     /// The Port, while it is on offer.
@@ -237,9 +239,16 @@ impl AsRef<Held<State>> for Alice {
     }
 }
 
+impl AsMut<Held<State>> for Alice {
+    fn as_mut(&mut self) -> &mut Held<State> {
+        &mut self.0
+    }
+}
+
 impl Role for Alice {
     const ROLE: u8 = 1;
     type State = State;
+    type Counters = Infallible;
     type Effect<'m> = AliceEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -267,6 +276,10 @@ impl Role for Alice {
             State::Spent(spent) => spent.settled().map(State::Spent),
             _ => None,
         }
+    }
+
+    fn count(_: &mut State, counters: Infallible) {
+        match counters {}
     }
 
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<AliceEffect<'m>> {

@@ -1,11 +1,13 @@
 //! Bob: one Port at its user's side (§5).
 
+use core::convert::Infallible;
+
 use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, PortHash};
 use crate::line::{self, Line, Origin};
-use crate::machine::{Born, Emit, Held, Role, Step};
+use crate::machine::{Born, Emit, Held, Next, Role, Step};
 use crate::message::{Event, Reason, Request};
 use crate::port::{Kind, Offer, Port, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
@@ -174,7 +176,7 @@ impl Bob {
                 send_proof,
             })
         };
-        Ok(Step::new(self, state, Emit::Outbox))
+        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
     }
 
     /// Takes an event from the Server (§5.5).
@@ -183,7 +185,7 @@ impl Bob {
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
     pub fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let state = transition(&self.0.state, event, now)?;
-        Ok(Step::new(self, state, Emit::Outbox))
+        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
     }
 
     /// [`handle`](Bob::handle) for a caller that only moves bytes.
@@ -200,7 +202,7 @@ impl Bob {
     /// [`Rejected::OutOfOrder`]: it is over already.
     pub fn cancel(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let state = self.0.state.end(BobEnd::Cancelled).ok_or(Rejected::OutOfOrder)?;
-        Ok(Step::new(self, state, Emit::Outbox))
+        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
     }
 
     /// Where to connect; `None` once it is over, or if the Port does not say.
@@ -250,9 +252,16 @@ impl AsRef<Held<State>> for Bob {
     }
 }
 
+impl AsMut<Held<State>> for Bob {
+    fn as_mut(&mut self) -> &mut Held<State> {
+        &mut self.0
+    }
+}
+
 impl Role for Bob {
     const ROLE: u8 = 2;
     type State = State;
+    type Counters = Infallible;
     type Effect<'m> = BobEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -280,6 +289,10 @@ impl Role for Bob {
             State::Spent(spent) => spent.settled().map(State::Spent),
             _ => None,
         }
+    }
+
+    fn count(_: &mut State, counters: Infallible) {
+        match counters {}
     }
 
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<BobEffect<'m>> {

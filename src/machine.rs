@@ -16,11 +16,13 @@ pub const MAX_RECORD: usize = 512;
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
 /// [`Alice`](crate::Alice), [`Bob`](crate::Bob) and [`Line`](crate::Line) are all there are.
-pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> {
+pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsMut<Held<Self::State>> {
     /// Stands in every record, so that none is restored as another's (§8.6).
     const ROLE: u8;
     /// One of the role's phases.
-    type State: Encode<()> + for<'b> Decode<'b, ()>;
+    type State: Clone + fmt::Debug + Encode<()> + for<'b> Decode<'b, ()>;
+    /// All that a message moves: little, where a state is much.
+    type Counters: Copy + fmt::Debug;
     /// What a step of this role asks the caller to do.
     type Effect<'m>
     where
@@ -32,6 +34,7 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> {
     fn after_deadline(state: &Self::State) -> Option<Self::State>;
     /// `None` if there is nothing to settle.
     fn after_settling(state: &Self::State) -> Option<Self::State>;
+    fn count(state: &mut Self::State, counters: Self::Counters);
     /// The effect in one of [`MOST_EFFECTS`] places.
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<Self::Effect<'m>>;
 }
@@ -99,10 +102,9 @@ pub trait Machine: Role {
     }
 
     /// Its whole state, outbox included (§8.6).
-    #[inline]
     fn record(&self) -> Record {
         let Held { revision, state } = self.as_ref();
-        Record(Bytes::of(&Layout::<Self, _> { revision: *revision, state, role: core::marker::PhantomData }))
+        Record::of::<Self>(*revision, state)
     }
 
     /// A machine as it was when this record was made.
@@ -130,7 +132,7 @@ pub trait Machine: Role {
     /// just queued in memory. What is settled is forgotten.
     fn settle(&mut self) -> Option<Step<'_, Self>> {
         let state = Self::after_settling(&self.as_ref().state)?;
-        Some(Step::new(self, state, Emit::Nothing))
+        Some(Step::new(self, Next::State(state), Emit::Nothing, None))
     }
 
     /// When to call [`tick`](Machine::tick); `None`: never.
@@ -144,7 +146,7 @@ pub trait Machine: Role {
             return None;
         }
         let state = Self::after_deadline(&self.as_ref().state)?;
-        Some(Step::new(self, state, Emit::Outbox))
+        Some(Step::new(self, Next::State(state), Emit::Outbox, None))
     }
 }
 
@@ -201,52 +203,49 @@ impl<M: Machine> Born<M> {
 #[derive(Debug)]
 pub struct Step<'m, M: Machine> {
     machine: &'m mut M,
-    next: M,
+    next: Next<M>,
     emit: Emit<'m>,
     once: Option<Mark>,
 }
 
+/// What a step leaves behind.
+#[derive(Debug)]
+pub enum Next<R: Role> {
+    /// Another state.
+    State(R::State),
+    /// The same, but for its counters.
+    Counters(R::Counters),
+}
+
 impl<'m, M: Machine> Step<'m, M> {
     #[inline]
-    pub(crate) fn new(machine: &'m mut M, state: M::State, emit: Emit<'m>) -> Self {
-        let revision = machine.revision().saturating_add(1);
-        Self { machine, next: Held { revision, state }.into(), emit, once: None }
-    }
-
-    /// The same, worked out in place.
-    #[inline]
-    pub(crate) fn prepare<E>(
-        machine: &'m mut M,
-        work: impl FnOnce(&mut M::State) -> Result<Emit<'m>, E>,
-    ) -> Result<Self, E>
-    where
-        M: AsMut<Held<M::State>>,
-        M::State: Clone,
-    {
-        let state = machine.as_ref().state.clone();
-        let mut step = Self::new(machine, state, Emit::Nothing);
-        step.emit = work(&mut step.next.as_mut().state)?;
-        Ok(step)
-    }
-
-    pub(crate) fn marked(mut self, mark: Option<Mark>) -> Self {
-        self.once = mark;
-        self
+    pub(crate) const fn new(machine: &'m mut M, next: Next<M>, emit: Emit<'m>, once: Option<Mark>) -> Self {
+        Self { machine, next, emit, once }
     }
 
     /// Where the new record is kept.
     pub fn key(&self) -> Key {
-        self.next.key()
+        match &self.next {
+            Next::State(state) => M::key_of(state),
+            Next::Counters(_) => self.machine.key(),
+        }
     }
 
     /// The new record: the whole next state with its outbox.
     pub fn record(&self) -> Record {
-        self.next.record()
+        match &self.next {
+            Next::State(state) => Record::of::<M>(self.revision(), state),
+            Next::Counters(counters) => {
+                let mut state = self.machine.as_ref().state.clone();
+                M::count(&mut state, *counters);
+                Record::of::<M>(self.revision(), &state)
+            }
+        }
     }
 
     /// The new record's revision.
     pub fn revision(&self) -> u64 {
-        self.next.revision()
+        self.machine.revision().saturating_add(1)
     }
 
     /// The record that this one takes the place of (§8.2). In one transaction: it must be there, at that key and
@@ -269,7 +268,13 @@ impl<'m, M: Machine> Step<'m, M> {
     /// step, keep the text, commit the transaction; acknowledge to the Server last.
     #[inline]
     pub fn commit(self) -> Effects<'m, M> {
-        *self.machine = self.next;
+        let revision = self.revision();
+        let held = self.machine.as_mut();
+        held.revision = revision;
+        match self.next {
+            Next::State(state) => held.state = state,
+            Next::Counters(counters) => M::count(&mut held.state, counters),
+        }
         Effects::new(self.machine, self.emit)
     }
 }
@@ -297,7 +302,9 @@ pub struct Effects<'m, M> {
 
 impl<'m, M> Effects<'m, M> {
     const fn new(machine: &'m M, emit: Emit<'m>) -> Self {
-        Self { machine, emit, places: 0..MOST_EFFECTS }
+        // What is lent has the second place; the others are the outbox's.
+        let places = if emit.outbox() { 0..MOST_EFFECTS } else { 1..2 };
+        Self { machine, emit, places }
     }
 }
 
@@ -313,6 +320,12 @@ impl<'m, M: Machine> Iterator for Effects<'m, M> {
 /// A machine's whole state as bytes (§8.6). It holds secrets: zeroized on drop, redacted in `Debug`. Store it where only
 /// this user can read it.
 pub struct Record(Bytes<MAX_RECORD>);
+
+impl Record {
+    fn of<R: Role>(revision: u64, state: &R::State) -> Self {
+        Self(Bytes::of(&Layout::<R, _> { revision, state, role: core::marker::PhantomData }))
+    }
+}
 
 impl ops::Deref for Record {
     type Target = [u8];

@@ -86,9 +86,13 @@ impl<End: Clone> Spent<End> {
 
     /// `None` if it is already.
     pub(crate) fn settled(&self) -> Option<Self> {
-        match self.clone() {
-            Self::Formed { line_link, line_id, line: Some(_) } => Some(Self::Formed { line_link, line_id, line: None }),
-            Self::Ended { key, end, farewell: Some(_) } => Some(Self::Ended { key, end, farewell: None }),
+        match self {
+            &Self::Formed { line_link, line_id, line: Some(_) } => {
+                Some(Self::Formed { line_link, line_id, line: None })
+            }
+            Self::Ended { key, end, farewell: Some(_) } => {
+                Some(Self::Ended { key: *key, end: end.clone(), farewell: None })
+            }
             _ => None,
         }
     }

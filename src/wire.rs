@@ -39,6 +39,7 @@ pub(crate) fn encode_to_vec<T: Encode<()>>(value: &T) -> alloc::vec::Vec<u8> {
 }
 
 /// Decodes the one canonical encoding of a value, and nothing else (§1.2).
+#[inline]
 pub(crate) fn decode<'b, T: Decode<'b, ()> + Encode<()>>(bytes: &'b [u8]) -> Result<T, DecodeError> {
     let mut same = Comparer(bytes);
     match minicbor::decode::<T>(bytes) {
@@ -74,6 +75,7 @@ impl<C, T: Encode<C>> Encode<C> for Versioned<T> {
 }
 
 impl<'b, C, T: Decode<'b, C>> Decode<'b, C> for Versioned<T> {
+    #[inline]
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
         d.array()?;
         d.u8()?;
@@ -102,7 +104,7 @@ impl<const N: usize> Bytes<N> {
     pub(crate) fn of<T: Encode<()>>(value: &T) -> Self {
         let mut new = Self::EMPTY;
         if minicbor::encode(value, &mut new).is_err() {
-            return Self::EMPTY;
+            new.length = 0;
         }
         new
     }

@@ -11,14 +11,17 @@ use minicbor::{Decode, Encode};
 
 use crate::error::{Rejected, RestoreError, SealError};
 use crate::id::{Key, LineId, PairHash};
-use crate::machine::{Born, Emit, Held, Machine, Role, Step};
-use crate::message::{Content, Event, Payload, Request};
+use crate::machine::{Born, Emit, Held, Machine, Next, Role, Step};
+use crate::message::{Content, Event, Request};
 use crate::port::{Relay, UnixSeconds};
+use crate::wire::Bytes;
 
 pub(crate) use phase::{Origin, State};
 use phase::{Phase, transition};
+use seal::MAX_EMPTY;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::CheckCode;
+use session::Counters;
 
 /// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`.
 #[derive(Debug)]
@@ -143,20 +146,13 @@ impl Line {
         buffer: &'m mut [u8],
         now: UnixSeconds,
     ) -> Result<Step<'m, Self>, Rejected> {
-        if event.key() != Machine::key(self) {
-            return Err(Rejected::NotMine);
-        }
+        let ours = self.0.state.origin.line_id;
         match event {
-            Event::Packet { payload, .. } => {
-                let payload = Payload::decode(payload)?;
-                Step::prepare(self, |next| transition(next, &payload, associated_data, buffer, now))
+            Event::Packet { line_id, payload } if *line_id == ours => {
+                transition(self, payload, associated_data, buffer, now)
             }
-            Event::Disconnected { .. } if self.phase() == LinePhase::Closed => Err(Rejected::Closed),
-            Event::Disconnected { .. } => Step::prepare(self, |next| {
-                next.close(LineEnd::ByServer, None);
-                Ok(Emit::Outbox)
-            }),
-            _ => Err(Rejected::OutOfOrder),
+            Event::Disconnected { line_id } if *line_id == ours => self.end(LineEnd::ByServer, None),
+            _ => Err(Rejected::NotMine),
         }
     }
 
@@ -179,12 +175,9 @@ impl Line {
             LinePhase::Confirmed => Content::Message,
             LinePhase::Closed => return Err(SealError::Closed),
         };
-        Step::prepare(self, |next| {
-            let session = next.phase.session_mut().ok_or(SealError::NotJoined)?;
-            let packet = session.seal(content, message, associated_data, buffer)?;
-            session.count();
-            Ok(Emit::Sealed(packet))
-        })
+        let session = self.0.state.phase.session().ok_or(SealError::NotJoined)?;
+        let (counters, packet) = session.seal(content, message, associated_data, buffer)?;
+        Ok(Step::new(self, Next::Counters(counters), Emit::Sealed(packet), None))
     }
 
     /// Ends the line, for good (§6.7): the keys go, the other end is told, and so is the Server.
@@ -192,14 +185,16 @@ impl Line {
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        let close = self.0.state.phase.session().map(|session| session.clone().seal_empty(Content::Close).1);
+        self.end(LineEnd::ByUs, close)
+    }
+
+    fn end(&mut self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) -> Result<Step<'_, Self>, Rejected> {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
-        Step::prepare(self, |next| {
-            let close = next.phase.session().map(|session| session.clone().seal_empty(Content::Close).1);
-            next.close(LineEnd::ByUs, close);
-            Ok(Emit::Outbox)
-        })
+        let state = self.0.state.closed(end, close);
+        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
     }
 
     /// Where it stands.
@@ -271,6 +266,7 @@ impl AsMut<Held<State>> for Line {
 impl Role for Line {
     const ROLE: u8 = 3;
     type State = State;
+    type Counters = Counters;
     type Effect<'m> = LineEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -285,9 +281,7 @@ impl Role for Line {
     }
 
     fn after_deadline(state: &State) -> Option<State> {
-        let mut next = state.clone();
-        next.close(LineEnd::Expired, None);
-        Some(next)
+        Some(state.closed(LineEnd::Expired, None))
     }
 
     fn after_settling(state: &State) -> Option<State> {
@@ -298,6 +292,12 @@ impl Role for Line {
             _ => return None,
         }
         Some(next)
+    }
+
+    fn count(state: &mut State, counters: Counters) {
+        if let Some(session) = state.phase.session_mut() {
+            session.count(counters);
+        }
     }
 
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<LineEffect<'m>> {

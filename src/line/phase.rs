@@ -2,13 +2,13 @@
 
 use minicbor::{Decode, Encode};
 
-use super::LineEnd;
-use super::seal::{EPOCH, MAX_EMPTY};
+use super::seal::{EPOCH, MAX_EMPTY, Sealed};
 use super::session::{End, Session};
+use super::{Line, LineEnd};
 use crate::bob::SendProof;
 use crate::error::Rejected;
 use crate::id::{LineId, PairHash, PortHash};
-use crate::machine::Emit;
+use crate::machine::{Emit, Next, Step};
 use crate::message::{Content, Payload};
 use crate::port::{Kind, Port, Relay, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
@@ -144,94 +144,115 @@ impl State {
         Self { origin, phase: Phase::BobJoined { session, proof } }
     }
 
-    pub(super) fn close(&mut self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) {
-        self.phase = Phase::Closed { end, close, due: true };
+    pub(super) fn closed(&self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) -> Self {
+        self.with(Phase::Closed { end, close, due: true })
+    }
+
+    pub(super) fn with(&self, phase: Phase) -> Self {
+        Self { origin: self.origin.clone(), phase }
     }
 }
 
-/// §6.4–§6.7: the whole of a Line but for its user's own words, `seal` and `close`. It works on a step's own copy, in
-/// place: messages are many.
+/// §6.4–§6.7: the whole of a Line but for its user's own words, `seal` and `close`.
+#[inline]
 pub(super) fn transition<'m>(
-    next: &mut State,
-    payload: &Payload<'_>,
+    line: &'m mut Line,
+    payload: &[u8],
     associated_data: &[u8],
     buffer: &'m mut [u8],
     now: UnixSeconds,
-) -> Result<Emit<'m>, Rejected> {
-    let (content, session) = match (&next.phase, payload) {
-        (Phase::Closed { .. }, _) => return Err(Rejected::Closed),
-        (Phase::AwaitingProof { until, .. }, _) if now >= *until => {
-            next.close(LineEnd::Expired, None);
-            return Ok(Emit::Outbox);
-        }
-        (Phase::AwaitingProof { private_key, rad, .. }, Payload::Proof { proof }) => {
-            match State::of_alice(next.origin.clone(), private_key, rad, proof) {
-                Some(joined) => *next = joined,
-                None => next.close(LineEnd::ProofRefused, None),
-            }
-            return Ok(Emit::Outbox);
-        }
-        (Phase::AwaitingProof { .. }, _) => return Err(Rejected::TooEarly),
-        // The same proof again: Confirm was lost, or is slow.
-        (
-            Phase::AliceJoined { confirm, .. } | Phase::AliceConfirmed { confirm: Some(confirm), .. },
-            Payload::Proof { proof },
-        ) if confirm.proof == wire::hash(proof) => return Ok(Emit::Outbox),
-        (phase, Payload::Sealed { content, .. }) => (*content, phase.session().ok_or(Rejected::OutOfOrder)?),
-        (_, Payload::Proof { .. }) => return Err(Rejected::OutOfOrder),
+) -> Result<Step<'m, Line>, Rejected> {
+    let Some(sealed) = Sealed::decode(payload) else {
+        return transition_by_proof(line, &Payload::decode(payload)?, now);
     };
-    let Payload::Sealed { epoch: EPOCH, counter, ciphertext, .. } = *payload else {
+    let state = &line.0.state;
+    let session = match &state.phase {
+        Phase::Closed { .. } => return Err(Rejected::Closed),
+        Phase::AwaitingProof { until, .. } if now >= *until => {
+            let state = state.closed(LineEnd::Expired, None);
+            return Ok(Step::new(line, Next::State(state), Emit::Outbox, None));
+        }
+        Phase::AwaitingProof { .. } => return Err(Rejected::TooEarly),
+        Phase::AliceJoined { session, .. }
+        | Phase::AliceConfirmed { session, .. }
+        | Phase::BobJoined { session, .. }
+        | Phase::BobConfirmed { session, .. } => session,
+    };
+    if sealed.epoch != EPOCH {
         return Err(Rejected::Forged);
-    };
+    }
     // Only a user's words carry a user's data.
-    let (is_message, data) = match content {
+    let (is_message, data) = match sealed.content {
         Content::Opening | Content::Message => (true, associated_data),
         Content::Confirm | Content::Answer | Content::Close => (false, &[][..]),
     };
-    let (window, text) = session.open(content, counter, ciphertext, data, buffer)?;
+    let (counters, text) = session.open(&sealed, data, buffer)?;
     if !is_message && !text.is_empty() {
         return Err(Rejected::Forged);
     }
 
-    let session = || session.with_window(window);
-    let (phase, outbox) = match (&next.phase, content) {
-        (_, Content::Close) => {
-            next.close(LineEnd::ByPeer, None);
-            return Ok(Emit::Outbox);
-        }
+    let (phase, outbox) = match (&state.phase, sealed.content) {
+        (_, Content::Close) => (Some(Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }), true),
         // Bob speaks, but has not heard Alice: she says Confirm again.
         (Phase::AliceJoined { confirm, .. }, Content::Opening) => {
-            (Some(Phase::AliceConfirmed { session: session(), confirm: Some(confirm.clone()) }), true)
+            let confirm = Some(confirm.clone());
+            (Some(Phase::AliceConfirmed { session: session.with(counters), confirm }), true)
         }
         (Phase::AliceConfirmed { confirm: Some(_), .. }, Content::Opening) => (None, true),
         (
             Phase::AliceJoined { .. } | Phase::AliceConfirmed { confirm: Some(_), .. },
             Content::Message | Content::Answer,
-        ) => (Some(Phase::AliceConfirmed { session: session(), confirm: None }), false),
+        ) => (Some(Phase::AliceConfirmed { session: session.with(counters), confirm: None }), false),
         // Any packet of Alice's shows that she holds the keys. She hears so at once.
         (Phase::BobJoined { .. }, Content::Confirm | Content::Opening | Content::Message) => {
-            let (session, answer) = session().seal_empty(Content::Answer);
+            let (session, answer) = session.with(counters).seal_empty(Content::Answer);
             (Some(Phase::BobConfirmed { session, answer, due: true }), true)
         }
         (Phase::BobConfirmed { answer, .. }, Content::Confirm) => {
-            (Some(Phase::BobConfirmed { session: session(), answer: answer.clone(), due: true }), true)
+            let answer = answer.clone();
+            (Some(Phase::BobConfirmed { session: session.with(counters), answer, due: true }), true)
         }
         (Phase::AliceConfirmed { .. }, Content::Opening | Content::Message | Content::Answer)
         | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => (None, false),
         // Well sealed, but not this end's to hear.
         _ => return Err(Rejected::OutOfOrder),
     };
-    match (phase, next.phase.session_mut()) {
-        (Some(phase), _) => next.phase = phase,
-        (None, Some(session)) => session.window = window,
-        (None, None) => {}
-    }
-    Ok(match (is_message, outbox) {
+    let emit = match (is_message, outbox) {
         (false, false) => Emit::Nothing,
         (false, true) => Emit::Outbox,
         (true, false) => Emit::Opened(text),
         (true, true) => Emit::OutboxAndOpened(text),
+    };
+    Ok(match phase.map(|phase| state.with(phase)) {
+        Some(state) => Step::new(line, Next::State(state), emit, None),
+        None => Step::new(line, Next::Counters(counters), emit, None),
     })
+}
+
+/// §6.4, §6.5: a proof along the line.
+fn transition_by_proof<'m>(
+    line: &'m mut Line,
+    payload: &Payload<'_>,
+    now: UnixSeconds,
+) -> Result<Step<'m, Line>, Rejected> {
+    let state = &line.0.state;
+    let Payload::Proof { proof } = payload else { return Err(Rejected::Malformed) };
+    let next = match &state.phase {
+        Phase::Closed { .. } => return Err(Rejected::Closed),
+        Phase::AwaitingProof { until, .. } if now >= *until => Next::State(state.closed(LineEnd::Expired, None)),
+        Phase::AwaitingProof { private_key, rad, .. } => Next::State(
+            State::of_alice(state.origin.clone(), private_key, rad, proof)
+                .unwrap_or_else(|| state.closed(LineEnd::ProofRefused, None)),
+        ),
+        // The same proof again: Confirm was lost, or is slow.
+        Phase::AliceJoined { session, confirm } | Phase::AliceConfirmed { session, confirm: Some(confirm) }
+            if confirm.proof == wire::hash(proof) =>
+        {
+            Next::Counters(session.counters())
+        }
+        _ => return Err(Rejected::OutOfOrder),
+    };
+    Ok(Step::new(line, next, Emit::Outbox, None))
 }
 
 impl Phase {

@@ -5,7 +5,7 @@ use core::fmt;
 use minicbor::{Decode, Encode};
 
 use super::Origin;
-use super::seal::{self, MAX_EMPTY};
+use super::seal::{self, MAX_EMPTY, Sealed};
 use super::window::Window;
 use crate::error::{Rejected, SealError};
 use crate::message::Content;
@@ -42,6 +42,13 @@ pub(super) enum End {
     Bob,
 }
 
+/// All that a packet moves once both ends have heard each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Counters {
+    sent: u64,
+    window: Window,
+}
+
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Session {
     #[n(0)]
@@ -54,7 +61,7 @@ pub struct Session {
     #[n(3)]
     sent: u64,
     #[n(4)]
-    pub(super) window: Window,
+    window: Window,
 }
 
 impl Session {
@@ -87,46 +94,53 @@ impl Session {
     /// A packet without a text, and the session after it.
     pub(super) fn seal_empty(mut self, content: Content) -> (Self, Bytes<MAX_EMPTY>) {
         let packet = seal::seal_empty(&self.send, content, self.sent);
-        self.count();
+        self.sent = self.sent.saturating_add(1);
         (self, packet)
     }
 
-    /// A user's message. To be followed by [`count`](Session::count).
+    /// A user's message, and the counters after it.
+    #[inline]
     pub(super) fn seal<'b>(
         &self,
         content: Content,
         text: &[u8],
         data: &[u8],
         out: &'b mut [u8],
-    ) -> Result<&'b [u8], SealError> {
+    ) -> Result<(Counters, &'b [u8]), SealError> {
         if self.sent >= LAST_COUNTER {
             return Err(SealError::Exhausted);
         }
-        seal::seal(&self.send, content, self.sent, text, data, out)
+        let packet = seal::seal(&self.send, content, self.sent, text, data, out)?;
+        Ok((Counters { sent: self.sent.saturating_add(1), window: self.window }, packet))
     }
 
-    pub(super) const fn count(&mut self) {
-        self.sent = self.sent.saturating_add(1);
-    }
-
-    /// The text, and the window once it is taken. First the packet has to open: a forged one is never told apart by its
+    /// The text, and the counters after it. First the packet has to open: a forged one is never told apart by its
     /// counter.
+    #[inline(always)]
     pub(super) fn open<'b>(
         &self,
-        content: Content,
-        counter: u64,
-        ciphertext: &[u8],
+        packet: &Sealed<'_>,
         data: &[u8],
         out: &'b mut [u8],
-    ) -> Result<(Window, &'b [u8]), Rejected> {
-        let text = seal::open(&self.receive, content, counter, ciphertext, data, out)?;
+    ) -> Result<(Counters, &'b [u8]), Rejected> {
+        let text = seal::open(&self.receive, packet, data, out)?;
         // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
-        let window = if content == Content::Confirm { self.window } else { self.window.take(counter)? };
-        Ok((window, text))
+        let window = if packet.content == Content::Confirm { self.window } else { self.window.take(packet.counter)? };
+        Ok((Counters { sent: self.sent, window }, text))
     }
 
-    pub(super) fn with_window(&self, window: Window) -> Self {
-        Self { window, ..self.clone() }
+    pub(super) const fn counters(&self) -> Counters {
+        Counters { sent: self.sent, window: self.window }
+    }
+
+    pub(super) const fn count(&mut self, counters: Counters) {
+        Counters { sent: self.sent, window: self.window } = counters;
+    }
+
+    pub(super) fn with(&self, counters: Counters) -> Self {
+        let mut session = self.clone();
+        session.count(counters);
+        session
     }
 
     /// §6.8: forty digits.
