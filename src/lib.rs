@@ -151,7 +151,8 @@ pub use bob::{Bob, BobEffect, BobEnd, BobPhase, SendProof};
 pub use error::{BufferTooSmall, DecodeError, PortError, Rejected, RestoreError, SealError};
 pub use id::{Key, LineId, LineLink, Mark, PairHash, PortHash, RequestId};
 pub use line::{
-    CheckCode, Claims, Confirmed, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD,
+    CheckCode, Claims, Confirmed, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE,
+    SEAL_OVERHEAD, padded_len,
 };
 pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Step};
 pub use message::{Content, Event, Payload, Reason, Request};

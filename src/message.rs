@@ -187,6 +187,27 @@ pub enum Content {
     /// The end of the line. Empty.
     #[n(5)]
     Close = 5,
+    /// [`Opening`](Content::Opening), padded.
+    #[n(6)]
+    PaddedOpening = 6,
+    /// [`Message`](Content::Message), padded.
+    #[n(7)]
+    PaddedMessage = 7,
+}
+
+impl Content {
+    pub(crate) const fn is_padded(self) -> bool {
+        matches!(self, Self::PaddedOpening | Self::PaddedMessage)
+    }
+
+    /// What it is with its padding off.
+    pub(crate) const fn unpadded(self) -> Self {
+        match self {
+            Self::PaddedOpening => Self::Opening,
+            Self::PaddedMessage => Self::Message,
+            _ => self,
+        }
+    }
 }
 
 impl Event<'_> {

@@ -257,7 +257,7 @@ PAYLOADS = {
     "Sealed": (2, ["content", "epoch", "counter", "ciphertext"]),
 }
 REASONS = [None, "Unknown", "Claimed", "Yours", "Closed", "Expired"]
-CONFIRM, ANSWER, OPENING, MESSAGE, CLOSE = range(1, 6)
+CONFIRM, ANSWER, OPENING, MESSAGE, CLOSE, PADDED_OPENING, PADDED_MESSAGE = range(1, 8)
 LENGTHS = {"request_id": 16, "line_link": 16, "line_id": 16, "pair_hash": 32}
 
 
@@ -288,7 +288,7 @@ def read_message(kinds, data):
             if not (value is None and "proof?" in names):
                 require_proof(value)
         elif field in ("reason", "content"):
-            require(is_uint(value) and 1 <= value <= 5)
+            require(is_uint(value) and 1 <= value <= {"reason": 5, "content": 7}[field])
         else:
             require(is_uint(value, {"epoch": 32, "counter": 64}[field]))
     require(write_message(kinds, name, fields) == data)
@@ -332,6 +332,25 @@ def unseal(key, fields, data):
         return AESGCMSIV(key).decrypt(struct.pack(">IQ", 0, counter), ciphertext, head + data)
     except InvalidTag:
         raise Refused("Forged") from None
+
+
+def padded(text):
+    """§6.9"""
+    length = 64
+    while length <= len(text):
+        length *= 2
+    return text + b"\x80" + bytes(length - len(text) - 1)
+
+
+def unpadded(data):
+    text = data.rstrip(b"\0")
+    require(text[-1:] == b"\x80" and padded(text[:-1]) == data, "Forged")
+    return text[:-1]
+
+
+def export(exporter, label, context):
+    """§6.10"""
+    return hkdf_expand(exporter, b"export" + sha256(encode(array(label, context))).digest(), 32)
 
 
 def check_code(exporter):
@@ -645,14 +664,16 @@ class Line(Machine):
         packet = seal(phase[0][0], CLOSE, phase[0][3]) if tag != 1 else None
         return self.go(self.closed(self.BY_US, packet))
 
-    def seal(self, text, data):
+    def seal(self, text, data, pad=False):
         origin, [tag, *phase] = json_copy(self.state)
         require(tag != 1, "NotJoined")
         require(tag != 6, "Closed")
         require(phase[0][3] < 2**48, "Exhausted")
+        text = padded(text) if pad else text
         require(len(text) <= 65536, "TooLong")
         require(len(data) <= 256, "AssociatedDataTooLong")
-        packet = seal_next(phase[0], MESSAGE if tag in (3, 5) else OPENING, text, data)
+        contents = (PADDED_OPENING, PADDED_MESSAGE) if pad else (OPENING, MESSAGE)
+        packet = seal_next(phase[0], contents[tag in (3, 5)], text, data)
         return self.go([origin, [tag, *phase]], [self.send(packet)])
 
     def open(self, payload, data, now):
@@ -670,11 +691,13 @@ class Line(Machine):
             again = tag in (2, 3) and len(phase) == 2 and phase[1][1] == sha256(encode(fields["proof"])).digest()
             require(again, "OutOfOrder")
             return self.go(self.state)
-        keys, content, effects = phase[0], fields["content"], []
+        padding = {PADDED_OPENING: OPENING, PADDED_MESSAGE: MESSAGE}
+        keys, content, effects = phase[0], padding.get(fields["content"], fields["content"]), []
         is_message = content in (OPENING, MESSAGE)
         require(not is_message or len(data) <= 256, "AssociatedDataTooLong")
         text = unseal(keys[1], fields, data if is_message else b"")
         require(is_message or not text, "Forged")
+        text = unpadded(text) if fields["content"] in padding else text
         if content != CONFIRM:
             keys[4] = take(keys[4], fields["counter"])
         require(content != (ANSWER if tag in (4, 5) else CONFIRM), "OutOfOrder")
@@ -818,7 +841,12 @@ def handshakes():
             formed = next((each["line_formed"] for each in effects if "line_formed" in each), formed)
             counts["steps"] += 1
         if play["derived"]:
-            same(keys_of(play["steps"]), play["derived"], f"{name}, derived")
+            exports = play["derived"].pop("exports")
+            keys = keys_of(play["steps"])
+            same(keys, play["derived"], f"{name}, derived")
+            for each in exports:
+                exported = export(bytes.fromhex(keys["exporter"]), each["label"], bytes.fromhex(each["context"]))
+                same(exported.hex(), each["exported"], f"{name}, export")
             counts["handshakes"] += 1
 
 
@@ -940,7 +968,7 @@ def packets():
     for name, entry in file["accepted"].items():
         text, data = entry["text"], bytes.fromhex(entry["associated_data"])
         text = bytes.fromhex(text) if type(text) is str else bytes([text["byte"]]) * text["times"]
-        [effect], _ = line(entry, "sealed_by").seal(text, data)
+        [effect], _ = line(entry, "sealed_by").seal(text, data, entry["padded"])
         payload = read_message(REQUESTS, effect["send"])[1]["payload"]
         same(payload.hex() if "payload" in entry else None, entry.get("payload"), name)
         same(sha256(payload).hexdigest() if "payload_sha256" in entry else None, entry.get("payload_sha256"), name)

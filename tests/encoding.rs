@@ -315,7 +315,8 @@ fn r7_3_an_event_names_the_record_it_belongs_to() {
 fn r7_4_payloads_are_these_bytes() {
     let good = proof(Offer::new());
     assert_eq!(Payload::Proof { proof: good.clone() }.to_vec(), fields(1, &[layout_of(&good)]));
-    let contents = [Content::Confirm, Content::Answer, Content::Opening, Content::Message, Content::Close];
+    use Content::{Answer, Close, Confirm, Message, Opening, PaddedMessage, PaddedOpening};
+    let contents = [Confirm, Answer, Opening, Message, Close, PaddedOpening, PaddedMessage];
     for (number, content) in (1..).zip(contents) {
         for (epoch, counter) in [(0, 0), (1, 1 << 48), (u32::MAX, u64::MAX)] {
             let ciphertext = Cbor::Bytes(vec![8; 16]);
@@ -325,7 +326,7 @@ fn r7_4_payloads_are_these_bytes() {
             assert_eq!(Payload::decode(&layout), Ok(payload));
         }
     }
-    for content in [0, 6] {
+    for content in [0, 8] {
         let layout = [Cbor::Uint(content), Cbor::Uint(0), Cbor::Uint(0), Cbor::Bytes(vec![8; 16])];
         assert_eq!(Payload::decode(&fields(2, &layout)), Err(DecodeError::Malformed));
     }

@@ -1,4 +1,4 @@
-//! §6.1–§6.4, §6.7, §6.8: keys, packets, the end, the check code.
+//! §6.1–§6.4, §6.7: keys, packets, the end.
 #![cfg(feature = "alloc")]
 
 mod common;
@@ -431,36 +431,40 @@ fn r6_7_closing_tells_the_other_end_with_authority() {
     }
 }
 
+/// §11, "An old record of a line": what a backup costs.
 #[test]
-fn r6_8_the_check_code_is_forty_digits_of_the_exporter() {
+fn limit_an_old_record_of_a_line_shows_only_that_messages_were_equal() {
     let (alice, bob) = confirmed();
-    let mut bytes = [0; 40];
-    let hkdf = hkdf::Hkdf::<sha2::Sha256>::from_prk(&keys(Offer::new()).exporter).unwrap();
-    hkdf.expand(b"check code", &mut bytes).unwrap();
-    let groups = bytes.chunks(5).map(|group| {
-        let number = group.iter().fold(0, |number, byte| number * 256 + u64::from(*byte));
-        format!("{:05}", number % 100_000)
-    });
-    let code = groups.collect::<Vec<_>>().join(" ");
-    assert_eq!(code.len(), 47);
-    for line in [&alice, &bob] {
-        assert_eq!(line.as_line().check_code().unwrap().to_string(), code);
-    }
-    assert_eq!(alice.as_line().check_code(), bob.as_line().check_code());
-}
+    let Any::Line(mut to) = bob else { unreachable!() };
+    let old = alice.as_line().record();
+    let seal = |text: &[u8]| {
+        let mut buffer = [0; 64];
+        sealed_by(Line::restore(&old).unwrap().seal(text, b"", &mut buffer).unwrap())
+    };
+    let (first, same, another) = (seal(b"meet at nine"), seal(b"meet at nine"), seal(b"meet at five"));
+    assert_eq!(first, same, "equal messages at the same counter are seen to be equal");
+    // Of unequal ones nothing is seen: with a stream of keys the XOR of the texts would show.
+    let [first_text, another_text] = [&first, &another].map(|packet| &packet[packet.len() - 28..packet.len() - 16]);
+    let xor = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| a ^ b).collect::<Vec<_>>();
+    assert_ne!(xor(first_text, another_text), xor(b"meet at nine", b"meet at five"));
 
-#[test]
-fn r6_8_it_exists_while_the_line_is_confirmed() {
-    for (state, line) in states(Offer::new()) {
-        let Any::Line(line) = line else { continue };
-        let confirmed = state.starts_with("AliceConfirmed") || state.starts_with("BobConfirmed");
-        assert_eq!(line.check_code().is_some(), confirmed, "{state}");
-        assert_eq!(line.confirmed().is_some(), confirmed, "{state}");
-        assert_eq!(line.phase() == LinePhase::Confirmed, confirmed, "{state}");
-        // What the Server says is known in every phase.
-        assert_eq!(line.claims(), Claims { line_id: line_id(), pair_hash: pair_hash() }, "{state}");
-        if let Some(Confirmed { line_id: id, pair_hash: pair }) = line.confirmed() {
-            assert_eq!((id, pair), (line_id(), pair_hash()));
-        }
+    // How it is noticed: the other end has taken this counter, also if the words are others.
+    let mut buffer = [0; 64];
+    let event = |payload| Event::Packet { line_id: line_id(), payload };
+    to.handle(&event(&first), &mut buffer, NOW).unwrap().commit().for_each(drop);
+    for again in [&same, &another] {
+        assert_eq!(to.handle(&event(again), &mut buffer, NOW).err(), Some(Rejected::Repeated));
     }
+    // And in the store: the step takes the place of a record that is not there any more.
+    let mut behind = Line::restore(&old).unwrap();
+    let mut packet = [0; 64];
+    let revisions: Vec<_> = (0..2)
+        .map(|_| {
+            let step = behind.seal(b"", b"", &mut packet).unwrap();
+            let replaces = step.replaces().unwrap().revision;
+            step.commit().for_each(drop);
+            replaces
+        })
+        .collect();
+    assert_eq!(revisions, [Line::restore(&old).unwrap().revision(), Line::restore(&old).unwrap().revision() + 1]);
 }

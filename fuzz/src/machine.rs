@@ -104,7 +104,9 @@ impl Owner for Line {
 
 fn is_message(request: &Request<'_>) -> bool {
     let Request::Packet { payload, .. } = request else { return false };
-    matches!(Payload::decode(payload), Ok(Payload::Sealed { content: Content::Opening | Content::Message, .. }))
+    use Content::{Message, Opening, PaddedMessage, PaddedOpening};
+    let Ok(Payload::Sealed { content, .. }) = Payload::decode(payload) else { return false };
+    matches!(content, Opening | Message | PaddedOpening | PaddedMessage)
 }
 
 pub fn unsent<M: Owner>(machine: &M) -> Vec<Said> {

@@ -1,5 +1,6 @@
 //! Line: one end of a connection (§6).
 
+mod padding;
 mod phase;
 mod seal;
 mod session;
@@ -14,14 +15,16 @@ use crate::id::{Key, LineId, PairHash};
 use crate::machine::{Born, Emit, Held, Machine, Next, Role, Step};
 use crate::message::{Content, Event, Request};
 use crate::port::{Relay, UnixSeconds};
+use crate::secret::Secret;
 use crate::wire::Bytes;
 
+pub use padding::padded_len;
 pub(crate) use phase::{Origin, State};
 use phase::{Phase, transition};
 use seal::MAX_EMPTY;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::CheckCode;
-use session::Counters;
+use session::{Counters, Session};
 
 /// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`.
 #[derive(Debug)]
@@ -169,10 +172,37 @@ impl Line {
         associated_data: &[u8],
         buffer: &'m mut [u8],
     ) -> Result<Step<'m, Self>, SealError> {
+        self.seal_as([Content::Opening, Content::Message], message, associated_data, buffer)
+    }
+
+    /// [`seal`](Line::seal) with padding (§6.9): the relay sees one of eleven lengths. `buffer` has to be
+    /// [`SEAL_OVERHEAD`] bytes longer than [`padded_len`]; a message may have one byte less than [`MAX_MESSAGE`]. The other
+    /// end opens it as any other.
+    ///
+    /// # Errors
+    /// The same.
+    #[inline]
+    pub fn seal_padded<'m>(
+        &'m mut self,
+        message: &[u8],
+        associated_data: &[u8],
+        buffer: &'m mut [u8],
+    ) -> Result<Step<'m, Self>, SealError> {
+        self.seal_as([Content::PaddedOpening, Content::PaddedMessage], message, associated_data, buffer)
+    }
+
+    #[inline]
+    fn seal_as<'m>(
+        &'m mut self,
+        [opening, confirmed]: [Content; 2],
+        message: &[u8],
+        associated_data: &[u8],
+        buffer: &'m mut [u8],
+    ) -> Result<Step<'m, Self>, SealError> {
         let content = match self.phase() {
             LinePhase::AwaitingProof => return Err(SealError::NotJoined),
-            LinePhase::Joined => Content::Opening,
-            LinePhase::Confirmed => Content::Message,
+            LinePhase::Joined => opening,
+            LinePhase::Confirmed => confirmed,
             LinePhase::Closed => return Err(SealError::Closed),
         };
         let session = self.0.state.phase.session().ok_or(SealError::NotJoined)?;
@@ -221,10 +251,14 @@ impl Line {
 
     /// A code for two people to compare by voice (§6.8); `None` unless the line is confirmed.
     pub fn check_code(&self) -> Option<CheckCode> {
-        match &self.0.state.phase {
-            Phase::AliceConfirmed { session, .. } | Phase::BobConfirmed { session, .. } => Some(session.check_code()),
-            _ => None,
-        }
+        self.0.state.phase.confirmed().map(Session::check_code)
+    }
+
+    /// 32 bytes for a stronger protocol on top, the same at both ends and known to nobody else (§6.10), as a TLS exporter gives
+    /// them; `None` unless the line is confirmed. For each purpose another `label`; `context` is whatever both ends know of
+    /// it. Neither tells anything of the line's keys, nor of what is exported for other purposes.
+    pub fn export(&self, label: &str, context: &[u8]) -> Option<Secret<32>> {
+        self.0.state.phase.confirmed().map(|session| session.export(label, context))
     }
 
     /// Where the Port said to connect.

@@ -181,17 +181,18 @@ pub(super) fn transition<'m>(
     if sealed.epoch != EPOCH {
         return Err(Rejected::Forged);
     }
+    let content = sealed.content.unpadded();
     // Only a user's words carry a user's data.
-    let (is_message, data) = match sealed.content {
+    let (is_message, data) = match content {
         Content::Opening | Content::Message => (true, associated_data),
-        Content::Confirm | Content::Answer | Content::Close => (false, &[][..]),
+        _ => (false, &[][..]),
     };
     let (counters, text) = session.open(&sealed, data, buffer)?;
     if !is_message && !text.is_empty() {
         return Err(Rejected::Forged);
     }
 
-    let (phase, outbox) = match (&state.phase, sealed.content) {
+    let (phase, outbox) = match (&state.phase, content) {
         (_, Content::Close) => (Some(Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }), true),
         // Bob speaks, but has not heard Alice: she says Confirm again.
         (Phase::AliceJoined { confirm, .. }, Content::Opening) => {
@@ -275,6 +276,13 @@ impl Phase {
             | Self::BobJoined { session, .. }
             | Self::BobConfirmed { session, .. } => Some(session),
             Self::AwaitingProof { .. } | Self::Closed { .. } => None,
+        }
+    }
+
+    pub(super) const fn confirmed(&self) -> Option<&Session> {
+        match self {
+            Self::AliceConfirmed { session, .. } | Self::BobConfirmed { session, .. } => Some(session),
+            _ => None,
         }
     }
 

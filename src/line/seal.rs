@@ -5,6 +5,7 @@ use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use minicbor::{Decoder, Encoder, len};
 
+use super::padding;
 use crate::error::{Rejected, SealError};
 use crate::message::Content;
 use crate::secret::Secret;
@@ -76,7 +77,10 @@ pub(super) fn open<'b>(
     cipher(key)
         .decrypt_inout_detached(&nonce(packet.counter), data, buffer, tag.into())
         .map_err(|_| Rejected::Forged)?;
-    Ok(out)
+    match packet.content.is_padded() {
+        true => padding::unpadded_len(out).and_then(|length| out.get(..length)).ok_or(Rejected::Forged),
+        false => Ok(out),
+    }
 }
 
 /// Seals into `out` and returns the payload's bytes (§7.4).
@@ -88,10 +92,11 @@ pub(super) fn seal<'b>(
     data: &[u8],
     out: &'b mut [u8],
 ) -> Result<&'b [u8], SealError> {
-    if text.len() > MAX_MESSAGE {
+    let length = if content.is_padded() { padding::padded_len(text.len()) } else { text.len() };
+    if length > MAX_MESSAGE {
         return Err(SealError::TooLong);
     }
-    let ciphertext = text.len().saturating_add(TAG);
+    let ciphertext = length.saturating_add(TAG);
     let head = head(content, EPOCH, counter, ciphertext);
     let head = head.as_slice();
 
@@ -99,7 +104,12 @@ pub(super) fn seal<'b>(
     let (packet, tag) = out.split_last_chunk_mut::<TAG>().ok_or(SealError::BufferTooSmall)?;
     let (start, body) = packet.split_at_mut_checked(head.len()).ok_or(SealError::BufferTooSmall)?;
     start.copy_from_slice(head);
-    let buffer = InOutBuf::new(text, body).map_err(|_| SealError::BufferTooSmall)?;
+    let buffer = if content.is_padded() {
+        padding::pad(text, body).ok_or(SealError::BufferTooSmall)?;
+        body.into()
+    } else {
+        InOutBuf::new(text, body).map_err(|_| SealError::BufferTooSmall)?
+    };
     let mut both = Both::EMPTY;
     let data = associated(head, data, &mut both).ok_or(SealError::AssociatedDataTooLong)?;
     *tag = cipher(key).encrypt_inout_detached(&nonce(counter), data, buffer).map_err(|_| SealError::TooLong)?.into();

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
 
 use super::Origin;
@@ -146,13 +147,27 @@ impl Session {
     /// §6.8: forty digits.
     pub(super) fn check_code(&self) -> CheckCode {
         let mut bytes = [[0; 5]; 8];
-        if let Ok(hkdf) = hkdf::Hkdf::<sha2::Sha256>::from_prk(self.exporter.expose()) {
-            let _ = hkdf.expand(b"check code", bytes.as_flattened_mut());
-        }
+        self.expand(&[b"check code"], bytes.as_flattened_mut());
         CheckCode(bytes.map(|group| {
             let number = group.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
             u32::try_from(number % 100_000).unwrap_or_default()
         }))
+    }
+
+    /// §6.10.
+    pub(super) fn export(&self, label: &str, context: &[u8]) -> Secret<32> {
+        // Hashed, because HKDF's info has no parts: what is said of one could be said of another.
+        let purpose = wire::hash(&(label, <&ByteSlice>::from(context)));
+        let mut exported = Secret::ZERO;
+        self.expand(&[b"export", &purpose], exported.expose_mut());
+        exported
+    }
+
+    fn expand(&self, info: &[&[u8]], out: &mut [u8]) {
+        if let Ok(hkdf) = hkdf::Hkdf::<sha2::Sha256>::from_prk(self.exporter.expose()) {
+            // Both are far below HKDF's limit of 8160 bytes.
+            let _ = hkdf.expand_multi_info(info, out);
+        }
     }
 }
 

@@ -159,6 +159,12 @@ pub fn arrives(effects: &[Effect]) -> Vec<u8> {
 }
 
 /// Seals, and gives what arrives.
+/// The payload that a step of [`Line::seal`] sends.
+pub fn sealed_by(step: Step<'_, Line>) -> Vec<u8> {
+    let Some(LineEffect::Send(Request::Packet { payload, .. })) = step.commit().next() else { panic!("no packet") };
+    payload.to_vec()
+}
+
 pub fn says(line: &mut Any, text: &str) -> Vec<u8> {
     arrives(&line.takes(&Input::seal(text)))
 }

@@ -372,12 +372,21 @@ fn derived(play: &Play) -> Value {
     let keys = ["alice to bob", "bob to alice", "exporter"].map(key);
     let records = || play.log.records.iter().map(|entry| entry["record"].as_str().unwrap());
     assert!(keys.iter().all(|key| records().any(|record| record.contains(key))));
-    let code = records().find_map(|record| Line::restore(&hex::decode(record).unwrap()).ok()?.check_code()).unwrap();
+    let confirmed =
+        |record: &str| Line::restore(&hex::decode(record).unwrap()).ok().filter(|line| line.confirmed().is_some());
+    let line = records().find_map(confirmed).unwrap();
+    let code = line.check_code().unwrap();
+    let exports = [("", &b""[..]), ("one", b""), ("one", b"context"), ("on", b"econtext"), ("long", &[7; 300])];
+    let exports = exports.map(|(label, context)| {
+        let exported = line.export(label, context).unwrap();
+        json!({ "label": label, "context": hex(context), "exported": hex(exported.expose()) })
+    });
     let [alice_to_bob, bob_to_alice, exporter] = keys;
     json!({
         "port_hash": hex(port.hash().as_bytes()), "secret": hex(secret), "transcript": hex(&transcript),
         "transcript_hash": hex(transcript_hash), "prk": hex(prk), "alice_to_bob": alice_to_bob,
         "bob_to_alice": bob_to_alice, "exporter": exporter, "check_code": code.to_string(),
+        "exports": exports,
     })
 }
 

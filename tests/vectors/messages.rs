@@ -162,7 +162,7 @@ fn messages() {
     ];
     let refused_payloads = [
         ("content 0", body(&sealed, &|fields| fields[1] = 0.into()), Malformed),
-        ("content 6", body(&sealed, &|fields| fields[1] = 6.into()), Malformed),
+        ("content 8", body(&sealed, &|fields| fields[1] = 8.into()), Malformed),
         ("epoch in 33 bits", body(&sealed, &|fields| fields[2] = (1_u64 << 32).into()), Malformed),
         ("epoch below zero", body(&sealed, &|fields| fields[2] = (-1).into()), Malformed),
         ("counter in two bytes", splice(&sealed, 6, 1, &[0x18, 0x05]), Malformed),
@@ -186,4 +186,12 @@ fn messages() {
 }
 
 pub const REASONS: [Reason; 5] = [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired];
-const CONTENTS: [Content; 5] = [Content::Confirm, Content::Answer, Content::Opening, Content::Message, Content::Close];
+const CONTENTS: [Content; 7] = [
+    Content::Confirm,
+    Content::Answer,
+    Content::Opening,
+    Content::Message,
+    Content::Close,
+    Content::PaddedOpening,
+    Content::PaddedMessage,
+];

@@ -50,16 +50,22 @@ fn confirmed() -> [Line; 2] {
 
 /// What is sealed, and opened at the other end.
 fn accepted(from: &Line, to: &Line, counter: u64, text: &[u8], data: &[u8]) -> Value {
+    sealed_and_opened(from, to, counter, (text, false), data)
+}
+
+fn sealed_and_opened(from: &Line, to: &Line, counter: u64, (text, padded): (&[u8], bool), data: &[u8]) -> Value {
     let record = with_counters(from, counter, None);
-    let mut buffer = vec![0; text.len() + SEAL_OVERHEAD];
+    let length = if padded { padded_len(text.len()) } else { text.len() };
+    let mut buffer = vec![0; length + SEAL_OVERHEAD];
     let mut line = Line::restore(&record).unwrap();
-    let mut effects = line.seal(text, data, &mut buffer).unwrap().commit();
+    let step = if padded { line.seal_padded(text, data, &mut buffer) } else { line.seal(text, data, &mut buffer) };
+    let mut effects = step.unwrap().commit();
     let Some(LineEffect::Send(Request::Packet { payload, .. })) = effects.next() else { panic!("no packet") };
-    let (mut buffer, mut other) = (vec![0; text.len()], Line::restore(&to.record()).unwrap());
+    let (mut buffer, mut other) = (vec![0; length], Line::restore(&to.record()).unwrap());
     let opened = other.open(&packet(payload), data, &mut buffer, NOW).unwrap().commit().last();
     assert_eq!(opened, Some(LineEffect::Message(text)));
     let mut entry = json!({
-        "sealed_by": hex(record), "opened_by": hex(&*to.record()), "associated_data": hex(data),
+        "sealed_by": hex(record), "opened_by": hex(&*to.record()), "associated_data": hex(data), "padded": padded,
     });
     // A long text is one byte many times; of its packet the hash is kept.
     if text.len() <= 1024 {
@@ -92,6 +98,11 @@ fn packets() {
         good.push((format!("associated data of {length} bytes"), accepted(at_bob, at_alice, 1, b"text", &data)));
     }
 
+    for text in [&b""[..], b"text", &[0x80, 0, 0], &[b'a'; 63], &[b'a'; 64], &[0; 200], &[b'a'; MAX_MESSAGE - 1]] {
+        let entry = sealed_and_opened(at_alice, at_bob, 1, (text, true), b"data");
+        good.push((format!("padded, {} bytes", text.len()), entry));
+    }
+
     let not_sealed = [
         ("too long", 1, MAX_MESSAGE + 1, 0, SealError::TooLong),
         ("too much associated data", 1, 0, MAX_ASSOCIATED_DATA + 1, SealError::AssociatedDataTooLong),
@@ -118,6 +129,7 @@ fn packets() {
     let end = message(5, b"").len();
     let by_hand = |ciphertext| Payload::Sealed { content: Content::Message, epoch: 0, counter: 5, ciphertext }.to_vec();
     let empty = |key, content, epoch, counter| sealed(key, content, epoch, counter, b"", b"");
+    let padded = |text: &[u8]| sealed(of_alice, Content::PaddedMessage, 0, 5, text, b"");
     let proof = Payload::Proof { proof: proof_of(&[1; 32], &[1; 48]).1 }.to_vec();
     // 99 is the newest; 97 and 36 were not taken.
     let window = &Line::restore(&with_counters(at_bob, 1, Some([100, !(1 << 63) & !0b100]))).unwrap();
@@ -142,6 +154,13 @@ fn packets() {
         ("a Close with a text", at_bob, sealed(of_alice, Content::Close, 0, 5, b"text", b""), b"", Forged),
         ("an Answer with a text", at_alice, sealed(of_bob, Content::Answer, 0, 5, b"text", b""), b"", Forged),
         ("a Close with associated data", at_bob, sealed(of_alice, Content::Close, 0, 5, b"", b"data"), b"data", Forged),
+        ("padding without a mark", at_bob, padded(&[0; 64]), b"", Forged),
+        ("padding with another mark", at_bob, padded(&[&[0x81][..], &[0; 63]].concat()), b"", Forged),
+        ("no padding", at_bob, padded(&[b'a'; 64]), b"", Forged),
+        ("a bucket too small", at_bob, padded(&[&[b'a', 0x80][..], &[0; 30]].concat()), b"", Forged),
+        ("a bucket too large", at_bob, padded(&[&[b'a', 0x80][..], &[0; 126]].concat()), b"", Forged),
+        ("padding in no bucket", at_bob, padded(&[&[b'a', 0x80][..], &[0; 98]].concat()), b"", Forged),
+        ("nothing, padded", at_bob, padded(b""), b"", Forged),
         ("the newest, again", window, message(99, b""), b"", Repeated),
         ("one in the window, again", window, message(98, b""), b"", Repeated),
         ("64 below the newest", window, message(35, b""), b"", Repeated),

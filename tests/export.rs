@@ -1,0 +1,59 @@
+//! §6.8, §6.10: what both ends can make of their keys, a check code and keying material.
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use common::keys::*;
+use common::*;
+use port_protocol::*;
+
+#[test]
+fn r6_8_the_check_code_is_forty_digits_of_the_exporter() {
+    let (alice, bob) = confirmed();
+    let mut bytes = [0; 40];
+    let hkdf = hkdf::Hkdf::<sha2::Sha256>::from_prk(&keys(Offer::new()).exporter).unwrap();
+    hkdf.expand(b"check code", &mut bytes).unwrap();
+    let groups = bytes.chunks(5).map(|group| {
+        let number = group.iter().fold(0, |number, byte| number * 256 + u64::from(*byte));
+        format!("{:05}", number % 100_000)
+    });
+    let code = groups.collect::<Vec<_>>().join(" ");
+    assert_eq!(code.len(), 47);
+    for line in [&alice, &bob] {
+        assert_eq!(line.as_line().check_code().unwrap().to_string(), code);
+    }
+    assert_eq!(alice.as_line().check_code(), bob.as_line().check_code());
+}
+
+#[test]
+fn r6_8_it_exists_while_the_line_is_confirmed() {
+    for (state, line) in states(Offer::new()) {
+        let Any::Line(line) = line else { continue };
+        let confirmed = state.starts_with("AliceConfirmed") || state.starts_with("BobConfirmed");
+        assert_eq!(line.check_code().is_some(), confirmed, "{state}");
+        assert_eq!(line.confirmed().is_some(), confirmed, "{state}");
+        assert_eq!(line.phase() == LinePhase::Confirmed, confirmed, "{state}");
+        // What the Server says is known in every phase.
+        assert_eq!(line.claims(), Claims { line_id: line_id(), pair_hash: pair_hash() }, "{state}");
+        if let Some(Confirmed { line_id: id, pair_hash: pair }) = line.confirmed() {
+            assert_eq!((id, pair), (line_id(), pair_hash()));
+        }
+    }
+}
+
+#[test]
+fn r6_10_what_is_exported_is_the_same_at_both_ends_and_for_one_purpose() {
+    let (alice, bob) = confirmed();
+    let purposes = [("", &b""[..]), ("a", b""), ("", b"a"), ("a", b"b"), ("ab", b""), ("check code", b"")];
+    let export = |line: &Any, (label, context)| line.as_line().export(label, context).unwrap();
+    let exported: std::collections::BTreeSet<_> =
+        purposes.iter().map(|&purpose| *export(&alice, purpose).expose()).collect();
+    assert_eq!(exported.len(), purposes.len());
+    purposes.iter().for_each(|&purpose| assert!(export(&alice, purpose) == export(&bob, purpose)));
+    let Keys { to_bob, to_alice, exporter } = keys(Offer::new());
+    assert!([to_bob, to_alice, exporter].iter().all(|key| !exported.contains(key)));
+    for (state, line) in states(Offer::new()) {
+        let Any::Line(line) = line else { continue };
+        assert_eq!(line.export("a", b"").is_some(), line.confirmed().is_some(), "{state}");
+    }
+}
