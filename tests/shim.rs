@@ -171,7 +171,12 @@ fn two_shims_form_a_line_and_talk() {
         }
 
         world.run(BOB, json!({ "do": "seal", "message": "0123" }));
-        world.run(ALICE, json!({ "do": "seal", "message": "" }));
+        let [at_alice, at_bob] =
+            world.shims.each_mut().map(|shim| shim.ask(json!({ "do": "export", "label": "a", "context": "00" })));
+        assert_eq!(at_alice["exported"].as_str().unwrap().len(), 64);
+        assert_eq!(at_alice, at_bob);
+
+        world.run(ALICE, json!({ "do": "seal", "message": "", "padded": true }));
         assert_eq!(world.heard, [[json!("0123")], [json!("")]]);
 
         world.run(ALICE, json!({ "do": "close" }));

@@ -11,7 +11,7 @@ use std::io::{self, BufRead, Write};
 use answer::{Effect, Failure, effects, newborn, state, usage};
 use port_protocol::{
     Alice, Bob, BobPhase, Born, Event, Line, LineLink, LinePhase, Machine, Offer, Port, Rejected, Relay, RestoreError,
-    SEAL_OVERHEAD, Seed, SendProof, Step, UnixSeconds,
+    SEAL_OVERHEAD, Seed, SendProof, Step, UnixSeconds, padded_len,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -58,6 +58,13 @@ enum Command {
         message: Vec<u8>,
         #[serde(with = "hex", default)]
         ad: Vec<u8>,
+        #[serde(default)]
+        padded: bool,
+    },
+    Export {
+        label: String,
+        #[serde(with = "hex", default)]
+        context: Vec<u8>,
     },
     Close {},
     Revoke {},
@@ -124,6 +131,9 @@ impl Shim {
                 Ok(json!({ "ok": true }))
             }
             Command::State {} => Ok(self.machine()?.state()),
+            Command::Export { label, context } => {
+                Ok(json!({ "ok": true, "exported": self.machine()?.export(&label, &context) }))
+            }
             Command::Unsent {} => Ok(json!({ "ok": true, "effects": self.machine()?.unsent() })),
             // As the types have it: while there is a step, its machine is lent to it.
             _ if self.prepared.is_some() => Err(usage("a step is prepared: commit or drop it first")),
@@ -162,7 +172,7 @@ impl Shim {
     fn prepare(&self, command: Command) -> Result<Option<(Value, Prepared)>, Failure> {
         let mut buffer = match &command {
             Command::Event { bytes, .. } => vec![0; bytes.len()],
-            Command::Seal { message, .. } => vec![0; message.len().saturating_add(SEAL_OVERHEAD)],
+            Command::Seal { message, .. } => vec![0; padded_len(message.len()).saturating_add(SEAL_OVERHEAD)],
             _ => Vec::new(),
         };
         let mut machine = self.machine()?.copy()?;
@@ -188,7 +198,12 @@ impl Shim {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
                 Some(advance(line.open(&event, &ad, &mut buffer, UnixSeconds(now))?))
             }
-            (Any::Line(line), Command::Seal { message, ad }) => Some(advance(line.seal(&message, &ad, &mut buffer)?)),
+            (Any::Line(line), Command::Seal { message, ad, padded: false }) => {
+                Some(advance(line.seal(&message, &ad, &mut buffer)?))
+            }
+            (Any::Line(line), Command::Seal { message, ad, padded: true }) => {
+                Some(advance(line.seal_padded(&message, &ad, &mut buffer)?))
+            }
             (Any::Line(line), Command::Close {}) => Some(advance(line.close()?)),
             (Any::Line(line), Command::Tick { now }) => line.tick(UnixSeconds(now)).map(advance),
             (Any::Line(line), Command::Settle {}) => line.settle().map(advance),
@@ -247,6 +262,11 @@ impl Any {
             Self::Bob(bob) => effects(bob.unsent()),
             Self::Line(line) => effects(line.unsent()),
         }
+    }
+
+    fn export(&self, label: &str, context: &[u8]) -> Option<String> {
+        let Self::Line(line) = self else { return None };
+        line.export(label, context).map(|exported| hex::encode(exported.expose()))
     }
 
     fn state(&self) -> Value {
