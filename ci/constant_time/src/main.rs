@@ -1,0 +1,156 @@
+//! Run under `valgrind`, with every secret marked as undefined: memcheck then reports whatever branches on one, or looks
+//! something up by one. Whether a proof is good and whether a packet opens is made public by a branch.
+//!
+//! With `leak` as its argument it compares a secret as no one should, and must be found out.
+
+use std::hint::black_box;
+use std::ops::RangeInclusive;
+use std::process::ExitCode;
+
+use crabgrind::memcheck::{MemState, mark_memory};
+use crabgrind::valgrind::{count_errors, running_mode};
+use port_protocol::{
+    Alice, AliceEffect, Bob, BobEffect, Event, Line, LineEffect, Machine, Offer, Proof, Request, SEAL_OVERHEAD, Seed,
+    SendProof, UnixSeconds,
+};
+
+/// No branch that depends on a secret.
+const NONE: RangeInclusive<usize> = 0..=0;
+/// The one that makes it public whether a proof is good.
+const CHECKED: RangeInclusive<usize> = 1..=1;
+/// The same for a packet; the library's result may be asked about once more.
+const OPENED: RangeInclusive<usize> = 1..=2;
+
+const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
+const LINK: [u8; 16] = [1; 16];
+const LINE: [u8; 16] = [2; 16];
+
+fn mark(bytes: &[u8], state: MemState) {
+    mark_memory(bytes.as_ptr().cast(), bytes.len(), state).expect("valgrind");
+}
+
+/// 64 bytes that nothing may depend on.
+fn secret_seed(byte: u8) -> Seed {
+    let bytes = black_box([byte; 64]);
+    mark(&bytes, MemState::Undefined);
+    Seed::from_bytes(&bytes)
+}
+
+/// What everybody may see, as it goes over the wire.
+fn published(bytes: &[u8]) -> &[u8] {
+    mark(bytes, MemState::Defined);
+    bytes
+}
+
+#[derive(Default)]
+struct Watch {
+    failed: bool,
+}
+
+impl Watch {
+    fn watch<T>(&mut self, name: &str, branches: RangeInclusive<usize>, work: impl FnOnce() -> T) -> T {
+        let before = count_errors();
+        let done = work();
+        let found = count_errors() - before;
+        println!("{name}: {found}");
+        self.failed |= !branches.contains(&found);
+        done
+    }
+}
+
+fn main() -> ExitCode {
+    assert!(!running_mode().is_native(), "run this under valgrind");
+    let mut watch = Watch::default();
+    if std::env::args().nth(1).as_deref() == Some("leak") {
+        let secret = black_box([7_u8; 16]);
+        mark(&secret, MemState::Undefined);
+        watch.watch("a leak", NONE, || black_box(secret.iter().position(|&byte| byte != 7)));
+    } else {
+        everything(&mut watch);
+    }
+    ExitCode::from(u8::from(watch.failed))
+}
+
+fn everything(watch: &mut Watch) {
+    let offer = || Alice::offer(LINK.into(), Offer::new(), secret_seed(1)).commit();
+    let mut alice = watch.watch("keygen", NONE, offer);
+    published(alice.port().unwrap().public_key().as_bytes());
+    let port = alice.port().unwrap().clone();
+
+    let mut bob = Bob::scan(port, secret_seed(2)).commit();
+    let mut wire = [0; 256];
+    let event = watch.watch("Bob makes the proof", NONE, || {
+        let Some(BobEffect::Send(Request::Connect { proof, .. })) =
+            bob.connect(SendProof::OnBoard, NOW).unwrap().commit().next()
+        else {
+            unreachable!()
+        };
+        formed(proof).encode_into(&mut wire).unwrap()
+    });
+    let good = published(event).to_vec();
+    let mut bad = good.clone();
+    if let Some(last) = bad.last_mut() {
+        *last ^= 1;
+    }
+    watch.watch("Alice's record", NONE, || drop(black_box(alice.record())));
+    watch.watch("Alice refuses a proof", CHECKED, || drop(black_box(alice.handle_bytes(&bad, NOW).unwrap())));
+    let mut at_alice = watch.watch("Alice takes the proof", CHECKED, || {
+        let Some(AliceEffect::LineFormed(line)) = alice.handle_bytes(&good, NOW).unwrap().commit().next() else {
+            unreachable!()
+        };
+        line.commit()
+    });
+    let mut at_bob = watch.watch("Bob's keys", NONE, || {
+        let Some(BobEffect::LineFormed(line)) = bob.handle(&formed(None), NOW).unwrap().commit().next() else {
+            unreachable!()
+        };
+        line.commit()
+    });
+
+    let confirm = watch.watch("Confirm", NONE, || packet_of(at_alice.unsent().next()));
+    let answer = watch.watch("Bob opens it", OPENED, || packet_of(taken(&mut at_bob, &confirm).as_deref().map(send)));
+    watch.watch("Alice opens the answer", OPENED, || taken(&mut at_alice, &answer));
+    for length in [0, 5, 16, 1000] {
+        let text = vec![length as u8; length];
+        mark(&text, MemState::Undefined);
+        let mut buffer = vec![0; length + SEAL_OVERHEAD];
+        let packet = watch
+            .watch("seal", NONE, || packet_of(at_alice.seal(&text, b"data", &mut buffer).unwrap().commit().next()));
+        let mut forged = packet.clone();
+        if let Some(last) = forged.last_mut() {
+            *last ^= 1;
+        }
+        let mut out = vec![0; packet.len()];
+        let mut open = |payload: &[u8]| {
+            let event = Event::Packet { line_id: LINE.into(), payload };
+            at_bob.open(&event, b"data", &mut out, NOW).map(|step| step.commit().for_each(drop)).is_ok()
+        };
+        assert!(!watch.watch("open a forged one", OPENED, || open(&forged)));
+        assert!(watch.watch("open", OPENED, || open(&packet)));
+    }
+    watch.watch("a Line's record", NONE, || drop(black_box(at_alice.record())));
+    watch.watch("check code", NONE, || black_box(at_alice.check_code()));
+    watch.watch("export", NONE, || black_box(at_alice.export("label", b"context")));
+}
+
+fn formed(proof: Option<Proof>) -> Event<'static> {
+    Event::LineFormed { line_link: LINK.into(), line_id: LINE.into(), pair_hash: [3; 32].into(), proof }
+}
+
+fn send(payload: &[u8]) -> LineEffect<'_> {
+    LineEffect::Send(Request::Packet { line_id: LINE.into(), payload })
+}
+
+/// A packet is public once it is sealed.
+fn packet_of(effect: Option<LineEffect<'_>>) -> Vec<u8> {
+    let Some(LineEffect::Send(Request::Packet { payload, .. })) = effect else { unreachable!() };
+    published(payload).to_vec()
+}
+
+/// Hands a packet in, and gives the one that answers it.
+fn taken(line: &mut Line, payload: &[u8]) -> Option<Vec<u8>> {
+    let mut buffer = [0; 64];
+    let event = Event::Packet { line_id: LINE.into(), payload };
+    let mut effects = line.handle(&event, &mut buffer, NOW).unwrap().commit();
+    effects.next().map(|effect| packet_of(Some(effect)))
+}
