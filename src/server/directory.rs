@@ -47,7 +47,7 @@ pub trait Directory {
     fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Self::Error>;
 
     /// Burns a link: if it is open, it is claimed by `claim`, to be forgotten at `forget`; there is the line
-    /// `claim.line_id` between its owner and `claim.by`; and `formed` waits for its owner.
+    /// `claim.line_id` between its owner and `claim.by`, who is another user; and `formed` waits for its owner.
     ///
     /// - *Formed, twice*: two lines of one link. Alice takes the one that she hears of first, and disconnects the other
     ///   (§4.4). Whoever is at its far end has used up his Port in vain.
