@@ -218,6 +218,10 @@ fn r13_3_the_same_connect_gets_the_same_reply_and_forms_one_line() {
         let request = Request::Connect { line_link, proof: proof.clone() };
         let first = relay.handle(BOB, &request).unwrap();
         assert_eq!(first.wake, [Some(user(ALICE)), None]);
+        let LinkState::Claimed(claim) = relay.server.directory().link(line_link).unwrap().unwrap().state else {
+            panic!()
+        };
+        assert_eq!(claim.request[..], Sha256::digest([&[BOB; 32][..], &request.to_vec()].concat())[..]);
         let before = relay.waiting(ALICE);
         for days in [0, 1, 28] {
             relay.now.0 += days * DAY;
@@ -287,6 +291,21 @@ fn r13_3_what_became_of_a_link_is_remembered_for_30_days() {
     assert_eq!(relay.reply(CAROL, &connect(expired)), refused(expired, Reason::Expired));
     relay.now.0 += 1;
     assert_eq!(relay.reply(CAROL, &connect(expired)), refused(expired, Reason::Unknown));
+}
+
+/// Two are forgotten for each that is issued; none of them was forgotten before.
+#[test]
+fn r13_3_forgetting_keeps_up_with_issuing() {
+    let mut relay = relay(Limits::default());
+    let links = [1, 2, 3, 4].map(|n| relay.issue(ALICE, n));
+    relay.reply(BOB, &connect(links[0]));
+    relay.handle(ALICE, &Request::CloseLineLink { line_link: links[1] }).unwrap();
+    relay.now.0 += (365 + 30) * DAY;
+    let left = [5, 6, 7].map(|n| {
+        relay.issue(ALICE, n);
+        relay.server.directory().links()
+    });
+    assert_eq!(left, [3, 2, 3]);
 }
 
 #[test]

@@ -58,7 +58,7 @@ struct End {
     /// How many of these are packets, and the bytes of their payloads.
     packets: usize,
     bytes: usize,
-    /// Which of these says `Dropped`.
+    /// The last that said `Dropped`; if it still waits, the next takes its place.
     dropped: Option<u64>,
 }
 
@@ -143,13 +143,9 @@ impl End {
     /// It does not wait any more.
     fn taken(&mut self, sequence: u64, event: &Event<'_>) {
         self.waiting.remove(&sequence);
-        match event {
-            Event::Packet { payload, .. } => {
-                self.packets = self.packets.saturating_sub(1);
-                self.bytes = self.bytes.saturating_sub(payload.len());
-            }
-            Event::Dropped { .. } => self.dropped = None,
-            _ => {}
+        if let Event::Packet { payload, .. } = event {
+            self.packets = self.packets.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(payload.len());
         }
     }
 
