@@ -74,6 +74,12 @@ id! {
     /// others. The Server's claim until the line is confirmed.
     PairHash, 32, hex
 }
+#[cfg(feature = "server")]
+id! {
+    /// A user, as the Server's caller authenticated it (§13.1). 32 bytes that nobody can guess: random, or an account's name
+    /// under a keyed hash. From two of them everybody can make the [`PairHash`].
+    UserId, 32, hex
+}
 id! {
     /// SHA-256 of a Port's canonical bytes (§2.4).
     PortHash, 32, redacted

@@ -100,6 +100,7 @@
 //! | `alloc` | with `std` | `to_vec()` beside `encode_into()` |
 //! | `getrandom` | yes | [`Seed::from_os`] |
 //! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
+//! | `server` | no | [`server`]: the relay's own machine |
 //!
 //! With `default-features = false` the crate is `no_std` and uses no heap; nor does it with them, in a handshake.
 //!
@@ -143,6 +144,8 @@ mod message;
 mod port;
 mod proof;
 mod secret;
+#[cfg(feature = "server")]
+pub mod server;
 mod spent;
 mod wire;
 

@@ -49,6 +49,8 @@ pub enum Emit<'m> {
     Opened(&'m [u8]),
     /// The same, and it was the first: the answer goes with it.
     OutboxAndOpened(&'m [u8]),
+    /// Packets were lost on their way.
+    Dropped,
     Nothing,
 }
 

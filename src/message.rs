@@ -113,6 +113,13 @@ pub enum Event<'a> {
         #[n(0)]
         line_id: LineId,
     },
+    /// Packets of this end did not reach the other: too many waited there, and the oldest made room.
+    #[n(37)]
+    Dropped {
+        /// The line.
+        #[n(0)]
+        line_id: LineId,
+    },
 }
 
 /// Why the Server says that no line was formed (§7.3). It may lie.
@@ -216,7 +223,9 @@ impl Event<'_> {
         match self {
             Self::LineLinkIssued { request_id, .. } => Key::Request(*request_id),
             Self::LineFormed { line_link, .. } | Self::Refused { line_link, .. } => Key::LineLink(*line_link),
-            Self::Packet { line_id, .. } | Self::Disconnected { line_id } => Key::Line(*line_id),
+            Self::Packet { line_id, .. } | Self::Disconnected { line_id } | Self::Dropped { line_id } => {
+                Key::Line(*line_id)
+            }
         }
     }
 }

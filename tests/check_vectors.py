@@ -251,6 +251,7 @@ EVENTS = {
     "Refused": (34, ["line_link", "reason"]),
     "Packet": (35, ["line_id", "payload"]),
     "Disconnected": (36, ["line_id"]),
+    "Dropped": (37, ["line_id"]),
 }
 PAYLOADS = {
     "Proof": (1, ["proof"]),
@@ -656,6 +657,9 @@ class Line(Machine):
         if name == "Packet":
             return self.open(fields["payload"], b"", now)
         require(self.state[1][0] != 6, "Closed")
+        if name == "Dropped":
+            require(self.state[1][0] != 1, "OutOfOrder")
+            return self.go(self.state, [{"dropped": True}])
         return self.go(self.closed(self.BY_SERVER))
 
     def close(self):

@@ -335,6 +335,8 @@ const TABLE: &[Row] = &[
     (CONFIRMED_BOB, "Alice's Opening|Alice's Message", Always, "=", "says"),
     (ALICE, "Bob's Close", Always, "Closed ByPeer", "Ended"),
     (BOB, "Alice's Close", Always, "Closed ByPeer", "Ended"),
+    (ALICE, "Dropped", Always, "=", "Dropped"),
+    (BOB, "Dropped", Always, "=", "Dropped"),
     (NOT_CLOSED, "Disconnected", Always, "Closed ByServer", "Ended"),
     ("AwaitingProof", "closes", Always, "Closed ByUs", "Disconnect, Ended"),
     (ALICE, "closes", Always, "Closed ByUs with Close", "Close, Disconnect, Ended"),
@@ -364,7 +366,7 @@ fn r6_6_what_is_not_in_the_table_is_an_error() {
             _ if name.starts_with("Line") || name.starts_with("Refused") => Rejected::NotMine,
             "Packet, no payload" => Rejected::Malformed,
             _ if closed => Rejected::Closed,
-            "Proof" | "Proof, bad" => Rejected::OutOfOrder,
+            "Proof" | "Proof, bad" | "Dropped" => Rejected::OutOfOrder,
             _ if state == "AwaitingProof" => Rejected::TooEarly,
             _ if taken.contains(&(state, name)) => Rejected::Repeated,
             // An end's own packet, come back.

@@ -273,7 +273,8 @@ fn r7_3_events_are_these_bytes() {
             vec![link.clone(), id.clone(), pair, layout_of(&good)],
         ),
         (Event::Packet { line_id, payload: b"" }, 35, vec![id.clone(), Cbor::Bytes(vec![])]),
-        (Event::Disconnected { line_id }, 36, vec![id]),
+        (Event::Disconnected { line_id }, 36, vec![id.clone()]),
+        (Event::Dropped { line_id }, 37, vec![id]),
     ];
     for (number, reason) in (1..).zip(reason) {
         cases.push((Event::Refused { line_link, reason }, 34, vec![link.clone(), Cbor::Uint(number)]));
@@ -285,7 +286,7 @@ fn r7_3_events_are_these_bytes() {
     for reason in [0, 6, 24] {
         assert_eq!(Event::decode(&fields(34, &[link.clone(), Cbor::Uint(reason)])), Err(DecodeError::Malformed));
     }
-    for tag in (0..300).filter(|tag| !(32..=36).contains(tag)) {
+    for tag in (0..300).filter(|tag| !(32..=37).contains(tag)) {
         for many in 0..5 {
             let layout = fields(tag, &vec![link.clone(); many]);
             assert_eq!(Event::decode(&layout), Err(DecodeError::Malformed));
@@ -308,6 +309,7 @@ fn r7_3_an_event_names_the_record_it_belongs_to() {
         assert!(name.starts_with(kind), "{name}");
     }
     assert_eq!(Event::Disconnected { line_id: line_id() }.key(), Key::Line(line_id()));
+    assert_eq!(Event::Dropped { line_id: line_id() }.key(), Key::Line(line_id()));
     assert_eq!(Event::Packet { line_id: line_id(), payload: b"" }.key(), Key::Line(line_id()));
 }
 

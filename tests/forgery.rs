@@ -88,6 +88,13 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
             Ok(_) if state == "AwaitingProof" => Error(Rejected::TooEarly),
             Ok(_) => Error(Rejected::Forged),
         },
+        (Any::Line(_), _, _) if state.starts_with("Closed") => Error(Rejected::Closed),
+        // Both are the Server's claims, of one form and a bit apart.
+        (Any::Line(_), Event::Disconnected { .. }, Event::Dropped { .. }) => moves("Closed ByServer", "Ended"),
+        (Any::Line(_), Event::Dropped { .. }, Event::Disconnected { .. }) if state == "AwaitingProof" => {
+            Error(Rejected::OutOfOrder)
+        }
+        (Any::Line(_), Event::Dropped { .. }, Event::Disconnected { .. }) => moves(state, "Dropped"),
         (Any::Line(_), ..) => panic!("{state}: one bit makes {flipped:?} of {honest:?}"),
         _ => Error(Rejected::OutOfOrder),
     }

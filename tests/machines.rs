@@ -42,8 +42,9 @@ fn r8_1_effects_are_a_view_of_the_outbox_that_the_record_holds() {
         for (name, input) in inputs() {
             let mut next = machine.clone();
             let Ok(effects) = next.give(&input, NOW) else { continue };
-            // A user's own words, sealed or opened, are the user's to keep.
-            let kept: Vec<_> = effects.into_iter().filter(|effect| !matches!(effect, Effect::Message(_))).collect();
+            // A user's own words, sealed or opened, are the user's to keep; and that some were lost.
+            let kept: Vec<_> =
+                effects.into_iter().filter(|effect| !matches!(effect, Effect::Message(_) | Effect::Dropped)).collect();
             if kept.is_empty() || matches!(input, Input::Seal(..)) {
                 continue;
             }

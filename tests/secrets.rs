@@ -289,6 +289,7 @@ fn shown() -> Shown {
         Event::LineLinkIssued { request_id, line_link: link() },
         formed(Some(proof())),
         Event::Disconnected { line_id: line_id() },
+        Event::Dropped { line_id: line_id() },
     ];
     events.iter().for_each(|event| see.see("", event));
     events.iter().for_each(|event| see.see("", &event.key()));

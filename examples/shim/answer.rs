@@ -114,6 +114,7 @@ impl From<LineEffect<'_>> for Effect {
         match effect {
             LineEffect::Send(request) => Self::send(&request),
             LineEffect::Message(text) => Self(json!({ "effect": "message", "bytes": hex::encode(text) })),
+            LineEffect::Dropped => Self(json!({ "effect": "dropped" })),
             LineEffect::Ended(why) => Self::ended(&why),
         }
     }

@@ -193,7 +193,8 @@ fn event(script: &mut Input<'_>, key: Key) -> Vec<u8> {
         2 => formed(proof()).to_vec(),
         3 => Event::Refused { line_link: id.into(), reason: reasons[usize::from(fill) % reasons.len()] }.to_vec(),
         4 | 5 => Event::Packet { line_id: id.into(), payload: &payload(script) }.to_vec(),
-        6 => Event::Disconnected { line_id: id.into() }.to_vec(),
+        6 if fill.is_multiple_of(2) => Event::Disconnected { line_id: id.into() }.to_vec(),
+        6 => Event::Dropped { line_id: id.into() }.to_vec(),
         _ => script.take(usize::from(fill)).to_vec(),
     };
     if how & 0x80 != 0 {

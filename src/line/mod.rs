@@ -37,6 +37,9 @@ pub enum LineEffect<'m> {
     Send(Request<'m>),
     /// The other end says this. It lies in the buffer that `handle` was given.
     Message(&'m [u8]),
+    /// The Server says that it dropped packets of this end: more waited for the other end than it keeps. What the other end has
+    /// not answered may be lost: send it again once it is heard of, not before, for it would only make more room for itself.
+    Dropped,
     /// The line is over. Tell the user, then settle.
     Ended(LineEnd),
 }
@@ -47,6 +50,7 @@ impl fmt::Debug for LineEffect<'_> {
             Self::Send(request) => f.debug_tuple("Send").field(request).finish(),
             // What people say to each other is in no log.
             Self::Message(text) => write!(f, "Message([{} bytes])", text.len()),
+            Self::Dropped => f.write_str("Dropped"),
             Self::Ended(end) => f.debug_tuple("Ended").field(end).finish(),
         }
     }
@@ -155,6 +159,7 @@ impl Line {
                 transition(self, payload, associated_data, buffer, now)
             }
             Event::Disconnected { line_id } if *line_id == ours => self.end(LineEnd::ByServer, None),
+            Event::Dropped { line_id } if *line_id == ours => self.dropped(),
             _ => Err(Rejected::NotMine),
         }
     }
@@ -217,6 +222,17 @@ impl Line {
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let close = self.0.state.phase.session().map(|session| session.clone().seal_empty(Content::Close).1);
         self.end(LineEnd::ByUs, close)
+    }
+
+    /// §6.6: nothing moves, but the user is told.
+    fn dropped(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        let counters = match (self.phase(), self.0.state.phase.session()) {
+            (LinePhase::Closed, _) => return Err(Rejected::Closed),
+            // Nothing was sent that could be lost.
+            (_, None) => return Err(Rejected::OutOfOrder),
+            (_, Some(session)) => session.counters(),
+        };
+        Ok(Step::new(self, Next::Counters(counters), Emit::Dropped, None))
     }
 
     fn end(&mut self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) -> Result<Step<'_, Self>, Rejected> {
@@ -347,6 +363,7 @@ impl Role for Line {
             (_, 1) => match emit {
                 Emit::Sealed(packet) => Some(send(packet)),
                 Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
+                Emit::Dropped => Some(LineEffect::Dropped),
                 Emit::Outbox | Emit::Nothing => None,
             },
             _ => None,

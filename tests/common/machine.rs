@@ -69,6 +69,7 @@ pub enum Effect {
     PortReady(String),
     LineFormed(Box<Born<Line>>),
     Message(Vec<u8>),
+    Dropped,
     Ended(End),
 }
 
@@ -88,6 +89,7 @@ impl PartialEq for Effect {
             (Self::Send(a), Self::Send(b)) | (Self::Message(a), Self::Message(b)) => a == b,
             (Self::PortReady(a), Self::PortReady(b)) => a == b,
             (Self::Ended(a), Self::Ended(b)) => a == b,
+            (Self::Dropped, Self::Dropped) => true,
             _ => false,
         }
     }
@@ -113,6 +115,7 @@ impl fmt::Display for Effect {
             Self::PortReady(_) => f.write_str("PortReady"),
             Self::LineFormed(born) => write!(f, "LineFormed {}", state_of(&born.record())),
             Self::Message(_) => f.write_str("says"),
+            Self::Dropped => f.write_str("Dropped"),
             Self::Ended(_) => f.write_str("Ended"),
         }
     }
@@ -341,6 +344,7 @@ fn of_line(effect: LineEffect<'_>) -> Effect {
     match effect {
         LineEffect::Send(request) => Effect::Send(request.to_vec()),
         LineEffect::Message(text) => Effect::Message(text.to_vec()),
+        LineEffect::Dropped => Effect::Dropped,
         LineEffect::Ended(end) => Effect::Ended(End::Line(end)),
     }
 }

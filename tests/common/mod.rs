@@ -209,6 +209,8 @@ pub fn events(offer: Offer) -> Vec<(&'static str, Vec<u8>)> {
         ("Refused, another's", refused(other, Reason::Claimed)),
         ("Disconnected", Event::Disconnected { line_id: line_id() }.to_vec()),
         ("Disconnected, another's", Event::Disconnected { line_id: [0xEE; 16].into() }.to_vec()),
+        ("Dropped", Event::Dropped { line_id: line_id() }.to_vec()),
+        ("Dropped, another's", Event::Dropped { line_id: [0xEE; 16].into() }.to_vec()),
         ("Proof", packet(&Payload::Proof { proof: good })),
         ("Proof, bad", packet(&Payload::Proof { proof: bad_proof() })),
         ("Packet, another's", Event::Packet { line_id: [0xEE; 16].into(), payload: &payload_of(&confirm) }.to_vec()),

@@ -263,7 +263,10 @@ fn plays() -> Vec<(String, Play)> {
             play.bob(formed(None));
             play.born(AtBob);
             play.packet(AtBob, &[0x01]); // Malformed
+            play.line(AtBob, Event::Dropped { line_id: another(0).into() }); // NotMine
+            play.line(AtBob, Event::Dropped { line_id: LINE_ID.into() });
             play.line(AtBob, Event::Disconnected { line_id: LINE_ID.into() });
+            play.line(AtBob, Event::Dropped { line_id: LINE_ID.into() }); // Closed
             play.settle_line(AtBob);
         }),
     );

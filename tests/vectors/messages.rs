@@ -64,6 +64,7 @@ fn messages() {
             json!({ "line_id": hex(line), "payload": hex(payload) }),
         ),
         ("Disconnected".to_owned(), Event::Disconnected { line_id: line.into() }, json!({ "line_id": hex(line) })),
+        ("Dropped".to_owned(), Event::Dropped { line_id: line.into() }, json!({ "line_id": hex(line) })),
     ];
     for (number, reason) in (1..).zip(REASONS) {
         let event = Event::Refused { line_link: link.into(), reason };

@@ -33,6 +33,7 @@ impl Show for LineEffect<'_> {
     fn show(self) -> Value {
         match self {
             Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
+            Self::Dropped => json!({ "dropped": true }),
             Self::Message(text) => json!({ "message": hex(text) }),
             Self::Ended(end) => json!({ "ended": name_of(&end) }),
         }

@@ -176,7 +176,7 @@ impl<M: User> Person<M> {
                     self.shown = Some(port);
                 }
                 Said::Formed(record) => self.take_line(record),
-                Said::Ended(_) => {}
+                Said::Ended(_) | Said::Dropped => {}
             }
         }
     }

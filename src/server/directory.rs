@@ -1,0 +1,207 @@
+//! What the Server remembers, and where (§13.7).
+
+use super::Limits;
+use crate::id::{LineId, LineLink, RequestId, UserId};
+use crate::message::Event;
+use crate::port::UnixSeconds;
+
+/// Where a [`Server`](super::Server) keeps its links, lines and queues (§13.7).
+///
+/// Every method is **atomic**, and durable when it returns: all that it says has happened, or nothing. With each stands
+/// what a wrong answer costs. No wrong answer gives anybody a line or a message that is not his: clients don't trust a
+/// Server, and what one of its tables forgets costs a Port, a line or a packet.
+///
+/// [`Memory`](super::Memory) is one that lasts as long as its process.
+pub trait Directory {
+    /// Why the storage could not answer. Whether it has done what it was asked for is open: the client's retry finds out.
+    type Error;
+
+    /// An event's bytes (§7.3) as they are stored.
+    type Bytes<'d>: AsRef<[u8]>
+    where
+        Self: 'd;
+
+    /// The link of this request of `link.owner`: the one that it was given before, or else `line_link`, inserted as `link`.
+    ///
+    /// - *A lost write*: the link is unknown to whoever uses it. Alice makes another Port.
+    /// - *A stale read*, so that one request gets two links: Alice takes the first, and closes the second (§4.4).
+    /// - *A wrong count*: the user holds more or less than [`Limits::links`].
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn issue(
+        &mut self,
+        request_id: RequestId,
+        line_link: LineLink,
+        link: &LinkEntry,
+        limits: &Limits,
+    ) -> Result<Issued, Self::Error>;
+
+    /// What is known of a link.
+    ///
+    /// - *A stale read* of a link that was used or closed: [`claim`](Directory::claim) tells.
+    /// - *A stale read* from before it was issued: Bob is refused as unknown, and gives up his Port. It must not be.
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Self::Error>;
+
+    /// Burns a link: if it is open, it is claimed by `claim`, to be forgotten at `forget`; there is the line
+    /// `claim.line_id` between its owner and `claim.by`, who is another user; and `formed` waits for its owner.
+    ///
+    /// - *Formed, twice*: two lines of one link. Alice takes the one that she hears of first, and disconnects the other
+    ///   (§4.4). Whoever is at its far end has used up his Port in vain.
+    /// - *A lost write*: the same, as soon as the link is used again, by Bob's own retry or by another.
+    /// - *Taken*, though it is open: Bob retries for as long as that lasts.
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn claim(
+        &mut self,
+        line_link: LineLink,
+        claim: &Claim,
+        formed: &Event<'_>,
+        forget: UnixSeconds,
+        limits: &Limits,
+    ) -> Result<Claimed, Self::Error>;
+
+    /// Closes a link, if it is open and this user's, to be forgotten at `forget`.
+    ///
+    /// - *A lost write*: it can still be used. Alice disconnects the line (§4.4).
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Self::Error>;
+
+    /// Puts a packet at the end of the queue of `from`'s far end. Then, while more of this line wait there than
+    /// [`Limits::packets`] and [`Limits::bytes`] allow, takes the oldest of them away; if there was one, puts
+    /// [`Event::Dropped`] at the end of `from`'s own queue, in the place of the one of this line that may wait there.
+    /// `None`: `from` is at no end of such a line, or the other end has left it.
+    ///
+    /// - *A lost write*: a packet is lost and nobody is told, but for those whose app counts them.
+    /// - *Put there twice*: the far end refuses the second (§6.4).
+    /// - *`None`, of a line that lives*: the sender is told that it ended, and it ends. It must not be.
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn push(
+        &mut self,
+        line_id: LineId,
+        from: UserId,
+        payload: &[u8],
+        limits: &Limits,
+    ) -> Result<Option<Pushed>, Self::Error>;
+
+    /// Takes `by` off a line, with all that waits for him of it. If the other end is still there, puts
+    /// [`Event::Disconnected`] at the end of its queue, and says whose that is. `None`: nobody is to be told.
+    ///
+    /// - *A lost write*: the other end hears of it when it sends (§13.4), or by the Close that went before (§6.7).
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Self::Error>;
+
+    /// The first event in a user's queue with a sequence number above `after`. Numbers rise, from 1; none is given twice
+    /// to one user.
+    ///
+    /// - *A stale read*: an event comes later, or comes again, and is refused (§6.4).
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<Self::Bytes<'_>>>, Self::Error>;
+
+    /// Takes every event up to and with number `upto` out of a user's queue. With a `Disconnected`, he is off its line.
+    ///
+    /// - *A lost write*: they come again, and are refused.
+    /// - *More than was asked for*: they are lost; a lost `LineFormed` is a Port that waits in vain.
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn acknowledge(&mut self, user: UserId, upto: u64) -> Result<(), Self::Error>;
+
+    /// Forgets links whose [`LinkEntry::forget`] has come: as many as is quickly done, but more than one. It is called once for
+    /// each link that is issued.
+    ///
+    /// - *Too early*: a link that was open is unknown; a used one is so to a thief's victim, who is not warned.
+    /// - *Never*: storage fills up, and with it each user's [`Limits::links`].
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn forget(&mut self, now: UnixSeconds) -> Result<(), Self::Error>;
+}
+
+/// What is known of a line link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkEntry {
+    /// Who asked for it.
+    pub owner: UserId,
+    /// What became of it.
+    pub state: LinkState,
+    /// From this second on it is as if it had never been.
+    pub forget: UnixSeconds,
+}
+
+/// What became of a line link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LinkState {
+    /// It waits to be used.
+    Open {
+        /// From this second on it can't be.
+        expires: UnixSeconds,
+    },
+    /// It was used: it never is again.
+    Claimed(Claim),
+    /// Its owner took it back.
+    Closed,
+}
+
+/// The use of a line link: who, how, for which line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Who used it.
+    pub by: UserId,
+    /// SHA-256 of `by` and of the request's bytes: the same again gets the same reply (§13.3).
+    pub request: [u8; 32],
+    /// The line.
+    pub line_id: LineId,
+}
+
+/// What came of [`Directory::issue`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Issued {
+    /// This is the link of that request.
+    Link(LineLink),
+    /// There is a link of that name already. Never overwrite it.
+    Taken,
+    /// The user is at [`Limits::links`].
+    TooMany,
+}
+
+/// What came of [`Directory::claim`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Claimed {
+    /// There is a line.
+    Formed,
+    /// The link is not open any more, or there is a line of that name already.
+    Taken,
+    /// One of the two is at [`Limits::lines`].
+    TooMany,
+}
+
+/// What came of [`Directory::push`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pushed {
+    /// The far end.
+    pub to: UserId,
+    /// Whether something was taken away for it, and the sender told.
+    pub dropped: bool,
+}
+
+/// An event that waits for a user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Delivery<B> {
+    /// Its place in the user's queue: what to acknowledge.
+    pub sequence: u64,
+    /// Its bytes (§7.3).
+    pub event: B,
+}

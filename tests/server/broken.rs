@@ -1,0 +1,220 @@
+//! §13.7: crashes, and a directory that answers wrongly.
+
+use std::cell::{Cell, RefCell};
+
+use super::common::{NOW, bad_proof, seed};
+use super::*;
+
+/// A directory that answers wrongly, as its docs say what comes of it.
+#[derive(Default)]
+struct Broken {
+    memory: RefCell<Memory>,
+    /// `claim` says that it did, and forgets that it did.
+    claim_lost: bool,
+    /// `claim` says that it is taken, and so it may be.
+    claim_fails: bool,
+    /// The storage fails: before it does anything, or after it did all.
+    fails: Cell<Option<bool>>,
+    /// What a stale replica still says of a link.
+    stale: Option<LinkEntry>,
+    push_lost: bool,
+    push_twice: bool,
+    acknowledge_lost: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Down;
+
+impl Broken {
+    fn atomically<T>(&self, work: impl FnOnce(&mut Memory) -> Result<T, Infallible>) -> Result<T, Down> {
+        match self.fails.take() {
+            Some(false) => Err(Down),
+            Some(true) => {
+                let _ = work(&mut self.memory.borrow_mut());
+                Err(Down)
+            }
+            None => {
+                let Ok(done) = work(&mut self.memory.borrow_mut());
+                Ok(done)
+            }
+        }
+    }
+}
+
+impl Directory for Broken {
+    type Error = Down;
+    type Bytes<'d> = Vec<u8>;
+
+    fn issue(&mut self, id: RequestId, line_link: LineLink, link: &LinkEntry, limits: &Limits) -> Result<Issued, Down> {
+        self.atomically(|memory| memory.issue(id, line_link, link, limits))
+    }
+
+    fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Down> {
+        if self.stale.is_some() {
+            return Ok(self.stale);
+        }
+        Ok(self.memory.borrow().link(line_link).unwrap())
+    }
+
+    fn claim(
+        &mut self,
+        line_link: LineLink,
+        claim: &Claim,
+        formed: &Event<'_>,
+        forget: UnixSeconds,
+        limits: &Limits,
+    ) -> Result<Claimed, Down> {
+        if self.claim_fails {
+            return Ok(Claimed::Taken);
+        }
+        if !self.claim_lost {
+            return self.atomically(|memory| memory.claim(line_link, claim, formed, forget, limits));
+        }
+        // The line and its delivery are there; that the link was used is not.
+        let copy = claim.line_id.as_bytes().map(|byte| !byte).into();
+        let Some(link) = self.link(line_link)? else { return Ok(Claimed::Taken) };
+        self.atomically(|memory| {
+            memory.issue((*claim.line_id.as_bytes()).into(), copy, &link, limits)?;
+            memory.claim(copy, claim, formed, forget, limits)
+        })
+    }
+
+    fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Down> {
+        self.atomically(|memory| memory.close(line_link, owner, forget))
+    }
+
+    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Option<Pushed>, Down> {
+        let (lost, twice) = (self.push_lost, self.push_twice);
+        self.atomically(|memory| {
+            if lost {
+                return Ok(Some(Pushed { to: from, dropped: false }));
+            }
+            if twice {
+                memory.push(line_id, from, payload, limits)?;
+            }
+            memory.push(line_id, from, payload, limits)
+        })
+    }
+
+    fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Down> {
+        self.atomically(|memory| memory.end(line_id, by))
+    }
+
+    fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<Vec<u8>>>, Down> {
+        let memory = self.memory.borrow();
+        let Ok(next) = memory.next(user, after);
+        Ok(next.map(|Delivery { sequence, event }| Delivery { sequence, event: event.to_vec() }))
+    }
+
+    fn acknowledge(&mut self, user: UserId, upto: u64) -> Result<(), Down> {
+        if self.acknowledge_lost {
+            return Ok(());
+        }
+        self.atomically(|memory| memory.acknowledge(user, upto))
+    }
+
+    fn forget(&mut self, now: UnixSeconds) -> Result<(), Down> {
+        let Ok(()) = self.memory.borrow_mut().forget(now);
+        Ok(())
+    }
+}
+
+fn broken(broken: Broken) -> Running<Broken> {
+    Running::with(broken, Limits::default())
+}
+
+/// The storage fails before or after it has kept what it was asked to: the same request again heals it.
+#[test]
+fn r13_7_a_crash_is_healed_by_the_same_request() {
+    for kept in [false, true] {
+        let crash = |relay: &mut Running<Broken>, from: u8, request: &Request<'_>| {
+            relay.server.directory().fails.set(Some(kept));
+            assert_eq!(relay.handle(from, request), Err(ServerError::Directory(Down)));
+            relay.handle(from, request).unwrap()
+        };
+        let mut relay = broken(Broken::default());
+        let issue = Request::IssueLineLink { request_id: [1; 16].into() };
+        let Some(Event::LineLinkIssued { line_link, .. }) = crash(&mut relay, ALICE, &issue).reply else { panic!() };
+        assert_eq!(relay.server.directory().memory.borrow().links(), 1);
+
+        let request = Request::Connect { line_link, proof: Some(bad_proof()) };
+        let Some(Event::LineFormed { line_id, .. }) = crash(&mut relay, BOB, &request).reply else { panic!() };
+        assert_eq!(
+            (relay.waits(ALICE), relay.server.directory().memory.borrow().lines()),
+            (vec!["LineFormed on board".into()], 1)
+        );
+
+        crash(&mut relay, BOB, &Request::Packet { line_id, payload: b"words" });
+        assert_eq!(relay.waits(ALICE).len(), if kept { 3 } else { 2 });
+
+        let told = crash(&mut relay, BOB, &Request::Disconnect { line_id });
+        assert_eq!(told.reply, Some(Event::Disconnected { line_id }));
+        assert_eq!(relay.waits(ALICE).iter().filter(|word| *word == "Disconnected").count(), 1);
+    }
+}
+
+/// Lost write of `claim`, or `Formed` twice: two lines of one link. Alice takes the first, and tells the Server to end the
+/// other.
+#[test]
+fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
+    let mut relay = broken(Broken { claim_lost: true, ..Broken::default() });
+    let mut alice = Alice::request(Offer::new(), seed(1)).commit();
+    let Some(AliceEffect::Send(request)) = alice.unsent().next() else { panic!() };
+    let issued = relay.reply(ALICE, &request);
+    alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
+    let line_link = alice.port().unwrap().line_link();
+
+    let Event::LineFormed { line_id: first, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
+    let Event::LineFormed { line_id: second, .. } = relay.reply(CAROL, &connect(line_link)) else { panic!() };
+    assert_ne!(first, second);
+    let told = relay.waiting(ALICE);
+    alice.handle_bytes(&told[0].1, NOW).unwrap().commit().for_each(drop);
+    assert_eq!(alice.handle_bytes(&told[1].1, NOW).err(), Some(Rejected::Stray(second)));
+    relay.reply(ALICE, &Request::Disconnect { line_id: second });
+    assert_eq!((relay.waits(CAROL), relay.waits(BOB)), (vec!["Disconnected".into()], vec![]));
+}
+
+/// A stale read says that the link is open: `claim` knows better, and nothing moves.
+#[test]
+fn r13_7_a_stale_read_forms_no_second_line() {
+    let mut relay = broken(Broken::default());
+    let line_link = relay.issue(ALICE, 1);
+    let open = relay.server.directory().link(line_link).unwrap();
+    relay.reply(BOB, &connect(line_link));
+    let memory = relay.server.directory().memory.take();
+    let mut stale = broken(Broken { memory: RefCell::new(memory), stale: open, ..Broken::default() });
+    stale.rng = relay.rng;
+    let before = stale.waiting(ALICE);
+    assert_eq!(stale.handle(CAROL, &connect(line_link)), Err(ServerError::Contended));
+    assert_eq!(stale.handle(BOB, &connect(line_link)), Err(ServerError::Contended));
+    assert_eq!(stale.waiting(ALICE), before);
+
+    let mut taken = broken(Broken { claim_fails: true, ..Broken::default() });
+    let line_link = taken.issue(ALICE, 1);
+    assert_eq!(taken.handle(BOB, &connect(line_link)), Err(ServerError::Contended));
+}
+
+#[test]
+fn r13_7_packets_that_are_lost_repeated_or_never_acknowledged_do_no_harm() {
+    let mut relay = broken(Broken { push_lost: true, ..Broken::default() });
+    let line_id = relay.line(ALICE, BOB, 1);
+    assert_eq!(relay.send(BOB, line_id, b"lost").reply, None);
+    assert_eq!(relay.waits(ALICE), ["LineFormed"]);
+
+    let mut relay = broken(Broken { push_twice: true, acknowledge_lost: true, ..Broken::default() });
+    let line_id = relay.line(ALICE, BOB, 1);
+    let (mut at_alice, mut at_bob) = common::confirmed();
+    let packet = common::arrives(&at_bob.takes(&common::Input::seal("words")));
+    relay.send(BOB, line_id, &common::payload_of(&packet));
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        for (_, event) in &relay.waiting(ALICE)[1..] {
+            let Event::Packet { payload, .. } = Event::decode(event).unwrap() else { panic!() };
+            let event = Event::Packet { line_id: common::line_id(), payload }.to_vec();
+            outcomes.push(at_alice.give(&common::Input::Event(event), NOW).err());
+        }
+        relay.acknowledge_all(ALICE);
+    }
+    let repeated = Some(common::Refusal::Rejected(Rejected::Repeated));
+    assert_eq!(outcomes, [None, repeated, repeated, repeated]);
+}

@@ -1,0 +1,157 @@
+//! Whatever users ask, in whatever order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::common::bad_proof;
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Issue(u8, u8),
+    Connect(u8, usize, bool),
+    Packet(u8, usize, usize),
+    Disconnect(u8, usize),
+    Close(u8, usize),
+    Acknowledge(u8, u64),
+    Wait(u64),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let (user, one) = (|| 1..4u8, || 0..12usize);
+    prop_oneof![
+        3 => (user(), 0..6u8).prop_map(|(user, id)| Op::Issue(user, id)),
+        4 => (user(), one(), any::<bool>()).prop_map(|(user, link, proof)| Op::Connect(user, link, proof)),
+        8 => (user(), one(), 0..70usize).prop_map(|(user, line, length)| Op::Packet(user, line, length)),
+        1 => (user(), one()).prop_map(|(user, line)| Op::Disconnect(user, line)),
+        1 => (user(), one()).prop_map(|(user, link)| Op::Close(user, link)),
+        2 => (user(), 0..20u64).prop_map(|(user, upto)| Op::Acknowledge(user, upto)),
+        1 => (0..40u64).prop_map(Op::Wait),
+    ]
+}
+
+/// What an onlooker who sees all requests and replies knows.
+#[derive(Default)]
+struct Onlooker {
+    links: Vec<(LineLink, u8)>,
+    /// Each line: its link and its two ends.
+    lines: Vec<(LineId, LineLink, [u8; 2])>,
+    pairs: BTreeMap<BTreeSet<u8>, PairHash>,
+    left: BTreeSet<(LineId, u8)>,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_users_ask_the_invariants_hold(ops in prop::collection::vec(op(), 1..120)) {
+        let limits = Limits { links: 4, lines: 3, packets: 3, bytes: 60, lifetime: 60 * DAY, memory: 30 * DAY };
+        let mut relay = relay(limits);
+        let mut seen = Onlooker::default();
+        for op in &ops {
+            match *op {
+                Op::Issue(of, id) => match relay.try_issue(of, id) {
+                    Ok(link) if seen.links.contains(&(link, of)) => {}
+                    Ok(link) => {
+                        prop_assert!(seen.links.iter().all(|(other, _)| *other != link), "one link, two owners");
+                        seen.links.push((link, of));
+                    }
+                    Err(error) => prop_assert_eq!(error, ServerError::TooManyLinks),
+                },
+                Op::Connect(by, link, proof) => {
+                    let Some(&(line_link, owner)) = seen.links.get(link) else { continue };
+                    let proof = proof.then(bad_proof);
+                    match relay.handle(by, &Request::Connect { line_link, proof }) {
+                        Ok(Handled { reply: Some(Event::LineFormed { line_id, pair_hash, line_link: of, proof: None }), .. }) => {
+                            prop_assert_eq!(of, line_link);
+                            let line = (line_id, line_link, [owner, by]);
+                            let known = seen.lines.iter().find(|(id, link, _)| *id == line_id || *link == line_link);
+                            prop_assert!(known.is_none_or(|known| *known == line), "one link, two lines");
+                            if known.is_none() {
+                                seen.lines.push(line);
+                            }
+                            let pair = *seen.pairs.entry([owner, by].into()).or_insert(pair_hash);
+                            prop_assert_eq!(pair, pair_hash);
+                        }
+                        Ok(Handled { reply: Some(Event::Refused { line_link: of, .. }), wake: [None, None] }) => {
+                            prop_assert_eq!(of, line_link);
+                        }
+                        other => prop_assert_eq!(other, Err(ServerError::TooManyLines)),
+                    }
+                }
+                Op::Packet(from, line, length) => {
+                    let Some(&(line_id, _, ends)) = seen.lines.get(line) else { continue };
+                    // Each says whose it is.
+                    let payload = vec![b'0' + from; length];
+                    match relay.handle(from, &Request::Packet { line_id, payload: &payload }) {
+                        Ok(Handled { reply: Some(event), wake }) => {
+                            prop_assert_eq!((event, wake), (Event::Disconnected { line_id }, [None; 2]));
+                            let ended = ends.iter().any(|end| seen.left.contains(&(line_id, *end)));
+                            prop_assert!(!ends.contains(&from) || ended);
+                        }
+                        Ok(Handled { reply: None, wake }) => {
+                            prop_assert!(ends.contains(&from) && wake[0] != Some(user(from)));
+                            prop_assert!(ends.iter().all(|end| !seen.left.contains(&(line_id, *end))));
+                            if wake[1].is_some() {
+                                let told = Event::Dropped { line_id }.to_vec();
+                                prop_assert!(relay.waiting(from).iter().any(|(_, event)| *event == told));
+                            }
+                        }
+                        Err(error) => prop_assert!(error == ServerError::TooLong && length > limits.bytes),
+                    }
+                }
+                Op::Disconnect(by, line) => {
+                    let Some(&(line_id, _, ends)) = seen.lines.get(line) else { continue };
+                    prop_assert_eq!(relay.reply(by, &Request::Disconnect { line_id }), Event::Disconnected { line_id });
+                    if ends.contains(&by) {
+                        seen.left.insert((line_id, by));
+                    }
+                }
+                Op::Close(by, link) => {
+                    let Some(&(line_link, _)) = seen.links.get(link) else { continue };
+                    prop_assert_eq!(relay.handle(by, &Request::CloseLineLink { line_link }), Ok(Handled { reply: None, wake: [None; 2] }));
+                }
+                Op::Acknowledge(by, upto) => {
+                    let (before, after) = (relay.waiting(by), relay.server.acknowledge(user(by), upto));
+                    prop_assert_eq!(after, Ok(()));
+                    prop_assert_eq!(relay.waiting(by), before.into_iter().filter(|(n, _)| *n > upto).collect::<Vec<_>>());
+                }
+                Op::Wait(days) => relay.now.0 += days * DAY,
+            }
+            for of in [ALICE, BOB, CAROL] {
+                let mut held: BTreeMap<LineId, Vec<String>> = BTreeMap::new();
+                for (_, event) in relay.waiting(of) {
+                    let event = Event::decode(&event).unwrap();
+                    let (Event::LineFormed { line_id, .. } | Event::Packet { line_id, .. } | Event::Dropped { line_id } | Event::Disconnected { line_id }) = event else {
+                        panic!("{event:?}");
+                    };
+                    // Nobody gets what isn't his, nor his own, nor anything of a line that he has left.
+                    let (.., ends) = seen.lines.iter().find(|(id, ..)| *id == line_id).unwrap();
+                    prop_assert!(ends.contains(&of) && !seen.left.contains(&(line_id, of)));
+                    if let Event::Packet { payload, .. } = event {
+                        prop_assert!(payload.iter().all(|from| *from - b'0' != of && ends.contains(&(*from - b'0'))));
+                    }
+                    let is_formed = matches!(event, Event::LineFormed { .. });
+                    prop_assert!(!is_formed || ends[0] == of);
+                    held.entry(line_id).or_default().push(word(&event));
+                }
+                prop_assert!(held.len() <= limits.lines);
+                for words in held.values() {
+                    let is_packet = |word: &&String| word.is_empty() || word.starts_with(['1', '2', '3']);
+                    let packets: Vec<_> = words.iter().filter(is_packet).collect();
+                    prop_assert!(packets.len() <= limits.packets);
+                    prop_assert!(packets.iter().map(|payload| payload.len()).sum::<usize>() <= limits.bytes);
+                    let rest: BTreeSet<_> = words.iter().filter(|word| !is_packet(word)).collect();
+                    prop_assert_eq!(rest.len() + packets.len(), words.len(), "a notice twice: {:?}", words);
+                }
+            }
+            for of in [ALICE, BOB, CAROL] {
+                let links = seen.links.iter().filter(|(link, owner)| {
+                    *owner == of && relay.server.directory().link(*link).unwrap().is_some()
+                });
+                prop_assert!(links.count() <= limits.links);
+            }
+        }
+    }
+}
