@@ -59,7 +59,8 @@ pub enum Rejected {
     #[error("written by a version that this crate does not know")]
     UnsupportedVersion,
     /// The event is for another Port, request or line. Find its machine by [`Event::key`](crate::Event::key). If there is none:
-    /// keep a packet as long as a Bob is connecting, for it may have overtaken his `LineFormed`; drop anything else.
+    /// keep a `Packet` or `Disconnected` as long as a Bob is connecting, for it may have overtaken his `LineFormed`; drop anything
+    /// else.
     #[error("for another machine")]
     NotMine,
     /// This phase does not take this event, or this call. Drop it.
