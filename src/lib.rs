@@ -100,6 +100,7 @@
 //! | `alloc` | with `std` | `to_vec()` beside `encode_into()` |
 //! | `getrandom` | yes | [`Seed::from_os`] |
 //! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
+//! | `testkit` | no | a hostile relay, for the tests of your own app |
 //!
 //! With `default-features = false` the crate is `no_std` and uses no heap; nor does it with them, in a handshake.
 //!
@@ -144,6 +145,8 @@ mod port;
 mod proof;
 mod secret;
 mod spent;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod wire;
 
 pub use alice::{Alice, AliceEffect, AliceEnd, AlicePhase};
