@@ -86,7 +86,7 @@ impl Client {
         let outcome = machine.step(input, now, &mut |put| keep(store, *care, power, put));
         let key = machine.key();
         self.machines.insert(key, machine);
-        if let Err(Halt::Conflict(_)) = outcome {
+        if let Err(Halt::Conflict) = outcome {
             // Somebody else moved it, or it is an old one: what is stored counts.
             self.load();
         }
@@ -175,7 +175,7 @@ fn keep(store: &mut Store, care: Care, power: &mut Power, mut put: Put) -> Resul
 fn go_on(outcome: Result<(), Halt>) -> Result<(), PowerFailed> {
     match outcome {
         Err(Halt::PowerFailed(failed)) => Err(failed),
-        Ok(()) | Err(Halt::Conflict(_) | Halt::Rejected(_) | Halt::Idle) => Ok(()),
+        Ok(()) | Err(Halt::Conflict | Halt::Rejected(_) | Halt::Idle) => Ok(()),
     }
 }
 

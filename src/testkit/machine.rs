@@ -46,7 +46,8 @@ pub(super) enum ToDo {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Halt {
     PowerFailed(PowerFailed),
-    Conflict(Conflict),
+    /// The store kept nothing.
+    Conflict,
     Rejected(Rejected),
     /// There is nothing to do, or not by this machine.
     Idle,
@@ -188,8 +189,8 @@ impl From<PowerFailed> for Halt {
 }
 
 impl From<Conflict> for Halt {
-    fn from(conflict: Conflict) -> Self {
-        Self::Conflict(conflict)
+    fn from(_: Conflict) -> Self {
+        Self::Conflict
     }
 }
 
