@@ -205,7 +205,10 @@ impl App for Client {
             Command::UsePort { seed, text, send_proof } => {
                 let Ok(port) = Port::parse(text) else { return Ok(()) };
                 let born = Bob::scan(port, Seed::from_bytes(seed));
-                self.begin(born, power).and_then(|key| self.drive(key, Input::Connect(*send_proof), now, power))
+                let key = born.key();
+                // Scanned before, perhaps: then it is that one that connects.
+                let scanned = if self.store.get(key).is_none() { self.begin(born, power).map(drop) } else { Ok(()) };
+                scanned.and_then(|()| self.drive(key, Input::Connect(*send_proof), now, power))
             }
             Command::GiveUp(key) => self.drive(*key, Input::GiveUp, now, power),
             Command::Say(line_id, text) => self.drive(Key::Line(*line_id), Input::Say(text), now, power),

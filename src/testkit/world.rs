@@ -167,7 +167,7 @@ impl<A: App> World<A> {
         match choice {
             Choice::Deliver => {
                 let Some(parcel) = self.waiting.pop_front() else { return Ok(false) };
-                self.deliver(&parcel)
+                self.bring(parcel)
             }
             Choice::DeliverAll => self.deliver_all(),
             Choice::Drop => Ok(self.waiting.pop_front().is_some()),
@@ -179,7 +179,7 @@ impl<A: App> World<A> {
             Choice::Reorder(n) => {
                 let at = usize::from(n).checked_rem(self.waiting.len()).unwrap_or_default();
                 let Some(parcel) = self.waiting.remove(at) else { return Ok(false) };
-                self.deliver(&parcel)?;
+                self.bring(parcel)?;
                 Ok(at > 0)
             }
             Choice::Duplicate(n) => self.replay(n, |_, _| {}),
@@ -341,11 +341,21 @@ impl<A: App> World<A> {
         }
     }
 
+    /// What waited comes again if the client died over it: it was not acknowledged (§7.3).
+    fn bring(&mut self, parcel: Parcel) -> Happened {
+        let crashes = self.count_of(Fault::Crash);
+        self.deliver(&parcel)?;
+        if self.count_of(Fault::Crash) > crashes {
+            self.waiting.push_front(parcel);
+        }
+        Ok(true)
+    }
+
     fn deliver_all(&mut self) -> Happened {
         let waited = !self.waiting.is_empty();
         for _ in 0..MOST_EVENTS {
             let Some(parcel) = self.waiting.pop_front() else { return Ok(waited) };
-            self.deliver(&parcel)?;
+            self.bring(parcel)?;
         }
         Err(Violation::Endless)
     }
