@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use crate::{Key, LineId, SendProof, UnixSeconds};
+use crate::{Key, LineId, Offer, SendProof, UnixSeconds};
 
 /// One user's app, whatever it is made of. [`Client`](super::Client) is one.
 ///
@@ -56,8 +56,8 @@ pub enum Command {
     MakePort {
         /// The machine's randomness.
         seed: [u8; 64],
-        /// When the Port expires.
-        expires: Option<UnixSeconds>,
+        /// What else stands in the Port.
+        offer: Offer,
     },
     /// Read this Port and use it.
     UsePort {
@@ -81,7 +81,7 @@ pub enum Command {
 impl core::fmt::Debug for Command {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::MakePort { expires, .. } => write!(f, "MakePort({expires:?})"),
+            Self::MakePort { offer, .. } => write!(f, "MakePort({offer:?})"),
             Self::UsePort { send_proof, .. } => write!(f, "UsePort({send_proof:?})"),
             Self::GiveUp(key) => write!(f, "GiveUp({key:?})"),
             Self::Say(line, text) => write!(f, "Say({line:?}, {} bytes)", text.len()),

@@ -7,7 +7,7 @@ use core::mem;
 use super::app::{App, Command, Output, Power, PowerFailed, RollBack};
 use super::machine::{Any, Halt, Input, ToDo};
 use super::store::{Put, Store};
-use crate::{Alice, Bob, Born, Event, Key, Line, Machine, Offer, Port, Rejected, Request, Seed, UnixSeconds};
+use crate::{Alice, Bob, Born, Event, Key, Line, Machine, Port, Rejected, Request, Seed, UnixSeconds};
 
 /// How many packets are kept that came too early (§6.4).
 const MOST_EARLY: usize = 64;
@@ -194,9 +194,8 @@ impl App for Client {
 
     fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
         go_on(match command {
-            Command::MakePort { seed, expires } => {
-                let offer = expires.map_or_else(Offer::new, |expires| Offer::new().expires(expires));
-                let born = Alice::request(offer, Seed::from_bytes(seed));
+            Command::MakePort { seed, offer } => {
+                let born = Alice::request(offer.clone(), Seed::from_bytes(seed));
                 self.begin(born, power).and_then(|key| {
                     let first = self.machines.get(&key).map(Any::unsent).unwrap_or_default();
                     self.act(key, first, power)

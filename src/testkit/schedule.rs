@@ -46,7 +46,8 @@ pub enum Choice {
     BackUp(u8),
     /// The backup comes back.
     RollBack(u8, RollBack),
-    /// The user of this client makes a Port, which expires in so many seconds, as a power of two, or never.
+    /// The user of this client makes a Port: a plain one, or one that names a relay and expires in so many seconds, as a power
+    /// of two.
     MakePort(u8, Option<u8>),
     /// He reads any Port that was ever shown, and uses it.
     UsePort(u8, u8, SendProof),

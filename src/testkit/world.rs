@@ -17,8 +17,8 @@ use super::relay::{Fate, Link, Parcel, Relay};
 use super::schedule::{Answer, Choice, Claim, Fault, Forgery, Schedule};
 use super::witness::{Violation, Witness};
 use crate::{
-    Alice, Bob, BobEffect, Content, Event, LineId, LineLink, Offer, PairHash, Payload, Port, Proof, Reason, Request,
-    RequestId, Seed, SendProof, UnixSeconds,
+    Alice, Bob, BobEffect, Content, Event, LineId, LineLink, Offer, PairHash, Payload, Port, Proof, Reason,
+    Relay as RelayName, Request, RequestId, Seed, SendProof, UnixSeconds,
 };
 
 /// When every world begins.
@@ -214,9 +214,12 @@ impl<A: App> World<A> {
             }
             Choice::RollBack(who, how) => self.roll_back(self.user(who), how),
             Choice::MakePort(who, expires) => {
-                let expires = expires.map(|n| self.later(n));
+                let offer = expires.map_or_else(Offer::new, |n| Offer::new().expires(self.later(n)));
+                // With all or with nothing.
+                let relay = expires.and_then(|_| RelayName::new("relay.example").ok());
+                let offer = relay.map_or(offer.clone(), |relay| offer.relay(relay));
                 let seed = self.seed(true);
-                self.command(self.user(who), &Command::MakePort { seed, expires })
+                self.command(self.user(who), &Command::MakePort { seed, offer })
             }
             Choice::UsePort(who, n, send_proof) => {
                 let Some(text) = pick(&self.shown, n).cloned() else { return Ok(false) };
