@@ -45,6 +45,7 @@
 
 mod app;
 mod client;
+mod lies;
 mod machine;
 mod relay;
 mod schedule;

@@ -12,14 +12,12 @@ use sha2::{Digest, Sha256};
 
 use super::app::{App, Command, Output, Power, PowerFailed, RollBack};
 use super::client::Client;
+use super::lies::flip;
 use super::machine::{Any, Halt, Input};
-use super::relay::{Fate, Link, Parcel, Relay};
-use super::schedule::{Answer, Choice, Claim, Fault, Forgery, Schedule};
+use super::relay::{Parcel, Relay};
+use super::schedule::{Choice, Fault, Schedule};
 use super::witness::{Violation, Witness};
-use crate::{
-    Alice, Bob, BobEffect, Content, Event, LineId, LineLink, Offer, PairHash, Payload, Port, Proof, Reason,
-    Relay as RelayName, Request, RequestId, Seed, SendProof, UnixSeconds,
-};
+use crate::{Event, LineId, Offer, Port, Relay as RelayName, Request, UnixSeconds};
 
 /// When every world begins.
 const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
@@ -29,23 +27,23 @@ const MOST_EVENTS: usize = 10_000;
 /// Clients and a relay. All that happens is a function of the clients and the choices made.
 #[derive(Debug)]
 pub struct World<A = Client> {
-    apps: Vec<A>,
+    pub(super) apps: Vec<A>,
     powers: Vec<Power>,
-    relay: Relay,
-    rng: ChaCha8Rng,
-    now: UnixSeconds,
+    pub(super) relay: Relay,
+    pub(super) rng: ChaCha8Rng,
+    pub(super) now: UnixSeconds,
     waiting: VecDeque<Parcel>,
-    past: Vec<Parcel>,
+    pub(super) past: Vec<Parcel>,
     requests: Vec<Vec<u8>>,
     shown: Vec<String>,
     said: u32,
-    witness: Witness,
+    pub(super) witness: Witness,
     faults: BTreeMap<Fault, usize>,
     trace: String,
 }
 
 /// What happened, or did not.
-type Happened = Result<bool, Violation>;
+pub(super) type Happened = Result<bool, Violation>;
 
 impl<A: App> World<A> {
     /// A world in which nothing has happened yet.
@@ -159,7 +157,7 @@ impl<A: App> World<A> {
         let _ = writeln!(self.trace, "{what}");
     }
 
-    fn user(&self, n: u8) -> usize {
+    pub(super) fn user(&self, n: u8) -> usize {
         usize::from(n).checked_rem(self.apps.len()).unwrap_or_default()
     }
 
@@ -182,16 +180,16 @@ impl<A: App> World<A> {
                 self.bring(parcel)?;
                 Ok(at > 0)
             }
-            Choice::Duplicate(n) => self.replay(n, |_, _| {}),
+            Choice::Duplicate(n) => self.replay(n, |_| {}),
             Choice::Misroute(n, to) => {
                 let to = self.user(to);
                 if pick(&self.past, n).is_none_or(|parcel| parcel.to == to) {
                     return Ok(false);
                 }
-                self.replay(n, |parcel, _| parcel.to = to)
+                self.replay(n, |parcel| parcel.to = to)
             }
             Choice::CrossLine(n, line) => self.cross_line(n, line),
-            Choice::Flip(n, bit) => self.replay(n, |parcel, _| flip(&mut parcel.event, bit)),
+            Choice::Flip(n, bit) => self.replay(n, |parcel| flip(&mut parcel.event, bit)),
             Choice::ClaimTwice(n, claim) => self.claim_twice(n, claim),
             Choice::AnswerUnasked(to, answer) => self.answer_unasked(to, answer),
             Choice::Forge(n, forgery) => self.forge(n, forgery),
@@ -329,7 +327,7 @@ impl<A: App> World<A> {
     }
 
     /// Hands an event to its client. What its machine would refuse changes nothing in the store.
-    fn deliver(&mut self, Parcel { to, event }: &Parcel) -> Happened {
+    pub(super) fn deliver(&mut self, Parcel { to, event }: &Parcel) -> Happened {
         let name = Event::decode(event).map(|event| word(&event)).unwrap_or_default();
         self.note(format_args!("  to {to}: {name} {}", digest(event)));
         let Some(app) = self.apps.get(*to) else { return Ok(false) };
@@ -382,104 +380,6 @@ impl<A: App> World<A> {
         self.collect(who)?;
         self.with(who, |app, now, power| app.restart(now, power))
     }
-
-    /// Any event that ever was, made into something else.
-    fn replay(&mut self, n: u8, change: impl FnOnce(&mut Parcel, &mut Self)) -> Happened {
-        let Some(mut parcel) = pick(&self.past, n).cloned() else { return Ok(false) };
-        change(&mut parcel, self);
-        self.deliver(&parcel)
-    }
-
-    fn cross_line(&mut self, n: u8, line: u8) -> Happened {
-        let packets: Vec<_> = self.past.iter().filter(|parcel| is_packet(parcel)).cloned().collect();
-        let ends: Vec<_> =
-            (0..self.apps.len()).flat_map(|to| self.witness.lines_of(to).map(move |id| (to, id))).collect();
-        let (Some(parcel), Some((to, line_id))) = (pick(&packets, n), pick(&ends, line).copied()) else {
-            return Ok(false);
-        };
-        match Event::decode(&parcel.event) {
-            Ok(Event::Packet { line_id: own, payload }) if (parcel.to, own) != (to, line_id) => {
-                self.deliver(&Parcel::new(to, &Event::Packet { line_id, payload }))
-            }
-            _ => Ok(false),
-        }
-    }
-
-    fn claim_twice(&mut self, n: u8, claim: Claim) -> Happened {
-        let used = self.relay.links.iter().filter_map(|(link, Link { owner, fate })| match fate {
-            Fate::Used { by, answer, proof, .. } => Some((*link, [*owner, *by], answer.clone(), proof.clone())),
-            Fate::Free | Fate::Closed => None,
-        });
-        let used: Vec<_> = used.collect();
-        let Some((line_link, users @ [owner, _], answer, seen)) = pick(&used, n).cloned() else { return Ok(false) };
-        let Ok(Event::LineFormed { line_id: first, pair_hash, .. }) = Event::decode(&answer) else { return Ok(false) };
-        let (mut line_id, mut pair_hash, mut proof) = (LineId::from(self.relay.token()), pair_hash, seen);
-        match claim {
-            Claim::SameProof => {}
-            Claim::ForeignProof => proof = self.foreign_proof(),
-            Claim::NoProof => proof = None,
-            Claim::OtherPair => (line_id, pair_hash) = (first, PairHash::from([0; 32])),
-            Claim::SameLine => match self.witness.lines_of(owner).find(|line_id| *line_id != first) {
-                Some(taken) => line_id = taken,
-                None => return Ok(false),
-            },
-        }
-        self.relay.name(line_id, line_link, users);
-        self.deliver(&Parcel::new(owner, &Event::LineFormed { line_link, line_id, pair_hash, proof }))
-    }
-
-    fn answer_unasked(&mut self, to: u8, answer: Answer) -> Happened {
-        let to = self.user(to);
-        let links: Vec<_> = self.relay.links.keys().copied().collect();
-        let fresh = LineLink::from(self.relay.token());
-        // Most likely one that this client has scanned, or offers.
-        let line_link = links.last().copied().unwrap_or(fresh);
-        let event = match answer {
-            Answer::Link => Event::LineLinkIssued { request_id: RequestId::from(self.relay.token()), line_link: fresh },
-            Answer::SecondLink => {
-                let mut asked = self.relay.issued.iter().filter(|((who, _), _)| *who == to);
-                let Some(((_, request_id), first)) = asked.next_back() else { return Ok(false) };
-                let another = links.iter().find(|link| *link != first).copied();
-                Event::LineLinkIssued { request_id: *request_id, line_link: another.unwrap_or(fresh) }
-            }
-            Answer::Line => {
-                let (line_id, pair_hash) = (LineId::from(self.relay.token()), PairHash::from([0; 32]));
-                Event::LineFormed { line_link, line_id, pair_hash, proof: None }
-            }
-            Answer::Refusal => Event::Refused { line_link, reason: Reason::Claimed },
-        };
-        self.deliver(&Parcel::new(to, &event))
-    }
-
-    fn forge(&mut self, n: u8, forgery: Forgery) -> Happened {
-        let lines: Vec<_> = self.relay.lines.iter().map(|(line_id, ends)| (*line_id, ends.users)).collect();
-        let Some((line_id, [owner, user])) = pick(&lines, n).copied() else { return Ok(false) };
-        let payload = match forgery {
-            Forgery::Disconnected(end) => {
-                let to = if end == 0 { owner } else { user };
-                return self.deliver(&Parcel::new(to, &Event::Disconnected { line_id }));
-            }
-            Forgery::Proof => match self.foreign_proof() {
-                Some(proof) => Payload::Proof { proof }.to_vec(),
-                None => return Ok(false),
-            },
-            Forgery::Packet => {
-                let ciphertext = &self.relay.token();
-                Payload::Sealed { content: Content::Message, epoch: 0, counter: 7, ciphertext }.to_vec()
-            }
-        };
-        self.deliver(&Parcel::new(owner, &Event::Packet { line_id, payload: &payload }))
-    }
-
-    /// A good proof, of a Port that the relay made for itself.
-    fn foreign_proof(&mut self) -> Option<Proof> {
-        let alice = Alice::offer(self.relay.token().into(), Offer::new(), Seed::draw(&mut self.rng)).commit();
-        let mut bob = Bob::scan(alice.port()?.clone(), Seed::draw(&mut self.rng)).commit();
-        bob.connect(SendProof::OnBoard, self.now).ok()?.commit().find_map(|effect| match effect {
-            BobEffect::Send(Request::Connect { proof, .. }) => proof,
-            _ => None,
-        })
-    }
 }
 
 /// Refused, or dropped, and yet moved.
@@ -501,20 +401,8 @@ fn is_refused(records: &[Vec<u8>], event: &[u8], now: UnixSeconds) -> Result<boo
     if moved { Err(Moved) } else { Ok(!taken) }
 }
 
-fn is_packet(parcel: &Parcel) -> bool {
-    matches!(Event::decode(&parcel.event), Ok(Event::Packet { .. }))
-}
-
-fn pick<T>(from: &[T], n: u8) -> Option<&T> {
+pub(super) fn pick<T>(from: &[T], n: u8) -> Option<&T> {
     from.get(usize::from(n).checked_rem(from.len())?)
-}
-
-/// Flips one bit, wherever that is.
-fn flip(bytes: &mut [u8], bit: u16) {
-    let at = usize::from(bit / 8).checked_rem(bytes.len()).unwrap_or_default();
-    if let Some(byte) = bytes.get_mut(at) {
-        *byte ^= 1_u8.rotate_left(u32::from(bit % 8));
-    }
 }
 
 /// Enough of a hash to tell things apart.
