@@ -101,6 +101,7 @@
 //! | `getrandom` | yes | [`Seed::from_os`] |
 //! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
 //! | `server` | no | [`server`]: the relay's own machine |
+//! | `testkit` | no | a hostile relay, for the tests of your own app |
 //!
 //! With `default-features = false` the crate is `no_std` and uses no heap; nor does it with them, in a handshake.
 //!
@@ -147,6 +148,8 @@ mod secret;
 #[cfg(feature = "server")]
 pub mod server;
 mod spent;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod wire;
 
 pub use alice::{Alice, AliceEffect, AliceEnd, AlicePhase};

@@ -1,14 +1,19 @@
 //! Writes `fuzz/seeds/` anew: schedules first, and from what happens in them everything else. Fails if one of them does
 //! not get where it is meant to.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 
-use port_protocol::{
-    Alice, Bob, Event, Line, LinePhase, Machine, Offer, Payload, Port, Relay, Request, Seed, UnixSeconds,
+use port_protocol::testkit::{
+    Answer, App, Choice, Claim, Client, Command, Forgery, Output, Power, PowerFailed, RollBack, Schedule, World,
 };
-use port_protocol_fuzz::pair::{self, Name, World, crash, op, option, run, side};
+use port_protocol::{
+    Alice, Bob, Event, Line, LinePhase, Machine, Offer, Payload, Port, Relay, Request, Seed, SendProof, UnixSeconds,
+};
+use port_protocol_fuzz::pair::{self, ALICE, BOB, formed, run};
 use port_protocol_fuzz::{
     Owner, Said, decode_event, decode_port, drive_pair, line_open, restore_alice, restore_bob, restore_line, unsent,
     with_script,
@@ -16,19 +21,18 @@ use port_protocol_fuzz::{
 
 type Seeds = BTreeMap<String, Vec<u8>>;
 
-const A: u8 = side::ALICE;
-const B: u8 = side::BOB;
-
 fn main() {
     let schedules = schedules();
-    let worlds: Vec<_> = schedules.values().map(|schedule| run(schedule)).collect();
+    let choices = || schedules.values().map(|schedule| Schedule::from_bytes(schedule).0);
+    let worlds: Vec<_> = choices().map(|choices| run(&choices)).collect();
+    let kept: BTreeSet<_> = choices().flat_map(|choices| kept(&choices)).collect();
 
     write("drive_pair", &schedules, |_| true);
     write("decode_port", &ports(), decode_port);
     write("decode_event", &messages(&worlds), decode_event);
-    write("restore_alice", &records::<Alice>(&worlds, 9), restore_alice);
-    write("restore_bob", &records::<Bob>(&worlds, 7), restore_bob);
-    write("restore_line", &records::<Line>(&worlds, 6), restore_line);
+    write("restore_alice", &records::<Alice>(&kept, 9), restore_alice);
+    write("restore_bob", &records::<Bob>(&kept, 7), restore_bob);
+    write("restore_line", &records::<Line>(&kept, 6), restore_line);
     write("line_open", &packets(), |_| true);
 }
 
@@ -45,85 +49,131 @@ fn write(target: &str, seeds: &Seeds, check: impl Fn(&[u8]) -> bool) {
 
 /// Each with how the lines of Alice and Bob stand at its end.
 fn schedules() -> Seeds {
+    use Choice::{
+        AnswerUnasked, BackUp, ClaimTwice, Clock, Close, Crash, CrossLine, Delay, Deliver, DeliverAll, Drop, Duplicate,
+        Flip, Forge, GiveUp, MakePort, Misroute, Reorder, RollBack as Back, Say, Tick, UsePort, Wake,
+    };
     use LinePhase::{AwaitingProof, Closed, Confirmed, Joined};
-    const TALK: &[u8] = &[op::SEAL | A, 0, op::SEAL | B, 5, op::NEXT, op::NEXT];
-    const START: &[u8] = &[op::NEXT, op::SCAN | B, op::CONNECT | B];
-    const FORMED: &[u8] = &pair::FORMED;
-    const ALONG: u8 = option::ALONG_THE_LINE;
+    use SendProof::{AlongTheLine, OnBoard};
+    const TALK: &[Choice] = &[Say(ALICE, 0), Say(BOB, 0), DeliverAll];
+    const ALL: &[Choice] = &[DeliverAll];
+    const READY: &[Choice] = &[MakePort(ALICE, None), DeliverAll];
+    const LINK: &[Choice] = &[MakePort(ALICE, None)];
+    const DYING: &[Choice] = &[MakePort(ALICE, Some(12)), DeliverAll];
+    const USED: &[Choice] = &[UsePort(BOB, 0, OnBoard)];
+    const THIEF: u8 = 2;
+    let (formed, along) = (&formed(OnBoard)[..], &formed(AlongTheLine)[..]);
 
     let mut seeds = Seeds::new();
-    let mut add = |name: &str, alice: Option<LinePhase>, bob: Option<LinePhase>, options: u8, actions: &[&[u8]]| {
-        let schedule = [&[options][..], &actions.concat()].concat();
-        let world = run(&schedule);
-        let phase = |name| world.line(name).map(Line::phase);
-        assert_eq!((phase(Name::Alice), phase(Name::Bob)), (alice, bob), "{name}");
+    let mut add = |name: &str, alice: Option<LinePhase>, bob: Option<LinePhase>, choices: &[&[Choice]]| {
+        let choices = choices.concat();
+        let world = run(&choices);
+        let phase = |who| pair::line(&world, who).map(|line| line.phase());
+        assert_eq!((phase(ALICE), phase(BOB)), (alice, bob), "{name}\n{}", world.trace());
+        let schedule = Schedule(choices).to_bytes();
         assert_eq!(drive_pair(&schedule), (alice, bob) == (Some(Confirmed), Some(Confirmed)), "{name}");
-        match name {
-            "messages" => assert_eq!(world.heard(), (3, 3)),
-            "opening-words" => assert_eq!(world.heard(), (2, 1)),
-            "crash-after-seal" => assert_eq!(world.heard(), (1, 0)),
-            _ => {}
-        }
+        let heard = world.trace().matches(" hears ").count();
+        assert_eq!(heard, if name.starts_with("words") { 4 } else { 0 }, "{name}\n{}", world.trace());
         seeds.insert(name.into(), schedule);
     };
 
     let (alice, bob) = (Some(Confirmed), Some(Confirmed));
-    add("on-board", alice, bob, option::ON_BOARD, &[&[op::HONEST]]);
-    add("along-the-line", alice, bob, ALONG, &[&[op::HONEST]]);
-    add("from-pool", alice, bob, option::FROM_POOL, &[&[op::HONEST]]);
-    add("with-relay", alice, bob, option::RELAY | option::EXPIRES, &[&[op::HONEST]]);
-    add("step-by-step", alice, bob, 0, &[FORMED, &[op::NEXT, op::NEXT]]);
-    add("messages", alice, bob, 0, &[&[op::HONEST], TALK, TALK, TALK]);
-    add("opening-words", alice, bob, ALONG, &[FORMED, TALK, TALK, &[op::HONEST]]);
-    add("formed", alice, bob, option::FORMED, &[TALK, &[op::HONEST], TALK]);
-    add("formed-along-the-line", alice, bob, option::FORMED | ALONG, &[TALK, &[op::HONEST], TALK]);
-    add("lost-confirm", alice, bob, 0, &[FORMED, &[op::DROP, op::RESEND | A, op::HONEST]]);
-    let lost = [op::NEXT, op::SETTLE_LINE | B, op::DROP, op::RESEND | A, op::HONEST];
-    add("lost-answer", alice, bob, 0, &[FORMED, &lost]);
-    let again = [0, 1, 2, 3, 3].map(|parcel| [op::AGAIN, parcel]);
-    add("all-twice", alice, bob, 0, &[FORMED, again.as_flattened(), &[op::HONEST]]);
-    let start = [op::NEXT, op::SCAN | B, op::CONNECT | B];
-    add("crashes-before-put", alice, bob, ALONG, &[&start.map(|op| op | crash::BEFORE_PUT), &[op::HONEST]]);
-    let to_the_end = [op::NEXT, op::SCAN | B, op::CONNECT | B, op::NEXT, op::NEXT, op::NEXT, op::NEXT];
-    add("crashes-after-put", alice, bob, ALONG, &[&to_the_end.map(|op| op | crash::AFTER_PUT), &[op::HONEST]]);
-    let acted = pair::FORMED.map(|op| op | crash::AFTER_ACTING);
-    add("crashes-after-acting", alice, bob, 0, &[&acted, &[op::CRASH | A, op::CRASH | B, op::HONEST]]);
-    let (lost, said) = ([op::SEAL | A | crash::AFTER_PUT, 1], [op::SEAL | B | crash::AFTER_ACTING, 1]);
-    add("crash-after-seal", alice, bob, 0, &[&[op::HONEST], &lost, &said, &[op::HONEST]]);
-    add("flipped", alice, bob, 0, &[FORMED, &[op::FLIP, 3, 0, 200, op::FLIP, 3, 0, 17, op::HONEST]]);
-    let reflected = [op::MISDELIVER | A, 3, op::MISDELIVER | B, 4, op::MISDELIVER | A, 5, op::MISDELIVER | B, 6];
-    add("reflected", alice, bob, 0, &[&[op::HONEST], TALK, &reflected]);
-    let second = [op::FORGE_FORMED | A, 0x21, op::FORGE_FORMED | B, 1, op::HONEST];
-    add("second-line", alice, bob, 0, &[FORMED, &second]);
+    add("on-board", alice, bob, &[formed, ALL]);
+    add("along-the-line", alice, bob, &[along, ALL]);
+    add("expires", alice, bob, &[DYING, USED, ALL]);
+    add("words", alice, bob, &[formed, ALL, TALK, TALK]);
+    add("words-before-confirm", alice, bob, &[formed, TALK, TALK]);
+    add("lost-confirm", alice, bob, &[formed, &[Drop, Wake(ALICE), DeliverAll]]);
+    add("lost-answer", alice, bob, &[formed, &[Deliver, Drop, Wake(ALICE), DeliverAll]]);
+    add("all-twice", alice, bob, &[formed, &[0, 1, 2, 3].map(Duplicate), ALL]);
+    add("late", alice, bob, &[READY, USED, &[Delay, Reorder(1), Wake(BOB), DeliverAll]]);
+    for (name, after) in [("crashes-at-once", 0), ("crashes-before-commit", 2), ("crashes-late", 4)] {
+        let crashes = [Crash(ALICE, after), Crash(BOB, after)];
+        add(name, alice, bob, &[READY, &crashes, USED, USED, ALL, &crashes, &[Wake(ALICE), Wake(BOB), DeliverAll]]);
+    }
+    add("flipped", alice, bob, &[formed, &[Flip(3, 200), Flip(3, 17), DeliverAll]]);
+    add("reflected", alice, bob, &[formed, ALL, &[Misroute(3, ALICE), Misroute(4, BOB), CrossLine(3, 0)]]);
+    let claims = [Claim::SameProof, Claim::ForeignProof, Claim::NoProof].map(|claim| ClaimTwice(0, claim));
+    add("claimed-twice", alice, bob, &[formed, &claims, ALL]);
+    add("forged", alice, bob, &[formed, ALL, &[Forge(0, Forgery::Proof), Forge(0, Forgery::Packet)]]);
+    add("stolen", Some(Confirmed), None, &[READY, &[UsePort(THIEF, 0, OnBoard)], USED, ALL]);
+    let old = |how| [Back(ALICE, how), ClaimTwice(0, Claim::SameProof)];
+    for (name, how) in [("old-process", RollBack::Process), ("old-records", RollBack::Records)] {
+        let phase = if how == RollBack::Process { alice } else { None };
+        add(name, phase, bob, &[READY, &[BackUp(ALICE)], USED, ALL, &old(how)]);
+    }
+    add("old-store", None, bob, &[READY, &[BackUp(ALICE)], USED, ALL, &old(RollBack::Everything)]);
 
     let (alice, bob) = (Some(Joined), Some(Joined));
-    add("both-joined", alice, bob, 0, &[FORMED]);
-    add("awaiting-proof", Some(AwaitingProof), bob, ALONG, &[FORMED]);
-    add("confirmed-by-words", Some(Confirmed), bob, 0, &[FORMED, &[op::SEAL | B, 1, op::DROP, op::NEXT]]);
-    let line_ids = [op::FORGE_FORMED | A, 0x21, op::FORGE_FORMED | B, 2, op::HONEST];
-    add("two-line-ids", alice, bob, 0, &[START, &line_ids]);
-    let pair_hashes = [op::FORGE_FORMED | A, 0x24, op::FORGE_FORMED | B, 8, op::HONEST];
-    add("two-pair-hashes", alice, bob, 0, &[START, &pair_hashes]);
-    add("refused", alice, None, 0, &[START, &[op::FORGE_REFUSED | B, 1, op::HONEST]]);
-    add("cancelled", alice, None, 0, &[START, &[op::STOP | B, op::HONEST]]);
+    add("both-joined", alice, bob, &[formed]);
+    add("awaiting-proof", Some(AwaitingProof), bob, &[along]);
+    add("confirmed-by-words", Some(Joined), bob, &[formed, &[Drop]]);
+    add("two-line-ids", alice, bob, &[READY, USED, &[Drop, ClaimTwice(0, Claim::SameProof), DeliverAll]]);
+    add("two-pair-hashes", alice, bob, &[READY, USED, &[Drop, ClaimTwice(0, Claim::OtherPair), DeliverAll]]);
+    add("refused", alice, None, &[READY, USED, &[AnswerUnasked(BOB, Answer::Refusal), Deliver]]);
+    add("cancelled", alice, None, &[READY, USED, &[GiveUp(BOB, 0), Deliver]]);
 
     let (alice, bob) = (Some(Closed), Some(Closed));
-    add("closed-by-alice", alice, bob, 0, &[&[op::HONEST, op::CLOSE | A, op::HONEST]]);
-    add("closed-by-bob", alice, bob, ALONG, &[&[op::HONEST, op::CLOSE | B | crash::AFTER_PUT, op::HONEST]]);
-    let disconnected = [op::FORGE_DISCONNECTED | A, 0, op::FORGE_DISCONNECTED | B, 1];
-    add("disconnected", alice, Some(Confirmed), 0, &[&[op::HONEST], &disconnected]);
-    add("foreign-proof", None, bob, 0, &[START, &[op::FORGE_FORMED | A, 0x10, op::HONEST]]);
-    add("foreign-proof-along-the-line", alice, bob, ALONG, &[FORMED, &[op::FORGE_PROOF | A, op::HONEST]]);
-    add("proof-too-late", alice, bob, ALONG, &[FORMED, &[op::CLOCK, 20, op::TICK_LINE | A, op::HONEST]]);
+    add("closed-by-alice", alice, bob, &[formed, ALL, &[Close(ALICE, 0), DeliverAll]]);
+    add("closed-by-bob", alice, bob, &[along, ALL, &[Crash(BOB, 2), Close(BOB, 0), DeliverAll]]);
+    add("disconnected", alice, Some(Confirmed), &[formed, ALL, &[Forge(0, Forgery::Disconnected(0))]]);
+    add("foreign-proof", None, Some(Joined), &[READY, USED, &[Drop, ClaimTwice(0, Claim::ForeignProof), Deliver]]);
+    add("foreign-proof-along-the-line", alice, bob, &[along, &[Forge(0, Forgery::Proof), DeliverAll]]);
+    add("proof-too-late", alice, bob, &[along, &[Clock(20), Tick(ALICE), DeliverAll]]);
 
-    add("flipped-proof", None, None, 0, &[START, &[op::FLIP, 1, 3, 0]]);
-    add("other-link", None, None, 0, &[&[op::FORGE_ISSUED | A, 1, op::HONEST]]);
-    let revoked = [op::NEXT, op::STOP | A, op::SCAN | B, op::CONNECT | B, op::RESEND | A, op::HONEST];
-    add("revoked", None, None, 0, &[&revoked]);
-    add("revoked-before-the-link", None, None, 0, &[&[op::STOP | A, op::HONEST]]);
-    let ticks = [op::CLOCK, 12, op::TICK_USER | A, op::TICK_USER | B, op::SETTLE_USER | A, op::SETTLE_USER | B];
-    add("expired", None, None, option::EXPIRES, &[&[op::NEXT, op::SCAN | B], &ticks]);
+    add("flipped-proof", None, None, &[READY, USED, &[Flip(1, 768)]]);
+    add("link-never-asked-for", None, None, &[LINK, &[AnswerUnasked(ALICE, Answer::Link), DeliverAll]]);
+    add("second-link", None, None, &[READY, &[AnswerUnasked(ALICE, Answer::SecondLink)]]);
+    add("revoked", None, None, &[READY, &[GiveUp(ALICE, 0)], USED, ALL]);
+    add("revoked-before-the-link", None, None, &[LINK, &[GiveUp(ALICE, 0), DeliverAll]]);
+    add("expired", None, None, &[DYING, USED, &[Clock(12), Tick(ALICE), Tick(BOB)]]);
+    add("expired-unscanned", None, None, &[DYING, &[Clock(12)], USED]);
     seeds
+}
+
+/// The kit's client; what is in its store whenever the kit looks is written down.
+#[derive(Default)]
+struct Watched {
+    client: Client,
+    seen: Rc<RefCell<BTreeSet<Vec<u8>>>>,
+}
+
+impl App for Watched {
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.client.deliver(event, now, power)
+    }
+
+    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.client.command(command, now, power)
+    }
+
+    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.client.restart(now, power)
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        self.client.output()
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        let records = self.client.records();
+        self.seen.borrow_mut().extend(records.iter().cloned());
+        records
+    }
+}
+
+/// Every record that anybody ever keeps in this schedule: a crash anywhere shows what is there in between.
+fn kept(choices: &[Choice]) -> BTreeSet<Vec<u8>> {
+    let seen = Rc::<RefCell<BTreeSet<Vec<u8>>>>::default();
+    for at in 0..choices.len() {
+        for (who, after) in [ALICE, BOB].into_iter().flat_map(|who| (0..8).map(move |after| (who, after))) {
+            let (before, rest) = choices.split_at(at);
+            let apps = [(); 3].map(|()| Watched { seen: seen.clone(), ..Watched::default() });
+            let crashing = [before, &[Choice::Crash(who, after)], &rest[..1]].concat();
+            drop(pair::play(apps, &crashing));
+        }
+    }
+    seen.take()
 }
 
 fn ports() -> Seeds {
@@ -164,7 +214,7 @@ fn messages(worlds: &[World]) -> Seeds {
                 add(format!("payload-{}{content}", word(&decoded)), payload);
             }
         }
-        for parcel in world.parcels() {
+        for parcel in world.events() {
             let decoded = Event::decode(&parcel.event).expect("of a machine's own");
             let with = matches!(decoded, Event::LineFormed { proof: Some(_), .. });
             add(format!("event-{}{}", word(&decoded), if with { "-with-proof" } else { "" }), &parcel.event);
@@ -176,9 +226,9 @@ fn messages(worlds: &[World]) -> Seeds {
 }
 
 /// One of each state with each outbox, and something that happens to it.
-fn records<M: Owner>(worlds: &[World], at_least: usize) -> Seeds {
+fn records<M: Owner>(kept: &BTreeSet<Vec<u8>>, at_least: usize) -> Seeds {
     let mut seeds = Seeds::new();
-    for record in worlds.iter().flat_map(World::records) {
+    for record in kept {
         let Ok(machine) = M::restore(record) else { continue };
         let phase = Line::restore(record).map(|line| format!("{:?}", line.phase()));
         let outbox: Vec<_> = unsent(&machine).iter().map(kind).collect();

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Born, Content, Event, Key, Line, LineEffect, Machine, Mark, Payload, Rejected,
+    Alice, AliceEffect, Bob, BobEffect, Born, Content, Event, Key, Line, LineEffect, Machine, Payload, Rejected,
     Replaces, Request, Step, UnixSeconds,
 };
 
@@ -139,7 +139,6 @@ pub mod rank {
 pub struct Done {
     pub key: Key,
     pub replaces: Option<Replaces>,
-    pub once: Option<Mark>,
     pub record: Vec<u8>,
     pub said: Vec<Said>,
 }
@@ -164,13 +163,7 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
             return rehearsed.map(|_| unreachable!());
         }
     };
-    let mut done = Done {
-        key: step.key(),
-        replaces: step.replaces(),
-        once: step.once(),
-        record: step.record().to_vec(),
-        said: vec![],
-    };
+    let mut done = Done { key: step.key(), replaces: step.replaces(), record: step.record().to_vec(), said: vec![] };
     assert!(rehearsed.as_ref() == Ok(&done.record), "not a pure function");
     assert_eq!(done.replaces, Some(Replaces { key, revision }));
     assert_eq!(step.revision(), revision.saturating_add(1));

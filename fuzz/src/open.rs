@@ -2,13 +2,15 @@
 
 use std::sync::OnceLock;
 
+use port_protocol::testkit::{Choice, World};
 use port_protocol::{
-    Event, Line, MAX_ASSOCIATED_DATA, MAX_MESSAGE, Machine, Payload, Rejected, Request, SEAL_OVERHEAD, SealError, Step,
+    Event, Line, MAX_ASSOCIATED_DATA, MAX_MESSAGE, Machine, Payload, Rejected, Request, SEAL_OVERHEAD, SealError,
+    SendProof, Step,
 };
 
 use crate::input::{Input, flip, same};
 use crate::machine::{Said, attempt};
-use crate::pair::{self, FORMED, NOW, Name, World, op, option};
+use crate::pair::{self, ALICE, BOB, NOW, formed};
 
 /// Both ends' records at one moment of one handshake.
 struct Moment {
@@ -27,21 +29,23 @@ struct Pair {
 fn the_pair() -> &'static Pair {
     static PAIR: OnceLock<Pair> = OnceLock::new();
     PAIR.get_or_init(|| {
-        let formed = [&[option::ALONG_THE_LINE][..], &FORMED].concat();
-        let record = |world: &World, name| world.line(name).expect("formed").record().to_vec();
+        let formed = formed(SendProof::AlongTheLine);
+        let after = |further| pair::run(&[&formed[..], &vec![Choice::Deliver; further]].concat());
+        let record = |world: &World, who| pair::line(world, who).expect("formed").record().to_vec();
         let moments = [0, 1, 2, 3].map(|further| {
-            let world = pair::run(&[&formed[..], &vec![op::NEXT; further]].concat());
-            Moment { alice: record(&world, Name::Alice), bob: record(&world, Name::Bob) }
+            let world = after(further);
+            Moment { alice: record(&world, ALICE), bob: record(&world, BOB) }
         });
-        let world = pair::run(&[&formed[..], &[op::HONEST]].concat());
-        let to = |name| {
-            let payloads = world.parcels().iter().filter(|parcel| parcel.to == name).filter_map(|parcel| {
+        let world = after(3);
+        let to = |who| {
+            let parcels = world.events().iter().filter(|parcel| parcel.to == usize::from(who));
+            let payloads = parcels.filter_map(|parcel| {
                 let Ok(Event::Packet { payload, .. }) = Event::decode(&parcel.event) else { return None };
                 Some(payload.to_vec())
             });
             payloads.collect::<Vec<_>>()
         };
-        Pair { moments, to_alice: to(Name::Alice), to_bob: to(Name::Bob) }
+        Pair { moments, to_alice: to(ALICE), to_bob: to(BOB) }
     })
 }
 

@@ -1,11 +1,12 @@
 //! `restore_alice`, `restore_bob`, `restore_line`: a store may hold anything (SPEC.md §8.6).
 
+use port_protocol::testkit::{Choice, World};
 use port_protocol::{Alice, Bob, Event, Key, Line, Machine, Reason, SendProof, UnixSeconds};
 use std::sync::OnceLock;
 
 use crate::input::{Input, flip};
 use crate::machine::{Owner, User, attempt, rank, settle, unsent};
-use crate::pair::{self, FORMED, NOW, op, side};
+use crate::pair::{self, ALICE, BOB, NOW, formed};
 
 /// An input: a record, a script of what happens to the machine, the script's length. That it stands at the end leaves the
 /// record in its place when the fuzzer cuts or inserts.
@@ -133,12 +134,13 @@ struct Heard {
 fn heard() -> &'static Heard {
     static HEARD: OnceLock<Heard> = OnceLock::new();
     HEARD.get_or_init(|| {
-        let worlds = [pair::option::ON_BOARD, pair::option::ALONG_THE_LINE].map(|option| {
-            let talk = [op::SEAL, 3, op::SEAL | side::BOB, 3, op::HONEST];
-            pair::run(&[&[option][..], &FORMED, &talk, &talk, &[op::CLOSE, op::CLOSE | side::BOB]].concat())
+        let worlds = [SendProof::OnBoard, SendProof::AlongTheLine].map(|how| {
+            let talk = [Choice::Say(ALICE, 0), Choice::Say(BOB, 0), Choice::DeliverAll];
+            let close = [Choice::Close(ALICE, 0), Choice::Close(BOB, 0)];
+            pair::run(&[&formed(how)[..], &talk, &talk, &close].concat())
         });
         let mut heard = Heard { events: vec![], payloads: vec![] };
-        for event in worlds.iter().flat_map(pair::World::parcels).map(|parcel| &parcel.event) {
+        for event in worlds.iter().flat_map(World::events).map(|parcel| &parcel.event) {
             match Event::decode(event) {
                 Ok(Event::Packet { payload, .. }) if !heard.payloads.iter().any(|known| known == payload) => {
                     heard.payloads.push(payload.to_vec());

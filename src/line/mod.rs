@@ -283,6 +283,19 @@ impl Line {
     }
 }
 
+/// For the kit, which sees both ends.
+#[cfg(feature = "testkit")]
+impl Line {
+    pub(crate) const fn port(&self) -> crate::PortHash {
+        self.0.state.origin.port
+    }
+
+    /// The check code that this line has, or will have once it is confirmed.
+    pub(crate) fn code(&self) -> Option<CheckCode> {
+        self.0.state.phase.session().map(session::Session::check_code)
+    }
+}
+
 impl Born<Line> {
     /// For a key that is taken: whether the record there is of this very line, at this revision or a later one (§8.3). If
     /// so, a crash came between storing it and settling the machine that it came from: restore that record and go on. If not,

@@ -1,0 +1,149 @@
+//! What the kit asks of an app, and what it tells it.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use thiserror::Error;
+
+use crate::{Key, LineId, Offer, SendProof, UnixSeconds};
+
+/// One user's app, whatever it is made of. [`Client`](super::Client) is one.
+///
+/// Whatever the app sends, shows and plays to its user has left it, also if its process dies right after: it comes out of
+/// [`output`](App::output) all the same.
+pub trait App {
+    /// An event from the relay: any bytes.
+    ///
+    /// # Errors
+    /// [`PowerFailed`], passed on from `power`.
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed>;
+
+    /// What the user wants.
+    ///
+    /// # Errors
+    /// [`PowerFailed`], passed on from `power`.
+    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed>;
+
+    /// The process died and starts again, or the connection to the relay comes back: forget what is in memory, restore what
+    /// is stored, do what is unsent.
+    ///
+    /// # Errors
+    /// [`PowerFailed`], passed on from `power`.
+    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed>;
+
+    /// Takes what left the app since it was last asked, in order.
+    fn output(&mut self) -> Vec<Output>;
+
+    /// Every record in its store, in any order. The kit restores them, and so sees how the app stands.
+    fn records(&self) -> Vec<Vec<u8>>;
+
+    /// Backs the store up, in the place of the last backup. An app without backups leaves this out.
+    fn back_up(&mut self) {}
+
+    /// The last backup comes back. `false`: there is none.
+    fn roll_back(&mut self, how: RollBack) -> bool {
+        let _ = how;
+        false
+    }
+}
+
+/// What a user wants. The randomness is the kit's, so that a run can be made again.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Make a Port: [`Seed::from_bytes`](crate::Seed::from_bytes) of this seed. Show it when it is ready.
+    MakePort {
+        /// The machine's randomness.
+        seed: [u8; 64],
+        /// What else stands in the Port.
+        offer: Offer,
+    },
+    /// Read this Port and use it.
+    UsePort {
+        /// The machine's randomness.
+        seed: [u8; 64],
+        /// The text that another app showed.
+        text: String,
+        /// How the proof travels.
+        send_proof: SendProof,
+    },
+    /// Revoke, cancel: give up the Port of this record.
+    GiveUp(Key),
+    /// Say this along this line.
+    Say(LineId, Vec<u8>),
+    /// Close this line.
+    Close(LineId),
+    /// The alarm that was set for a deadline goes off.
+    Tick,
+}
+
+impl core::fmt::Debug for Command {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::MakePort { offer, .. } => write!(f, "MakePort({offer:?})"),
+            Self::UsePort { send_proof, .. } => write!(f, "UsePort({send_proof:?})"),
+            Self::GiveUp(key) => write!(f, "GiveUp({key:?})"),
+            Self::Say(line, text) => write!(f, "Say({line:?}, {} bytes)", text.len()),
+            Self::Close(line) => write!(f, "Close({line:?})"),
+            Self::Tick => f.write_str("Tick"),
+        }
+    }
+}
+
+/// What leaves an app.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// To the relay: a [`Request`](crate::Request)'s bytes.
+    Send(Vec<u8>),
+    /// To the screen, for another user to read: a Port's text.
+    Show(String),
+    /// To the user: what the other end of this line said.
+    Hear(LineId, Vec<u8>),
+}
+
+/// What comes back from a backup.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum RollBack {
+    /// Another process of the same user goes on from the old records; the store is as it was. A store that compares by
+    /// [`replaces`](crate::Step::replaces) catches it.
+    Process,
+    /// The records, but not the marks. [`once`](crate::Step::once) catches it.
+    Records,
+    /// The whole store. Nothing can catch it: whoever restores a backup first revokes every open Port in it.
+    Everything,
+}
+
+/// The process has died: nothing more may be done, nor kept in memory. Made by [`Power`] only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the power failed")]
+pub struct PowerFailed(());
+
+/// Whether the process lives on.
+#[derive(Clone, Default, Debug)]
+pub struct Power {
+    failures: VecDeque<u8>,
+}
+
+impl Power {
+    /// A place where a process may die: call it between any two things, above all between `handle`, the store, `commit` and
+    /// sending.
+    ///
+    /// # Errors
+    /// [`PowerFailed`]: it dies here. Return at once.
+    pub fn point(&mut self) -> Result<(), PowerFailed> {
+        match self.failures.front_mut().map(|left| left.checked_sub(1).map(|less| *left = less)) {
+            Some(None) => {
+                self.failures.pop_front();
+                Err(PowerFailed(()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// It fails at the point that comes after so many, counted from the failure before.
+    pub fn fail_after(&mut self, points: u8) {
+        self.failures.push_back(points);
+    }
+}

@@ -1,0 +1,201 @@
+//! The three machines behind one face, for a client that keeps them in one table.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::app::PowerFailed;
+use super::store::{Conflict, Put};
+use crate::{
+    Alice, AliceEffect, Bob, BobEffect, Born, Event, Key, Line, LineEffect, Machine, Record, Rejected, SEAL_OVERHEAD,
+    SendProof, Step, UnixSeconds,
+};
+
+#[derive(Debug)]
+pub(super) enum Any {
+    Alice(Alice),
+    Bob(Bob),
+    Line(Line),
+}
+
+/// What can be handed to a machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Input<'a> {
+    Event(&'a Event<'a>),
+    Connect(SendProof),
+    Say(&'a [u8]),
+    Close,
+    GiveUp,
+    Tick,
+    Settle,
+}
+
+/// An effect of any machine, as bytes and text.
+#[derive(Debug)]
+pub(super) enum ToDo {
+    Send(Vec<u8>),
+    Show(String),
+    Adopt(Box<Born<Line>>),
+    Hear(Vec<u8>),
+    /// An app tells its user.
+    Tell,
+}
+
+/// Why the three lines were not finished.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Halt {
+    PowerFailed(PowerFailed),
+    /// The store kept nothing.
+    Conflict,
+    Rejected(Rejected),
+    /// There is nothing to do, or not by this machine.
+    Idle,
+}
+
+/// How the record is kept.
+pub(super) type Keep<'a> = dyn FnMut(Put) -> Result<(), Halt> + 'a;
+
+impl Any {
+    pub(super) fn restore(record: &[u8]) -> Option<Self> {
+        let alice = Alice::restore(record).ok().map(Self::Alice);
+        let bob = || Bob::restore(record).ok().map(Self::Bob);
+        let line = || Line::restore(record).ok().map(Self::Line);
+        alice.or_else(bob).or_else(line)
+    }
+
+    pub(super) fn key(&self) -> Key {
+        match self {
+            Self::Alice(alice) => alice.key(),
+            Self::Bob(bob) => bob.key(),
+            Self::Line(line) => line.key(),
+        }
+    }
+
+    pub(super) fn revision(&self) -> u64 {
+        match self {
+            Self::Alice(alice) => alice.revision(),
+            Self::Bob(bob) => bob.revision(),
+            Self::Line(line) => line.revision(),
+        }
+    }
+
+    pub(super) fn record(&self) -> Record {
+        match self {
+            Self::Alice(alice) => alice.record(),
+            Self::Bob(bob) => bob.record(),
+            Self::Line(line) => line.record(),
+        }
+    }
+
+    pub(super) fn unsent(&self) -> Vec<ToDo> {
+        match self {
+            Self::Alice(alice) => alice.unsent().map(ToDo::from).collect(),
+            Self::Bob(bob) => bob.unsent().map(ToDo::from).collect(),
+            Self::Line(line) => line.unsent().map(ToDo::from).collect(),
+        }
+    }
+
+    /// The three lines.
+    pub(super) fn step(&mut self, input: Input<'_>, now: UnixSeconds, keep: &mut Keep<'_>) -> Result<Vec<ToDo>, Halt> {
+        match self {
+            Self::Alice(alice) => {
+                let step = match input {
+                    Input::Event(event) => alice.handle(event, now)?,
+                    Input::GiveUp => alice.revoke()?,
+                    Input::Tick => alice.tick(now).ok_or(Halt::Idle)?,
+                    Input::Settle => alice.settle().ok_or(Halt::Idle)?,
+                    Input::Connect(_) | Input::Say(_) | Input::Close => return Err(Halt::Idle),
+                };
+                advance(step, keep)
+            }
+            Self::Bob(bob) => {
+                let step = match input {
+                    Input::Event(event) => bob.handle(event, now)?,
+                    Input::Connect(how) => bob.connect(how, now)?,
+                    Input::GiveUp => bob.cancel()?,
+                    Input::Tick => bob.tick(now).ok_or(Halt::Idle)?,
+                    Input::Settle => bob.settle().ok_or(Halt::Idle)?,
+                    Input::Say(_) | Input::Close => return Err(Halt::Idle),
+                };
+                advance(step, keep)
+            }
+            Self::Line(line) => {
+                let mut buffer;
+                let step = match input {
+                    Input::Event(event) => {
+                        let length = if let Event::Packet { payload, .. } = event { payload.len() } else { 0 };
+                        buffer = vec![0; length];
+                        line.handle(event, &mut buffer, now)?
+                    }
+                    Input::Say(text) => {
+                        buffer = vec![0; text.len().saturating_add(SEAL_OVERHEAD)];
+                        line.seal(text, &[], &mut buffer).map_err(|_| Halt::Idle)?
+                    }
+                    Input::Close => line.close()?,
+                    Input::Tick => line.tick(now).ok_or(Halt::Idle)?,
+                    Input::Settle => line.settle().ok_or(Halt::Idle)?,
+                    Input::Connect(_) | Input::GiveUp => return Err(Halt::Idle),
+                };
+                advance(step, keep)
+            }
+        }
+    }
+}
+
+fn advance<'m, M: Machine>(step: Step<'m, M>, keep: &mut Keep<'_>) -> Result<Vec<ToDo>, Halt>
+where
+    ToDo: From<M::Effect<'m>>,
+{
+    keep(Put::step(&step))?;
+    Ok(step.commit().map(ToDo::from).collect())
+}
+
+impl From<AliceEffect<'_>> for ToDo {
+    fn from(effect: AliceEffect<'_>) -> Self {
+        match effect {
+            AliceEffect::Send(request) => Self::Send(request.to_vec()),
+            AliceEffect::PortReady(port) => Self::Show(port.qr_text().to_string()),
+            AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
+            AliceEffect::Ended(_) => Self::Tell,
+        }
+    }
+}
+
+impl From<BobEffect<'_>> for ToDo {
+    fn from(effect: BobEffect<'_>) -> Self {
+        match effect {
+            BobEffect::Send(request) => Self::Send(request.to_vec()),
+            BobEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
+            BobEffect::Ended(_) => Self::Tell,
+        }
+    }
+}
+
+impl From<LineEffect<'_>> for ToDo {
+    fn from(effect: LineEffect<'_>) -> Self {
+        match effect {
+            LineEffect::Send(request) => Self::Send(request.to_vec()),
+            LineEffect::Message(text) => Self::Hear(text.to_vec()),
+            LineEffect::Dropped | LineEffect::Ended(_) => Self::Tell,
+        }
+    }
+}
+
+impl From<PowerFailed> for Halt {
+    fn from(failed: PowerFailed) -> Self {
+        Self::PowerFailed(failed)
+    }
+}
+
+impl From<Conflict> for Halt {
+    fn from(_: Conflict) -> Self {
+        Self::Conflict
+    }
+}
+
+impl From<Rejected> for Halt {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}

@@ -1,0 +1,369 @@
+//! What happens in a world, as data: drawn from a seed, read from a fuzzer's bytes, written by hand, shrunk.
+
+use alloc::vec::Vec;
+
+use chacha20::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::app::RollBack;
+use crate::SendProof;
+
+/// One thing that happens. Numbers choose among what there is, modulo how much there is: every choice fits every world, and
+/// where there is nothing to choose from, nothing happens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    /// The oldest waiting event reaches its client.
+    Deliver,
+    /// All of them do, and what comes of them.
+    DeliverAll,
+    /// The oldest waiting event is lost.
+    Drop,
+    /// It goes behind all others.
+    Delay,
+    /// Another waiting event comes first.
+    Reorder(u8),
+    /// Any event that ever was, again.
+    Duplicate(u8),
+    /// The same, to this client.
+    Misroute(u8, u8),
+    /// Any packet that ever was, under the name of this line.
+    CrossLine(u8, u8),
+    /// Any event that ever was, with this bit flipped.
+    Flip(u8, u16),
+    /// A used Port is used once more: its owner is told of another line.
+    ClaimTwice(u8, Claim),
+    /// To this client, an answer that it never asked for.
+    AnswerUnasked(u8, Answer),
+    /// About this line.
+    Forge(u8, Forgery),
+    /// So many seconds pass, as a power of two.
+    Clock(u8),
+    /// The process of this client dies at one of its next points ([`Power`](super::Power)), and starts again.
+    Crash(u8, u8),
+    /// The connection of this client comes back.
+    Wake(u8),
+    /// This client's store is backed up.
+    BackUp(u8),
+    /// The backup comes back.
+    RollBack(u8, RollBack),
+    /// The user of this client makes a Port: a plain one, or one that names a relay and expires in so many seconds, as a power
+    /// of two.
+    MakePort(u8, Option<u8>),
+    /// He reads any Port that was ever shown, and uses it.
+    UsePort(u8, u8, SendProof),
+    /// He gives up what he has of a Port.
+    GiveUp(u8, u8),
+    /// He says something along a line.
+    Say(u8, u8),
+    /// He closes a line.
+    Close(u8, u8),
+    /// His alarm goes off.
+    Tick(u8),
+}
+
+/// How a used Port is used once more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Claim {
+    /// With the proof that its user made.
+    SameProof,
+    /// With a proof that the relay made itself, without the Port.
+    ForeignProof,
+    /// Without.
+    NoProof,
+    /// With the proof, on the line of before, and of another pair.
+    OtherPair,
+    /// With the proof, by a line id that another line of this owner has.
+    SameLine,
+}
+
+/// What was never asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// A line link, for a request that nobody made.
+    Link,
+    /// A line link for a request that was answered before: another, or one that is another's.
+    SecondLink,
+    /// A line, of a Port that this client may have scanned, and was never told of by it.
+    Line,
+    /// The refusal of such a line.
+    Refusal,
+}
+
+/// What a relay can say of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forgery {
+    /// To this end (0, 1): the line is over.
+    Disconnected(u8),
+    /// A proof of somebody who never had the Port.
+    Proof,
+    /// A packet under the line's next counter, sealed by nobody.
+    Packet,
+}
+
+/// Choices, one after another.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Schedule(pub Vec<Choice>);
+
+impl Schedule {
+    /// So many choices, drawn from a seed. The same seed gives the same choices, on every machine.
+    pub fn from_seed(seed: u64, length: usize) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        Self((0..length).map(|_| Choice::from_bytes(rng.next_u32().to_le_bytes())).collect())
+    }
+
+    /// Only these faults: [`Fault::is_honest`], for a world in which nothing may be lost.
+    #[must_use]
+    pub fn with_only(mut self, faults: impl Fn(Fault) -> bool) -> Self {
+        self.0.retain(|choice| choice.fault().is_none_or(&faults));
+        self
+    }
+
+    /// A choice from every four bytes: a fuzzer's. Surplus bytes are left.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.as_chunks().0.iter().copied().map(Choice::from_bytes).collect())
+    }
+
+    /// What [`from_bytes`](Schedule::from_bytes) makes this schedule of.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|choice| choice.to_bytes()).collect()
+    }
+
+    /// Leaves choices out, and makes numbers small, for as long as it still fails.
+    #[must_use = "the schedule itself stays as it is"]
+    pub fn shrink(&self, mut fails: impl FnMut(&Self) -> bool) -> Self {
+        let mut least = self.clone();
+        loop {
+            let less = least.shorter(&mut fails).smaller(&mut fails);
+            if less == least {
+                return least;
+            }
+            least = less;
+        }
+    }
+
+    /// Leaves out halves first, single choices last.
+    fn shorter(&self, fails: &mut impl FnMut(&Self) -> bool) -> Self {
+        let mut least = self.clone();
+        let mut part = least.0.len();
+        while part > 0 {
+            let mut from = 0;
+            while from < least.0.len() {
+                let mut less = least.clone();
+                less.0.drain(from..from.saturating_add(part).min(least.0.len()));
+                // What was left out may have been there to bring a crash nearer.
+                if fails(&less) || {
+                    less.crash_sooner();
+                    fails(&less)
+                } {
+                    least = less;
+                } else {
+                    from = from.saturating_add(part);
+                }
+            }
+            part /= 2;
+        }
+        least
+    }
+
+    fn crash_sooner(&mut self) {
+        for choice in &mut self.0 {
+            if let Choice::Crash(_, after) = choice {
+                *after = after.saturating_sub(1);
+            }
+        }
+    }
+
+    fn smaller(&self, fails: &mut impl FnMut(&Self) -> bool) -> Self {
+        let mut least = self.clone();
+        for at in 0..least.0.len() {
+            // Not the first: it says what happens.
+            for place in 1..4 {
+                for number in 0..8 {
+                    let mut less = least.clone();
+                    let Some(choice) = less.0.get_mut(at) else { continue };
+                    let mut bytes = choice.to_bytes();
+                    match bytes.get_mut(place) {
+                        Some(byte) if *byte > number => *byte = number,
+                        _ => continue,
+                    }
+                    *choice = Choice::from_bytes(bytes);
+                    if fails(&less) {
+                        least = less;
+                    }
+                }
+            }
+        }
+        least
+    }
+}
+
+impl Choice {
+    /// Every four bytes are a choice: what happens most in an ordinary life, most often.
+    pub const fn from_bytes([kind, a, b, c]: [u8; 4]) -> Self {
+        let user = a;
+        match kind % 128 {
+            0..24 => Self::Deliver,
+            24..28 => Self::DeliverAll,
+            28..32 => Self::Drop,
+            32..36 => Self::Delay,
+            36..40 => Self::Reorder(a),
+            40..46 => Self::Duplicate(a),
+            46..50 => Self::Misroute(a, b),
+            50..54 => Self::CrossLine(a, b),
+            54..58 => Self::Flip(a, u16::from_le_bytes([b, c])),
+            58..62 => Self::ClaimTwice(
+                a,
+                match b % 5 {
+                    0 => Claim::SameProof,
+                    1 => Claim::ForeignProof,
+                    2 => Claim::NoProof,
+                    3 => Claim::OtherPair,
+                    _ => Claim::SameLine,
+                },
+            ),
+            62..66 => Self::AnswerUnasked(
+                user,
+                match b % 4 {
+                    0 => Answer::Link,
+                    1 => Answer::SecondLink,
+                    2 => Answer::Line,
+                    _ => Answer::Refusal,
+                },
+            ),
+            66..68 => Self::Forge(
+                a,
+                match b % 4 {
+                    0 => Forgery::Disconnected(0),
+                    1 => Forgery::Disconnected(1),
+                    2 => Forgery::Proof,
+                    _ => Forgery::Packet,
+                },
+            ),
+            68 => Self::Clock(b % 24),
+            69..78 => Self::Crash(user, b % 16),
+            78..82 => Self::Wake(user),
+            82..85 => Self::BackUp(user),
+            85..87 => Self::RollBack(
+                user,
+                match b % 3 {
+                    0 => RollBack::Process,
+                    1 => RollBack::Records,
+                    _ => RollBack::Everything,
+                },
+            ),
+            87..97 => Self::MakePort(user, if b < 192 { None } else { Some(b % 24) }),
+            97..109 => Self::UsePort(user, b, if c < 128 { SendProof::OnBoard } else { SendProof::AlongTheLine }),
+            109 => Self::GiveUp(user, b),
+            110..124 => Self::Say(user, b),
+            124..126 => Self::Close(user, b),
+            _ => Self::Tick(user),
+        }
+    }
+
+    /// What [`from_bytes`](Choice::from_bytes) makes this choice of.
+    pub const fn to_bytes(self) -> [u8; 4] {
+        match self {
+            Self::Deliver => [0, 0, 0, 0],
+            Self::DeliverAll => [24, 0, 0, 0],
+            Self::Drop => [28, 0, 0, 0],
+            Self::Delay => [32, 0, 0, 0],
+            Self::Reorder(a) => [36, a, 0, 0],
+            Self::Duplicate(a) => [40, a, 0, 0],
+            Self::Misroute(a, b) => [46, a, b, 0],
+            Self::CrossLine(a, b) => [50, a, b, 0],
+            Self::Flip(a, bit) => {
+                let [b, c] = bit.to_le_bytes();
+                [54, a, b, c]
+            }
+            Self::ClaimTwice(a, claim) => [58, a, claim as u8, 0],
+            Self::AnswerUnasked(a, answer) => [62, a, answer as u8, 0],
+            Self::Forge(a, Forgery::Disconnected(end)) => [66, a, end % 2, 0],
+            Self::Forge(a, Forgery::Proof) => [66, a, 2, 0],
+            Self::Forge(a, Forgery::Packet) => [66, a, 3, 0],
+            Self::Clock(b) => [68, 0, b, 0],
+            Self::Crash(a, b) => [69, a, b, 0],
+            Self::Wake(a) => [78, a, 0, 0],
+            Self::BackUp(a) => [82, a, 0, 0],
+            Self::RollBack(a, how) => [85, a, how as u8, 0],
+            Self::MakePort(a, None) => [87, a, 0, 0],
+            Self::MakePort(a, Some(b)) => [87, a, 192_u8.saturating_add(b % 24), 0],
+            Self::UsePort(a, b, SendProof::OnBoard) => [97, a, b, 0],
+            Self::UsePort(a, b, SendProof::AlongTheLine) => [97, a, b, 128],
+            Self::GiveUp(a, b) => [109, a, b, 0],
+            Self::Say(a, b) => [110, a, b, 0],
+            Self::Close(a, b) => [124, a, b, 0],
+            Self::Tick(a) => [126, a, 0, 0],
+        }
+    }
+
+    /// Which fault it is; `None`: an honest relay and a user's ordinary life.
+    pub const fn fault(self) -> Option<Fault> {
+        Some(match self {
+            Self::Drop => Fault::Drop,
+            Self::Delay => Fault::Delay,
+            Self::Reorder(_) => Fault::Reorder,
+            Self::Duplicate(_) => Fault::Duplicate,
+            Self::Misroute(..) => Fault::Misroute,
+            Self::CrossLine(..) => Fault::CrossLine,
+            Self::Flip(..) => Fault::Flip,
+            Self::ClaimTwice(..) => Fault::ClaimTwice,
+            Self::AnswerUnasked(..) => Fault::AnswerUnasked,
+            Self::Forge(..) => Fault::Forge,
+            Self::Crash(..) => Fault::Crash,
+            Self::RollBack(..) => Fault::RollBack,
+            _ => return None,
+        })
+    }
+}
+
+/// What goes wrong in a world.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Fault {
+    /// An event is lost.
+    Drop,
+    /// An event comes late.
+    Delay,
+    /// Events change places.
+    Reorder,
+    /// An event comes again.
+    Duplicate,
+    /// A process dies, and starts again.
+    Crash,
+    /// An event comes to another client.
+    Misroute,
+    /// A packet is replayed across lines.
+    CrossLine,
+    /// A bit is flipped.
+    Flip,
+    /// A Port is used twice.
+    ClaimTwice,
+    /// An answer to no request.
+    AnswerUnasked,
+    /// An event that the relay makes up.
+    Forge,
+    /// A backup comes back.
+    RollBack,
+}
+
+impl Fault {
+    /// All there are.
+    pub const ALL: [Self; 12] = [
+        Self::Drop,
+        Self::Delay,
+        Self::Reorder,
+        Self::Duplicate,
+        Self::Crash,
+        Self::Misroute,
+        Self::CrossLine,
+        Self::Flip,
+        Self::ClaimTwice,
+        Self::AnswerUnasked,
+        Self::Forge,
+        Self::RollBack,
+    ];
+
+    /// Whether honest networks and honest users know it too. Whatever only such faults disturb comes to a good end.
+    pub const fn is_honest(self) -> bool {
+        matches!(self, Self::Drop | Self::Delay | Self::Reorder | Self::Duplicate | Self::Crash)
+    }
+}

@@ -1,0 +1,110 @@
+//! A store as §8.2 and §8.4 want it, in memory.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use thiserror::Error;
+
+use crate::{Born, Key, Machine, Mark, Replaces, Step};
+
+/// What a step or a birth asks of the store, in one transaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Put {
+    /// Where the record goes.
+    pub key: Key,
+    /// The record's revision.
+    pub revision: u64,
+    /// The record.
+    pub record: Vec<u8>,
+    /// The record whose place it takes; `None`: the key must be free.
+    pub replaces: Option<Replaces>,
+    /// The mark to insert as unique.
+    pub once: Option<Mark>,
+}
+
+impl Put {
+    /// What a step asks.
+    pub fn step<M: Machine>(step: &Step<'_, M>) -> Self {
+        let (key, record) = (step.key(), step.record().to_vec());
+        Self { key, revision: step.revision(), record, replaces: step.replaces(), once: step.once() }
+    }
+
+    /// What a birth asks.
+    pub fn birth<M: Machine>(born: &Born<M>) -> Self {
+        let (key, record) = (born.key(), born.record().to_vec());
+        Self { key, revision: born.revision(), record, replaces: born.replaces(), once: born.once() }
+    }
+}
+
+/// Why the store kept nothing. Drop the step and the machine, and restore what is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum Conflict {
+    /// The record to be replaced is not there, or at another revision: somebody else moved this machine, or it is an old one.
+    #[error("the record to be replaced is not there")]
+    Moved,
+    /// Something is under this key already.
+    #[error("the key is taken")]
+    Taken,
+    /// This use was taken before: the record that said so was rolled back, and the marks were not.
+    #[error("the mark is there already")]
+    Marked,
+}
+
+/// One table of records and one of marks. A clone is a backup.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Store {
+    records: BTreeMap<Key, (u64, Vec<u8>)>,
+    marks: BTreeSet<Mark>,
+}
+
+impl Store {
+    /// Empty.
+    pub const fn new() -> Self {
+        Self { records: BTreeMap::new(), marks: BTreeSet::new() }
+    }
+
+    /// All of it, or nothing (§8.2, §8.4).
+    ///
+    /// # Errors
+    /// [`Conflict`], and nothing was kept.
+    pub fn put(&mut self, put: Put) -> Result<(), Conflict> {
+        if let Some(Replaces { key, revision }) = put.replaces
+            && self.records.get(&key).is_none_or(|(stored, _)| *stored != revision)
+        {
+            return Err(Conflict::Moved);
+        }
+        if put.replaces.map(|old| old.key) != Some(put.key) && self.records.contains_key(&put.key) {
+            return Err(Conflict::Taken);
+        }
+        if put.once.is_some_and(|mark| self.marks.contains(&mark)) {
+            return Err(Conflict::Marked);
+        }
+        self.overwrite(put);
+        Ok(())
+    }
+
+    /// What a store does that looks at nothing. **A bug**, to be found.
+    pub fn overwrite(&mut self, put: Put) {
+        if let Some(Replaces { key, .. }) = put.replaces {
+            self.records.remove(&key);
+        }
+        self.records.insert(put.key, (put.revision, put.record));
+        self.marks.extend(put.once);
+    }
+
+    /// The records of a backup come back. The marks, kept where a backup does not reach, stay.
+    pub fn roll_back_records(&mut self, backup: &Self) {
+        self.records.clone_from(&backup.records);
+    }
+
+    /// The record under this key.
+    pub fn get(&self, key: Key) -> Option<&[u8]> {
+        self.records.get(&key).map(|(_, record)| record.as_slice())
+    }
+
+    /// All records, in the order of their keys.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.records.values().map(|(_, record)| record.as_slice())
+    }
+}

@@ -1,0 +1,243 @@
+//! What holds whatever the relay does and whoever dies when, as seen from above: by somebody who sees every store.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::mem;
+
+use thiserror::Error;
+
+use super::machine::Any;
+use crate::{Key, Line, LineId, LinePhase, Machine, PairHash, Payload, Port, PortHash, Request};
+
+/// What did not hold. Clients are named by number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// §4.3, §5.4: a second line from one Port.
+    #[error("client {0} has a second line from one Port")]
+    SecondLine(usize),
+    /// §8.1: an event that its machine refuses changed the records, or a step that was dropped moved the machine.
+    #[error("client {0} was moved by what is refused")]
+    MovedByRefused(usize),
+    /// §8.1: a record became older by itself.
+    #[error("a record of client {0} went back")]
+    WentBack(usize),
+    /// §8.1: something was sent along a line that is not stored.
+    #[error("client {0} sent before it stored")]
+    SentBeforeStored(usize),
+    /// §6.3: two packets under one counter.
+    #[error("client {0} sealed two packets under one counter")]
+    CounterTwice(usize),
+    /// §6.5: a line is confirmed, and nobody has its other end.
+    #[error("client {0} has confirmed a line that nobody shares with it")]
+    ConfirmedAlone(usize),
+    /// §6.4: a message came twice.
+    #[error("client {0} heard a message twice")]
+    HeardTwice(usize),
+    /// §6.2: a message that nobody said at the other end.
+    #[error("client {0} heard what the other end did not say")]
+    HeardUnsaid(usize),
+    /// §6.2, §8.7: a request, or the record of a joined line, holds a private key or RAD.
+    #[error("client {0} did not keep a secret, or kept it too long")]
+    Secret(usize),
+    /// §8.6: a record that can't be restored.
+    #[error("client {0} stored something that is no record")]
+    BadRecord(usize),
+    /// §7.2: what was sent is no request.
+    #[error("client {0} sent something that is no request")]
+    BadRequest(usize),
+    /// Nothing was forged or rolled back, and still, however often both tried again: somebody waits for ever.
+    #[error("something of client {0} was lost for good")]
+    Lost(usize),
+    /// Events that beget events, without end.
+    #[error("it does not come to rest")]
+    Endless,
+}
+
+/// A line that was once stored.
+#[derive(Clone, Debug)]
+struct Seen {
+    port: PortHash,
+    pair_hash: PairHash,
+    /// From Joined on: two ends with the same have the same transcript and keys (§6.8).
+    code: Option<[u32; 8]>,
+}
+
+impl Seen {
+    fn is_of_same(&self, other: &Self) -> bool {
+        (self.port, self.pair_hash) == (other.port, other.pair_hash)
+    }
+}
+
+#[derive(Clone, Default, Debug)]
+pub(super) struct Witness {
+    lines: BTreeMap<(usize, LineId), Seen>,
+    /// Whose Ports these are.
+    makers: BTreeMap<PortHash, usize>,
+    /// Each record as it was last seen, and its revision.
+    records: BTreeMap<(usize, Key), (u64, Vec<u8>)>,
+    /// Lines that were confirmed since all stores were last compared.
+    confirmed: Vec<(usize, LineId)>,
+    packets: BTreeMap<(usize, LineId, u32, u64), Vec<u8>>,
+    said: BTreeMap<Vec<u8>, (usize, LineId)>,
+    heard: BTreeSet<(usize, Vec<u8>)>,
+    secrets: Vec<Vec<u8>>,
+    rolled_back: BTreeSet<usize>,
+}
+
+impl Witness {
+    /// Randomness for a machine. Its private key is a secret, and so is a Port's RAD.
+    pub(super) fn gave(&mut self, seed: &[u8; 64], makes_port: bool) {
+        let (private_key, rest) = seed.split_at(32);
+        self.secrets.push(private_key.to_vec());
+        if makes_port {
+            self.secrets.extend(rest.chunks(16).next().map(<[u8]>::to_vec));
+        }
+    }
+
+    pub(super) fn shows(&mut self, who: usize, port: &Port) {
+        self.makers.entry(port.hash()).or_insert(who);
+    }
+
+    /// From now on its counters and what it heard may repeat (§11), and so may the lines of Ports that it used. Those of
+    /// Ports that it made may not.
+    pub(super) fn rolled_back(&mut self, who: usize) {
+        self.rolled_back.insert(who);
+        self.records.retain(|(of, _), _| *of != who);
+    }
+
+    pub(super) fn says(&mut self, who: usize, line_id: LineId, text: &[u8]) {
+        self.said.insert(text.to_vec(), (who, line_id));
+    }
+
+    pub(super) fn lines_of(&self, who: usize) -> impl Iterator<Item = LineId> {
+        self.lines.keys().filter(move |(of, _)| *of == who).map(|(_, line_id)| *line_id)
+    }
+
+    /// Looks through the store of one client, at what has changed.
+    pub(super) fn looks(&mut self, who: usize, records: &[Vec<u8>]) -> Result<(), Violation> {
+        for record in records {
+            if self.records.iter().any(|((of, _), (_, seen))| *of == who && seen == record) {
+                continue;
+            }
+            let machine = Any::restore(record).ok_or(Violation::BadRecord(who))?;
+            let before = self.records.insert((who, machine.key()), (machine.revision(), record.clone()));
+            if before.is_some_and(|(revision, _)| machine.revision() < revision) {
+                return Err(Violation::WentBack(who));
+            }
+            if let Any::Line(line) = machine {
+                self.sees(who, &line, record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sees(&mut self, who: usize, line: &Line, record: &[u8]) -> Result<(), Violation> {
+        if line.phase() != LinePhase::AwaitingProof && self.holds_secret(record) {
+            return Err(Violation::Secret(who));
+        }
+        let claims = line.claims();
+        let port = line.port();
+        let seen = Seen { port, pair_hash: claims.pair_hash, code: None };
+        let seen = self.lines.entry((who, claims.line_id)).or_insert(seen);
+        seen.code = seen.code.or_else(|| line.code().map(|code| *code.groups()));
+        if line.phase() == LinePhase::Confirmed {
+            self.confirmed.push((who, claims.line_id));
+        }
+        let mine = self.makers.get(&port) == Some(&who) || !self.rolled_back.contains(&who);
+        let lines = self.lines.iter().filter(|((of, _), seen)| *of == who && seen.port == port);
+        if mine && lines.count() > 1 { Err(Violation::SecondLine(who)) } else { Ok(()) }
+    }
+
+    /// The other end of this line, wherever it is stored, and however it is called there. One that was over before it could be
+    /// seen joined is known by its name.
+    fn other_end(&self, who: usize, line_id: LineId) -> Option<(usize, LineId, &Seen)> {
+        let seen = self.lines.get(&(who, line_id))?;
+        let is_other = |(of, named): &(usize, LineId), other: &Seen| {
+            let joined = seen.code.is_some() && other.code.is_some();
+            *of != who && if joined { other.code == seen.code } else { *named == line_id && other.port == seen.port }
+        };
+        let mut others = self.lines.iter().filter(|(name, other)| is_other(name, other));
+        others.next().map(|((of, line_id), other)| (*of, *line_id, other))
+    }
+
+    /// Looks at both ends of every line that was confirmed of late.
+    pub(super) fn compares(&mut self) -> Result<(), Violation> {
+        for (who, line_id) in mem::take(&mut self.confirmed) {
+            let seen = self.lines.get(&(who, line_id));
+            let same = self.other_end(who, line_id).is_some_and(|(_, named, other)| {
+                named == line_id && seen.is_some_and(|seen| seen.code == other.code && seen.is_of_same(other))
+            });
+            if !same {
+                return Err(Violation::ConfirmedAlone(who));
+            }
+        }
+        Ok(())
+    }
+
+    /// After everybody has tried again: every line that is open is confirmed at both ends, nobody waits for a line, and
+    /// nothing is left to say (§6.5).
+    pub(super) fn finds_lost(&self, stores: &[Vec<Vec<u8>>]) -> Result<(), Violation> {
+        let lines: BTreeMap<_, _> = lines_in(stores).map(|(who, line)| ((who, line.claims().line_id), line)).collect();
+        for ((who, line_id), line) in lines.iter().filter(|(_, line)| line.phase() != LinePhase::Closed) {
+            let other = self.other_end(*who, *line_id).and_then(|(who, line_id, _)| lines.get(&(who, line_id)));
+            let both = [Some(line), other].map(|line| line.map(Line::phase));
+            if both != [Some(LinePhase::Confirmed); 2] || line.unsent().next().is_some() {
+                return Err(Violation::Lost(*who));
+            }
+        }
+        for (who, records) in stores.iter().enumerate() {
+            let waits = |record: &Vec<u8>| match Any::restore(record) {
+                Some(Any::Bob(bob)) => bob.phase() == crate::BobPhase::Connecting,
+                Some(Any::Alice(alice)) => alice.phase() == crate::AlicePhase::Requesting,
+                _ => false,
+            };
+            if records.iter().any(waits) {
+                return Err(Violation::Lost(who));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn sends(&mut self, who: usize, bytes: &[u8]) -> Result<(), Violation> {
+        let request = Request::decode(bytes).map_err(|_| Violation::BadRequest(who))?;
+        if self.holds_secret(bytes) {
+            return Err(Violation::Secret(who));
+        }
+        let Request::Packet { line_id, payload } = request else { return Ok(()) };
+        if !self.lines.contains_key(&(who, line_id)) {
+            return Err(Violation::SentBeforeStored(who));
+        }
+        if let Ok(Payload::Sealed { epoch, counter, .. }) = Payload::decode(payload)
+            && !self.rolled_back.contains(&who)
+            && self.packets.entry((who, line_id, epoch, counter)).or_insert_with(|| payload.to_vec()) != payload
+        {
+            return Err(Violation::CounterTwice(who));
+        }
+        Ok(())
+    }
+
+    pub(super) fn hears(&mut self, who: usize, line_id: LineId, text: &[u8]) -> Result<(), Violation> {
+        let said = self.said.get(text);
+        let other = self.other_end(who, line_id).map(|(who, line_id, _)| (who, line_id));
+        if said.is_none() || said.copied() != other {
+            return Err(Violation::HeardUnsaid(who));
+        }
+        if !self.heard.insert((who, text.to_vec())) && !self.rolled_back.contains(&who) {
+            return Err(Violation::HeardTwice(who));
+        }
+        Ok(())
+    }
+
+    fn holds_secret(&self, bytes: &[u8]) -> bool {
+        let holds = |secret: &Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret);
+        self.secrets.iter().any(holds)
+    }
+}
+
+fn lines_in(stores: &[Vec<Vec<u8>>]) -> impl Iterator<Item = (usize, Line)> {
+    let of = |(who, records): (usize, &'_ Vec<Vec<u8>>)| -> Vec<(usize, Line)> {
+        records.iter().filter_map(|record| Some((who, Line::restore(record).ok()?))).collect()
+    };
+    stores.iter().enumerate().flat_map(of)
+}

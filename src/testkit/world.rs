@@ -1,0 +1,416 @@
+//! Clients, a relay between them, and what happens.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use chacha20::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
+
+use super::app::{App, Command, Output, Power, PowerFailed, RollBack};
+use super::client::Client;
+use super::lies::flip;
+use super::machine::{Any, Halt, Input};
+use super::relay::{Parcel, Relay};
+use super::schedule::{Choice, Fault, Schedule};
+use super::witness::{Violation, Witness};
+use crate::{Event, LineId, Offer, Port, Relay as RelayName, Request, UnixSeconds};
+
+/// When every world begins.
+const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
+/// As many events as a quiet world never has.
+const MOST_EVENTS: usize = 10_000;
+
+/// Clients and a relay. All that happens is a function of the clients and the choices made.
+#[derive(Debug)]
+pub struct World<A = Client> {
+    pub(super) apps: Vec<A>,
+    powers: Vec<Power>,
+    pub(super) relay: Relay,
+    pub(super) rng: ChaCha8Rng,
+    pub(super) now: UnixSeconds,
+    waiting: VecDeque<Parcel>,
+    pub(super) past: Vec<Parcel>,
+    requests: Vec<Vec<u8>>,
+    shown: Vec<String>,
+    said: u32,
+    pub(super) witness: Witness,
+    faults: BTreeMap<Fault, usize>,
+    trace: String,
+}
+
+/// What happened, or did not.
+pub(super) type Happened = Result<bool, Violation>;
+
+impl<A: App> World<A> {
+    /// A world in which nothing has happened yet.
+    pub fn new(apps: impl IntoIterator<Item = A>) -> Self {
+        let apps: Vec<A> = apps.into_iter().collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        Self {
+            powers: apps.iter().map(|_| Power::default()).collect(),
+            apps,
+            relay: Relay::new(ChaCha8Rng::from_rng(&mut rng)),
+            rng,
+            now: BEGIN,
+            waiting: VecDeque::new(),
+            past: Vec::new(),
+            requests: Vec::new(),
+            shown: Vec::new(),
+            said: 0,
+            witness: Witness::default(),
+            faults: BTreeMap::new(),
+            trace: String::new(),
+        }
+    }
+
+    /// Makes all choices, and [`finish`](World::finish)es.
+    ///
+    /// # Errors
+    /// The first [`Violation`]. [`trace`](World::trace) tells how it came about.
+    pub fn run(&mut self, schedule: &Schedule) -> Result<(), Violation> {
+        schedule.0.iter().try_for_each(|choice| self.perform(*choice))?;
+        self.finish()
+    }
+
+    /// Makes one choice, and looks whether all still holds.
+    ///
+    /// # Errors
+    /// The [`Violation`], if it does not.
+    pub fn perform(&mut self, choice: Choice) -> Result<(), Violation> {
+        self.note(format_args!("{choice:?}"));
+        let happened = self.make(choice)?;
+        // A crash counts when it comes.
+        if let Some(fault) = choice.fault().filter(|fault| happened && *fault != Fault::Crash) {
+            self.count(fault);
+        }
+        self.witness.compares()
+    }
+
+    /// From now on relay and network are honest, and everybody tries again: it comes to rest; and if all that went wrong so far
+    /// [is honest](Fault::is_honest), to a good end, or one that its user was told of.
+    ///
+    /// # Errors
+    /// [`Violation::Lost`], [`Violation::Endless`], or what else turns out.
+    pub fn finish(&mut self) -> Result<(), Violation> {
+        self.note(format_args!("finish"));
+        self.powers.fill(Power::default());
+        // Each round may free what waits for the other side's.
+        for _ in 0..3 {
+            // The relay keeps its own events until they are acknowledged (§7.3); packets are sent again by who sealed them.
+            let keeps = |parcel: &&Parcel| !matches!(Event::decode(&parcel.event), Ok(Event::Packet { .. }));
+            if self.is_fair() {
+                self.waiting = self.past.iter().filter(keeps).cloned().collect();
+            }
+            for who in 0..self.apps.len() {
+                self.with(who, |app, now, power| app.restart(now, power))?;
+            }
+            self.deliver_all()?;
+        }
+        self.witness.compares()?;
+        if self.is_fair() { self.witness.finds_lost(&self.stores()) } else { Ok(()) }
+    }
+
+    fn is_fair(&self) -> bool {
+        self.faults.keys().all(|fault| fault.is_honest())
+    }
+
+    /// The clients.
+    pub fn apps(&self) -> &[A] {
+        &self.apps
+    }
+
+    /// Every event that the relay ever sent, its lies apart, and for whom.
+    pub fn events(&self) -> &[Parcel] {
+        &self.past
+    }
+
+    /// Every request that was ever sent.
+    pub fn requests(&self) -> &[Vec<u8>] {
+        &self.requests
+    }
+
+    /// How often this went wrong: not how often it was chosen.
+    pub fn count_of(&self, fault: Fault) -> usize {
+        self.faults.get(&fault).copied().unwrap_or_default()
+    }
+
+    /// What happened, a line for each thing. The same choices give the same bytes.
+    pub fn trace(&self) -> &str {
+        &self.trace
+    }
+
+    fn stores(&self) -> Vec<Vec<Vec<u8>>> {
+        self.apps.iter().map(A::records).collect()
+    }
+
+    fn count(&mut self, fault: Fault) {
+        let count = self.faults.entry(fault).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn note(&mut self, what: core::fmt::Arguments<'_>) {
+        // A string takes everything.
+        let _ = writeln!(self.trace, "{what}");
+    }
+
+    pub(super) fn user(&self, n: u8) -> usize {
+        usize::from(n).checked_rem(self.apps.len()).unwrap_or_default()
+    }
+
+    fn make(&mut self, choice: Choice) -> Happened {
+        match choice {
+            Choice::Deliver => {
+                let Some(parcel) = self.waiting.pop_front() else { return Ok(false) };
+                self.bring(parcel)
+            }
+            Choice::DeliverAll => self.deliver_all(),
+            Choice::Drop => Ok(self.waiting.pop_front().is_some()),
+            Choice::Delay => {
+                let others = self.waiting.len() > 1;
+                self.waiting.rotate_left(usize::from(others));
+                Ok(others)
+            }
+            Choice::Reorder(n) => {
+                let at = usize::from(n).checked_rem(self.waiting.len()).unwrap_or_default();
+                let Some(parcel) = self.waiting.remove(at) else { return Ok(false) };
+                self.bring(parcel)?;
+                Ok(at > 0)
+            }
+            Choice::Duplicate(n) => self.replay(n, |_| {}),
+            Choice::Misroute(n, to) => {
+                let to = self.user(to);
+                if pick(&self.past, n).is_none_or(|parcel| parcel.to == to) {
+                    return Ok(false);
+                }
+                self.replay(n, |parcel| parcel.to = to)
+            }
+            Choice::CrossLine(n, line) => self.cross_line(n, line),
+            Choice::Flip(n, bit) => self.replay(n, |parcel| flip(&mut parcel.event, bit)),
+            Choice::ClaimTwice(n, claim) => self.claim_twice(n, claim),
+            Choice::AnswerUnasked(to, answer) => self.answer_unasked(to, answer),
+            Choice::Forge(n, forgery) => self.forge(n, forgery),
+            Choice::Clock(n) => {
+                self.now = self.later(n);
+                Ok(true)
+            }
+            Choice::Crash(who, after) => {
+                let who = self.user(who);
+                if let Some(power) = self.powers.get_mut(who) {
+                    power.fail_after(after);
+                }
+                Ok(true)
+            }
+            Choice::Wake(who) => self.with(self.user(who), |app, now, power| app.restart(now, power)),
+            Choice::BackUp(who) => {
+                let who = self.user(who);
+                self.apps.get_mut(who).map(A::back_up);
+                Ok(true)
+            }
+            Choice::RollBack(who, how) => self.roll_back(self.user(who), how),
+            Choice::MakePort(who, expires) => {
+                let offer = expires.map_or_else(Offer::new, |n| Offer::new().expires(self.later(n)));
+                // With all or with nothing.
+                let relay = expires.and_then(|_| RelayName::new("relay.example").ok());
+                let offer = relay.map_or(offer.clone(), |relay| offer.relay(relay));
+                let seed = self.seed(true);
+                self.command(self.user(who), &Command::MakePort { seed, offer })
+            }
+            Choice::UsePort(who, n, send_proof) => {
+                let Some(text) = pick(&self.shown, n).cloned() else { return Ok(false) };
+                let seed = self.seed(false);
+                self.command(self.user(who), &Command::UsePort { seed, text, send_proof })
+            }
+            Choice::GiveUp(who, n) => {
+                let who = self.user(who);
+                let records = self.apps.get(who).map(A::records).unwrap_or_default();
+                let machines = records.iter().filter_map(|record| Any::restore(record));
+                let ports: Vec<_> = machines.filter(|it| !matches!(it, Any::Line(_))).map(|it| it.key()).collect();
+                let Some(key) = pick(&ports, n) else { return Ok(false) };
+                self.command(who, &Command::GiveUp(*key))
+            }
+            Choice::Say(who, n) => {
+                let who = self.user(who);
+                let Some(line_id) = self.line_of(who, n) else { return Ok(false) };
+                // No two alike, so that one that comes twice is seen.
+                self.said = self.said.saturating_add(1);
+                let text = format!("word {}", self.said).into_bytes();
+                self.witness.says(who, line_id, &text);
+                self.command(who, &Command::Say(line_id, text))
+            }
+            Choice::Close(who, n) => {
+                let who = self.user(who);
+                let Some(line_id) = self.line_of(who, n) else { return Ok(false) };
+                self.command(who, &Command::Close(line_id))
+            }
+            Choice::Tick(who) => self.command(self.user(who), &Command::Tick),
+        }
+    }
+
+    fn later(&self, n: u8) -> UnixSeconds {
+        UnixSeconds(self.now.0.saturating_add(1_u64.checked_shl(u32::from(n)).unwrap_or(u64::MAX)))
+    }
+
+    fn seed(&mut self, makes_port: bool) -> [u8; 64] {
+        let mut seed = [0; 64];
+        self.rng.fill_bytes(&mut seed);
+        self.witness.gave(&seed, makes_port);
+        seed
+    }
+
+    fn line_of(&self, who: usize, n: u8) -> Option<LineId> {
+        let lines: Vec<_> = self.witness.lines_of(who).collect();
+        pick(&lines, n).copied()
+    }
+
+    /// Lets a client do something. It may die of it, and of starting again; what left it until then has left it.
+    fn with(
+        &mut self,
+        who: usize,
+        act: impl FnOnce(&mut A, UnixSeconds, &mut Power) -> Result<(), PowerFailed>,
+    ) -> Happened {
+        let now = self.now;
+        let (Some(app), Some(power)) = (self.apps.get_mut(who), self.powers.get_mut(who)) else { return Ok(false) };
+        let mut outcome = act(app, now, power);
+        loop {
+            self.collect(who)?;
+            if outcome.is_ok() {
+                return Ok(true);
+            }
+            self.note(format_args!("  {who} dies"));
+            self.count(Fault::Crash);
+            let (Some(app), Some(power)) = (self.apps.get_mut(who), self.powers.get_mut(who)) else { return Ok(true) };
+            outcome = app.restart(now, power);
+        }
+    }
+
+    /// What a client kept, and what left it.
+    fn collect(&mut self, who: usize) -> Result<(), Violation> {
+        let Some(app) = self.apps.get_mut(who) else { return Ok(()) };
+        let (output, records) = (app.output(), app.records());
+        self.witness.looks(who, &records)?;
+        for one in output {
+            match one {
+                Output::Send(request) => self.take(who, request)?,
+                Output::Show(text) => {
+                    self.note(format_args!("  {who} shows {}", digest(text.as_bytes())));
+                    if let Ok(port) = Port::parse(&text)
+                        && !self.shown.contains(&text)
+                    {
+                        self.witness.shows(who, &port);
+                        self.shown.push(text);
+                    }
+                }
+                Output::Hear(line_id, text) => {
+                    self.note(format_args!("  {who} hears {}", digest(&text)));
+                    self.witness.hears(who, line_id, &text)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, who: usize, request: Vec<u8>) -> Result<(), Violation> {
+        let name = Request::decode(&request).map(|request| word(&request)).unwrap_or_default();
+        self.note(format_args!("  {who} sends {name} {}", digest(&request)));
+        self.witness.sends(who, &request)?;
+        self.relay.reads(&request);
+        for parcel in self.relay.take(who, &request) {
+            self.waiting.push_back(parcel.clone());
+            self.past.push(parcel);
+        }
+        self.requests.push(request);
+        Ok(())
+    }
+
+    /// Hands an event to its client. What its machine would refuse changes nothing in the store.
+    pub(super) fn deliver(&mut self, Parcel { to, event }: &Parcel) -> Happened {
+        let name = Event::decode(event).map(|event| word(&event)).unwrap_or_default();
+        self.note(format_args!("  to {to}: {name} {}", digest(event)));
+        let Some(app) = self.apps.get(*to) else { return Ok(false) };
+        let before = app.records();
+        let refused = is_refused(&before, event, self.now).map_err(|Moved| Violation::MovedByRefused(*to))?;
+        let crashes = self.count_of(Fault::Crash);
+        self.with(*to, |app, now, power| app.deliver(event, now, power))?;
+        let undisturbed = self.count_of(Fault::Crash) == crashes;
+        match self.apps.get(*to) {
+            Some(app) if refused && undisturbed && app.records() != before => Err(Violation::MovedByRefused(*to)),
+            _ => Ok(true),
+        }
+    }
+
+    /// What waited comes again if the client died over it: it was not acknowledged (§7.3).
+    fn bring(&mut self, parcel: Parcel) -> Happened {
+        let crashes = self.count_of(Fault::Crash);
+        self.deliver(&parcel)?;
+        if self.count_of(Fault::Crash) > crashes {
+            self.waiting.push_front(parcel);
+        }
+        Ok(true)
+    }
+
+    fn deliver_all(&mut self) -> Happened {
+        let waited = !self.waiting.is_empty();
+        for _ in 0..MOST_EVENTS {
+            let Some(parcel) = self.waiting.pop_front() else { return Ok(waited) };
+            self.bring(parcel)?;
+        }
+        Err(Violation::Endless)
+    }
+
+    fn command(&mut self, who: usize, command: &Command) -> Happened {
+        self.note(format_args!("  {who} wants {command:?}"));
+        self.with(who, |app, now, power| app.command(command, now, power))
+    }
+
+    fn roll_back(&mut self, who: usize, how: RollBack) -> Happened {
+        let Some(app) = self.apps.get_mut(who) else { return Ok(false) };
+        if !app.roll_back(how) {
+            return Ok(false);
+        }
+        if how == RollBack::Process {
+            // Nothing has happened to the store, and nobody starts again.
+            self.collect(who)?;
+            return Ok(true);
+        }
+        self.witness.rolled_back(who);
+        self.collect(who)?;
+        self.with(who, |app, now, power| app.restart(now, power))
+    }
+}
+
+/// Refused, or dropped, and yet moved.
+struct Moved;
+
+/// Whether nobody in this store would take this event.
+fn is_refused(records: &[Vec<u8>], event: &[u8], now: UnixSeconds) -> Result<bool, Moved> {
+    let Ok(event) = Event::decode(event) else { return Ok(true) };
+    let machines = records.iter().filter_map(|record| Some((record, Any::restore(record)?)));
+    let Some((record, mut machine)) = machines.into_iter().find(|(_, machine)| machine.key() == event.key()) else {
+        return Ok(true);
+    };
+    let mut taken = false;
+    let outcome = machine.step(Input::Event(&event), now, &mut |_| {
+        taken = true;
+        Err(Halt::Idle)
+    });
+    let moved = outcome.is_ok() || *machine.record() != *record.as_slice();
+    if moved { Err(Moved) } else { Ok(!taken) }
+}
+
+pub(super) fn pick<T>(from: &[T], n: u8) -> Option<&T> {
+    from.get(usize::from(n).checked_rem(from.len())?)
+}
+
+/// Enough of a hash to tell things apart.
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(4).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// The first word of its `Debug`.
+fn word(value: &impl core::fmt::Debug) -> String {
+    format!("{value:?}").chars().take_while(char::is_ascii_alphanumeric).collect()
+}
