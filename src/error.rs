@@ -60,7 +60,7 @@ pub enum Rejected {
     UnsupportedVersion,
     /// The event is for another Port, request or line. Find its machine by [`Event::key`](crate::Event::key). If there is none:
     /// keep a `Packet` or `Disconnected` as long as a Bob is connecting, for it may have overtaken his `LineFormed`; drop anything
-    /// else.
+    /// else. (For `LineLinkIssued` see §7.2.)
     #[error("for another machine")]
     NotMine,
     /// This phase does not take this event, or this call. Drop it.
