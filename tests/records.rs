@@ -119,26 +119,12 @@ fn r8_6_there_is_a_record_of_every_state() {
     let file = &FILES[&present()];
     let (today, known) = (of_today(), file.keys().collect::<BTreeSet<_>>());
     assert_eq!(today.keys().collect::<BTreeSet<_>>(), known, "another state: bless");
-    let all = [
-        "Requesting",
-        "Offered",
-        "Formed",
-        "Ended(Revoked)",
-        "Ended(Expired)",
-        "Ended(ProofRefused)", // Alice
-        "Scanned",
-        "Connecting",
-        "Ended(Cancelled)",
-        "Ended(Refused(Unknown))",
-        "Ended(Refused(Claimed))", // Bob
-        "Ended(Refused(Yours))",
-        "Ended(Refused(Closed))",
-        "Ended(Refused(Expired))", //
-        "AwaitingProof",
-        "Joined",
-        "Confirmed",
-        "Closed", // Line
-    ];
+    let of_alice = ["Requesting", "Offered", "Formed", "Ended(Revoked)", "Ended(Expired)", "Ended(ProofRefused)"];
+    let of_bob = ["Scanned", "Connecting", "Formed", "Ended(Cancelled)", "Ended(Expired)"];
+    let refused =
+        ["Unknown", "Claimed", "Yours", "Closed", "Expired"].map(|reason| format!("Ended(Refused({reason}))"));
+    let of_line = ["AwaitingProof", "Joined", "Confirmed", "Closed"];
+    let all = [&of_alice[..], &of_bob, &refused.each_ref().map(|phase| &phase[..]), &of_line].concat();
     let phases: BTreeSet<_> = file.values().map(|known| &known.phase[..]).collect();
     assert_eq!(phases, all.into_iter().collect());
 }
