@@ -131,7 +131,7 @@ pub trait Machine: Role {
     /// `Confirm`) stays until it does.
     ///
     /// **Only once everything in it was done for good**: a new line's record stored, a request handed over to the relay, not
-    /// just queued in memory. What is settled is forgotten.
+    /// just queued in memory. What is settled is forgotten; so after a restore, [`unsent`](Machine::unsent) comes first.
     fn settle(&mut self) -> Option<Step<'_, Self>> {
         let state = Self::after_settling(&self.as_ref().state)?;
         Some(Step::new(self, Next::State(state), Emit::Nothing, None))

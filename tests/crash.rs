@@ -3,46 +3,66 @@
 
 mod common;
 
-use common::world::{ALICE, BOB, Faults, World};
+use common::world::{ALICE, BOB, Faults, Stopped, World};
 use common::*;
 use port_protocol::*;
 
 const HOW: [SendProof; 2] = [SendProof::OnBoard, SendProof::AlongTheLine];
 
-/// Both do what they want until it is done: a Port, a line, a word each way, the end.
-fn run(how: SendProof, faults: Faults) -> World {
-    let mut world = World::new(faults);
-    let goal =
-        |world: &mut World, done: &dyn Fn(&World) -> bool, user, attempt: &dyn Fn(&mut World) -> Result<(), _>| {
-            for _ in 0..10 {
-                if done(world) {
-                    return;
-                }
-                world.survive(user, |world| attempt(world));
-                world.pump();
-                world.check();
-            }
-            assert!(done(world), "never done");
-        };
+/// Attempts it until it is done.
+fn until(
+    world: &mut World,
+    done: &dyn Fn(&World) -> bool,
+    user: usize,
+    attempt: &dyn Fn(&mut World) -> Result<(), Stopped>,
+) {
+    for _ in 0..10 {
+        if done(world) {
+            return;
+        }
+        world.survive(user, |world| attempt(world));
+        world.pump();
+        world.check();
+    }
+    assert!(done(world), "never done");
+}
 
-    goal(&mut world, &|w| w.users[ALICE].shown.is_some(), ALICE, &|w| match w.port_key(ALICE) {
+/// A Port that Bob has.
+fn share(world: &mut World) {
+    until(world, &|w| w.users[ALICE].shown.is_some(), ALICE, &|w| match w.port_key(ALICE) {
         None => w.request_port(expiring()),
         Some(_) => w.wake(ALICE),
     });
-    goal(&mut world, &|w| w.port_key(BOB).is_some(), BOB, &World::scan_port);
+    until(world, &|w| w.port_key(BOB).is_some(), BOB, &World::scan_port);
+}
+
+fn connect(world: &mut World, how: SendProof) -> Result<(), Stopped> {
+    match world.port_state(BOB).as_str() {
+        "Bob Scanned" => world.give(BOB, world.port_key(BOB).unwrap(), &Input::Connect(how)).map(drop),
+        // The connection comes back.
+        _ => world.wake(ALICE).and_then(|()| world.wake(BOB)),
+    }
+}
+
+/// A Port and a line, confirmed at both ends.
+fn shake_hands(how: SendProof, faults: Faults) -> World {
+    let mut world = World::new(faults);
+    share(&mut world);
     let confirmed =
         |w: &World| [ALICE, BOB].iter().all(|&user| w.line(user).is_some_and(|line| line.confirmed().is_some()));
-    goal(&mut world, &confirmed, BOB, &|w| match w.port_state(BOB).as_str() {
-        "Bob Scanned" => w.give(BOB, w.port_key(BOB).unwrap(), &Input::Connect(how)).map(drop),
-        // The connection comes back.
-        _ => w.wake(ALICE).and_then(|()| w.wake(BOB)),
-    });
+    until(&mut world, &confirmed, BOB, &|w| connect(w, how));
+    world
+}
+
+/// Both do what they want until it is done: a Port, a line, a word each way, the end.
+fn run(how: SendProof, faults: Faults) -> World {
+    let mut world = shake_hands(how, faults);
     let code = world.line(ALICE).unwrap().check_code();
     assert!(code.is_some() && code == world.line(BOB).unwrap().check_code());
 
     for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
         // Until the other end has it, the message stays with its user, who says it again.
-        goal(&mut world, &|w| !w.users[to].heard.is_empty(), from, &|w| {
+        until(&mut world, &|w| !w.users[to].heard.is_empty(), from, &|w| {
             let text = format!("from {from}, at {}", w.points);
             // A crash may come between sending it and remembering that.
             w.users[from].said.push(text.clone().into_bytes());
@@ -51,8 +71,8 @@ fn run(how: SendProof, faults: Faults) -> World {
     }
 
     let closed = |user| move |w: &World| w.line(user).unwrap().phase() == LinePhase::Closed;
-    goal(&mut world, &closed(ALICE), ALICE, &|w| w.give(ALICE, w.line(ALICE).unwrap().key(), &Input::Close).map(drop));
-    goal(&mut world, &closed(BOB), ALICE, &|w| w.wake(ALICE));
+    until(&mut world, &closed(ALICE), ALICE, &|w| w.give(ALICE, w.line(ALICE).unwrap().key(), &Input::Close).map(drop));
+    until(&mut world, &closed(BOB), ALICE, &|w| w.wake(ALICE));
     world
 }
 
@@ -110,6 +130,95 @@ fn r8_1_a_second_stop_while_starting_again_does_not_matter() {
             came_out_well(&world);
             if world.points <= point {
                 break;
+            }
+        }
+    }
+}
+
+/// The same line at both ends: one each, of one transcript and one pair of keys.
+fn shook_hands(world: &World) {
+    world.check();
+    let [alice, bob] = [ALICE, BOB].map(|user| {
+        assert_eq!((world.users[user].lines.len(), world.users[user].store.lines().len()), (1, 1));
+        let line = world.line(user).unwrap();
+        (line.confirmed().unwrap(), line.check_code().unwrap())
+    });
+    assert_eq!(alice, bob);
+}
+
+/// Every schedule with at most two stops: the second may come while starting again after the first, or whenever later.
+#[test]
+fn r8_1_every_pair_of_stops_in_a_handshake_leaves_the_same_line() {
+    for how in HOW {
+        let undisturbed = shake_hands(how, Faults::default()).points;
+        let mut schedules = 0;
+        for first in 0..undisturbed {
+            for second in first + 1.. {
+                let world = shake_hands(how, Faults { stop: vec![first, second], ..Faults::default() });
+                shook_hands(&world);
+                schedules += 1;
+                // It was over before there could be a second.
+                if world.points <= second {
+                    break;
+                }
+            }
+        }
+        // Each of the first ones has all of what followed as a second.
+        assert!(undisturbed > 60 && schedules > 2_500, "{schedules} schedules of {undisturbed} points");
+    }
+}
+
+/// What ends a Port before there is a line, at either side, early or late.
+const ENDS: [(usize, Input, UnixSeconds); 4] =
+    [(ALICE, Input::Revoke, NOW), (BOB, Input::Cancel, NOW), (ALICE, Input::Tick, EXPIRY), (BOB, Input::Tick, EXPIRY)];
+
+/// One ends it before or after Bob's request is on its way, and the relay's answers cross that.
+#[test]
+fn r8_1_a_stop_anywhere_leaves_an_end_that_both_see_or_the_line() {
+    for (user, input, now) in ENDS {
+        for how in HOW {
+            for connects_first in [false, true] {
+                let mut schedules = 0;
+                for point in 0.. {
+                    let mut world = World::new(Faults { stop: vec![point], ..Faults::default() });
+                    share(&mut world);
+                    if connects_first {
+                        // Nothing is delivered yet.
+                        world.survive(BOB, |w| connect(w, how));
+                    }
+                    world.now = now;
+                    let port = |w: &World| w.port_key(user).unwrap();
+                    let over = |w: &World| w.port_state(user).contains("Ended") || w.line(user).is_some();
+                    until(&mut world, &over, user, &|w| w.give(user, port(w), &input).map(drop));
+                    // The other one tries, or hears of it.
+                    let both = |w: &World| [ALICE, BOB].iter().all(|&user| w.port_state(user).ends_with(", settled"));
+                    until(&mut world, &both, BOB, &|w| {
+                        let other = 1 - user;
+                        if !w.port_state(other).contains("ttled") && other == ALICE {
+                            // Nobody will come: her Port is good until she takes it back.
+                            w.give(ALICE, w.port_key(ALICE).unwrap(), &Input::Revoke).map(drop)?;
+                        }
+                        connect(w, how)
+                    });
+                    // What was said last may be on its way.
+                    world.pump();
+                    world.check();
+                    if world.line(ALICE).is_some_and(|line| line.confirmed().is_some()) {
+                        // The stop took the word from the user's mouth, and the line was faster.
+                        assert!(connects_first);
+                        shook_hands(&world);
+                    } else {
+                        for user in [ALICE, BOB] {
+                            assert!(!world.users[user].ends.is_empty(), "{} was told nothing", world.port_state(user));
+                            assert!(world.line(user).is_none_or(|line| line.phase() == LinePhase::Closed));
+                        }
+                    }
+                    schedules += 1;
+                    if world.points <= point {
+                        break;
+                    }
+                }
+                assert!(schedules > 30, "{schedules}");
             }
         }
     }

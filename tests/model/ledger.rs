@@ -1,0 +1,403 @@
+//! The real machines, each state of them and each step worked out once. A record is all of a machine, and a machine is a
+//! function of record, input and time (§8.5): so what it did once it does always, and millions of states need only some
+//! thousands of handshakes' arithmetic. Nothing here decides anything; it calls the crate and remembers.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{LazyLock, Mutex, OnceLock, RwLock};
+
+use port_protocol::*;
+
+use super::common::cbor::Cbor;
+use super::common::{Any, EXPIRY, Effect, Input, NOW, Put, bad_proof};
+
+/// Names that are small enough to enumerate. The world has two of each name and three pairs.
+pub type User = u8;
+pub type Id = u8;
+
+pub fn link(n: Id) -> LineLink {
+    [0xA0 + n; 16].into()
+}
+
+pub fn line_id(n: Id) -> LineId {
+    [0xB0 + n; 16].into()
+}
+
+pub fn pair_hash(n: Id) -> PairHash {
+    [0xC0 + n; 32].into()
+}
+
+const fn number(name: &[u8; 16]) -> Id {
+    name[0] & 0x0f
+}
+
+/// What somebody sent, and so the relay knows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Fact {
+    IssueLineLink { by: User },
+    Connect { by: User, link: Id, proof: Option<Number> },
+    Packet { by: User, line: Id, payload: Number },
+    Disconnect { by: User, line: Id },
+    CloseLineLink { by: User, link: Id },
+}
+
+/// A payload by its number. A proof's number is that of the payload that carries it along a line.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Number {
+    at: u16,
+    pub is_proof: bool,
+}
+
+impl Number {
+    /// What the relay makes of it: the proof's key in another encoding, or so it hopes (§2.3); the packet as of another
+    /// content.
+    pub const fn altered(self) -> Self {
+        Self { at: self.at + 1, ..self }
+    }
+}
+
+/// What a machine is told, by the relay or by its user.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Told {
+    Issued {
+        link: Id,
+    },
+    Formed {
+        line: Id,
+        pair: Id,
+        proof: Option<Number>,
+    },
+    Refused(Reason),
+    Packet(Number),
+    Disconnected,
+    Connect(SendProof),
+    Says,
+    /// Revoke, cancel or close.
+    GivesUp,
+    Deadline,
+}
+
+/// Something a step asks for.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    Send(Fact),
+    Adopt(Kept),
+    Hear(User),
+    Show,
+}
+
+/// One record of one user, and all that was asked of it so far.
+pub struct Face {
+    pub id: u32,
+    pub user: User,
+    record: Vec<u8>,
+    pub key: Key,
+    pub revision: u64,
+    pub spent: bool,
+    pub port: Option<Port>,
+    line: Option<LineFace>,
+    unsent: OnceLock<Vec<Act>>,
+    settled: OnceLock<Option<Kept>>,
+    steps: RwLock<HashMap<(Told, bool), Option<&'static Moved>>>,
+    moves: RwLock<HashMap<Vec<Number>, &'static [Move]>>,
+}
+
+/// What a caller sees of a Line.
+#[derive(Debug)]
+pub struct LineFace {
+    pub phase: LinePhase,
+    pub claims: Claims,
+    pub confirmed: Option<(Confirmed, String)>,
+}
+
+/// A step that was made.
+#[derive(Debug)]
+pub struct Moved {
+    pub next: Kept,
+    pub acts: Vec<Act>,
+    pub once: bool,
+}
+
+/// Something that would move a machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    pub told: Told,
+    pub late: bool,
+    pub moved: &'static Moved,
+}
+
+/// A record by its face: as cheap to copy, compare and hash as a number.
+#[derive(Clone, Copy)]
+pub struct Kept(&'static Face);
+
+impl std::ops::Deref for Kept {
+    type Target = Face;
+
+    fn deref(&self) -> &Face {
+        self.0
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for Kept {}
+
+impl Hash for Kept {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::common::state_of(&self.record))
+    }
+}
+
+/// Bytes that were seen, by number.
+#[derive(Default)]
+struct Seen {
+    faces: HashMap<(User, Vec<u8>), Kept>,
+    /// Every other one is the altered form of the one before.
+    payloads: Vec<Vec<u8>>,
+}
+
+static SEEN: LazyLock<Mutex<Seen>> = LazyLock::new(Mutex::default);
+
+/// What the relay can make by itself.
+pub static FORGED: LazyLock<Vec<Number>> = LazyLock::new(|| {
+    let sealed = |content| Payload::Sealed { content, epoch: 0, counter: 0, ciphertext: &[0; 16] };
+    let payloads = [Payload::Proof { proof: bad_proof() }, sealed(Content::Confirm), sealed(Content::Message)];
+    let numbers = payloads.map(|payload| seen().number(&payload.to_vec()));
+    numbers.into_iter().flat_map(|number| [number, number.altered()]).collect()
+});
+
+impl Seen {
+    fn number(&mut self, payload: &[u8]) -> Number {
+        let is_proof = matches!(Payload::decode(payload), Ok(Payload::Proof { .. }));
+        let known = self.payloads.iter().step_by(2).position(|known| known == payload);
+        let at = known.map_or(self.payloads.len(), |place| place * 2) as u16;
+        if known.is_none() {
+            let value = Cbor::read(payload);
+            let altered = if is_proof {
+                let mut key = value.at(&[1, 1, 0]).bytes().to_vec();
+                key[31] ^= 0x80;
+                value.with(&[1, 1, 0], Cbor::Bytes(key))
+            } else {
+                let content = value.at(&[1, 1]).uint() % 5 + 1;
+                value.with(&[1, 1], Cbor::Uint(content))
+            };
+            self.payloads.extend([payload.to_vec(), altered.write()]);
+        }
+        Number { at, is_proof }
+    }
+
+    fn proof(&self, number: Number) -> Proof {
+        match Payload::decode(&self.payloads[usize::from(number.at)]) {
+            Ok(Payload::Proof { proof }) => proof,
+            other => panic!("no proof: {other:?}"),
+        }
+    }
+}
+
+fn seen() -> std::sync::MutexGuard<'static, Seen> {
+    SEEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn all_told(known: &[Number]) -> Vec<Told> {
+    let numbers = || known.iter().flat_map(|number| [*number, number.altered()]).chain(FORGED.iter().copied());
+    let proofs = || numbers().filter(|number| number.is_proof).map(Some).chain([None]);
+    let formed = |line| move |pair| move |proof| Told::Formed { line, pair, proof };
+    let mut all: Vec<_> = numbers().map(Told::Packet).collect();
+    all.extend([1, 2].map(|link| Told::Issued { link }));
+    for line in [1, 2] {
+        for pair in [1, 2, 3] {
+            all.extend(proofs().map(formed(line)(pair)));
+        }
+    }
+    all.extend([Reason::Claimed, Reason::Unknown].map(Told::Refused));
+    all.extend([SendProof::OnBoard, SendProof::AlongTheLine].map(Told::Connect));
+    all.extend([Told::Disconnected, Told::Says, Told::GivesUp, Told::Deadline]);
+    all
+}
+
+fn fact(by: User, request: &[u8]) -> Fact {
+    match Request::decode(request).unwrap() {
+        Request::IssueLineLink { .. } => Fact::IssueLineLink { by },
+        Request::Connect { line_link, proof } => {
+            let proof = proof.map(|proof| seen().number(&Payload::Proof { proof }.to_vec()));
+            Fact::Connect { by, link: number(line_link.as_bytes()), proof }
+        }
+        Request::Packet { line_id, payload } => {
+            Fact::Packet { by, line: number(line_id.as_bytes()), payload: seen().number(payload) }
+        }
+        Request::Disconnect { line_id } => Fact::Disconnect { by, line: number(line_id.as_bytes()) },
+        Request::CloseLineLink { line_link } => Fact::CloseLineLink { by, link: number(line_link.as_bytes()) },
+        other => panic!("a request that this model does not know: {other:?}"),
+    }
+}
+
+/// What a user says on a line: it names who said it.
+fn words(user: User) -> Vec<u8> {
+    vec![user; 3]
+}
+
+fn act(user: User, effect: Effect) -> Act {
+    match effect {
+        Effect::Send(request) => Act::Send(fact(user, &request)),
+        Effect::LineFormed(born) => Act::Adopt(Kept::of(user, &born.record())),
+        Effect::Message(text) => {
+            assert_eq!(text, words(text[0]), "words that nobody said");
+            Act::Hear(text[0])
+        }
+        Effect::PortReady(_) | Effect::Dropped | Effect::Ended(_) => Act::Show,
+    }
+}
+
+impl Kept {
+    /// The face of this record of this user.
+    pub fn of(user: User, record: &[u8]) -> Self {
+        let known = (user, record.to_vec());
+        if let Some(kept) = seen().faces.get(&known) {
+            return *kept;
+        }
+        let face = Face::new(user, record);
+        let mut seen = seen();
+        let id = seen.faces.len() as u32;
+        *seen.faces.entry(known).or_insert_with(|| Self(Box::leak(Box::new(Face { id, ..face }))))
+    }
+
+    /// What a caller sees of it, if it is a Line.
+    pub fn face(self) -> Option<&'static LineFace> {
+        self.0.line.as_ref()
+    }
+
+    pub fn born<M: Machine>(user: User, born: &Born<M>) -> Self {
+        Self::of(user, &born.record())
+    }
+
+    fn machine(self) -> Any {
+        Any::restore(&self.record).unwrap()
+    }
+
+    pub fn unsent(self) -> &'static [Act] {
+        self.0.unsent.get_or_init(|| self.machine().unsent().into_iter().map(|effect| act(self.user, effect)).collect())
+    }
+
+    pub fn settled(self) -> Option<Self> {
+        *self.0.settled.get_or_init(|| self.work_out(&Input::Settle, NOW).map(|moved| moved.next))
+    }
+
+    /// All that would move it, told by anybody who knows these payloads and proofs.
+    pub fn moves(self, known: &[Number]) -> &'static [Move] {
+        if let Some(moves) = self.0.moves.read().unwrap().get(known) {
+            return moves;
+        }
+        let told = all_told(known).into_iter().flat_map(|told| [(told, false), (told, true)]);
+        let moves: Vec<_> =
+            told.filter_map(|(told, late)| Some(Move { told, late, moved: self.told(told, late)? })).collect();
+        self.0.moves.write().unwrap().entry(known.to_vec()).or_insert(moves.leak())
+    }
+
+    /// What comes of it, `None` if nothing moves; `late`: after the Port's expiry.
+    pub fn told(self, told: Told, late: bool) -> Option<&'static Moved> {
+        let known = self.0.steps.read().unwrap().get(&(told, late)).copied();
+        known.unwrap_or_else(|| {
+            let moved = self.work_out(&self.input(told), if late { EXPIRY } else { NOW });
+            let moved = moved.map(|moved| &*Box::leak(Box::new(moved)));
+            *self.0.steps.write().unwrap().entry((told, late)).or_insert(moved)
+        })
+    }
+
+    fn work_out(self, input: &Input, now: UnixSeconds) -> Option<Moved> {
+        let (mut machine, mut put) = (self.machine(), None);
+        let effects = machine.step(input, now, &mut |asked: &Put| {
+            put = Some(asked.clone());
+            true
+        });
+        let put = match effects {
+            Ok(_) => put.unwrap(),
+            Err(_) => {
+                assert_eq!(machine.record(), self.record, "moved, on an error");
+                return None;
+            }
+        };
+        assert_eq!(put.replaces, Some(Replaces { key: self.key, revision: self.revision }));
+        let acts = effects.unwrap().into_iter().map(|effect| act(self.user, effect)).collect();
+        Some(Moved { next: Self::of(self.user, &put.record), acts, once: put.once.is_some() })
+    }
+
+    fn input(self, told: Told) -> Input {
+        let event = match told {
+            Told::Issued { link: n } => {
+                let Key::Request(request_id) = self.key else { return Input::Event(Vec::new()) };
+                Event::LineLinkIssued { request_id, line_link: link(n) }.to_vec()
+            }
+            Told::Formed { line, pair, proof } => {
+                let Key::LineLink(line_link) = self.key else { return Input::Event(Vec::new()) };
+                let proof = proof.map(|number| seen().proof(number));
+                let (line_id, pair_hash) = (line_id(line), pair_hash(pair));
+                Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec()
+            }
+            Told::Refused(reason) => {
+                let Key::LineLink(line_link) = self.key else { return Input::Event(Vec::new()) };
+                Event::Refused { line_link, reason }.to_vec()
+            }
+            Told::Packet(number) => {
+                let Key::Line(line_id) = self.key else { return Input::Event(Vec::new()) };
+                let payload = seen().payloads[usize::from(number.at)].clone();
+                Event::Packet { line_id, payload: &payload }.to_vec()
+            }
+            Told::Disconnected => {
+                let Key::Line(line_id) = self.key else { return Input::Event(Vec::new()) };
+                Event::Disconnected { line_id }.to_vec()
+            }
+            Told::Connect(how) => return Input::Connect(how),
+            Told::Says => return Input::Seal(words(self.user), Vec::new()),
+            Told::GivesUp => {
+                return match self.machine() {
+                    Any::Alice(_) => Input::Revoke,
+                    Any::Bob(_) => Input::Cancel,
+                    Any::Line(_) => Input::Close,
+                };
+            }
+            Told::Deadline => return Input::Tick,
+        };
+        Input::Event(event)
+    }
+}
+
+impl Face {
+    fn new(user: User, record: &[u8]) -> Self {
+        let machine = Any::restore(record).unwrap();
+        assert_eq!(machine.record(), record);
+        let (spent, port, line) = match &machine {
+            Any::Alice(alice) => (alice.is_spent(), alice.port().cloned(), None),
+            Any::Bob(bob) => (bob.is_spent(), None, None),
+            Any::Line(line) => {
+                let confirmed = line.confirmed().map(|it| (it, line.check_code().unwrap().to_string()));
+                let face = LineFace { phase: line.phase(), claims: line.claims(), confirmed };
+                (line.phase() == LinePhase::Closed, None, Some(face))
+            }
+        };
+        Self {
+            id: 0,
+            user,
+            record: record.to_vec(),
+            key: machine.key(),
+            revision: machine.revision(),
+            spent,
+            port,
+            line,
+            unsent: OnceLock::new(),
+            settled: OnceLock::new(),
+            steps: RwLock::default(),
+            moves: RwLock::default(),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What the search asks of every state.
+
+use port_protocol::*;
+use stateright::{Model, Property};
+
+use super::common::{expiring, seed};
+use super::ledger::*;
+use super::world::*;
+
+impl Model for Scope {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let mut state = State { deviations: self.deviations, crashes: self.crashes, ..State::default() };
+        for &alice in self.cast.iter().filter(|user| **user < BOB) {
+            let seed = seed(alice + 1);
+            let me = &mut state.me[usize::from(alice)];
+            if self.from_the_request {
+                // The process went before it could ask.
+                me.port = Some(Kept::born(alice, &Alice::request(expiring(), seed)));
+                me.down = true;
+            } else {
+                me.port = Some(Kept::born(alice, &Alice::offer(link(link_of(alice)), expiring(), seed)));
+                me.backup = me.port;
+            }
+        }
+        if !self.from_the_request {
+            self.cast.iter().filter(|user| **user >= BOB).for_each(|&bob| _ = state.scan(bob));
+        }
+        vec![state]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let (may_deviate, numbers) = (state.deviations > 0, state.numbers());
+        for &user in self.cast {
+            let me = &state.me[usize::from(user)];
+            if me.down {
+                actions.push(Action::Wake { user, stop: None });
+                if state.crashes > 0 {
+                    actions.extend((1..8).map(|stop| Action::Wake { user, stop: Some(stop) }));
+                }
+                continue;
+            }
+            if user >= BOB && me.port.is_none() && state.clone().scan(user) {
+                actions.push(Action::Scan(user));
+            }
+            if user < BOB && may_deviate && me.backup.is_some() && me.backup != me.port {
+                actions.push(Action::RollBack(user));
+            }
+            for place in [Place::Port, Place::Line] {
+                let Some(held) = state.held(user, place) else { continue };
+                for &Move { told, late, moved } in held.moves(&numbers) {
+                    let honest = !late && state.honest(user, place, told);
+                    if !honest && !may_deviate || told == Told::Says && (!self.words || me.spoke) {
+                        continue;
+                    }
+                    let tell = |stop| Action::Tell { user, place, told, deviates: !honest, moved, stop };
+                    actions.push(tell(None));
+                    if state.crashes > 0 {
+                        let of_line = moved.acts.iter().map(|act| match act {
+                            Act::Adopt(line) => me.line.unwrap_or(*line).unsent().len(),
+                            _ => 0,
+                        });
+                        let last = moved.acts.len() + 1 + of_line.sum::<usize>();
+                        actions.extend((0..last as u8).map(|stop| tell(Some(stop))));
+                    }
+                }
+            }
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        let mut next = state.clone();
+        let (user, done) = match action {
+            Action::Tell { user, place, told, deviates, moved, stop } => {
+                next.deviations -= u8::from(deviates);
+                (user, next.step(user, place, told, moved, &mut Life(stop)))
+            }
+            Action::Scan(user) => (user, next.scan(user).then_some(())),
+            Action::Wake { user, stop } => (user, next.wake(user, &mut Life(stop))),
+            Action::RollBack(user) => {
+                next.deviations -= 1;
+                let me = next.at_mut(user);
+                me.port = me.backup;
+                (user, Some(()))
+            }
+        };
+        next.at_mut(user).down = done.is_none();
+        next.crashes -= u8::from(done.is_none());
+        Some(next)
+    }
+
+    fn within_boundary(&self, state: &State) -> bool {
+        state.me.iter().filter_map(|me| me.line).all(|line| line.revision <= self.revisions)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::<Self>::always("one Port, one line (§4.3)", |_, state| {
+                state.me.iter().all(|me| me.yielded <= 1)
+            }),
+            Property::<Self>::always(
+                "a spent machine and a closed line never move again (§4.4, §6.7)",
+                |_, state| !state.spent_moved,
+            ),
+            Property::<Self>::always("nobody joins without the Port (§3.3)", |_, state| !state.stranger_joined),
+            Property::<Self>::always("two confirmed ends agree on the whole transcript (§6.5)", |scope, state| {
+                scope.agree(state)
+            }),
+            Property::<Self>::always(
+                "behind a confirmed end there is one other, of the same Port (§6.5)",
+                |scope, state| scope.has_one_other_end(state),
+            ),
+            Property::<Self>::always("a message is heard once, and was said at the other end (§6.4)", |_, state| {
+                !state.false_words
+            }),
+            Property::<Self>::always(
+                "what nobody disturbed stays completable, whoever crashed (§8.1)",
+                |scope, state| state.deviations < scope.deviations || scope.completes(state),
+            ),
+            // The search is not empty.
+            Property::<Self>::sometimes("every Port has its line, confirmed at both ends", |scope, state| {
+                scope.is_complete(state)
+            }),
+            Property::<Self>::sometimes("so it does after every crash that there may be", |scope, state| {
+                state.crashes == 0 && scope.is_complete(state)
+            }),
+            Property::<Self>::sometimes("so it does though the relay lied", |scope, state| {
+                (scope.deviations == 0 || state.deviations == 0) && scope.is_complete(state)
+            }),
+            Property::<Self>::sometimes("a line is closed at both ends", |scope, state| {
+                scope.deviations < 2 || state.me.iter().filter_map(|me| me.line).filter(|line| line.spent).count() >= 2
+            }),
+        ]
+    }
+}
+
+impl Scope {
+    fn lines<'s>(&self, state: &'s State) -> impl Iterator<Item = (User, Kept, &'static LineFace)> + Clone + 's {
+        let cast = self.cast;
+        cast.iter().filter_map(|&user| {
+            let line = state.at(user).line?;
+            Some((user, line, line.face()?))
+        })
+    }
+
+    fn agree(&self, state: &State) -> bool {
+        let ends = self.lines(state).filter_map(|(user, _, line)| Some((user, line.confirmed.as_ref()?)));
+        ends.clone().filter(|(user, _)| *user < BOB).all(|(alice, at_alice)| {
+            let mut others = ends.clone().filter(|(bob, _)| *bob >= BOB && alice_of(*bob) == alice);
+            others.all(|(_, at_bob)| at_alice == at_bob)
+        })
+    }
+
+    fn has_one_other_end(&self, state: &State) -> bool {
+        self.lines(state).all(|(user, line, face)| {
+            let Some(confirmed) = &face.confirmed else { return true };
+            let sent = state.known.iter().copied().chain(line.unsent().iter().filter_map(|act| match act {
+                Act::Send(fact) => Some(*fact),
+                _ => None,
+            }));
+            let sent: Vec<_> = sent
+                .filter_map(|fact| match fact {
+                    Fact::Packet { by, payload, .. } if by == user => Some(payload),
+                    _ => None,
+                })
+                .collect();
+            let (mut certain, mut possible) = (0, 0);
+            for (other, end, at_other) in self.lines(state) {
+                if (other < BOB) == (user < BOB) || alice_of(other) != alice_of(user) || at_other.claims != face.claims
+                {
+                    continue;
+                }
+                // Whether it has the same keys, its own step tells.
+                let opens = |payload: &Number| {
+                    let heard = end.told(Told::Packet(*payload), false).and_then(|moved| moved.next.face());
+                    heard.is_some_and(|heard| heard.confirmed.as_ref() == Some(confirmed))
+                };
+                match at_other.phase {
+                    LinePhase::Confirmed => certain += u8::from(at_other.confirmed.as_ref() == Some(confirmed)),
+                    LinePhase::Joined => certain += u8::from(sent.iter().any(opens)),
+                    // Its keys are gone.
+                    LinePhase::Closed => possible += 1,
+                    _ => {}
+                }
+            }
+            certain == 1 || certain == 0 && possible > 0
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! §8.6: what any version ever wrote, every later one restores.
+//!
+//! `tests/records/` has a file for each version of this crate, with a record of every state that its machines had.
+//! `PORT_PROTOCOL_BLESS=1 cargo test --test records` writes that of the present version. Once that version is published, its file
+//! stands as it is: **files are only ever added**. A change that fails on one of them loses its users their lines.
+#![cfg(feature = "alloc")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::{env, fs};
+
+use common::*;
+use port_protocol::*;
+use serde::{Deserialize, Serialize};
+
+/// A record, and what a caller sees of the machine in it. Bytes are hex.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Known {
+    record: String,
+    key: String,
+    revision: u64,
+    deadline: Option<u64>,
+    phase: String,
+    /// `line_id` and `pair_hash`, of a Line.
+    claims: Option<[String; 2]>,
+    check_code: Option<String>,
+    relay: Option<String>,
+    /// What is unsent, as §4.5, §5.5 and §6.6 name it.
+    unsent: String,
+}
+
+impl Known {
+    fn of(machine: &Any) -> Self {
+        let text = |relay: Option<&Relay>| relay.map(|relay| relay.as_str().to_owned());
+        let (phase, claims, check_code, relay) = match machine {
+            Any::Alice(alice) => (format!("{:?}", alice.phase()), None, None, text(alice.port().and_then(Port::relay))),
+            Any::Bob(bob) => (format!("{:?}", bob.phase()), None, None, text(bob.relay())),
+            Any::Line(line) => {
+                let Claims { line_id, pair_hash } = line.claims();
+                let claims = [hex::encode(line_id.as_bytes()), hex::encode(pair_hash.as_bytes())];
+                let code = line.check_code().map(|code| code.to_string());
+                assert_eq!(line.confirmed().is_some(), code.is_some());
+                (format!("{:?}", line.phase()), Some(claims), code, text(line.relay()))
+            }
+        };
+        Self {
+            record: hex::encode(machine.record()),
+            key: hex::encode(machine.key().to_bytes()),
+            revision: machine.revision(),
+            deadline: machine.deadline().map(|deadline| deadline.0),
+            phase,
+            claims,
+            check_code,
+            relay,
+            unsent: words(&machine.unsent()),
+        }
+    }
+}
+
+/// A version's records, by the state they are of.
+type File = BTreeMap<String, Known>;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records")
+}
+
+fn present() -> PathBuf {
+    folder().join(concat!(env!("CARGO_PKG_VERSION"), ".json"))
+}
+
+/// Every state of every role, with and without what is optional in a Port.
+fn of_today() -> File {
+    let relay = || Relay::new("relay.example").unwrap();
+    let offers = [
+        ("plain", Offer::new()),
+        ("expires", expiring()),
+        ("relay", Offer::new().relay(relay())),
+        ("both", expiring().relay(relay())),
+        ("longest", longest()),
+    ];
+    let states = offers.into_iter().flat_map(|(offer, of)| {
+        states(of).into_iter().map(move |(state, machine)| (format!("{state} ({offer})"), Known::of(&machine)))
+    });
+    states.collect()
+}
+
+/// All of them, read once; blessed before.
+static FILES: LazyLock<BTreeMap<PathBuf, File>> = LazyLock::new(|| {
+    if env::var_os("PORT_PROTOCOL_BLESS").is_some() {
+        fs::write(present(), serde_json::to_string_pretty(&of_today()).unwrap() + "\n").unwrap();
+    }
+    let paths = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), serde_json::from_slice(&fs::read(path).unwrap()).unwrap())).collect()
+});
+
+fn bytes(known: &Known) -> Vec<u8> {
+    hex::decode(&known.record).unwrap()
+}
+
+#[test]
+fn r8_6_every_record_ever_written_is_restored_as_what_it_was() {
+    assert!(FILES.contains_key(&present()), "no records of this version: bless them");
+    for (path, file) in &*FILES {
+        for (state, known) in file {
+            let machine = Any::restore(&bytes(known));
+            let machine = machine.unwrap_or_else(|error| panic!("{}: {state}: {error}", path.display()));
+            // The record with it: it encodes again to the same bytes.
+            assert_eq!(Known::of(&machine), *known, "{}: {state}", path.display());
+            assert!(state.starts_with(&format!("{} (", machine.state())), "{state} is {}", machine.state());
+        }
+    }
+}
+
+#[test]
+fn r8_6_there_is_a_record_of_every_state() {
+    let file = &FILES[&present()];
+    let (today, known) = (of_today(), file.keys().collect::<BTreeSet<_>>());
+    assert_eq!(today.keys().collect::<BTreeSet<_>>(), known, "another state: bless");
+    let of_alice = ["Requesting", "Offered", "Formed", "Ended(Revoked)", "Ended(Expired)", "Ended(ProofRefused)"];
+    let of_bob = ["Scanned", "Connecting", "Formed", "Ended(Cancelled)", "Ended(Expired)"];
+    let refused =
+        ["Unknown", "Claimed", "Yours", "Closed", "Expired"].map(|reason| format!("Ended(Refused({reason}))"));
+    let of_line = ["AwaitingProof", "Joined", "Confirmed", "Closed"];
+    let all = [&of_alice[..], &of_bob, &refused.each_ref().map(|phase| &phase[..]), &of_line].concat();
+    let phases: BTreeSet<_> = file.values().map(|known| &known.phase[..]).collect();
+    assert_eq!(phases, all.into_iter().collect());
+}
+
+/// §1.3: whatever follows the version.
+#[test]
+fn r8_6_a_record_of_another_version_is_not_misread() {
+    let mut seen = 0;
+    for known in FILES.values().flat_map(BTreeMap::values) {
+        let record = bytes(known);
+        assert_eq!(record[..2], [0x84, 1]);
+        for version in [&[0][..], &[2], &[23], &[0x18, 24], &[0x18, 255], &[0x19, 1, 0], &[0x1a, 0, 1, 0, 0]] {
+            for rest in [&record[2..], &record[2..record.len() / 2], b"whatever"] {
+                let other = [&[0x84], version, rest].concat();
+                let outcomes = [Alice::restore(&other).err(), Bob::restore(&other).err(), Line::restore(&other).err()];
+                assert_eq!(outcomes, [Some(RestoreError::UnsupportedVersion); 3], "version {version:?}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 2_000, "{seen}");
+}
