@@ -116,14 +116,14 @@ pub enum SealError {
     /// The line is closed. A new Port is the only way back.
     #[error("the line is closed")]
     Closed,
-    /// Longer than [`MAX_MESSAGE`](crate::MAX_MESSAGE). Split it.
+    /// Longer than [`MAX_MESSAGE`](crate::MAX_MESSAGE), or, padded, not shorter. Split it.
     #[error("the message is too long")]
     TooLong,
     /// More associated data than [`MAX_ASSOCIATED_DATA`](crate::MAX_ASSOCIATED_DATA). Pass a hash of it.
     #[error("too much associated data")]
     AssociatedDataTooLong,
     /// The buffer can't hold the packet. Call again with [`SEAL_OVERHEAD`](crate::SEAL_OVERHEAD) bytes more
-    /// than the message.
+    /// than the message, or than its [`padded_len`](crate::padded_len).
     #[error("the buffer is too small")]
     BufferTooSmall,
     /// 2⁴⁸ messages were sent. Close the line.

@@ -78,7 +78,7 @@ id! {
 id! {
     /// A user, as the Server's caller authenticated it (§13.1). 32 bytes that nobody can guess: random, or an account's name
     /// under a keyed hash. From two of them everybody can make the [`PairHash`].
-    UserId, 32, hex
+    UserId, 32, redacted
 }
 id! {
     /// SHA-256 of a Port's canonical bytes (§2.4).

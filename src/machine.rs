@@ -257,8 +257,8 @@ impl<'m, M: Machine> Step<'m, M> {
         Some(Replaces { key: self.machine.key(), revision: self.machine.revision() })
     }
 
-    /// A mark to insert as *unique* in the same transaction (§8.4). If it is there already, drop the step: this use was
-    /// taken before, and the record that said so was lost.
+    /// A mark to insert as *unique* in the same transaction (§8.4). If it is there already, drop the step and revoke the
+    /// Port: this use was taken before, and the record that said so was lost.
     pub const fn once(&self) -> Option<Mark> {
         self.once
     }
@@ -266,7 +266,7 @@ impl<'m, M: Machine> Step<'m, M> {
     /// Now it has happened, in memory: what the caller has to do comes back, in order.
     ///
     /// The outbox brings it back after a crash, but for what only the caller's buffer holds: a message that was opened, a
-    /// packet that was sealed. So that a crash loses no message, keep it in the same transaction: put the record, commit the
+    /// packet that was sealed; and a [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in the same transaction: put the record, commit the
     /// step, keep the text, commit the transaction; acknowledge to the Server last.
     #[inline]
     pub fn commit(self) -> Effects<'m, M> {

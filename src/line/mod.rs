@@ -38,7 +38,9 @@ pub enum LineEffect<'m> {
     /// The other end says this. It lies in the buffer that `handle` was given.
     Message(&'m [u8]),
     /// The Server says that it dropped packets of this end: more waited for the other end than it keeps. What the other end has
-    /// not answered may be lost: send it again once it is heard of, not before, for it would only make more room for itself.
+    /// not answered may be lost. Once the line is confirmed, send it again when the other end is heard of, not before, for it would
+    /// only make more room for itself. Before that, do what is `unsent()` after a pause: it may have been the proof. May come
+    /// more than once.
     Dropped,
     /// The line is over. Tell the user, then settle.
     Ended(LineEnd),
@@ -115,7 +117,7 @@ impl Line {
     /// and comes back from [`Step::commit`].
     ///
     /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved; `buffer` holds nothing of use.
+    /// [`Rejected`]: what to do stands with each. Nothing has moved; `buffer` may hold the text of a packet that came again.
     #[inline]
     pub fn handle<'m>(
         &'m mut self,

@@ -100,6 +100,8 @@ pub(super) fn seal<'b>(
     let head = head(content, EPOCH, counter, ciphertext);
     let head = head.as_slice();
 
+    let mut both = Both::EMPTY;
+    let data = associated(head, data, &mut both).ok_or(SealError::AssociatedDataTooLong)?;
     let out = out.get_mut(..head.len().saturating_add(ciphertext)).ok_or(SealError::BufferTooSmall)?;
     let (packet, tag) = out.split_last_chunk_mut::<TAG>().ok_or(SealError::BufferTooSmall)?;
     let (start, body) = packet.split_at_mut_checked(head.len()).ok_or(SealError::BufferTooSmall)?;
@@ -110,8 +112,6 @@ pub(super) fn seal<'b>(
     } else {
         InOutBuf::new(text, body).map_err(|_| SealError::BufferTooSmall)?
     };
-    let mut both = Both::EMPTY;
-    let data = associated(head, data, &mut both).ok_or(SealError::AssociatedDataTooLong)?;
     *tag = cipher(key).encrypt_inout_detached(&nonce(counter), data, buffer).map_err(|_| SealError::TooLong)?.into();
     Ok(out)
 }

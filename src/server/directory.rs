@@ -1,5 +1,7 @@
 //! What the Server remembers, and where (§13.7).
 
+use core::fmt;
+
 use super::Limits;
 use crate::id::{LineId, LineLink, RequestId, UserId};
 use crate::message::Event;
@@ -76,21 +78,16 @@ pub trait Directory {
     /// Puts a packet at the end of the queue of `from`'s far end. Then, while more of this line wait there than
     /// [`Limits::packets`] and [`Limits::bytes`] allow, takes the oldest of them away; if there was one, puts
     /// [`Event::Dropped`] at the end of `from`'s own queue, in the place of the one of this line that may wait there.
-    /// `None`: `from` is at no end of such a line, or the other end has left it.
+    /// An end that the other has left has [`Event::Disconnected`] in its own queue, behind what it has not heard yet: that is
+    /// all that it is told.
     ///
     /// - *A lost write*: a packet is lost and nobody is told, but for those whose app counts them.
     /// - *Put there twice*: the far end refuses the second (§6.4).
-    /// - *`None`, of a line that lives*: the sender is told that it ended, and it ends. It must not be.
+    /// - *`NoLine`, of a line that lives*: the sender is told that it ended, and it ends. It must not be.
     ///
     /// # Errors
     /// The storage's own.
-    fn push(
-        &mut self,
-        line_id: LineId,
-        from: UserId,
-        payload: &[u8],
-        limits: &Limits,
-    ) -> Result<Option<Pushed>, Self::Error>;
+    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Self::Error>;
 
     /// Takes `by` off a line, with all that waits for him of it. If the other end is still there, puts
     /// [`Event::Disconnected`] at the end of its queue, and says whose that is. `None`: nobody is to be told.
@@ -190,18 +187,32 @@ pub enum Claimed {
 
 /// What came of [`Directory::push`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pushed {
-    /// The far end.
-    pub to: UserId,
-    /// Whether something was taken away for it, and the sender told.
-    pub dropped: bool,
+pub enum Pushed {
+    /// It waits.
+    Waits {
+        /// For the far end.
+        at: UserId,
+        /// Whether something was taken away for it, and the sender told.
+        dropped: bool,
+    },
+    /// The other end has left.
+    Left,
+    /// The sender is at no end of such a line.
+    NoLine,
 }
 
 /// An event that waits for a user.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Delivery<B> {
     /// Its place in the user's queue: what to acknowledge.
     pub sequence: u64,
     /// Its bytes (§7.3).
     pub event: B,
+}
+
+// An event may say how to use a link.
+impl<B> fmt::Debug for Delivery<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("sequence", &self.sequence).finish_non_exhaustive()
+    }
 }

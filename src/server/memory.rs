@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::convert::Infallible;
+use core::fmt;
 
 use super::directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, Pushed};
 use super::{Limits, UserId};
@@ -13,7 +14,7 @@ use crate::port::UnixSeconds;
 /// A [`Directory`] in memory, for tests, examples, and relays whose users can do without their lines after a restart.
 ///
 /// Its maps are trees: no user can choose keys that make them slow. `cargo bench --bench server` says what a link costs.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Memory {
     links: BTreeMap<LineLink, Row>,
     /// The links by when they are to be forgotten.
@@ -23,8 +24,15 @@ pub struct Memory {
     users: BTreeMap<UserId, User>,
 }
 
+// Whoever reads a log learns no link that he could use, and no event.
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { links, due: _, lines, users } = self;
+        write!(f, "Memory({} links, {} lines, {} users)", links.len(), lines.len(), users.len())
+    }
+}
+
 /// A million of these are to be had: what only a used link has lies elsewhere.
-#[derive(Debug)]
 struct Row {
     owner: UserId,
     request_id: RequestId,
@@ -32,14 +40,13 @@ struct Row {
     state: State,
 }
 
-#[derive(Debug)]
 enum State {
     Open { expires: UnixSeconds },
     Claimed(Box<Claim>),
     Closed,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct User {
     issued: BTreeMap<RequestId, LineLink>,
     lines: usize,
@@ -50,7 +57,6 @@ struct User {
 }
 
 /// One end of a line.
-#[derive(Debug)]
 struct End {
     user: UserId,
     /// What waits in the user's queue of this line.
@@ -252,19 +258,14 @@ impl Directory for Memory {
         Ok(())
     }
 
-    fn push(
-        &mut self,
-        line_id: LineId,
-        from: UserId,
-        payload: &[u8],
-        limits: &Limits,
-    ) -> Result<Option<Pushed>, Infallible> {
+    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Infallible> {
         let (near, far) = match self.lines.get_mut(&line_id) {
             Some([Some(near), Some(far)]) if near.user == from => (near, far),
             Some([Some(far), Some(near)]) if near.user == from => (near, far),
-            _ => return Ok(None),
+            Some(ends) if ends.iter().flatten().any(|end| end.user == from) => return Ok(Pushed::Left),
+            _ => return Ok(Pushed::NoLine),
         };
-        let Some(queue) = self.users.get_mut(&far.user) else { return Ok(None) };
+        let Some(queue) = self.users.get_mut(&far.user) else { return Ok(Pushed::NoLine) };
         far.put(queue, &Event::Packet { line_id, payload });
         let mut dropped = false;
         while (far.packets > limits.packets || far.bytes > limits.bytes) && far.drop_oldest(queue).is_some() {
@@ -273,7 +274,7 @@ impl Directory for Memory {
         if let (true, Some(queue)) = (dropped, self.users.get_mut(&from)) {
             near.put(queue, &Event::Dropped { line_id });
         }
-        Ok(Some(Pushed { to: far.user, dropped }))
+        Ok(Pushed::Waits { at: far.user, dropped })
     }
 
     fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Infallible> {

@@ -218,10 +218,12 @@ impl<D: Directory> Server<D> {
             return Err(ServerError::TooLong);
         }
         let pushed = self.directory.push(line_id, from, payload, &self.limits).map_err(ServerError::Directory)?;
-        Ok(pushed.map_or(Handled::replied(Event::Disconnected { line_id }), |Pushed { to, dropped }| Handled {
-            reply: None,
-            wake: [Some(to), dropped.then_some(from)],
-        }))
+        Ok(match pushed {
+            Pushed::Waits { at, dropped } => Handled { reply: None, wake: [Some(at), dropped.then_some(from)] },
+            // A reply would overtake what he has not heard yet, and close his line over it.
+            Pushed::Left => Handled { reply: None, wake: [Some(from), None] },
+            Pushed::NoLine => Handled::replied(Event::Disconnected { line_id }),
+        })
     }
 
     /// §13.4. Whatever the line is to this user, he is told the same.

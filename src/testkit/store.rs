@@ -2,13 +2,14 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::fmt;
 
 use thiserror::Error;
 
 use crate::{Born, Key, Machine, Mark, Replaces, Step};
 
 /// What a step or a birth asks of the store, in one transaction.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Put {
     /// Where the record goes.
     pub key: Key,
@@ -20,6 +21,16 @@ pub struct Put {
     pub replaces: Option<Replaces>,
     /// The mark to insert as unique.
     pub once: Option<Mark>,
+}
+
+// Records hold secrets (§8.7).
+impl fmt::Debug for Put {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, revision, record: _, replaces, once } = self;
+        let mut put = f.debug_struct("Put");
+        put.field("key", key).field("revision", revision).field("replaces", replaces).field("once", once);
+        put.finish_non_exhaustive()
+    }
 }
 
 impl Put {
@@ -52,10 +63,17 @@ pub enum Conflict {
 }
 
 /// One table of records and one of marks. A clone is a backup.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Store {
     records: BTreeMap<Key, (u64, Vec<u8>)>,
     marks: BTreeSet<Mark>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { records, marks } = self;
+        write!(f, "Store({} records, {} marks)", records.len(), marks.len())
+    }
 }
 
 impl Store {

@@ -83,11 +83,11 @@ impl Directory for Broken {
         self.atomically(|memory| memory.close(line_link, owner, forget))
     }
 
-    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Option<Pushed>, Down> {
+    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Down> {
         let (lost, twice) = (self.push_lost, self.push_twice);
         self.atomically(|memory| {
             if lost {
-                return Ok(Some(Pushed { to: from, dropped: false }));
+                return Ok(Pushed::Waits { at: from, dropped: false });
             }
             if twice {
                 memory.push(line_id, from, payload, limits)?;

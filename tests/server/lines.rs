@@ -66,8 +66,10 @@ fn r13_4_who_leaves_takes_what_waits_for_him_and_leaves_what_waits_for_the_other
     assert_eq!(relay.waits(ALICE), ["LineFormed", "LineFormed", "to Alice", "to Alice", "Disconnected"]);
     // Again: the same reply, and Alice hears nothing more.
     assert_eq!(relay.handle(BOB, &disconnect), Ok(Handled { wake: [None; 2], ..told.clone() }));
-    // She may not speak any more, and may leave before she has heard.
-    assert_eq!(relay.send(ALICE, line_id, b"hello?").reply, told.reply);
+    // She may not speak any more, but first she hears what waits: a reply would overtake it.
+    assert_eq!(relay.send(ALICE, line_id, b"hello?"), Handled { reply: None, wake: [Some(user(ALICE)), None] });
+    assert_eq!(relay.waits(BOB), ["to Bob"]);
+    // And she may leave before she has heard.
     assert_eq!(relay.handle(ALICE, &disconnect), Ok(Handled { wake: [None; 2], ..told }));
     assert_eq!(relay.waits(ALICE), ["LineFormed", "to Alice"]);
     assert_eq!(relay.server.directory().lines(), 1);

@@ -91,8 +91,10 @@ proptest! {
                             prop_assert!(!ends.contains(&from) || ended);
                         }
                         Ok(Handled { reply: None, wake }) => {
-                            prop_assert!(ends.contains(&from) && wake[0] != Some(user(from)));
-                            prop_assert!(ends.iter().all(|end| !seen.left.contains(&(line_id, *end))));
+                            let ended = ends.iter().any(|end| seen.left.contains(&(line_id, *end)));
+                            prop_assert!(ends.contains(&from) && !seen.left.contains(&(line_id, from)));
+                            // His own Disconnected waits for him.
+                            prop_assert_eq!(wake[0] == Some(user(from)), ended);
                             if wake[1].is_some() {
                                 let told = Event::Dropped { line_id }.to_vec();
                                 prop_assert!(relay.waiting(from).iter().any(|(_, event)| *event == told));
