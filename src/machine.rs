@@ -265,9 +265,10 @@ impl<'m, M: Machine> Step<'m, M> {
 
     /// Now it has happened, in memory: what the caller has to do comes back, in order.
     ///
-    /// The outbox brings it back after a crash, but for what only the caller's buffer holds: a message that was opened, a
-    /// packet that was sealed; and a [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in the same transaction: put the record, commit the
-    /// step, keep the text, commit the transaction; acknowledge to the Server last.
+    /// The outbox brings it back after a crash, but for what only the caller's buffer holds, a message that was opened, a
+    /// packet that was sealed; and for a [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in
+    /// the same transaction: put the record, commit the step, keep the text, commit the transaction; acknowledge to the
+    /// Server last.
     #[inline]
     pub fn commit(self) -> Effects<'m, M> {
         let revision = self.revision();

@@ -167,16 +167,12 @@ pub(super) fn transition<'m>(
     };
     let state = &line.0.state;
     let session = match &state.phase {
-        Phase::Closed { .. } => return Err(Rejected::Closed),
         Phase::AwaitingProof { until, .. } if now >= *until => {
             let state = state.closed(LineEnd::Expired, None);
             return Ok(Step::new(line, Next::State(state), Emit::Outbox, None));
         }
         Phase::AwaitingProof { .. } => return Err(Rejected::TooEarly),
-        Phase::AliceJoined { session, .. }
-        | Phase::AliceConfirmed { session, .. }
-        | Phase::BobJoined { session, .. }
-        | Phase::BobConfirmed { session, .. } => session,
+        phase => phase.session().ok_or(Rejected::Closed)?,
     };
     if sealed.epoch != EPOCH {
         return Err(Rejected::Forged);

@@ -112,7 +112,7 @@ impl Session {
             return Err(SealError::Exhausted);
         }
         let packet = seal::seal(&self.send, content, self.sent, text, data, out)?;
-        Ok((Counters { sent: self.sent.saturating_add(1), window: self.window }, packet))
+        Ok((Counters { sent: self.sent.saturating_add(1), ..self.counters() }, packet))
     }
 
     /// The text, and the counters after it. First the packet has to open: a forged one is never told apart by its
@@ -127,7 +127,7 @@ impl Session {
         let text = seal::open(&self.receive, packet, data, out)?;
         // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
         let window = if packet.content == Content::Confirm { self.window } else { self.window.take(packet.counter)? };
-        Ok((Counters { sent: self.sent, window }, text))
+        Ok((Counters { window, ..self.counters() }, text))
     }
 
     pub(super) const fn counters(&self) -> Counters {
