@@ -239,8 +239,9 @@ fn shown() -> Shown {
     // Lines in every phase.
     let mut awaiting = line_at_alice(None).1;
     see.see("awaiting proof", &awaiting);
-    let payload = Payload::Proof { proof: proof() }.to_vec();
-    let step = awaiting.handle(&sent(&payload), &mut [], NOW).unwrap();
+    let mut payload = [0; 128];
+    let payload = Payload::Proof { proof: proof() }.encode_into(&mut payload).unwrap();
+    let step = awaiting.handle(&sent(payload), &mut [], NOW).unwrap();
     see.see("gets the proof", &step);
     drop(step);
     see.see("joined, with proof", &line_at_bob(SendProof::AlongTheLine).1);
