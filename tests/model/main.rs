@@ -13,7 +13,8 @@
 //! that fail. Randomness is fixed, one seed a machine.
 #![cfg(feature = "alloc")]
 
-#[path = "../common/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "what all other tests share: here a part is used")]
+#[path = "../it/common/mod.rs"]
 mod common;
 mod ledger;
 mod properties;

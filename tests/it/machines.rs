@@ -1,11 +1,9 @@
 //! §8: what all machines have in common.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::cbor::Cbor;
-use common::table::inputs;
-use common::*;
+use crate::common::cbor::Cbor;
+use crate::common::table::inputs;
+use crate::common::*;
 use port_protocol::*;
 
 #[test]

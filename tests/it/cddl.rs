@@ -16,7 +16,7 @@ struct Schema(BasicContext);
 
 impl Schema {
     fn new() -> Self {
-        Self(BasicContext::new(flatten_from_str(include_str!("../port.cddl")).unwrap()))
+        Self(BasicContext::new(flatten_from_str(include_str!("../../port.cddl")).unwrap()))
     }
 
     fn accepts(&self, rule: &str, value: &Value) -> bool {

@@ -1,10 +1,8 @@
 //! §2: what Alice shares.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::cbor::Cbor;
-use common::{expiring, longest, port, seed_bytes};
+use crate::common::cbor::Cbor;
+use crate::common::{self, expiring, longest, port, seed_bytes};
 use data_encoding::BASE32_NOPAD;
 use port_protocol::*;
 use sha2::{Digest, Sha256};

@@ -1,11 +1,9 @@
 //! §6.1–§6.4, §6.7: keys, packets, the end.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::cbor::Cbor;
-use common::keys::*;
-use common::*;
+use crate::common::cbor::Cbor;
+use crate::common::keys::*;
+use crate::common::*;
 use port_protocol::*;
 
 fn refusal(line: &mut Any, input: &Input) -> Refusal {

@@ -1,10 +1,8 @@
 //! A hostile relay, a moody user and a crash at any time, at random: what holds, holds.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::world::{ALICE, BOB, Faults, World};
-use common::*;
+use crate::common::world::{ALICE, BOB, Faults, World};
+use crate::common::*;
 use port_protocol::*;
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -1,11 +1,9 @@
 //! §6.5 and §6.6: how both ends come to know each other, whatever is lost, repeated, reordered or late.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::table::When::{Always, Early, Late};
-use common::table::{Row, holds};
-use common::*;
+use crate::common::table::When::{Always, Early, Late};
+use crate::common::table::{Row, holds};
+use crate::common::*;
 use port_protocol::*;
 
 fn hears(line: &mut Any, event: &[u8]) -> Vec<Effect> {

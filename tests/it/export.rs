@@ -1,10 +1,8 @@
 //! §6.8, §6.10: what both ends can make of their keys, a check code and keying material.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::keys::*;
-use common::*;
+use crate::common::keys::*;
+use crate::common::*;
 use port_protocol::*;
 
 #[test]

@@ -1,12 +1,10 @@
 //! §1 and §7: one encoding per value, of everything that is written.
 #![cfg(feature = "alloc")]
 
-mod common;
-
 use std::sync::LazyLock;
 
-use common::cbor::{Cbor, not_canonical};
-use common::*;
+use crate::common::cbor::{Cbor, not_canonical};
+use crate::common::*;
 use port_protocol::*;
 
 /// Something that is written, by its name, and what reading some bytes as the same gives: `Some(true)` for

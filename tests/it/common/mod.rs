@@ -1,7 +1,7 @@
 //! What all tests share: a store (`store`), every machine behind one face (`machine`), SPEC.md's tables (`table`), its keys
 //! from primitives (`keys`), two users with a relay between them (`world`); and here, honest runs, every event of one, every
 //! state that there is.
-#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
+#![cfg(feature = "alloc")]
 
 pub mod cbor;
 pub mod keys;

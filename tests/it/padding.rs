@@ -1,9 +1,7 @@
 //! §6.9: padding.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use port_protocol::*;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Real clients, and bytes between them.
 
-use super::common::{NOW, seed};
 use super::*;
+use crate::common::{NOW, seed};
 
 /// Alice and Bob of this crate, joined by bytes alone; what is said while one is away waits for him.
 #[test]

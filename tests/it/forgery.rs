@@ -1,10 +1,9 @@
 //! Every single-bit flip, everywhere: of every event in every state, on the way in every run, of every record.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::world::{ALICE, BOB, Faults, World};
-use common::*;
+use crate::common;
+use crate::common::world::{ALICE, BOB, Faults, World};
+use crate::common::*;
 use port_protocol::*;
 
 fn flips(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {

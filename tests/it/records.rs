@@ -1,18 +1,16 @@
 //! §8.6: what any version ever wrote, every later one restores.
 //!
 //! `tests/records/` has a file for each version of this crate, with a record of every state that its machines had.
-//! `PORT_PROTOCOL_BLESS=1 cargo test --test records` writes that of the present version. Once that version is published, its file
+//! `PORT_PROTOCOL_BLESS=1 cargo test --test it records::` writes that of the present version. Once that version is published, its file
 //! stands as it is: **files are only ever added**. A change that fails on one of them loses its users their lines.
 #![cfg(feature = "alloc")]
-
-mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::{env, fs};
 
-use common::*;
+use crate::common::*;
 use port_protocol::*;
 use serde::{Deserialize, Serialize};
 

@@ -2,9 +2,6 @@
 //! directory that answers wrongly (§13.7), and everything at random.
 #![cfg(all(feature = "server", feature = "alloc"))]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod broken;
 mod handshake;
 mod lines;
@@ -13,7 +10,7 @@ mod random;
 
 use std::convert::Infallible;
 
-use common::NOW;
+use crate::common::NOW;
 use port_protocol::server::*;
 use port_protocol::*;
 

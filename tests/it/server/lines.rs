@@ -1,7 +1,7 @@
 //! §13.4–§13.6.
 
-use super::common::bad_proof;
 use super::*;
+use crate::common::bad_proof;
 
 #[test]
 fn r13_4_packets_go_to_the_other_end_and_nowhere_else() {

@@ -1,11 +1,9 @@
 //! §5: one Port at its user's side.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::table::When::{Always, Early, Late};
-use common::table::{Row, holds};
-use common::*;
+use crate::common::table::When::{Always, Early, Late};
+use crate::common::table::{Row, holds};
+use crate::common::*;
 use port_protocol::*;
 
 fn bob() -> Any {

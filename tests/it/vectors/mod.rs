@@ -1,7 +1,7 @@
 //! Known answers for implementations in any language: `tests/vectors/*.json`.
 //!
 //! Without more, every file is compared with what this crate gives today, and every record that was ever written there is
-//! restored. `PORT_PROTOCOL_BLESS=1 cargo test --test vectors` writes the files anew. `tests/check_vectors.py` recomputes
+//! restored. `PORT_PROTOCOL_BLESS=1 cargo test --test it vectors::` writes the files anew. `tests/check_vectors.py` recomputes
 //! all of it from SPEC.md.
 //!
 //! Bytes are lower-case hex. A machine's `key` and the record it `replaces` are those of §8.2. Steps of a play stand in

@@ -65,7 +65,7 @@ impl Shim {
 fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
-        // <target directory>/<profile>/deps/shim-<hash>
+        // <target directory>/<profile>/deps/it-<hash>
         let test = std::env::current_exe().unwrap();
         let directory = test.ancestors().nth(2).unwrap();
         let profile = match directory.file_name().unwrap().to_str().unwrap() {

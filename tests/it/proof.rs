@@ -1,13 +1,11 @@
 //! §3: Bob's proof, from primitives that are not the crate's own code.
 #![cfg(feature = "alloc")]
 
-mod common;
-
 use std::sync::LazyLock;
 
+use crate::common::cbor::Cbor;
+use crate::common::*;
 use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-use common::cbor::Cbor;
-use common::*;
 use port_protocol::*;
 
 type Aes = aes::Aes256;

@@ -1,10 +1,8 @@
 //! §8.1: stop a user between any two things he does, restore him from his store, do what is unsent, go on.
 #![cfg(feature = "alloc")]
 
-mod common;
-
-use common::world::{ALICE, BOB, Faults, Stopped, World};
-use common::*;
+use crate::common::world::{ALICE, BOB, Faults, Stopped, World};
+use crate::common::*;
 use port_protocol::*;
 
 const HOW: [SendProof; 2] = [SendProof::OnBoard, SendProof::AlongTheLine];

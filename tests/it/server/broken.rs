@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::common::{NOW, bad_proof, seed};
 use super::*;
+use crate::common::{self, NOW, bad_proof, seed};
 
 /// A directory that answers wrongly, as its docs say what comes of it.
 #[derive(Default)]

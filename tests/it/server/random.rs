@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::common::bad_proof;
 use super::*;
+use crate::common::bad_proof;
 
 #[derive(Clone, Debug)]
 enum Op {

@@ -1,0 +1,25 @@
+//! All tests that can share a process share this binary, because each more is linked once more. Apart are `no_alloc`, whose
+//! allocator counts for every thread, and `model`, which takes minutes. `cargo test --all-features --test it vectors::` runs a file.
+
+mod alice;
+mod bob;
+mod cddl;
+mod common;
+mod confirmation;
+mod crash;
+mod encoding;
+mod export;
+mod forgery;
+mod line;
+mod machines;
+mod padding;
+mod port;
+mod proof;
+mod properties;
+mod records;
+mod secrets;
+mod server;
+mod shim;
+mod testkit;
+mod vectors;
+mod wycheproof;
