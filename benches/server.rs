@@ -1,6 +1,6 @@
 //! The Server with a million outstanding links in memory: what one costs, and whether a request takes longer for it.
 //!
-//! `cargo bench --features server --bench server`. Times are medians over batches, by the clock; a request is decoded from its bytes, and
+//! `cargo bench --bench server`. Times are medians over batches, by the clock; a request is decoded from its bytes, and
 //! no storage is written.
 
 use std::collections::{BTreeMap, BTreeSet};
