@@ -13,7 +13,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use client::{Client, Stop};
-use port_protocol::{Event, Offer, Payload, Port, Seed, SendProof};
+use port_protocol::{Event, Offer, Payload, Port, Rejected, Seed, SendProof};
 use relay::{Relay, User};
 use show::{heading, note};
 use store::StoreError;
@@ -166,7 +166,10 @@ impl World {
         show::event(to, event);
         match self.attempt(to, |client| client.receive(event)) {
             Err(Stop::Rejected(why)) => {
-                note(&format!("refused: {why} ({why:?})"));
+                match (why, Event::decode(event)) {
+                    (Rejected::Closed | Rejected::NotMine, Ok(Event::Disconnected { .. })) => note("which was known"),
+                    _ => note(&format!("refused: {why} ({why:?})")),
+                }
                 self.send(to)
             }
             done => done,
