@@ -72,8 +72,13 @@ pub(super) fn open<'b>(
     }
     let out = out.get_mut(..text.len()).ok_or(Rejected::BufferTooSmall)?;
     let buffer = InOutBuf::new(text, out).map_err(|_| Rejected::BufferTooSmall)?;
-    let mut both = Both::EMPTY;
-    let data = associated(packet.head, data, &mut both).ok_or(Rejected::AssociatedDataTooLong)?;
+    let both;
+    let data = if data.is_empty() {
+        packet.head
+    } else {
+        both = associated(packet.head, data).ok_or(Rejected::AssociatedDataTooLong)?;
+        both.as_slice()
+    };
     cipher(key)
         .decrypt_inout_detached(&nonce(packet.counter), data, buffer, tag.into())
         .map_err(|_| Rejected::Forged)?;
@@ -100,8 +105,13 @@ pub(super) fn seal<'b>(
     let head = head(content, EPOCH, counter, ciphertext);
     let head = head.as_slice();
 
-    let mut both = Both::EMPTY;
-    let data = associated(head, data, &mut both).ok_or(SealError::AssociatedDataTooLong)?;
+    let both;
+    let data = if data.is_empty() {
+        head
+    } else {
+        both = associated(head, data).ok_or(SealError::AssociatedDataTooLong)?;
+        both.as_slice()
+    };
     let out = out.get_mut(..head.len().saturating_add(ciphertext)).ok_or(SealError::BufferTooSmall)?;
     let (packet, tag) = out.split_last_chunk_mut::<TAG>().ok_or(SealError::BufferTooSmall)?;
     let (start, body) = packet.split_at_mut_checked(head.len()).ok_or(SealError::BufferTooSmall)?;
@@ -146,16 +156,12 @@ fn head(content: Content, epoch: u32, counter: u64, ciphertext: usize) -> Bytes<
 }
 
 /// What is authenticated beside the text: the head, then the caller's data.
-fn associated<'a>(head: &'a [u8], data: &[u8], both: &'a mut Both) -> Option<&'a [u8]> {
-    if data.is_empty() {
-        return Some(head);
-    }
+fn associated(head: &[u8], data: &[u8]) -> Option<Bytes<{ MAX_HEAD + MAX_ASSOCIATED_DATA }>> {
+    let mut both = Bytes::EMPTY;
     both.append(head)?;
     both.append(data)?;
-    (data.len() <= MAX_ASSOCIATED_DATA).then_some(both.as_slice())
+    (data.len() <= MAX_ASSOCIATED_DATA).then_some(both)
 }
-
-type Both = Bytes<{ MAX_HEAD + MAX_ASSOCIATED_DATA }>;
 
 #[cfg(all(test, feature = "alloc"))]
 mod tests {
