@@ -286,9 +286,8 @@ impl Role for Alice {
         *state = next;
     }
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<AliceEffect<'m>> {
+    fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<AliceEffect<'m>> {
         match (&self.0.state, place) {
-            _ if !emit.outbox() => None,
             (State::Requesting(Requesting { request_id, .. }), 0) => {
                 Some(AliceEffect::Send(Request::IssueLineLink { request_id: *request_id }))
             }

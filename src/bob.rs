@@ -301,9 +301,8 @@ impl Role for Bob {
         *state = next;
     }
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<BobEffect<'m>> {
+    fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<BobEffect<'m>> {
         match (&self.0.state, place) {
-            _ if !emit.outbox() => None,
             (State::Connecting(Connecting { line_link, proof, send_proof, .. }), 0) => {
                 let proof = (*send_proof == SendProof::OnBoard).then(|| proof.clone());
                 Some(BobEffect::Send(Request::Connect { line_link: *line_link, proof }))

@@ -37,7 +37,7 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
     fn key_after(state: &Self::State, change: &Self::Change) -> Key;
     fn record_after(revision: u64, state: &Self::State, change: &Self::Change) -> Record;
     fn change(state: &mut Self::State, change: Self::Change);
-    /// The effect in one of [`MOST_EFFECTS`] places.
+    /// The effect in one of [`MOST_EFFECTS`] places. Without its outbox a machine is asked for the second only.
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<Self::Effect<'m>>;
 }
 

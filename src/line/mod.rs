@@ -385,12 +385,12 @@ impl Role for Line {
         let line_id = self.0.state.origin.line_id;
         let send = |payload| LineEffect::Send(Request::Packet { line_id, payload });
         match (&self.0.state.phase, place) {
-            (Phase::Closed { end, close, due: true }, _) if emit.outbox() => match place {
+            (Phase::Closed { end, close, due: true }, _) => match place {
                 0 => close.as_ref().map(|close| send(close.as_slice())),
                 1 => end.is_told_to_server().then_some(LineEffect::Send(Request::Disconnect { line_id })),
                 _ => Some(LineEffect::Ended(*end)),
             },
-            (phase, 0) if emit.outbox() => phase.packet().map(send),
+            (phase, 0) => phase.packet().map(send),
             (_, 1) => match emit {
                 Emit::Sealed(packet) => Some(send(packet)),
                 Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),

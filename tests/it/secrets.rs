@@ -414,6 +414,15 @@ fn r8_7_nothing_shows_a_secret() {
     }
 }
 
+/// What is hidden says so: a blank in a log would tell that there was nothing.
+#[test]
+fn every_debug_shows_something() {
+    for (text, what) in shown().texts {
+        let blank = ["()", "(,", ",,", ",)", ":,", ":}"].into_iter().find(|blank| text.contains(blank));
+        assert!(!text.is_empty() && blank.is_none(), "{what}: {text}");
+    }
+}
+
 /// Everything that `src/lib.rs` exports was seen: a new type has to be thought of.
 #[test]
 fn every_public_type_was_seen() {
