@@ -219,7 +219,7 @@ pub(super) fn transition<'m>(
         Phase::AwaitingProof { .. } => return Err(Rejected::TooEarly),
         phase => phase.session().ok_or(Rejected::Closed)?,
     };
-    if sealed.epoch != EPOCH {
+    if sealed.nonce.epoch != EPOCH {
         return Err(Rejected::Forged);
     }
     let content = sealed.content.unpadded();
@@ -233,39 +233,44 @@ pub(super) fn transition<'m>(
         return Err(Rejected::Forged);
     }
 
-    let (phase, outbox) = match (&state.phase, content) {
-        (_, Content::Close) => (Some(Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }), true),
-        // Bob speaks, but has not heard Alice: she says Confirm again.
-        (Phase::AliceJoined { confirm, .. }, Content::Opening) => {
-            let confirm = Some(confirm.clone());
-            (Some(Phase::AliceConfirmed { session: session.with(counters), confirm }), true)
-        }
-        (Phase::AliceConfirmed { confirm: Some(_), .. }, Content::Opening) => (None, true),
-        (
-            Phase::AliceJoined { .. } | Phase::AliceConfirmed { confirm: Some(_), .. },
-            Content::Message | Content::Answer,
-        ) => (Some(Phase::AliceConfirmed { session: session.with(counters), confirm: None }), false),
-        // Any packet of Alice's shows that she holds the keys. She hears so at once.
-        (Phase::BobJoined { .. }, Content::Confirm | Content::Opening | Content::Message) => {
-            let (session, answer) = session.with(counters).seal_empty(Content::Answer);
-            (Some(Phase::BobConfirmed { session, answer, due: true }), true)
-        }
-        (Phase::BobConfirmed { answer, .. }, Content::Confirm) => {
-            let answer = answer.clone();
-            (Some(Phase::BobConfirmed { session: session.with(counters), answer, due: true }), true)
-        }
-        (Phase::AliceConfirmed { .. }, Content::Opening | Content::Message | Content::Answer)
-        | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => (None, false),
-        // Well sealed, but not this end's to hear.
-        _ => return Err(Rejected::OutOfOrder),
-    };
-    let emit = match (is_message, outbox) {
+    let emit = |outbox| match (is_message, outbox) {
         (false, false) => Emit::Nothing,
         (false, true) => Emit::Outbox,
         (true, false) => Emit::Opened(text),
         (true, true) => Emit::OutboxAndOpened(text),
     };
-    Ok(Step::new(line, phase.map_or(Change::Counters(counters), Change::Phase), emit, None))
+    let (phase, outbox) = match (&state.phase, content) {
+        // By far the most packets: they move nothing but the counters.
+        (Phase::AliceConfirmed { confirm: None, .. }, Content::Opening | Content::Message | Content::Answer)
+        | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => {
+            return Ok(Step::new(line, Change::Counters(counters), emit(false), None));
+        }
+        // Bob speaks, but has not heard Alice: she says Confirm again.
+        (Phase::AliceConfirmed { confirm: Some(_), .. }, Content::Opening) => {
+            return Ok(Step::new(line, Change::Counters(counters), emit(true), None));
+        }
+        (Phase::AliceJoined { confirm, .. }, Content::Opening) => {
+            let confirm = Some(confirm.clone());
+            (Phase::AliceConfirmed { session: session.with(counters), confirm }, true)
+        }
+        (
+            Phase::AliceJoined { .. } | Phase::AliceConfirmed { confirm: Some(_), .. },
+            Content::Message | Content::Answer,
+        ) => (Phase::AliceConfirmed { session: session.with(counters), confirm: None }, false),
+        // Any packet of Alice's shows that she holds the keys. She hears so at once.
+        (Phase::BobJoined { .. }, Content::Confirm | Content::Opening | Content::Message) => {
+            let (session, answer) = session.with(counters).seal_empty(Content::Answer);
+            (Phase::BobConfirmed { session, answer, due: true }, true)
+        }
+        (Phase::BobConfirmed { answer, .. }, Content::Confirm) => {
+            let answer = answer.clone();
+            (Phase::BobConfirmed { session: session.with(counters), answer, due: true }, true)
+        }
+        (_, Content::Close) => (Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }, true),
+        // Well sealed, but not this end's to hear.
+        _ => return Err(Rejected::OutOfOrder),
+    };
+    Ok(Step::new(line, Change::Phase(phase), emit(outbox), None))
 }
 
 /// §6.4, §6.5: a proof along the line.

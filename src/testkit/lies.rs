@@ -7,7 +7,7 @@ use super::relay::{Fate, Link, Parcel};
 use super::schedule::{Answer, Claim, Forgery};
 use super::world::{Happened, World, pick};
 use crate::{
-    Alice, Bob, BobEffect, Content, Event, LineId, LineLink, Offer, PairHash, Payload, Proof, Reason, Request,
+    Alice, Bob, BobEffect, Content, Event, LineId, LineLink, Nonce, Offer, PairHash, Payload, Proof, Reason, Request,
     RequestId, Seed, SendProof,
 };
 
@@ -94,7 +94,8 @@ impl<A: App> World<A> {
             },
             Forgery::Packet => {
                 let ciphertext = &self.relay.token();
-                Payload::Sealed { content: Content::Message, epoch: 0, counter: 7, ciphertext }.to_vec()
+                Payload::Sealed { content: Content::Message, nonce: Nonce { epoch: 0, counter: 7 }, ciphertext }
+                    .to_vec()
             }
         };
         self.deliver(&Parcel::new(owner, &Event::Packet { line_id, payload: &payload }))

@@ -7,7 +7,7 @@ use core::mem;
 use thiserror::Error;
 
 use super::machine::Any;
-use crate::{Key, Line, LineId, LinePhase, Machine, PairHash, Payload, Port, PortHash, Request};
+use crate::{Key, Line, LineId, LinePhase, Machine, Nonce, PairHash, Payload, Port, PortHash, Request};
 
 /// What did not hold. Clients are named by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -78,7 +78,7 @@ pub(super) struct Witness {
     records: BTreeMap<(usize, Key), (u64, Vec<u8>)>,
     /// Lines that were confirmed since all stores were last compared.
     confirmed: Vec<(usize, LineId)>,
-    packets: BTreeMap<(usize, LineId, u32, u64), Vec<u8>>,
+    packets: BTreeMap<(usize, LineId, Nonce), Vec<u8>>,
     said: BTreeMap<Vec<u8>, (usize, LineId)>,
     heard: BTreeSet<(usize, Vec<u8>)>,
     secrets: Vec<Vec<u8>>,
@@ -208,9 +208,9 @@ impl Witness {
         if !self.lines.contains_key(&(who, line_id)) {
             return Err(Violation::SentBeforeStored(who));
         }
-        if let Ok(Payload::Sealed { epoch, counter, .. }) = Payload::decode(payload)
+        if let Ok(Payload::Sealed { nonce, .. }) = Payload::decode(payload)
             && !self.rolled_back.contains(&who)
-            && self.packets.entry((who, line_id, epoch, counter)).or_insert_with(|| payload.to_vec()) != payload
+            && self.packets.entry((who, line_id, nonce)).or_insert_with(|| payload.to_vec()) != payload
         {
             return Err(Violation::CounterTwice(who));
         }

@@ -298,6 +298,7 @@ fn shown() -> Shown {
     see.see("", &line_id());
     see.see("", &PairHash::from(random::<32>("pair hash")));
     see.see("", &Content::Message);
+    see.see("", &Nonce { epoch: 0, counter: 7 });
     see.see("", &Reason::Claimed);
     see.see("", &AliceEnd::ProofRefused);
     see.see("", &BobEnd::Refused(Reason::Claimed));

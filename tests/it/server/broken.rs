@@ -17,6 +17,8 @@ struct Broken {
     fails: Cell<Option<bool>>,
     /// What a stale replica still says of a link.
     stale: Option<LinkEntry>,
+    /// Says that it has issued, closed or ended, and has not.
+    lost: Cell<bool>,
     push_lost: bool,
     push_twice: bool,
     acknowledge_lost: bool,
@@ -45,8 +47,11 @@ impl Directory for Broken {
     type Error = Down;
     type Bytes<'d> = Vec<u8>;
 
-    fn issue(&mut self, id: RequestId, line_link: LineLink, link: &LinkEntry, limits: &Limits) -> Result<Issued, Down> {
-        self.atomically(|memory| memory.issue(id, line_link, link, limits))
+    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Down> {
+        if self.lost.take() {
+            return Ok(Issued::Link(link.line_link));
+        }
+        self.atomically(|memory| memory.issue(link, limits, now))
     }
 
     fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Down> {
@@ -58,28 +63,33 @@ impl Directory for Broken {
 
     fn claim(
         &mut self,
-        line_link: LineLink,
+        used: LineLink,
         claim: &Claim,
         formed: &Event<'_>,
-        forget: UnixSeconds,
+        until: UnixSeconds,
         limits: &Limits,
     ) -> Result<Claimed, Down> {
         if self.claim_fails {
             return Ok(Claimed::Taken);
         }
         if !self.claim_lost {
-            return self.atomically(|memory| memory.claim(line_link, claim, formed, forget, limits));
+            return self.atomically(|memory| memory.claim(used, claim, formed, until, limits));
         }
         // The line and its delivery are there; that the link was used is not.
-        let copy = claim.line_id.as_bytes().map(|byte| !byte).into();
-        let Some(link) = self.link(line_link)? else { return Ok(Claimed::Taken) };
+        let line_link = claim.line_id.as_bytes().map(|byte| !byte).into();
+        let Some(LinkEntry { owner, forget, .. }) = self.link(used)? else { return Ok(Claimed::Taken) };
+        let request_id = (*claim.line_id.as_bytes()).into();
+        let copy = NewLink { line_link, owner, request_id, expires: forget, forget };
         self.atomically(|memory| {
-            memory.issue((*claim.line_id.as_bytes()).into(), copy, &link, limits)?;
-            memory.claim(copy, claim, formed, forget, limits)
+            memory.issue(&copy, limits, NOW)?;
+            memory.claim(line_link, claim, formed, until, limits)
         })
     }
 
     fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Down> {
+        if self.lost.take() {
+            return Ok(());
+        }
         self.atomically(|memory| memory.close(line_link, owner, forget))
     }
 
@@ -97,6 +107,9 @@ impl Directory for Broken {
     }
 
     fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Down> {
+        if self.lost.take() {
+            return Ok(None);
+        }
         self.atomically(|memory| memory.end(line_id, by))
     }
 
@@ -111,6 +124,10 @@ impl Directory for Broken {
             return Ok(());
         }
         self.atomically(|memory| memory.acknowledge(user, upto))
+    }
+
+    fn remove(&mut self, user: UserId, told: impl FnMut(UserId)) -> Result<(), Down> {
+        self.atomically(|memory| memory.remove(user, told))
     }
 
     fn forget(&mut self, now: UnixSeconds) -> Result<(), Down> {
@@ -150,6 +167,12 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
         let told = crash(&mut relay, BOB, &Request::Disconnect { line_id });
         assert_eq!(told.reply, Some(Event::Disconnected { line_id }));
         assert_eq!(relay.waits(ALICE).iter().filter(|word| *word == "Disconnected").count(), 1);
+
+        let other = relay.line(ALICE, CAROL, 2);
+        relay.server.directory().fails.set(Some(kept));
+        assert_eq!(relay.server.remove(user(ALICE), |_| {}), Err(Down));
+        relay.server.remove(user(ALICE), |_| {}).unwrap();
+        assert_eq!(relay.waiting(CAROL), [(1, Event::Disconnected { line_id: other }.to_vec())]);
     }
 }
 
@@ -172,6 +195,35 @@ fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
     assert_eq!(alice.handle_bytes(&told[1].1, NOW).err(), Some(Rejected::Stray(second)));
     relay.reply(ALICE, &Request::Disconnect { line_id: second });
     assert_eq!((relay.waits(CAROL), relay.waits(BOB)), (vec!["Disconnected".into()], vec![]));
+}
+
+/// A lost write of `issue` costs a Port; of `close`, nothing, as Alice is closed; of `end`, what the other end still says.
+#[test]
+fn r13_7_what_a_lost_write_costs() {
+    let mut relay = broken(Broken::default());
+    relay.server.directory().lost.set(true);
+    let line_link = relay.issue(ALICE, 1);
+    assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Unknown));
+    // Asked again, she has another.
+    assert_ne!(relay.issue(ALICE, 1), line_link);
+
+    let mut alice = Alice::request(Offer::new(), seed(1)).commit();
+    let Some(AliceEffect::Send(request)) = alice.unsent().next() else { panic!() };
+    let issued = relay.reply(ALICE, &request);
+    alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
+    let line_link = alice.port().unwrap().line_link();
+    let Some(AliceEffect::Send(close)) = alice.revoke().unwrap().commit().next() else { panic!() };
+    relay.server.directory().lost.set(true);
+    assert_eq!(relay.handle(ALICE, &close).unwrap().reply, None);
+    let Event::LineFormed { line_id, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
+    let told = relay.waiting(ALICE);
+    assert_eq!(alice.handle_bytes(&told[0].1, NOW).err(), Some(Rejected::Stray(line_id)));
+
+    relay.server.directory().lost.set(true);
+    assert_eq!(relay.reply(ALICE, &Request::Disconnect { line_id }), Event::Disconnected { line_id });
+    assert_eq!(relay.waits(BOB), Vec::<String>::new());
+    relay.reply(ALICE, &Request::Disconnect { line_id });
+    assert_eq!(relay.waits(BOB), ["Disconnected"]);
 }
 
 /// A stale read says that the link is open: `claim` knows better, and nothing moves.
