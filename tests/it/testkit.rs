@@ -115,7 +115,7 @@ fn a_run_can_be_made_again() {
 struct SendsFirst(Client);
 
 impl App for SendsFirst {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
         self.rashly(power, |client| client.deliver(event, now, &mut Power::default()))
     }
 
@@ -141,15 +141,16 @@ impl SendsFirst {
         Self(Client::new(Care { revokes: false, ..Care::FULL }))
     }
 
-    fn rashly(
+    fn rashly<T>(
         &mut self,
         power: &mut Power,
-        act: impl FnOnce(&mut Client) -> Result<(), PowerFailed>,
-    ) -> Result<(), PowerFailed> {
+        act: impl FnOnce(&mut Client) -> Result<T, PowerFailed>,
+    ) -> Result<T, PowerFailed> {
         self.0.back_up();
-        act(&mut self.0)?;
+        let done = act(&mut self.0)?;
         // Everything was sent. The records would be written now.
-        power.point().inspect_err(|_| assert!(self.0.roll_back(RollBack::Everything)))
+        power.point().inspect_err(|_| assert!(self.0.roll_back(RollBack::Everything)))?;
+        Ok(done)
     }
 }
 
