@@ -81,6 +81,19 @@ impl Client {
         &self.store
     }
 
+    /// Deletes all that may be deleted (§8.3).
+    pub fn sweep(&mut self) {
+        let yields = |machine: &Any| machine.unsent().iter().any(|one| matches!(one, ToDo::Adopt(_)));
+        // A line that was never adopted would be adopted again.
+        let keeps_lines = self.machines.values().any(yields);
+        let dead = self
+            .machines
+            .iter()
+            .filter(|(key, machine)| machine.may_be_deleted() && !(keeps_lines && matches!(key, Key::Line(_))));
+        dead.for_each(|(key, _)| self.store.delete(*key));
+        self.load();
+    }
+
     fn load(&mut self) {
         let machines = self.store.records().filter_map(Any::restore);
         self.machines = machines.map(|machine| (machine.key(), machine)).collect();

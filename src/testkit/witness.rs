@@ -64,6 +64,7 @@ struct Seen {
     pair_hash: PairHash,
     /// From Joined on: two ends with the same have the same transcript and keys (§6.8).
     code: Option<[u32; 8]>,
+    confirmed: bool,
 }
 
 impl Seen {
@@ -85,6 +86,8 @@ pub(super) struct Witness {
     makers: BTreeMap<PortHash, (usize, LineLink)>,
     /// Each record as it was last seen.
     records: BTreeMap<(usize, Key), Vec<u8>>,
+    /// Every record that was ever seen.
+    seen: BTreeSet<(usize, Vec<u8>)>,
     /// Who has forgotten that he used these, or made them.
     forgotten: BTreeSet<(usize, LineLink)>,
     /// Links of Ports that a Bob gave up, or had to.
@@ -117,6 +120,7 @@ impl Witness {
     pub(super) fn rolled_back(&mut self, who: usize) {
         self.rolled_back.insert(who);
         self.records.retain(|(of, _), _| *of != who);
+        self.seen.retain(|(of, _)| *of != who);
     }
 
     pub(super) fn says(&mut self, who: usize, line_id: LineId, text: &[u8]) {
@@ -134,10 +138,13 @@ impl Witness {
                 continue;
             }
             let machine = Any::restore(record).ok_or(Violation::BadRecord(who))?;
+            let was_seen = !self.seen.insert((who, record.clone()));
             let before = self.records.insert((who, machine.key()), record.clone());
             let before = before.and_then(|record| Any::restore(&record));
-            if let Some(before) = before.filter(|before| machine.revision() < before.revision()) {
-                self.is_born_again(who, &before, &machine)?;
+            if let Some(before) = before.filter(|before| machine.revision() < before.revision())
+                && !self.is_another(who, &before, &machine, was_seen)
+            {
+                return Err(Violation::WentBack(who));
             }
             match machine {
                 Any::Line(line) => self.sees(who, &line, record)?,
@@ -148,15 +155,12 @@ impl Witness {
         Ok(())
     }
 
-    /// §8.3: the tombstone of a Bob and a closed Line may be deleted, and their names be given once more. An Alice's never are.
-    fn is_born_again(&mut self, who: usize, before: &Any, machine: &Any) -> Result<(), Violation> {
-        match (machine, machine.key()) {
-            _ if !before.may_be_deleted() => return Err(Violation::WentBack(who)),
-            (Any::Bob(_), Key::LineLink(line_link)) => drop(self.forgotten.insert((who, line_link))),
-            (Any::Line(_), _) => {}
-            _ => return Err(Violation::WentBack(who)),
+    /// §8.3: what is dead may be deleted. Then its Port can be scanned again, and a relay can name two things alike.
+    fn is_another(&mut self, who: usize, before: &Any, machine: &Any, was_seen: bool) -> bool {
+        if let (Any::Bob(_), Key::LineLink(line_link)) = (machine, machine.key()) {
+            self.forgotten.insert((who, line_link));
         }
-        Ok(())
+        before.may_be_deleted() && !was_seen
     }
 
     fn sees_bob(&mut self, who: usize, bob: &Bob) {
@@ -177,7 +181,8 @@ impl Witness {
         let claims = line.claims();
         let port = line.port();
         let name = (who, claims.line_id);
-        let new = Seen { port, pair_hash: claims.pair_hash, code: line.code().map(|code| *code.groups()) };
+        let new =
+            Seen { port, pair_hash: claims.pair_hash, code: line.code().map(|code| *code.groups()), confirmed: false };
         let seen = self.lines.entry(name).or_insert_with(|| new.clone());
         if seen.may_become(&new) {
             seen.code = seen.code.or(new.code);
@@ -186,7 +191,8 @@ impl Witness {
             *seen = new;
             self.packets.retain(|(of, line_id, ..), _| (*of, *line_id) != name);
         }
-        if line.phase() == LinePhase::Confirmed {
+        if line.phase() == LinePhase::Confirmed && !seen.confirmed {
+            seen.confirmed = true;
             self.confirmed.push(name);
         }
         let first = *self.first.entry((who, port)).or_insert(claims);
@@ -203,11 +209,11 @@ impl Witness {
     }
 
     /// The other end of this line, wherever it is stored, and however it is called there. One that was over before it could be
-    /// seen joined is known by its name.
+    /// seen joined is known by its name, and so is one that may have other keys since a roll-back.
     fn other_end(&self, who: usize, line_id: LineId) -> Option<(usize, LineId, &Seen)> {
         let seen = self.lines.get(&(who, line_id))?;
         let is_other = |(of, named): &(usize, LineId), other: &Seen| {
-            let joined = seen.code.is_some() && other.code.is_some();
+            let joined = seen.code.is_some() && other.code.is_some() && !self.rolled_back.contains(of);
             *of != who && if joined { other.code == seen.code } else { *named == line_id && other.port == seen.port }
         };
         let mut others = self.lines.iter().filter(|(name, other)| is_other(name, other));
@@ -223,7 +229,8 @@ impl Witness {
                     None => self.has_sealed(of, named),
                     code => seen.is_some_and(|seen| seen.code == code),
                 };
-                named == line_id && joined && seen.is_some_and(|seen| seen.is_of_same(other))
+                let agree = joined && seen.is_some_and(|seen| seen.is_of_same(other));
+                named == line_id && (agree || self.rolled_back.contains(&of))
             });
             if !same {
                 return Err(Violation::ConfirmedAlone(who));
