@@ -37,7 +37,7 @@ pub trait App {
     fn output(&mut self) -> Vec<Output>;
 
     /// Every record in its store, in any order. The kit restores them, and so sees how the app stands. What may be deleted
-    /// (§8.3) may be missing.
+    /// (§8.3) may be missing, but not before the kit has seen it dead.
     fn records(&self) -> Vec<Vec<u8>>;
 
     /// With which associated data it opens this packet (§6.3). An app that seals with none leaves this out.

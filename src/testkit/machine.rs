@@ -102,14 +102,17 @@ impl Any {
         }
     }
 
-    /// Dead and settled: its record may be deleted (§8.3).
-    pub(super) fn may_be_deleted(&self) -> bool {
-        let over = match self {
+    pub(super) fn is_over(&self) -> bool {
+        match self {
             Self::Alice(alice) => alice.is_spent(),
             Self::Bob(bob) => bob.is_spent(),
             Self::Line(line) => line.phase() == LinePhase::Closed,
-        };
-        over && self.unsent().is_empty()
+        }
+    }
+
+    /// Over and settled (§8.3).
+    pub(super) fn may_be_deleted(&self) -> bool {
+        self.is_over() && self.unsent().is_empty()
     }
 
     /// The three lines.

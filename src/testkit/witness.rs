@@ -86,8 +86,8 @@ pub(super) struct Witness {
     makers: BTreeMap<PortHash, (usize, LineLink)>,
     /// Each record as it was last seen.
     records: BTreeMap<(usize, Key), Vec<u8>>,
-    /// Every record that was ever seen.
-    seen: BTreeSet<(usize, Vec<u8>)>,
+    /// Every record that was ever seen of what was not over: without secrets, two are alike.
+    alive: BTreeSet<(usize, Vec<u8>)>,
     /// Who has forgotten that he used these, or made them.
     forgotten: BTreeSet<(usize, LineLink)>,
     /// Links of Ports that a Bob gave up, or had to.
@@ -120,7 +120,7 @@ impl Witness {
     pub(super) fn rolled_back(&mut self, who: usize) {
         self.rolled_back.insert(who);
         self.records.retain(|(of, _), _| *of != who);
-        self.seen.retain(|(of, _)| *of != who);
+        self.alive.retain(|(of, _)| *of != who);
     }
 
     pub(super) fn says(&mut self, who: usize, line_id: LineId, text: &[u8]) {
@@ -138,12 +138,15 @@ impl Witness {
                 continue;
             }
             let machine = Any::restore(record).ok_or(Violation::BadRecord(who))?;
-            let was_seen = !self.seen.insert((who, record.clone()));
             let before = self.records.insert((who, machine.key()), record.clone());
             let before = before.and_then(|record| Any::restore(&record));
-            if let Some(before) = before.filter(|before| machine.revision() < before.revision())
-                && !self.is_another(who, &before, &machine, was_seen)
-            {
+            if let Some(before) = before.filter(|before| machine.revision() < before.revision()) {
+                if !before.may_be_deleted() {
+                    return Err(Violation::WentBack(who));
+                }
+                self.forgets(who, &before);
+            }
+            if !machine.is_over() && !self.alive.insert((who, record.clone())) {
                 return Err(Violation::WentBack(who));
             }
             match machine {
@@ -152,15 +155,17 @@ impl Witness {
                 Any::Alice(_) => {}
             }
         }
+        let gone = self.records.extract_if(.., |(of, _), seen| *of == who && !records.contains(seen));
+        let gone: Vec<_> = gone.filter_map(|(_, record)| Any::restore(&record)).collect();
+        gone.iter().for_each(|machine| self.forgets(who, machine));
         Ok(())
     }
 
-    /// §8.3: what is dead may be deleted. Then its Port can be scanned again, and a relay can name two things alike.
-    fn is_another(&mut self, who: usize, before: &Any, machine: &Any, was_seen: bool) -> bool {
+    /// §8.3: what is dead may be deleted. Then a Bob can scan his Port again.
+    fn forgets(&mut self, who: usize, machine: &Any) {
         if let (Any::Bob(_), Key::LineLink(line_link)) = (machine, machine.key()) {
             self.forgotten.insert((who, line_link));
         }
-        before.may_be_deleted() && !was_seen
     }
 
     fn sees_bob(&mut self, who: usize, bob: &Bob) {
