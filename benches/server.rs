@@ -1,11 +1,14 @@
-//! The Server with a million outstanding links in memory: what one costs, and whether a request takes longer for it.
+//! The Server beside a thousand and a million outstanding links in memory: what one costs, and whether a request takes longer
+//! for them.
 //!
-//! `cargo bench --features server --bench server`. Times are medians over batches, by the clock; a request is decoded from its bytes, and
-//! no storage is written.
+//! `cargo bench --bench server`. On one core, medians over batches, by the clock; a request is decoded from its bytes, and no
+//! storage is written.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::hint::black_box;
+use std::mem;
 use std::time::Instant;
 
 use port_protocol::server::*;
@@ -17,8 +20,10 @@ use port_protocol::{
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
-const BATCHES: u32 = 15;
+const BATCHES: u32 = 25;
 const BATCH: u32 = 400;
+/// Links of one user, where it is not said.
+const PER_USER: u64 = 10;
 
 /// As fast as no secure one is: what is measured is the Server.
 struct SplitMix(u64);
@@ -50,14 +55,24 @@ impl rand_core::TryCryptoRng for SplitMix {}
 struct Relay {
     server: Server<Memory>,
     rng: SplitMix,
-    /// Users and requests are all different.
+    /// Outstanding all the time, and whose they are.
+    links: Vec<(UserId, LineLink)>,
+    /// A `Connect` with a proof on board, to any link.
+    connect: Vec<u8>,
+    /// Requests and users are all different.
     count: u64,
+    /// Who is here for one batch only.
+    guests: Vec<UserId>,
 }
 
 impl Relay {
-    fn new() -> Self {
+    fn new(links: u64, per_user: u64) -> Self {
         let limits = Limits { links: usize::MAX, lines: usize::MAX, ..Limits::default() };
-        Self { server: Server::new(Memory::new(), limits), rng: SplitMix(1), count: 0 }
+        let server = Server::new(Memory::new(), limits);
+        let (rng, connect, guests) = (SplitMix(1), connect(), Vec::new());
+        let mut relay = Self { server, rng, links: Vec::new(), connect, count: 0, guests };
+        relay.links = (0..links).map(|n| (user(n / per_user), relay.issued(user(n / per_user)))).collect();
+        relay
     }
 
     fn handle(&mut self, from: UserId, request: &[u8]) -> Option<Event<'static>> {
@@ -68,7 +83,7 @@ impl Relay {
     fn issue(&mut self) -> Vec<u8> {
         self.count += 1;
         let mut request_id = [0; 16];
-        request_id[..8].copy_from_slice(&self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+        request_id[..8].copy_from_slice(&spread(self.count).to_le_bytes());
         Request::IssueLineLink { request_id: request_id.into() }.to_vec()
     }
 
@@ -79,116 +94,167 @@ impl Relay {
             other => panic!("{other:?}"),
         }
     }
+
+    /// Two who stay until the batch is over; ten times the same.
+    fn pair(&mut self) -> [UserId; 2] {
+        let number = self.count / PER_USER;
+        let pair = [2 * number, 2 * number + 1].map(|n| user(u64::MAX - n));
+        if self.guests.last() != Some(&pair[1]) {
+            self.guests.extend(pair);
+        }
+        pair
+    }
+
+    fn line(&mut self) -> (UserId, UserId, LineId) {
+        let [alice, bob] = self.pair();
+        let line_link = self.issued(alice);
+        let request = Request::Connect { line_link, proof: None }.to_vec();
+        match self.handle(bob, &request) {
+            Some(Event::LineFormed { line_id, .. }) => (alice, bob, line_id),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// 16 bytes of it are all that differs.
+    fn connect_to(&self, line_link: LineLink) -> Vec<u8> {
+        let mut request = self.connect.clone();
+        request[5..21].copy_from_slice(line_link.as_bytes());
+        request
+    }
+
+    /// One of those that are outstanding, in an order that is not the one they were made in.
+    fn outstanding(&mut self) -> (UserId, LineLink) {
+        self.count += 1;
+        self.links[(spread(self.count) % self.links.len() as u64) as usize]
+    }
+}
+
+const fn spread(n: u64) -> u64 {
+    n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn user(n: u64) -> UserId {
     let mut id = [0; 32];
     for (part, byte) in id.chunks_mut(8).zip(1u64..) {
-        part.copy_from_slice(&(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ byte).to_le_bytes());
+        part.copy_from_slice(&(spread(n) ^ byte).to_le_bytes());
     }
     id.into()
 }
 
 /// The bytes of a proof of the usual length.
-fn connect(line_link: LineLink) -> Vec<u8> {
-    let alice = Alice::offer(line_link, Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+fn connect() -> Vec<u8> {
+    let alice = Alice::offer([0; 16].into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit();
     let mut bob = Bob::scan(alice.port().expect("on offer").clone(), Seed::from_bytes(&[2; 64])).commit();
     bob.connect(SendProof::OnBoard, NOW).expect("scanned").commit().for_each(drop);
     let Some(BobEffect::Send(request)) = bob.unsent().next() else { unreachable!() };
     request.to_vec()
 }
 
-/// The same, to another link: 16 bytes of it are all that differs.
-fn connect_to(template: &[u8], line_link: LineLink) -> Vec<u8> {
-    let mut request = template.to_vec();
-    request[5..21].copy_from_slice(line_link.as_bytes());
-    request
+/// What is asked for in a batch, one of it: made before the clock runs.
+type Make = fn(&mut Relay) -> (UserId, Vec<u8>);
+type Do = fn(&mut Relay, UserId, &[u8]);
+
+const HANDLE: Do = |relay, from, request| {
+    black_box(relay.handle(from, request));
+};
+
+const KINDS: [(&str, Make, Do); 8] = [
+    ("IssueLineLink", |relay| (relay.pair()[0], relay.issue()), HANDLE),
+    ("Connect, proof on board", connects, HANDLE),
+    (
+        "Connect, the same again",
+        |relay| {
+            let (bob, request) = connects(relay);
+            relay.handle(bob, &request);
+            (bob, request)
+        },
+        HANDLE,
+    ),
+    (
+        "Connect to one's own, refused",
+        |relay| {
+            let (owner, line_link) = relay.outstanding();
+            (owner, relay.connect_to(line_link))
+        },
+        HANDLE,
+    ),
+    (
+        "Packet of 100 bytes",
+        |relay| {
+            let (_, bob, line_id) = relay.line();
+            (bob, Request::Packet { line_id, payload: &[7; 100] }.to_vec())
+        },
+        HANDLE,
+    ),
+    (
+        "(next and acknowledge)",
+        |relay| (relay.line().0, Vec::new()),
+        |relay, alice, _| {
+            let Ok(delivery) = relay.server.next(alice, 0);
+            let sequence = delivery.map(|delivery| black_box(delivery).sequence).expect("something waits");
+            let Ok(()) = relay.server.acknowledge(alice, sequence);
+        },
+    ),
+    (
+        "Disconnect",
+        |relay| {
+            let (_, bob, line_id) = relay.line();
+            (bob, Request::Disconnect { line_id }.to_vec())
+        },
+        HANDLE,
+    ),
+    (
+        "CloseLineLink",
+        |relay| {
+            let [owner, _] = relay.pair();
+            let line_link = relay.issued(owner);
+            (owner, Request::CloseLineLink { line_link }.to_vec())
+        },
+        HANDLE,
+    ),
+];
+
+fn connects(relay: &mut Relay) -> (UserId, Vec<u8>) {
+    let [alice, bob] = relay.pair();
+    let line_link = relay.issued(alice);
+    (bob, relay.connect_to(line_link))
 }
 
-/// Nanoseconds for one.
-fn time(mut batch: impl FnMut() -> Vec<(UserId, Vec<u8>)>, mut handle: impl FnMut(UserId, &[u8])) -> f64 {
+/// How many in a second.
+fn rate<T>(mut batch: impl FnMut() -> Vec<T>, mut handle: impl FnMut(T)) -> f64 {
     let mut batches: Vec<_> = (0..BATCHES)
         .map(|_| {
             let requests = batch();
+            let number = requests.len() as f64;
             let start = Instant::now();
-            requests.iter().for_each(|(from, request)| handle(*from, black_box(request)));
-            start.elapsed().as_nanos() as f64 / requests.len() as f64
+            requests.into_iter().for_each(|request| handle(black_box(request)));
+            number / start.elapsed().as_secs_f64()
         })
         .collect();
     batches.sort_by(f64::total_cmp);
     batches[batches.len() / 2]
 }
 
-/// How long each request takes beside `links` others, `per_user` of each user.
-fn times(links: u64, per_user: u64) -> [(&'static str, f64); 6] {
-    let mut relay = Relay::new();
-    let all: Vec<_> = (0..links).map(|n| (relay.issued(user(n / per_user)), user(n / per_user))).collect();
-    // In an order that is not the one they were made in.
-    let mut unused = (0..).map(|n: u64| all[(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % links) as usize]);
-    let template = connect([0; 16].into());
-    let relay = std::cell::RefCell::new(relay);
-    let handle = |from: UserId, request: &[u8]| {
-        black_box(relay.borrow_mut().handle(from, request));
+fn rates(links: u64) -> Vec<f64> {
+    let relay = RefCell::new(Relay::new(links, PER_USER));
+    let rate = |(_, make, handle): &(&str, Make, Do)| {
+        let batch = || {
+            let mut relay = relay.borrow_mut();
+            // Those of the batch before leave: as many links are outstanding again.
+            for guest in mem::take(&mut relay.guests) {
+                let Ok(()) = relay.server.remove(guest, |_| {});
+            }
+            assert_eq!(relay.server.directory().links() as u64, links);
+            (0..BATCH).map(|_| make(&mut relay)).collect()
+        };
+        rate(batch, |(from, request): (UserId, Vec<u8>)| handle(&mut relay.borrow_mut(), from, &request))
     };
-    let from_some = |n: u32, request: Vec<u8>| (user(u64::from(n) % (links / per_user)), request);
-
-    let issue = time(|| (0..BATCH).map(|n| from_some(n, relay.borrow_mut().issue())).collect(), handle);
-    let mut bobs = links..;
-    // Fresh ones, so that each is used once.
-    let fresh = || {
-        let mut relay = relay.borrow_mut();
-        (0..BATCH).map(|n| relay.issued(user(u64::from(n) % (links / per_user)))).collect::<Vec<_>>()
-    };
-    let mut used = Vec::new();
-    let connected = time(
-        || {
-            let requests = fresh().into_iter().map(|link| (user(bobs.next().unwrap()), connect_to(&template, link)));
-            used = requests.collect();
-            used.clone()
-        },
-        handle,
-    );
-    let repeated = time(|| used.clone(), handle);
-    let own = time(
-        || {
-            let own = unused.by_ref().take(BATCH as usize);
-            own.map(|(line_link, owner)| (owner, connect_to(&template, line_link))).collect()
-        },
-        handle,
-    );
-    let lines: Vec<(UserId, LineId)> = used
-        .iter()
-        .map(|(bob, request)| match relay.borrow_mut().handle(*bob, request) {
-            Some(Event::LineFormed { line_id, .. }) => (*bob, line_id),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    let packets = |payload: &[u8]| {
-        let packet = |line_id| Request::Packet { line_id, payload }.to_vec();
-        lines.iter().map(|(bob, line_id)| (*bob, packet(*line_id))).collect::<Vec<_>>()
-    };
-    let packet = time(|| packets(&[7; 100]), handle);
-    // The packets of each line wait for the owner of its link.
-    let owners = || (0..BATCH).map(|n| from_some(n, Vec::new())).collect();
-    let fetched = time(owners, |of, _| {
-        let mut relay = relay.borrow_mut();
-        let Ok(delivery) = relay.server.next(of, 0);
-        let sequence = delivery.map(|delivery| black_box(delivery).sequence).expect("something waits");
-        let Ok(()) = relay.server.acknowledge(of, sequence);
-    });
-    [
-        ("IssueLineLink", issue),
-        ("Connect, proof on board", connected),
-        ("Connect, the same again", repeated),
-        ("Connect to one's own, refused", own),
-        ("Packet of 100 bytes", packet),
-        ("next and acknowledge", fetched),
-    ]
+    KINDS.iter().map(rate).collect()
 }
 
 /// What the maps themselves take, of the sizes that `Memory` has: a look-up by name; two inserts, by name and by date.
-fn bare(links: u64) -> [(&'static str, f64); 2] {
-    let (mut rng, mut requests) = (SplitMix(1), 0..);
+fn bare(links: u64) -> [f64; 2] {
+    let mut rng = SplitMix(1);
     let mut name = || {
         let mut name = [0; 16];
         let Ok(()) = rand_core::TryRng::try_fill_bytes(&mut rng, &mut name);
@@ -200,49 +266,48 @@ fn bare(links: u64) -> [(&'static str, f64); 2] {
         rows.insert(*name, [0u8; 72]);
         due.insert((0u64, *name));
     }
-    let mut of_these =
-        || (0..BATCH).map(|_| names[requests.next().unwrap() % names.len()].to_vec()).collect::<Vec<_>>();
-    let with_nobody = |names: Vec<Vec<u8>>| names.into_iter().map(|name| (user(0), name)).collect::<Vec<_>>();
-    let found = time(
-        || with_nobody(of_these()),
-        |_, name| {
-            black_box(rows.get(<&[u8; 16]>::try_from(name).expect("16 bytes")));
+    let mut numbers = 0..;
+    let mut some = || names[(spread(numbers.next().expect("without end")) % links) as usize];
+    let found = rate(
+        || (0..BATCH).map(|_| some()).collect(),
+        |name| {
+            black_box(rows.get(&name));
         },
     );
-    let mut fresh = || (0..BATCH).map(|_| name().to_vec()).collect();
-    let inserted = time(
-        || with_nobody(fresh()),
-        |_, name| {
-            let name = name.try_into().expect("16 bytes");
+    let inserted = rate(
+        || (0..BATCH).map(|_| name()).collect(),
+        |name| {
             rows.insert(name, [0; 72]);
             due.insert((0, name));
         },
     );
-    [("(a bare map: one look-up)", found), ("(bare maps: two inserts)", inserted)]
+    [found, inserted]
 }
 
 fn bytes(links: u64, per_user: u64) -> f64 {
     let before = dhat::HeapStats::get().curr_bytes;
-    let mut relay = Relay::new();
-    for n in 0..links {
-        relay.issued(user(n / per_user));
-    }
+    let mut relay = Relay::new(links, per_user);
+    relay.links = Vec::new();
     assert_eq!(relay.server.directory().links() as u64, links);
     (dhat::HeapStats::get().curr_bytes - before) as f64 / links as f64
 }
 
 fn main() {
+    const SIZES: [u64; 2] = [1_000, 1_000_000];
+    let row = |name: &str, [few, many]: [f64; 2]| println!("{name:<34} {few:>14.0} {many:>14.0}");
+    println!("{:<34} {:>14} {:>14}", "outstanding links", SIZES[0], SIZES[1]);
+
     // Only while the bytes are counted: it slows down every allocation.
     let profiler = dhat::Profiler::builder().testing().trim_backtraces(Some(1)).build();
-    for (links, per_user) in [(1_000, 10), (1_000_000, 10), (1_000_000, 1_000)] {
-        println!("{links:>9} links, {per_user:>4} of each user: {:>6.1} bytes for each", bytes(links, per_user));
+    for per_user in [1, PER_USER, 1_000] {
+        row(&format!("bytes for each, {per_user} of each user"), SIZES.map(|links| bytes(links, per_user)));
     }
     drop(profiler);
 
-    let all = |links| times(links, 10).into_iter().chain(bare(links)).collect::<Vec<_>>();
-    let (few, many) = (all(1_000), all(1_000_000));
-    println!("\n{:<30} {:>12} {:>12}   (medians of {BATCHES} × {BATCH})", "", "at 1 000", "at 1 000 000");
-    for ((name, few), (_, many)) in few.iter().zip(many) {
-        println!("{name:<30} {few:>9.0} ns {many:>9.0} ns");
-    }
+    println!("a second, on one core (medians of {BATCHES} batches of {BATCH}):");
+    let [few, many] = SIZES.map(rates);
+    KINDS.iter().zip(few.into_iter().zip(many)).for_each(|((name, ..), (few, many))| row(name, [few, many]));
+    let [[found, inserted], [found_of_many, inserted_to_many]] = SIZES.map(bare);
+    row("(a bare map: one look-up)", [found, found_of_many]);
+    row("(bare maps: two inserts)", [inserted, inserted_to_many]);
 }

@@ -90,6 +90,43 @@ fn records(c: &mut Criterion) {
     group.finish();
 }
 
+/// One event for a machine that lies in a database, among however many: its record in, the event's bytes in, its new record out.
+fn from_the_store(c: &mut Criterion) {
+    let alice = Alice::offer(LINK.into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let mut bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
+    bob.connect(SendProof::OnBoard, NOW).unwrap().commit().for_each(drop);
+    let Some(BobEffect::Send(Request::Connect { proof, .. })) = bob.unsent().next() else { unreachable!() };
+    let (to_alice, to_bob) = (line_formed(proof).to_vec(), line_formed(None).to_vec());
+    let (mut from, to) = handshake(&[1; 64], &[2; 64]);
+    let mut sealed = [0; 256];
+    let step = from.seal(&[7; 100], &[], &mut sealed).unwrap();
+    let Some(LineEffect::Send(Request::Packet { line_id, payload })) = step.commit().next() else { unreachable!() };
+    let packet = Event::Packet { line_id, payload }.to_vec();
+    let (of_alice, of_bob, of_line) = (alice.record(), bob.record(), to.record());
+
+    let mut group = c.benchmark_group("restore, handle, record");
+    group.bench_function("Alice, LineFormed with a proof", |b| {
+        b.iter(|| {
+            let mut alice = Alice::restore(black_box(&of_alice)).unwrap();
+            black_box(alice.handle_bytes(black_box(&to_alice), NOW).unwrap().record());
+        });
+    });
+    group.bench_function("Bob, LineFormed", |b| {
+        b.iter(|| {
+            let mut bob = Bob::restore(black_box(&of_bob)).unwrap();
+            black_box(bob.handle_bytes(black_box(&to_bob), NOW).unwrap().record());
+        });
+    });
+    group.bench_function("Line, a message of 100 B", |b| {
+        let mut buffer = [0; 256];
+        b.iter(|| {
+            let mut line = Line::restore(black_box(&of_line)).unwrap();
+            black_box(line.handle_bytes(black_box(&packet), &mut buffer, NOW).unwrap().record());
+        });
+    });
+    group.finish();
+}
+
 /// Against the bare AEAD in turns: `cargo bench --bench overhead`.
 fn messages(c: &mut Criterion) {
     let mut group = c.benchmark_group("message");
@@ -121,5 +158,5 @@ fn messages(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ports, proofs, handshakes, records, messages);
+criterion_group!(benches, ports, proofs, handshakes, records, from_the_store, messages);
 criterion_main!(benches);

@@ -198,7 +198,7 @@ impl Client {
     }
 }
 
-fn now() -> UnixSeconds {
+pub fn now() -> UnixSeconds {
     UnixSeconds(SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()))
 }
 

@@ -1,7 +1,8 @@
 //! The main job of this crate, from beginning to end: Alice makes a Port, Bob scans it, both join one line, know that they
 //! did, and talk.
 //!
-//! `client.rs` is what an app does with the machines, `store.rs` what it asks of its database, `relay.rs` the Server.
+//! `client.rs` is what an app does with the machines, `store.rs` what it asks of its database, `relay.rs` the Server around
+//! the one of this crate.
 
 mod client;
 mod relay;
@@ -12,7 +13,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use client::{Client, Stop};
-use port_protocol::{Event, Offer, Payload, Port, Seed, SendProof};
+use port_protocol::{Event, Offer, Payload, Port, Rejected, Seed, SendProof};
 use relay::{Relay, User};
 use show::{heading, note};
 use store::StoreError;
@@ -139,7 +140,7 @@ impl World {
     fn new(crash: bool, tamper: Tamper) -> Self {
         let mut alice = Client::default();
         alice.store.power_fails = crash;
-        let (bob, relay) = (Client::default(), Relay::default());
+        let (bob, relay) = (Client::default(), Relay::new());
         Self { alice, bob, relay, tamper, crashes: 0, flipped: 0, told: Vec::new() }
     }
 
@@ -153,9 +154,10 @@ impl World {
     /// Lets a user do something, then carries packets until there are none left.
     fn run(&mut self, user: User, command: impl FnOnce(&mut Client) -> Result<(), Stop>) -> Result<(), Box<dyn Error>> {
         self.attempt(user, command)?;
-        while let Some((to, event)) = self.relay.post.pop_front() {
-            self.tamper(to, &event)?;
-            self.deliver(to, &event)?;
+        while let Some(parcel) = self.relay.post.pop_front() {
+            self.tamper(parcel.to, &parcel.event)?;
+            self.deliver(parcel.to, &parcel.event)?;
+            self.relay.acknowledge(&parcel)?;
         }
         Ok(())
     }
@@ -164,7 +166,10 @@ impl World {
         show::event(to, event);
         match self.attempt(to, |client| client.receive(event)) {
             Err(Stop::Rejected(why)) => {
-                note(&format!("refused: {why} ({why:?})"));
+                match (why, Event::decode(event)) {
+                    (Rejected::Closed | Rejected::NotMine, Ok(Event::Disconnected { .. })) => note("which was known"),
+                    _ => note(&format!("refused: {why} ({why:?})")),
+                }
                 self.send(to)
             }
             done => done,
@@ -186,7 +191,9 @@ impl World {
     fn send(&mut self, user: User) -> Result<(), Stop> {
         for request in self.client(user).outbox.split_off(0) {
             show::request(user, &request);
-            self.relay.take(user, &request)?;
+            if let Err(why) = self.relay.take(user, &request) {
+                note(&format!("the relay does not take it: {why}"));
+            }
         }
         for why in self.client(user).ended.split_off(0) {
             let told = format!("{user} is told: {why}");

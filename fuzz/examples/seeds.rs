@@ -15,8 +15,8 @@ use port_protocol::{
 };
 use port_protocol_fuzz::pair::{self, ALICE, BOB, formed, run};
 use port_protocol_fuzz::{
-    Owner, Said, decode_event, decode_port, drive_pair, line_open, restore_alice, restore_bob, restore_line, unsent,
-    with_script,
+    Owner, Said, decode_event, decode_port, drive_pair, line_open, restore_alice, restore_bob, restore_line,
+    server_handle, unsent, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -34,6 +34,7 @@ fn main() {
     write("restore_bob", &records::<Bob>(&kept, 7), restore_bob);
     write("restore_line", &records::<Line>(&kept, 6), restore_line);
     write("line_open", &packets(), |_| true);
+    write("server_handle", &requests(), |_| true);
 }
 
 fn write(target: &str, seeds: &Seeds, check: impl Fn(&[u8]) -> bool) {
@@ -220,8 +221,10 @@ fn messages(worlds: &[World]) -> Seeds {
             add(format!("event-{}{}", word(&decoded), if with { "-with-proof" } else { "" }), &parcel.event);
         }
     }
+    // The kit's relay queues without a bound.
+    add("event-dropped".into(), &Event::Dropped { line_id: (*b"the line id.....").into() }.to_vec());
     // Each kind of request, event and payload; packets of each content.
-    assert_eq!(seeds.len(), 5 + 6 + 6, "{:?}", seeds.keys());
+    assert_eq!(seeds.len(), 5 + 7 + 6, "{:?}", seeds.keys());
     seeds
 }
 
@@ -293,5 +296,66 @@ fn packets() -> Seeds {
     seeds.insert("too-long".into(), vec![3, 0xfe, 2, 0, 0, 0]);
     seeds.insert("too-much-data".into(), vec![3, 1, 0, 0, 255, 2]);
     assert!(line_open(&seeds["longest"]));
+    seeds
+}
+
+/// `[limits, user and what, …]`: what four users ask of a Server. Each says whether a line comes of it.
+fn requests() -> Seeds {
+    const WIDE: u8 = 0xff;
+    const TIGHT: u8 = 0;
+    let of = |user: u8, what: &[u8]| [&[user << 6 | what[0]], &what[1..]].concat();
+    let alice = |what: &[u8]| of(0, what);
+    let bob = |what: &[u8]| of(1, what);
+    let carol = |what: &[u8]| of(2, what);
+    // The first link or line is number 0; how many there are is the number of one that never was.
+    let (issue, issue_another, connect, with_proof) = ([0, 1], [0, 2], [4, 0], [5, 0, 20, 20]);
+    let (say, disconnect, close, remove): (_, _, _, &[u8]) = ([8, 0, b'w', 30], [14, 0], [16, 0], &[22]);
+    let (acknowledge, acknowledge_unknown, wait) = ([18, 2], [18, 0], [21, 125]);
+    let (fail_before, fail_after): (&[u8], &[u8]) = (&[27], &[28]);
+
+    let mut seeds = Seeds::new();
+    let mut add = |name: &str, limits: u8, forms: bool, requests: &[Vec<u8>]| {
+        let seed = [&[limits][..], &requests.concat()].concat();
+        assert_eq!(server_handle(&seed), forms, "{name}");
+        seeds.insert(name.into(), seed);
+    };
+    let formed = [alice(&issue), bob(&connect)];
+    let after = |more: &[Vec<u8>]| [&formed[..], more].concat();
+
+    add("formed", WIDE, true, &formed);
+    add("formed-with-proof", WIDE, true, &[alice(&issue), bob(&with_proof), bob(&connect), carol(&with_proof)]);
+    add("closed", WIDE, false, &[alice(&issue), carol(&close), alice(&close), bob(&connect)]);
+    add("expired", WIDE, false, &[alice(&issue), alice(&wait), bob(&connect), alice(&issue)]);
+    add("forgotten", WIDE, false, &[alice(&issue), alice(&wait), alice(&wait), alice(&close), bob(&connect)]);
+    add("own-link", WIDE, false, &[alice(&issue), alice(&connect)]);
+    add("two-lines", WIDE, true, &after(&[alice(&issue_another), bob(&[5, 1, 2, 3]), bob(&[8, 1, b'x', 9])]));
+    add("words", WIDE, true, &after(&[bob(&say), alice(&say), alice(&acknowledge), bob(&acknowledge)]));
+    add("dropped", WIDE, true, &after(&[bob(&say), bob(&say), bob(&say), bob(&say), bob(&acknowledge), bob(&say)]));
+    add("dropped-at-once", TIGHT, true, &after(&[bob(&[8, 0, b'w', 8]), bob(&[8, 0, b'w', 8]), bob(&[8, 0, b'w', 9])]));
+    add("left", WIDE, true, &after(&[bob(&say), bob(&disconnect), alice(&say), alice(&acknowledge), alice(&say)]));
+    add("both-left", WIDE, true, &after(&[bob(&disconnect), alice(&disconnect), bob(&connect)]));
+    add("foreign", WIDE, true, &after(&[carol(&say), carol(&disconnect), carol(&close), carol(&[8, 1, 0, 0])]));
+    add("removed", WIDE, true, &after(&[bob(&say), alice(&say), alice(remove), bob(&say), bob(&acknowledge)]));
+    add("removed-before", WIDE, false, &[alice(&issue), alice(remove), bob(&connect), alice(&issue)]);
+    add("too-many-links", TIGHT, false, &[alice(&issue), alice(&issue_another), alice(&close), alice(&issue_another)]);
+    add("too-many-lines", TIGHT, true, &after(&[carol(&issue), bob(&[4, 1]), bob(&disconnect), bob(&[4, 1])]));
+    add("never-given", WIDE, true, &after(&[alice(&acknowledge_unknown), alice(&[18, 1]), alice(&acknowledge)]));
+    for (name, fail) in [("before", fail_before), ("after", fail_after)] {
+        let crash = |what: Vec<u8>| [alice(fail), what].concat();
+        let each = [
+            crash(alice(&issue)),
+            crash(bob(&with_proof)),
+            crash(bob(&say)),
+            crash(alice(&acknowledge)),
+            crash(bob(&disconnect)),
+            alice(&issue_another),
+            crash(alice(&[16, 1])),
+            crash(alice(remove)),
+        ];
+        add(&format!("crash-{name}"), WIDE, true, &each);
+    }
+    let bytes = Request::Connect { line_link: [0; 16].into(), proof: None }.to_vec();
+    let given = [&[23, bytes.len() as u8][..], &bytes].concat();
+    add("bytes", WIDE, true, &after(&[carol(&given), carol(&[24, 0, 40]), carol(&[26]), carol(&[23, 3, 1, 2, 3])]));
     seeds
 }

@@ -14,9 +14,12 @@ mod machine;
 mod open;
 pub mod pair;
 mod restore;
+mod rules;
+mod server;
 
 pub use decode::{decode_event, decode_port};
 pub use machine::{Owner, Said, unsent};
 pub use open::line_open;
 pub use pair::drive_pair;
 pub use restore::{restore_alice, restore_bob, restore_line, with_script};
+pub use server::server_handle;

@@ -23,7 +23,9 @@ pub trait Directory {
     where
         Self: 'd;
 
-    /// The link of this request of `link.owner`: the one that it was given before, or else `line_link`, inserted as `link`.
+    /// The link of the request `link.request_id` of `link.owner`: the one that it was given before, or else `link`, open. A
+    /// link whose [`forget`](LinkEntry::forget) has come at `now` is as if it had never been: its request may get a new one,
+    /// and it does not count for [`Limits::links`].
     ///
     /// - *A lost write*: the link is unknown to whoever uses it. Alice makes another Port.
     /// - *A stale read*, so that one request gets two links: Alice takes the first, and closes the second (§4.4).
@@ -31,15 +33,9 @@ pub trait Directory {
     ///
     /// # Errors
     /// The storage's own.
-    fn issue(
-        &mut self,
-        request_id: RequestId,
-        line_link: LineLink,
-        link: &LinkEntry,
-        limits: &Limits,
-    ) -> Result<Issued, Self::Error>;
+    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Self::Error>;
 
-    /// What is known of a link.
+    /// What is known of a link. Whether it is to be forgotten by now is the Server's to look at.
     ///
     /// - *A stale read* of a link that was used or closed: [`claim`](Directory::claim) tells.
     /// - *A stale read* from before it was issued: Bob is refused as unknown, and gives up his Port. It must not be.
@@ -107,7 +103,8 @@ pub trait Directory {
     /// The storage's own.
     fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<Self::Bytes<'_>>>, Self::Error>;
 
-    /// Takes every event up to and with number `upto` out of a user's queue. With a `Disconnected`, he is off its line.
+    /// Takes every event up to and with number `upto` out of a user's queue. With a `Disconnected`, he is off its line. A
+    /// number that was not given to this user yet takes nothing: it is of another directory, from before this one was begun.
     ///
     /// - *A lost write*: they come again, and are refused.
     /// - *More than was asked for*: they are lost; a lost `LineFormed` is a Port that waits in vain.
@@ -116,15 +113,41 @@ pub trait Directory {
     /// The storage's own.
     fn acknowledge(&mut self, user: UserId, upto: u64) -> Result<(), Self::Error>;
 
+    /// Forgets a user: his links, whatever became of them, what waits for him, and his end of every line. Where the other end
+    /// is still there, puts [`Event::Disconnected`] at the end of its queue, and calls `told` with whose that is. (What he
+    /// claimed is another's link, and stays.)
+    ///
+    /// - *A lost write*, of a link: who uses it talks to nobody. Of a line: the other end is not told, and what it sends waits
+    ///   for nobody, up to [`Limits`]. To remove him again mends both.
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn remove(&mut self, user: UserId, told: impl FnMut(UserId)) -> Result<(), Self::Error>;
+
     /// Forgets links whose [`LinkEntry::forget`] has come: as many as is quickly done, but more than one. It is called once for
     /// each link that is issued.
     ///
     /// - *Too early*: a link that was open is unknown; a used one is so to a thief's victim, who is not warned.
-    /// - *Never*: storage fills up, and with it each user's [`Limits::links`].
+    /// - *Never*: storage fills up with the links of those who ask for no new ones.
     ///
     /// # Errors
     /// The storage's own.
     fn forget(&mut self, now: UnixSeconds) -> Result<(), Self::Error>;
+}
+
+/// A line link that is to be, open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewLink {
+    /// Its name, if the request has none yet.
+    pub line_link: LineLink,
+    /// Who asks for it.
+    pub owner: UserId,
+    /// By which request.
+    pub request_id: RequestId,
+    /// From this second on it can't be used.
+    pub expires: UnixSeconds,
+    /// From this second on it is as if it had never been.
+    pub forget: UnixSeconds,
 }
 
 /// What is known of a line link.

@@ -13,7 +13,7 @@ const DAY: u64 = 24 * 60 * 60;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Line links of one user that are not forgotten yet: open, used or closed. 256.
+    /// Line links of one user that are not to be forgotten yet: open, expired, used or closed. 256.
     pub links: usize,
     /// Lines of one user. One that was ended counts until the user has acknowledged it. 256.
     pub lines: usize,

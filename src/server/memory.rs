@@ -2,10 +2,11 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::convert::Infallible;
-use core::fmt;
+use core::{fmt, mem};
 
-use super::directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, Pushed};
+use super::directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed};
 use super::{Limits, UserId};
 use crate::id::{LineId, LineLink, RequestId};
 use crate::message::Event;
@@ -49,7 +50,9 @@ enum State {
 #[derive(Default)]
 struct User {
     issued: BTreeMap<RequestId, LineLink>,
-    lines: usize,
+    /// None of these is to be forgotten before.
+    due: UnixSeconds,
+    lines: BTreeSet<LineId>,
     /// The events that wait, by their numbers.
     queue: BTreeMap<u64, Box<[u8]>>,
     /// The last number given.
@@ -98,6 +101,28 @@ impl Memory {
         self.due.remove(&(row.forget, line_link));
         self.due.insert((forget, line_link));
         (row.state, row.forget) = (state, forget);
+        if let Some(owner) = self.users.get_mut(&row.owner) {
+            owner.due = owner.due.min(forget);
+        }
+    }
+
+    fn forget_link(&mut self, line_link: LineLink) {
+        let Some(Row { owner, request_id, forget, .. }) = self.links.remove(&line_link) else { return };
+        self.due.remove(&(forget, line_link));
+        if let Some(owner) = self.users.get_mut(&owner) {
+            owner.issued.remove(&request_id);
+        }
+    }
+
+    /// Forgets this user's links that are due. It looks at them only if one may be: each costs at most one look at them all.
+    fn forget_due(&mut self, owner: UserId, now: UnixSeconds) {
+        let Some(user) = self.users.get(&owner).filter(|user| user.due <= now) else { return };
+        let dated = user.issued.values().filter_map(|link| Some((self.links.get(link)?.forget, *link)));
+        let (due, kept): (Vec<_>, Vec<_>) = dated.partition(|(forget, _)| *forget <= now);
+        due.iter().for_each(|(_, line_link)| self.forget_link(*line_link));
+        if let Some(user) = self.users.get_mut(&owner) {
+            user.due = kept.iter().map(|(forget, _)| *forget).min().unwrap_or(UnixSeconds(u64::MAX));
+        }
     }
 
     /// Takes a user off a line, with what waits for him of it, and says who is at the other end.
@@ -109,7 +134,7 @@ impl Memory {
             self.lines.remove(&line_id);
         }
         let user = self.users.get_mut(&by)?;
-        user.lines = user.lines.saturating_sub(1);
+        user.lines.remove(&line_id);
         end.waiting.iter().for_each(|sequence| drop(user.queue.remove(sequence)));
         other
     }
@@ -185,14 +210,9 @@ impl Directory for Memory {
     type Error = Infallible;
     type Bytes<'d> = &'d [u8];
 
-    fn issue(
-        &mut self,
-        request_id: RequestId,
-        line_link: LineLink,
-        link: &LinkEntry,
-        limits: &Limits,
-    ) -> Result<Issued, Infallible> {
-        let LinkEntry { owner, state: LinkState::Open { expires }, forget } = *link else { return Ok(Issued::Taken) };
+    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Infallible> {
+        let NewLink { line_link, owner, request_id, expires, forget } = *link;
+        self.forget_due(owner, now);
         let user = self.users.entry(owner).or_default();
         Ok(if let Some(before) = user.issued.get(&request_id) {
             Issued::Link(*before)
@@ -202,6 +222,7 @@ impl Directory for Memory {
             Issued::Taken
         } else {
             user.issued.insert(request_id, line_link);
+            user.due = user.due.min(forget);
             self.due.insert((forget, line_link));
             self.links.insert(line_link, Row { owner, request_id, forget, state: State::Open { expires } });
             Issued::Link(line_link)
@@ -235,13 +256,12 @@ impl Directory for Memory {
         if self.lines.contains_key(&line_id) {
             return Ok(Claimed::Taken);
         }
-        let lines = |user| self.users.get(&user).map_or(0, |user| user.lines);
+        let lines = |user| self.users.get(&user).map_or(0, |user| user.lines.len());
         if lines(owner) >= limits.lines || lines(by) >= limits.lines {
             return Ok(Claimed::TooMany);
         }
         for user in [owner, by] {
-            let user = self.users.entry(user).or_default();
-            user.lines = user.lines.saturating_add(1);
+            self.users.entry(user).or_default().lines.insert(line_id);
         }
         let mut alice = End::of(owner);
         alice.put(self.users.entry(owner).or_default(), formed);
@@ -293,6 +313,9 @@ impl Directory for Memory {
     }
 
     fn acknowledge(&mut self, user: UserId, upto: u64) -> Result<(), Infallible> {
+        if self.users.get(&user).is_none_or(|user| user.last < upto) {
+            return Ok(());
+        }
         while let Some(first) = self.users.get_mut(&user).and_then(|user| user.queue.first_entry())
             && *first.key() <= upto
         {
@@ -310,14 +333,20 @@ impl Directory for Memory {
         Ok(())
     }
 
+    fn remove(&mut self, user: UserId, mut told: impl FnMut(UserId)) -> Result<(), Infallible> {
+        let Some(lines) = self.users.get_mut(&user).map(|user| mem::take(&mut user.lines)) else { return Ok(()) };
+        for line_id in lines {
+            self.end(line_id, user)?.into_iter().for_each(&mut told);
+        }
+        let issued = self.users.remove(&user).map(|user| user.issued).unwrap_or_default();
+        issued.into_values().for_each(|line_link| self.forget_link(line_link));
+        Ok(())
+    }
+
     fn forget(&mut self, now: UnixSeconds) -> Result<(), Infallible> {
         for _ in 0..FORGET_AT_ONCE {
             let Some((_, line_link)) = self.due.first().copied().filter(|(forget, _)| *forget <= now) else { break };
-            self.due.pop_first();
-            let Some(Row { owner, request_id, .. }) = self.links.remove(&line_link) else { continue };
-            if let Some(owner) = self.users.get_mut(&owner) {
-                owner.issued.remove(&request_id);
-            }
+            self.forget_link(line_link);
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ use crate::message::{Event, Reason, Request};
 use crate::port::UnixSeconds;
 use crate::proof::Proof;
 
-pub use directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, Pushed};
+pub use directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed};
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::Memory;
@@ -146,12 +146,23 @@ impl<D: Directory> Server<D> {
         self.directory.next(user, after)
     }
 
-    /// The user has every event up to and with this number (§13.5).
+    /// The user has every event up to and with this number (§13.5). Hand in only a number that he was sent on this connection,
+    /// and drop any other: a directory that is begun anew, as [`Memory`] is with its process, counts from 1 again.
     ///
     /// # Errors
     /// The storage's own. The events come again.
     pub fn acknowledge(&mut self, user: UserId, upto: u64) -> Result<(), D::Error> {
         self.directory.acknowledge(user, upto)
+    }
+
+    /// Forgets a user who leaves the service (§13.8): his links are unknown from now on, and who is at the far end of a line of
+    /// his hears that it ended. `wake` is called with each who has something new waiting. Refuse the user's requests before:
+    /// the next would begin him anew. Never give his id to anybody else: [`PairHash`]es would take the one for the other.
+    ///
+    /// # Errors
+    /// The storage's own, and whether he was removed is open. Do it again, later: nobody is told twice.
+    pub fn remove(&mut self, user: UserId, wake: impl FnMut(UserId)) -> Result<(), D::Error> {
+        self.directory.remove(user, wake)
     }
 
     /// §13.2.
@@ -164,9 +175,9 @@ impl<D: Directory> Server<D> {
     ) -> Result<Handled, ServerError<D::Error>> {
         self.directory.forget(now).map_err(ServerError::Directory)?;
         let expires = UnixSeconds(now.0.saturating_add(self.limits.lifetime));
-        let link = LinkEntry { owner, state: LinkState::Open { expires }, forget: self.remember_from(expires) };
-        let issued = self.directory.issue(request_id, draw(rng).into(), &link, &self.limits);
-        match issued.map_err(ServerError::Directory)? {
+        let (line_link, forget) = (draw(rng).into(), self.remember_from(expires));
+        let link = NewLink { line_link, owner, request_id, expires, forget };
+        match self.directory.issue(&link, &self.limits, now).map_err(ServerError::Directory)? {
             Issued::Link(line_link) => Ok(Handled::replied(Event::LineLinkIssued { request_id, line_link })),
             Issued::Taken => Err(ServerError::Contended),
             Issued::TooMany => Err(ServerError::TooManyLinks),
@@ -182,10 +193,7 @@ impl<D: Directory> Server<D> {
         now: UnixSeconds,
     ) -> Result<Handled, ServerError<D::Error>> {
         let refused = |reason| Ok(Handled::replied(Event::Refused { line_link, reason }));
-        let link = self.directory.link(line_link).map_err(ServerError::Directory)?;
-        let Some(LinkEntry { owner, state, .. }) = link.filter(|link| now < link.forget) else {
-            return refused(Reason::Unknown);
-        };
+        let Some(LinkEntry { owner, state, .. }) = self.link(line_link, now)? else { return refused(Reason::Unknown) };
         let formed = |line_id, proof| {
             let pair_hash = pair_hash(owner, claim.by);
             Event::LineFormed { line_link, line_id, pair_hash, proof }
@@ -239,8 +247,16 @@ impl<D: Directory> Server<D> {
         line_link: LineLink,
         now: UnixSeconds,
     ) -> Result<Handled, ServerError<D::Error>> {
-        self.directory.close(line_link, owner, self.remember_from(now)).map_err(ServerError::Directory)?;
+        if self.link(line_link, now)?.is_some() {
+            self.directory.close(line_link, owner, self.remember_from(now)).map_err(ServerError::Directory)?;
+        }
         Ok(Handled { reply: None, wake: [None; 2] })
+    }
+
+    /// §13.3: what is to be forgotten is forgotten, though the directory has it still.
+    fn link(&self, line_link: LineLink, now: UnixSeconds) -> Result<Option<LinkEntry>, ServerError<D::Error>> {
+        let link = self.directory.link(line_link).map_err(ServerError::Directory)?;
+        Ok(link.filter(|link| now < link.forget))
     }
 
     const fn remember_from(&self, then: UnixSeconds) -> UnixSeconds {

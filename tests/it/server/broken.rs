@@ -45,8 +45,8 @@ impl Directory for Broken {
     type Error = Down;
     type Bytes<'d> = Vec<u8>;
 
-    fn issue(&mut self, id: RequestId, line_link: LineLink, link: &LinkEntry, limits: &Limits) -> Result<Issued, Down> {
-        self.atomically(|memory| memory.issue(id, line_link, link, limits))
+    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Down> {
+        self.atomically(|memory| memory.issue(link, limits, now))
     }
 
     fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Down> {
@@ -58,24 +58,26 @@ impl Directory for Broken {
 
     fn claim(
         &mut self,
-        line_link: LineLink,
+        used: LineLink,
         claim: &Claim,
         formed: &Event<'_>,
-        forget: UnixSeconds,
+        until: UnixSeconds,
         limits: &Limits,
     ) -> Result<Claimed, Down> {
         if self.claim_fails {
             return Ok(Claimed::Taken);
         }
         if !self.claim_lost {
-            return self.atomically(|memory| memory.claim(line_link, claim, formed, forget, limits));
+            return self.atomically(|memory| memory.claim(used, claim, formed, until, limits));
         }
         // The line and its delivery are there; that the link was used is not.
-        let copy = claim.line_id.as_bytes().map(|byte| !byte).into();
-        let Some(link) = self.link(line_link)? else { return Ok(Claimed::Taken) };
+        let line_link = claim.line_id.as_bytes().map(|byte| !byte).into();
+        let Some(LinkEntry { owner, forget, .. }) = self.link(used)? else { return Ok(Claimed::Taken) };
+        let request_id = (*claim.line_id.as_bytes()).into();
+        let copy = NewLink { line_link, owner, request_id, expires: forget, forget };
         self.atomically(|memory| {
-            memory.issue((*claim.line_id.as_bytes()).into(), copy, &link, limits)?;
-            memory.claim(copy, claim, formed, forget, limits)
+            memory.issue(&copy, limits, NOW)?;
+            memory.claim(line_link, claim, formed, until, limits)
         })
     }
 
@@ -111,6 +113,10 @@ impl Directory for Broken {
             return Ok(());
         }
         self.atomically(|memory| memory.acknowledge(user, upto))
+    }
+
+    fn remove(&mut self, user: UserId, told: impl FnMut(UserId)) -> Result<(), Down> {
+        self.atomically(|memory| memory.remove(user, told))
     }
 
     fn forget(&mut self, now: UnixSeconds) -> Result<(), Down> {
@@ -150,6 +156,12 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
         let told = crash(&mut relay, BOB, &Request::Disconnect { line_id });
         assert_eq!(told.reply, Some(Event::Disconnected { line_id }));
         assert_eq!(relay.waits(ALICE).iter().filter(|word| *word == "Disconnected").count(), 1);
+
+        let other = relay.line(ALICE, CAROL, 2);
+        relay.server.directory().fails.set(Some(kept));
+        assert_eq!(relay.server.remove(user(ALICE), |_| {}), Err(Down));
+        relay.server.remove(user(ALICE), |_| {}).unwrap();
+        assert_eq!(relay.waiting(CAROL), [(1, Event::Disconnected { line_id: other }.to_vec())]);
     }
 }
 

@@ -184,3 +184,32 @@ fn r13_5_deliveries_are_numbered_and_wait_until_they_are_acknowledged() {
     relay.send(BOB, line_id, b"4");
     assert_eq!((relay.waits(ALICE), numbers(&relay)), (vec!["4".into()], vec![5]));
 }
+
+/// Numbers of a directory that was begun anew begin anew: what was sent before is not what has them now.
+#[test]
+fn r13_5_an_acknowledgement_from_before_a_restart_takes_nothing_that_was_not_given_yet() {
+    let mut before = relay(Limits::default());
+    let line_id = before.line(ALICE, BOB, 1);
+    for payload in [b"1", b"2", b"3"] {
+        before.send(BOB, line_id, payload);
+    }
+    let (old, _) = *before.waiting(ALICE).last().unwrap();
+
+    let mut relay = relay(Limits::default());
+    relay.server.acknowledge(user(ALICE), old).unwrap();
+    let line_id = relay.line(ALICE, BOB, 1);
+    relay.send(BOB, line_id, b"words");
+    let waiting = relay.waiting(ALICE);
+    for upto in [old, 3, u64::MAX] {
+        relay.server.acknowledge(user(ALICE), upto).unwrap();
+    }
+    assert_eq!(relay.waiting(ALICE), waiting);
+    // One that was given since is hers to waste: nothing of anybody else's goes with it, and what comes next waits.
+    relay.send(ALICE, line_id, b"to Bob");
+    relay.send(BOB, line_id, b"3");
+    relay.send(BOB, line_id, b"4");
+    relay.server.acknowledge(user(ALICE), old).unwrap();
+    assert_eq!((relay.waits(ALICE), relay.waits(BOB)), (vec![], vec!["to Bob".into()]));
+    relay.send(BOB, line_id, b"5");
+    assert_eq!(relay.waits(ALICE), ["5"]);
+}

@@ -173,7 +173,7 @@ fn r13_3_forgetting_keeps_up_with_issuing() {
     relay.handle(ALICE, &Request::CloseLineLink { line_link: links[1] }).unwrap();
     relay.now.0 += (365 + 30) * DAY;
     let left = [5, 6, 7].map(|n| {
-        relay.issue(ALICE, n);
+        relay.issue(BOB, n);
         relay.server.directory().links()
     });
     assert_eq!(left, [3, 2, 3]);
@@ -209,4 +209,71 @@ fn r13_6_links_are_bounded_used_and_closed_ones_too() {
     relay.issue(ALICE, 4);
     relay.issue(ALICE, 5);
     assert_eq!(relay.try_issue(ALICE, 6), Err(ServerError::TooManyLinks));
+}
+
+/// It is hers to fill again, swept or not: the links of others are before hers.
+#[test]
+fn r13_6_what_is_to_be_forgotten_does_not_count() {
+    let mut relay = relay(Limits { links: 6, ..Limits::default() });
+    for of in 10..60 {
+        let [closed, _] = [1, 2].map(|n| relay.issue(of, n));
+        relay.handle(of, &Request::CloseLineLink { line_link: closed }).unwrap();
+    }
+    let links = [1, 2, 3, 4, 5, 6].map(|n| relay.issue(ALICE, n));
+    let of_carol = [1, 2, 3, 4, 5, 6].map(|n| relay.issue(CAROL, n));
+    relay.reply(BOB, &connect(links[0]));
+    relay.now.0 += 1;
+    for line_link in &links[1..5] {
+        relay.handle(ALICE, &Request::CloseLineLink { line_link: *line_link }).unwrap();
+    }
+    relay.now.0 += 30 * DAY - 1;
+    relay.issue(ALICE, 7);
+    assert_eq!(relay.try_issue(ALICE, 8), Err(ServerError::TooManyLinks));
+    relay.now.0 += 1;
+    let fresh = [8, 9, 10, 11].map(|n| relay.issue(ALICE, n));
+    assert_eq!(relay.try_issue(ALICE, 12), Err(ServerError::TooManyLinks));
+    // Those that were never used have their day, too.
+    relay.now.0 += (365 + 30) * DAY;
+    let anew = [6, 7, 8, 9, 10, 11].map(|n| relay.issue(ALICE, n));
+    assert!(fresh.iter().all(|link| !anew.contains(link)));
+    assert_eq!(relay.try_issue(ALICE, 12), Err(ServerError::TooManyLinks));
+    let mut links = of_carol;
+    for _ in 0..2 {
+        relay.now.0 += (365 + 30) * DAY;
+        let anew = [1, 2, 3, 4, 5, 6].map(|n| relay.issue(CAROL, n));
+        assert!(links.iter().all(|link| !anew.contains(link)));
+        links = anew;
+    }
+}
+
+#[test]
+fn r13_3_a_link_that_is_to_be_forgotten_is_as_one_that_never_was() {
+    let mut relay = relay(Limits::default());
+    let [open, used] = [1, 2].map(|n| relay.issue(ALICE, n));
+    relay.reply(BOB, &connect(used));
+    relay.now.0 += (365 + 30) * DAY;
+    // To close it does not bring it back,
+    for line_link in [open, used] {
+        relay.handle(ALICE, &Request::CloseLineLink { line_link }).unwrap();
+        assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Unknown));
+    }
+    // nor keep it: it goes with the next one that is issued to anybody.
+    relay.issue(CAROL, 1);
+    assert_eq!(relay.server.directory().links(), 1);
+}
+
+/// The request that it was issued for gets another, as any would, and not one that nobody can use.
+#[test]
+fn r13_2_the_request_of_a_forgotten_link_gets_another() {
+    let mut relay = relay(Limits { lifetime: DAY, memory: DAY, ..Limits::default() });
+    // Due before it, and swept in its place.
+    let _ = [1, 2, 3, 4, 5].map(|n| relay.issue(BOB, n));
+    relay.now.0 += 1;
+    let first = relay.issue(ALICE, 1);
+    relay.now.0 += 2 * DAY - 1;
+    assert_eq!(relay.issue(ALICE, 1), first);
+    relay.now.0 += 1;
+    let second = relay.issue(ALICE, 1);
+    assert_ne!(first, second);
+    assert!(matches!(relay.reply(CAROL, &connect(second)), Event::LineFormed { .. }));
 }

@@ -1,9 +1,10 @@
 //! §13: the Server. Here what its tests share; beside it links (§13.2, §13.3), lines and queues (§13.4–§13.6), whole handshakes, a
-//! directory that answers wrongly (§13.7), and everything at random.
+//! directory that answers wrongly (§13.7), who leaves the service (§13.8), and everything at random.
 #![cfg(all(feature = "server", feature = "alloc"))]
 
 mod broken;
 mod handshake;
+mod leaving;
 mod lines;
 mod links;
 mod random;
@@ -109,6 +110,13 @@ impl<D: Directory<Error: std::fmt::Debug>> Running<D> {
 
     fn waits(&self, of: u8) -> Vec<String> {
         self.waiting(of).iter().map(|(_, event)| word(&Event::decode(event).unwrap())).collect()
+    }
+
+    /// Who has something new.
+    fn remove(&mut self, of: u8) -> Vec<UserId> {
+        let mut told = Vec::new();
+        self.server.remove(user(of), |other| told.push(other)).unwrap();
+        told
     }
 
     fn acknowledge_all(&mut self, of: u8) {

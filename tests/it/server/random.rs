@@ -15,6 +15,7 @@ enum Op {
     Disconnect(u8, usize),
     Close(u8, usize),
     Acknowledge(u8, u64),
+    Remove(u8),
     Wait(u64),
 }
 
@@ -27,6 +28,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (user(), one()).prop_map(|(user, line)| Op::Disconnect(user, line)),
         1 => (user(), one()).prop_map(|(user, link)| Op::Close(user, link)),
         2 => (user(), 0..20u64).prop_map(|(user, upto)| Op::Acknowledge(user, upto)),
+        1 => user().prop_map(Op::Remove),
         1 => (0..40u64).prop_map(Op::Wait),
     ]
 }
@@ -39,6 +41,8 @@ struct Onlooker {
     lines: Vec<(LineId, LineLink, [u8; 2])>,
     pairs: BTreeMap<BTreeSet<u8>, PairHash>,
     left: BTreeSet<(LineId, u8)>,
+    /// The highest number that each was given.
+    given: BTreeMap<u8, u64>,
 }
 
 proptest! {
@@ -117,11 +121,28 @@ proptest! {
                 Op::Acknowledge(by, upto) => {
                     let (before, after) = (relay.waiting(by), relay.server.acknowledge(user(by), upto));
                     prop_assert_eq!(after, Ok(()));
-                    prop_assert_eq!(relay.waiting(by), before.into_iter().filter(|(n, _)| *n > upto).collect::<Vec<_>>());
+                    let none = upto > seen.given.get(&by).copied().unwrap_or(0);
+                    let rest = before.into_iter().filter(|(n, _)| none || *n > upto);
+                    prop_assert_eq!(relay.waiting(by), rest.collect::<Vec<_>>());
+                }
+                Op::Remove(of) => {
+                    let told: BTreeSet<_> = relay.remove(of).into_iter().collect();
+                    for (line_id, _, ends) in seen.lines.iter().filter(|(.., ends)| ends.contains(&of)) {
+                        let other = ends[usize::from(ends[0] == of)];
+                        let here = |end| !seen.left.contains(&(*line_id, end));
+                        prop_assert!(!(here(of) && here(other)) || told.contains(&user(other)));
+                        seen.left.insert((*line_id, of));
+                    }
+                    seen.given.remove(&of);
+                    let forgotten = |link| relay.server.directory().link(link) == Ok(None);
+                    prop_assert!(seen.links.iter().all(|(link, owner)| *owner != of || forgotten(*link)));
                 }
                 Op::Wait(days) => relay.now.0 += days * DAY,
             }
             for of in [ALICE, BOB, CAROL] {
+                let last = relay.waiting(of).last().map_or(0, |(sequence, _)| *sequence);
+                let given = seen.given.entry(of).or_default();
+                *given = last.max(*given);
                 let mut held: BTreeMap<LineId, Vec<String>> = BTreeMap::new();
                 for (_, event) in relay.waiting(of) {
                     let event = Event::decode(&event).unwrap();

@@ -1,0 +1,366 @@
+//! `server_handle`: what four users ask of one Server, whose storage fails now and then.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use port_protocol::server::{
+    Claim, Claimed, Delivery, Directory, Handled, Issued, Limits, LinkEntry, Memory, NewLink, Pushed, Server,
+    ServerError, UserId,
+};
+use port_protocol::{Event, LineId, LineLink, Request, UnixSeconds};
+
+use crate::input::{Input, flip};
+use crate::rules::{Outcome, Rules, User, id, line_of};
+
+/// A long script shows no more than a short one, only later.
+const MOST_REQUESTS: usize = 160;
+
+/// `true` if a line was formed.
+pub fn server_handle(data: &[u8]) -> bool {
+    let mut input = Input(data);
+    let mut world = World::new(input.byte());
+    for _ in 0..MOST_REQUESTS {
+        let Some(what) = input.next() else { break };
+        world.act(what, &mut input);
+        world.look();
+    }
+    world.formed
+}
+
+struct World {
+    server: Server<Failing>,
+    rng: Counting,
+    rules: Rules,
+    /// The numbers that each user was given, and what they stood for.
+    given: [BTreeMap<u64, Vec<u8>>; 4],
+    last: Vec<u8>,
+    formed: bool,
+}
+
+impl World {
+    fn new(limits: u8) -> Self {
+        let part = |at: u8, of: u8| usize::from(limits >> at) % usize::from(of);
+        let limits = Limits {
+            links: 1 + part(0, 4),
+            lines: 1 + part(2, 4),
+            packets: 1 + part(4, 4),
+            bytes: 8 + 24 * part(6, 4),
+            lifetime: 1000,
+            memory: 300,
+        };
+        let server = Server::new(Failing::default(), limits);
+        let rules = Rules::new(limits, UnixSeconds(1_000_000));
+        Self { server, rng: Counting(0), rules, given: Default::default(), last: Vec::new(), formed: false }
+    }
+
+    fn act(&mut self, what: u8, input: &mut Input<'_>) {
+        let user = what >> 6;
+        let from = if what & 0x20 == 0 { user } else { input.byte() % 4 };
+        // One that there is, one that there was, one that never was.
+        let line_link = |input: &mut Input<'_>, rules: &Rules| pick(rules.link_names(), input);
+        let line_id = |input: &mut Input<'_>, rules: &Rules| pick(rules.line_names(), input);
+        match what & 0x1f {
+            0..4 => self.ask(from, &Request::IssueLineLink { request_id: [input.byte() % 8; 16].into() }.to_vec()),
+            4..8 => {
+                let line_link = line_link(input, &self.rules);
+                let mut request = Request::Connect { line_link, proof: None }.to_vec();
+                if what & 1 == 1 {
+                    // `[1, [17, line_link, [key, ciphertext]]]`: a proof of any content, and of any length that fits.
+                    request[2] += 1;
+                    let (key, ciphertext) = (input.byte() % 24, input.byte() % 24);
+                    request.extend([0x82, 0x40 | key]);
+                    request.extend(vec![7; key.into()]);
+                    request.push(0x40 | ciphertext);
+                    request.extend(vec![8; ciphertext.into()]);
+                    assert!(Request::decode(&request).is_ok());
+                }
+                self.ask(from, &request);
+            }
+            8..14 => {
+                let line_id = line_id(input, &self.rules);
+                let payload = vec![input.byte(); usize::from(input.byte()) % 96];
+                self.ask(from, &Request::Packet { line_id, payload: &payload }.to_vec());
+            }
+            14 | 15 => {
+                let line_id = line_id(input, &self.rules);
+                self.ask(from, &Request::Disconnect { line_id }.to_vec());
+            }
+            16 | 17 => {
+                let line_link = line_link(input, &self.rules);
+                self.ask(from, &Request::CloseLineLink { line_link }.to_vec());
+            }
+            18..21 => self.acknowledge(from, input),
+            21 => self.rules.now.0 += u64::from(input.byte()) * 8,
+            22 => self.remove(from),
+            23 => {
+                let length = usize::from(input.byte());
+                self.ask(from, input.take(length));
+            }
+            24 | 25 => {
+                let mut near = self.last.clone();
+                flip(&mut near, input.u16());
+                self.ask(from, &near);
+            }
+            26 => self.ask(from, &self.last.clone()),
+            // The next transaction fails: before it has done anything, or after it has done all.
+            27 => self.server.directory().fails.set(Some(false)),
+            28 => self.server.directory().fails.set(Some(true)),
+            _ => {}
+        }
+    }
+
+    /// Asks, and holds what comes of it against the rules.
+    fn ask(&mut self, from: User, bytes: &[u8]) {
+        self.last = bytes.to_vec();
+        let request = Request::decode(bytes);
+        let is_his = request.as_ref().is_ok_and(|request| self.rules.is_his(from, request));
+        let is_packet = matches!(request, Ok(Request::Packet { .. }));
+        let armed = self.server.directory().fails.get();
+
+        let mut got = self.handle(from, bytes);
+        if armed.is_some() && self.server.directory().fails.take().is_none() {
+            assert_eq!(got, Err(ServerError::Directory(Down)));
+            got = self.handle(from, bytes);
+            match (armed, is_packet) {
+                // What was done once is not done twice. (Who was woken by the first is not by the second.)
+                (Some(true), false) => {
+                    let due = self.rules.ask(from, bytes, &got);
+                    assert_eq!(reply(got.clone()), reply(due));
+                    self.again(from, bytes, &got);
+                    return;
+                }
+                // But a packet is.
+                (Some(true), true) => drop(self.rules.ask(from, bytes, &got)),
+                _ => {}
+            }
+        }
+        let due = self.rules.ask(from, bytes, &got);
+        assert_eq!(got, due);
+        if !is_packet || got.is_err() {
+            self.again(from, bytes, &got);
+        }
+        if let (Ok(request), false) = (request, is_his) {
+            self.as_one_that_never_was(from, &request, &got);
+        }
+    }
+
+    fn handle(&mut self, from: User, bytes: &[u8]) -> Outcome {
+        let handled = self.server.handle(id(from), bytes, &mut self.rng, self.rules.now);
+        self.formed |= matches!(&handled, Ok(Handled { reply: Some(Event::LineFormed { .. }), .. }));
+        handled
+    }
+
+    /// The same request again gets the same reply, and wakes nobody; [`look`](Self::look) sees that nothing moves.
+    fn again(&mut self, from: User, bytes: &[u8], first: &Outcome) {
+        let second = self.handle(from, bytes);
+        assert_eq!(reply(second.clone()), reply(first.clone()));
+        assert!(
+            second.is_err() || second == Ok(Handled { reply: reply(first.clone()).unwrap_or(None), wake: [None; 2] })
+        );
+    }
+
+    /// To who is no end of a line, or not the owner of a link.
+    fn as_one_that_never_was(&mut self, from: User, request: &Request<'_>, first: &Outcome) {
+        let told = Some(Event::Disconnected { line_id: NEVER.into() });
+        let (request, told) = match request {
+            Request::Packet { payload, .. } => (Request::Packet { line_id: NEVER.into(), payload }, told),
+            Request::Disconnect { .. } => (Request::Disconnect { line_id: NEVER.into() }, told),
+            Request::CloseLineLink { .. } => (Request::CloseLineLink { line_link: NEVER.into() }, None),
+            _ => return,
+        };
+        let of_never = self.handle(from, &request.to_vec());
+        match first {
+            Ok(_) => assert_eq!(of_never, Ok(Handled { reply: told, wake: [None; 2] })),
+            Err(_) => assert_eq!(of_never, *first),
+        }
+    }
+
+    fn acknowledge(&mut self, user: User, input: &mut Input<'_>) {
+        let given = &self.given[usize::from(user)];
+        let last = given.keys().next_back().copied().unwrap_or(0);
+        let upto = match input.byte() {
+            0 => u64::MAX,
+            1 => last + 1,
+            place => given.keys().rev().nth(usize::from(place - 2)).copied().unwrap_or(0),
+        };
+        let taken = self.waiting(user).iter().filter(|(sequence, _)| *sequence <= upto && upto <= last).count();
+        if self.server.acknowledge(id(user), upto) == Err(Down) {
+            assert_eq!(self.server.acknowledge(id(user), upto), Ok(()));
+        }
+        self.rules.acknowledge(user, taken);
+    }
+
+    fn remove(&mut self, user: User) {
+        let mut told = Vec::new();
+        if self.server.remove(id(user), |other| told.push(other)) == Err(Down) {
+            assert_eq!(self.server.remove(id(user), |other| told.push(other)), Ok(()));
+        }
+        let mut due: Vec<_> = self.rules.remove(user).into_iter().map(id).collect();
+        told.sort_unstable();
+        due.sort_unstable();
+        assert_eq!(told, due);
+        // He is begun anew, if he comes again.
+        self.given[usize::from(user)].clear();
+    }
+
+    fn waiting(&self, user: User) -> Vec<(u64, Vec<u8>)> {
+        let (mut all, mut after) = (Vec::new(), 0);
+        while let Ok(Some(Delivery { sequence, event })) = self.server.next(id(user), after) {
+            assert!(sequence > after, "numbers rise");
+            after = sequence;
+            all.push((sequence, event));
+        }
+        all
+    }
+
+    /// After each request: what waits for whom, and how much is held.
+    fn look(&mut self) {
+        for user in 0..4 {
+            let waiting = self.waiting(user);
+            let due = &self.rules.queues[usize::from(user)];
+            assert!(waiting.iter().map(|(_, event)| event).eq(due), "user {user}: {waiting:?}, and not {due:?}");
+            for (sequence, event) in waiting {
+                let given = &mut self.given[usize::from(user)];
+                let last = given.keys().next_back().copied().unwrap_or(0);
+                match given.get(&sequence) {
+                    Some(known) => assert!(*known == event, "number {sequence} twice"),
+                    None => assert!(sequence > last, "number {sequence} after {last}"),
+                }
+                given.insert(sequence, event);
+            }
+            self.is_within_limits(user);
+        }
+        let memory = self.server.directory().memory.borrow();
+        assert_eq!(memory.lines(), self.rules.lines());
+        assert!(memory.links() >= self.rules.links() && memory.links() <= 4 * self.rules.limits.links);
+    }
+
+    fn is_within_limits(&self, user: User) {
+        let limits = &self.rules.limits;
+        let mut of_lines: BTreeMap<LineId, (usize, usize, usize)> = BTreeMap::new();
+        for (_, event) in self.waiting(user) {
+            let (packets, bytes, notices) = of_lines.entry(line_of(&event)).or_default();
+            match Event::decode(&event) {
+                Ok(Event::Packet { payload, .. }) => (*packets, *bytes) = (*packets + 1, *bytes + payload.len()),
+                _ => *notices += 1,
+            }
+        }
+        assert!(of_lines.len() <= limits.lines);
+        for (packets, bytes, notices) in of_lines.values() {
+            assert!(*packets <= limits.packets && *bytes <= limits.bytes && *notices <= 3);
+        }
+    }
+}
+
+fn reply(outcome: Outcome) -> Result<Option<Event<'static>>, ServerError<Down>> {
+    outcome.map(|handled| handled.reply)
+}
+
+fn pick<T: Copy + From<[u8; 16]>>(mut names: Vec<T>, input: &mut Input<'_>) -> T {
+    names.push(NEVER.into());
+    *input.pick(&names).expect("one at least")
+}
+
+/// No link or line is ever named so.
+const NEVER: [u8; 16] = [0xEE; 16];
+
+/// What names are drawn from: 1, 2, 3, …
+struct Counting(u128);
+
+impl rand_core::TryRng for Counting {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        unreachable!("names are drawn as a whole")
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        unreachable!("names are drawn as a whole")
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0 += 1;
+        bytes.copy_from_slice(&self.0.to_be_bytes());
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Counting {}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Down;
+
+/// A directory whose next transaction may fail: before it has done anything, or after it has done all.
+#[derive(Default)]
+struct Failing {
+    memory: RefCell<Memory>,
+    fails: Cell<Option<bool>>,
+}
+
+impl Failing {
+    fn atomically<T>(&self, work: impl FnOnce(&mut Memory) -> Result<T, Infallible>) -> Result<T, Down> {
+        let fails = self.fails.take();
+        if fails == Some(false) {
+            return Err(Down);
+        }
+        let Ok(done) = work(&mut self.memory.borrow_mut());
+        if fails == Some(true) { Err(Down) } else { Ok(done) }
+    }
+}
+
+impl Directory for Failing {
+    type Error = Down;
+    type Bytes<'d> = Vec<u8>;
+
+    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Down> {
+        self.atomically(|memory| memory.issue(link, limits, now))
+    }
+
+    fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Down> {
+        let Ok(link) = self.memory.borrow().link(line_link);
+        Ok(link)
+    }
+
+    fn claim(
+        &mut self,
+        line_link: LineLink,
+        claim: &Claim,
+        formed: &Event<'_>,
+        forget: UnixSeconds,
+        limits: &Limits,
+    ) -> Result<Claimed, Down> {
+        self.atomically(|memory| memory.claim(line_link, claim, formed, forget, limits))
+    }
+
+    fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Down> {
+        self.atomically(|memory| memory.close(line_link, owner, forget))
+    }
+
+    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Down> {
+        self.atomically(|memory| memory.push(line_id, from, payload, limits))
+    }
+
+    fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Down> {
+        self.atomically(|memory| memory.end(line_id, by))
+    }
+
+    fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<Vec<u8>>>, Down> {
+        let memory = self.memory.borrow();
+        let Ok(next) = memory.next(user, after);
+        Ok(next.map(|Delivery { sequence, event }| Delivery { sequence, event: event.to_vec() }))
+    }
+
+    fn acknowledge(&mut self, user: UserId, upto: u64) -> Result<(), Down> {
+        self.atomically(|memory| memory.acknowledge(user, upto))
+    }
+
+    fn remove(&mut self, user: UserId, told: impl FnMut(UserId)) -> Result<(), Down> {
+        self.atomically(|memory| memory.remove(user, told))
+    }
+
+    fn forget(&mut self, now: UnixSeconds) -> Result<(), Down> {
+        let Ok(()) = self.memory.borrow_mut().forget(now);
+        Ok(())
+    }
+}
