@@ -204,21 +204,26 @@ impl Witness {
         if first == claims || self.may_have_two(who, port) { Ok(()) } else { Err(Violation::SecondLine(who)) }
     }
 
-    /// A Bob who does not know any more that he used a Port.
+    /// Whether he does not know any more what became of a Port, so that a line of it may have another's name.
+    fn has_forgotten(&self, who: usize, port: PortHash) -> bool {
+        let used = self.makers.get(&port).is_some_and(|(_, line_link)| self.forgotten.contains(&(who, *line_link)));
+        used || self.rolled_back.contains(&who)
+    }
+
+    /// A Bob who has forgotten that he used it.
     fn may_have_two(&self, who: usize, port: PortHash) -> bool {
         match self.makers.get(&port) {
-            Some((_, line_link)) if self.forgotten.contains(&(who, *line_link)) => true,
-            Some((maker, _)) if *maker == who => false,
-            _ => self.rolled_back.contains(&who),
+            Some((maker, line_link)) if *maker == who => self.forgotten.contains(&(who, *line_link)),
+            _ => self.has_forgotten(who, port),
         }
     }
 
     /// The other end of this line, wherever it is stored, and however it is called there. One that was over before it could be
-    /// seen joined is known by its name, and so is one that may have other keys since a roll-back.
+    /// seen joined is known by its name, and so is one that may have been given to another line since.
     fn other_end(&self, who: usize, line_id: LineId) -> Option<(usize, LineId, &Seen)> {
         let seen = self.lines.get(&(who, line_id))?;
         let is_other = |(of, named): &(usize, LineId), other: &Seen| {
-            let joined = seen.code.is_some() && other.code.is_some() && !self.rolled_back.contains(of);
+            let joined = seen.code.is_some() && other.code.is_some() && !self.has_forgotten(*of, other.port);
             *of != who && if joined { other.code == seen.code } else { *named == line_id && other.port == seen.port }
         };
         let mut others = self.lines.iter().filter(|(name, other)| is_other(name, other));
@@ -235,7 +240,7 @@ impl Witness {
                     code => seen.is_some_and(|seen| seen.code == code),
                 };
                 let agree = joined && seen.is_some_and(|seen| seen.is_of_same(other));
-                named == line_id && (agree || self.rolled_back.contains(&of))
+                named == line_id && (agree || self.has_forgotten(of, other.port))
             });
             if !same {
                 return Err(Violation::ConfirmedAlone(who));
