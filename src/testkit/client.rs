@@ -180,6 +180,14 @@ impl Client {
             (Err(Halt::Rejected(Rejected::StrayLink(line_link))), _) => {
                 self.output.push(Output::Send(Request::CloseLineLink { line_link: *line_link }.to_vec()));
             }
+            // §8.3: what a tombstone would say that is not there any more.
+            (Err(Halt::Rejected(Rejected::NotMine)), Event::LineFormed { line_link, line_id, .. })
+                if [Key::LineLink(*line_link), Key::Line(*line_id)]
+                    .iter()
+                    .all(|key| self.store.get(*key).is_none()) =>
+            {
+                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
+            }
             // §7.2: a link that nobody here asked for. The same answer again is none: its Port may be on offer.
             (Err(Halt::Rejected(Rejected::NotMine)), Event::LineLinkIssued { line_link, .. })
                 if self.store.get(Key::LineLink(*line_link)).is_none() =>

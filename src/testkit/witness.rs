@@ -260,7 +260,7 @@ impl Witness {
         let lines: BTreeMap<_, _> = lines_in(stores).map(|(who, line)| ((who, line.claims().line_id), line)).collect();
         for ((who, line_id), line) in lines.iter().filter(|(_, line)| line.phase() != LinePhase::Closed) {
             let other = self.other_end(*who, *line_id);
-            if other.is_none() && self.is_given_up(line) {
+            if other.is_none() && self.is_given_up(line) || self.has_forgotten(*who, line.port()) {
                 continue;
             }
             let other = other.and_then(|(who, line_id, _)| lines.get(&(who, line_id)));

@@ -244,6 +244,11 @@ fn r8_3_what_is_dead_and_settled_may_be_deleted() {
             assert_eq!(world.run(&schedule), Ok(()), "seed {seed}\n{}", world.trace());
         }
     }
+    // Alice has revoked, and deleted even that: who has used her Port before that is told nevertheless.
+    let mut world = tidy();
+    let revoked = [Choice::UsePort(1, 0, SendProof::OnBoard), Choice::GiveUp(0, 0), Choice::DeliverAll];
+    play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll], &revoked]);
+    assert_eq!((world.apps()[0].records().len(), phase(&world, 1)), (0, Some(LinePhase::Closed)), "{}", world.trace());
     // A Port that was given up is scanned again, under the key of before: at a lower revision.
     let mut world = tidy();
     let given_up = [Choice::UsePort(1, 0, SendProof::OnBoard), Choice::GiveUp(1, 0)];
