@@ -139,8 +139,8 @@ impl Client {
                 (ToDo::Hear(text), Key::Line(line_id)) => self.output.push(Output::Hear(line_id, text)),
                 (ToDo::Adopt(born), _) => self.adopt(*born, power)?,
                 // What a confirmed line lost were words: they are the app's to say again.
-                (ToDo::Pause, _) => drop(self.is_joined(key) && self.paused.insert(key)),
-                (ToDo::Hear(_) | ToDo::Tell, _) => {}
+                (ToDo::Pause, _) if self.is_joined(key) => drop(self.paused.insert(key)),
+                (ToDo::Hear(_) | ToDo::Pause | ToDo::Tell, _) => {}
             }
         }
         Ok(power.point()?)

@@ -131,10 +131,10 @@ impl Relay {
 
     fn learn(&mut self, from: usize, request: &[u8], handled: &Handled) {
         match (Request::decode(request), &handled.reply) {
-            (Ok(Request::IssueLineLink { request_id }), Some(Event::LineLinkIssued { line_link, .. })) => {
-                if !self.links.iter().any(|link| link.line_link == *line_link) {
-                    self.links.push(Link { owner: from, request_id, line_link: *line_link });
-                }
+            (Ok(Request::IssueLineLink { request_id }), Some(Event::LineLinkIssued { line_link, .. }))
+                if !self.links.iter().any(|link| link.line_link == *line_link) =>
+            {
+                self.links.push(Link { owner: from, request_id, line_link: *line_link });
             }
             (Ok(Request::Connect { line_link, proof }), Some(Event::LineFormed { line_id, pair_hash, .. })) => {
                 // The same request again wakes nobody.

@@ -16,7 +16,7 @@ pub enum Choice {
     Deliver,
     /// All of them do, and what comes of them.
     DeliverAll,
-    /// The oldest waiting event is lost.
+    /// The oldest waiting event is lost on its way. What waits at the Server comes again with the connection.
     Drop,
     /// It goes behind all others.
     Delay,
@@ -40,7 +40,7 @@ pub enum Choice {
     Clock(u8),
     /// The process of this client dies at one of its next points ([`Power`](super::Power)), and starts again.
     Crash(u8, u8),
-    /// The connection of this client comes back.
+    /// The connection of this client comes back: what was under way to it is lost, what it has not acknowledged comes again.
     Wake(u8),
     /// This client's store is backed up.
     BackUp(u8),

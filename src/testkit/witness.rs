@@ -97,17 +97,17 @@ pub(super) struct Witness {
     packets: BTreeMap<(usize, LineId, u32, u64), Vec<u8>>,
     said: BTreeMap<Vec<u8>, (usize, LineId)>,
     heard: BTreeSet<(usize, Vec<u8>)>,
-    secrets: Vec<Vec<u8>>,
+    /// The first 16 bytes of each.
+    secrets: BTreeSet<[u8; 16]>,
     rolled_back: BTreeSet<usize>,
 }
 
 impl Witness {
     /// Randomness for a machine. Its private key is a secret, and so is a Port's RAD.
     pub(super) fn gave(&mut self, seed: &[u8; 64], makes_port: bool) {
-        let (private_key, rest) = seed.split_at(32);
-        self.secrets.push(private_key.to_vec());
-        if makes_port {
-            self.secrets.extend(rest.chunks(16).next().map(<[u8]>::to_vec));
+        if let ([private_key, _, rad, _], _) = seed.as_chunks() {
+            self.secrets.insert(*private_key);
+            self.secrets.extend(makes_port.then_some(*rad));
         }
     }
 
@@ -155,9 +155,12 @@ impl Witness {
                 Any::Alice(_) => {}
             }
         }
-        let gone = self.records.extract_if(.., |(of, _), seen| *of == who && !records.contains(seen));
-        let gone: Vec<_> = gone.filter_map(|(_, record)| Any::restore(&record)).collect();
-        gone.iter().for_each(|machine| self.forgets(who, machine));
+        let gone = self.records.iter().filter(|((of, _), seen)| *of == who && !records.contains(seen));
+        let gone: Vec<_> = gone.map(|(name, _)| *name).collect();
+        for name in gone {
+            let machine = self.records.remove(&name).and_then(|record| Any::restore(&record));
+            machine.iter().for_each(|machine| self.forgets(who, machine));
+        }
         Ok(())
     }
 
@@ -319,8 +322,7 @@ impl Witness {
     }
 
     fn holds_secret(&self, bytes: &[u8]) -> bool {
-        let holds = |secret: &Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret);
-        self.secrets.iter().any(holds)
+        bytes.windows(16).any(|window| window.try_into().is_ok_and(|window: [u8; 16]| self.secrets.contains(&window)))
     }
 }
 

@@ -54,7 +54,7 @@ impl<A: App> World<A> {
         Self::with_limits(apps, Limits { packets: 4, memory: u64::MAX, ..Limits::default() })
     }
 
-    /// The same, with another Server.
+    /// The same, with another Server. One that forgets what became of links ([`Limits::memory`]) loses what others wait for.
     pub fn with_limits(apps: impl IntoIterator<Item = A>, limits: Limits) -> Self {
         let apps: Vec<A> = apps.into_iter().collect();
         let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -126,7 +126,7 @@ impl<A: App> World<A> {
         &self.apps
     }
 
-    /// Every event that the relay ever sent, its lies apart, and for whom.
+    /// Every event that the relay ever sent, its lies apart, and for whom: each once, however often it came.
     pub fn events(&self) -> &[Parcel] {
         &self.past
     }

@@ -126,6 +126,12 @@ fn r11_revoking_after_a_restore_catches_the_rest() {
     let mut caught = world(Care { revokes: true, ..Care::NONE });
     assert_eq!(caught.run(&roll_back(RollBack::Everything)), Ok(()));
     assert_eq!(caught.count_of(Fault::RollBack), 1);
+    // And the old backup does not come back a second time, where its marks are gone.
+    let mut twice = roll_back(RollBack::Everything);
+    twice.0.insert(6, Choice::RollBack(0, RollBack::Records));
+    let mut caught = world(Care::FULL);
+    assert_eq!(caught.run(&twice), Ok(()), "{}", caught.trace());
+    assert_eq!(caught.count_of(Fault::RollBack), 2);
 }
 
 /// Where this client's only line stands.
@@ -194,6 +200,28 @@ fn r6_5_an_end_that_was_confirmed_and_closed_at_once_was_somebody() {
 }
 
 #[test]
+fn r6_6_an_alice_whose_bob_gave_up_unheard_is_not_lost_but_one_whose_bob_vanished_is() {
+    let unheard = |more: &[Choice]| {
+        let used = [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::OnBoard)];
+        Schedule([&used, more].concat())
+    };
+    // The reply is on its way when the connection breaks.
+    assert_eq!(world(Care::FULL).run(&unheard(&[Choice::GiveUp(1, 0)])), Ok(()));
+    let vanishes = || {
+        Odd(Client::default(), |client, _, power, act| {
+            client.back_up();
+            let done = act(client, power);
+            let bob = client.records().iter().find_map(|record| Bob::restore(record).ok());
+            if bob.is_some_and(|bob| bob.phase() == BobPhase::Connecting) {
+                client.roll_back(RollBack::Records);
+            }
+            done
+        })
+    };
+    assert_eq!(World::new([vanishes(), vanishes()]).run(&unheard(&[])), Err(Violation::Lost(0)));
+}
+
+#[test]
 fn r6_5_after_dropped_a_joined_end_sends_its_proof_again_and_a_confirmed_one_waits() {
     let limits = Limits { packets: 1, ..Limits::default() };
     let mut world = World::with_limits([(); 2].map(|()| Client::default()), limits);
@@ -257,6 +285,43 @@ fn r8_3_what_is_dead_and_settled_may_be_deleted() {
     assert_eq!(bob(&world).revision(), 3);
     play(&mut world, &[&[Choice::UsePort(1, 0, SendProof::OnBoard)]]);
     assert_eq!((bob(&world).phase(), bob(&world).revision()), (BobPhase::Connecting, 1));
+}
+
+/// Names its request by its RAD, or by half of its private key.
+struct Leaks(std::ops::Range<usize>, Vec<Output>);
+
+impl App for Leaks {
+    fn deliver(&mut self, _: &[u8], _: UnixSeconds, _: &mut Power) -> Result<Receipt, PowerFailed> {
+        Ok(Receipt::Acknowledged)
+    }
+
+    fn command(&mut self, command: &Command, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        if let Command::MakePort { seed, .. } = command {
+            let name: [u8; 16] = seed[self.0.clone()].try_into().unwrap();
+            self.1.push(Output::Send(Request::IssueLineLink { request_id: name.into() }.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.1)
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        vec![]
+    }
+}
+
+#[test]
+fn r8_7_a_secret_that_is_sent_is_found() {
+    let run = |part| World::new([Leaks(part, vec![])]).run(&Schedule(vec![Choice::MakePort(0, None)]));
+    assert_eq!(run(0..16), Err(Violation::Secret(0)));
+    assert_eq!(run(32..48), Err(Violation::Secret(0)));
+    assert_eq!(run(48..64), Ok(()));
 }
 
 #[test]
