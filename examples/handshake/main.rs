@@ -2,9 +2,11 @@
 //! did, and talk.
 //!
 //! `client.rs` is what an app does with the machines, `store.rs` what it asks of its database, `relay.rs` the Server around
-//! the one of this crate.
+//! the one of this crate. `hostile.rs` lets everything go wrong at once: `--hostile SEED`, with `--features testkit`.
 
 mod client;
+#[cfg(feature = "testkit")]
+mod hostile;
 mod relay;
 mod show;
 mod store;
@@ -19,26 +21,30 @@ use show::{heading, note};
 use store::StoreError;
 
 const USAGE: &str = "\
-usage: handshake [--along-the-line] [--crash] [--tamper]
+usage: handshake [--along-the-line] [--crash] [--tamper] [--hostile SEED]
 
   --along-the-line  Bob sends his proof after the line was formed, not on board of his request
   --crash           Alice's power fails after every write to her store
-  --tamper          the relay flips bits in what it delivers";
+  --tamper          the relay flips bits in what it delivers
+  --hostile SEED    whatever the relay and bad luck can do, drawn from a number (cargo run --features testkit --example …)";
 
 #[derive(Clone, Copy, Default)]
 struct Options {
     send_proof: SendProof,
     crash: bool,
     tamper: bool,
+    hostile: Option<u64>,
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut options = Options::default();
-    for argument in std::env::args().skip(1) {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--along-the-line" => options.send_proof = SendProof::AlongTheLine,
             "--crash" => options.crash = true,
             "--tamper" => options.tamper = true,
+            "--hostile" => options.hostile = Some(arguments.next().ok_or(USAGE)?.parse()?),
             "--help" => {
                 println!("{USAGE}");
                 return Ok(ExitCode::SUCCESS);
@@ -49,11 +55,24 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
         }
     }
+    if let Some(seed) = options.hostile {
+        return hostile(seed, options.send_proof);
+    }
     handshake(options)?;
     if options.tamper {
         refused_proof(options)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "testkit")]
+fn hostile(seed: u64, send_proof: SendProof) -> Result<ExitCode, Box<dyn Error>> {
+    Ok(hostile::hostile(seed, send_proof))
+}
+
+#[cfg(not(feature = "testkit"))]
+fn hostile(seed: u64, _: SendProof) -> Result<ExitCode, Box<dyn Error>> {
+    Err(format!("needs the kit: cargo run --features testkit --example handshake -- --hostile {seed}").into())
 }
 
 /// Two people, a Port, a line, and a word for each other.

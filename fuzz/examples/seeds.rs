@@ -8,12 +8,13 @@ use std::path::Path;
 use std::rc::Rc;
 
 use port_protocol::testkit::{
-    Answer, App, Choice, Claim, Client, Command, Forgery, Output, Power, PowerFailed, RollBack, Schedule, World,
+    Answer, App, Choice, Claim, Client, Command, End, Forgery, Output, Power, PowerFailed, Receipt, RollBack, Schedule,
+    World,
 };
 use port_protocol::{
     Alice, Bob, Event, Line, LinePhase, Machine, Offer, Payload, Port, Relay, Request, Seed, SendProof, UnixSeconds,
 };
-use port_protocol_fuzz::pair::{self, ALICE, BOB, formed, run};
+use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Owner, Said, decode_event, decode_port, drive_pair, line_open, restore_alice, restore_bob, restore_line,
     server_handle, unsent, with_script,
@@ -24,10 +25,11 @@ type Seeds = BTreeMap<String, Vec<u8>>;
 fn main() {
     let schedules = schedules();
     let choices = || schedules.values().map(|schedule| Schedule::from_bytes(schedule).0);
-    let worlds: Vec<_> = choices().map(|choices| run(&choices)).collect();
+    let worlds: Vec<_> = choices().map(|choices| world::run(3, &choices)).collect();
     let kept: BTreeSet<_> = choices().flat_map(|choices| kept(&choices)).collect();
 
     write("drive_pair", &schedules, |_| true);
+    write("world", &crowds(), world::world);
     write("decode_port", &ports(), decode_port);
     write("decode_event", &messages(&worlds), decode_event);
     write("restore_alice", &records::<Alice>(&kept, 9), restore_alice);
@@ -68,8 +70,8 @@ fn schedules() -> Seeds {
     let mut seeds = Seeds::new();
     let mut add = |name: &str, alice: Option<LinePhase>, bob: Option<LinePhase>, choices: &[&[Choice]]| {
         let choices = choices.concat();
-        let world = run(&choices);
-        let phase = |who| pair::line(&world, who).map(|line| line.phase());
+        let world = world::run(3, &choices);
+        let phase = |who| world::line(&world, who).map(|line| line.phase());
         assert_eq!((phase(ALICE), phase(BOB)), (alice, bob), "{name}\n{}", world.trace());
         let schedule = Schedule(choices).to_bytes();
         assert_eq!(drive_pair(&schedule), (alice, bob) == (Some(Confirmed), Some(Confirmed)), "{name}");
@@ -96,6 +98,13 @@ fn schedules() -> Seeds {
     add("reflected", alice, bob, &[formed, ALL, &[Misroute(3, ALICE), Misroute(4, BOB), CrossLine(3, 0)]]);
     let claims = [Claim::SameProof, Claim::ForeignProof, Claim::NoProof].map(|claim| ClaimTwice(0, claim));
     add("claimed-twice", alice, bob, &[formed, &claims, ALL]);
+    let dropped = [[Say(BOB, 0); 5], [Drop; 5]].concat();
+    add(
+        "dropped",
+        alice,
+        bob,
+        &[formed, ALL, &dropped, &[Deliver, Forge(0, Forgery::Dropped(End::Alice)), Tick(ALICE)]],
+    );
     add("forged", alice, bob, &[formed, ALL, &[Forge(0, Forgery::Proof), Forge(0, Forgery::Packet)]]);
     add("stolen", Some(Confirmed), None, &[READY, &[UsePort(THIEF, 0, OnBoard)], USED, ALL]);
     let old = |how| [Back(ALICE, how), ClaimTwice(0, Claim::SameProof)];
@@ -117,7 +126,9 @@ fn schedules() -> Seeds {
     let (alice, bob) = (Some(Closed), Some(Closed));
     add("closed-by-alice", alice, bob, &[formed, ALL, &[Close(ALICE, 0), DeliverAll]]);
     add("closed-by-bob", alice, bob, &[along, ALL, &[Crash(BOB, 2), Close(BOB, 0), DeliverAll]]);
-    add("disconnected", alice, Some(Confirmed), &[formed, ALL, &[Forge(0, Forgery::Disconnected(0))]]);
+    add("disconnected", alice, Some(Confirmed), &[formed, ALL, &[Forge(0, Forgery::Disconnected(End::Alice))]]);
+    let early = [Delay, Deliver, Forge(0, Forgery::Disconnected(End::Bob)), Deliver];
+    add("disconnected-early", Some(Joined), bob, &[READY, USED, &[Deliver], &early]);
     add("foreign-proof", None, Some(Joined), &[READY, USED, &[Drop, ClaimTwice(0, Claim::ForeignProof), Deliver]]);
     add("foreign-proof-along-the-line", alice, bob, &[along, &[Forge(0, Forgery::Proof), DeliverAll]]);
     add("proof-too-late", alice, bob, &[along, &[Clock(20), Tick(ALICE), DeliverAll]]);
@@ -132,6 +143,63 @@ fn schedules() -> Seeds {
     seeds
 }
 
+/// Two Alices, two Bobs, a thief: in each somebody hears a word.
+fn crowds() -> Seeds {
+    use Choice::{
+        AnswerUnasked, BackUp, ClaimTwice, Close, Crash, CrossLine, Deliver, DeliverAll, Drop, Duplicate, Forge,
+        GiveUp, MakePort, Misroute, Say, Tick, UsePort, Wake,
+    };
+    use SendProof::{AlongTheLine, OnBoard};
+    const OTHER_ALICE: u8 = 2;
+    const OTHER_BOB: u8 = 3;
+    const THIEF: u8 = 4;
+    let everybody = || (0..5).flat_map(|who| [Say(who, 0), Say(who, 1)]).chain([DeliverAll]);
+    let ports = || [MakePort(ALICE, None), DeliverAll, MakePort(OTHER_ALICE, None), DeliverAll];
+    let lines =
+        || ports().into_iter().chain([UsePort(BOB, 0, OnBoard), UsePort(OTHER_BOB, 1, AlongTheLine), DeliverAll]);
+
+    let mut seeds = Seeds::new();
+    let mut add = |name: &str, choices: &[Choice]| {
+        let choices: Vec<_> = choices.iter().copied().chain(everybody()).collect();
+        seeds.insert(name.into(), Schedule(choices).to_bytes());
+    };
+    let after = |more: &[Choice]| lines().chain(more.iter().copied()).collect::<Vec<_>>();
+    let before = |more: &[Choice]| ports().into_iter().chain(more.iter().copied()).collect::<Vec<_>>();
+
+    add("two-pairs", &after(&[]));
+    add("one-bob-two-alices", &before(&[UsePort(BOB, 0, OnBoard), UsePort(BOB, 1, AlongTheLine), DeliverAll]));
+    add("alice-is-a-bob-too", &before(&[UsePort(ALICE, 1, OnBoard), UsePort(BOB, 0, OnBoard), DeliverAll]));
+    add(
+        "stolen",
+        &before(&[UsePort(THIEF, 0, OnBoard), UsePort(BOB, 0, OnBoard), UsePort(THIEF, 1, OnBoard), DeliverAll]),
+    );
+    let crossed: Vec<_> = (0..4).flat_map(|line| [CrossLine(0, line), CrossLine(2, line)]).collect();
+    add("crossed", &after(&crossed));
+    add("misrouted", &after(&[Misroute(2, OTHER_BOB), Misroute(4, BOB), Misroute(6, THIEF), Duplicate(3)]));
+    let second = [AnswerUnasked(ALICE, Answer::SecondLink), UsePort(BOB, 0, OnBoard), DeliverAll];
+    add("one-link-for-two", &[&[MakePort(ALICE, None)], &before(&second)[..]].concat());
+    let two_ports = [MakePort(ALICE, None), DeliverAll, UsePort(OTHER_BOB, 2, OnBoard), DeliverAll];
+    let same_line = [ClaimTwice(0, Claim::SameLine), ClaimTwice(1, Claim::SameLine)];
+    add("one-name-for-two", &after(&[&two_ports[..], &same_line, &[DeliverAll]].concat()));
+    add("crashes", &before(&[Crash(ALICE, 3), Crash(BOB, 5), UsePort(BOB, 0, AlongTheLine), DeliverAll]));
+    let lost = [UsePort(BOB, 0, AlongTheLine), Deliver, Deliver, Drop];
+    let words = [Say(BOB, 0); 5];
+    add("proof-dropped", &before(&[&lost[..], &words, &[DeliverAll, Tick(BOB), DeliverAll]].concat()));
+    let store = [BackUp(ALICE), UsePort(BOB, 0, OnBoard), DeliverAll];
+    for (name, how) in [("records", RollBack::Records), ("store", RollBack::Everything)] {
+        let back =
+            [Choice::RollBack(ALICE, how), ClaimTwice(0, Claim::SameProof), UsePort(THIEF, 1, OnBoard), DeliverAll];
+        add(&format!("old-{name}"), &before(&[&store[..], &back].concat()));
+    }
+    let closed = [Close(ALICE, 0), GiveUp(OTHER_ALICE, 0), Wake(BOB), Forge(1, Forgery::Dropped(End::Bob)), DeliverAll];
+    add("one-closed", &after(&closed));
+    for seed in 0..4 {
+        let drawn: Vec<_> = everybody().chain(Schedule::from_seed(seed, 64).0).collect();
+        add(&format!("drawn-{seed}"), &after(&drawn));
+    }
+    seeds
+}
+
 /// The kit's client; what is in its store whenever the kit looks is written down.
 #[derive(Default)]
 struct Watched {
@@ -140,7 +208,7 @@ struct Watched {
 }
 
 impl App for Watched {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
         self.client.deliver(event, now, power)
     }
 
@@ -171,7 +239,7 @@ fn kept(choices: &[Choice]) -> BTreeSet<Vec<u8>> {
             let (before, rest) = choices.split_at(at);
             let apps = [(); 3].map(|()| Watched { seen: seen.clone(), ..Watched::default() });
             let crashing = [before, &[Choice::Crash(who, after)], &rest[..1]].concat();
-            drop(pair::play(apps, &crashing));
+            drop(world::play(apps, &crashing));
         }
     }
     seen.take()
@@ -221,8 +289,6 @@ fn messages(worlds: &[World]) -> Seeds {
             add(format!("event-{}{}", word(&decoded), if with { "-with-proof" } else { "" }), &parcel.event);
         }
     }
-    // The kit's relay queues without a bound.
-    add("event-dropped".into(), &Event::Dropped { line_id: (*b"the line id.....").into() }.to_vec());
     // Each kind of request, event and payload; packets of each content.
     assert_eq!(seeds.len(), 5 + 7 + 6, "{:?}", seeds.keys());
     seeds

@@ -12,14 +12,14 @@ mod decode;
 mod input;
 mod machine;
 mod open;
-pub mod pair;
 mod restore;
 mod rules;
 mod server;
+pub mod world;
 
 pub use decode::{decode_event, decode_port};
 pub use machine::{Owner, Said, unsent};
 pub use open::line_open;
-pub use pair::drive_pair;
 pub use restore::{restore_alice, restore_bob, restore_line, with_script};
 pub use server::server_handle;
+pub use world::{drive_pair, world};

@@ -10,7 +10,7 @@ use port_protocol::{
 
 use crate::input::{Input, flip, same};
 use crate::machine::{Said, attempt};
-use crate::pair::{self, ALICE, BOB, NOW, formed};
+use crate::world::{self, ALICE, BOB, NOW, formed};
 
 /// Both ends' records at one moment of one handshake.
 struct Moment {
@@ -30,8 +30,8 @@ fn the_pair() -> &'static Pair {
     static PAIR: OnceLock<Pair> = OnceLock::new();
     PAIR.get_or_init(|| {
         let formed = formed(SendProof::AlongTheLine);
-        let after = |further| pair::run(&[&formed[..], &vec![Choice::Deliver; further]].concat());
-        let record = |world: &World, who| pair::line(world, who).expect("formed").record().to_vec();
+        let after = |further| world::run(3, &[&formed[..], &vec![Choice::Deliver; further]].concat());
+        let record = |world: &World, who| world::line(world, who).expect("formed").record().to_vec();
         let moments = [0, 1, 2, 3].map(|further| {
             let world = after(further);
             Moment { alice: record(&world, ALICE), bob: record(&world, BOB) }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::input::{Input, flip};
 use crate::machine::{Owner, User, attempt, rank, settle, unsent};
-use crate::pair::{self, ALICE, BOB, NOW, formed};
+use crate::world::{self, ALICE, BOB, NOW, formed};
 
 /// An input: a record, a script of what happens to the machine, the script's length. That it stands at the end leaves the
 /// record in its place when the fuzzer cuts or inserts.
@@ -137,7 +137,7 @@ fn heard() -> &'static Heard {
         let worlds = [SendProof::OnBoard, SendProof::AlongTheLine].map(|how| {
             let talk = [Choice::Say(ALICE, 0), Choice::Say(BOB, 0), Choice::DeliverAll];
             let close = [Choice::Close(ALICE, 0), Choice::Close(BOB, 0)];
-            pair::run(&[&formed(how)[..], &talk, &talk, &close].concat())
+            world::run(3, &[&formed(how)[..], &talk, &talk, &close].concat())
         });
         let mut heard = Heard { events: vec![], payloads: vec![] };
         for event in worlds.iter().flat_map(World::events).map(|parcel| &parcel.event) {

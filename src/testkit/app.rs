@@ -6,18 +6,19 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use crate::{Key, LineId, Offer, SendProof, UnixSeconds};
+use crate::{Event, Key, LineId, Offer, SendProof, UnixSeconds};
 
 /// One user's app, whatever it is made of. [`Client`](super::Client) is one.
 ///
 /// Whatever the app sends, shows and plays to its user has left it, also if its process dies right after: it comes out of
 /// [`output`](App::output) all the same.
 pub trait App {
-    /// An event from the relay: any bytes.
+    /// An event from the relay: any bytes. What was kept because it came too early is handed in again in here, as soon as
+    /// something has moved.
     ///
     /// # Errors
-    /// [`PowerFailed`], passed on from `power`.
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed>;
+    /// [`PowerFailed`], passed on from `power`. The event is not acknowledged.
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed>;
 
     /// What the user wants.
     ///
@@ -35,8 +36,15 @@ pub trait App {
     /// Takes what left the app since it was last asked, in order.
     fn output(&mut self) -> Vec<Output>;
 
-    /// Every record in its store, in any order. The kit restores them, and so sees how the app stands.
+    /// Every record in its store, in any order. The kit restores them, and so sees how the app stands. What may be deleted
+    /// (§8.3) may be missing, but not before the kit has seen it dead.
     fn records(&self) -> Vec<Vec<u8>>;
+
+    /// With which associated data it opens this packet (§6.3). An app that seals with none leaves this out.
+    fn associated_data(&self, packet: &Event<'_>) -> Vec<u8> {
+        let _ = packet;
+        Vec::new()
+    }
 
     /// Backs the store up, in the place of the last backup. An app without backups leaves this out.
     fn back_up(&mut self) {}
@@ -46,6 +54,15 @@ pub trait App {
         let _ = how;
         false
     }
+}
+
+/// What an app tells the relay of an event that it was brought (§7.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Receipt {
+    /// The record of its step is kept, or it is refused for good: the relay need not keep it.
+    Acknowledged,
+    /// It came too early, and is only in memory: the relay brings it again when the connection comes back.
+    NotYet,
 }
 
 /// What a user wants. The randomness is the kit's, so that a run can be made again.
@@ -74,7 +91,7 @@ pub enum Command {
     Say(LineId, Vec<u8>),
     /// Close this line.
     Close(LineId),
-    /// The alarm that was set for a deadline goes off.
+    /// The alarm that was set for a deadline, or for after a pause (§6.5), goes off.
     Tick,
 }
 

@@ -1,15 +1,17 @@
 //! An app that does what SPEC.md says, and no more.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::mem;
 
-use super::app::{App, Command, Output, Power, PowerFailed, RollBack};
+use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 use super::machine::{Any, Halt, Input, ToDo};
-use super::store::{Put, Store};
-use crate::{Alice, Bob, Born, Event, Key, Line, Machine, Port, Rejected, Request, Seed, UnixSeconds};
+use super::store::{Conflict, Put, Store};
+use crate::{
+    Alice, Bob, BobPhase, Born, Event, Key, Line, LinePhase, Machine, Port, Rejected, Request, Seed, UnixSeconds,
+};
 
-/// How many packets are kept that came too early (§6.4).
+/// How many events are kept that came too early (§6.4).
 const MOST_EARLY: usize = 64;
 
 /// What stands between a roll-back and a second line. Leave one away, and see what happens.
@@ -34,12 +36,15 @@ impl Care {
 #[derive(Debug)]
 pub struct Client {
     care: Care,
+    data: Vec<u8>,
     store: Store,
     backup: Option<Store>,
     /// In memory.
     machines: BTreeMap<Key, Any>,
-    /// Packets that overtook what they need. In memory.
+    /// Events that overtook what they need. In memory, and not acknowledged.
     early: VecDeque<Vec<u8>>,
+    /// Lines that say again what is unsent, after a pause. In memory.
+    paused: BTreeSet<Key>,
     output: Vec<Output>,
 }
 
@@ -54,17 +59,39 @@ impl Client {
     pub const fn new(care: Care) -> Self {
         Self {
             care,
+            data: Vec::new(),
             store: Store::new(),
             backup: None,
             machines: BTreeMap::new(),
             early: VecDeque::new(),
+            paused: BTreeSet::new(),
             output: Vec::new(),
         }
+    }
+
+    /// Seals and opens with this associated data (§6.3).
+    #[must_use]
+    pub fn with_associated_data(mut self, data: &[u8]) -> Self {
+        self.data = data.to_vec();
+        self
     }
 
     /// Its store.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Deletes all that may be deleted (§8.3).
+    pub fn sweep(&mut self) {
+        let yields = |machine: &Any| machine.unsent().iter().any(|one| matches!(one, ToDo::Adopt(_)));
+        // A line that was never adopted would be adopted again.
+        let keeps_lines = self.machines.values().any(yields);
+        let dead = self
+            .machines
+            .iter()
+            .filter(|(key, machine)| machine.may_be_deleted() && !(keeps_lines && matches!(key, Key::Line(_))));
+        dead.for_each(|(key, _)| self.store.delete(*key));
+        self.load();
     }
 
     fn load(&mut self) {
@@ -86,7 +113,7 @@ impl Client {
         let outcome = machine.step(input, now, &mut |put| keep(store, *care, power, put));
         let key = machine.key();
         self.machines.insert(key, machine);
-        if let Err(Halt::Conflict) = outcome {
+        if let Err(Halt::Conflict(_)) = outcome {
             // Somebody else moved it, or it is an old one: what is stored counts.
             self.load();
         }
@@ -111,7 +138,9 @@ impl Client {
                 (ToDo::Show(text), _) => self.output.push(Output::Show(text)),
                 (ToDo::Hear(text), Key::Line(line_id)) => self.output.push(Output::Hear(line_id, text)),
                 (ToDo::Adopt(born), _) => self.adopt(*born, power)?,
-                (ToDo::Hear(_) | ToDo::Tell, _) => {}
+                // What a confirmed line lost were words: they are the app's to say again.
+                (ToDo::Pause, _) if self.is_joined(key) => drop(self.paused.insert(key)),
+                (ToDo::Hear(_) | ToDo::Pause | ToDo::Tell, _) => {}
             }
         }
         Ok(power.point()?)
@@ -122,8 +151,7 @@ impl Client {
         let key = born.key();
         if self.store.get(key).is_none() {
             self.begin(born, power)?;
-            let first = self.machines.get(&key).map(Any::unsent).unwrap_or_default();
-            self.act(key, first, power)?;
+            self.say_unsent(key, power)?;
         }
         Ok(())
     }
@@ -132,18 +160,33 @@ impl Client {
     fn hear(&mut self, bytes: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let event = Event::decode(bytes).map_err(Rejected::from)?;
         power.point()?;
-        let outcome = self.drive(event.key(), Input::Event(&event), now, power);
+        let data = self.data.clone();
+        let outcome = self.drive(event.key(), Input::Event(&event, &data), now, power);
         match (&outcome, &event) {
-            (Err(Halt::Rejected(Rejected::TooEarly)), _)
-            | (Err(Halt::Rejected(Rejected::NotMine)), Event::Packet { .. }) => {
-                self.early.push_back(bytes.to_vec());
-                self.early.drain(..self.early.len().saturating_sub(MOST_EARLY));
+            (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
+            (Err(Halt::Rejected(Rejected::NotMine)), Event::Packet { .. } | Event::Disconnected { .. })
+                if self.is_connecting() =>
+            {
+                return Err(self.keep_early(bytes));
+            }
+            // §8.4: this Port was used before. What it is used for now is a stray.
+            (Err(Halt::Conflict(Conflict::Marked)), _) => {
+                self.drive(event.key(), Input::GiveUp, now, power)?;
+                return self.hear(bytes, now, power);
             }
             (Err(Halt::Rejected(Rejected::Stray(line_id))), _) => {
                 self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
             }
             (Err(Halt::Rejected(Rejected::StrayLink(line_link))), _) => {
                 self.output.push(Output::Send(Request::CloseLineLink { line_link: *line_link }.to_vec()));
+            }
+            // §8.3: what a tombstone would say that is not there any more.
+            (Err(Halt::Rejected(Rejected::NotMine)), Event::LineFormed { line_link, line_id, .. })
+                if [Key::LineLink(*line_link), Key::Line(*line_id)]
+                    .iter()
+                    .all(|key| self.store.get(*key).is_none()) =>
+            {
+                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
             }
             // §7.2: a link that nobody here asked for. The same answer again is none: its Port may be on offer.
             (Err(Halt::Rejected(Rejected::NotMine)), Event::LineLinkIssued { line_link, .. })
@@ -154,6 +197,25 @@ impl Client {
             _ => {}
         }
         outcome
+    }
+
+    fn keep_early(&mut self, event: &[u8]) -> Halt {
+        self.early.push_back(event.to_vec());
+        self.early.drain(..self.early.len().saturating_sub(MOST_EARLY));
+        Halt::Early
+    }
+
+    fn is_connecting(&self) -> bool {
+        self.machines.values().any(|it| matches!(it, Any::Bob(bob) if bob.phase() == BobPhase::Connecting))
+    }
+
+    fn is_joined(&self, key: Key) -> bool {
+        matches!(self.machines.get(&key), Some(Any::Line(line)) if line.phase() == LinePhase::Joined)
+    }
+
+    fn say_unsent(&mut self, key: Key, power: &mut Power) -> Result<(), Halt> {
+        let unsent = self.machines.get(&key).map(Any::unsent).unwrap_or_default();
+        self.act(key, unsent, power)
     }
 }
 
@@ -175,31 +237,30 @@ fn keep(store: &mut Store, care: Care, power: &mut Power, mut put: Put) -> Resul
 fn go_on(outcome: Result<(), Halt>) -> Result<(), PowerFailed> {
     match outcome {
         Err(Halt::PowerFailed(failed)) => Err(failed),
-        Ok(()) | Err(Halt::Conflict | Halt::Rejected(_) | Halt::Idle) => Ok(()),
+        Ok(()) | Err(Halt::Conflict(_) | Halt::Rejected(_) | Halt::Early | Halt::Idle) => Ok(()),
     }
 }
 
 impl App for Client {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        let outcome = self.hear(event, now, power);
-        let moved = outcome.is_ok();
-        go_on(outcome)?;
-        if moved {
-            for event in mem::take(&mut self.early) {
-                go_on(self.hear(&event, now, power))?;
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+        match self.hear(event, now, power) {
+            Ok(()) => {
+                for event in mem::take(&mut self.early) {
+                    go_on(self.hear(&event, now, power))?;
+                }
+                Ok(Receipt::Acknowledged)
             }
+            // Nobody has heard it: an old machine is gone, and what is stored was restored.
+            Err(Halt::Early | Halt::Conflict(Conflict::Moved)) => Ok(Receipt::NotYet),
+            halted => go_on(halted).map(|()| Receipt::Acknowledged),
         }
-        Ok(())
     }
 
     fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
         go_on(match command {
             Command::MakePort { seed, offer } => {
                 let born = Alice::request(offer.clone(), Seed::from_bytes(seed));
-                self.begin(born, power).and_then(|key| {
-                    let first = self.machines.get(&key).map(Any::unsent).unwrap_or_default();
-                    self.act(key, first, power)
-                })
+                self.begin(born, power).and_then(|key| self.say_unsent(key, power))
             }
             Command::UsePort { seed, text, send_proof } => {
                 let Ok(port) = Port::parse(text) else { return Ok(()) };
@@ -210,9 +271,15 @@ impl App for Client {
                 scanned.and_then(|()| self.drive(key, Input::Connect(*send_proof), now, power))
             }
             Command::GiveUp(key) => self.drive(*key, Input::GiveUp, now, power),
-            Command::Say(line_id, text) => self.drive(Key::Line(*line_id), Input::Say(text), now, power),
+            Command::Say(line_id, text) => {
+                let data = self.data.clone();
+                self.drive(Key::Line(*line_id), Input::Say(text, &data), now, power)
+            }
             Command::Close(line_id) => self.drive(Key::Line(*line_id), Input::Close, now, power),
             Command::Tick => {
+                for key in mem::take(&mut self.paused) {
+                    go_on(self.say_unsent(key, power))?;
+                }
                 let keys: Vec<_> = self.machines.keys().copied().collect();
                 return keys.into_iter().try_for_each(|key| go_on(self.drive(key, Input::Tick, now, power)));
             }
@@ -221,12 +288,11 @@ impl App for Client {
 
     fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
         self.early.clear();
+        self.paused.clear();
         self.load();
-        let unsent: Vec<_> = self.machines.iter().map(|(key, machine)| (*key, machine.unsent())).collect();
-        for (key, to_do) in unsent {
-            go_on(self.act(key, to_do, power).and_then(|()| self.settle(key, now, power)))?;
-        }
-        Ok(())
+        let keys: Vec<_> = self.machines.keys().copied().collect();
+        keys.into_iter()
+            .try_for_each(|key| go_on(self.say_unsent(key, power).and_then(|()| self.settle(key, now, power))))
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -235,6 +301,10 @@ impl App for Client {
 
     fn records(&self) -> Vec<Vec<u8>> {
         self.store.records().map(<[u8]>::to_vec).collect()
+    }
+
+    fn associated_data(&self, _: &Event<'_>) -> Vec<u8> {
+        self.data.clone()
     }
 
     fn back_up(&mut self) {
@@ -262,6 +332,8 @@ impl App for Client {
                 for key in ports {
                     let _ = self.drive(key, Input::GiveUp, UnixSeconds(0), &mut Power::default());
                 }
+                // The old one, without these, must not come back where its marks are gone.
+                self.back_up();
             }
             RollBack::Everything => {}
         }

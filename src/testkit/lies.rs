@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::app::App;
-use super::relay::{Fate, Link, Parcel};
-use super::schedule::{Answer, Claim, Forgery};
+use super::relay::{Formed, Parcel};
+use super::schedule::{Answer, Claim, End, Forgery};
 use super::world::{Happened, World, pick};
 use crate::{
-    Alice, Bob, BobEffect, Content, Event, LineId, LineLink, Nonce, Offer, PairHash, Payload, Proof, Reason, Request,
+    Alice, Bob, BobEffect, Content, Event, LineLink, Nonce, Offer, PairHash, Payload, Proof, Reason, Request,
     RequestId, Seed, SendProof,
 };
 
@@ -16,7 +16,7 @@ impl<A: App> World<A> {
     pub(super) fn replay(&mut self, n: u8, change: impl FnOnce(&mut Parcel)) -> Happened {
         let Some(mut parcel) = pick(&self.past, n).cloned() else { return Ok(false) };
         change(&mut parcel);
-        self.deliver(&parcel)
+        self.deliver(&parcel).map(|_| true)
     }
 
     pub(super) fn cross_line(&mut self, n: u8, line: u8) -> Happened {
@@ -28,66 +28,59 @@ impl<A: App> World<A> {
         };
         match Event::decode(&parcel.event) {
             Ok(Event::Packet { line_id: own, payload }) if (parcel.to, own) != (to, line_id) => {
-                self.deliver(&Parcel::new(to, &Event::Packet { line_id, payload }))
+                self.lie(to, &Event::Packet { line_id, payload })
             }
             _ => Ok(false),
         }
     }
 
     pub(super) fn claim_twice(&mut self, n: u8, claim: Claim) -> Happened {
-        let used = self.relay.links.iter().filter_map(|(link, Link { owner, fate })| match fate {
-            Fate::Used { by, answer, proof, .. } => Some((*link, [*owner, *by], answer.clone(), proof.clone())),
-            Fate::Free | Fate::Closed => None,
-        });
-        let used: Vec<_> = used.collect();
-        let Some((line_link, users @ [owner, _], answer, seen)) = pick(&used, n).cloned() else { return Ok(false) };
-        let Ok(Event::LineFormed { line_id: first, pair_hash, .. }) = Event::decode(&answer) else { return Ok(false) };
-        let (mut line_id, mut pair_hash, mut proof) = (LineId::from(self.relay.token()), pair_hash, seen);
-        match claim {
-            Claim::SameProof => {}
-            Claim::ForeignProof => proof = self.foreign_proof(),
-            Claim::NoProof => proof = None,
-            Claim::OtherPair => (line_id, pair_hash) = (first, PairHash::from([0; 32])),
+        let Some(line) = pick(&self.relay.lines, n).cloned() else { return Ok(false) };
+        let Formed { line_link, line_id: first, pair_hash, users: [owner, _], ref proof } = line;
+        let proof = match claim {
+            Claim::ForeignProof => self.foreign_proof(),
+            Claim::NoProof => None,
+            Claim::SameProof | Claim::OtherPair | Claim::SameLine => proof.clone(),
+        };
+        let (line_id, pair_hash) = match claim {
+            Claim::OtherPair => (first, PairHash::from([0; 32])),
             Claim::SameLine => match self.witness.lines_of(owner).find(|line_id| *line_id != first) {
-                Some(taken) => line_id = taken,
+                Some(taken) => (taken, pair_hash),
                 None => return Ok(false),
             },
-        }
-        self.relay.name(line_id, line_link, users);
-        self.deliver(&Parcel::new(owner, &Event::LineFormed { line_link, line_id, pair_hash, proof }))
+            _ => (self.relay.make_up(Some(line)), pair_hash),
+        };
+        self.lie(owner, &Event::LineFormed { line_link, line_id, pair_hash, proof })
     }
 
     pub(super) fn answer_unasked(&mut self, to: u8, answer: Answer) -> Happened {
         let to = self.user(to);
-        let links: Vec<_> = self.relay.links.keys().copied().collect();
         let fresh = LineLink::from(self.relay.token());
         // Most likely one that this client has scanned, or offers.
-        let line_link = links.last().copied().unwrap_or(fresh);
+        let line_link = self.relay.links.last().map_or(fresh, |link| link.line_link);
         let event = match answer {
             Answer::Link => Event::LineLinkIssued { request_id: RequestId::from(self.relay.token()), line_link: fresh },
             Answer::SecondLink => {
-                let mut asked = self.relay.issued.iter().filter(|((who, _), _)| *who == to);
-                let Some(((_, request_id), first)) = asked.next_back() else { return Ok(false) };
-                let another = links.iter().find(|link| *link != first).copied();
-                Event::LineLinkIssued { request_id: *request_id, line_link: another.unwrap_or(fresh) }
+                let links = &self.relay.links;
+                let Some(asked) = links.iter().rfind(|link| link.owner == to) else { return Ok(false) };
+                let another = links.iter().map(|link| link.line_link).find(|link| *link != asked.line_link);
+                Event::LineLinkIssued { request_id: asked.request_id, line_link: another.unwrap_or(fresh) }
             }
             Answer::Line => {
-                let (line_id, pair_hash) = (LineId::from(self.relay.token()), PairHash::from([0; 32]));
+                let (line_id, pair_hash) = (self.relay.make_up(None), PairHash::from([0; 32]));
                 Event::LineFormed { line_link, line_id, pair_hash, proof: None }
             }
             Answer::Refusal => Event::Refused { line_link, reason: Reason::Claimed },
         };
-        self.deliver(&Parcel::new(to, &event))
+        self.lie(to, &event)
     }
 
     pub(super) fn forge(&mut self, n: u8, forgery: Forgery) -> Happened {
-        let lines: Vec<_> = self.relay.lines.iter().map(|(line_id, ends)| (*line_id, ends.users)).collect();
-        let Some((line_id, [owner, user])) = pick(&lines, n).copied() else { return Ok(false) };
+        let Some(&Formed { line_id, users: [owner, user], .. }) = pick(&self.relay.lines, n) else { return Ok(false) };
+        let at = |end| if end == End::Alice { owner } else { user };
         let payload = match forgery {
-            Forgery::Disconnected(end) => {
-                let to = if end == 0 { owner } else { user };
-                return self.deliver(&Parcel::new(to, &Event::Disconnected { line_id }));
-            }
+            Forgery::Disconnected(end) => return self.lie(at(end), &Event::Disconnected { line_id }),
+            Forgery::Dropped(end) => return self.lie(at(end), &Event::Dropped { line_id }),
             Forgery::Proof => match self.foreign_proof() {
                 Some(proof) => Payload::Proof { proof }.to_vec(),
                 None => return Ok(false),
@@ -98,7 +91,11 @@ impl<A: App> World<A> {
                     .to_vec()
             }
         };
-        self.deliver(&Parcel::new(owner, &Event::Packet { line_id, payload: &payload }))
+        self.lie(owner, &Event::Packet { line_id, payload: &payload })
+    }
+
+    fn lie(&mut self, to: usize, event: &Event<'_>) -> Happened {
+        self.deliver(&Parcel::new(to, event)).map(|_| true)
     }
 
     /// A good proof, of a Port that the relay made for itself.

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use super::app::PowerFailed;
 use super::store::{Conflict, Put};
 use crate::{
-    Alice, AliceEffect, Bob, BobEffect, Born, Event, Key, Line, LineEffect, Machine, Record, Rejected, SEAL_OVERHEAD,
-    SendProof, Step, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Born, Event, Key, Line, LineEffect, LinePhase, Machine, Record, Rejected,
+    SEAL_OVERHEAD, SendProof, Step, UnixSeconds,
 };
 
 #[derive(Debug)]
@@ -22,9 +22,11 @@ pub(super) enum Any {
 /// What can be handed to a machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Input<'a> {
-    Event(&'a Event<'a>),
+    /// With associated data.
+    Event(&'a Event<'a>, &'a [u8]),
     Connect(SendProof),
-    Say(&'a [u8]),
+    /// With associated data.
+    Say(&'a [u8], &'a [u8]),
     Close,
     GiveUp,
     Tick,
@@ -38,6 +40,8 @@ pub(super) enum ToDo {
     Show(String),
     Adopt(Box<Born<Line>>),
     Hear(Vec<u8>),
+    /// The same again, after a pause (§6.5).
+    Pause,
     /// An app tells its user.
     Tell,
 }
@@ -47,8 +51,10 @@ pub(super) enum ToDo {
 pub(super) enum Halt {
     PowerFailed(PowerFailed),
     /// The store kept nothing.
-    Conflict,
+    Conflict(Conflict),
     Rejected(Rejected),
+    /// It was kept for later.
+    Early,
     /// There is nothing to do, or not by this machine.
     Idle,
 }
@@ -96,41 +102,54 @@ impl Any {
         }
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Alice(alice) => alice.is_spent(),
+            Self::Bob(bob) => bob.is_spent(),
+            Self::Line(line) => line.phase() == LinePhase::Closed,
+        }
+    }
+
+    /// Over and settled (§8.3).
+    pub(super) fn may_be_deleted(&self) -> bool {
+        self.is_over() && self.unsent().is_empty()
+    }
+
     /// The three lines.
     pub(super) fn step(&mut self, input: Input<'_>, now: UnixSeconds, keep: &mut Keep<'_>) -> Result<Vec<ToDo>, Halt> {
         match self {
             Self::Alice(alice) => {
                 let step = match input {
-                    Input::Event(event) => alice.handle(event, now)?,
+                    Input::Event(event, _) => alice.handle(event, now)?,
                     Input::GiveUp => alice.revoke()?,
                     Input::Tick => alice.tick(now).ok_or(Halt::Idle)?,
                     Input::Settle => alice.settle().ok_or(Halt::Idle)?,
-                    Input::Connect(_) | Input::Say(_) | Input::Close => return Err(Halt::Idle),
+                    Input::Connect(_) | Input::Say(..) | Input::Close => return Err(Halt::Idle),
                 };
                 advance(step, keep)
             }
             Self::Bob(bob) => {
                 let step = match input {
-                    Input::Event(event) => bob.handle(event, now)?,
+                    Input::Event(event, _) => bob.handle(event, now)?,
                     Input::Connect(how) => bob.connect(how, now)?,
                     Input::GiveUp => bob.cancel()?,
                     Input::Tick => bob.tick(now).ok_or(Halt::Idle)?,
                     Input::Settle => bob.settle().ok_or(Halt::Idle)?,
-                    Input::Say(_) | Input::Close => return Err(Halt::Idle),
+                    Input::Say(..) | Input::Close => return Err(Halt::Idle),
                 };
                 advance(step, keep)
             }
             Self::Line(line) => {
                 let mut buffer;
                 let step = match input {
-                    Input::Event(event) => {
+                    Input::Event(event, data) => {
                         let length = if let Event::Packet { payload, .. } = event { payload.len() } else { 0 };
                         buffer = vec![0; length];
-                        line.handle(event, &mut buffer, now)?
+                        line.open(event, data, &mut buffer, now)?
                     }
-                    Input::Say(text) => {
+                    Input::Say(text, data) => {
                         buffer = vec![0; text.len().saturating_add(SEAL_OVERHEAD)];
-                        line.seal(text, &[], &mut buffer).map_err(|_| Halt::Idle)?
+                        line.seal(text, data, &mut buffer).map_err(|_| Halt::Idle)?
                     }
                     Input::Close => line.close()?,
                     Input::Tick => line.tick(now).ok_or(Halt::Idle)?,
@@ -177,7 +196,8 @@ impl From<LineEffect<'_>> for ToDo {
         match effect {
             LineEffect::Send(request) => Self::Send(request.to_vec()),
             LineEffect::Message(text) => Self::Hear(text.to_vec()),
-            LineEffect::Dropped | LineEffect::Ended(_) => Self::Tell,
+            LineEffect::Dropped => Self::Pause,
+            LineEffect::Ended(_) => Self::Tell,
         }
     }
 }
@@ -189,8 +209,8 @@ impl From<PowerFailed> for Halt {
 }
 
 impl From<Conflict> for Halt {
-    fn from(_: Conflict) -> Self {
-        Self::Conflict
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(conflict)
     }
 }
 

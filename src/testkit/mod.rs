@@ -1,5 +1,5 @@
-//! A world in memory, to test an app in: clients, and between them a relay that drops, duplicates, reorders, delays, replays
-//! across lines, flips bits, forges events, claims a Port twice and answers what nobody asked; processes die between any two
+//! A world in memory, to test an app in: clients, and between them the real [`Server`](crate::server::Server) in the hands of
+//! somebody hostile, who drops, duplicates, reorders, delays, replays across lines, flips bits, forges events, claims a Port twice and answers what nobody asked; processes die between any two
 //! things, and backups come back. After everything that happens, the kit looks into every store: a [`Violation`] is what must
 //! never be (§10).
 //!
@@ -17,7 +17,7 @@
 //! struct MyApp(Client);
 //!
 //! impl App for MyApp {
-//!     fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+//!     fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
 //!         self.0.deliver(event, now, power) // to the machine at `Event::key`; `power.point()?` wherever it may die
 //!     }
 //!     fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
@@ -53,10 +53,10 @@ mod store;
 mod witness;
 mod world;
 
-pub use app::{App, Command, Output, Power, PowerFailed, RollBack};
+pub use app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 pub use client::{Care, Client};
 pub use relay::Parcel;
-pub use schedule::{Answer, Choice, Claim, Fault, Forgery, Schedule};
+pub use schedule::{Answer, Choice, Claim, End, Fault, Forgery, Schedule};
 pub use store::{Conflict, Put, Store};
 pub use witness::Violation;
 pub use world::World;

@@ -1,4 +1,4 @@
-//! The relay's tables (§7): what an honest one does. What a hostile one makes of it stands in the [`World`](super::World).
+//! The relay: the crate's own Server (§13), the connections of its users, and what it learns for its lies.
 
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -8,7 +8,8 @@ use chacha20::ChaCha8Rng;
 use rand_core::Rng;
 use sha2::{Digest, Sha256};
 
-use crate::{Event, LineId, LineLink, PairHash, Payload, Proof, Reason, Request, RequestId};
+use crate::server::{Delivery, Handled, Limits, Memory, Server, UserId};
+use crate::{Event, LineId, LineLink, PairHash, Payload, Proof, Request, RequestId, UnixSeconds};
 
 /// An event on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,131 +18,160 @@ pub struct Parcel {
     pub to: usize,
     /// The event's bytes.
     pub event: Vec<u8>,
+    /// Where it waits until it is acknowledged (§13.5). A reply waits nowhere, and nor does a lie.
+    pub(super) number: Option<u64>,
 }
 
 impl Parcel {
     pub(super) fn new(to: usize, event: &Event<'_>) -> Self {
-        Self { to, event: event.to_vec() }
+        Self { to, event: event.to_vec(), number: None }
     }
 }
 
-/// Knows its users by number, and nothing of what they say.
+/// An honest Server, and beside it what a hostile one can tell its users apart from that.
 #[derive(Debug)]
 pub(super) struct Relay {
+    server: Server<Memory>,
     rng: ChaCha8Rng,
-    pub(super) issued: BTreeMap<(usize, RequestId), LineLink>,
-    pub(super) links: BTreeMap<LineLink, Link>,
-    pub(super) lines: BTreeMap<LineId, Ends>,
+    users: Vec<User>,
+    /// The links that were issued, in order.
+    pub(super) links: Vec<Link>,
+    /// The lines that were formed, in order.
+    pub(super) lines: Vec<Formed>,
+    /// Lines that it told of and that the Server does not know. What is sent along one is brought to the other end of the line
+    /// that it stands for, under that one's name; or nowhere.
+    made_up: BTreeMap<LineId, Option<Formed>>,
 }
 
-/// What became of a line link, and whose it is.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
+struct User {
+    id: UserId,
+    /// The last number that was sent to him on this connection.
+    sent: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
     pub(super) owner: usize,
-    pub(super) fate: Fate,
+    pub(super) request_id: RequestId,
+    pub(super) line_link: LineLink,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Fate {
-    Free,
-    Used { by: usize, request: Vec<u8>, answer: Vec<u8>, proof: Option<Proof> },
-    Closed,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Ends {
+pub(super) struct Formed {
+    pub(super) line_link: LineLink,
+    pub(super) line_id: LineId,
+    pub(super) pair_hash: PairHash,
+    /// The owner of the link, and who used it.
     pub(super) users: [usize; 2],
-    line_link: LineLink,
-    open: bool,
+    /// On board or along the line, as soon as it was seen.
+    pub(super) proof: Option<Proof>,
 }
 
 impl Relay {
-    pub(super) const fn new(rng: ChaCha8Rng) -> Self {
-        Self { rng, issued: BTreeMap::new(), links: BTreeMap::new(), lines: BTreeMap::new() }
-    }
-
-    /// One request, and the events that come of it. The only place where one turns into the other.
-    pub(super) fn take(&mut self, from: usize, bytes: &[u8]) -> Vec<Parcel> {
-        match Request::decode(bytes) {
-            Ok(Request::IssueLineLink { request_id }) => {
-                // The same request again gets the same link.
-                let line_link = match self.issued.get(&(from, request_id)) {
-                    Some(line_link) => *line_link,
-                    None => self.token().into(),
-                };
-                self.issued.insert((from, request_id), line_link);
-                self.links.entry(line_link).or_insert(Link { owner: from, fate: Fate::Free });
-                vec![Parcel::new(from, &Event::LineLinkIssued { request_id, line_link })]
-            }
-            Ok(Request::Connect { line_link, proof }) => self.connect(from, line_link, proof, bytes),
-            Ok(Request::Packet { line_id, payload }) => {
-                match self.lines.get(&line_id).and_then(|ends| ends.other(from)) {
-                    Some(to) => vec![Parcel::new(to, &Event::Packet { line_id, payload })],
-                    None => vec![],
-                }
-            }
-            Ok(Request::Disconnect { line_id }) => match self.lines.get_mut(&line_id) {
-                Some(ends) => {
-                    let to = ends.other(from);
-                    ends.open &= to.is_none();
-                    to.iter().map(|to| Parcel::new(*to, &Event::Disconnected { line_id })).collect()
-                }
-                None => vec![],
-            },
-            Ok(Request::CloseLineLink { line_link }) => {
-                match self.links.get_mut(&line_link) {
-                    Some(Link { owner, fate: fate @ Fate::Free }) if *owner == from => *fate = Fate::Closed,
-                    _ => {}
-                }
-                vec![]
-            }
-            // What it can't read, it drops.
-            Err(_) => vec![],
+    pub(super) fn new(users: usize, limits: Limits, rng: ChaCha8Rng) -> Self {
+        let id = |who: usize| UserId::from(<[u8; 32]>::from(Sha256::digest((who as u64).to_be_bytes())));
+        Self {
+            server: Server::new(Memory::new(), limits),
+            rng,
+            users: (0..users).map(|who| User { id: id(who), sent: 0 }).collect(),
+            links: Vec::new(),
+            lines: Vec::new(),
+            made_up: BTreeMap::new(),
         }
     }
 
-    fn connect(&mut self, from: usize, line_link: LineLink, proof: Option<Proof>, bytes: &[u8]) -> Vec<Parcel> {
-        let refuse = |reason| vec![Parcel::new(from, &Event::Refused { line_link, reason })];
+    /// One request, and what is sent because of it. The only place where one turns into the other.
+    pub(super) fn take(&mut self, from: usize, bytes: &[u8], now: UnixSeconds) -> Vec<Parcel> {
+        if let Some(parcels) = self.along_a_lie(from, bytes) {
+            return parcels;
+        }
+        let Some(User { id, .. }) = self.users.get(from) else { return vec![] };
+        // A transport would tell the client why. This one is silent, and the client's machine keeps the request.
+        let Ok(handled) = self.server.handle(*id, bytes, &mut self.rng, now) else { return vec![] };
+        self.learn(from, bytes, &handled);
+        let mut parcels = vec![];
+        for id in handled.wake.iter().flatten() {
+            parcels.extend(self.who(*id).map(|who| self.send(who)).unwrap_or_default());
+        }
+        parcels.extend(handled.reply.map(|reply| Parcel::new(from, &reply)));
+        parcels
+    }
+
+    /// The connection of this user comes back: whatever he has not acknowledged is sent again (§13.5).
+    pub(super) fn reconnect(&mut self, who: usize) -> Vec<Parcel> {
+        if let Some(user) = self.users.get_mut(who) {
+            user.sent = 0;
+        }
+        self.send(who)
+    }
+
+    /// A number stands for all before it (§13.5): one that came out of turn is not acknowledged, and comes again.
+    pub(super) fn acknowledge(&mut self, parcel: &Parcel) {
+        let (Some(User { id, .. }), Some(number)) = (self.users.get(parcel.to), parcel.number) else { return };
+        let Ok(first) = self.server.next(*id, 0);
+        if first.is_some_and(|first| first.sequence == number) {
+            let Ok(()) = self.server.acknowledge(*id, number);
+        }
+    }
+
+    fn send(&mut self, to: usize) -> Vec<Parcel> {
+        let mut parcels = vec![];
+        let Some(User { id, sent }) = self.users.get_mut(to) else { return parcels };
+        while let Ok(Some(Delivery { sequence, event })) = self.server.next(*id, *sent) {
+            *sent = sequence;
+            parcels.push(Parcel { to, event: event.to_vec(), number: Some(sequence) });
+        }
+        parcels
+    }
+
+    fn who(&self, id: UserId) -> Option<usize> {
+        self.users.iter().position(|user| user.id == id)
+    }
+
+    fn learn(&mut self, from: usize, request: &[u8], handled: &Handled) {
+        match (Request::decode(request), &handled.reply) {
+            (Ok(Request::IssueLineLink { request_id }), Some(Event::LineLinkIssued { line_link, .. }))
+                if !self.links.iter().any(|link| link.line_link == *line_link) =>
+            {
+                self.links.push(Link { owner: from, request_id, line_link: *line_link });
+            }
+            (Ok(Request::Connect { line_link, proof }), Some(Event::LineFormed { line_id, pair_hash, .. })) => {
+                // The same request again wakes nobody.
+                let owner = handled.wake.iter().flatten().next().and_then(|id| self.who(*id));
+                let (line_id, pair_hash) = (*line_id, *pair_hash);
+                let formed = |owner| Formed { line_link, line_id, pair_hash, users: [owner, from], proof };
+                self.lines.extend(owner.map(formed));
+            }
+            // It reads what is not sealed: a proof along the line is as good to it as one on board.
+            (Ok(Request::Packet { line_id, payload }), _) => {
+                let line = self.lines.iter_mut().find(|line| line.line_id == line_id && line.proof.is_none());
+                if let (Some(line), Ok(Payload::Proof { proof })) = (line, Payload::decode(payload)) {
+                    line.proof = Some(proof);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A name for a line that is none, in the place of this one.
+    pub(super) fn make_up(&mut self, in_place_of: Option<Formed>) -> LineId {
         let line_id = LineId::from(self.token());
-        let Some(Link { owner, fate }) = self.links.get_mut(&line_link) else { return refuse(Reason::Unknown) };
-        let to = *owner;
-        match fate {
-            Fate::Closed => refuse(Reason::Closed),
-            // The answer was lost. It is the same.
-            Fate::Used { by, request, answer, .. } if *by == from && request == bytes => {
-                vec![Parcel { to: from, event: answer.clone() }]
-            }
-            Fate::Used { by, .. } if *by == from => refuse(Reason::Yours),
-            Fate::Used { .. } => refuse(Reason::Claimed),
-            Fate::Free => {
-                let pair_hash = pair_hash([to, from]);
-                let formed = |proof| Event::LineFormed { line_link, line_id, pair_hash, proof };
-                let answer = Parcel::new(from, &formed(None));
-                *fate = Fate::Used {
-                    by: from,
-                    request: bytes.to_vec(),
-                    answer: answer.event.clone(),
-                    proof: proof.clone(),
-                };
-                self.lines.insert(line_id, Ends { users: [to, from], line_link, open: true });
-                vec![Parcel::new(to, &formed(proof)), answer]
-            }
-        }
+        self.made_up.insert(line_id, in_place_of);
+        line_id
     }
 
-    /// The relay reads what is not sealed: a proof along the line is as good to it as one on board.
-    pub(super) fn reads(&mut self, request: &[u8]) {
-        let Ok(Request::Packet { line_id, payload }) = Request::decode(request) else { return };
-        let Ok(Payload::Proof { proof: seen }) = Payload::decode(payload) else { return };
-        let link = self.lines.get(&line_id).and_then(|ends| self.links.get_mut(&ends.line_link));
-        if let Some(Link { fate: Fate::Used { proof: proof @ None, .. }, .. }) = link {
-            *proof = Some(seen);
-        }
-    }
-
-    /// Another name for a line of this link, so that it routes what comes of a lie.
-    pub(super) fn name(&mut self, line_id: LineId, line_link: LineLink, users: [usize; 2]) {
-        self.lines.entry(line_id).or_insert(Ends { users, line_link, open: true });
+    fn along_a_lie(&self, from: usize, bytes: &[u8]) -> Option<Vec<Parcel>> {
+        let Ok(Request::Packet { line_id, .. } | Request::Disconnect { line_id }) = Request::decode(bytes) else {
+            return None;
+        };
+        let line = self.made_up.get(&line_id)?;
+        let Ok(Request::Packet { payload, .. }) = Request::decode(bytes) else { return Some(vec![]) };
+        let brought = line.iter().flat_map(|Formed { users, line_id, .. }| {
+            let others = users.iter().filter(move |user| **user != from);
+            others.map(|to| Parcel::new(*to, &Event::Packet { line_id: *line_id, payload }))
+        });
+        Some(brought.collect())
     }
 
     /// 16 bytes that nobody had before.
@@ -150,23 +180,4 @@ impl Relay {
         self.rng.fill_bytes(&mut token);
         token
     }
-}
-
-impl Ends {
-    fn other(&self, user: usize) -> Option<usize> {
-        match self.users {
-            _ if !self.open => None,
-            [one, other] if one == user => Some(other),
-            [other, one] if one == user => Some(other),
-            _ => None,
-        }
-    }
-}
-
-/// The same for this pair each time.
-fn pair_hash(mut users: [usize; 2]) -> PairHash {
-    users.sort_unstable();
-    let hash: [u8; 32] =
-        users.iter().fold(Sha256::new(), |hash, user| hash.chain_update(user.to_be_bytes())).finalize().into();
-    hash.into()
 }

@@ -16,7 +16,7 @@ pub enum Choice {
     Deliver,
     /// All of them do, and what comes of them.
     DeliverAll,
-    /// The oldest waiting event is lost.
+    /// The oldest waiting event is lost on its way. What waits at the Server comes again with the connection.
     Drop,
     /// It goes behind all others.
     Delay,
@@ -36,11 +36,11 @@ pub enum Choice {
     AnswerUnasked(u8, Answer),
     /// About this line.
     Forge(u8, Forgery),
-    /// So many seconds pass, as a power of two.
+    /// So many seconds pass, as a power of two; from 64 on, all but the last.
     Clock(u8),
     /// The process of this client dies at one of its next points ([`Power`](super::Power)), and starts again.
     Crash(u8, u8),
-    /// The connection of this client comes back.
+    /// The connection of this client comes back: what was under way to it is lost, what it has not acknowledged comes again.
     Wake(u8),
     /// This client's store is backed up.
     BackUp(u8),
@@ -89,11 +89,22 @@ pub enum Answer {
     Refusal,
 }
 
+/// An end of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Of whoever made the Port.
+    Alice,
+    /// Of whoever used it.
+    Bob,
+}
+
 /// What a relay can say of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Forgery {
-    /// To this end (0, 1): the line is over.
-    Disconnected(u8),
+    /// To this end: the line is over.
+    Disconnected(End),
+    /// To this end: packets of yours did not arrive.
+    Dropped(End),
     /// A proof of somebody who never had the Port.
     Proof,
     /// A packet under the line's next counter, sealed by nobody.
@@ -232,15 +243,17 @@ impl Choice {
             ),
             66..68 => Self::Forge(
                 a,
-                match b % 4 {
-                    0 => Forgery::Disconnected(0),
-                    1 => Forgery::Disconnected(1),
-                    2 => Forgery::Proof,
+                match b % 6 {
+                    0 => Forgery::Disconnected(End::Alice),
+                    1 => Forgery::Disconnected(End::Bob),
+                    2 => Forgery::Dropped(End::Alice),
+                    3 => Forgery::Dropped(End::Bob),
+                    4 => Forgery::Proof,
                     _ => Forgery::Packet,
                 },
             ),
-            68 => Self::Clock(b % 24),
-            69..78 => Self::Crash(user, b % 16),
+            68 => Self::Clock(mostly(b % 24, b, c)),
+            69..78 => Self::Crash(user, mostly(b % 16, b, c)),
             78..82 => Self::Wake(user),
             82..85 => Self::BackUp(user),
             85..87 => Self::RollBack(
@@ -251,7 +264,7 @@ impl Choice {
                     _ => RollBack::Everything,
                 },
             ),
-            87..97 => Self::MakePort(user, if b < 192 { None } else { Some(b % 24) }),
+            87..97 => Self::MakePort(user, if b < 192 { None } else { Some(mostly(c % 24, c, b)) }),
             97..109 => Self::UsePort(user, b, if c < 128 { SendProof::OnBoard } else { SendProof::AlongTheLine }),
             109 => Self::GiveUp(user, b),
             110..124 => Self::Say(user, b),
@@ -277,16 +290,17 @@ impl Choice {
             }
             Self::ClaimTwice(a, claim) => [58, a, claim as u8, 0],
             Self::AnswerUnasked(a, answer) => [62, a, answer as u8, 0],
-            Self::Forge(a, Forgery::Disconnected(end)) => [66, a, end % 2, 0],
-            Self::Forge(a, Forgery::Proof) => [66, a, 2, 0],
-            Self::Forge(a, Forgery::Packet) => [66, a, 3, 0],
-            Self::Clock(b) => [68, 0, b, 0],
-            Self::Crash(a, b) => [69, a, b, 0],
+            Self::Forge(a, Forgery::Disconnected(end)) => [66, a, end as u8, 0],
+            Self::Forge(a, Forgery::Dropped(end)) => [66, a, 2_u8.saturating_add(end as u8), 0],
+            Self::Forge(a, Forgery::Proof) => [66, a, 4, 0],
+            Self::Forge(a, Forgery::Packet) => [66, a, 5, 0],
+            Self::Clock(b) => [68, 0, b, ANY],
+            Self::Crash(a, b) => [69, a, b, ANY],
             Self::Wake(a) => [78, a, 0, 0],
             Self::BackUp(a) => [82, a, 0, 0],
             Self::RollBack(a, how) => [85, a, how as u8, 0],
             Self::MakePort(a, None) => [87, a, 0, 0],
-            Self::MakePort(a, Some(b)) => [87, a, 192_u8.saturating_add(b % 24), 0],
+            Self::MakePort(a, Some(c)) => [87, a, ANY, c],
             Self::UsePort(a, b, SendProof::OnBoard) => [97, a, b, 0],
             Self::UsePort(a, b, SendProof::AlongTheLine) => [97, a, b, 128],
             Self::GiveUp(a, b) => [109, a, b, 0],
@@ -314,6 +328,14 @@ impl Choice {
             _ => return None,
         })
     }
+}
+
+/// Says that the byte beside it stands for itself.
+const ANY: u8 = 255;
+
+/// Mostly a small number: else time would fly, and crashes would be far.
+const fn mostly(small: u8, any: u8, how: u8) -> u8 {
+    if how < 240 { small } else { any }
 }
 
 /// What goes wrong in a world.

@@ -111,6 +111,11 @@ impl Store {
         self.marks.extend(put.once);
     }
 
+    /// Deletes this record. It must be one that may be (§8.3): dead and settled.
+    pub fn delete(&mut self, key: Key) {
+        self.records.remove(&key);
+    }
+
     /// The records of a backup come back. The marks, kept where a backup does not reach, stay.
     pub fn roll_back_records(&mut self, backup: &Self) {
         self.records.clone_from(&backup.records);

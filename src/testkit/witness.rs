@@ -7,7 +7,10 @@ use core::mem;
 use thiserror::Error;
 
 use super::machine::Any;
-use crate::{Key, Line, LineId, LinePhase, Machine, Nonce, PairHash, Payload, Port, PortHash, Request};
+use crate::{
+    Bob, BobEnd, BobPhase, Claims, Key, Line, LineId, LineLink, LinePhase, Machine, Nonce, PairHash, Payload, Port,
+    PortHash, Request,
+};
 
 /// What did not hold. Clients are named by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -19,7 +22,7 @@ pub enum Violation {
     /// §8.1: an event that its machine refuses changed the records, or a step that was dropped moved the machine.
     #[error("client {0} was moved by what is refused")]
     MovedByRefused(usize),
-    /// §8.1: a record became older by itself.
+    /// §8.1: a record became older by itself. (One that may be deleted may be missing, §8.3.)
     #[error("a record of client {0} went back")]
     WentBack(usize),
     /// §8.1: something was sent along a line that is not stored.
@@ -61,42 +64,55 @@ struct Seen {
     pair_hash: PairHash,
     /// From Joined on: two ends with the same have the same transcript and keys (§6.8).
     code: Option<[u32; 8]>,
+    confirmed: bool,
 }
 
 impl Seen {
     fn is_of_same(&self, other: &Self) -> bool {
         (self.port, self.pair_hash) == (other.port, other.pair_hash)
     }
+
+    fn may_become(&self, later: &Self) -> bool {
+        self.is_of_same(later) && (self.code == later.code || self.code.is_none() || later.code.is_none())
+    }
 }
 
 #[derive(Clone, Default, Debug)]
 pub(super) struct Witness {
     lines: BTreeMap<(usize, LineId), Seen>,
-    /// Whose Ports these are.
-    makers: BTreeMap<PortHash, usize>,
-    /// Each record as it was last seen, and its revision.
-    records: BTreeMap<(usize, Key), (u64, Vec<u8>)>,
+    /// The first line of each Port at each client.
+    first: BTreeMap<(usize, PortHash), Claims>,
+    /// Whose Ports these are, and of which links.
+    makers: BTreeMap<PortHash, (usize, LineLink)>,
+    /// Each record as it was last seen.
+    records: BTreeMap<(usize, Key), Vec<u8>>,
+    /// Every record that was ever seen of what was not over: without secrets, two are alike.
+    alive: BTreeSet<(usize, Vec<u8>)>,
+    /// Who has forgotten that he used these, or made them.
+    forgotten: BTreeSet<(usize, LineLink)>,
+    /// Links of Ports that a Bob gave up, or had to.
+    given_up: BTreeSet<LineLink>,
     /// Lines that were confirmed since all stores were last compared.
     confirmed: Vec<(usize, LineId)>,
     packets: BTreeMap<(usize, LineId, Nonce), Vec<u8>>,
     said: BTreeMap<Vec<u8>, (usize, LineId)>,
     heard: BTreeSet<(usize, Vec<u8>)>,
-    secrets: Vec<Vec<u8>>,
+    /// The first 16 bytes of each.
+    secrets: BTreeSet<[u8; 16]>,
     rolled_back: BTreeSet<usize>,
 }
 
 impl Witness {
     /// Randomness for a machine. Its private key is a secret, and so is a Port's RAD.
     pub(super) fn gave(&mut self, seed: &[u8; 64], makes_port: bool) {
-        let (private_key, rest) = seed.split_at(32);
-        self.secrets.push(private_key.to_vec());
-        if makes_port {
-            self.secrets.extend(rest.chunks(16).next().map(<[u8]>::to_vec));
+        if let ([private_key, _, rad, _], _) = seed.as_chunks() {
+            self.secrets.insert(*private_key);
+            self.secrets.extend(makes_port.then_some(*rad));
         }
     }
 
     pub(super) fn shows(&mut self, who: usize, port: &Port) {
-        self.makers.entry(port.hash()).or_insert(who);
+        self.makers.entry(port.hash()).or_insert((who, port.line_link));
     }
 
     /// From now on its counters and what it heard may repeat (§11), and so may the lines of Ports that it used. Those of
@@ -104,6 +120,7 @@ impl Witness {
     pub(super) fn rolled_back(&mut self, who: usize) {
         self.rolled_back.insert(who);
         self.records.retain(|(of, _), _| *of != who);
+        self.alive.retain(|(of, _)| *of != who);
     }
 
     pub(super) fn says(&mut self, who: usize, line_id: LineId, text: &[u8]) {
@@ -117,19 +134,52 @@ impl Witness {
     /// Looks through the store of one client, at what has changed.
     pub(super) fn looks(&mut self, who: usize, records: &[Vec<u8>]) -> Result<(), Violation> {
         for record in records {
-            if self.records.iter().any(|((of, _), (_, seen))| *of == who && seen == record) {
+            if self.records.iter().any(|((of, _), seen)| *of == who && seen == record) {
                 continue;
             }
             let machine = Any::restore(record).ok_or(Violation::BadRecord(who))?;
-            let before = self.records.insert((who, machine.key()), (machine.revision(), record.clone()));
-            if before.is_some_and(|(revision, _)| machine.revision() < revision) {
+            let before = self.records.insert((who, machine.key()), record.clone());
+            let before = before.and_then(|record| Any::restore(&record));
+            if let Some(before) = before.filter(|before| machine.revision() < before.revision()) {
+                if !before.may_be_deleted() {
+                    return Err(Violation::WentBack(who));
+                }
+                self.forgets(who, &before);
+            }
+            if !machine.is_over() && !self.alive.insert((who, record.clone())) {
                 return Err(Violation::WentBack(who));
             }
-            if let Any::Line(line) = machine {
-                self.sees(who, &line, record)?;
+            match machine {
+                Any::Line(line) => self.sees(who, &line, record)?,
+                Any::Bob(bob) => self.sees_bob(who, &bob),
+                Any::Alice(_) => {}
             }
         }
+        let gone = self.records.iter().filter(|((of, _), seen)| *of == who && !records.contains(seen));
+        let gone: Vec<_> = gone.map(|(name, _)| *name).collect();
+        for name in gone {
+            let machine = self.records.remove(&name).and_then(|record| Any::restore(&record));
+            machine.iter().for_each(|machine| self.forgets(who, machine));
+        }
         Ok(())
+    }
+
+    /// §8.3: what is dead may be deleted. Then a Bob can scan his Port again.
+    fn forgets(&mut self, who: usize, machine: &Any) {
+        if let (Any::Bob(_), Key::LineLink(line_link)) = (machine, machine.key()) {
+            self.forgotten.insert((who, line_link));
+        }
+    }
+
+    fn sees_bob(&mut self, who: usize, bob: &Bob) {
+        let Key::LineLink(line_link) = bob.key() else { return };
+        if let BobPhase::Ended(BobEnd::Cancelled | BobEnd::Expired) = bob.phase() {
+            self.given_up.insert(line_link);
+        }
+        // His own Port: the Alice who had its key is gone.
+        if self.makers.values().any(|made| *made == (who, line_link)) {
+            self.forgotten.insert((who, line_link));
+        }
     }
 
     fn sees(&mut self, who: usize, line: &Line, record: &[u8]) -> Result<(), Violation> {
@@ -138,23 +188,45 @@ impl Witness {
         }
         let claims = line.claims();
         let port = line.port();
-        let seen = Seen { port, pair_hash: claims.pair_hash, code: None };
-        let seen = self.lines.entry((who, claims.line_id)).or_insert(seen);
-        seen.code = seen.code.or_else(|| line.code().map(|code| *code.groups()));
-        if line.phase() == LinePhase::Confirmed {
-            self.confirmed.push((who, claims.line_id));
+        let name = (who, claims.line_id);
+        let new =
+            Seen { port, pair_hash: claims.pair_hash, code: line.code().map(|code| *code.groups()), confirmed: false };
+        let seen = self.lines.entry(name).or_insert_with(|| new.clone());
+        if seen.may_become(&new) {
+            seen.code = seen.code.or(new.code);
+        } else {
+            // The other was deleted, or rolled back.
+            *seen = new;
+            self.packets.retain(|(of, line_id, ..), _| (*of, *line_id) != name);
         }
-        let mine = self.makers.get(&port) == Some(&who) || !self.rolled_back.contains(&who);
-        let lines = self.lines.iter().filter(|((of, _), seen)| *of == who && seen.port == port);
-        if mine && lines.count() > 1 { Err(Violation::SecondLine(who)) } else { Ok(()) }
+        if line.phase() == LinePhase::Confirmed && !seen.confirmed {
+            seen.confirmed = true;
+            self.confirmed.push(name);
+        }
+        let first = *self.first.entry((who, port)).or_insert(claims);
+        if first == claims || self.may_have_two(who, port) { Ok(()) } else { Err(Violation::SecondLine(who)) }
+    }
+
+    /// Whether he does not know any more what became of a Port, so that a line of it may have another's name.
+    fn has_forgotten(&self, who: usize, port: PortHash) -> bool {
+        let used = self.makers.get(&port).is_some_and(|(_, line_link)| self.forgotten.contains(&(who, *line_link)));
+        used || self.rolled_back.contains(&who)
+    }
+
+    /// A Bob who has forgotten that he used it.
+    fn may_have_two(&self, who: usize, port: PortHash) -> bool {
+        match self.makers.get(&port) {
+            Some((maker, line_link)) if *maker == who => self.forgotten.contains(&(who, *line_link)),
+            _ => self.has_forgotten(who, port),
+        }
     }
 
     /// The other end of this line, wherever it is stored, and however it is called there. One that was over before it could be
-    /// seen joined is known by its name.
+    /// seen joined is known by its name, and so is one that may have been given to another line since.
     fn other_end(&self, who: usize, line_id: LineId) -> Option<(usize, LineId, &Seen)> {
         let seen = self.lines.get(&(who, line_id))?;
         let is_other = |(of, named): &(usize, LineId), other: &Seen| {
-            let joined = seen.code.is_some() && other.code.is_some();
+            let joined = seen.code.is_some() && other.code.is_some() && !self.has_forgotten(*of, other.port);
             *of != who && if joined { other.code == seen.code } else { *named == line_id && other.port == seen.port }
         };
         let mut others = self.lines.iter().filter(|(name, other)| is_other(name, other));
@@ -165,8 +237,13 @@ impl Witness {
     pub(super) fn compares(&mut self) -> Result<(), Violation> {
         for (who, line_id) in mem::take(&mut self.confirmed) {
             let seen = self.lines.get(&(who, line_id));
-            let same = self.other_end(who, line_id).is_some_and(|(_, named, other)| {
-                named == line_id && seen.is_some_and(|seen| seen.code == other.code && seen.is_of_same(other))
+            let same = self.other_end(who, line_id).is_some_and(|(of, named, other)| {
+                let joined = match other.code {
+                    None => self.has_sealed(of, named),
+                    code => seen.is_some_and(|seen| seen.code == code),
+                };
+                let agree = joined && seen.is_some_and(|seen| seen.is_of_same(other));
+                named == line_id && (agree || self.has_forgotten(of, other.port))
             });
             if !same {
                 return Err(Violation::ConfirmedAlone(who));
@@ -175,12 +252,21 @@ impl Witness {
         Ok(())
     }
 
+    /// Whether it was joined, though nobody looked before it was over.
+    fn has_sealed(&self, who: usize, line_id: LineId) -> bool {
+        self.packets.keys().any(|(of, named, ..)| (*of, *named) == (who, line_id))
+    }
+
     /// After everybody has tried again: every line that is open is confirmed at both ends, nobody waits for a line, and
     /// nothing is left to say (§6.5).
     pub(super) fn finds_lost(&self, stores: &[Vec<Vec<u8>>]) -> Result<(), Violation> {
         let lines: BTreeMap<_, _> = lines_in(stores).map(|(who, line)| ((who, line.claims().line_id), line)).collect();
         for ((who, line_id), line) in lines.iter().filter(|(_, line)| line.phase() != LinePhase::Closed) {
-            let other = self.other_end(*who, *line_id).and_then(|(who, line_id, _)| lines.get(&(who, line_id)));
+            let other = self.other_end(*who, *line_id);
+            if other.is_none() && self.is_given_up(line) || self.has_forgotten(*who, line.port()) {
+                continue;
+            }
+            let other = other.and_then(|(who, line_id, _)| lines.get(&(who, line_id)));
             let both = [Some(line), other].map(|line| line.map(Line::phase));
             if both != [Some(LinePhase::Confirmed); 2] || line.unsent().next().is_some() {
                 return Err(Violation::Lost(*who));
@@ -188,7 +274,7 @@ impl Witness {
         }
         for (who, records) in stores.iter().enumerate() {
             let waits = |record: &Vec<u8>| match Any::restore(record) {
-                Some(Any::Bob(bob)) => bob.phase() == crate::BobPhase::Connecting,
+                Some(Any::Bob(bob)) => bob.phase() == BobPhase::Connecting,
                 Some(Any::Alice(alice)) => alice.phase() == crate::AlicePhase::Requesting,
                 _ => false,
             };
@@ -197,6 +283,12 @@ impl Witness {
             }
         }
         Ok(())
+    }
+
+    /// A Bob who gives up never hears of his line if the reply is lost, and has no line to close. For its Alice he is one who is
+    /// offline (§6.6): her user may close it.
+    fn is_given_up(&self, line: &Line) -> bool {
+        self.makers.get(&line.port()).is_some_and(|(_, line_link)| self.given_up.contains(line_link))
     }
 
     pub(super) fn sends(&mut self, who: usize, bytes: &[u8]) -> Result<(), Violation> {
@@ -209,8 +301,8 @@ impl Witness {
             return Err(Violation::SentBeforeStored(who));
         }
         if let Ok(Payload::Sealed { nonce, .. }) = Payload::decode(payload)
-            && !self.rolled_back.contains(&who)
             && self.packets.entry((who, line_id, nonce)).or_insert_with(|| payload.to_vec()) != payload
+            && !self.rolled_back.contains(&who)
         {
             return Err(Violation::CounterTwice(who));
         }
@@ -230,8 +322,7 @@ impl Witness {
     }
 
     fn holds_secret(&self, bytes: &[u8]) -> bool {
-        let holds = |secret: &Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret);
-        self.secrets.iter().any(holds)
+        bytes.windows(16).any(|window| window.try_into().is_ok_and(|window: [u8; 16]| self.secrets.contains(&window)))
     }
 }
 

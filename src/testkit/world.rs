@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
@@ -10,14 +11,15 @@ use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
-use super::app::{App, Command, Output, Power, PowerFailed, RollBack};
+use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 use super::client::Client;
 use super::lies::flip;
 use super::machine::{Any, Halt, Input};
 use super::relay::{Parcel, Relay};
 use super::schedule::{Choice, Fault, Schedule};
 use super::witness::{Violation, Witness};
-use crate::{Event, LineId, Offer, Port, Relay as RelayName, Request, UnixSeconds};
+use crate::server::Limits;
+use crate::{Event, Key, LineId, Offer, Port, Relay as RelayName, Request, UnixSeconds};
 
 /// When every world begins.
 const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
@@ -46,14 +48,20 @@ pub struct World<A = Client> {
 pub(super) type Happened = Result<bool, Violation>;
 
 impl<A: App> World<A> {
-    /// A world in which nothing has happened yet.
+    /// A world in which nothing has happened yet. Its Server keeps four packets for each end of a line, so that it soon has to
+    /// drop some, and remembers for ever what became of a link.
     pub fn new(apps: impl IntoIterator<Item = A>) -> Self {
+        Self::with_limits(apps, Limits { packets: 4, memory: u64::MAX, ..Limits::default() })
+    }
+
+    /// The same, with another Server. One that forgets what became of links ([`Limits::memory`]) loses what others wait for.
+    pub fn with_limits(apps: impl IntoIterator<Item = A>, limits: Limits) -> Self {
         let apps: Vec<A> = apps.into_iter().collect();
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         Self {
             powers: apps.iter().map(|_| Power::default()).collect(),
+            relay: Relay::new(apps.len(), limits, ChaCha8Rng::from_rng(&mut rng)),
             apps,
-            relay: Relay::new(ChaCha8Rng::from_rng(&mut rng)),
             rng,
             now: BEGIN,
             waiting: VecDeque::new(),
@@ -100,13 +108,8 @@ impl<A: App> World<A> {
         self.powers.fill(Power::default());
         // Each round may free what waits for the other side's.
         for _ in 0..3 {
-            // The relay keeps its own events until they are acknowledged (§7.3); packets are sent again by who sealed them.
-            let keeps = |parcel: &&Parcel| !matches!(Event::decode(&parcel.event), Ok(Event::Packet { .. }));
-            if self.is_fair() {
-                self.waiting = self.past.iter().filter(keeps).cloned().collect();
-            }
             for who in 0..self.apps.len() {
-                self.with(who, |app, now, power| app.restart(now, power))?;
+                self.start(who)?;
             }
             self.deliver_all()?;
         }
@@ -123,7 +126,7 @@ impl<A: App> World<A> {
         &self.apps
     }
 
-    /// Every event that the relay ever sent, its lies apart, and for whom.
+    /// Every event that the relay ever sent, its lies apart, and for whom: each once, however often it came.
     pub fn events(&self) -> &[Parcel] {
         &self.past
     }
@@ -165,7 +168,7 @@ impl<A: App> World<A> {
         match choice {
             Choice::Deliver => {
                 let Some(parcel) = self.waiting.pop_front() else { return Ok(false) };
-                self.bring(parcel)
+                self.bring(&parcel)
             }
             Choice::DeliverAll => self.deliver_all(),
             Choice::Drop => Ok(self.waiting.pop_front().is_some()),
@@ -177,7 +180,7 @@ impl<A: App> World<A> {
             Choice::Reorder(n) => {
                 let at = usize::from(n).checked_rem(self.waiting.len()).unwrap_or_default();
                 let Some(parcel) = self.waiting.remove(at) else { return Ok(false) };
-                self.bring(parcel)?;
+                self.bring(&parcel)?;
                 Ok(at > 0)
             }
             Choice::Duplicate(n) => self.replay(n, |_| {}),
@@ -194,7 +197,8 @@ impl<A: App> World<A> {
             Choice::AnswerUnasked(to, answer) => self.answer_unasked(to, answer),
             Choice::Forge(n, forgery) => self.forge(n, forgery),
             Choice::Clock(n) => {
-                self.now = self.later(n);
+                // The end itself never comes: what is kept for ever is kept until then.
+                self.now = self.later(n).min(UnixSeconds(u64::MAX.saturating_sub(1)));
                 Ok(true)
             }
             Choice::Crash(who, after) => {
@@ -204,7 +208,7 @@ impl<A: App> World<A> {
                 }
                 Ok(true)
             }
-            Choice::Wake(who) => self.with(self.user(who), |app, now, power| app.restart(now, power)),
+            Choice::Wake(who) => self.start(self.user(who)),
             Choice::BackUp(who) => {
                 let who = self.user(who);
                 self.apps.get_mut(who).map(A::back_up);
@@ -282,8 +286,30 @@ impl<A: App> World<A> {
             }
             self.note(format_args!("  {who} dies"));
             self.count(Fault::Crash);
+            self.reconnect(who);
             let (Some(app), Some(power)) = (self.apps.get_mut(who), self.powers.get_mut(who)) else { return Ok(true) };
             outcome = app.restart(now, power);
+        }
+    }
+
+    fn start(&mut self, who: usize) -> Happened {
+        self.reconnect(who);
+        self.with(who, |app, now, power| app.restart(now, power))
+    }
+
+    /// What was under way to this client is lost with the connection; what waits for him at the Server comes again.
+    fn reconnect(&mut self, who: usize) {
+        self.waiting.retain(|parcel| parcel.to != who);
+        let parcels = self.relay.reconnect(who);
+        self.send(parcels);
+    }
+
+    fn send(&mut self, parcels: Vec<Parcel>) {
+        for parcel in parcels {
+            if !self.past.contains(&parcel) {
+                self.past.push(parcel.clone());
+            }
+            self.waiting.push_back(parcel);
         }
     }
 
@@ -317,37 +343,33 @@ impl<A: App> World<A> {
         let name = Request::decode(&request).map(|request| word(&request)).unwrap_or_default();
         self.note(format_args!("  {who} sends {name} {}", digest(&request)));
         self.witness.sends(who, &request)?;
-        self.relay.reads(&request);
-        for parcel in self.relay.take(who, &request) {
-            self.waiting.push_back(parcel.clone());
-            self.past.push(parcel);
-        }
+        let parcels = self.relay.take(who, &request, self.now);
+        self.send(parcels);
         self.requests.push(request);
         Ok(())
     }
 
-    /// Hands an event to its client. What its machine would refuse changes nothing in the store.
-    pub(super) fn deliver(&mut self, Parcel { to, event }: &Parcel) -> Happened {
+    /// Hands an event to its client. Who dies over it has not acknowledged it.
+    pub(super) fn deliver(&mut self, Parcel { to, event, .. }: &Parcel) -> Result<Receipt, Violation> {
         let name = Event::decode(event).map(|event| word(&event)).unwrap_or_default();
         self.note(format_args!("  to {to}: {name} {}", digest(event)));
-        let Some(app) = self.apps.get(*to) else { return Ok(false) };
-        let before = app.records();
-        let refused = is_refused(&before, event, self.now).map_err(|Moved| Violation::MovedByRefused(*to))?;
+        let mut receipt = Receipt::NotYet;
+        let Some(app) = self.apps.get(*to) else { return Ok(receipt) };
+        let refused = Refused::of(app, event, self.now).map_err(|Moved| Violation::MovedByRefused(*to))?;
         let crashes = self.count_of(Fault::Crash);
-        self.with(*to, |app, now, power| app.deliver(event, now, power))?;
+        self.with(*to, |app, now, power| app.deliver(event, now, power).map(|told| receipt = told))?;
         let undisturbed = self.count_of(Fault::Crash) == crashes;
-        match self.apps.get(*to) {
-            Some(app) if refused && undisturbed && app.records() != before => Err(Violation::MovedByRefused(*to)),
-            _ => Ok(true),
+        match (self.apps.get(*to), refused) {
+            (Some(app), Some(refused)) if undisturbed && refused.has_moved(&app.records()) => {
+                Err(Violation::MovedByRefused(*to))
+            }
+            _ => Ok(receipt),
         }
     }
 
-    /// What waited comes again if the client died over it: it was not acknowledged (§7.3).
-    fn bring(&mut self, parcel: Parcel) -> Happened {
-        let crashes = self.count_of(Fault::Crash);
-        self.deliver(&parcel)?;
-        if self.count_of(Fault::Crash) > crashes {
-            self.waiting.push_front(parcel);
+    fn bring(&mut self, parcel: &Parcel) -> Happened {
+        if self.deliver(parcel)? == Receipt::Acknowledged {
+            self.relay.acknowledge(parcel);
         }
         Ok(true)
     }
@@ -356,7 +378,7 @@ impl<A: App> World<A> {
         let waited = !self.waiting.is_empty();
         for _ in 0..MOST_EVENTS {
             let Some(parcel) = self.waiting.pop_front() else { return Ok(waited) };
-            self.bring(parcel)?;
+            self.bring(&parcel)?;
         }
         Err(Violation::Endless)
     }
@@ -378,27 +400,56 @@ impl<A: App> World<A> {
         }
         self.witness.rolled_back(who);
         self.collect(who)?;
-        self.with(who, |app, now, power| app.restart(now, power))
+        self.start(who)
     }
 }
 
-/// Refused, or dropped, and yet moved.
+/// A step was dropped, and yet the machine moved.
 struct Moved;
 
-/// Whether nobody in this store would take this event.
-fn is_refused(records: &[Vec<u8>], event: &[u8], now: UnixSeconds) -> Result<bool, Moved> {
-    let Ok(event) = Event::decode(event) else { return Ok(true) };
-    let machines = records.iter().filter_map(|record| Some((record, Any::restore(record)?)));
-    let Some((record, mut machine)) = machines.into_iter().find(|(_, machine)| machine.key() == event.key()) else {
-        return Ok(true);
-    };
-    let mut taken = false;
-    let outcome = machine.step(Input::Event(&event), now, &mut |_| {
-        taken = true;
-        Err(Halt::Idle)
-    });
-    let moved = outcome.is_ok() || *machine.record() != *record.as_slice();
-    if moved { Err(Moved) } else { Ok(!taken) }
+/// A machine that refuses an event.
+struct Refused {
+    key: Key,
+    /// Its record, and what it may make of itself without any event: it settles, or its deadline has come.
+    may_be: Vec<Vec<u8>>,
+    may_be_missing: bool,
+}
+
+impl Refused {
+    /// `None`: nobody in this store is asked, or somebody takes the event.
+    fn of(app: &impl App, event: &[u8], now: UnixSeconds) -> Result<Option<Self>, Moved> {
+        let Ok(event) = Event::decode(event) else { return Ok(None) };
+        let restored = app.records().into_iter().find_map(|record| {
+            Any::restore(&record).filter(|machine| machine.key() == event.key()).map(|machine| (record, machine))
+        });
+        let Some((record, mut machine)) = restored else { return Ok(None) };
+        let mut taken = false;
+        let outcome = machine.step(Input::Event(&event, &app.associated_data(&event)), now, &mut |_| {
+            taken = true;
+            Err(Halt::Idle)
+        });
+        if outcome.is_ok() || *machine.record() != *record.as_slice() {
+            return Err(Moved);
+        }
+        if taken {
+            return Ok(None);
+        }
+        let mut may_be = vec![record];
+        for alone in [Input::Settle, Input::Tick, Input::Settle] {
+            if machine.step(alone, now, &mut |_| Ok(())).is_ok() {
+                may_be.push(machine.record().to_vec());
+            }
+        }
+        Ok(Some(Self { key: event.key(), may_be, may_be_missing: machine.may_be_deleted() }))
+    }
+
+    fn has_moved(&self, records: &[Vec<u8>]) -> bool {
+        let mut records = records.iter();
+        match records.find(|record| Any::restore(record).is_some_and(|machine| machine.key() == self.key)) {
+            Some(record) => !self.may_be.contains(record),
+            None => !self.may_be_missing,
+        }
+    }
 }
 
 pub(super) fn pick<T>(from: &[T], n: u8) -> Option<&T> {

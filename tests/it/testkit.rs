@@ -1,12 +1,44 @@
 //! The kit: that its worlds are hostile, that they can be made again, and that it finds what it is there to find.
 #![cfg(feature = "testkit")]
 
-use port_protocol::UnixSeconds;
+use port_protocol::server::Limits;
 use port_protocol::testkit::*;
+use port_protocol::*;
 use proptest::prelude::*;
 
 fn world(care: Care) -> World {
     World::new([care; 3].map(Client::new))
+}
+
+/// What the kit's client would do.
+type Act<'a> = dyn FnMut(&mut Client, &mut Power) -> Result<Receipt, PowerFailed> + 'a;
+
+/// The kit's client, with something odd around what it does. It tells the kit only what an app must.
+struct Odd(Client, fn(&mut Client, UnixSeconds, &mut Power, &mut Act<'_>) -> Result<Receipt, PowerFailed>);
+
+impl App for Odd {
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+        self.1(&mut self.0, now, power, &mut |client, power| client.deliver(event, now, power))
+    }
+
+    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.1(&mut self.0, now, power, &mut |client, power| {
+            client.command(command, now, power).map(|()| Receipt::Acknowledged)
+        })
+        .map(drop)
+    }
+
+    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.0.restart(now, power)
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        self.0.output()
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        self.0.records()
+    }
 }
 
 /// Runs all of them, and tells of the first that fails, as short as it gets.
@@ -27,8 +59,10 @@ fn all_hold(seeds: std::ops::Range<u64>, draw: impl Fn(u64) -> Schedule, mut aft
 #[test]
 fn r10_no_schedule_breaks_what_must_hold() {
     let mut happened = [0; Fault::ALL.len()];
-    let mut heard = 0;
+    let (mut heard, mut dropped) = (0, 0);
     let after = |world: &World| {
+        let is_dropped = |parcel: &&Parcel| matches!(Event::decode(&parcel.event), Ok(Event::Dropped { .. }));
+        dropped += world.events().iter().filter(is_dropped).count();
         heard += world.trace().matches(" hears ").count();
         happened.iter_mut().zip(Fault::ALL).for_each(|(count, fault)| *count += world.count_of(fault));
     };
@@ -36,6 +70,7 @@ fn r10_no_schedule_breaks_what_must_hold() {
     let counts: Vec<_> = Fault::ALL.iter().zip(happened).collect();
     assert!(counts.iter().all(|(_, count)| *count > 10), "{counts:?}");
     assert!(heard > 10, "hostile, and nobody ever heard a word");
+    assert!(dropped > 0, "the Server never had too much to keep");
 }
 
 #[test]
@@ -52,7 +87,7 @@ fn roll_back(how: RollBack) -> Schedule {
         Choice::MakePort(0, None),
         Choice::DeliverAll,
         Choice::BackUp(0),
-        Choice::UsePort(1, 0, port_protocol::SendProof::OnBoard),
+        Choice::UsePort(1, 0, SendProof::OnBoard),
         Choice::DeliverAll,
         Choice::RollBack(0, how),
         Choice::ClaimTwice(0, Claim::SameProof),
@@ -91,6 +126,219 @@ fn r11_revoking_after_a_restore_catches_the_rest() {
     let mut caught = world(Care { revokes: true, ..Care::NONE });
     assert_eq!(caught.run(&roll_back(RollBack::Everything)), Ok(()));
     assert_eq!(caught.count_of(Fault::RollBack), 1);
+    // And the old backup does not come back a second time, where its marks are gone.
+    let mut twice = roll_back(RollBack::Everything);
+    twice.0.insert(6, Choice::RollBack(0, RollBack::Records));
+    let mut caught = world(Care::FULL);
+    assert_eq!(caught.run(&twice), Ok(()), "{}", caught.trace());
+    assert_eq!(caught.count_of(Fault::RollBack), 2);
+}
+
+/// Where this client's only line stands.
+fn phase<A: App>(world: &World<A>, who: usize) -> Option<LinePhase> {
+    let records = world.apps()[who].records();
+    let mut lines = records.iter().filter_map(|record| Line::restore(record).ok());
+    let phase = lines.next().map(|line| line.phase());
+    assert!(lines.next().is_none());
+    phase
+}
+
+/// Makes these choices and no more.
+#[track_caller]
+fn play<A: App>(world: &mut World<A>, choices: &[&[Choice]]) {
+    for choice in choices.concat() {
+        assert_eq!(world.perform(choice), Ok(()), "{}", world.trace());
+    }
+}
+
+/// Alice has told Bob, and it has not reached him: first comes the reply to him, then her Confirm.
+const ALICE_JOINED: &[Choice] =
+    &[Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::OnBoard), Choice::Deliver];
+
+#[test]
+fn r8_4_a_mark_that_is_there_revokes_the_port_and_ends_the_stray_line() {
+    let mut caught = world(Care::FULL);
+    assert_eq!(caught.run(&roll_back(RollBack::Records)), Ok(()));
+    let records = caught.apps()[0].records();
+    let [alice] = &records[..] else { panic!("{} records", records.len()) };
+    assert_eq!(Alice::restore(alice).unwrap().phase(), AlicePhase::Ended(AliceEnd::Revoked));
+    let requests: Vec<_> = caught.requests().iter().map(|request| Request::decode(request).unwrap()).collect();
+    assert!(requests.iter().any(|request| matches!(request, Request::CloseLineLink { .. })), "{requests:?}");
+    assert!(requests.iter().any(|request| matches!(request, Request::Disconnect { .. })), "{requests:?}");
+}
+
+#[test]
+fn r6_4_a_disconnected_that_overtakes_line_formed_is_kept() {
+    let mut world = world(Care::FULL);
+    // Of all that Bob is told, only that it is over arrives before he knows of what.
+    let without_confirm = [Choice::Delay, Choice::Drop];
+    let without_close = [Choice::Close(0, 0), Choice::Delay, Choice::Drop];
+    play(&mut world, &[ALICE_JOINED, &without_confirm, &without_close, &[Choice::DeliverAll]]);
+    assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::Closed); 2], "{}", world.trace());
+}
+
+#[test]
+fn r7_3_what_is_only_in_memory_is_not_acknowledged_and_comes_again_after_a_crash() {
+    let mut world = world(Care::FULL);
+    // Bob has Confirm, Close and Disconnected in memory when he dies.
+    let early = [Choice::Delay, Choice::Deliver, Choice::Close(0, 0), Choice::Delay, Choice::Deliver, Choice::Deliver];
+    play(&mut world, &[ALICE_JOINED, &early]);
+    assert_eq!(phase(&world, 1), None);
+    play(&mut world, &[&[Choice::Crash(1, 0), Choice::DeliverAll]]);
+    assert_eq!(world.count_of(Fault::Crash), 1);
+    assert_eq!(phase(&world, 1), Some(LinePhase::Closed), "{}", world.trace());
+}
+
+#[test]
+fn r6_5_an_end_that_was_confirmed_and_closed_at_once_was_somebody() {
+    let mut world = world(Care::FULL);
+    // Bob hears of his line, Confirm, and that it is over, in one breath; his Answer is on its way all the same.
+    let forged = [Choice::Delay, Choice::Deliver, Choice::Forge(0, Forgery::Disconnected(End::Bob))];
+    play(&mut world, &[ALICE_JOINED, &forged, &[Choice::DeliverAll]]);
+    let both = [Some(LinePhase::Confirmed), Some(LinePhase::Closed)];
+    assert_eq!([0, 1].map(|who| phase(&world, who)), both, "{}", world.trace());
+}
+
+#[test]
+fn r6_6_an_alice_whose_bob_gave_up_unheard_is_not_lost_but_one_whose_bob_vanished_is() {
+    let unheard = |more: &[Choice]| {
+        let used = [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::OnBoard)];
+        Schedule([&used, more].concat())
+    };
+    // The reply is on its way when the connection breaks.
+    assert_eq!(world(Care::FULL).run(&unheard(&[Choice::GiveUp(1, 0)])), Ok(()));
+    let vanishes = || {
+        Odd(Client::default(), |client, _, power, act| {
+            client.back_up();
+            let done = act(client, power);
+            let bob = client.records().iter().find_map(|record| Bob::restore(record).ok());
+            if bob.is_some_and(|bob| bob.phase() == BobPhase::Connecting) {
+                client.roll_back(RollBack::Records);
+            }
+            done
+        })
+    };
+    assert_eq!(World::new([vanishes(), vanishes()]).run(&unheard(&[])), Err(Violation::Lost(0)));
+}
+
+#[test]
+fn r6_5_after_dropped_a_joined_end_sends_its_proof_again_and_a_confirmed_one_waits() {
+    let limits = Limits { packets: 1, ..Limits::default() };
+    let mut world = World::with_limits([(); 2].map(|()| Client::default()), limits);
+    let used = Choice::UsePort(1, 0, SendProof::AlongTheLine);
+    // His proof is lost on its way, and at the Server his word takes its place.
+    let lost = [Choice::Deliver, Choice::Deliver, Choice::Drop, Choice::Say(1, 0), Choice::DeliverAll];
+    play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll, used], &lost]);
+    assert!(world.trace().contains("to 1: Dropped"), "{}", world.trace());
+    assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::AwaitingProof), Some(LinePhase::Joined)]);
+    let pause = [Choice::Tick(1), Choice::DeliverAll];
+    play(&mut world, &[&pause]);
+    assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::Confirmed); 2], "{}", world.trace());
+
+    // It would only make more room for itself.
+    let sent = world.requests().len();
+    play(&mut world, &[&[Choice::Forge(0, Forgery::Dropped(End::Bob))], &pause]);
+    assert_eq!(world.requests().len(), sent, "{}", world.trace());
+}
+
+#[test]
+fn r6_3_an_app_says_what_associated_data_it_opens_with() {
+    let talk = [Choice::DeliverAll, Choice::Say(0, 0), Choice::Say(1, 0), Choice::DeliverAll];
+    let talk = Schedule([ALICE_JOINED, &talk].concat());
+    let client = || Client::default().with_associated_data(b"room 7");
+    let mut world = World::new([client(), client()]);
+    assert_eq!(world.run(&talk), Ok(()));
+    assert_eq!(world.trace().matches(" hears ").count(), 2);
+    // It takes what the kit can't open.
+    let mute = || Odd(client(), |client, _, power, act| act(client, power));
+    let mut mute = World::new([mute(), mute()]);
+    assert_eq!(mute.run(&talk), Err(Violation::MovedByRefused(1)));
+}
+
+/// Deletes whatever may be deleted, and looks at the clock whenever it has something to do.
+fn tidy(client: &mut Client, now: UnixSeconds, power: &mut Power, act: &mut Act<'_>) -> Result<Receipt, PowerFailed> {
+    client.command(&Command::Tick, now, power)?;
+    client.sweep();
+    act(client, power)
+}
+
+#[test]
+fn r8_3_what_is_dead_and_settled_may_be_deleted() {
+    let tidy = || World::new([(); 3].map(|()| Odd(Client::default(), tidy)));
+    for seed in 0..60 {
+        let schedule = Schedule::from_seed(seed, 100);
+        for schedule in [schedule.clone().with_only(Fault::is_honest), schedule] {
+            let mut world = tidy();
+            assert_eq!(world.run(&schedule), Ok(()), "seed {seed}\n{}", world.trace());
+        }
+    }
+    // Alice has revoked, and deleted even that: who has used her Port before that is told nevertheless.
+    let mut world = tidy();
+    let revoked = [Choice::UsePort(1, 0, SendProof::OnBoard), Choice::GiveUp(0, 0), Choice::DeliverAll];
+    play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll], &revoked]);
+    assert_eq!((world.apps()[0].records().len(), phase(&world, 1)), (0, Some(LinePhase::Closed)), "{}", world.trace());
+    // A Port that was given up is scanned again, under the key of before: at a lower revision.
+    let mut world = tidy();
+    let given_up = [Choice::UsePort(1, 0, SendProof::OnBoard), Choice::GiveUp(1, 0)];
+    play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll], &given_up]);
+    let bob = |world: &World<Odd>| Bob::restore(&world.apps()[1].records()[0]).unwrap();
+    assert_eq!(bob(&world).revision(), 3);
+    play(&mut world, &[&[Choice::UsePort(1, 0, SendProof::OnBoard)]]);
+    assert_eq!((bob(&world).phase(), bob(&world).revision()), (BobPhase::Connecting, 1));
+}
+
+/// Names its request by its RAD, or by half of its private key.
+struct Leaks(std::ops::Range<usize>, Vec<Output>);
+
+impl App for Leaks {
+    fn deliver(&mut self, _: &[u8], _: UnixSeconds, _: &mut Power) -> Result<Receipt, PowerFailed> {
+        Ok(Receipt::Acknowledged)
+    }
+
+    fn command(&mut self, command: &Command, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        if let Command::MakePort { seed, .. } = command {
+            let name: [u8; 16] = seed[self.0.clone()].try_into().unwrap();
+            self.1.push(Output::Send(Request::IssueLineLink { request_id: name.into() }.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.1)
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        vec![]
+    }
+}
+
+#[test]
+fn r8_7_a_secret_that_is_sent_is_found() {
+    let run = |part| World::new([Leaks(part, vec![])]).run(&Schedule(vec![Choice::MakePort(0, None)]));
+    assert_eq!(run(0..16), Err(Violation::Secret(0)));
+    assert_eq!(run(32..48), Err(Violation::Secret(0)));
+    assert_eq!(run(48..64), Ok(()));
+}
+
+#[test]
+fn r8_1_a_record_that_goes_back_by_itself_is_found() {
+    let forgets = || {
+        Odd(Client::default(), |client, _, power, act| {
+            if client.records().iter().all(|record| Line::restore(record).is_err()) {
+                client.back_up();
+                return act(client, power);
+            }
+            let done = act(client, power);
+            assert!(client.roll_back(RollBack::Records));
+            done
+        })
+    };
+    let schedule = Schedule([ALICE_JOINED, &[Choice::DeliverAll]].concat());
+    assert_eq!(World::new([forgets(), forgets()]).run(&schedule), Err(Violation::WentBack(1)));
 }
 
 #[test]
@@ -111,51 +359,24 @@ fn a_run_can_be_made_again() {
     assert_ne!(traces.pop(), other);
 }
 
-/// The kit's client, but whatever leaves it leaves before it is stored: a crash forgets that it was.
-struct SendsFirst(Client);
-
-impl App for SendsFirst {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.rashly(power, |client| client.deliver(event, now, &mut Power::default()))
-    }
-
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.rashly(power, |client| client.command(command, now, &mut Power::default()))
-    }
-
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.restart(now, power)
-    }
-
-    fn output(&mut self) -> Vec<Output> {
-        self.0.output()
-    }
-
-    fn records(&self) -> Vec<Vec<u8>> {
-        self.0.records()
-    }
-}
-
-impl SendsFirst {
-    fn new() -> Self {
-        Self(Client::new(Care { revokes: false, ..Care::FULL }))
-    }
-
-    fn rashly(
-        &mut self,
-        power: &mut Power,
-        act: impl FnOnce(&mut Client) -> Result<(), PowerFailed>,
-    ) -> Result<(), PowerFailed> {
-        self.0.back_up();
-        act(&mut self.0)?;
-        // Everything was sent. The records would be written now.
-        power.point().inspect_err(|_| assert!(self.0.roll_back(RollBack::Everything)))
-    }
+/// Whatever leaves it leaves before it is stored: a crash forgets that it was.
+fn sends_first(
+    client: &mut Client,
+    _: UnixSeconds,
+    power: &mut Power,
+    act: &mut Act<'_>,
+) -> Result<Receipt, PowerFailed> {
+    client.back_up();
+    let done = act(client, &mut Power::default())?;
+    // Everything was sent. The records would be written now.
+    power.point().inspect_err(|_| assert!(client.roll_back(RollBack::Everything)))?;
+    Ok(done)
 }
 
 #[test]
 fn r8_1_a_client_that_sends_before_it_stores_is_found_and_the_schedule_shrinks() {
-    let run = |schedule: &Schedule| World::new([SendsFirst::new(), SendsFirst::new()]).run(schedule);
+    let rash = || Odd(Client::new(Care { revokes: false, ..Care::FULL }), sends_first);
+    let run = |schedule: &Schedule| World::new([rash(), rash()]).run(schedule);
     let schedules = (0..60).map(|seed| Schedule::from_seed(seed, 60).with_only(Fault::is_honest));
     let failing: Vec<_> = schedules.filter(|schedule| run(schedule).is_err()).collect();
     let found = |is: fn(Violation) -> bool| failing.iter().any(|schedule| run(schedule).is_err_and(is));
@@ -174,6 +395,41 @@ fn r8_1_a_client_that_sends_before_it_stores_is_found_and_the_schedule_shrinks()
             assert_eq!(run(&less), Ok(()), "{less:?}");
         }
     }
+}
+
+#[test]
+fn every_choice_that_can_be_written_has_bytes_of_its_own() {
+    use Choice::{
+        AnswerUnasked, BackUp, ClaimTwice, Clock, Close, Crash, CrossLine, Delay, Deliver, DeliverAll, Drop, Duplicate,
+        Flip, Forge, GiveUp, MakePort, Misroute, Reorder, RollBack as Back, Say, Tick, UsePort, Wake,
+    };
+    let numbers = [0, 1, 2, 3, 15, 16, 23, 24, 63, 64, 127, 128, 191, 192, 239, 240, 254, 255];
+    let pairs = || numbers.into_iter().flat_map(|a| numbers.map(|b| (a, b)));
+    let claims = [Claim::SameProof, Claim::ForeignProof, Claim::NoProof, Claim::OtherPair, Claim::SameLine];
+    let answers = [Answer::Link, Answer::SecondLink, Answer::Line, Answer::Refusal];
+    let said = [End::Alice, End::Bob].into_iter().flat_map(|end| [Forgery::Disconnected(end), Forgery::Dropped(end)]);
+    let forgeries: Vec<_> = said.chain([Forgery::Proof, Forgery::Packet]).collect();
+    let backs = [RollBack::Process, RollBack::Records, RollBack::Everything];
+    let ways = [SendProof::OnBoard, SendProof::AlongTheLine];
+
+    let mut all = vec![Deliver, DeliverAll, Drop, Delay];
+    for n in numbers {
+        all.extend([Reorder(n), Duplicate(n), Clock(n), Wake(n), BackUp(n), MakePort(n, None), Tick(n)]);
+        all.extend(claims.map(|claim| ClaimTwice(n, claim)));
+        all.extend(answers.map(|answer| AnswerUnasked(n, answer)));
+        all.extend(forgeries.iter().map(|forgery| Forge(n, *forgery)));
+        all.extend(backs.map(|how| Back(n, how)));
+    }
+    for (a, b) in pairs() {
+        all.extend([Misroute(a, b), CrossLine(a, b), Flip(a, u16::from_le_bytes([b, a])), Crash(a, b)]);
+        all.extend([MakePort(a, Some(b)), GiveUp(a, b), Say(a, b), Close(a, b)]);
+        all.extend(ways.map(|how| UsePort(a, b, how)));
+    }
+    for choice in &all {
+        assert_eq!(Choice::from_bytes(choice.to_bytes()), *choice);
+    }
+    let bytes: std::collections::BTreeSet<_> = all.iter().map(|choice| choice.to_bytes()).collect();
+    assert_eq!(bytes.len(), all.len());
 }
 
 proptest! {

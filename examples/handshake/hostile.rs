@@ -1,0 +1,204 @@
+//! `--hostile SEED`: Alice and Bob once more, in the kit's world (feature `testkit`). Whatever goes wrong is drawn from the seed:
+//! the same seed gives the same run.
+
+use std::cell::Cell;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use port_protocol::testkit::{
+    App, Choice, Client, Command, Fault, Output, Power, PowerFailed, Receipt, RollBack, Schedule, Violation, World,
+};
+use port_protocol::{Alice, Bob, CheckCode, Line, Machine, SendProof, UnixSeconds};
+
+use crate::relay::User;
+use crate::show::{self, heading, note};
+
+const ALICE: u8 = 0;
+const BOB: u8 = 1;
+
+/// How much goes wrong between any two things that the users do.
+const MISHAPS: usize = 8;
+
+pub fn hostile(seed: u64, send_proof: SendProof) -> ExitCode {
+    let mishap = Rc::<Cell<_>>::default();
+    let shown = |user| Shown { user, client: Client::default(), mishap: mishap.clone() };
+    let mut world = World::new([User::Alice, User::Bob].map(shown));
+    let outcome = live(&mut world, seed, send_proof, &mishap);
+
+    heading("How it ended");
+    for app in world.apps() {
+        app.stands();
+    }
+    match outcome {
+        Ok(()) => {
+            println!("\n  {}", verdict(&world));
+            ExitCode::SUCCESS
+        }
+        Err(violation) => {
+            println!("\n  This must never be: {violation}.");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn live(world: &mut World<Shown>, seed: u64, send_proof: SendProof, says: &Mishap) -> Result<(), Violation> {
+    let mut mishaps = Schedule::from_seed(seed, 1000).0.into_iter().filter(goes_wrong);
+    let life = [
+        ("Alice makes a Port", vec![Choice::MakePort(ALICE, None), Choice::DeliverAll]),
+        ("Bob reads it, and connects", vec![Choice::UsePort(BOB, 0, send_proof)]),
+        ("Bob says something", vec![Choice::Say(BOB, 0)]),
+        ("Alice says something", vec![Choice::Say(ALICE, 0)]),
+    ];
+    for (what, choices) in life {
+        heading(what);
+        choices.into_iter().try_for_each(|choice| world.perform(choice))?;
+        mishaps.by_ref().take(MISHAPS).try_for_each(|mishap| go_wrong(world, mishap, says))?;
+    }
+    heading("From now on the relay is honest, and both try again");
+    world.finish()
+}
+
+/// What users do is in the story; here is the rest.
+const fn goes_wrong(choice: &Choice) -> bool {
+    matches!(choice, Choice::Deliver | Choice::Wake(_) | Choice::BackUp(_)) || choice.fault().is_some()
+}
+
+fn go_wrong(world: &mut World<Shown>, choice: Choice, mishap: &Mishap) -> Result<(), Violation> {
+    // A crash comes when it comes, and shows itself.
+    let fault = choice.fault().filter(|fault| *fault != Fault::Crash);
+    let before = fault.map(|fault| world.count_of(fault));
+    mishap.set(fault);
+    world.perform(choice)?;
+    // What could not be done was not.
+    if fault.map(|fault| world.count_of(fault)) != before {
+        show_mishap(mishap);
+    }
+    mishap.set(None);
+    Ok(())
+}
+
+const fn words(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Drop => "the network loses an event",
+        Fault::Delay => "the network is slow",
+        Fault::Reorder => "the network brings whichever event it likes",
+        Fault::Duplicate => "an event comes again",
+        Fault::Crash => "a process dies",
+        Fault::Misroute => "the relay brings an event to the wrong user",
+        Fault::CrossLine => "the relay replays a packet across lines",
+        Fault::Flip => "the relay flips a bit",
+        Fault::ClaimTwice => "the relay says that the Port was used once more",
+        Fault::AnswerUnasked => "the relay answers what nobody asked",
+        Fault::Forge => "the relay forges an event",
+        Fault::RollBack => "a backup comes back",
+    }
+}
+
+fn verdict(world: &World<Shown>) -> &'static str {
+    let codes: Vec<_> = world.apps().iter().map(Shown::check_code).collect();
+    match &codes[..] {
+        [Some(alice), Some(bob)] if alice == bob => "One line, and the same check code at both ends.",
+        [None, None] => "No line that is confirmed, and nobody got in. Another Port costs nothing.",
+        _ => "One end has heard the other, who is gone since. Its user may close the line.",
+    }
+}
+
+/// The kit's client, which does what SPEC.md says, and all that happens to it is shown. To test an app of your own, this is what
+/// to write for it.
+struct Shown {
+    user: User,
+    client: Client,
+    mishap: Rc<Mishap>,
+}
+
+/// What goes wrong now, until it is shown: above what comes of it.
+type Mishap = Cell<Option<Fault>>;
+
+fn show_mishap(mishap: &Mishap) {
+    if let Some(fault) = mishap.take() {
+        println!("  ⚡ {}", words(fault));
+    }
+}
+
+impl App for Shown {
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+        show_mishap(&self.mishap);
+        show::event(self.user, event);
+        let before = self.records();
+        let receipt = self.client.deliver(event, now, power);
+        match receipt {
+            Err(_) => self.crashes(),
+            Ok(Receipt::NotYet) => note("too early: kept for later"),
+            Ok(Receipt::Acknowledged) if self.records() == before => note("nothing moves"),
+            Ok(Receipt::Acknowledged) => {}
+        }
+        receipt
+    }
+
+    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.client.command(command, now, power).inspect_err(|_| self.crashes())
+    }
+
+    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.client.restart(now, power).inspect_err(|_| self.crashes())
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        let output = self.client.output();
+        for one in &output {
+            match one {
+                Output::Send(request) => show::request(self.user, request),
+                Output::Show(_) => note(&format!("{} shows the Port", self.user)),
+                Output::Hear(_, text) => note(&format!("{} hears: {}", self.user, String::from_utf8_lossy(text))),
+                _ => {}
+            }
+        }
+        output
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        self.client.records()
+    }
+
+    fn back_up(&mut self) {
+        self.client.back_up();
+    }
+
+    fn roll_back(&mut self, how: RollBack) -> bool {
+        let there_is_one = self.client.roll_back(how);
+        if there_is_one {
+            show_mishap(&self.mishap);
+            note(&format!("{}'s: {how:?}", self.user));
+        }
+        there_is_one
+    }
+}
+
+impl Shown {
+    fn crashes(&self) {
+        note(&format!("✂ {} crashes, and starts again from what is stored", self.user));
+    }
+
+    fn check_code(&self) -> Option<CheckCode> {
+        self.records().iter().find_map(|record| Line::restore(record).ok()?.check_code())
+    }
+
+    /// What is in the store.
+    fn stands(&self) {
+        let records = self.records();
+        for record in &records {
+            let code = Line::restore(record).ok().and_then(|line| line.check_code());
+            let stands = match (Alice::restore(record), Bob::restore(record), Line::restore(record)) {
+                (Ok(alice), ..) => format!("the Port: {:?}", alice.phase()),
+                (_, Ok(bob), _) => format!("the Port: {:?}", bob.phase()),
+                (.., Ok(line)) => format!("a line: {:?}", line.phase()),
+                _ => "no record".to_owned(),
+            };
+            let code = code.map_or_else(String::new, |code| format!(", check code {code}"));
+            println!("  {:<5} {stands}{code}", self.user);
+        }
+        if records.is_empty() {
+            println!("  {:<5} nothing", self.user);
+        }
+    }
+}
