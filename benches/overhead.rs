@@ -18,7 +18,7 @@ use port_protocol::{Event, Line, LineEffect, Machine, Request, SEAL_OVERHEAD};
 const PROCESSES: usize = 9;
 const TAG: usize = 16;
 /// As long as a packet's.
-const HEAD: [u8; 11] = [0; 11];
+const HEAD: [u8; 5] = [0; 5];
 const CHILD: &str = "PORT_PROTOCOL_BENCH_CHILD";
 
 fn main() {

@@ -1,13 +1,11 @@
 //! Alice: one Port at its creator's side (§4).
 
-use core::convert::Infallible;
-
 use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, Mark, RequestId};
-use crate::line::{self, Line, Origin};
-use crate::machine::{Born, Emit, Held, Next, Role, Step};
+use crate::line::{Line, Origin, Phase};
+use crate::machine::{Born, Emit, Held, Record, Role, Step};
 use crate::message::{Event, Request};
 use crate::port::{Kind, Offer, Port, UnixSeconds};
 use crate::proof::PrivateKey;
@@ -122,14 +120,12 @@ fn transition(state: &State, event: &Event<'_>, now: UnixSeconds) -> Result<(Sta
             let origin = Origin::new(port, *line_id, *pair_hash);
             let mark = Mark::from(*origin.port.as_bytes());
             let ended = |end| Spent::ended(event.key(), end, Farewell::Disconnect(*line_id));
-            let line = match proof {
+            let phase = match proof {
                 _ if port.offer.has_expired(now) => Err(AliceEnd::Expired),
-                None => Ok(line::State::awaiting_proof(origin, private_key, port, now)),
-                Some(proof) => {
-                    line::State::of_alice(origin, private_key, &port.rad, proof).ok_or(AliceEnd::ProofRefused)
-                }
+                None => Ok(Phase::awaiting_proof(private_key, port, now)),
+                Some(proof) => Phase::of_alice(&origin, private_key, &port.rad, proof).ok_or(AliceEnd::ProofRefused),
             };
-            let spent = line.map_or_else(ended, |line| Spent::formed(port.line_link, *line_id, line));
+            let spent = phase.map_or_else(ended, |phase| Spent::formed(port.line_link, origin, phase));
             Ok((State::Spent(spent), Some(mark)))
         }
         (State::Spent(spent), event) => Err(spent.reject(event)),
@@ -172,7 +168,7 @@ impl Alice {
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
     pub fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let (state, mark) = transition(&self.0.state, event, now)?;
-        Ok(Step::new(self, Next::State(state), Emit::Outbox, mark))
+        Ok(Step::new(self, state, Emit::Outbox, mark))
     }
 
     /// [`handle`](Alice::handle) for a caller that only moves bytes.
@@ -189,7 +185,7 @@ impl Alice {
     /// [`Rejected::OutOfOrder`]: it is dead already.
     pub fn revoke(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let state = self.0.state.end(AliceEnd::Revoked).ok_or(Rejected::OutOfOrder)?;
-        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox, None))
     }
 
     /// The Port, while it is on offer.
@@ -248,7 +244,7 @@ impl AsMut<Held<State>> for Alice {
 impl Role for Alice {
     const ROLE: u8 = 1;
     type State = State;
-    type Counters = Infallible;
+    type Change = State;
     type Effect<'m> = AliceEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -278,13 +274,20 @@ impl Role for Alice {
         }
     }
 
-    fn count(_: &mut State, counters: Infallible) {
-        match counters {}
+    fn key_after(_: &State, next: &State) -> Key {
+        Self::key_of(next)
     }
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<AliceEffect<'m>> {
+    fn record_after(revision: u64, _: &State, next: &State) -> Record {
+        Record::of::<Self>(revision, next)
+    }
+
+    fn change(state: &mut State, next: State) {
+        *state = next;
+    }
+
+    fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<AliceEffect<'m>> {
         match (&self.0.state, place) {
-            _ if !emit.outbox() => None,
             (State::Requesting(Requesting { request_id, .. }), 0) => {
                 Some(AliceEffect::Send(Request::IssueLineLink { request_id: *request_id }))
             }

@@ -1,13 +1,11 @@
 //! Bob: one Port at its user's side (§5).
 
-use core::convert::Infallible;
-
 use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, PortHash};
-use crate::line::{self, Line, Origin};
-use crate::machine::{Born, Emit, Held, Next, Role, Step};
+use crate::line::{Line, Origin, Phase};
+use crate::machine::{Born, Emit, Held, Record, Role, Step};
 use crate::message::{Event, Reason, Request};
 use crate::port::{Kind, Offer, Port, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
@@ -134,8 +132,8 @@ fn transition(state: &State, event: &Event<'_>, now: UnixSeconds) -> Result<Stat
                 pair_hash: *pair_hash,
                 relay: offer.relay.clone(),
             };
-            let line = line::State::of_bob(origin, secret, proof, *send_proof);
-            Ok(State::Spent(Spent::formed(*line_link, *line_id, line)))
+            let phase = Phase::of_bob(&origin, secret, proof, *send_proof);
+            Ok(State::Spent(Spent::formed(*line_link, origin, phase)))
         }
         (State::Connecting(_), Event::Refused { reason, .. }) => {
             Ok(State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::Nothing)))
@@ -176,7 +174,7 @@ impl Bob {
                 send_proof,
             })
         };
-        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox, None))
     }
 
     /// Takes an event from the Server (§5.5).
@@ -185,7 +183,7 @@ impl Bob {
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
     pub fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let state = transition(&self.0.state, event, now)?;
-        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox, None))
     }
 
     /// [`handle`](Bob::handle) for a caller that only moves bytes.
@@ -202,7 +200,7 @@ impl Bob {
     /// [`Rejected::OutOfOrder`]: it is over already.
     pub fn cancel(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let state = self.0.state.end(BobEnd::Cancelled).ok_or(Rejected::OutOfOrder)?;
-        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox, None))
     }
 
     /// Where to connect; `None` once it is over, or if the Port does not say.
@@ -261,7 +259,7 @@ impl AsMut<Held<State>> for Bob {
 impl Role for Bob {
     const ROLE: u8 = 2;
     type State = State;
-    type Counters = Infallible;
+    type Change = State;
     type Effect<'m> = BobEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -291,13 +289,20 @@ impl Role for Bob {
         }
     }
 
-    fn count(_: &mut State, counters: Infallible) {
-        match counters {}
+    fn key_after(_: &State, next: &State) -> Key {
+        Self::key_of(next)
     }
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<BobEffect<'m>> {
+    fn record_after(revision: u64, _: &State, next: &State) -> Record {
+        Record::of::<Self>(revision, next)
+    }
+
+    fn change(state: &mut State, next: State) {
+        *state = next;
+    }
+
+    fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<BobEffect<'m>> {
         match (&self.0.state, place) {
-            _ if !emit.outbox() => None,
             (State::Connecting(Connecting { line_link, proof, send_proof, .. }), 0) => {
                 let proof = (*send_proof == SendProof::OnBoard).then(|| proof.clone());
                 Some(BobEffect::Send(Request::Connect { line_link: *line_link, proof }))

@@ -19,10 +19,10 @@ pub const MAX_RECORD: usize = 512;
 pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsMut<Held<Self::State>> {
     /// Stands in every record, so that none is restored as another's (§8.6).
     const ROLE: u8;
-    /// One of the role's phases.
-    type State: Clone + fmt::Debug + Encode<()> + for<'b> Decode<'b, ()>;
-    /// All that a message moves: little, where a state is much.
-    type Counters: Copy + fmt::Debug;
+    /// All that its record holds.
+    type State: fmt::Debug + Encode<()> + for<'b> Decode<'b, ()>;
+    /// What a step makes other: little, where a state is much.
+    type Change: fmt::Debug;
     /// What a step of this role asks the caller to do.
     type Effect<'m>
     where
@@ -31,11 +31,13 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
     fn key_of(state: &Self::State) -> Key;
     fn deadline_of(state: &Self::State) -> Option<UnixSeconds>;
     /// `None` if it is over already.
-    fn after_deadline(state: &Self::State) -> Option<Self::State>;
+    fn after_deadline(state: &Self::State) -> Option<Self::Change>;
     /// `None` if there is nothing to settle.
-    fn after_settling(state: &Self::State) -> Option<Self::State>;
-    fn count(state: &mut Self::State, counters: Self::Counters);
-    /// The effect in one of [`MOST_EFFECTS`] places.
+    fn after_settling(state: &Self::State) -> Option<Self::Change>;
+    fn key_after(state: &Self::State, change: &Self::Change) -> Key;
+    fn record_after(revision: u64, state: &Self::State, change: &Self::Change) -> Record;
+    fn change(state: &mut Self::State, change: Self::Change);
+    /// The effect in one of [`MOST_EFFECTS`] places. Without its outbox a machine is asked for the second only.
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<Self::Effect<'m>>;
 }
 
@@ -133,8 +135,8 @@ pub trait Machine: Role {
     /// **Only once everything in it was done for good**: a new line's record stored, a request handed over to the relay, not
     /// just queued in memory. What is settled is forgotten; so after a restore, [`unsent`](Machine::unsent) comes first.
     fn settle(&mut self) -> Option<Step<'_, Self>> {
-        let state = Self::after_settling(&self.as_ref().state)?;
-        Some(Step::new(self, Next::State(state), Emit::Nothing, None))
+        let change = Self::after_settling(&self.as_ref().state)?;
+        Some(Step::new(self, change, Emit::Nothing, None))
     }
 
     /// When to call [`tick`](Machine::tick); `None`: never.
@@ -147,8 +149,8 @@ pub trait Machine: Role {
         if now < self.deadline()? {
             return None;
         }
-        let state = Self::after_deadline(&self.as_ref().state)?;
-        Some(Step::new(self, Next::State(state), Emit::Outbox, None))
+        let change = Self::after_deadline(&self.as_ref().state)?;
+        Some(Step::new(self, change, Emit::Outbox, None))
     }
 }
 
@@ -205,44 +207,25 @@ impl<M: Machine> Born<M> {
 #[derive(Debug)]
 pub struct Step<'m, M: Machine> {
     machine: &'m mut M,
-    next: Next<M>,
+    change: M::Change,
     emit: Emit<'m>,
     once: Option<Mark>,
 }
 
-/// What a step leaves behind.
-#[derive(Debug)]
-pub enum Next<R: Role> {
-    /// Another state.
-    State(R::State),
-    /// The same, but for its counters.
-    Counters(R::Counters),
-}
-
 impl<'m, M: Machine> Step<'m, M> {
     #[inline]
-    pub(crate) const fn new(machine: &'m mut M, next: Next<M>, emit: Emit<'m>, once: Option<Mark>) -> Self {
-        Self { machine, next, emit, once }
+    pub(crate) const fn new(machine: &'m mut M, change: M::Change, emit: Emit<'m>, once: Option<Mark>) -> Self {
+        Self { machine, change, emit, once }
     }
 
     /// Where the new record is kept.
     pub fn key(&self) -> Key {
-        match &self.next {
-            Next::State(state) => M::key_of(state),
-            Next::Counters(_) => self.machine.key(),
-        }
+        M::key_after(&self.machine.as_ref().state, &self.change)
     }
 
     /// The new record: the whole next state with its outbox.
     pub fn record(&self) -> Record {
-        match &self.next {
-            Next::State(state) => Record::of::<M>(self.revision(), state),
-            Next::Counters(counters) => {
-                let mut state = self.machine.as_ref().state.clone();
-                M::count(&mut state, *counters);
-                Record::of::<M>(self.revision(), &state)
-            }
-        }
+        M::record_after(self.revision(), &self.machine.as_ref().state, &self.change)
     }
 
     /// The new record's revision.
@@ -274,10 +257,7 @@ impl<'m, M: Machine> Step<'m, M> {
         let revision = self.revision();
         let held = self.machine.as_mut();
         held.revision = revision;
-        match self.next {
-            Next::State(state) => held.state = state,
-            Next::Counters(counters) => M::count(&mut held.state, counters),
-        }
+        M::change(&mut held.state, self.change);
         Effects::new(self.machine, self.emit)
     }
 }
@@ -325,7 +305,8 @@ impl<'m, M: Machine> Iterator for Effects<'m, M> {
 pub struct Record(Bytes<MAX_RECORD>);
 
 impl Record {
-    fn of<R: Role>(revision: u64, state: &R::State) -> Self {
+    /// `state` stands for one of the role's, and encodes as it does.
+    pub(crate) fn of<R: Role>(revision: u64, state: impl Encode<()>) -> Self {
         Self(Bytes::of(&Layout::<R, _> { revision, state, role: core::marker::PhantomData }))
     }
 }

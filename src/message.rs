@@ -1,6 +1,7 @@
 //! What goes over the wire (§7): [`Request`]s to the Server, [`Event`]s from it, [`Payload`]s along a line.
 
-use minicbor::{Decode, Encode};
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::error::{BufferTooSmall, DecodeError};
 use crate::id::{Key, LineId, LineLink, PairHash, RequestId};
@@ -162,16 +163,23 @@ pub enum Payload<'a> {
         /// What it is. The relay may see: from the order of the packets it knows anyway.
         #[n(0)]
         content: Content,
-        /// Which of the line's keys: 0.
+        /// Never twice under one key.
         #[n(1)]
-        epoch: u32,
-        /// How many packets this end sealed before in this epoch.
-        #[n(2)]
-        counter: u64,
+        nonce: Nonce,
         /// AES-256-GCM-SIV (§6.3).
-        #[cbor(n(3), with = "minicbor::bytes")]
+        #[cbor(n(2), with = "minicbor::bytes")]
         ciphertext: &'a [u8],
     },
+}
+
+/// A packet's place in its direction (§6.3): the AEAD's nonce, 12 bytes. Always as many, so that a packet's length tells
+/// nothing of how many went before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Nonce {
+    /// Which of the line's keys: 0.
+    pub epoch: u32,
+    /// How many packets this end sealed before in this epoch.
+    pub counter: u64,
 }
 
 /// What a sealed packet is (§6.3). Authenticated with it.
@@ -202,7 +210,45 @@ pub enum Content {
     PaddedMessage = 7,
 }
 
+impl Nonce {
+    pub(crate) const LENGTH: usize = 12;
+
+    /// Both big-endian.
+    pub(crate) const fn to_bytes(self) -> [u8; Self::LENGTH] {
+        let [a, b, c, d] = self.epoch.to_be_bytes();
+        let [e, f, g, h, i, j, k, l] = self.counter.to_be_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l]
+    }
+
+    pub(crate) const fn from_bytes([a, b, c, d, e, f, g, h, i, j, k, l]: [u8; Self::LENGTH]) -> Self {
+        Self { epoch: u32::from_be_bytes([a, b, c, d]), counter: u64::from_be_bytes([e, f, g, h, i, j, k, l]) }
+    }
+}
+
+impl<C> Encode<C> for Nonce {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.bytes(&self.to_bytes())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Nonce {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        d.bytes()?.try_into().map(Self::from_bytes).map_err(|_| decode::Error::message("nonce of another length"))
+    }
+}
+
 impl Content {
+    /// By number, less one.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Confirm,
+        Self::Answer,
+        Self::Opening,
+        Self::Message,
+        Self::Close,
+        Self::PaddedOpening,
+        Self::PaddedMessage,
+    ];
+
     pub(crate) const fn is_padded(self) -> bool {
         matches!(self, Self::PaddedOpening | Self::PaddedMessage)
     }

@@ -36,7 +36,7 @@ impl core::fmt::Debug for Proof {
 /// An X25519 private key, for one Port only.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(transparent)]
-pub(crate) struct PrivateKey(#[n(0)] Secret<32>);
+pub struct PrivateKey(#[n(0)] Secret<32>);
 
 impl PrivateKey {
     pub(crate) const fn new(bytes: Secret<32>) -> Self {

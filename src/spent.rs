@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink};
-use crate::line::{self, Line};
+use crate::line::{self, Line, Origin, Phase};
 use crate::machine::Born;
 use crate::message::{Event, Request};
 
@@ -61,8 +61,8 @@ impl<End: Clone> Spent<End> {
         Self::Ended { key, end, farewell: Some(farewell) }
     }
 
-    pub(crate) const fn formed(line_link: LineLink, line_id: LineId, line: line::State) -> Self {
-        Self::Formed { line_link, line_id, line: Some(line) }
+    pub(crate) const fn formed(line_link: LineLink, origin: Origin, phase: Phase) -> Self {
+        Self::Formed { line_link, line_id: origin.line_id, line: Some(line::State::new(origin, phase)) }
     }
 
     pub(crate) const fn key(&self) -> Key {

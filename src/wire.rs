@@ -85,7 +85,7 @@ impl<'b, C, T: Decode<'b, C>> Decode<'b, C> for Versioned<T> {
 
 /// A byte string of at most `N` bytes.
 #[derive(Clone)]
-pub(crate) struct Bytes<const N: usize> {
+pub struct Bytes<const N: usize> {
     length: usize,
     bytes: [u8; N],
 }

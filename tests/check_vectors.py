@@ -255,11 +255,11 @@ EVENTS = {
 }
 PAYLOADS = {
     "Proof": (1, ["proof"]),
-    "Sealed": (2, ["content", "epoch", "counter", "ciphertext"]),
+    "Sealed": (2, ["content", "nonce", "ciphertext"]),
 }
 REASONS = [None, "Unknown", "Claimed", "Yours", "Closed", "Expired"]
 CONFIRM, ANSWER, OPENING, MESSAGE, CLOSE, PADDED_OPENING, PADDED_MESSAGE = range(1, 8)
-LENGTHS = {"request_id": 16, "line_link": 16, "line_id": 16, "pair_hash": 32}
+LENGTHS = {"request_id": 16, "line_link": 16, "line_id": 16, "pair_hash": 32, "nonce": 12}
 
 
 def write_message(kinds, name, fields):
@@ -288,10 +288,8 @@ def read_message(kinds, data):
         elif field == "proof":
             if not (value is None and "proof?" in names):
                 require_proof(value)
-        elif field in ("reason", "content"):
-            require(is_uint(value) and 1 <= value <= {"reason": 5, "content": 7}[field])
         else:
-            require(is_uint(value, {"epoch": 32, "counter": 64}[field]))
+            require(is_uint(value) and 1 <= value <= {"reason": 5, "content": 7}[field])
     require(write_message(kinds, name, fields) == data)
     return name, fields
 
@@ -313,24 +311,28 @@ def line_keys(secret, transcript_bytes):
     return prk, *(hkdf_expand(prk, info, 32) for info in (b"alice to bob", b"bob to alice", b"exporter"))
 
 
-def packet_head(content, counter, length):
-    """The payload's bytes before its ciphertext's content."""
-    return write_message(
-        PAYLOADS, "Sealed", {"content": content, "epoch": 0, "counter": counter, "ciphertext": bytes(length)}
-    )[: -length or None]
+def packet_nonce(counter):
+    return struct.pack(">IQ", 0, counter)
+
+
+def packet_counter(fields):
+    """Of an epoch that there is."""
+    epoch, counter = struct.unpack(">IQ", fields["nonce"])
+    require(epoch == 0, "Forged")
+    return counter
 
 
 def seal(key, content, counter, text=b"", data=b""):
-    head = packet_head(content, counter, len(text) + 16)
-    return head + AESGCMSIV(key).encrypt(struct.pack(">IQ", 0, counter), text, head + data)
+    nonce = packet_nonce(counter)
+    ciphertext = AESGCMSIV(key).encrypt(nonce, text, bytes([0x82, 1, 0x84, 2, content]) + data)
+    return write_message(PAYLOADS, "Sealed", {"content": content, "nonce": nonce, "ciphertext": ciphertext})
 
 
 def unseal(key, fields, data):
-    content, counter, ciphertext = fields["content"], fields["counter"], fields["ciphertext"]
-    require(fields["epoch"] == 0 and 16 <= len(ciphertext) <= 65536 + 16, "Forged")
-    head = packet_head(content, counter, len(ciphertext))
+    nonce, ciphertext = packet_nonce(packet_counter(fields)), fields["ciphertext"]
+    require(16 <= len(ciphertext) <= 65536 + 16, "Forged")
     try:
-        return AESGCMSIV(key).decrypt(struct.pack(">IQ", 0, counter), ciphertext, head + data)
+        return AESGCMSIV(key).decrypt(nonce, ciphertext, bytes([0x82, 1, 0x84, 2, fields["content"]]) + data)
     except InvalidTag:
         raise Refused("Forged") from None
 
@@ -703,7 +705,7 @@ class Line(Machine):
         require(is_message or not text, "Forged")
         text = unpadded(text) if fields["content"] in padding else text
         if content != CONFIRM:
-            keys[4] = take(keys[4], fields["counter"])
+            keys[4] = take(keys[4], packet_counter(fields))
         require(content != (ANSWER if tag in (4, 5) else CONFIRM), "OutOfOrder")
         if content == CLOSE:
             return self.go(self.closed(self.BY_PEER))

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, stdout};
 
-use port_protocol::{Event, Payload, Request};
+use port_protocol::{Event, Nonce, Payload, Request};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::types::QrError;
 use qrcode::{EcLevel, QrCode, Version};
@@ -38,7 +38,7 @@ pub fn note(text: &str) {
 
 fn packet(line_id: &dyn std::fmt::Debug, payload: &[u8]) -> String {
     let decoded = match Payload::decode(payload) {
-        Ok(Payload::Sealed { content, epoch, counter, ciphertext }) => {
+        Ok(Payload::Sealed { content, nonce: Nonce { epoch, counter }, ciphertext }) => {
             let bytes = ciphertext.len();
             format!("Sealed {{ content: {content:?}, epoch: {epoch}, counter: {counter}, ciphertext: {bytes} bytes }}")
         }

@@ -158,12 +158,12 @@ pub fn line_open(data: &[u8]) -> bool {
         }
     }
 
-    // Whatever was tried, the genuine packet opens, once: unless its counter was taken by another genuine one.
-    let counter = |payload: &[u8]| match Payload::decode(payload) {
-        Ok(Payload::Sealed { counter, .. }) => Some(counter),
+    // Whatever was tried, the genuine packet opens, once: unless its nonce was taken by another genuine one.
+    let nonce = |payload: &[u8]| match Payload::decode(payload) {
+        Ok(Payload::Sealed { nonce, .. }) => Some(nonce),
         _ => None,
     };
-    let taken = opened.is_ok() && counter(&forged) == counter(&packet);
+    let taken = opened.is_ok() && nonce(&forged) == nonce(&packet);
     if can_open && !taken {
         let again = attempt(&mut receiver, &mut buffer, |line, buffer| open(line, &packet, &data, buffer));
         let done = again.expect("the genuine packet opens after a forged one");

@@ -12,19 +12,19 @@ use minicbor::{Decode, Encode};
 
 use crate::error::{Rejected, RestoreError, SealError};
 use crate::id::{Key, LineId, PairHash};
-use crate::machine::{Born, Emit, Held, Machine, Next, Role, Step};
+use crate::machine::{Born, Emit, Held, Machine, Record, Role, Step};
 use crate::message::{Content, Event, Request};
 use crate::port::{Relay, UnixSeconds};
 use crate::secret::Secret;
 use crate::wire::Bytes;
 
 pub use padding::padded_len;
-pub(crate) use phase::{Origin, State};
-use phase::{Phase, transition};
+use phase::{Change, transition};
+pub(crate) use phase::{Origin, Phase, State};
 use seal::MAX_EMPTY;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::CheckCode;
-use session::{Counters, Session};
+use session::Session;
 
 /// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`.
 #[derive(Debug)]
@@ -214,7 +214,7 @@ impl Line {
         };
         let session = self.0.state.phase.session().ok_or(SealError::NotJoined)?;
         let (counters, packet) = session.seal(content, message, associated_data, buffer)?;
-        Ok(Step::new(self, Next::Counters(counters), Emit::Sealed(packet), None))
+        Ok(Step::new(self, Change::Counters(counters), Emit::Sealed(packet), None))
     }
 
     /// Ends the line, for good (§6.7): the keys go, the other end is told, and so is the Server.
@@ -234,15 +234,14 @@ impl Line {
             (_, None) => return Err(Rejected::OutOfOrder),
             (_, Some(session)) => session.counters(),
         };
-        Ok(Step::new(self, Next::Counters(counters), Emit::Dropped, None))
+        Ok(Step::new(self, Change::Counters(counters), Emit::Dropped, None))
     }
 
     fn end(&mut self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) -> Result<Step<'_, Self>, Rejected> {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
-        let state = self.0.state.closed(end, close);
-        Ok(Step::new(self, Next::State(state), Emit::Outbox, None))
+        Ok(Step::new(self, Change::closed(end, close), Emit::Outbox, None))
     }
 
     /// Where it stands.
@@ -331,7 +330,7 @@ impl AsMut<Held<State>> for Line {
 impl Role for Line {
     const ROLE: u8 = 3;
     type State = State;
-    type Counters = Counters;
+    type Change = Change;
     type Effect<'m> = LineEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -345,23 +344,40 @@ impl Role for Line {
         }
     }
 
-    fn after_deadline(state: &State) -> Option<State> {
-        Some(state.closed(LineEnd::Expired, None))
+    fn after_deadline(_: &State) -> Option<Change> {
+        Some(Change::closed(LineEnd::Expired, None))
     }
 
-    fn after_settling(state: &State) -> Option<State> {
-        let mut next = state.clone();
-        match &mut next.phase {
-            Phase::BobConfirmed { due: due @ true, .. } => *due = false,
-            Phase::Closed { due: due @ true, close, .. } => (*due, *close) = (false, None),
-            _ => return None,
+    fn after_settling(state: &State) -> Option<Change> {
+        match &state.phase {
+            Phase::BobConfirmed { session, answer, due: true } => {
+                Some(Phase::BobConfirmed { session: session.clone(), answer: answer.clone(), due: false })
+            }
+            Phase::Closed { end, due: true, .. } => Some(Phase::Closed { end: *end, close: None, due: false }),
+            _ => None,
         }
-        Some(next)
+        .map(Change::Phase)
     }
 
-    fn count(state: &mut State, counters: Counters) {
-        if let Some(session) = state.phase.session_mut() {
-            session.count(counters);
+    fn key_after(state: &State, _: &Change) -> Key {
+        Self::key_of(state)
+    }
+
+    fn record_after(revision: u64, state: &State, change: &Change) -> Record {
+        match change {
+            Change::Phase(phase) => Record::of::<Self>(revision, (&state.origin, phase)),
+            Change::Counters(counters) => {
+                let mut phase = state.phase.clone();
+                phase.count(*counters);
+                Record::of::<Self>(revision, (&state.origin, phase))
+            }
+        }
+    }
+
+    fn change(state: &mut State, change: Change) {
+        match change {
+            Change::Phase(phase) => state.phase = phase,
+            Change::Counters(counters) => state.phase.count(counters),
         }
     }
 
@@ -369,12 +385,12 @@ impl Role for Line {
         let line_id = self.0.state.origin.line_id;
         let send = |payload| LineEffect::Send(Request::Packet { line_id, payload });
         match (&self.0.state.phase, place) {
-            (Phase::Closed { end, close, due: true }, _) if emit.outbox() => match place {
+            (Phase::Closed { end, close, due: true }, _) => match place {
                 0 => close.as_ref().map(|close| send(close.as_slice())),
                 1 => end.is_told_to_server().then_some(LineEffect::Send(Request::Disconnect { line_id })),
                 _ => Some(LineEffect::Ended(*end)),
             },
-            (phase, 0) if emit.outbox() => phase.packet().map(send),
+            (phase, 0) => phase.packet().map(send),
             (_, 1) => match emit {
                 Emit::Sealed(packet) => Some(send(packet)),
                 Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),

@@ -1,13 +1,13 @@
 //! One packet: AES-256-GCM-SIV (RFC 8452) under one direction's key (§6.3).
 
+use aes_gcm_siv::Aes256GcmSiv;
 use aes_gcm_siv::aead::inout::InOutBuf;
 use aes_gcm_siv::aead::{AeadInOut, KeyInit};
-use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use minicbor::{Decoder, Encoder, len};
 
 use super::padding;
 use crate::error::{Rejected, SealError};
-use crate::message::Content;
+use crate::message::{Content, Nonce};
 use crate::secret::Secret;
 use crate::wire::{self, Bytes};
 
@@ -24,36 +24,37 @@ pub const SEAL_OVERHEAD: usize = MAX_HEAD + TAG;
 pub(super) const EPOCH: u32 = 0;
 
 /// The longest packet without a text.
-pub(super) const MAX_EMPTY: usize = 32;
+pub(super) const MAX_EMPTY: usize = 35;
 
 const TAG: usize = 16;
-/// Content, epoch, counter (9) and length (5) come after the start.
-const MAX_HEAD: usize = START.len() + 16;
+const KIND: usize = START.len() + 1;
+/// Start, content, nonce, and a length of four bytes.
+const MAX_HEAD: usize = KIND + 1 + Nonce::LENGTH + 5;
 
-/// How every sealed payload begins: version and body, the body's five elements, the variant (§7.4).
-const START: [u8; 4] = [0x82, wire::VERSION, 0x85, 2];
+/// How every sealed payload begins: version and body, the body's four elements, the variant (§7.4).
+const START: [u8; 4] = [0x82, wire::VERSION, 0x84, 2];
+/// A byte string of 12.
+const NONCE: u8 = 0x4c;
 
 /// A sealed payload that came.
 pub(super) struct Sealed<'p> {
-    /// Its bytes up to the ciphertext.
-    head: &'p [u8],
     pub(super) content: Content,
-    pub(super) epoch: u32,
-    pub(super) counter: u64,
+    pub(super) nonce: Nonce,
     ciphertext: &'p [u8],
 }
 
 impl<'p> Sealed<'p> {
     /// What [`Payload::decode`](crate::Payload::decode) would read, in a fraction of the time: messages are many. `None` for
-    /// all that is not the one canonical encoding of a sealed payload (§1.2): nothing in it can be said in fewer bytes.
+    /// all that is not the one canonical encoding of a sealed payload (§1.2).
     #[inline]
     pub(super) fn decode(payload: &'p [u8]) -> Option<Self> {
-        let mut d = Decoder::new(payload.strip_prefix(&START)?);
-        let content = d.decode::<Content>().ok()?;
-        let (epoch, counter, ciphertext) = (d.u32().ok()?, d.u64().ok()?, d.bytes().ok()?);
-        let head = payload.get(..payload.len().checked_sub(ciphertext.len())?)?;
-        let shortest = [START.len(), len(content as u8), len(epoch), len(counter), len(ciphertext.len())];
-        (head.len() == shortest.iter().sum::<usize>()).then_some(Self { head, content, epoch, counter, ciphertext })
+        let [content, NONCE, rest @ ..] = payload.strip_prefix(&START)? else { return None };
+        let content = *Content::ALL.get(usize::from(content.checked_sub(1)?))?;
+        let (nonce, rest) = rest.split_first_chunk()?;
+        let ciphertext = Decoder::new(rest).bytes().ok()?;
+        // Its length in no more bytes than it needs, and nothing behind it.
+        let is_canonical = rest.len() == ciphertext.len().checked_add(len(ciphertext.len()))?;
+        is_canonical.then_some(Self { content, nonce: Nonce::from_bytes(*nonce), ciphertext })
     }
 }
 
@@ -72,10 +73,9 @@ pub(super) fn open<'b>(
     }
     let out = out.get_mut(..text.len()).ok_or(Rejected::BufferTooSmall)?;
     let buffer = InOutBuf::new(text, out).map_err(|_| Rejected::BufferTooSmall)?;
-    let mut both = Both::EMPTY;
-    let data = associated(packet.head, data, &mut both).ok_or(Rejected::AssociatedDataTooLong)?;
+    let data = Associated::new(packet.content, data).ok_or(Rejected::AssociatedDataTooLong)?;
     cipher(key)
-        .decrypt_inout_detached(&nonce(packet.counter), data, buffer, tag.into())
+        .decrypt_inout_detached(&packet.nonce.to_bytes().into(), data.as_slice(), buffer, tag.into())
         .map_err(|_| Rejected::Forged)?;
     match packet.content.is_padded() {
         true => padding::unpadded_len(out).and_then(|length| out.get(..length)).ok_or(Rejected::Forged),
@@ -97,11 +97,10 @@ pub(super) fn seal<'b>(
         return Err(SealError::TooLong);
     }
     let ciphertext = length.saturating_add(TAG);
-    let head = head(content, EPOCH, counter, ciphertext);
+    let nonce = Nonce { epoch: EPOCH, counter }.to_bytes();
+    let data = Associated::new(content, data).ok_or(SealError::AssociatedDataTooLong)?;
+    let head = head(content, &nonce, ciphertext);
     let head = head.as_slice();
-
-    let mut both = Both::EMPTY;
-    let data = associated(head, data, &mut both).ok_or(SealError::AssociatedDataTooLong)?;
     let out = out.get_mut(..head.len().saturating_add(ciphertext)).ok_or(SealError::BufferTooSmall)?;
     let (packet, tag) = out.split_last_chunk_mut::<TAG>().ok_or(SealError::BufferTooSmall)?;
     let (start, body) = packet.split_at_mut_checked(head.len()).ok_or(SealError::BufferTooSmall)?;
@@ -112,7 +111,10 @@ pub(super) fn seal<'b>(
     } else {
         InOutBuf::new(text, body).map_err(|_| SealError::BufferTooSmall)?
     };
-    *tag = cipher(key).encrypt_inout_detached(&nonce(counter), data, buffer).map_err(|_| SealError::TooLong)?.into();
+    *tag = cipher(key)
+        .encrypt_inout_detached(&nonce.into(), data.as_slice(), buffer)
+        .map_err(|_| SealError::TooLong)?
+        .into();
     Ok(out)
 }
 
@@ -127,35 +129,51 @@ fn cipher(key: &Secret<32>) -> Aes256GcmSiv {
     Aes256GcmSiv::new(key.expose().into())
 }
 
-/// `epoch ‖ counter`, big-endian. Never twice under one key; if a restored backup does repeat one, SIV gives away no
-/// more than whether two messages were equal.
-fn nonce(counter: u64) -> Nonce {
-    let [a, b, c, d] = EPOCH.to_be_bytes();
-    let [e, f, g, h, i, j, k, l] = counter.to_be_bytes();
-    [a, b, c, d, e, f, g, h, i, j, k, l].into()
+/// A payload's first bytes, up to its nonce.
+const fn kind(content: Content) -> [u8; KIND] {
+    let [a, b, c, d] = START;
+    [a, b, c, d, content as u8]
 }
 
-/// A payload's bytes up to its ciphertext. They say where they end.
+/// A payload's bytes up to its ciphertext.
 #[inline]
-fn head(content: Content, epoch: u32, counter: u64, ciphertext: usize) -> Bytes<MAX_HEAD> {
+fn head(content: Content, nonce: &[u8], ciphertext: usize) -> Bytes<MAX_HEAD> {
     let mut head = Bytes::EMPTY;
-    head.append(&START);
+    head.append(&kind(content));
+    head.append(&[NONCE]);
+    head.append(nonce);
     let mut e = Encoder::new(head);
-    let _ = e.u8(content as u8).and_then(|e| e.u32(epoch)?.u64(counter)?.bytes_len(ciphertext as u64));
+    let _ = e.bytes_len(ciphertext as u64);
     e.into_writer()
 }
 
-/// What is authenticated beside the text: the head, then the caller's data.
-fn associated<'a>(head: &'a [u8], data: &[u8], both: &'a mut Both) -> Option<&'a [u8]> {
-    if data.is_empty() {
-        return Some(head);
-    }
-    both.append(head)?;
-    both.append(data)?;
-    (data.len() <= MAX_ASSOCIATED_DATA).then_some(both.as_slice())
+/// What is authenticated beside the text: what kind of packet it is, then the caller's data. Nonce and length are the AEAD's
+/// own to authenticate.
+enum Associated {
+    Kind([u8; KIND]),
+    WithData(Bytes<{ KIND + MAX_ASSOCIATED_DATA }>),
 }
 
-type Both = Bytes<{ MAX_HEAD + MAX_ASSOCIATED_DATA }>;
+impl Associated {
+    /// `None` if there is too much of it.
+    #[inline]
+    fn new(content: Content, data: &[u8]) -> Option<Self> {
+        let kind = kind(content);
+        if data.is_empty() {
+            return Some(Self::Kind(kind));
+        }
+        let mut both = Bytes::new(&kind)?;
+        both.append(data)?;
+        Some(Self::WithData(both))
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Kind(kind) => kind,
+            Self::WithData(both) => both.as_slice(),
+        }
+    }
+}
 
 #[cfg(all(test, feature = "alloc"))]
 mod tests {
@@ -165,10 +183,9 @@ mod tests {
     use std::vec;
 
     fn reads_alike(payload: &[u8]) -> Result<bool, TestCaseError> {
-        let ours = Sealed::decode(payload).map(|Sealed { content, epoch, counter, ciphertext, .. }| Payload::Sealed {
+        let ours = Sealed::decode(payload).map(|Sealed { content, nonce, ciphertext }| Payload::Sealed {
             content,
-            epoch,
-            counter,
+            nonce,
             ciphertext,
         });
         let read = ours.is_some();
@@ -183,20 +200,19 @@ mod tests {
         /// R1.2: the short way to read a sealed payload accepts what the long one does.
         #[test]
         fn sealed_is_read_as_a_payload_is(
-            content in prop::sample::select(vec![1u8, 2, 3, 4, 5, 6, 7, 8]),
-            epoch in prop::sample::select(vec![0, 23, 24, 255, 256, 65_536, u32::MAX]),
-            counter in prop::sample::select(vec![0, 23, 24, 255, 256, 65_535, 65_536, u64::from(u32::MAX), u64::MAX]),
-            length in prop::sample::select(vec![0usize, 16, 23, 24, 255, 256, 300]),
+            content in prop::sample::select(vec![0u8, 1, 2, 3, 4, 5, 6, 7, 8, 23, 24]),
+            nonce in prop::sample::select(vec![0usize, 11, 12, 12, 12, 13, 24]),
+            length in prop::sample::select(vec![0usize, 16, 23, 24, 255, 256, 300, 65_535, 65_536]),
             damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..2),
             tail in prop::collection::vec(any::<u8>(), 0..2),
             cut in 0usize..3,
         ) {
             let mut e = Encoder::new(std::vec::Vec::new());
-            e.array(2).unwrap().u8(1).unwrap().array(5).unwrap().u8(2).unwrap().u8(content).unwrap();
-            e.u32(epoch).unwrap().u64(counter).unwrap().bytes(&vec![7; length]).unwrap();
+            e.array(2).unwrap().u8(1).unwrap().array(4).unwrap().u8(2).unwrap().u8(content).unwrap();
+            e.bytes(&vec![3; nonce]).unwrap().bytes(&vec![7; length]).unwrap();
             let mut payload = e.into_writer();
             let whole = payload.clone();
-            prop_assert_eq!(reads_alike(&whole)?, content <= 7);
+            prop_assert_eq!(reads_alike(&whole)?, (1..=7).contains(&content) && nonce == 12);
             damage.iter().for_each(|(at, byte)| { let at = at.index(payload.len().min(24)); payload[at] = *byte; });
             payload.extend(tail);
             payload.truncate(payload.len() - cut);
@@ -204,18 +220,28 @@ mod tests {
         }
     }
 
-    /// R1.2: an integer in more bytes than it needs.
+    /// R1.2: a number in more bytes than it needs.
     #[test]
     fn a_longer_head_is_not_read() {
-        for overlong in [
-            &[0x82, 1, 0x85, 2, 0x18, 4, 0, 5, 0x41, 9][..],
-            &[0x82, 1, 0x85, 2, 4, 0x18, 0, 5, 0x41, 9],
-            &[0x82, 1, 0x85, 2, 4, 0, 0x18, 5, 0x41, 9],
-            &[0x82, 1, 0x85, 2, 4, 0, 5, 0x58, 1, 9],
-            &[0x82, 1, 0x85, 2, 4, 0, 5, 0x5f, 0x41, 9, 0xff],
-        ] {
-            assert!(Sealed::decode(overlong).is_none() && Payload::decode(overlong).is_err());
+        let with =
+            |content: &[u8], nonce: &[u8], ciphertext: &[u8]| [&START, content, nonce, &[5; 12], ciphertext].concat();
+        let overlong = [
+            with(&[0x18, 4], &[0x4c], &[0x41, 9]),
+            with(&[4], &[0x58, 12], &[0x41, 9]),
+            with(&[4], &[0x4c], &[0x58, 1, 9]),
+            with(&[4], &[0x4c], &[0x5f, 0x41, 9, 0xff]),
+        ];
+        for overlong in overlong {
+            assert!(Sealed::decode(&overlong).is_none() && Payload::decode(&overlong).is_err());
         }
-        assert!(Sealed::decode(&[0x82, 1, 0x85, 2, 4, 0, 5, 0x41, 9]).is_some());
+        assert!(Sealed::decode(&with(&[4], &[0x4c], &[0x41, 9])).is_some());
+    }
+
+    /// §7.4: the numbers by which a content is found here are those that it is encoded by.
+    #[test]
+    fn contents_are_found_by_their_numbers() {
+        for (number, content) in (1..).zip(Content::ALL) {
+            assert_eq!((content as u8, minicbor::decode(&[number]).ok()), (number, Some(content)));
+        }
     }
 }

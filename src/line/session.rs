@@ -126,7 +126,8 @@ impl Session {
     ) -> Result<(Counters, &'b [u8]), Rejected> {
         let text = seal::open(&self.receive, packet, data, out)?;
         // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
-        let window = if packet.content == Content::Confirm { self.window } else { self.window.take(packet.counter)? };
+        let window =
+            if packet.content == Content::Confirm { self.window } else { self.window.take(packet.nonce.counter)? };
         Ok((Counters { window, ..self.counters() }, text))
     }
 

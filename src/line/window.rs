@@ -19,6 +19,7 @@ impl Window {
     ///
     /// # Errors
     /// [`Rejected::Repeated`]: taken before, or too old to tell.
+    #[inline]
     pub(crate) fn take(self, counter: u64) -> Result<Self, Rejected> {
         match counter.checked_sub(self.next) {
             Some(ahead) => {

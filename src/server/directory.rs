@@ -88,7 +88,8 @@ pub trait Directory {
     /// Takes `by` off a line, with all that waits for him of it. If the other end is still there, puts
     /// [`Event::Disconnected`] at the end of its queue, and says whose that is. `None`: nobody is to be told.
     ///
-    /// - *A lost write*: the other end hears of it when it sends (§13.4), or by the Close that went before (§6.7).
+    /// - *A lost write*: the other end hears no more than the Close that went before (§6.7), and what it sends waits for nobody,
+    ///   up to [`Limits`].
     ///
     /// # Errors
     /// The storage's own.

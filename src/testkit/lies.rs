@@ -7,8 +7,8 @@ use super::relay::{Formed, Parcel};
 use super::schedule::{Answer, Claim, End, Forgery};
 use super::world::{Happened, World, pick};
 use crate::{
-    Alice, Bob, BobEffect, Content, Event, LineLink, Offer, PairHash, Payload, Proof, Reason, Request, RequestId, Seed,
-    SendProof,
+    Alice, Bob, BobEffect, Content, Event, LineLink, Nonce, Offer, PairHash, Payload, Proof, Reason, Request, RequestId,
+    Seed, SendProof,
 };
 
 impl<A: App> World<A> {
@@ -87,7 +87,8 @@ impl<A: App> World<A> {
             },
             Forgery::Packet => {
                 let ciphertext = &self.relay.token();
-                Payload::Sealed { content: Content::Message, epoch: 0, counter: 7, ciphertext }.to_vec()
+                Payload::Sealed { content: Content::Message, nonce: Nonce { epoch: 0, counter: 7 }, ciphertext }
+                    .to_vec()
             }
         };
         self.lie(owner, &Event::Packet { line_id, payload: &payload })

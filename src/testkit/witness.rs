@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use super::machine::Any;
 use crate::{
-    Bob, BobEnd, BobPhase, Claims, Key, Line, LineId, LineLink, LinePhase, Machine, PairHash, Payload, Port, PortHash,
-    Request,
+    Bob, BobEnd, BobPhase, Claims, Key, Line, LineId, LineLink, LinePhase, Machine, Nonce, PairHash, Payload, Port,
+    PortHash, Request,
 };
 
 /// What did not hold. Clients are named by number.
@@ -94,7 +94,7 @@ pub(super) struct Witness {
     given_up: BTreeSet<LineLink>,
     /// Lines that were confirmed since all stores were last compared.
     confirmed: Vec<(usize, LineId)>,
-    packets: BTreeMap<(usize, LineId, u32, u64), Vec<u8>>,
+    packets: BTreeMap<(usize, LineId, Nonce), Vec<u8>>,
     said: BTreeMap<Vec<u8>, (usize, LineId)>,
     heard: BTreeSet<(usize, Vec<u8>)>,
     /// The first 16 bytes of each.
@@ -300,8 +300,8 @@ impl Witness {
         if !self.lines.contains_key(&(who, line_id)) {
             return Err(Violation::SentBeforeStored(who));
         }
-        if let Ok(Payload::Sealed { epoch, counter, .. }) = Payload::decode(payload)
-            && self.packets.entry((who, line_id, epoch, counter)).or_insert_with(|| payload.to_vec()) != payload
+        if let Ok(Payload::Sealed { nonce, .. }) = Payload::decode(payload)
+            && self.packets.entry((who, line_id, nonce)).or_insert_with(|| payload.to_vec()) != payload
             && !self.rolled_back.contains(&who)
         {
             return Err(Violation::CounterTwice(who));

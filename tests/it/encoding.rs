@@ -319,15 +319,15 @@ fn r7_4_payloads_are_these_bytes() {
     let contents = [Confirm, Answer, Opening, Message, Close, PaddedOpening, PaddedMessage];
     for (number, content) in (1..).zip(contents) {
         for (epoch, counter) in [(0, 0), (1, 1 << 48), (u32::MAX, u64::MAX)] {
-            let ciphertext = Cbor::Bytes(vec![8; 16]);
-            let layout = fields(2, &[Cbor::Uint(number), Cbor::Uint(epoch.into()), Cbor::Uint(counter), ciphertext]);
-            let payload = Payload::Sealed { content, epoch, counter, ciphertext: &[8; 16] };
+            let nonce = [&u32::to_be_bytes(epoch)[..], &u64::to_be_bytes(counter)].concat();
+            let layout = fields(2, &[Cbor::Uint(number), Cbor::Bytes(nonce), Cbor::Bytes(vec![8; 16])]);
+            let payload = Payload::Sealed { content, nonce: Nonce { epoch, counter }, ciphertext: &[8; 16] };
             assert_eq!(payload.to_vec(), layout);
             assert_eq!(Payload::decode(&layout), Ok(payload));
         }
     }
-    for content in [0, 8] {
-        let layout = [Cbor::Uint(content), Cbor::Uint(0), Cbor::Uint(0), Cbor::Bytes(vec![8; 16])];
+    for (content, nonce) in [(0, 12), (8, 12), (4, 11), (4, 13)] {
+        let layout = [Cbor::Uint(content), Cbor::Bytes(vec![0; nonce]), Cbor::Bytes(vec![8; 16])];
         assert_eq!(Payload::decode(&fields(2, &layout)), Err(DecodeError::Malformed));
     }
 }

@@ -279,15 +279,16 @@ fn r6_4_what_does_not_open_is_forged_whatever_the_cause() {
         for content in [1, 2, 3, 5] {
             bad.push(("another content", with(1, Cbor::Uint(content))));
         }
-        bad.push(("another epoch", with(2, Cbor::Uint(1))));
+        let nonce = |epoch: u32, counter: u64| Cbor::Bytes([&epoch.to_be_bytes()[..], &counter.to_be_bytes()].concat());
+        bad.push(("another epoch", with(2, nonce(1, 40))));
         for counter in [0, 39, 41, u64::MAX] {
-            bad.push(("another counter", with(3, Cbor::Uint(counter))));
+            bad.push(("another counter", with(2, nonce(0, counter))));
         }
-        let ciphertext = tree.at(&[1, 4]).bytes();
+        let ciphertext = tree.at(&[1, 3]).bytes();
         for length in 0..ciphertext.len() {
-            bad.push(("cut short", with(4, Cbor::Bytes(ciphertext[..length].to_vec()))));
+            bad.push(("cut short", with(3, Cbor::Bytes(ciphertext[..length].to_vec()))));
         }
-        bad.push(("longer", with(4, Cbor::Bytes([ciphertext, &[0]].concat()))));
+        bad.push(("longer", with(3, Cbor::Bytes([ciphertext, &[0]].concat()))));
         for (what, packet) in bad {
             assert_eq!(rejected(&mut line, packet), Rejected::Forged, "{name}: {what}");
         }

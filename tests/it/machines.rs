@@ -363,8 +363,11 @@ fn r8_6_the_longest_packets_of_the_machine_fit() {
     let record = Cbor::read(&line.record()).with(&[3, 1, 1, 3], Cbor::Uint(u64::MAX)).write();
     let mut alice = Any::restore(&record).unwrap();
     let close = payload_of(&arrives(&alice.takes(&Input::Close)));
-    assert!(matches!(Payload::decode(&close), Ok(Payload::Sealed { counter: u64::MAX, content: Content::Close, .. })));
-    assert_eq!(close.len(), 32);
+    assert!(matches!(
+        Payload::decode(&close),
+        Ok(Payload::Sealed { nonce: Nonce { counter: u64::MAX, .. }, content: Content::Close, .. })
+    ));
+    assert_eq!(close.len(), 35);
 }
 
 #[test]

@@ -298,6 +298,7 @@ fn shown() -> Shown {
     see.see("", &line_id());
     see.see("", &PairHash::from(random::<32>("pair hash")));
     see.see("", &Content::Message);
+    see.see("", &Nonce { epoch: 0, counter: 7 });
     see.see("", &Reason::Claimed);
     see.see("", &AliceEnd::ProofRefused);
     see.see("", &BobEnd::Refused(Reason::Claimed));
@@ -410,6 +411,15 @@ fn r8_7_nothing_shows_a_secret() {
     for (text, what) in shown().texts {
         assert_eq!(found(&text, &needles), None, "{what}: {text}");
         assert!(code.split(' ').all(|group| !text.contains(group)), "{what}: {text}");
+    }
+}
+
+/// What is hidden says so: a blank in a log would tell that there was nothing.
+#[test]
+fn every_debug_shows_something() {
+    for (text, what) in shown().texts {
+        let blank = ["()", "(,", ",,", ",)", ":,", ":}"].into_iter().find(|blank| text.contains(blank));
+        assert!(!text.is_empty() && blank.is_none(), "{what}: {text}");
     }
 }
 

@@ -171,7 +171,8 @@ static SEEN: LazyLock<Mutex<Seen>> = LazyLock::new(Mutex::default);
 
 /// What the relay can make by itself.
 pub static FORGED: LazyLock<Vec<Number>> = LazyLock::new(|| {
-    let sealed = |content| Payload::Sealed { content, epoch: 0, counter: 0, ciphertext: &[0; 16] };
+    let nonce = Nonce { epoch: 0, counter: 0 };
+    let sealed = |content| Payload::Sealed { content, nonce, ciphertext: &[0; 16] };
     let payloads = [Payload::Proof { proof: bad_proof() }, sealed(Content::Confirm), sealed(Content::Message)];
     let numbers = payloads.map(|payload| seen().number(&payload.to_vec()));
     numbers.into_iter().flat_map(|number| [number, number.altered()]).collect()

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use crabgrind::memcheck::{MemState, mark_memory};
 use crabgrind::valgrind::{count_errors, running_mode};
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Event, Line, LineEffect, Machine, Offer, Proof, Request, SEAL_OVERHEAD, Seed,
-    SendProof, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Event, Line, LineEffect, Machine, Offer, Payload, Proof, Request,
+    SEAL_OVERHEAD, Seed, SendProof, UnixSeconds, padded_len,
 };
 
 /// No branch that depends on a secret.
@@ -92,6 +92,7 @@ fn everything(watch: &mut Watch) {
     if let Some(last) = bad.last_mut() {
         *last ^= 1;
     }
+    watch.watch("Bob's record", NONE, || drop(black_box(bob.record())));
     watch.watch("Alice's record", NONE, || drop(black_box(alice.record())));
     watch.watch("Alice refuses a proof", CHECKED, || drop(black_box(alice.handle_bytes(&bad, NOW).unwrap())));
     let mut at_alice = watch.watch("Alice takes the proof", CHECKED, || {
@@ -100,6 +101,7 @@ fn everything(watch: &mut Watch) {
         };
         line.commit()
     });
+    along_the_line(watch, &good);
     let mut at_bob = watch.watch("Bob's keys", NONE, || {
         let Some(BobEffect::LineFormed(line)) = bob.handle(&formed(None), NOW).unwrap().commit().next() else {
             unreachable!()
@@ -116,6 +118,10 @@ fn everything(watch: &mut Watch) {
         let mut buffer = vec![0; length + SEAL_OVERHEAD];
         let packet = watch
             .watch("seal", NONE, || packet_of(at_alice.seal(&text, b"data", &mut buffer).unwrap().commit().next()));
+        let mut buffer = vec![0; padded_len(length) + SEAL_OVERHEAD];
+        watch.watch("seal, padded", NONE, || {
+            packet_of(at_alice.seal_padded(&text, b"data", &mut buffer).unwrap().commit().next())
+        });
         let mut forged = packet.clone();
         if let Some(last) = forged.last_mut() {
             *last ^= 1;
@@ -131,6 +137,34 @@ fn everything(watch: &mut Watch) {
     watch.watch("a Line's record", NONE, || drop(black_box(at_alice.record())));
     watch.watch("check code", NONE, || black_box(at_alice.check_code()));
     watch.watch("export", NONE, || black_box(at_alice.export("label", b"context")));
+}
+
+/// The same proof, and a bad one, at a line of the same Alice that waits for it.
+fn along_the_line(watch: &mut Watch, on_board: &[u8]) {
+    let Ok(Event::LineFormed { proof: Some(proof), .. }) = Event::decode(on_board) else { unreachable!() };
+    let good = Payload::Proof { proof }.to_vec();
+    let mut bad = good.clone();
+    if let Some(last) = bad.last_mut() {
+        *last ^= 1;
+    }
+    let mut alice = Alice::offer(LINK.into(), Offer::new(), secret_seed(1)).commit();
+    published(alice.port().unwrap().public_key().as_bytes());
+    let step = alice.handle(&formed(None), NOW).unwrap();
+    let Some(AliceEffect::LineFormed(line)) = step.commit().next() else { unreachable!() };
+    let mut line = watch.watch("the record of a line that waits", NONE, || {
+        drop(black_box(line.record()));
+        line.commit()
+    });
+    let (mut ended, mut confirm) = (None, None);
+    let event = |payload| Event::Packet { line_id: LINE.into(), payload };
+    watch.watch("it refuses a proof", CHECKED, || {
+        ended = line.handle(&event(&bad), &mut [], NOW).ok().map(|step| step.revision())
+    });
+    watch.watch("it takes the proof", CHECKED, || {
+        confirm =
+            line.handle(&event(&good), &mut [], NOW).unwrap().commit().next().map(|effect| packet_of(Some(effect)));
+    });
+    assert!(ended.is_some() && confirm.is_some());
 }
 
 fn formed(proof: Option<Proof>) -> Event<'static> {

@@ -51,16 +51,10 @@ pub fn keys(offer: Offer) -> Keys {
 pub fn sealed(key: &[u8; 32], content: u64, epoch: u32, counter: u64, text: &[u8], data: &[u8]) -> Vec<u8> {
     let cipher = Aes256GcmSiv::new(key.into());
     let nonce: [u8; 12] = [&epoch.to_be_bytes()[..], &counter.to_be_bytes()].concat().try_into().unwrap();
-    let layout = |ciphertext: Vec<u8>| {
-        let fields = [2, content, epoch.into(), counter].map(Cbor::Uint);
-        Cbor::Array(vec![Cbor::Uint(1), Cbor::Array([&fields[..], &[Cbor::Bytes(ciphertext)]].concat())]).write()
-    };
-    let length = text.len() + 16;
-    let mut head = layout(vec![0; length]);
-    head.truncate(head.len() - length);
-    let aad = [&head[..], data].concat();
+    let aad = [&[0x82, 1, 0x84, 2, u8::try_from(content).unwrap()], data].concat();
     let mut ciphertext = text.to_vec();
     let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), &aad, ciphertext.as_mut_slice().into()).unwrap();
     ciphertext.extend_from_slice(&tag);
-    layout(ciphertext)
+    let fields = vec![Cbor::Uint(2), Cbor::Uint(content), Cbor::Bytes(nonce.to_vec()), Cbor::Bytes(ciphertext)];
+    Cbor::Array(vec![Cbor::Uint(1), Cbor::Array(fields)]).write()
 }

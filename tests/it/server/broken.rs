@@ -17,6 +17,8 @@ struct Broken {
     fails: Cell<Option<bool>>,
     /// What a stale replica still says of a link.
     stale: Option<LinkEntry>,
+    /// Says that it has issued, closed or ended, and has not.
+    lost: Cell<bool>,
     push_lost: bool,
     push_twice: bool,
     acknowledge_lost: bool,
@@ -46,6 +48,9 @@ impl Directory for Broken {
     type Bytes<'d> = Vec<u8>;
 
     fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Down> {
+        if self.lost.take() {
+            return Ok(Issued::Link(link.line_link));
+        }
         self.atomically(|memory| memory.issue(link, limits, now))
     }
 
@@ -82,6 +87,9 @@ impl Directory for Broken {
     }
 
     fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Down> {
+        if self.lost.take() {
+            return Ok(());
+        }
         self.atomically(|memory| memory.close(line_link, owner, forget))
     }
 
@@ -99,6 +107,9 @@ impl Directory for Broken {
     }
 
     fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Down> {
+        if self.lost.take() {
+            return Ok(None);
+        }
         self.atomically(|memory| memory.end(line_id, by))
     }
 
@@ -184,6 +195,35 @@ fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
     assert_eq!(alice.handle_bytes(&told[1].1, NOW).err(), Some(Rejected::Stray(second)));
     relay.reply(ALICE, &Request::Disconnect { line_id: second });
     assert_eq!((relay.waits(CAROL), relay.waits(BOB)), (vec!["Disconnected".into()], vec![]));
+}
+
+/// A lost write of `issue` costs a Port; of `close`, nothing, as Alice is closed; of `end`, what the other end still says.
+#[test]
+fn r13_7_what_a_lost_write_costs() {
+    let mut relay = broken(Broken::default());
+    relay.server.directory().lost.set(true);
+    let line_link = relay.issue(ALICE, 1);
+    assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Unknown));
+    // Asked again, she has another.
+    assert_ne!(relay.issue(ALICE, 1), line_link);
+
+    let mut alice = Alice::request(Offer::new(), seed(1)).commit();
+    let Some(AliceEffect::Send(request)) = alice.unsent().next() else { panic!() };
+    let issued = relay.reply(ALICE, &request);
+    alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
+    let line_link = alice.port().unwrap().line_link();
+    let Some(AliceEffect::Send(close)) = alice.revoke().unwrap().commit().next() else { panic!() };
+    relay.server.directory().lost.set(true);
+    assert_eq!(relay.handle(ALICE, &close).unwrap().reply, None);
+    let Event::LineFormed { line_id, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
+    let told = relay.waiting(ALICE);
+    assert_eq!(alice.handle_bytes(&told[0].1, NOW).err(), Some(Rejected::Stray(line_id)));
+
+    relay.server.directory().lost.set(true);
+    assert_eq!(relay.reply(ALICE, &Request::Disconnect { line_id }), Event::Disconnected { line_id });
+    assert_eq!(relay.waits(BOB), Vec::<String>::new());
+    relay.reply(ALICE, &Request::Disconnect { line_id });
+    assert_eq!(relay.waits(BOB), ["Disconnected"]);
 }
 
 /// A stale read says that the link is open: `claim` knows better, and nothing moves.

@@ -180,6 +180,7 @@ fn r13_5_deliveries_are_numbered_and_wait_until_they_are_acknowledged() {
     // Bob acknowledges nothing of hers.
     relay.server.acknowledge(user(BOB), 4).unwrap();
     assert_eq!(numbers(&relay), [3, 4]);
+    assert_eq!([ALICE, BOB].map(|n| relay.server.directory().waiting(user(n))), [2, 0]);
     relay.acknowledge_all(ALICE);
     relay.send(BOB, line_id, b"4");
     assert_eq!((relay.waits(ALICE), numbers(&relay)), (vec!["4".into()], vec![5]));

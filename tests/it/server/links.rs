@@ -18,6 +18,17 @@ fn r13_1_what_is_not_a_request_is_refused_and_nothing_moves() {
     assert_eq!((relay.server.directory().lines(), relay.waits(ALICE)), (0, vec![]));
 }
 
+/// Whoever knows a link can use it up, and an event may name one: counts and numbers are all that is shown.
+#[test]
+fn r8_7_a_log_of_the_server_shows_no_link() {
+    let mut relay = relay(Limits::default());
+    relay.line(ALICE, BOB, 1);
+    relay.issue(ALICE, 2);
+    assert_eq!(format!("{:?}", relay.server.directory()), "Memory(2 links, 1 lines, 2 users)");
+    let delivery = relay.server.next(user(ALICE), 0).unwrap().unwrap();
+    assert_eq!(format!("{delivery:?}"), "Delivery { sequence: 1, .. }");
+}
+
 #[test]
 fn r13_2_the_same_request_of_the_same_user_gets_the_same_link() {
     let mut relay = relay(Limits::default());

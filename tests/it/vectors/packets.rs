@@ -27,14 +27,14 @@ fn key_of(line: &Line) -> Vec<u8> {
 
 /// A payload sealed by hand: also what this crate never seals.
 fn sealed(key: &[u8], content: Content, epoch: u32, counter: u64, text: &[u8], data: &[u8]) -> Vec<u8> {
-    let payload = Payload::Sealed { content, epoch, counter, ciphertext: &vec![0; text.len() + 16] }.to_vec();
-    let head = &payload[..payload.len() - text.len() - 16];
     let nonce = [&epoch.to_be_bytes()[..], &counter.to_be_bytes()].concat();
     let nonce = aes_gcm_siv::Nonce::try_from(&nonce[..]).unwrap();
+    let aad = [&[0x82, 1, 0x84, 2, content as u8], data].concat();
     let aead = aes_gcm_siv::Aes256GcmSiv::new_from_slice(key).unwrap();
     let mut sealed = text.to_vec();
-    let tag = aead.encrypt_inout_detached(&nonce, &[head, data].concat(), sealed.as_mut_slice().into()).unwrap();
-    [head, &sealed, &tag].concat()
+    let tag = aead.encrypt_inout_detached(&nonce, &aad, sealed.as_mut_slice().into()).unwrap();
+    sealed.extend_from_slice(&tag);
+    Payload::Sealed { content, nonce: Nonce { epoch, counter }, ciphertext: &sealed }.to_vec()
 }
 
 /// Both ends of a line, confirmed.
@@ -127,7 +127,8 @@ fn packets() {
         bytes
     };
     let end = message(5, b"").len();
-    let by_hand = |ciphertext| Payload::Sealed { content: Content::Message, epoch: 0, counter: 5, ciphertext }.to_vec();
+    let nonce = Nonce { epoch: 0, counter: 5 };
+    let by_hand = |ciphertext| Payload::Sealed { content: Content::Message, nonce, ciphertext }.to_vec();
     let empty = |key, content, epoch, counter| sealed(key, content, epoch, counter, b"", b"");
     let padded = |text: &[u8]| sealed(of_alice, Content::PaddedMessage, 0, 5, text, b"");
     let proof = Payload::Proof { proof: proof_of(&[1; 32], &[1; 48]).1 }.to_vec();
@@ -138,8 +139,8 @@ fn packets() {
         ("text with a bit flipped", at_bob, flip(end - 17), b"", Forged),
         ("tag with its first bit flipped", at_bob, flip(end - 16), b"", Forged),
         ("tag with its last bit flipped", at_bob, flip(end - 1), b"", Forged),
-        ("another counter", at_bob, flip(6), b"", Forged),
-        ("another epoch", at_bob, flip(5), b"", Forged),
+        ("another counter", at_bob, flip(17), b"", Forged),
+        ("another epoch", at_bob, flip(9), b"", Forged),
         ("Message called Close", at_bob, flip(4), b"", Forged),
         ("sealed in an epoch without keys", at_bob, empty(of_alice, Content::Message, 1, 5), b"", Forged),
         ("nothing in it", at_bob, by_hand(&[]), b"", Forged),
