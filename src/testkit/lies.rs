@@ -7,8 +7,8 @@ use super::relay::{Formed, Parcel};
 use super::schedule::{Answer, Claim, End, Forgery};
 use super::world::{Happened, World, pick};
 use crate::{
-    Alice, Bob, BobEffect, Content, Event, LineLink, Nonce, Offer, PairHash, Payload, Proof, Reason, Request, RequestId,
-    Seed, SendProof,
+    Alice, Bob, BobEffect, Content, Event, LineLink, Nonce, Offer, PairHash, Payload, Proof, Reason, Request,
+    RequestId, Seed, SendProof,
 };
 
 impl<A: App> World<A> {
