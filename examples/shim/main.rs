@@ -14,7 +14,7 @@ use port_protocol::{
     SEAL_OVERHEAD, Seed, SendProof, Step, UnixSeconds, padded_len,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -119,7 +119,9 @@ fn main() -> io::Result<()> {
 
 impl Shim {
     fn answer(&mut self, line: &[u8]) -> Result<Value, Failure> {
-        let command: Command = serde_json::from_slice(line).map_err(|error| usage(&error.to_string()))?;
+        // An object: serde would take an array of the values as well.
+        let object: Map<String, Value> = serde_json::from_slice(line).map_err(|error| usage(&error.to_string()))?;
+        let command = Command::deserialize(Value::Object(object)).map_err(|error| usage(&error.to_string()))?;
         match command {
             Command::Commit {} => {
                 let Prepared { machine, effects } = self.prepared.take().ok_or_else(|| usage("nothing is prepared"))?;

@@ -391,6 +391,7 @@ fn requests() -> Seeds {
     add("formed", WIDE, true, &formed);
     add("formed-with-proof", WIDE, true, &[alice(&issue), bob(&with_proof), bob(&connect), carol(&with_proof)]);
     add("closed", WIDE, false, &[alice(&issue), carol(&close), alice(&close), bob(&connect)]);
+    add("closed-by-another", WIDE, true, &[alice(&issue), carol(&close), bob(&connect)]);
     add("expired", WIDE, false, &[alice(&issue), alice(&wait), bob(&connect), alice(&issue)]);
     add("forgotten", WIDE, false, &[alice(&issue), alice(&wait), alice(&wait), alice(&close), bob(&connect)]);
     add("own-link", WIDE, false, &[alice(&issue), alice(&connect)]);

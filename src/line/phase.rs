@@ -229,9 +229,6 @@ pub(super) fn transition<'m>(
         _ => (false, &[][..]),
     };
     let (counters, text) = session.open(&sealed, data, buffer)?;
-    if !is_message && !text.is_empty() {
-        return Err(Rejected::Forged);
-    }
 
     let emit = |outbox| match (is_message, outbox) {
         (false, false) => Emit::Nothing,

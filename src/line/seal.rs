@@ -77,9 +77,13 @@ pub(super) fn open<'b>(
     cipher(key)
         .decrypt_inout_detached(&packet.nonce.to_bytes().into(), data.as_slice(), buffer, tag.into())
         .map_err(|_| Rejected::Forged)?;
-    match packet.content.is_padded() {
-        true => padding::unpadded_len(out).and_then(|length| out.get(..length)).ok_or(Rejected::Forged),
-        false => Ok(out),
+    match packet.content {
+        Content::Opening | Content::Message => Ok(out),
+        Content::PaddedOpening | Content::PaddedMessage => {
+            padding::unpadded_len(out).and_then(|length| out.get(..length)).ok_or(Rejected::Forged)
+        }
+        Content::Confirm | Content::Answer | Content::Close if out.is_empty() => Ok(out),
+        _ => Err(Rejected::Forged),
     }
 }
 

@@ -325,6 +325,23 @@ fn r6_4_first_the_aead_then_the_counter() {
 }
 
 #[test]
+fn r6_4_then_the_texts_form_then_the_counter_then_who_is_to_hear() {
+    const PADDED_MESSAGE: u64 = 7;
+    for (name, mut line, key) in ends() {
+        opens(&mut line, sealed(&key, MESSAGE, 0, 20, b"words", b""));
+        for (content, text) in
+            [(CONFIRM, &b"text"[..]), (ANSWER, b"text"), (CLOSE, b"text"), (PADDED_MESSAGE, &[0; 64])]
+        {
+            let packet = sealed(&key, content, 0, 20, text, b"");
+            assert_eq!(rejected(&mut line, packet), Rejected::Forged, "{name}: {content}");
+        }
+        let not_heard = if name.starts_with('A') { CONFIRM } else { ANSWER };
+        let taken = if name.starts_with('A') { Rejected::OutOfOrder } else { Rejected::Repeated };
+        assert_eq!(rejected(&mut line, sealed(&key, not_heard, 0, 20, b"", b"")), taken, "{name}");
+    }
+}
+
+#[test]
 fn r6_4_a_counter_is_taken_once_within_64_of_the_highest() {
     for (name, line, key) in ends() {
         let message = |counter| sealed(&key, MESSAGE, 0, counter, b"words", b"");

@@ -221,13 +221,15 @@ fn what_is_wrong_is_answered_and_changes_nothing() {
     let before = shim.state();
 
     let deep = "[".repeat(100_000);
-    let lines: [&[u8]; 15] = [
+    let lines: [&[u8]; 17] = [
         b"",
         b"null",
         b"\xff\xfe",
         br#"{"do":"state""#,
         br#"{"do":"state"}}"#,
         br#"{"do":"state","more":1}"#,
+        br#"["drop"]"#,
+        br#"["event","8201",1]"#,
         br#"{"do":"fly"}"#,
         br#"{"do":"commit"}"#,
         br#"{"do":"cancel"}"#,
