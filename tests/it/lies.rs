@@ -1,0 +1,297 @@
+//! Every lie of the kit's relay is the lie that it says, told to whom it says (§10): one that is none would find nothing.
+#![cfg(feature = "testkit")]
+
+use port_protocol::testkit::*;
+use port_protocol::*;
+
+/// The kit's client, and all that it was told.
+#[derive(Default)]
+struct Listener(Client, Vec<Vec<u8>>);
+
+impl App for Listener {
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+        self.1.push(event.to_vec());
+        self.0.deliver(event, now, power)
+    }
+
+    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.0.command(command, now, power)
+    }
+
+    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.0.restart(now, power)
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        self.0.output()
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        self.0.records()
+    }
+}
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const CAROL: usize = 2;
+
+/// Alice has a line with Bob, and one with Carol, who sends her proof along it. Bob has a Port on offer.
+const TWO_LINES: &[Choice] = &[
+    Choice::MakePort(0, None),
+    Choice::DeliverAll,
+    Choice::UsePort(1, 0, SendProof::OnBoard),
+    Choice::DeliverAll,
+    Choice::MakePort(0, None),
+    Choice::DeliverAll,
+    Choice::UsePort(2, 1, SendProof::AlongTheLine),
+    Choice::DeliverAll,
+    Choice::MakePort(1, None),
+    Choice::DeliverAll,
+];
+
+fn world(choices: &[Choice]) -> World<Listener> {
+    let mut world = World::new([(); 3].map(|()| Listener::default()));
+    choices.iter().for_each(|choice| assert_eq!(world.perform(*choice), Ok(()), "{}", world.trace()));
+    world
+}
+
+/// What is told because of this choice, and to whom.
+#[track_caller]
+fn told(world: &mut World<Listener>, choice: Choice) -> Vec<(usize, Vec<u8>)> {
+    let before: Vec<_> = world.apps().iter().map(|app| app.1.len()).collect();
+    assert_eq!(world.perform(choice), Ok(()), "{}", world.trace());
+    let apps = world.apps().iter().zip(before).enumerate();
+    apps.flat_map(|(who, (app, before))| app.1[before..].iter().map(move |event| (who, event.clone()))).collect()
+}
+
+/// The same, of one event.
+#[track_caller]
+fn lie(world: &mut World<Listener>, choice: Choice) -> (usize, Vec<u8>) {
+    let told = told(world, choice);
+    assert_eq!(told.len(), 1, "{choice:?}: {told:?}");
+    told.into_iter().next().unwrap()
+}
+
+/// The lines that were honestly formed, in order, as the Server told their users.
+fn formed(world: &World<Listener>) -> Vec<(LineLink, LineId, PairHash)> {
+    let mut lines = vec![];
+    for parcel in world.events() {
+        if let Event::LineFormed { line_link, line_id, pair_hash, .. } = Event::decode(&parcel.event).unwrap()
+            && !lines.contains(&(line_link, line_id, pair_hash))
+        {
+            lines.push((line_link, line_id, pair_hash));
+        }
+    }
+    lines
+}
+
+/// The proofs that were sent, on board or along the line, in order.
+fn proofs(world: &World<Listener>) -> Vec<Proof> {
+    let proof = |request: &Vec<u8>| match Request::decode(request).unwrap() {
+        Request::Connect { proof, .. } => proof,
+        Request::Packet { payload, .. } => match Payload::decode(payload) {
+            Ok(Payload::Proof { proof }) => Some(proof),
+            _ => None,
+        },
+        _ => None,
+    };
+    world.requests().iter().filter_map(proof).collect()
+}
+
+/// The links that were issued, in order: for which request, and to whom.
+fn links(world: &World<Listener>) -> Vec<(RequestId, LineLink, usize)> {
+    let link = |parcel: &Parcel| match Event::decode(&parcel.event).unwrap() {
+        Event::LineLinkIssued { request_id, line_link } => Some((request_id, line_link, parcel.to)),
+        _ => None,
+    };
+    world.events().iter().filter_map(link).collect()
+}
+
+#[test]
+fn an_event_comes_again_or_to_another_as_it_was() {
+    for n in 0..world(TWO_LINES).events().len() {
+        let mut world = world(TWO_LINES);
+        let Parcel { to, event, .. } = world.events()[n].clone();
+        assert_eq!(lie(&mut world, Choice::Duplicate(n as u8)), (to, event.clone()));
+        for other in 0..3 {
+            let misrouted = told(&mut world, Choice::Misroute(n as u8, other as u8));
+            assert_eq!(misrouted, if other == to { vec![] } else { vec![(other, event.clone())] });
+        }
+    }
+}
+
+#[test]
+fn a_flip_is_one_bit_the_one_it_names() {
+    for bit in [0, 1, 7, 8, 13, 100, 1000, u16::MAX] {
+        let mut world = world(TWO_LINES);
+        let Parcel { to, event, .. } = world.events()[3].clone();
+        let (who, flipped) = lie(&mut world, Choice::Flip(3, bit));
+        let differ: Vec<_> = event.iter().zip(&flipped).map(|(was, is)| was ^ is).enumerate().collect();
+        let differ: Vec<_> = differ.into_iter().filter(|(_, bits)| *bits != 0).collect();
+        let place = usize::from(bit / 8) % event.len();
+        assert_eq!((who, flipped.len(), differ), (to, event.len(), vec![(place, 1 << (bit % 8))]), "{bit}");
+    }
+}
+
+#[test]
+fn r6_3_a_packet_crosses_to_another_line_or_another_end() {
+    let (mut crossed, mut stayed) = (0, 0);
+    let packet = |event: &[u8]| match Event::decode(event).unwrap() {
+        Event::Packet { line_id, payload } => Some((line_id, payload.to_vec())),
+        _ => None,
+    };
+    for n in 0..6 {
+        for line in 0..4 {
+            let mut world = world(TWO_LINES);
+            let past: Vec<_> = world.events().iter().map(|parcel| (parcel.to, parcel.event.clone())).collect();
+            let packets: Vec<_> = past.iter().filter_map(|(_, event)| packet(event)).collect();
+            match &told(&mut world, Choice::CrossLine(n, line))[..] {
+                [] => stayed += 1,
+                [(to, event)] => {
+                    let (line_id, payload) = packet(event).unwrap();
+                    assert_eq!(payload, packets[usize::from(n) % packets.len()].1);
+                    assert!(formed(&world).iter().any(|(_, of, _)| *of == line_id));
+                    assert!(!past.contains(&(*to, event.clone())), "it has come there before");
+                    crossed += 1;
+                }
+                more => panic!("{more:?}"),
+            }
+        }
+    }
+    // Each packet has one place where it belongs.
+    assert_eq!((crossed, stayed), (18, 6));
+}
+
+#[test]
+fn r4_3_a_used_port_is_claimed_once_more_in_each_way() {
+    let mut fresh = vec![];
+    for n in 0..2 {
+        for claim in [Claim::SameProof, Claim::ForeignProof, Claim::NoProof, Claim::OtherPair, Claim::SameLine] {
+            let mut world = world(TWO_LINES);
+            let (lines, good) = (formed(&world), proofs(&world)[n].clone());
+            let (line_link, first, pair) = lines[n];
+            let other = lines[1 - n].1;
+            let (to, event) = lie(&mut world, Choice::ClaimTwice(n as u8, claim));
+            let Ok(Event::LineFormed { line_link: of, line_id, pair_hash, proof }) = Event::decode(&event) else {
+                panic!("{event:?}")
+            };
+            assert_eq!((to, of), (ALICE, line_link));
+            match claim {
+                Claim::SameProof | Claim::OtherPair | Claim::SameLine => assert_eq!(proof, Some(good)),
+                Claim::ForeignProof => assert!(proof.is_some_and(|proof| proof != good)),
+                Claim::NoProof => assert_eq!(proof, None),
+            }
+            match claim {
+                Claim::OtherPair => assert!(line_id == first && pair_hash != pair),
+                Claim::SameLine => assert_eq!((line_id, pair_hash), (other, pair)),
+                _ => {
+                    assert!(![first, other].contains(&line_id) && pair_hash == pair);
+                    fresh.push((line_id, told(&mut world, Choice::ClaimTwice(n as u8, Claim::NoProof))));
+                }
+            }
+        }
+    }
+    // No name is made up twice.
+    for (line_id, again) in fresh {
+        let Ok(Event::LineFormed { line_id: next, .. }) = Event::decode(&again[0].1) else { panic!("{again:?}") };
+        assert_ne!(line_id, next);
+    }
+    // Who has no other line can't be told of it again.
+    let mut world = world(&TWO_LINES[..4]);
+    assert_eq!(told(&mut world, Choice::ClaimTwice(0, Claim::SameLine)), []);
+}
+
+#[test]
+fn r7_2_an_answer_that_nobody_asked_for_is_none_that_there_was() {
+    for to in [ALICE, BOB] {
+        let mut world = world(TWO_LINES);
+        let (issued, lines) = (links(&world), formed(&world));
+        let (_, last, _) = issued[issued.len() - 1];
+        let (who, event) = lie(&mut world, Choice::AnswerUnasked(to as u8, Answer::Link));
+        let Ok(Event::LineLinkIssued { request_id, line_link }) = Event::decode(&event) else { panic!("{event:?}") };
+        assert_eq!(who, to);
+        assert!(issued.iter().all(|(request, link, _)| (*request, *link) != (request_id, line_link)));
+        assert!(issued.iter().all(|(request, link, _)| *request != request_id && *link != line_link));
+
+        let (who, event) = lie(&mut world, Choice::AnswerUnasked(to as u8, Answer::SecondLink));
+        let Ok(Event::LineLinkIssued { request_id, line_link }) = Event::decode(&event) else { panic!("{event:?}") };
+        let (asked, was, _) = issued.iter().rfind(|(_, _, owner)| *owner == to).unwrap();
+        assert_eq!((who, request_id), (to, *asked));
+        assert!(line_link != *was && issued.iter().any(|(_, link, _)| *link == line_link));
+
+        let (who, event) = lie(&mut world, Choice::AnswerUnasked(to as u8, Answer::Line));
+        let Ok(Event::LineFormed { line_link, line_id, proof, .. }) = Event::decode(&event) else {
+            panic!("{event:?}")
+        };
+        assert_eq!((who, line_link, proof), (to, last, None));
+        assert!(lines.iter().all(|(_, of, _)| *of != line_id));
+
+        let (who, event) = lie(&mut world, Choice::AnswerUnasked(to as u8, Answer::Refusal));
+        let refusal = Event::Refused { line_link: last, reason: Reason::Claimed };
+        assert_eq!((who, event), (to, refusal.to_vec()));
+    }
+    // Carol has asked for no link.
+    assert_eq!(told(&mut world(TWO_LINES), Choice::AnswerUnasked(CAROL as u8, Answer::SecondLink)), []);
+}
+
+#[test]
+fn r7_3_what_is_forged_names_its_line_and_comes_to_the_end_it_is_for() {
+    for (n, bob) in [BOB, CAROL].into_iter().enumerate() {
+        let forge = |forgery| {
+            let mut world = world(TWO_LINES);
+            let line_id = formed(&world)[n].1;
+            let (to, event) = lie(&mut world, Choice::Forge(n as u8, forgery));
+            (to, event, line_id, proofs(&world))
+        };
+        for (end, who) in [(End::Alice, ALICE), (End::Bob, bob)] {
+            let (to, event, line_id, _) = forge(Forgery::Disconnected(end));
+            assert_eq!((to, event), (who, Event::Disconnected { line_id }.to_vec()));
+            let (to, event, line_id, _) = forge(Forgery::Dropped(end));
+            assert_eq!((to, event), (who, Event::Dropped { line_id }.to_vec()));
+        }
+        for forgery in [Forgery::Proof, Forgery::Packet] {
+            let (to, event, line_id, sent) = forge(forgery);
+            let Ok(Event::Packet { line_id: of, payload }) = Event::decode(&event) else { panic!("{event:?}") };
+            assert_eq!((to, of), (ALICE, line_id));
+            match (forgery, Payload::decode(payload).unwrap()) {
+                (Forgery::Proof, Payload::Proof { proof }) => assert!(!sent.contains(&proof)),
+                (Forgery::Packet, Payload::Sealed { .. }) => {}
+                (_, other) => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// Alice was not told of her line yet, and is told of it under another name. What she says along that one comes to Bob.
+#[test]
+fn r6_1_a_line_that_was_renamed_on_the_way_carries_packets_and_opens_none() {
+    let used = [&TWO_LINES[..3], &[Choice::Drop, Choice::Deliver]].concat();
+    let mut world = world(&used);
+    let (_, line_id, _) = formed(&world)[0];
+    lie(&mut world, Choice::ClaimTwice(0, Claim::SameProof));
+    let Some(Ok(Request::Packet { payload, line_id: named })) =
+        world.requests().last().map(|last| Request::decode(last))
+    else {
+        panic!("{}", world.trace())
+    };
+    let brought = Event::Packet { line_id, payload }.to_vec();
+    assert_ne!(named, line_id);
+    assert_eq!(told(&mut world, Choice::DeliverAll), [(BOB, brought)]);
+    let phases = [ALICE, BOB].map(|who| {
+        let records = world.apps()[who].records();
+        records.iter().find_map(|record| Line::restore(record).ok()).map(|line| line.phase())
+    });
+    assert_eq!(phases, [Some(LinePhase::Joined); 2]);
+}
+
+/// Bob was not told of his line yet, and is told of one that nobody has.
+#[test]
+fn r6_6_what_is_sent_along_a_line_that_is_none_comes_to_nobody() {
+    let used =
+        [&TWO_LINES[..2], &[Choice::UsePort(1, 0, SendProof::AlongTheLine), Choice::Drop, Choice::Drop]].concat();
+    let mut world = world(&used);
+    lie(&mut world, Choice::AnswerUnasked(1, Answer::Line));
+    let last = world.requests().last().map(|last| Request::decode(last));
+    assert!(matches!(last, Some(Ok(Request::Packet { .. }))), "{}", world.trace());
+    assert_eq!(told(&mut world, Choice::DeliverAll), []);
+}

@@ -1,0 +1,213 @@
+//! The kit finds what it is there to find (§10): each violation, in an app that commits it.
+#![cfg(feature = "testkit")]
+
+use crate::common;
+use port_protocol::testkit::*;
+use port_protocol::*;
+
+/// The kit's client, and somebody who meddles with what leaves it and with what it has stored.
+struct Meddled {
+    client: Client,
+    wanted: Option<Command>,
+    output: fn(&mut Self, &mut Vec<Output>),
+    stored: Vec<Vec<u8>>,
+}
+
+impl App for Meddled {
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+        self.client.deliver(event, now, power)
+    }
+
+    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.wanted = Some(command.clone());
+        self.client.command(command, now, power)
+    }
+
+    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.client.restart(now, power)
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        let mut output = self.client.output();
+        (self.output)(self, &mut output);
+        output
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        [self.client.records(), self.stored.clone()].concat()
+    }
+}
+
+impl Meddled {
+    fn line(&self) -> Option<LineId> {
+        let records = self.client.records();
+        records.iter().find_map(|record| Line::restore(record).ok()).map(|line| line.claims().line_id)
+    }
+
+    /// The seed of the machine that the user wants.
+    fn seed(&mut self) -> Option<[u8; 64]> {
+        match self.wanted.take() {
+            Some(Command::MakePort { seed, .. } | Command::UsePort { seed, .. }) => Some(seed),
+            _ => None,
+        }
+    }
+}
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+
+/// Alice and Bob have a line, and each says a word. One of them is meddled with.
+fn found_with(who: usize, stored: &[Vec<u8>], output: fn(&mut Meddled, &mut Vec<Output>)) -> Result<(), Violation> {
+    let talk = [
+        Choice::MakePort(0, None),
+        Choice::DeliverAll,
+        Choice::UsePort(1, 0, SendProof::OnBoard),
+        Choice::DeliverAll,
+        Choice::Say(0, 0),
+        Choice::Say(1, 0),
+        Choice::DeliverAll,
+    ];
+    let app = |n| {
+        let (output, stored) = if n == who { (output, stored.to_vec()) } else { (NOTHING, vec![]) };
+        Meddled { client: Client::default(), wanted: None, output, stored }
+    };
+    World::new([ALICE, BOB].map(app)).run(&Schedule(talk.into()))
+}
+
+fn found(who: usize, output: fn(&mut Meddled, &mut Vec<Output>)) -> Result<(), Violation> {
+    found_with(who, &[], output)
+}
+
+const NOTHING: fn(&mut Meddled, &mut Vec<Output>) = |_, _| {};
+
+fn packet(line_id: LineId, payload: &[u8]) -> Output {
+    Output::Send(Request::Packet { line_id, payload }.to_vec())
+}
+
+/// The control.
+#[test]
+fn who_does_nothing_wrong_is_found_to_do_nothing_wrong() {
+    assert_eq!([ALICE, BOB].map(|who| found(who, NOTHING)), [Ok(()); 2]);
+}
+
+#[test]
+fn what_is_no_request_and_no_record_is_found() {
+    for who in [ALICE, BOB] {
+        let sends = found(who, |_, output| output.push(Output::Send(b"no request".to_vec())));
+        assert_eq!(sends, Err(Violation::BadRequest(who)));
+        assert_eq!(found_with(who, &[b"no record".to_vec()], NOTHING), Err(Violation::BadRecord(who)));
+    }
+}
+
+#[test]
+fn r8_1_a_packet_of_a_line_that_is_not_stored_is_found() {
+    for who in [ALICE, BOB] {
+        let sends = found(who, |_, output| output.push(packet([9; 16].into(), b"")));
+        assert_eq!(sends, Err(Violation::SentBeforeStored(who)));
+    }
+}
+
+/// What is no secret is sent here along a line that there is not, so that something else is found.
+#[test]
+fn r8_7_a_private_key_and_a_rad_are_secrets_and_the_rest_of_a_seed_is_none() {
+    fn sends<const FROM: usize, const TO: usize>(app: &mut Meddled, output: &mut Vec<Output>) {
+        output.extend(app.seed().map(|seed| packet([9; 16].into(), &seed[FROM..TO])));
+    }
+    for who in [ALICE, BOB] {
+        assert_eq!(found(who, sends::<0, 32>), Err(Violation::Secret(who)));
+        assert_eq!(found(who, sends::<48, 64>), Err(Violation::SentBeforeStored(who)));
+    }
+    assert_eq!(found(ALICE, sends::<32, 48>), Err(Violation::Secret(ALICE)));
+    // A Bob's IV is on its way to everybody (§3.2).
+    assert_eq!(found(BOB, sends::<32, 48>), Err(Violation::SentBeforeStored(BOB)));
+}
+
+#[test]
+fn r6_3_two_packets_under_one_counter_are_found_and_one_that_is_sent_again_is_not() {
+    fn again(output: &mut Vec<Output>, change: fn(&mut Vec<u8>)) {
+        for sent in output.clone() {
+            let Output::Send(request) = sent else { continue };
+            let Ok(Request::Packet { line_id, payload }) = Request::decode(&request) else { continue };
+            let mut payload = payload.to_vec();
+            change(&mut payload);
+            output.push(packet(line_id, &payload));
+        }
+    }
+    for who in [ALICE, BOB] {
+        assert_eq!(found(who, |_, output| again(output, |_| {})), Ok(()));
+        let twice = found(who, |_, output| again(output, |payload| *payload.last_mut().unwrap() ^= 1));
+        assert_eq!(twice, Err(Violation::CounterTwice(who)));
+    }
+}
+
+#[test]
+fn r6_5_a_line_that_nobody_else_has_is_not_confirmed() {
+    let (alice, bob) = common::confirmed();
+    for who in [ALICE, BOB] {
+        assert_eq!(found_with(who, &[alice.record()], NOTHING), Err(Violation::ConfirmedAlone(who)));
+        // Both ends are not two people.
+        let both = [alice.record(), bob.record()];
+        assert_eq!(found_with(who, &both, NOTHING), Err(Violation::ConfirmedAlone(who)));
+    }
+}
+
+#[test]
+fn r6_4_a_word_that_comes_twice_or_that_the_other_end_never_said_is_found() {
+    for who in [ALICE, BOB] {
+        let twice = found(who, |_, output| {
+            let heard: Vec<_> = output.iter().filter(|one| matches!(one, Output::Hear(..))).cloned().collect();
+            output.extend(heard);
+        });
+        assert_eq!(twice, Err(Violation::HeardTwice(who)));
+        let unsaid =
+            found(who, |app, output| output.extend(app.line().map(|line| Output::Hear(line, b"never said".to_vec()))));
+        assert_eq!(unsaid, Err(Violation::HeardUnsaid(who)));
+        let own = found(who, |app, output| {
+            if let Some(Command::Say(line, text)) = app.wanted.take() {
+                output.push(Output::Hear(line, text));
+            }
+        });
+        assert_eq!(own, Err(Violation::HeardUnsaid(who)));
+    }
+}
+
+#[test]
+fn r6_5_who_waits_for_ever_is_found() {
+    for who in [ALICE, BOB] {
+        // Alice asks for no link, Bob for no line.
+        let mute = found(who, |_, output| output.retain(|one| !matches!(one, Output::Send(_))));
+        assert_eq!(mute, Err(Violation::Lost(who)));
+    }
+    // Alice never says Confirm: neither end has heard of the other.
+    let unsaid = found(ALICE, |_, output| {
+        output.retain(|one| {
+            !matches!(one, Output::Send(request) if matches!(Request::decode(request), Ok(Request::Packet { .. })))
+        });
+    });
+    assert!(matches!(unsaid, Err(Violation::Lost(_))), "{unsaid:?}");
+}
+
+/// Two that answer each packet with another.
+#[test]
+fn a_world_that_never_comes_to_rest_is_found() {
+    let ping = || Meddled {
+        client: Client::default(),
+        wanted: None,
+        output: |app, output| output.extend(app.line().map(|line| packet(line, b"ping"))),
+        stored: vec![],
+    };
+    let line = [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::OnBoard)];
+    assert_eq!(World::new([ping(), ping()]).run(&Schedule(line.into())), Err(Violation::Endless));
+}
+
+/// What a caller may log of his store.
+#[test]
+fn r8_7_a_store_shows_no_record() {
+    let born = Bob::scan(common::port(Offer::new()), common::seed(2));
+    let mut store = Store::new();
+    assert_eq!(store.put(Put::birth(&born)), Ok(()));
+    assert_eq!(format!("{store:?}"), "Store(1 records, 0 marks)");
+    let shown = format!("{:?}", Put::birth(&born));
+    assert!(shown.starts_with("Put { key: LineLink(LineLink([redacted])), revision: 0, "), "{shown}");
+    assert!(!shown.contains("record"), "{shown}");
+}
