@@ -281,6 +281,18 @@ fn r8_3_what_is_dead_and_settled_may_be_deleted() {
     assert_eq!((bob(&world).phase(), bob(&world).revision()), (BobPhase::Connecting, 1));
 }
 
+#[test]
+fn r8_1_an_app_may_look_at_the_clock_over_an_event_that_is_refused() {
+    let mut world = World::new([Odd(Client::default(), |client, now, power, act| {
+        client.command(&Command::Tick, now, power)?;
+        act(client, power)
+    })]);
+    let expired = [Choice::MakePort(0, Some(0)), Choice::DeliverAll, Choice::Clock(2)];
+    play(&mut world, &[&expired, &[Choice::AnswerUnasked(0, Answer::Refusal)]]);
+    let alice = Alice::restore(&world.apps()[0].records()[0]).unwrap();
+    assert_eq!(alice.phase(), AlicePhase::Ended(AliceEnd::Expired));
+}
+
 /// Names its request by its RAD, or by half of its private key.
 struct Leaks(std::ops::Range<usize>, Vec<Output>);
 
