@@ -51,10 +51,24 @@ impl<'p> Sealed<'p> {
         let [content, NONCE, rest @ ..] = payload.strip_prefix(&START)? else { return None };
         let content = *Content::ALL.get(usize::from(content.checked_sub(1)?))?;
         let (nonce, rest) = rest.split_first_chunk()?;
-        let ciphertext = Decoder::new(rest).bytes().ok()?;
-        // Its length in no more bytes than it needs, and nothing behind it.
-        let is_canonical = rest.len() == ciphertext.len().checked_add(len(ciphertext.len()))?;
-        is_canonical.then_some(Self { content, nonce: Nonce::from_bytes(*nonce), ciphertext })
+        Some(Self { content, nonce: Nonce::from_bytes(*nonce), ciphertext: whole(rest)? })
+    }
+}
+
+/// The byte string that these bytes are, its length in no more bytes than it needs, and nothing behind it.
+#[inline]
+fn whole(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        // Most messages: 256 bytes to 64 KiB.
+        [0x59, high, low, string @ ..]
+            if string.len() > 0xff && string.len() == usize::from(u16::from_be_bytes([*high, *low])) =>
+        {
+            Some(string)
+        }
+        _ => {
+            let string = Decoder::new(bytes).bytes().ok()?;
+            (bytes.len() == string.len().checked_add(len(string.len()))?).then_some(string)
+        }
     }
 }
 
@@ -234,6 +248,7 @@ mod tests {
             with(&[4], &[0x58, 12], &[0x41, 9]),
             with(&[4], &[0x4c], &[0x58, 1, 9]),
             with(&[4], &[0x4c], &[0x5f, 0x41, 9, 0xff]),
+            with(&[4], &[0x4c], &[&[0x59, 0, 0xff][..], &[9; 0xff]].concat()),
         ];
         for overlong in overlong {
             assert!(Sealed::decode(&overlong).is_none() && Payload::decode(&overlong).is_err());

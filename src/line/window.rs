@@ -19,7 +19,7 @@ impl Window {
     ///
     /// # Errors
     /// [`Rejected::Repeated`]: taken before, or too old to tell.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(self, counter: u64) -> Result<Self, Rejected> {
         match counter.checked_sub(self.next) {
             Some(ahead) => {
