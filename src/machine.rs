@@ -49,7 +49,7 @@ pub enum Emit<'m> {
     Sealed(&'m [u8]),
     /// A message that was opened.
     Opened(&'m [u8]),
-    /// The same, and it was the first: the answer goes with it.
+    /// The same, and the outbox goes with it.
     OutboxAndOpened(&'m [u8]),
     /// Packets were lost on their way.
     Dropped,

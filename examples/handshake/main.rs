@@ -15,6 +15,8 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use client::{Client, Stop};
+#[cfg(feature = "testkit")]
+use hostile::hostile;
 use port_protocol::{Event, Offer, Payload, Port, Rejected, Seed, SendProof};
 use relay::{Relay, User};
 use show::{heading, note};
@@ -44,19 +46,19 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             "--along-the-line" => options.send_proof = SendProof::AlongTheLine,
             "--crash" => options.crash = true,
             "--tamper" => options.tamper = true,
-            "--hostile" => options.hostile = Some(arguments.next().ok_or(USAGE)?.parse()?),
             "--help" => {
                 println!("{USAGE}");
                 return Ok(ExitCode::SUCCESS);
             }
-            _ => {
-                eprintln!("{USAGE}");
-                return Ok(ExitCode::from(2));
-            }
+            "--hostile" => match arguments.next().map(|seed| seed.parse()) {
+                Some(Ok(seed)) => options.hostile = Some(seed),
+                _ => return Ok(usage()),
+            },
+            _ => return Ok(usage()),
         }
     }
     if let Some(seed) = options.hostile {
-        return hostile(seed, options.send_proof);
+        return Ok(hostile(seed, options.send_proof));
     }
     handshake(options)?;
     if options.tamper {
@@ -65,14 +67,15 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-#[cfg(feature = "testkit")]
-fn hostile(seed: u64, send_proof: SendProof) -> Result<ExitCode, Box<dyn Error>> {
-    Ok(hostile::hostile(seed, send_proof))
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
 }
 
 #[cfg(not(feature = "testkit"))]
-fn hostile(seed: u64, _: SendProof) -> Result<ExitCode, Box<dyn Error>> {
-    Err(format!("needs the kit: cargo run --features testkit --example handshake -- --hostile {seed}").into())
+fn hostile(seed: u64, _: SendProof) -> ExitCode {
+    eprintln!("this needs the kit: cargo run --features testkit --example handshake -- --hostile {seed}");
+    ExitCode::from(2)
 }
 
 /// Two people, a Port, a line, and a word for each other.

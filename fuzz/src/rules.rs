@@ -38,7 +38,7 @@ struct Link {
 
 enum State {
     Open { expires: UnixSeconds },
-    Claimed { by: User, request: Vec<u8>, reply: Event<'static> },
+    Claimed { by: User, request: Vec<u8>, line_id: LineId, pair_hash: PairHash },
     Closed,
 }
 
@@ -116,7 +116,11 @@ impl Rules {
         match &link.state {
             State::Claimed { by: first, .. } if *first != by => return refused(Reason::Claimed),
             State::Claimed { request, .. } if request != bytes => return refused(Reason::Yours),
-            State::Claimed { reply, .. } => return Ok(Handled { reply: Some(reply.clone()), wake: [None; 2] }),
+            State::Claimed { line_id, pair_hash, .. } => {
+                let (line_id, pair_hash) = (*line_id, *pair_hash);
+                let reply = Some(Event::LineFormed { line_link, line_id, pair_hash, proof: None });
+                return Ok(Handled { reply, wake: [None; 2] });
+            }
             State::Closed => return refused(Reason::Closed),
             State::Open { expires } if now >= *expires => return refused(Reason::Expired),
             State::Open { .. } if owner == by => return refused(Reason::Yours),
@@ -144,7 +148,7 @@ impl Rules {
         self.lines.push(Line { name: line_id, ends: [(owner, true), (by, true)] });
         let reply = Event::LineFormed { line_link, line_id, pair_hash, proof: None };
         if let Some(link) = self.link(line_link) {
-            link.state = State::Claimed { by, request: bytes.to_vec(), reply: reply.clone() };
+            link.state = State::Claimed { by, request: bytes.to_vec(), line_id, pair_hash };
             link.forget = UnixSeconds(now.0 + limits.memory);
         }
         Ok(Handled { reply: Some(reply), wake: [Some(id(owner)), None] })

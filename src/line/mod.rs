@@ -117,7 +117,7 @@ impl Line {
     /// and comes back from [`Step::commit`].
     ///
     /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved; `buffer` may hold the text of a packet that came again.
+    /// [`Rejected`]: what to do stands with each. Nothing has moved; `buffer` may hold the text of a packet that was refused after it opened.
     #[inline]
     pub fn handle<'m>(
         &'m mut self,

@@ -7,9 +7,7 @@ use core::mem;
 use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 use super::machine::{Any, Halt, Input, ToDo};
 use super::store::{Conflict, Put, Store};
-use crate::{
-    Alice, Bob, BobPhase, Born, Event, Key, Line, LinePhase, Machine, Port, Rejected, Request, Seed, UnixSeconds,
-};
+use crate::{Alice, Bob, BobPhase, Born, Event, Key, Line, Machine, Port, Rejected, Request, Seed, UnixSeconds};
 
 /// How many events are kept that came too early (§6.4).
 const MOST_EARLY: usize = 64;
@@ -138,9 +136,8 @@ impl Client {
                 (ToDo::Show(text), _) => self.output.push(Output::Show(text)),
                 (ToDo::Hear(text), Key::Line(line_id)) => self.output.push(Output::Hear(line_id, text)),
                 (ToDo::Adopt(born), _) => self.adopt(*born, power)?,
-                // What a confirmed line lost were words: they are the app's to say again.
-                (ToDo::Pause, _) if self.is_joined(key) => drop(self.paused.insert(key)),
-                (ToDo::Hear(_) | ToDo::Pause | ToDo::Tell, _) => {}
+                (ToDo::Pause, _) => drop(self.paused.insert(key)),
+                (ToDo::Hear(_) | ToDo::Tell, _) => {}
             }
         }
         Ok(power.point()?)
@@ -207,10 +204,6 @@ impl Client {
 
     fn is_connecting(&self) -> bool {
         self.machines.values().any(|it| matches!(it, Any::Bob(bob) if bob.phase() == BobPhase::Connecting))
-    }
-
-    fn is_joined(&self, key: Key) -> bool {
-        matches!(self.machines.get(&key), Some(Any::Line(line)) if line.phase() == LinePhase::Joined)
     }
 
     fn say_unsent(&mut self, key: Key, power: &mut Power) -> Result<(), Halt> {

@@ -57,7 +57,7 @@ pub enum Conflict {
     /// Something is under this key already.
     #[error("the key is taken")]
     Taken,
-    /// This use was taken before: the record that said so was rolled back, and the marks were not.
+    /// This use was taken before: the record that said so was rolled back, and the marks were not. Revoke the Port (§8.4).
     #[error("the mark is there already")]
     Marked,
 }

@@ -1,4 +1,5 @@
-//! §8.1: stop a user between any two things he does, restore him from his store, do what is unsent, go on.
+//! §8.1: stop a user between any two things he does, restore him from his store, do what is unsent, go on. What the relay has is
+//! delivered in order here; `tests/model` stops users in every order of delivery.
 #![cfg(feature = "alloc")]
 
 use crate::common::world::{ALICE, BOB, Faults, Stopped, World};
@@ -144,7 +145,7 @@ fn shook_hands(world: &World) {
     assert_eq!(alice, bob);
 }
 
-/// Every schedule with at most two stops: the second may come while starting again after the first, or whenever later.
+/// Every one and every two stops: the second may come while starting again after the first, or whenever later.
 #[test]
 fn r8_1_every_pair_of_stops_in_a_handshake_leaves_the_same_line() {
     for how in HOW {

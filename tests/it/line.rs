@@ -451,7 +451,7 @@ fn r6_7_closing_tells_the_other_end_with_authority() {
 
 /// §11, "An old record of a line": what a backup costs.
 #[test]
-fn limit_an_old_record_of_a_line_shows_only_that_messages_were_equal() {
+fn r11_an_old_record_of_a_line_shows_only_that_messages_were_equal() {
     let (alice, bob) = confirmed();
     let Any::Line(mut to) = bob else { unreachable!() };
     let old = alice.as_line().record();
@@ -473,16 +473,25 @@ fn limit_an_old_record_of_a_line_shows_only_that_messages_were_equal() {
     for again in [&same, &another] {
         assert_eq!(to.handle(&event(again), &mut buffer, NOW).err(), Some(Rejected::Repeated));
     }
-    // And in the store: the step takes the place of a record that is not there any more.
-    let mut behind = Line::restore(&old).unwrap();
+    // In a store that is not the backup: the step takes the place of a record that is not there any more.
+    let mut store = Store::default();
     let mut packet = [0; 64];
-    let revisions: Vec<_> = (0..2)
-        .map(|_| {
-            let step = behind.seal(b"", b"", &mut packet).unwrap();
-            let replaces = step.replaces().unwrap().revision;
-            step.commit().for_each(drop);
-            replaces
-        })
-        .collect();
-    assert_eq!(revisions, [Line::restore(&old).unwrap().revision(), Line::restore(&old).unwrap().revision() + 1]);
+    let mut line = Line::restore(&old).unwrap();
+    store.records.insert(line.key(), (line.revision(), old.to_vec()));
+    for _ in 0..2 {
+        let step = line.seal(b"words", b"", &mut packet).unwrap();
+        assert_eq!(store.put(&Put::step(&step)), Ok(()));
+        step.commit().for_each(drop);
+    }
+    let mut behind = Line::restore(&old).unwrap();
+    assert_eq!(store.put(&Put::step(&behind.seal(b"words", b"", &mut packet).unwrap())), Err(Conflict::Moved));
+
+    // And what was heard since is heard again.
+    let mut heard = [0; 64];
+    let said = sealed_by(to.seal(b"see you", b"", &mut packet).unwrap());
+    for _ in 0..2 {
+        let mut line = Line::restore(&old).unwrap();
+        let step = line.handle(&event(&said), &mut heard, NOW).unwrap();
+        assert!(step.commit().any(|effect| effect == LineEffect::Message(b"see you")));
+    }
 }

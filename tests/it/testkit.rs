@@ -222,7 +222,7 @@ fn r6_6_an_alice_whose_bob_gave_up_unheard_is_not_lost_but_one_whose_bob_vanishe
 }
 
 #[test]
-fn r6_5_after_dropped_a_joined_end_sends_its_proof_again_and_a_confirmed_one_waits() {
+fn r6_5_after_dropped_and_a_pause_the_proof_is_sent_again() {
     let limits = Limits { packets: 1, ..Limits::default() };
     let mut world = World::with_limits([(); 2].map(|()| Client::default()), limits);
     let used = Choice::UsePort(1, 0, SendProof::AlongTheLine);
@@ -231,14 +231,8 @@ fn r6_5_after_dropped_a_joined_end_sends_its_proof_again_and_a_confirmed_one_wai
     play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll, used], &lost]);
     assert!(world.trace().contains("to 1: Dropped"), "{}", world.trace());
     assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::AwaitingProof), Some(LinePhase::Joined)]);
-    let pause = [Choice::Tick(1), Choice::DeliverAll];
-    play(&mut world, &[&pause]);
+    play(&mut world, &[&[Choice::Tick(1), Choice::DeliverAll]]);
     assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::Confirmed); 2], "{}", world.trace());
-
-    // It would only make more room for itself.
-    let sent = world.requests().len();
-    play(&mut world, &[&[Choice::Forge(0, Forgery::Dropped(End::Bob))], &pause]);
-    assert_eq!(world.requests().len(), sent, "{}", world.trace());
 }
 
 #[test]
@@ -285,6 +279,18 @@ fn r8_3_what_is_dead_and_settled_may_be_deleted() {
     assert_eq!(bob(&world).revision(), 3);
     play(&mut world, &[&[Choice::UsePort(1, 0, SendProof::OnBoard)]]);
     assert_eq!((bob(&world).phase(), bob(&world).revision()), (BobPhase::Connecting, 1));
+}
+
+#[test]
+fn r8_1_an_app_may_look_at_the_clock_over_an_event_that_is_refused() {
+    let mut world = World::new([Odd(Client::default(), |client, now, power, act| {
+        client.command(&Command::Tick, now, power)?;
+        act(client, power)
+    })]);
+    let expired = [Choice::MakePort(0, Some(0)), Choice::DeliverAll, Choice::Clock(2)];
+    play(&mut world, &[&expired, &[Choice::AnswerUnasked(0, Answer::Refusal)]]);
+    let alice = Alice::restore(&world.apps()[0].records()[0]).unwrap();
+    assert_eq!(alice.phase(), AlicePhase::Ended(AliceEnd::Expired));
 }
 
 /// Names its request by its RAD, or by half of its private key.

@@ -18,8 +18,8 @@ use port_protocol::{
 const NONE: RangeInclusive<usize> = 0..=0;
 /// The one that makes it public whether a proof is good.
 const CHECKED: RangeInclusive<usize> = 1..=1;
-/// The same for a packet; the library's result may be asked about once more.
-const OPENED: RangeInclusive<usize> = 1..=2;
+/// The same for a packet: in the library, and of the library's result.
+const OPENED: RangeInclusive<usize> = 2..=2;
 
 const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
 const LINK: [u8; 16] = [1; 16];

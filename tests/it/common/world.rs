@@ -70,18 +70,20 @@ impl Relay {
 
     fn take(&mut self, user: usize, bytes: &[u8]) {
         let other = 1 - user;
+        let request = (user, bytes.to_vec());
+        if let Some(answer) = self.answers.get(&request).cloned() {
+            return self.tell(user, answer);
+        }
         self.made = self.made.wrapping_add(1);
         match Request::decode(bytes).unwrap() {
             Request::IssueLineLink { request_id } => {
                 let line_link = [self.made; 16].into();
                 self.links.insert(line_link, user);
-                self.tell(user, Event::LineLinkIssued { request_id, line_link }.to_vec());
+                let answer = Event::LineLinkIssued { request_id, line_link }.to_vec();
+                self.answers.insert(request, answer.clone());
+                self.tell(user, answer);
             }
             Request::Connect { line_link, proof } => {
-                let request = (user, bytes.to_vec());
-                if let Some(answer) = self.answers.get(&request).cloned() {
-                    return self.tell(user, answer);
-                }
                 let known = self.links.remove(&line_link);
                 let answer = if known == Some(other) {
                     let line_id = [self.made; 16].into();

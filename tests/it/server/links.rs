@@ -42,6 +42,21 @@ fn r13_2_the_same_request_of_the_same_user_gets_the_same_link() {
     assert_eq!(relay.issue(ALICE, 1), link);
 }
 
+/// §7.2: a pool of links is as many requests, all at once and again after a crash; a Port of one needs no network.
+#[test]
+fn r13_2_a_pool_of_links_is_as_many_requests() {
+    let mut relay = relay(Limits::default());
+    let pool: Vec<_> = (0..100).map(|request| relay.issue(ALICE, request)).collect();
+    assert_eq!((0..100).map(|request| relay.issue(ALICE, request)).collect::<Vec<_>>(), pool);
+    assert_eq!(pool.iter().collect::<std::collections::BTreeSet<_>>().len(), 100);
+
+    let alice = Alice::offer(pool[42], Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let mut bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
+    let mut effects = bob.connect(SendProof::OnBoard, NOW).unwrap().commit();
+    let Some(BobEffect::Send(connect)) = effects.next() else { panic!() };
+    assert!(matches!(relay.reply(BOB, &connect), Event::LineFormed { line_link, .. } if line_link == pool[42]));
+}
+
 #[test]
 fn r13_2_a_link_is_16_bytes_from_the_generator() {
     let mut relay = relay(Limits::default());

@@ -85,7 +85,7 @@ fn packets() {
     let [at_alice, at_bob] = &confirmed();
     let (of_alice, of_bob) = (&key_of(at_alice), &key_of(at_bob));
 
-    // Both ends, and every size of the head.
+    // Both ends, counters from the first to the last, and every size of a length.
     let mut good = Vec::new();
     for counter in [1, 23, 24, 255, 256, 65_535, 65_536, 0xffff_ffff, 0x1_0000_0000, (1 << 48) - 1] {
         good.push((format!("counter {counter}"), accepted(at_alice, at_bob, counter, b"text", b"")));
