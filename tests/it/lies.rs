@@ -1,6 +1,8 @@
 //! Every lie of the kit's relay is the lie that it says, told to whom it says (§10): one that is none would find nothing.
 #![cfg(feature = "testkit")]
 
+use std::collections::BTreeSet;
+
 use port_protocol::testkit::*;
 use port_protocol::*;
 
@@ -118,6 +120,15 @@ fn an_event_comes_again_or_to_another_as_it_was() {
             assert_eq!(misrouted, if other == to { vec![] } else { vec![(other, event.clone())] });
         }
     }
+}
+
+#[test]
+fn a_trace_tells_one_event_from_another() {
+    let world = world(TWO_LINES);
+    let told: BTreeSet<_> = world.apps().iter().flat_map(|app| &app.1).collect();
+    let lines = world.trace().lines().filter(|line| line.starts_with("  to "));
+    let names: BTreeSet<_> = lines.filter_map(|line| line.rsplit(' ').next()).collect();
+    assert_eq!(names.len(), told.len(), "{}", world.trace());
 }
 
 #[test]
@@ -294,4 +305,32 @@ fn r6_6_what_is_sent_along_a_line_that_is_none_comes_to_nobody() {
     let last = world.requests().last().map(|last| Request::decode(last));
     assert!(matches!(last, Some(Ok(Request::Packet { .. }))), "{}", world.trace());
     assert_eq!(told(&mut world, Choice::DeliverAll), []);
+}
+
+/// A fault counts when it has happened: a good end may be asked for until then.
+#[test]
+fn what_changes_nothing_is_no_fault() {
+    let mut world = world(&[Choice::Drop, Choice::Delay, Choice::Reorder(7), Choice::MakePort(0, None)]);
+    // One event waits, for Alice.
+    let link = links(&world)[0];
+    assert_eq!(told(&mut world, Choice::Delay), []);
+    assert_eq!(told(&mut world, Choice::Reorder(7)), [(ALICE, issued(link))]);
+    assert!(Fault::ALL.iter().all(|fault| world.count_of(*fault) == 0), "{}", world.trace());
+    // Now two: the line's, for Alice and for Bob.
+    world.perform(Choice::UsePort(1, 0, SendProof::OnBoard)).unwrap();
+    world.perform(Choice::Delay).unwrap();
+    assert_eq!(lie(&mut world, Choice::Reorder(1)).0, ALICE);
+    assert_eq!([Fault::Delay, Fault::Reorder].map(|fault| world.count_of(fault)), [1, 1]);
+}
+
+fn issued((request_id, line_link, _): (RequestId, LineLink, usize)) -> Vec<u8> {
+    Event::LineLinkIssued { request_id, line_link }.to_vec()
+}
+
+/// Nothing has gone wrong, and so a good end may still be asked for.
+#[test]
+fn who_has_no_backups_is_not_rolled_back() {
+    let mut world = world(TWO_LINES);
+    assert_eq!(told(&mut world, Choice::RollBack(0, RollBack::Everything)), []);
+    assert_eq!(world.count_of(Fault::RollBack), 0);
 }

@@ -209,6 +209,8 @@ fn r6_3_the_buffer_has_to_hold_it_all() {
         let needed = payload_of(&arrives(&alice.clone().takes(&Input::Seal(text.clone(), vec![])))).len();
         let (mut alice, mut bob) = (alice.clone().line(), bob.clone().line());
         assert!(needed <= length + SEAL_OVERHEAD);
+        // As much as is promised at most, and no more.
+        assert_eq!(needed == length + SEAL_OVERHEAD, length == MAX_MESSAGE);
         let before = alice.record().to_vec();
         for short in [0, needed / 2, needed - 1] {
             assert_eq!(alice.seal(&text, &[], &mut vec![0; short]).err(), Some(SealError::BufferTooSmall));

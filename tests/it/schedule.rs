@@ -23,6 +23,16 @@ fn every_way_is_drawn_about_as_often_as_any_other() {
     }
 }
 
+/// So that a fuzzer that makes a byte smaller makes the number smaller.
+#[test]
+fn a_small_byte_is_that_number() {
+    for n in 0..16 {
+        assert_eq!(Choice::from_bytes([69, 0, n, 0]), Choice::Crash(0, n));
+        assert_eq!(Choice::from_bytes([68, 0, n, 0]), Choice::Clock(n));
+        assert_eq!(Choice::from_bytes([87, 0, 192, n]), Choice::MakePort(0, Some(n)));
+    }
+}
+
 #[test]
 fn a_quarter_of_all_ports_expire_and_half_of_all_proofs_travel_along_the_line() {
     let expiring = drawn(87, 0).filter(|choice| matches!(choice, Choice::MakePort(_, Some(_))));
