@@ -2,7 +2,8 @@
 //! did, and talk.
 //!
 //! `client.rs` is what an app does with the machines, `store.rs` what it asks of its database, `relay.rs` the Server around
-//! the one of this crate. `hostile.rs` lets everything go wrong at once: `--hostile SEED`, with `--features testkit`.
+//! the one of this crate. `hostile.rs` lets everything go wrong at once, to the test kit's apps: `--hostile SEED`, with
+//! `--features testkit`.
 
 mod client;
 #[cfg(feature = "testkit")]
@@ -23,12 +24,14 @@ use show::{heading, note};
 use store::StoreError;
 
 const USAGE: &str = "\
-usage: handshake [--along-the-line] [--crash] [--tamper] [--hostile SEED]
+usage: handshake [--along-the-line] [--crash] [--tamper]
+       handshake [--along-the-line] --hostile SEED
 
   --along-the-line  Bob sends his proof after the line was formed, not on board of his request
   --crash           Alice's power fails after every write to her store
   --tamper          the relay flips bits in what it delivers
-  --hostile SEED    whatever the relay and bad luck can do, drawn from a number (cargo run --features testkit --example …)";
+  --hostile SEED    whatever the relay and bad luck can do to the kit's own apps, not to this example's, drawn from a number
+                    (cargo run --features testkit --example …)";
 
 #[derive(Clone, Copy, Default)]
 struct Options {
@@ -58,6 +61,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     if let Some(seed) = options.hostile {
+        // It has crashes and flipped bits of its own.
+        if options.crash || options.tamper {
+            return Ok(usage());
+        }
         return Ok(hostile(seed, options.send_proof));
     }
     handshake(options)?;

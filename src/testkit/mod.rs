@@ -47,6 +47,7 @@ mod app;
 mod client;
 mod lies;
 mod machine;
+mod refused;
 mod relay;
 mod schedule;
 mod store;

@@ -19,12 +19,16 @@ pub enum Violation {
     /// §4.3, §5.4: a second line from one Port.
     #[error("client {0} has a second line from one Port")]
     SecondLine(usize),
-    /// §8.1: an event that its machine refuses changed the records, or a step that was dropped moved the machine.
+    /// §8.1: an event that is none, that no machine is asked for, or that its machine refuses changed a record, took one away
+    /// or added one; or a step that was dropped moved the machine.
     #[error("client {0} was moved by what is refused")]
     MovedByRefused(usize),
-    /// §8.1: a record became older by itself. (One that may be deleted may be missing, §8.3.)
+    /// §8.1: a record became older by itself, or is missing and was not seen to be one that may be deleted (§8.3).
     #[error("a record of client {0} went back")]
     WentBack(usize),
+    /// §8.2, §8.3: a record took the place of another machine's, which was not seen to be one that may be deleted.
+    #[error("client {0} stored over what is another's")]
+    Overwritten(usize),
     /// §8.1: something was sent along a line that is not stored.
     #[error("client {0} sent before it stored")]
     SentBeforeStored(usize),
@@ -68,6 +72,11 @@ struct Seen {
 }
 
 impl Seen {
+    fn of(line: &Line) -> Self {
+        let code = line.code().map(|code| *code.groups());
+        Self { port: line.port(), pair_hash: line.claims().pair_hash, code, confirmed: false }
+    }
+
     fn is_of_same(&self, other: &Self) -> bool {
         (self.port, self.pair_hash) == (other.port, other.pair_hash)
     }
@@ -133,6 +142,7 @@ impl Witness {
 
     /// Looks through the store of one client, at what has changed.
     pub(super) fn looks(&mut self, who: usize, records: &[Vec<u8>]) -> Result<(), Violation> {
+        let mut new_alices = 0_usize;
         for record in records {
             if self.records.iter().any(|((of, _), seen)| *of == who && seen == record) {
                 continue;
@@ -140,11 +150,16 @@ impl Witness {
             let machine = Any::restore(record).ok_or(Violation::BadRecord(who))?;
             let before = self.records.insert((who, machine.key()), record.clone());
             let before = before.and_then(|record| Any::restore(&record));
-            if let Some(before) = before.filter(|before| machine.revision() < before.revision()) {
-                if !before.may_be_deleted() {
-                    return Err(Violation::WentBack(who));
+            match before {
+                None => new_alices = new_alices.saturating_add(matches!(machine, Any::Alice(_)).into()),
+                Some(before) if before.may_be_deleted() => {
+                    if machine.revision() < before.revision() {
+                        self.forgets(who, &before);
+                    }
                 }
-                self.forgets(who, &before);
+                Some(before) if machine.revision() < before.revision() => return Err(Violation::WentBack(who)),
+                Some(before) if !is_same(&before, &machine) => return Err(Violation::Overwritten(who)),
+                Some(_) => {}
             }
             if !machine.is_over() && !self.alive.insert((who, record.clone())) {
                 return Err(Violation::WentBack(who));
@@ -155,11 +170,20 @@ impl Witness {
                 Any::Alice(_) => {}
             }
         }
+        self.misses(who, records, new_alices)
+    }
+
+    /// What is gone: what may be deleted (§8.3), or an Alice who has her link now, and with it another key (§8.2).
+    fn misses(&mut self, who: usize, records: &[Vec<u8>], mut new_alices: usize) -> Result<(), Violation> {
         let gone = self.records.iter().filter(|((of, _), seen)| *of == who && !records.contains(seen));
         let gone: Vec<_> = gone.map(|(name, _)| *name).collect();
         for name in gone {
-            let machine = self.records.remove(&name).and_then(|record| Any::restore(&record));
-            machine.iter().for_each(|machine| self.forgets(who, machine));
+            let Some(machine) = self.records.remove(&name).and_then(|record| Any::restore(&record)) else { continue };
+            match machine.key() {
+                _ if machine.may_be_deleted() => self.forgets(who, &machine),
+                Key::Request(_) if new_alices > 0 => new_alices = new_alices.saturating_sub(1),
+                _ => return Err(Violation::WentBack(who)),
+            }
         }
         Ok(())
     }
@@ -189,13 +213,12 @@ impl Witness {
         let claims = line.claims();
         let port = line.port();
         let name = (who, claims.line_id);
-        let new =
-            Seen { port, pair_hash: claims.pair_hash, code: line.code().map(|code| *code.groups()), confirmed: false };
+        let new = Seen::of(line);
         let seen = self.lines.entry(name).or_insert_with(|| new.clone());
         if seen.may_become(&new) {
             seen.code = seen.code.or(new.code);
         } else {
-            // The other was deleted, or rolled back.
+            // The other was deleted, or rolled back: else it was `Overwritten`.
             *seen = new;
             self.packets.retain(|(of, line_id, ..), _| (*of, *line_id) != name);
         }
@@ -324,6 +347,17 @@ impl Witness {
     fn holds_secret(&self, bytes: &[u8]) -> bool {
         bytes.windows(16).any(|window| window.try_into().is_ok_and(|window: [u8; 16]| self.secrets.contains(&window)))
     }
+}
+
+/// Whether the later may be what the earlier, of the same key, has become.
+fn is_same(earlier: &Any, later: &Any) -> bool {
+    let may_become = match (earlier, later) {
+        (Any::Line(earlier), Any::Line(later)) => Seen::of(earlier).may_become(&Seen::of(later)),
+        (Any::Alice(_), Any::Alice(_)) | (Any::Bob(_), Any::Bob(_)) => true,
+        _ => false,
+    };
+    // No two records of one machine have one revision.
+    may_become && earlier.revision() < later.revision()
 }
 
 fn lines_in(stores: &[Vec<Vec<u8>>]) -> impl Iterator<Item = (usize, Line)> {

@@ -3,7 +3,6 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
@@ -14,12 +13,13 @@ use sha2::{Digest, Sha256};
 use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 use super::client::Client;
 use super::lies::flip;
-use super::machine::{Any, Halt, Input};
+use super::machine::Any;
+use super::refused::{Moved, Refused};
 use super::relay::{Parcel, Relay};
 use super::schedule::{Choice, Fault, Schedule};
 use super::witness::{Violation, Witness};
 use crate::server::Limits;
-use crate::{Event, Key, LineId, Offer, Port, Relay as RelayName, Request, UnixSeconds};
+use crate::{Event, LineId, Offer, Port, Relay as RelayName, Request, UnixSeconds};
 
 /// When every world begins.
 const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
@@ -401,54 +401,6 @@ impl<A: App> World<A> {
         self.witness.rolled_back(who);
         self.collect(who)?;
         self.start(who)
-    }
-}
-
-/// A step was dropped, and yet the machine moved.
-struct Moved;
-
-/// A machine that refuses an event.
-struct Refused {
-    key: Key,
-    /// Its record, and what it may make of itself without any event: it settles, or its deadline has come.
-    may_be: Vec<Vec<u8>>,
-    may_be_missing: bool,
-}
-
-impl Refused {
-    /// `None`: nobody in this store is asked, or somebody takes the event.
-    fn of(app: &impl App, event: &[u8], now: UnixSeconds) -> Result<Option<Self>, Moved> {
-        let Ok(event) = Event::decode(event) else { return Ok(None) };
-        let restored = app.records().into_iter().find_map(|record| {
-            Any::restore(&record).filter(|machine| machine.key() == event.key()).map(|machine| (record, machine))
-        });
-        let Some((record, mut machine)) = restored else { return Ok(None) };
-        let mut taken = false;
-        let outcome = machine.step(Input::Event(&event, &app.associated_data(&event)), now, &mut |_| {
-            taken = true;
-            Err(Halt::Idle)
-        });
-        if outcome.is_ok() || *machine.record() != *record.as_slice() {
-            return Err(Moved);
-        }
-        if taken {
-            return Ok(None);
-        }
-        let mut may_be = vec![record];
-        for alone in [Input::Settle, Input::Tick, Input::Settle] {
-            if machine.step(alone, now, &mut |_| Ok(())).is_ok() {
-                may_be.push(machine.record().to_vec());
-            }
-        }
-        Ok(Some(Self { key: event.key(), may_be, may_be_missing: machine.may_be_deleted() }))
-    }
-
-    fn has_moved(&self, records: &[Vec<u8>]) -> bool {
-        let mut records = records.iter();
-        match records.find(|record| Any::restore(record).is_some_and(|machine| machine.key() == self.key)) {
-            Some(record) => !self.may_be.contains(record),
-            None => !self.may_be_missing,
-        }
     }
 }
 
