@@ -1,7 +1,11 @@
 //! A world in memory, to test an app in: clients, and between them the real [`Server`](crate::server::Server) in the hands of
-//! somebody hostile, who drops, duplicates, reorders, delays, replays across lines, flips bits, forges events, claims a Port
-//! twice and answers what nobody asked; processes die between any two things, and backups come back. After everything that
-//! happens, the kit looks into every store: a [`Violation`] is what must never be (§10).
+//! somebody hostile, who drops, duplicates, reorders and delays events, replays them across lines, flips bits, forges events,
+//! claims a Port twice and answers what nobody asked; processes die between any two things, and backups come back. After
+//! everything that happens, the kit looks into every store: a [`Violation`] is what must never be (§10).
+//!
+//! **What is not tried:** all that befalls the network befalls events. A request that has left an app reaches the Server at once,
+//! in order, and as often as it was sent: none is lost, late, doubled or overtaken by another of the same app. Of such, only what
+//! a crash brings about is seen: a request that was never sent, or is sent again.
 //!
 //! What happens is a [`Schedule`]: data, drawn from a seed or a fuzzer's bytes, or written by hand. The same schedule gives the
 //! same run, byte for byte, and one that fails [shrinks](Schedule::shrink).

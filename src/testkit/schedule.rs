@@ -338,7 +338,7 @@ const fn mostly(small: u8, any: u8, how: u8) -> u8 {
     if how < 240 { small } else { any }
 }
 
-/// What goes wrong in a world.
+/// What goes wrong in a world: with events, processes and stores, not with requests.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Fault {
     /// An event is lost.

@@ -13,8 +13,13 @@ fn world(care: Care) -> World {
 /// What the kit's client would do.
 type Act<'a> = dyn FnMut(&mut Client, &mut Power) -> Result<Receipt, PowerFailed> + 'a;
 
-/// The kit's client, with something odd around what it does. It tells the kit only what an app must.
-struct Odd(Client, fn(&mut Client, UnixSeconds, &mut Power, &mut Act<'_>) -> Result<Receipt, PowerFailed>);
+/// Something odd around what the kit's client does.
+type Oddity = fn(&mut Client, UnixSeconds, &mut Power, &mut Act<'_>) -> Result<Receipt, PowerFailed>;
+
+/// The kit's client, with that. It tells the kit only what an app must.
+struct Odd(Client, Oddity);
+
+const NOTHING_ODD: Oddity = |client, _, power, act| act(client, power);
 
 impl App for Odd {
     fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
@@ -441,12 +446,19 @@ fn loses_all(
 #[test]
 fn r8_3_what_is_gone_while_it_lives_is_found() {
     for who in [0, 1] {
-        let odd =
-            |n| Odd(Client::default(), if n == who { loses_all } else { |client, _, power, act| act(client, power) });
+        let odd = |n| Odd(Client::default(), if n == who { loses_all } else { NOTHING_ODD });
         let mut world = World::new([0, 1].map(odd));
         let schedule = Schedule([ALICE_JOINED, &[Choice::DeliverAll]].concat());
         assert_eq!(world.run(&schedule), Err(Violation::WentBack(who)), "{}", world.trace());
     }
+}
+
+#[test]
+fn r8_2_a_port_that_is_scanned_again_over_the_machine_that_used_it_is_found() {
+    let mut world = World::new([NOTHING_ODD, loses_all].map(|oddity| Odd(Client::default(), oddity)));
+    let used = Choice::UsePort(1, 0, SendProof::OnBoard);
+    play(&mut world, &[&[Choice::MakePort(0, None), Choice::Deliver, used]]);
+    assert_eq!(world.perform(used), Err(Violation::Overwritten(1)));
 }
 
 /// The kit's client; but a new line is stored whatever is there (§8.3).
