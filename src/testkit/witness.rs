@@ -153,7 +153,8 @@ impl Witness {
             match before {
                 None => new_alices = new_alices.saturating_add(matches!(machine, Any::Alice(_)).into()),
                 Some(before) if before.may_be_deleted() => {
-                    if machine.revision() < before.revision() {
+                    // What is over stays over.
+                    if !machine.is_over() {
                         self.forgets(who, &before);
                     }
                 }
@@ -366,3 +367,6 @@ fn lines_in(stores: &[Vec<Vec<u8>>]) -> impl Iterator<Item = (usize, Line)> {
     };
     stores.iter().enumerate().flat_map(of)
 }
+
+#[cfg(test)]
+mod tests;

@@ -375,9 +375,8 @@ impl<A: App> World<A> {
     }
 
     fn deliver_all(&mut self) -> Happened {
-        let waited = !self.waiting.is_empty();
         for _ in 0..MOST_EVENTS {
-            let Some(parcel) = self.waiting.pop_front() else { return Ok(waited) };
+            let Some(parcel) = self.waiting.pop_front() else { return Ok(true) };
             self.bring(&parcel)?;
         }
         Err(Violation::Endless)

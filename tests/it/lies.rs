@@ -327,6 +327,34 @@ fn issued((request_id, line_link, _): (RequestId, LineLink, usize)) -> Vec<u8> {
     Event::LineLinkIssued { request_id, line_link }.to_vec()
 }
 
+/// Alice's request comes again, and so does the answer: the last link is Bob's all the same.
+#[test]
+fn r7_2_a_link_that_is_asked_for_twice_is_learned_once() {
+    let asked =
+        [Choice::MakePort(0, None), Choice::Drop, Choice::MakePort(1, None), Choice::Wake(0), Choice::DeliverAll];
+    let mut world = world(&asked);
+    let (_, line_link, owner) = links(&world)[1];
+    assert_eq!(owner, BOB);
+    let (_, event) = lie(&mut world, Choice::AnswerUnasked(CAROL as u8, Answer::Refusal));
+    assert_eq!(event, Event::Refused { line_link, reason: Reason::Claimed }.to_vec());
+}
+
+/// Two lines without a proof: the one that comes is of the line that it comes along.
+#[test]
+fn r5_4_a_proof_along_a_line_is_learned_of_that_line() {
+    let ports = [Choice::MakePort(0, None), Choice::MakePort(0, None), Choice::DeliverAll];
+    let used = [Choice::UsePort(1, 0, SendProof::AlongTheLine), Choice::UsePort(2, 1, SendProof::AlongTheLine)];
+    // What waits is for Alice and Bob, then for Alice and Carol.
+    let mut world = world(&[&ports[..], &used, &[Choice::Reorder(3)]].concat());
+    let proofs = proofs(&world);
+    assert_eq!(proofs.len(), 1, "{}", world.trace());
+    let mut of = |n| match Event::decode(&lie(&mut world, Choice::ClaimTwice(n, Claim::SameProof)).1) {
+        Ok(Event::LineFormed { proof, .. }) => proof,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([of(0), of(1)], [None, Some(proofs[0].clone())]);
+}
+
 /// Nothing has gone wrong, and so a good end may still be asked for.
 #[test]
 fn who_has_no_backups_is_not_rolled_back() {

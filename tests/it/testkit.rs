@@ -287,6 +287,52 @@ fn r8_3_what_is_dead_and_settled_may_be_deleted() {
 }
 
 #[test]
+fn r8_3_a_sweep_leaves_nothing_of_a_line_that_is_over() {
+    let mut world = World::new([(); 2].map(|()| Odd(Client::default(), tidy)));
+    play(&mut world, &[ALICE_JOINED, &[Choice::DeliverAll]]);
+    assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::Confirmed); 2], "{}", world.trace());
+    play(&mut world, &[&[Choice::Close(0, 0), Choice::DeliverAll, Choice::Tick(0), Choice::Tick(1)]]);
+    assert_eq!([0, 1].map(|who| world.apps()[who].records().len()), [0, 0], "{}", world.trace());
+}
+
+#[test]
+fn r7_2_a_link_that_nobody_asked_for_is_closed_and_one_that_is_on_offer_is_not() {
+    let closed = |choices: &[Choice], answer| {
+        let mut world = world(Care::FULL);
+        play(&mut world, &[choices]);
+        let before = world.requests().len();
+        play(&mut world, &[&[answer]]);
+        let closed = world.requests()[before..].iter().map(|request| match Request::decode(request).unwrap() {
+            Request::CloseLineLink { line_link } => line_link,
+            other => panic!("{other:?}"),
+        });
+        (closed.collect::<Vec<_>>(), world)
+    };
+    let offered = [Choice::MakePort(0, None), Choice::DeliverAll];
+    assert_eq!(closed(&offered, Choice::AnswerUnasked(0, Answer::Link)).0.len(), 1);
+    assert_eq!(closed(&offered, Choice::Duplicate(0)).0, []);
+    // She has revoked before she had it.
+    let (links, world) = closed(&[Choice::MakePort(0, None), Choice::GiveUp(0, 0)], Choice::Deliver);
+    let Event::LineLinkIssued { line_link, .. } = Event::decode(&world.events()[0].event).unwrap() else {
+        panic!("{}", world.trace())
+    };
+    assert_eq!(links, [line_link]);
+}
+
+#[test]
+fn r6_4_a_word_that_overtakes_its_proof_is_kept_and_heard_after_it() {
+    let mut world = world(Care::FULL);
+    let used = Choice::UsePort(1, 0, SendProof::AlongTheLine);
+    let formed = [Choice::MakePort(0, None), Choice::DeliverAll, used, Choice::Deliver, Choice::Deliver];
+    // The word, then the proof.
+    play(&mut world, &[&formed, &[Choice::Say(1, 0), Choice::Reorder(1)]]);
+    assert_eq!((phase(&world, 0), world.count_of(Fault::Reorder)), (Some(LinePhase::AwaitingProof), 1));
+    assert!(!world.trace().contains(" hears "), "{}", world.trace());
+    play(&mut world, &[&[Choice::Deliver]]);
+    assert_eq!(world.trace().matches("  0 hears ").count(), 1, "{}", world.trace());
+}
+
+#[test]
 fn r8_1_an_app_may_look_at_the_clock_over_an_event_that_is_refused() {
     let mut world = World::new([Odd(Client::default(), |client, now, power, act| {
         client.command(&Command::Tick, now, power)?;

@@ -1,0 +1,266 @@
+use alloc::vec;
+
+use super::super::machine::{Input, ToDo};
+use super::*;
+use crate::{Alice, Event, Offer, Seed, SendProof, UnixSeconds};
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const NOW: UnixSeconds = UnixSeconds(1_000);
+
+fn seen(port: u8, pair: u8, code: Option<u32>) -> Seen {
+    Seen { port: [port; 32].into(), pair_hash: [pair; 32].into(), code: code.map(|n| [n; 8]), confirmed: false }
+}
+
+fn line_id(n: u8) -> LineId {
+    [n; 16].into()
+}
+
+/// Alice has made Port 1.
+fn witness(lines: &[(usize, u8, Seen)]) -> Witness {
+    let lines = lines.iter().map(|(who, name, seen)| ((*who, line_id(*name)), seen.clone())).collect();
+    let makers = [([1; 32].into(), (ALICE, [1; 16].into()))].into();
+    Witness { lines, makers, ..Witness::default() }
+}
+
+fn step(machine: &mut Any, input: Input<'_>) -> Vec<ToDo> {
+    machine.step(input, NOW, &mut |_| Ok(())).unwrap()
+}
+
+fn port() -> Port {
+    Alice::offer([1; 16].into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit().port().unwrap().clone()
+}
+
+fn scanned(seed: u8) -> Any {
+    Any::Bob(Bob::scan(port(), Seed::from_bytes(&[seed; 64])).commit())
+}
+
+fn connected(seed: u8) -> Any {
+    let mut bob = scanned(seed);
+    step(&mut bob, Input::Connect(SendProof::OnBoard));
+    bob
+}
+
+/// Nothing is left to send.
+fn dead(mut bob: Any) -> Any {
+    step(&mut bob, Input::GiveUp);
+    while !bob.may_be_deleted() {
+        step(&mut bob, Input::Settle);
+    }
+    bob
+}
+
+fn line_of(machine: &mut Any, proof: Option<crate::Proof>) -> Any {
+    let event = Event::LineFormed { line_link: [1; 16].into(), line_id: line_id(1), pair_hash: [1; 32].into(), proof };
+    let formed = step(machine, Input::Event(&event, &[])).into_iter().find_map(|one| match one {
+        ToDo::Adopt(born) => Some(Any::Line(born.commit())),
+        _ => None,
+    });
+    formed.unwrap()
+}
+
+/// Both ends of one line, joined.
+fn ends() -> [Any; 2] {
+    let mut bob = scanned(2);
+    let sent = step(&mut bob, Input::Connect(SendProof::OnBoard));
+    let proof = sent.iter().find_map(|one| match one {
+        ToDo::Send(request) => match Request::decode(request) {
+            Ok(Request::Connect { proof, .. }) => proof,
+            _ => None,
+        },
+        _ => None,
+    });
+    let mut alice = Any::Alice(Alice::offer([1; 16].into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit());
+    [line_of(&mut alice, proof), line_of(&mut bob, None)]
+}
+
+/// All that each end has to say has come to the other.
+fn talk([alice, bob]: &mut [Any; 2]) {
+    for _ in 0..3 {
+        say(alice, bob);
+        say(bob, alice);
+    }
+}
+
+fn say(from: &mut Any, to: &mut Any) {
+    for sent in from.unsent() {
+        let ToDo::Send(request) = sent else { continue };
+        let Ok(Request::Packet { line_id, payload }) = Request::decode(&request) else { continue };
+        // What came before is refused.
+        let _ = to.step(Input::Event(&Event::Packet { line_id, payload }, &[]), NOW, &mut |_| Ok(()));
+    }
+    let _ = from.step(Input::Settle, NOW, &mut |_| Ok(()));
+}
+
+fn records(machines: &[&Any]) -> Vec<Vec<u8>> {
+    machines.iter().map(|machine| machine.record().to_vec()).collect()
+}
+
+/// §6.8: both ends have one check code as soon as they are joined, and the same once they are confirmed.
+#[test]
+fn the_code_of_a_joined_line_is_its_check_code() {
+    let code = |machine: &Any| match machine {
+        Any::Line(line) => (Seen::of(line).code, line.check_code().map(|code| *code.groups())),
+        _ => panic!("{machine:?}"),
+    };
+    let mut ends = ends();
+    let [(alice, None), (bob, None)] = ends.each_ref().map(code) else { panic!("{ends:?}") };
+    assert!(alice.is_some() && alice == bob);
+    talk(&mut ends);
+    assert_eq!(ends.each_ref().map(code), [(alice, alice); 2]);
+}
+
+/// A line keeps its Port and its `pair_hash`, and the code that it gets when it is joined until it is over.
+#[test]
+fn what_a_line_may_become() {
+    let (born, joined) = (seen(1, 1, None), seen(1, 1, Some(1)));
+    for later in [&born, &joined] {
+        assert!(born.may_become(later) && joined.may_become(later));
+    }
+    assert!(!joined.may_become(&seen(1, 1, Some(2))));
+    for other in [seen(2, 1, None), seen(2, 1, Some(1)), seen(1, 2, None), seen(1, 2, Some(1))] {
+        assert!(!born.may_become(&other) && !joined.may_become(&other), "{other:?}");
+    }
+}
+
+/// §8.1: a machine goes on, never back, and no other takes its place while it lives.
+#[test]
+fn a_record_goes_on_and_not_back() {
+    let looks = |machines: &[&Any]| {
+        let mut witness = witness(&[]);
+        let looks = machines.iter().try_for_each(|machine| witness.looks(BOB, &records(&[machine])));
+        looks.map(|()| witness.forgotten.contains(&(BOB, [1; 16].into())))
+    };
+    let (old, new, gone) = (scanned(2), connected(2), dead(connected(2)));
+    assert_eq!(looks(&[&old, &new, &gone]), Ok(false));
+    assert_eq!(looks(&[&new, &old]), Err(Violation::WentBack(BOB)));
+    assert_eq!(looks(&[&new, &scanned(3)]), Err(Violation::WentBack(BOB)));
+    assert_eq!(looks(&[&new, &connected(3)]), Err(Violation::Overwritten(BOB)));
+    // §8.3: what is dead may be deleted, and scanned anew.
+    assert_eq!(looks(&[&gone, &scanned(3)]), Ok(true));
+    assert_eq!(looks(&[&dead(scanned(2)), &connected(3)]), Ok(true));
+    assert_eq!(looks(&[&gone, &dead(scanned(2))]), Ok(false));
+}
+
+/// §8.3: what is missing was dead.
+#[test]
+fn what_is_missing_is_forgotten_or_went_back() {
+    for (bob, missing) in [(dead(connected(2)), Ok(true)), (connected(2), Err(Violation::WentBack(BOB)))] {
+        let mut witness = witness(&[]);
+        assert_eq!(witness.looks(BOB, &records(&[&bob])), Ok(()));
+        let looks = witness.looks(BOB, &[]);
+        assert_eq!(looks.map(|()| witness.forgotten.contains(&(BOB, [1; 16].into()))), missing);
+    }
+}
+
+#[test]
+fn who_has_forgotten_a_port_may_use_it_again() {
+    let (alices, another) = ([1; 32].into(), [2; 32].into());
+    let answers = |witness: &Witness| {
+        [(ALICE, alices), (BOB, alices), (BOB, another)]
+            .map(|(who, port)| (witness.has_forgotten(who, port), witness.may_have_two(who, port)))
+    };
+    const NO: (bool, bool) = (false, false);
+    const YES: (bool, bool) = (true, true);
+    assert_eq!(answers(&witness(&[])), [NO; 3]);
+    let forgotten = |who| Witness { forgotten: [(who, [1; 16].into())].into(), ..witness(&[]) };
+    assert_eq!(answers(&forgotten(ALICE)), [YES, NO, NO]);
+    assert_eq!(answers(&forgotten(BOB)), [NO, YES, NO]);
+    // §11: nobody has two lines of a Port that he made, not even after a roll-back.
+    let rolled_back = |who| Witness { rolled_back: [who].into(), ..witness(&[]) };
+    assert_eq!(answers(&rolled_back(ALICE)), [(true, false), NO, NO]);
+    assert_eq!(answers(&rolled_back(BOB)), [NO, YES, YES]);
+}
+
+/// §6.8: by its code, whatever it is called; by its name, where there is no code that tells.
+#[test]
+fn the_other_end_of_a_line() {
+    let other_end = |alices: Option<u32>, named: u8, bobs: Seen, forgotten: bool| {
+        let mut witness = witness(&[(ALICE, 1, seen(1, 1, alices)), (BOB, named, bobs)]);
+        witness.forgotten.extend(forgotten.then_some((BOB, [1; 16].into())));
+        let other = witness.other_end(ALICE, line_id(1)).map(|(who, line_id, _)| (who, line_id));
+        assert!(other.is_none_or(|other| other == (BOB, line_id(named))));
+        other.is_some()
+    };
+    assert!(other_end(Some(1), 1, seen(1, 1, Some(1)), false));
+    assert!(other_end(Some(1), 2, seen(1, 1, Some(1)), false));
+    assert!(!other_end(Some(1), 1, seen(1, 1, Some(2)), false));
+    for (alices, bobs) in [(None, None), (None, Some(1)), (Some(1), None)] {
+        assert!(other_end(alices, 1, seen(1, 1, bobs), false));
+        assert!(!other_end(alices, 2, seen(1, 1, bobs), false));
+        assert!(!other_end(alices, 1, seen(2, 1, bobs), false));
+    }
+    // He may have given its name to another line.
+    assert!(other_end(Some(1), 1, seen(1, 1, Some(2)), true));
+    assert!(!other_end(Some(1), 2, seen(1, 1, Some(1)), true));
+}
+
+/// §6.5.
+#[test]
+fn a_line_is_confirmed_with_its_other_end_only() {
+    let compares = |bobs: &[(usize, u8, Seen)], sealed: Option<(usize, u8)>, forgotten: bool| {
+        let mut witness = witness(&[&[(ALICE, 1, seen(1, 1, Some(1)))], bobs].concat());
+        witness.forgotten.extend(forgotten.then_some((BOB, [1; 16].into())));
+        let nonce = Nonce { epoch: 0, counter: 0 };
+        witness.packets.extend(sealed.map(|(who, name)| ((who, line_id(name), nonce), vec![])));
+        witness.confirmed.push((ALICE, line_id(1)));
+        let compares = witness.compares();
+        assert_eq!(witness.compares(), Ok(()), "each only once");
+        compares
+    };
+    const ALONE: Result<(), Violation> = Err(Violation::ConfirmedAlone(ALICE));
+    assert_eq!(compares(&[], None, false), ALONE);
+    assert_eq!(compares(&[(BOB, 1, seen(1, 1, Some(1)))], None, false), Ok(()));
+    assert_eq!(compares(&[(BOB, 2, seen(1, 1, Some(1)))], None, false), ALONE);
+    assert_eq!(compares(&[(BOB, 1, seen(1, 2, Some(1)))], None, false), ALONE);
+    assert_eq!(compares(&[(BOB, 1, seen(2, 1, Some(1)))], None, false), ALONE);
+    // He was joined, and it was over before anybody looked.
+    let over = [(BOB, 1, seen(1, 1, None))];
+    assert_eq!(compares(&over, None, false), ALONE);
+    assert_eq!(compares(&over, Some((ALICE, 1)), false), ALONE);
+    assert_eq!(compares(&over, Some((BOB, 2)), false), ALONE);
+    assert_eq!(compares(&over, Some((BOB, 1)), false), Ok(()));
+    assert_eq!(compares(&[(BOB, 1, seen(1, 2, None))], Some((BOB, 1)), false), ALONE);
+    // He had it, and has another line of that name now.
+    let another = [(BOB, 1, seen(1, 1, Some(2)))];
+    assert_eq!(compares(&another, None, false), ALONE);
+    assert_eq!(compares(&another, None, true), Ok(()));
+}
+
+/// §6.3: the counters of a line that took the name of one that was deleted begin anew, those of no other.
+#[test]
+fn a_line_with_the_name_of_another_has_its_own_counters() {
+    let [_, Any::Line(bobs)] = ends() else { panic!("two lines") };
+    let nonce = Nonce { epoch: 0, counter: 0 };
+    let names = [(ALICE, line_id(1), nonce), (BOB, line_id(1), nonce), (BOB, line_id(2), nonce)];
+    for (before, rest) in [(Seen::of(&bobs), &names[..]), (seen(9, 9, None), &[names[0], names[2]])] {
+        let mut witness = witness(&[(BOB, 1, before)]);
+        witness.packets = names.map(|name| (name, vec![])).into();
+        assert_eq!(witness.sees(BOB, &bobs, &bobs.record()), Ok(()));
+        assert!(witness.packets.keys().eq(rest), "{:?}", witness.packets.keys());
+    }
+}
+
+/// §6.5, §6.6.
+#[test]
+fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
+    let finds = |ends: &[Any; 2], both: bool, given_up: bool, forgotten: bool| {
+        let stores = [records(&[&ends[ALICE]]), if both { records(&[&ends[BOB]]) } else { vec![] }];
+        let mut witness = witness(&[]);
+        witness.makers = [(port().hash(), (ALICE, [1; 16].into()))].into();
+        stores.iter().enumerate().for_each(|(who, records)| assert_eq!(witness.looks(who, records), Ok(())));
+        witness.given_up.extend(given_up.then_some(LineLink::from([1; 16])));
+        witness.forgotten.extend(forgotten.then_some((ALICE, [1; 16].into())));
+        witness.finds_lost(&stores)
+    };
+    let mut ends = ends();
+    const LOST: Result<(), Violation> = Err(Violation::Lost(ALICE));
+    assert_eq!(finds(&ends, true, false, false), LOST);
+    assert_eq!(finds(&ends, true, true, false), LOST);
+    assert_eq!(finds(&ends, false, false, false), LOST);
+    assert_eq!(finds(&ends, false, true, false), Ok(()));
+    assert_eq!(finds(&ends, false, false, true), Ok(()));
+    talk(&mut ends);
+    assert_eq!(finds(&ends, true, false, false), Ok(()));
+    assert_eq!(finds(&ends, false, false, false), LOST);
+}
