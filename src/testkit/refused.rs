@@ -72,3 +72,72 @@ impl Alone {
         Self { may_be, may_be_missing: machine.may_be_deleted() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::app::{Command, Output, Power, PowerFailed, Receipt};
+    use super::*;
+    use crate::{Alice, Bob, Offer, Seed, SendProof};
+
+    struct Stored(Vec<Vec<u8>>);
+
+    impl App for Stored {
+        fn deliver(&mut self, _: &[u8], _: UnixSeconds, _: &mut Power) -> Result<Receipt, PowerFailed> {
+            Ok(Receipt::Acknowledged)
+        }
+
+        fn command(&mut self, _: &Command, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+            Ok(())
+        }
+
+        fn restart(&mut self, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+            Ok(())
+        }
+
+        fn output(&mut self) -> Vec<Output> {
+            vec![]
+        }
+
+        fn records(&self) -> Vec<Vec<u8>> {
+            self.0.clone()
+        }
+    }
+
+    const NOW: UnixSeconds = UnixSeconds(1_000);
+
+    fn has_moved(stored: &[&Any], later: &[&Any]) -> bool {
+        let [stored, later] =
+            [stored, later].map(|all| all.iter().map(|one| one.record().to_vec()).collect::<Vec<_>>());
+        let Ok(Some(refused)) = Refused::of(&Stored(stored), b"no event", NOW) else { panic!("it is taken") };
+        refused.has_moved(&later)
+    }
+
+    /// §8.1, §8.3: no record is added and none is gone, but for a line that a machine yields.
+    #[test]
+    fn what_a_store_may_look_like_after_what_is_refused() {
+        let port =
+            |n| Alice::offer([n; 16].into(), Offer::new(), Seed::from_bytes(&[n; 64])).commit().port().unwrap().clone();
+        let scanned = |n| Any::Bob(Bob::scan(port(n), Seed::from_bytes(&[9; 64])).commit());
+        let (mut bob, other) = (scanned(1), scanned(2));
+        assert!(!has_moved(&[&bob, &other], &[&bob, &other]));
+        assert!(has_moved(&[&bob], &[&bob, &other]));
+        assert!(has_moved(&[&bob, &other], &[&bob]));
+
+        bob.step(Input::Connect(SendProof::OnBoard), NOW, &mut |_| Ok(())).unwrap();
+        let formed = Event::LineFormed {
+            line_link: [1; 16].into(),
+            line_id: [1; 16].into(),
+            pair_hash: [1; 32].into(),
+            proof: None,
+        };
+        let yielded = bob.step(Input::Event(&formed, &[]), NOW, &mut |_| Ok(())).unwrap();
+        let line = yielded.into_iter().find_map(|one| match one {
+            ToDo::Adopt(born) => Some(Any::Line(born.commit())),
+            _ => None,
+        });
+        let line = line.unwrap();
+        assert!(!has_moved(&[&bob], &[&bob]));
+        assert!(!has_moved(&[&bob], &[&bob, &line]));
+        assert!(has_moved(&[&other], &[&other, &line]));
+    }
+}

@@ -140,6 +140,8 @@ fn a_record_goes_on_and_not_back() {
     assert_eq!(looks(&[&gone, &scanned(3)]), Ok(true));
     assert_eq!(looks(&[&dead(scanned(2)), &connected(3)]), Ok(true));
     assert_eq!(looks(&[&gone, &dead(scanned(2))]), Ok(false));
+    // With the same randomness it is no other: it has been there.
+    assert_eq!(looks(&[&old, &gone, &old]), Err(Violation::WentBack(BOB)));
 }
 
 /// §8.3: what is missing was dead.
