@@ -1,9 +1,9 @@
 //! The kit finds what it is there to find (§10): each violation, in an app that commits it.
-#![cfg(feature = "testkit")]
 
+use std::collections::BTreeMap;
+
+use super::*;
 use crate::common;
-use port_protocol::testkit::*;
-use port_protocol::*;
 
 /// The kit's client, and somebody who meddles with what leaves it and with what it has stored.
 struct Meddled {
@@ -214,4 +214,175 @@ fn r8_7_a_store_shows_no_record_and_a_command_no_seed() {
     let shown = format!("{:?}", Put::birth(&born));
     assert!(shown.starts_with("Put { key: LineLink(LineLink([redacted])), revision: 0, "), "{shown}");
     assert!(!shown.contains("record"), "{shown}");
+}
+
+/// Names its request by its RAD, or by half of its private key.
+struct Leaks(std::ops::Range<usize>, Vec<Output>);
+
+impl App for Leaks {
+    fn deliver(&mut self, _: &[u8], _: UnixSeconds, _: &mut Power) -> Result<Receipt, PowerFailed> {
+        Ok(Receipt::Acknowledged)
+    }
+
+    fn command(&mut self, command: &Command, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        if let Command::MakePort { seed, .. } = command {
+            let name: [u8; 16] = seed[self.0.clone()].try_into().unwrap();
+            self.1.push(Output::Send(Request::IssueLineLink { request_id: name.into() }.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.1)
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        vec![]
+    }
+}
+
+#[test]
+fn r8_7_a_secret_that_is_sent_is_found() {
+    let run = |part| World::new([Leaks(part, vec![])]).run(&Schedule(vec![Choice::MakePort(0, None)]));
+    assert_eq!(run(0..16), Err(Violation::Secret(0)));
+    assert_eq!(run(32..48), Err(Violation::Secret(0)));
+    assert_eq!(run(48..64), Ok(()));
+}
+
+#[test]
+fn r8_1_a_record_that_goes_back_by_itself_is_found() {
+    let forgets = || {
+        Odd(Client::default(), |client, _, power, act| {
+            if client.records().iter().all(|record| Line::restore(record).is_err()) {
+                client.back_up();
+                return act(client, power);
+            }
+            let done = act(client, power);
+            assert!(client.roll_back(RollBack::Records));
+            done
+        })
+    };
+    let schedule = Schedule([ALICE_JOINED, &[Choice::DeliverAll]].concat());
+    assert_eq!(World::new([forgets(), forgets()]).run(&schedule), Err(Violation::WentBack(1)));
+}
+
+/// Whatever moves nothing makes it close a line.
+fn nervous(
+    client: &mut Client,
+    now: UnixSeconds,
+    power: &mut Power,
+    act: &mut Act<'_>,
+) -> Result<Receipt, PowerFailed> {
+    let before = client.records();
+    let done = act(client, power)?;
+    let mut lines = client.records().into_iter().filter_map(|record| Line::restore(&record).ok());
+    if let (Some(first), Some(_), true) = (lines.next(), lines.next(), before == client.records()) {
+        client.command(&Command::Close(first.claims().line_id), now, power)?;
+    }
+    Ok(done)
+}
+
+#[test]
+fn r8_1_an_event_that_nobody_takes_and_that_moves_another_line_is_found() {
+    let used = |port| [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, port, SendProof::OnBoard)];
+    let all = [Choice::DeliverAll];
+    let refused = [Choice::Forge(0, Forgery::Packet), Choice::Forge(1, Forgery::Packet)];
+    // No event at all; one that is for nobody here.
+    let nobodys = [Choice::Flip(0, 0), Choice::AnswerUnasked(0, Answer::Link)];
+    for choice in [refused, nobodys].concat() {
+        let mut world = World::new([(); 2].map(|()| Odd(Client::default(), nervous)));
+        play(&mut world, &[&used(0), &all, &used(1), &all]);
+        assert_eq!(world.perform(choice), Err(Violation::MovedByRefused(0)), "{choice:?}");
+    }
+}
+
+/// The first backup, of a store with nothing in it, comes back when nobody asks.
+fn loses_all(
+    client: &mut Client,
+    _: UnixSeconds,
+    power: &mut Power,
+    act: &mut Act<'_>,
+) -> Result<Receipt, PowerFailed> {
+    if client.records().is_empty() {
+        client.back_up();
+    } else {
+        assert!(client.roll_back(RollBack::Records));
+    }
+    act(client, power)
+}
+
+#[test]
+fn r8_3_what_is_gone_while_it_lives_is_found() {
+    for who in [0, 1] {
+        let odd = |n| Odd(Client::default(), if n == who { loses_all } else { NOTHING_ODD });
+        let mut world = World::new([0, 1].map(odd));
+        let schedule = Schedule([ALICE_JOINED, &[Choice::DeliverAll]].concat());
+        assert_eq!(world.run(&schedule), Err(Violation::WentBack(who)), "{}", world.trace());
+    }
+}
+
+#[test]
+fn r8_2_a_port_that_is_scanned_again_over_the_machine_that_used_it_is_found() {
+    let mut world = World::new([NOTHING_ODD, loses_all].map(|oddity| Odd(Client::default(), oddity)));
+    let used = Choice::UsePort(1, 0, SendProof::OnBoard);
+    play(&mut world, &[&[Choice::MakePort(0, None), Choice::Deliver, used]]);
+    assert_eq!(world.perform(used), Err(Violation::Overwritten(1)));
+}
+
+/// The kit's client; but a new line is stored whatever is there (§8.3).
+#[derive(Default)]
+struct Overwrites(Client, BTreeMap<LineId, Vec<u8>>);
+
+impl App for Overwrites {
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+        if let Ok(event @ Event::LineFormed { line_id, .. }) = Event::decode(event) {
+            let alices = self.0.records().into_iter().filter_map(|record| Alice::restore(&record).ok());
+            for mut alice in alices {
+                let Ok(step) = alice.handle(&event, now) else { continue };
+                self.1.extend(step.commit().find_map(|effect| match effect {
+                    AliceEffect::LineFormed(born) => Some((line_id, born.record().to_vec())),
+                    _ => None,
+                }));
+            }
+        }
+        self.0.deliver(event, now, power)
+    }
+
+    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.0.command(command, now, power)
+    }
+
+    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.0.restart(now, power)
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        self.0.output()
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        let stored = |record: Vec<u8>| match Line::restore(&record) {
+            Ok(line) => self.1.get(&line.claims().line_id).cloned().unwrap_or(record),
+            Err(_) => record,
+        };
+        self.0.records().into_iter().map(stored).collect()
+    }
+}
+
+#[test]
+fn r8_3_a_line_that_was_just_born_and_is_stored_over_is_found() {
+    let mut world = World::new([(); 3].map(|()| Overwrites::default()));
+    let second = [Choice::MakePort(0, None), Choice::Reorder(2), Choice::UsePort(2, 1, SendProof::OnBoard)];
+    play(&mut world, &[ALICE_JOINED, &second]);
+    let line = |world: &World<Overwrites>| {
+        let records = world.apps()[0].records();
+        records.iter().find_map(|record| Line::restore(record).ok()).map(|line| (line.phase(), line.revision()))
+    };
+    assert_eq!(line(&world), Some((LinePhase::Joined, 0)));
+    assert_eq!(world.perform(Choice::ClaimTwice(1, Claim::SameLine)), Err(Violation::Overwritten(0)));
+    assert_eq!(line(&world), Some((LinePhase::Joined, 0)));
 }

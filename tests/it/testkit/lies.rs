@@ -1,5 +1,4 @@
 //! Every lie of the kit's relay is the lie that it says, told to whom it says (§10): one that is none would find nothing.
-#![cfg(feature = "testkit")]
 
 use std::collections::BTreeSet;
 

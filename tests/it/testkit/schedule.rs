@@ -1,5 +1,4 @@
 //! What happens in the kit's worlds, as data: what each choice is, how often it is drawn, and how a schedule shrinks.
-#![cfg(feature = "testkit")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
