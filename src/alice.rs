@@ -26,9 +26,9 @@ pub enum AliceEffect<'m> {
     Send(Request<'m>),
     /// Show this Port: as a QR code, a link, by NFC.
     PortReady(&'m Port),
-    /// A line was formed. Insert it at [`Born::key`] (if that is taken, ask [`Born::is_stored_as`]), commit it, do what
-    /// is in its `unsent()`, then settle this Alice.
-    LineFormed(Born<Line>),
+    /// A line was formed. Insert it at [`Born::key`] (if that is taken, ask [`Born::is_stored_as`]), commit a clone of it, do
+    /// what is in its `unsent()`, then settle this Alice.
+    LineFormed(&'m Born<Line>),
     /// It is over without a line. Tell the user, then settle.
     Ended(AliceEnd),
 }
@@ -282,8 +282,8 @@ impl Role for Alice {
         Record::of::<Self>(revision, next)
     }
 
-    fn change(state: &mut State, next: State) {
-        *state = next;
+    fn change(state: &mut State, next: &mut State) {
+        core::mem::swap(state, next);
     }
 
     fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<AliceEffect<'m>> {

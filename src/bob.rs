@@ -23,9 +23,9 @@ pub struct Bob(Held<State>);
 pub enum BobEffect<'m> {
     /// Send this to the Server.
     Send(Request<'m>),
-    /// A line was formed. Insert it at [`Born::key`] (if that is taken, ask [`Born::is_stored_as`]), commit it, do what
-    /// is in its `unsent()`, then settle this Bob.
-    LineFormed(Born<Line>),
+    /// A line was formed. Insert it at [`Born::key`] (if that is taken, ask [`Born::is_stored_as`]), commit a clone of it, do
+    /// what is in its `unsent()`, then settle this Bob.
+    LineFormed(&'m Born<Line>),
     /// It is over without a line. Tell the user, then settle.
     Ended(BobEnd),
 }
@@ -297,8 +297,8 @@ impl Role for Bob {
         Record::of::<Self>(revision, next)
     }
 
-    fn change(state: &mut State, next: State) {
-        *state = next;
+    fn change(state: &mut State, next: &mut State) {
+        core::mem::swap(state, next);
     }
 
     fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<BobEffect<'m>> {

@@ -52,13 +52,13 @@
 //! put(step.key(), &step.record());
 //! let Some(AliceEffect::LineFormed(born)) = step.commit().next() else { return Err("refused".into()) };
 //! put(born.key(), &born.record());
-//! let mut at_alice = born.commit();
+//! let mut at_alice = born.clone().commit();
 //!
 //! let step = bob.handle(&formed(None), now)?;
 //! put(step.key(), &step.record());
 //! let Some(BobEffect::LineFormed(born)) = step.commit().next() else { return Err("refused".into()) };
 //! put(born.key(), &born.record());
-//! let mut at_bob = born.commit();
+//! let mut at_bob = born.clone().commit();
 //!
 //! // Alice's Confirm shows Bob that she is Alice; his Answer shows her that he saw the very same handshake.
 //! let (mut for_alice, mut for_bob) = ([0; 256], [0; 256]);

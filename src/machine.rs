@@ -36,7 +36,8 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
     fn after_settling(state: &Self::State) -> Option<Self::Change>;
     fn key_after(state: &Self::State, change: &Self::Change) -> Key;
     fn record_after(revision: u64, state: &Self::State, change: &Self::Change) -> Record;
-    fn change(state: &mut Self::State, change: Self::Change);
+    /// Leaves what is no longer true in `change`, to be dropped with it: a state is moved once.
+    fn change(state: &mut Self::State, change: &mut Self::Change);
     /// The effect in one of [`MOST_EFFECTS`] places. Without its outbox a machine is asked for the second only.
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<Self::Effect<'m>>;
 }
@@ -253,11 +254,11 @@ impl<'m, M: Machine> Step<'m, M> {
     /// the same transaction: put the record, commit the step, keep the text, commit the transaction; acknowledge to the
     /// Server last.
     #[inline]
-    pub fn commit(self) -> Effects<'m, M> {
+    pub fn commit(mut self) -> Effects<'m, M> {
         let revision = self.revision();
         let held = self.machine.as_mut();
         held.revision = revision;
-        M::change(&mut held.state, self.change);
+        M::change(&mut held.state, &mut self.change);
         Effects::new(self.machine, self.emit)
     }
 }
@@ -307,7 +308,9 @@ pub struct Record(Bytes<MAX_RECORD>);
 impl Record {
     /// `state` stands for one of the role's, and encodes as it does.
     pub(crate) fn of<R: Role>(revision: u64, state: impl Encode<()>) -> Self {
-        Self(Bytes::of(&Layout::<R, _> { revision, state, role: core::marker::PhantomData }))
+        let mut record = Self(Bytes::EMPTY);
+        record.0.write(&Layout::<R, _> { revision, state, role: core::marker::PhantomData });
+        record
     }
 }
 

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink};
-use crate::line::{self, Line, Origin, Phase};
+use crate::line::{Line, Origin, Phase};
 use crate::machine::Born;
 use crate::message::{Event, Request};
 
@@ -21,7 +21,7 @@ pub enum Spent<End> {
         line_id: LineId,
         /// Until it was stored by itself.
         #[n(2)]
-        line: Option<line::State>,
+        line: Option<Born<Line>>,
     },
     /// Without one. Named by its request if it never had a link.
     #[n(2)]
@@ -52,7 +52,7 @@ pub enum Farewell {
 #[derive(Debug)]
 pub enum Last<'m, End> {
     Send(Request<'m>),
-    LineFormed(Born<Line>),
+    LineFormed(&'m Born<Line>),
     Ended(End),
 }
 
@@ -61,8 +61,8 @@ impl<End: Clone> Spent<End> {
         Self::Ended { key, end, farewell: Some(farewell) }
     }
 
-    pub(crate) const fn formed(line_link: LineLink, origin: Origin, phase: Phase) -> Self {
-        Self::Formed { line_link, line_id: origin.line_id, line: Some(line::State::new(origin, phase)) }
+    pub(crate) fn formed(line_link: LineLink, origin: Origin, phase: Phase) -> Self {
+        Self::Formed { line_link, line_id: origin.line_id, line: Some(Born::line(origin, phase)) }
     }
 
     pub(crate) const fn key(&self) -> Key {
@@ -97,9 +97,9 @@ impl<End: Clone> Spent<End> {
         }
     }
 
-    pub(crate) fn effect(&self, place: usize) -> Option<Last<'static, End>> {
+    pub(crate) fn effect(&self, place: usize) -> Option<Last<'_, End>> {
         match (self, place) {
-            (Self::Formed { line, .. }, 0) => line.clone().map(Born::new).map(Last::LineFormed),
+            (Self::Formed { line, .. }, 0) => line.as_ref().map(Last::LineFormed),
             (Self::Ended { farewell, .. }, 0) => farewell.and_then(Farewell::request).map(Last::Send),
             (Self::Ended { end, farewell: Some(_), .. }, 1) => Some(Last::Ended(end.clone())),
             _ => None,

@@ -103,10 +103,16 @@ impl<const N: usize> Bytes<N> {
     /// empty, which decodes nowhere.
     pub(crate) fn of<T: Encode<()>>(value: &T) -> Self {
         let mut new = Self::EMPTY;
-        if minicbor::encode(value, &mut new).is_err() {
-            new.length = 0;
-        }
+        new.write(value);
         new
+    }
+
+    /// [`of`](Self::of), in place.
+    pub(crate) fn write<T: Encode<()>>(&mut self, value: &T) {
+        self.length = 0;
+        if minicbor::encode(value, &mut *self).is_err() {
+            self.length = 0;
+        }
     }
 
     /// Lets `fill` write, and keeps as many bytes as it says.

@@ -87,11 +87,11 @@ fn handshake(how: SendProof) {
     let mut alice: Alice = alices.restored();
     let step = alice.handle_bytes(formed(on_board).encode_into(&mut out).unwrap(), NOW).unwrap();
     let Some(AliceEffect::LineFormed(line)) = alices.keep(step).next() else { panic!("no line") };
-    let mut at_alice: Line = at_alices.born(line);
+    let mut at_alice: Line = at_alices.born(line.clone());
     let mut bob: Bob = bobs.restored();
     let step = bob.handle_bytes(formed(None).encode_into(&mut out).unwrap(), NOW).unwrap();
     let Some(BobEffect::LineFormed(line)) = bobs.keep(step).next() else { panic!("no line") };
-    let mut at_bob: Line = at_bobs.born(line);
+    let mut at_bob: Line = at_bobs.born(line.clone());
     alices.keep(alice.settle().unwrap()).for_each(drop);
     bobs.keep(bob.settle().unwrap()).for_each(drop);
 

@@ -57,11 +57,11 @@ pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
 
     let step = alice.handle_bytes(line_formed(proof).encode_into(&mut wire).unwrap(), NOW).unwrap();
     let Some(AliceEffect::LineFormed(line)) = keep(step).next() else { unreachable!() };
-    let mut at_alice = born(line);
+    let mut at_alice = born(line.clone());
     keep(alice.settle().unwrap()).for_each(drop);
     let step = bob.handle_bytes(line_formed(None).encode_into(&mut wire).unwrap(), NOW).unwrap();
     let Some(BobEffect::LineFormed(line)) = keep(step).next() else { unreachable!() };
-    let mut at_bob = born(line);
+    let mut at_bob = born(line.clone());
     keep(bob.settle().unwrap()).for_each(drop);
 
     let confirm = relay(at_alice.unsent().next(), &mut wire);

@@ -207,7 +207,7 @@ impl From<AliceEffect<'_>> for ToDo {
         match effect {
             AliceEffect::Send(request) => Self::Send(request.to_vec()),
             AliceEffect::PortReady(port) => Self::Show(port.qr_text().to_string()),
-            AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
+            AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line.clone())),
             AliceEffect::Ended(why) => Self::End(format!("the Port ended without a line: {why:?}")),
         }
     }
@@ -217,7 +217,7 @@ impl From<BobEffect<'_>> for ToDo {
     fn from(effect: BobEffect<'_>) -> Self {
         match effect {
             BobEffect::Send(request) => Self::Send(request.to_vec()),
-            BobEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
+            BobEffect::LineFormed(line) => Self::Adopt(Box::new(line.clone())),
             BobEffect::Ended(why) => Self::End(format!("the Port ended without a line: {why:?}")),
         }
     }

@@ -90,7 +90,7 @@ impl From<AliceEffect<'_>> for Effect {
                 "port": hex::encode(port.to_bytes().as_slice()),
                 "text": port.qr_text().as_str(),
             })),
-            AliceEffect::LineFormed(line) => Self::line_formed(&line),
+            AliceEffect::LineFormed(line) => Self::line_formed(line),
             AliceEffect::Ended(why) => Self::ended(&why),
         }
     }
@@ -100,7 +100,7 @@ impl From<BobEffect<'_>> for Effect {
     fn from(effect: BobEffect<'_>) -> Self {
         match effect {
             BobEffect::Send(request) => Self::send(&request),
-            BobEffect::LineFormed(line) => Self::line_formed(&line),
+            BobEffect::LineFormed(line) => Self::line_formed(line),
             BobEffect::Ended(BobEnd::Refused(reason)) => {
                 Self(json!({ "effect": "ended", "why": "Refused", "reason": format!("{reason:?}") }))
             }

@@ -60,7 +60,7 @@ impl User for Alice {
     }
 
     fn born(&self) -> Option<Born<Line>> {
-        self.unsent().find_map(|effect| if let AliceEffect::LineFormed(born) = effect { Some(born) } else { None })
+        self.unsent().find_map(|effect| if let AliceEffect::LineFormed(born) = effect { Some(born.clone()) } else { None })
     }
 }
 
@@ -88,7 +88,7 @@ impl User for Bob {
     }
 
     fn born(&self) -> Option<Born<Line>> {
-        self.unsent().find_map(|effect| if let BobEffect::LineFormed(born) = effect { Some(born) } else { None })
+        self.unsent().find_map(|effect| if let BobEffect::LineFormed(born) = effect { Some(born.clone()) } else { None })
     }
 }
 

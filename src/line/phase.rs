@@ -122,12 +122,6 @@ impl Origin {
     }
 }
 
-impl State {
-    pub(crate) const fn new(origin: Origin, phase: Phase) -> Self {
-        Self { origin, phase }
-    }
-}
-
 impl Phase {
     /// Alice's end, of a line that was formed without a proof on board.
     pub(crate) fn awaiting_proof(private_key: &PrivateKey, port: &Port, now: UnixSeconds) -> Self {

@@ -327,7 +327,7 @@ fn of_alice(effect: AliceEffect<'_>) -> Effect {
     match effect {
         AliceEffect::Send(request) => Effect::Send(request.to_vec()),
         AliceEffect::PortReady(port) => Effect::PortReady(port.qr_text().as_str().to_owned()),
-        AliceEffect::LineFormed(line) => Effect::LineFormed(line.into()),
+        AliceEffect::LineFormed(line) => Effect::LineFormed(line.clone().into()),
         AliceEffect::Ended(end) => Effect::Ended(End::Alice(end)),
     }
 }
@@ -335,7 +335,7 @@ fn of_alice(effect: AliceEffect<'_>) -> Effect {
 fn of_bob(effect: BobEffect<'_>) -> Effect {
     match effect {
         BobEffect::Send(request) => Effect::Send(request.to_vec()),
-        BobEffect::LineFormed(line) => Effect::LineFormed(line.into()),
+        BobEffect::LineFormed(line) => Effect::LineFormed(line.clone().into()),
         BobEffect::Ended(end) => Effect::Ended(End::Bob(end)),
     }
 }

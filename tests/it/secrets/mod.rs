@@ -88,7 +88,7 @@ fn proof() -> Proof {
 fn line_at_alice(proof: Option<Proof>) -> (Alice, Line) {
     let mut alice = offered();
     let line = match alice.handle(&formed(proof), NOW).unwrap().commit().next() {
-        Some(AliceEffect::LineFormed(line)) => line.commit(),
+        Some(AliceEffect::LineFormed(line)) => line.clone().commit(),
         other => panic!("{other:?}"),
     };
     (alice, line)
@@ -97,7 +97,7 @@ fn line_at_alice(proof: Option<Proof>) -> (Alice, Line) {
 fn line_at_bob(how: SendProof) -> (Bob, Line) {
     let mut bob = connecting(how);
     let line = match bob.handle(&formed(None), NOW).unwrap().commit().next() {
-        Some(BobEffect::LineFormed(line)) => line.commit(),
+        Some(BobEffect::LineFormed(line)) => line.clone().commit(),
         other => panic!("{other:?}"),
     };
     (bob, line)
@@ -460,4 +460,4 @@ macro_rules! is_not {
 
 // R8.1, R8.5, R8.7: no machine forks, no seed is used twice, no secret is copied unseen.
 is_not!(Copy: Alice, Bob, Line, Born<Alice>, Seed, Record, Secret<32>, Rad, Port, PortBytes, QrText, Link<'static>, CheckCode);
-is_not!(Clone: Alice, Bob, Line, Born<Alice>, Born<Line>, Step<'static, Alice>, Seed, Record, PortBytes, QrText, Link<'static>);
+is_not!(Clone: Alice, Bob, Line, Born<Alice>, Born<Bob>, Step<'static, Alice>, Seed, Record, PortBytes, QrText, Link<'static>);
