@@ -161,7 +161,7 @@ pub use line::{
     SEAL_OVERHEAD, padded_len,
 };
 pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Step};
-pub use message::{Content, Event, Nonce, Payload, Reason, Request};
+pub use message::{Admits, Content, Event, Nonce, Payload, Reason, Request};
 pub use port::{
     Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Offer, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds,
 };

@@ -54,6 +54,36 @@ pub enum Request<'a> {
         #[n(0)]
         line_link: LineLink,
     },
+    /// Alice: form lines of this link as follows. What has a lower version than one that came before is too late.
+    #[n(21)]
+    SetLineLink {
+        /// The link.
+        #[n(0)]
+        line_link: LineLink,
+        /// Rises with each change, from 1.
+        #[n(1)]
+        version: u64,
+        /// From now on.
+        #[n(2)]
+        admits: Admits,
+    },
+}
+
+/// Of whom a line link forms a line (§14.2). How many uses are left is not for the Server to count: it can't tell a good
+/// proof from a bad one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum Admits {
+    /// Of nobody, for now.
+    #[n(1)]
+    Nobody,
+    /// Of the first who uses it. So it is issued.
+    #[n(2)]
+    One,
+    /// Of everybody who uses it, a line for each.
+    #[n(3)]
+    Many,
 }
 
 /// What the Server tells a machine (§7.3). All of it is the Server's claim.
@@ -143,6 +173,9 @@ pub enum Reason {
     /// It was good for too short a time.
     #[n(5)]
     Expired,
+    /// Alice takes nobody for now. The Port is not used up: a Bob stays as he is, and may ask again.
+    #[n(6)]
+    Paused,
 }
 
 /// What travels along a line (§7.4).

@@ -134,6 +134,7 @@ impl<D: Directory> Server<D> {
             Request::Packet { line_id, payload } => self.packet(user, line_id, payload),
             Request::Disconnect { line_id } => self.disconnect(user, line_id),
             Request::CloseLineLink { line_link } => self.close(user, line_link, now),
+            Request::SetLineLink { .. } => Ok(Handled { reply: None, wake: [None; 2] }),
         }
     }
 
