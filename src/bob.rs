@@ -4,12 +4,14 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, PortHash};
-use crate::line::{Line, Origin, Phase};
+use crate::known::{Known, Standing};
+use crate::line::{Introduced, Line, Origin, Phase};
 use crate::machine::{Born, Emit, Held, Record, Role, Step};
 use crate::message::{Event, Reason, Request};
-use crate::port::{Kind, Offer, Port, UnixSeconds};
+use crate::port::{Kind, Port, Terms, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
 use crate::secret::{Secret, Seed};
+use crate::ticket::Ticket;
 use crate::spent::{Farewell, Last, Spent};
 
 /// One Port at its user's side (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
@@ -44,6 +46,9 @@ pub enum BobEnd {
     /// The Server says that it forms no line. [`Reason::Claimed`] is a security event.
     #[n(3)]
     Refused(#[n(0)] Reason),
+    /// Whoever made the Port, the user has blocked him (§14.6).
+    #[n(4)]
+    Blocked,
 }
 
 /// How the proof travels (§5.2). It is the caller's choice, and the line is the same.
@@ -95,7 +100,7 @@ pub struct Scanned {
     iv: Secret<16>,
 }
 
-/// Waits for the Server's answer. The private key is gone: it had one use.
+/// Waits for the Server's answer. The private key of a Port for one use is gone: it had one use.
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Connecting {
     #[n(0)]
@@ -105,38 +110,49 @@ pub struct Connecting {
     #[n(2)]
     port: PortHash,
     #[n(3)]
-    offer: Offer,
+    terms: Terms,
     #[n(4)]
     secret: SharedSecret,
     #[n(5)]
     proof: Proof,
     #[n(6)]
     send_proof: SendProof,
+    /// For the ephemeral key of a Port for many (§14.7).
+    #[n(7)]
+    private_key: Option<PrivateKey>,
+    #[n(8)]
+    ticket: Option<Ticket>,
 }
 
 /// §5.3, §5.4: the whole of Bob. His commands, connect and cancel, and the deadline need no event and stand below.
-fn transition(state: &State, event: &Event<'_>, now: UnixSeconds) -> Result<State, Rejected> {
+fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSeconds) -> Result<State, Rejected> {
     if event.key() != Bob::key_of(state) {
         return Err(Rejected::NotMine);
     }
     match (state, event) {
         (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, proof: None, .. }) => {
-            let Connecting { line_link, kind, port, offer, secret, proof, send_proof } = connecting;
-            if offer.has_expired(now) {
-                return Ok(State::Spent(Spent::ended(event.key(), BobEnd::Expired, Farewell::Disconnect(*line_id))));
-            }
+            let Connecting { line_link, kind, port, terms, secret, proof, send_proof, private_key, ticket } = connecting;
+            let ended = |end| Ok(State::Spent(Spent::ended(event.key(), end, Farewell::disconnect(*line_id))));
+            let replaces = match known.pair(pair_hash) {
+                _ if terms.have_expired(now) => return ended(BobEnd::Expired),
+                Standing::Blocked => return ended(BobEnd::Blocked),
+                Standing::Connected(line_id) => Some(line_id),
+                Standing::Stranger => None,
+            };
             let origin = Origin {
                 kind: *kind,
                 port: *port,
                 line_id: *line_id,
                 pair_hash: *pair_hash,
-                relay: offer.relay.clone(),
+                relay: terms.relay.clone(),
+                replaces,
+                introduced: ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: None }),
             };
-            let phase = Phase::of_bob(&origin, secret, proof, *send_proof);
+            let phase = Phase::of_bob(&origin, secret, proof, *send_proof, private_key.as_ref(), ticket.as_ref());
             Ok(State::Spent(Spent::formed(*line_link, origin, phase)))
         }
         (State::Connecting(_), Event::Refused { reason, .. }) => {
-            Ok(State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::Nothing)))
+            Ok(State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::NOTHING)))
         }
         // A proof on board is on its way to an Alice.
         (_, Event::LineFormed { proof: Some(_), .. }) => Err(Rejected::NotMine),
@@ -152,7 +168,8 @@ impl Bob {
         Born::new(State::Scanned(Scanned { port, private_key: PrivateKey::new(private_key), iv }))
     }
 
-    /// Uses the Port (§5.2). Past its expiry the step ends with [`BobEnd::Expired`] instead.
+    /// Uses the Port (§5.2). Past its expiry the step ends with [`BobEnd::Expired`] instead. A Port for many takes the proof on
+    /// board only, whatever `send_proof` says (§14.4).
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it was used before. The request is in [`unsent`](crate::Machine::unsent).
@@ -160,7 +177,7 @@ impl Bob {
         let State::Scanned(Scanned { port, private_key, iv }) = &self.0.state else {
             return Err(Rejected::OutOfOrder);
         };
-        let state = if port.offer.has_expired(now) {
+        let state = if port.terms.have_expired(now) {
             self.0.state.end(BobEnd::Expired).ok_or(Rejected::OutOfOrder)?
         } else {
             let (proof, secret) = proof::prove(private_key, iv.expose(), port);
@@ -168,21 +185,37 @@ impl Bob {
                 line_link: port.line_link,
                 kind: port.kind,
                 port: port.hash(),
-                offer: port.offer.clone(),
+                terms: port.terms.clone(),
                 secret,
                 proof,
-                send_proof,
+                send_proof: if port.kind.is_for_many() { SendProof::OnBoard } else { send_proof },
+                private_key: port.kind.is_for_many().then(|| private_key.clone()),
+                ticket: port.ticket.clone(),
             })
         };
         Ok(Step::new(self, state, Emit::Outbox, None))
     }
 
-    /// Takes an event from the Server (§5.5).
+    /// Takes an event from the Server (§5.5); of who made the Port nothing is known.
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
     pub fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        let state = transition(&self.0.state, event, now)?;
+        self.handle_knowing(event, &(), now)
+    }
+
+    /// [`handle`](Bob::handle), with what the caller knows of who made the Port: whether the user blocked him or has a line
+    /// with him already (§14.6).
+    ///
+    /// # Errors
+    /// The same.
+    pub fn handle_knowing(
+        &mut self,
+        event: &Event<'_>,
+        known: &impl Known,
+        now: UnixSeconds,
+    ) -> Result<Step<'_, Self>, Rejected> {
+        let state = transition(&self.0.state, event, known, now)?;
         Ok(Step::new(self, state, Emit::Outbox, None))
     }
 
@@ -207,7 +240,7 @@ impl Bob {
     pub const fn relay(&self) -> Option<&crate::Relay> {
         match &self.0.state {
             State::Scanned(scanned) => scanned.port.relay(),
-            State::Connecting(connecting) => connecting.offer.relay.as_ref(),
+            State::Connecting(connecting) => connecting.terms.relay.as_ref(),
             State::Spent(_) => None,
         }
     }
@@ -233,7 +266,7 @@ impl State {
     fn end(&self, end: BobEnd) -> Option<Self> {
         match self {
             Self::Spent(_) => None,
-            _ => Some(Self::Spent(Spent::ended(Bob::key_of(self), end, Farewell::Nothing))),
+            _ => Some(Self::Spent(Spent::ended(Bob::key_of(self), end, Farewell::NOTHING))),
         }
     }
 }
@@ -272,8 +305,8 @@ impl Role for Bob {
 
     fn deadline_of(state: &State) -> Option<UnixSeconds> {
         match state {
-            State::Scanned(scanned) => scanned.port.offer.expires,
-            State::Connecting(connecting) => connecting.offer.expires,
+            State::Scanned(scanned) => scanned.port.terms.expires,
+            State::Connecting(connecting) => connecting.terms.expires,
             State::Spent(_) => None,
         }
     }

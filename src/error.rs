@@ -43,6 +43,9 @@ pub enum PortError {
     /// The relay is empty, longer than 64 bytes, or has characters that no host name or URL has (§2.1).
     #[error("not a relay's host name or URL")]
     BadRelay,
+    /// The name is longer than 32 bytes (§16.2).
+    #[error("not an introducer's name")]
+    BadName,
     /// The base of a link must begin with `https://`, name a host, and have no fragment of its own (§2.6).
     #[error("not the base of a link")]
     BadLinkBase,
@@ -73,11 +76,22 @@ pub enum Rejected {
     /// Already taken. Acknowledge it to the Server and drop it.
     #[error("already taken")]
     Repeated,
-    /// The Port was dead before this line was formed, by a race or by a Server that re-uses it. Send
-    /// [`Request::Disconnect`](crate::Request::Disconnect) for this line, so that its far end is not left
-    /// waiting.
-    #[error("a line from a dead Port")]
+    /// This line is not taken: the Port was dead before it was formed, by a race or by a Server that re-uses it; or it is for
+    /// many, and this use is refused, for whatever reason (§14.4). Send [`Request::Disconnect`](crate::Request::Disconnect) for
+    /// this line, so that its far end is not left waiting. The far end can't tell why.
+    #[error("a line that is not taken")]
     Stray(LineId),
+    /// A line from a Port for many was formed, and is not stored yet. Do what is `unsent()`, settle, and hand this in again.
+    #[error("not settled yet")]
+    Unsettled,
+    /// A Port for one use is for one use. Make another.
+    #[error("a Port for one use")]
+    SingleUse,
+    /// Somebody came by a contact port whose ticket Alice was not told of (§16.4). If the line to the introducer may hold
+    /// something unread, keep the event, as many as you can afford, and hand it in again once it was read. Otherwise send
+    /// [`Request::Disconnect`](crate::Request::Disconnect) for this line.
+    #[error("a ticket that nobody told of")]
+    UnknownTicket(LineId),
     /// A line link for a Port that was given up. Send [`Request::CloseLineLink`](crate::Request::CloseLineLink) for it, so that
     /// the Server need not keep it.
     #[error("a line link for a dead Port")]
@@ -126,6 +140,9 @@ pub enum SealError {
     /// than the message, or than its [`padded_len`](crate::padded_len).
     #[error("the buffer is too small")]
     BufferTooSmall,
+    /// 64 messages were sent on a line of a Port for many, and Alice has not been heard (§14.7). Wait for her.
+    #[error("the other end has not been heard yet")]
+    Unconfirmed,
     /// 2⁴⁸ messages were sent. Close the line.
     #[error("the line is used up")]
     Exhausted,

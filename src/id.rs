@@ -85,6 +85,10 @@ id! {
     PortHash, 32, redacted
 }
 id! {
+    /// SHA-256 of a ticket's secret (§16.2): what Alice is told of it.
+    TicketHash, 32, hex
+}
+id! {
     /// What a store must hold at most once: insert it as *unique* in the same transaction as the step's record, and
     /// drop the step if it is there already (§8.4). 32 bytes, a hash, not secret.
     Mark, 32, hex

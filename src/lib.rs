@@ -139,9 +139,11 @@ mod alice;
 mod bob;
 mod error;
 mod id;
+mod known;
 mod line;
 mod machine;
 mod message;
+mod policy;
 mod port;
 mod proof;
 mod secret;
@@ -150,23 +152,27 @@ pub mod server;
 mod spent;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod ticket;
 mod wire;
 
 pub use alice::{Alice, AliceEffect, AliceEnd, AlicePhase};
 pub use bob::{Bob, BobEffect, BobEnd, BobPhase, SendProof};
 pub use error::{BufferTooSmall, DecodeError, PortError, Rejected, RestoreError, SealError};
-pub use id::{Key, LineId, LineLink, Mark, PairHash, PortHash, RequestId};
+pub use id::{Key, LineId, LineLink, Mark, PairHash, PortHash, RequestId, TicketHash};
+#[cfg(feature = "alloc")]
+pub use known::Blocked;
+pub use known::{Known, Standing};
 pub use line::{
-    CheckCode, Claims, Confirmed, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE,
+    CheckCode, Claims, Confirmed, Introduced, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE,
     SEAL_OVERHEAD, padded_len,
 };
-pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Step};
+pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Step, Taken};
 pub use message::{Admits, Content, Event, Nonce, Payload, Reason, Request};
-pub use port::{
-    Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Offer, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds,
-};
+pub use policy::{Again, Offer, Policy, Uses};
+pub use port::{Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds};
 pub use proof::Proof;
 pub use secret::{Rad, Secret, Seed};
+pub use ticket::{Name, Ticket, ToldTicket};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

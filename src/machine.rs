@@ -7,12 +7,12 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use zeroize::Zeroize;
 
 use crate::error::{DecodeError, RestoreError};
-use crate::id::{Key, Mark};
+use crate::id::{Key, LineId, Mark, TicketHash};
 use crate::port::UnixSeconds;
 use crate::wire::{self, Bytes};
 
 /// The longest record of any machine, in bytes.
-pub const MAX_RECORD: usize = 512;
+pub const MAX_RECORD: usize = 1024;
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
 /// [`Alice`](crate::Alice), [`Bob`](crate::Bob) and [`Line`](crate::Line) are all there are.
@@ -46,6 +46,8 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
 #[derive(Clone, Copy)]
 pub enum Emit<'m> {
     Outbox,
+    /// All but its first place: the Port stands there, and was shown before.
+    Rest,
     /// A packet that was sealed.
     Sealed(&'m [u8]),
     /// A message that was opened.
@@ -54,6 +56,8 @@ pub enum Emit<'m> {
     OutboxAndOpened(&'m [u8]),
     /// Packets were lost on their way.
     Dropped,
+    /// A line that is not taken.
+    Refused(LineId),
     Nothing,
 }
 
@@ -64,8 +68,13 @@ impl fmt::Debug for Emit<'_> {
 }
 
 impl Emit<'_> {
-    pub(crate) const fn outbox(self) -> bool {
-        matches!(self, Self::Outbox | Self::OutboxAndOpened(_))
+    /// What is lent has the second place; the others are the outbox's.
+    const fn places(self) -> ops::Range<usize> {
+        match self {
+            Self::Outbox | Self::OutboxAndOpened(_) => 0..MOST_EFFECTS,
+            Self::Rest => 1..MOST_EFFECTS,
+            _ => 1..2,
+        }
     }
 }
 
@@ -210,13 +219,36 @@ pub struct Step<'m, M: Machine> {
     machine: &'m mut M,
     change: M::Change,
     emit: Emit<'m>,
-    once: Option<Mark>,
+    once: Option<Once>,
+    strikes: Option<TicketHash>,
+}
+
+/// A mark, and what is to be done if it is there already.
+#[derive(Clone, Copy, Debug)]
+pub struct Once {
+    pub(crate) mark: Mark,
+    pub(crate) taken: Taken,
+}
+
+/// What to do if a step's mark is there already (§8.4): its use was taken before. Drop the step, and:
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// Revoke the Port: the record that said so was lost.
+    Revoke,
+    /// If there is a record of this line, the event came again: drop it. If there is none, it is an old proof come again: send
+    /// [`Request::Disconnect`](crate::Request::Disconnect) for the line. The Port stays as it is.
+    Disconnect(LineId),
 }
 
 impl<'m, M: Machine> Step<'m, M> {
     #[inline]
-    pub(crate) const fn new(machine: &'m mut M, change: M::Change, emit: Emit<'m>, once: Option<Mark>) -> Self {
-        Self { machine, change, emit, once }
+    pub(crate) const fn new(machine: &'m mut M, change: M::Change, emit: Emit<'m>, once: Option<Once>) -> Self {
+        Self { machine, change, emit, once, strikes: None }
+    }
+
+    pub(crate) const fn striking(mut self, strikes: Option<TicketHash>) -> Self {
+        self.strikes = strikes;
+        self
     }
 
     /// Where the new record is kept.
@@ -241,10 +273,21 @@ impl<'m, M: Machine> Step<'m, M> {
         Some(Replaces { key: self.machine.key(), revision: self.machine.revision() })
     }
 
-    /// A mark to insert as *unique* in the same transaction (§8.4). If it is there already, drop the step and revoke the
-    /// Port: this use was taken before, and the record that said so was lost.
-    pub const fn once(&self) -> Option<Mark> {
-        self.once
+    /// A mark to insert as *unique* in the same transaction (§8.4). If it is there already, drop the step: this use was taken
+    /// before. What to do then is [`taken`](Step::taken).
+    pub fn once(&self) -> Option<Mark> {
+        self.once.map(|once| once.mark)
+    }
+
+    /// What to do if the mark is there already.
+    pub fn taken(&self) -> Option<Taken> {
+        self.once.map(|once| once.taken)
+    }
+
+    /// The ticket whose row is to be deleted in the same transaction (§16.4). If it is not there, drop the step: the ticket
+    /// was used.
+    pub const fn strikes(&self) -> Option<TicketHash> {
+        self.strikes
     }
 
     /// Now it has happened, in memory: what the caller has to do comes back, in order.
@@ -286,9 +329,7 @@ pub struct Effects<'m, M> {
 
 impl<'m, M> Effects<'m, M> {
     const fn new(machine: &'m M, emit: Emit<'m>) -> Self {
-        // What is lent has the second place; the others are the outbox's.
-        let places = if emit.outbox() { 0..MOST_EFFECTS } else { 1..2 };
-        Self { machine, emit, places }
+        Self { machine, emit, places: emit.places() }
     }
 }
 

@@ -10,14 +10,15 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use crate::error::{DecodeError, PortError};
 use crate::id::{LineLink, PortHash};
 use crate::secret::Rad;
+use crate::ticket::Ticket;
 use crate::wire::{self, Bytes};
 use zeroize::Zeroize;
 
-/// The longest canonical Port: 71 bytes, and up to 9 for the expiry and 66 for the relay.
-pub const MAX_PORT_BYTES: usize = 146;
+/// The longest canonical Port: 71 bytes, and up to 9 for the expiry, 66 for the relay, 61 for a ticket.
+pub const MAX_PORT_BYTES: usize = 207;
 
 /// The longest QR text: `PORT:` and the Base32 of the longest Port.
-pub const MAX_QR_TEXT: usize = 239;
+pub const MAX_QR_TEXT: usize = 337;
 
 const QR_PREFIX: &str = "PORT:";
 const MAX_RELAY: usize = 64;
@@ -35,6 +36,21 @@ pub enum Kind {
     /// Once.
     #[n(1)]
     Port = 1,
+    /// By many, each with a line of his own (§14).
+    #[n(2)]
+    Superport = 2,
+    /// By those whom one contact of its maker introduces (§16).
+    #[n(3)]
+    ContactPort = 3,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Port, Self::Superport, Self::ContactPort];
+
+    /// Whether it is for more than one use, so that its private key lives on.
+    pub(crate) const fn is_for_many(self) -> bool {
+        matches!(self, Self::Superport | Self::ContactPort)
+    }
 }
 
 /// An X25519 public key that is canonical and not of low order (§2.3).
@@ -142,43 +158,17 @@ impl<'b, C> Decode<'b, C> for Relay {
     }
 }
 
-/// What Alice says of a Port she is about to make: until when, and where (§2.1).
-///
-/// ```
-/// use port_protocol::{Offer, Relay, UnixSeconds};
-///
-/// let offer = Offer::new().expires(UnixSeconds(1_800_000_000)).relay(Relay::new("relay.example")?);
-/// # Ok::<(), port_protocol::PortError>(())
-/// ```
+/// What a Port says beside its secrets (§2.1).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
-pub struct Offer {
+pub struct Terms {
     #[n(0)]
     pub(crate) expires: Option<UnixSeconds>,
     #[n(1)]
     pub(crate) relay: Option<Relay>,
 }
 
-impl Offer {
-    /// Good for ever, at a relay that both know already.
-    pub const fn new() -> Self {
-        Self { expires: None, relay: None }
-    }
-
-    /// From this second on the Port is dead, by either side's clock.
-    #[must_use]
-    pub const fn expires(mut self, at: UnixSeconds) -> Self {
-        self.expires = Some(at);
-        self
-    }
-
-    /// Where the other side connects.
-    #[must_use]
-    pub fn relay(mut self, relay: Relay) -> Self {
-        self.relay = Some(relay);
-        self
-    }
-
-    pub(crate) fn has_expired(&self, now: UnixSeconds) -> bool {
+impl Terms {
+    pub(crate) fn have_expired(&self, now: UnixSeconds) -> bool {
         self.expires.is_some_and(|expires| now >= expires)
     }
 }
@@ -203,7 +193,8 @@ pub struct Port {
     pub(crate) line_link: LineLink,
     pub(crate) public_key: PublicKey,
     pub(crate) rad: Rad,
-    pub(crate) offer: Offer,
+    pub(crate) terms: Terms,
+    pub(crate) ticket: Option<Ticket>,
 }
 
 impl Port {
@@ -229,12 +220,22 @@ impl Port {
 
     /// From this second on the Port is dead. `None`: good until used or revoked.
     pub const fn expires(&self) -> Option<UnixSeconds> {
-        self.offer.expires
+        self.terms.expires
     }
 
     /// Where to connect. `None`: where both are already.
     pub const fn relay(&self) -> Option<&Relay> {
-        self.offer.relay.as_ref()
+        self.terms.relay.as_ref()
+    }
+
+    /// The ticket of whom it was handed to, in a contact port (§16).
+    pub const fn ticket(&self) -> Option<&Ticket> {
+        self.ticket.as_ref()
+    }
+
+    /// A contact port, for somebody to whom its holder gives this ticket (§16.3).
+    pub(crate) fn with_ticket(&self, ticket: Ticket) -> Self {
+        Self { ticket: Some(ticket), ..self.clone() }
     }
 
     /// The canonical bytes (§2.4): 71 for a plain Port, [`MAX_PORT_BYTES`] at most.
@@ -247,17 +248,19 @@ impl Port {
     /// # Errors
     /// Any [`PortError`] but `BadLinkBase`: what to tell the user stands with each.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PortError> {
-        wire::decode::<Layout>(bytes)
+        let port: Self = wire::decode::<Layout>(bytes)
             .map_err(|error| match error {
                 DecodeError::UnsupportedVersion => PortError::UnsupportedVersion,
                 DecodeError::Malformed => PortError::Malformed,
             })?
-            .try_into()
+            .try_into()?;
+        // Nobody gets in by a contact port alone: it is granted along a line, and shown with a ticket (§16.3).
+        if port.ticket.is_some() == (port.kind == Kind::ContactPort) { Ok(port) } else { Err(PortError::Malformed) }
     }
 
-    /// SHA-256 of the canonical bytes: every field of the Port (§2.4).
+    /// SHA-256 of the canonical bytes without the ticket: every field that Alice made (§2.4).
     pub fn hash(&self) -> PortHash {
-        wire::hash(self).into()
+        wire::hash(&self.layout(None)).into()
     }
 
     /// The QR text (§2.5): `PORT:` and Base32, all in QR's alphanumeric set. 119 characters for a plain Port, which fit
@@ -332,6 +335,8 @@ struct Layout<'a> {
     expires: Option<UnixSeconds>,
     #[b(6)]
     relay: Option<&'a str>,
+    #[n(7)]
+    ticket: Option<Ticket>,
 }
 
 impl TryFrom<Layout<'_>> for Port {
@@ -342,27 +347,34 @@ impl TryFrom<Layout<'_>> for Port {
             return Err(PortError::UnsupportedVersion);
         }
         Ok(Self {
-            kind: if layout.kind == Kind::Port as u64 { Kind::Port } else { return Err(PortError::UnsupportedKind) },
+            kind: *Kind::ALL.iter().find(|kind| **kind as u64 == layout.kind).ok_or(PortError::UnsupportedKind)?,
             line_link: layout.line_link,
             public_key: PublicKey::from_bytes(layout.public_key)?,
             rad: layout.rad,
-            offer: Offer { expires: layout.expires, relay: layout.relay.map(Relay::new).transpose()? },
+            terms: Terms { expires: layout.expires, relay: layout.relay.map(Relay::new).transpose()? },
+            ticket: layout.ticket,
         })
     }
 }
 
 impl<C> Encode<C> for Port {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
-        let layout = Layout {
+        self.layout(self.ticket.clone()).encode(e, ctx)
+    }
+}
+
+impl Port {
+    fn layout(&self, ticket: Option<Ticket>) -> Layout<'_> {
+        Layout {
             version: wire::VERSION,
             kind: self.kind as u64,
             line_link: self.line_link,
             public_key: *self.public_key.as_bytes(),
             rad: self.rad.clone(),
-            expires: self.offer.expires,
-            relay: self.offer.relay.as_ref().map(Relay::as_str),
-        };
-        layout.encode(e, ctx)
+            expires: self.terms.expires,
+            relay: self.terms.relay.as_ref().map(Relay::as_str),
+            ticket,
+        }
     }
 }
 

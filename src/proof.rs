@@ -2,15 +2,16 @@
 
 use aes::Aes256;
 use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-use hkdf::Hkdf;
+use hkdf::{Hkdf, HkdfExtract};
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use x25519_dalek::StaticSecret;
 
+use crate::id::{Mark, PortHash};
 use crate::port::{Port, PublicKey};
 use crate::secret::{Rad, Secret};
-use crate::wire::Bytes;
+use crate::wire::{self, Bytes};
 
 /// PKCS#7 for a plaintext of whole blocks: one more block, of sixteens (RFC 5652 §6.3).
 const PADDING: [u8; 16] = [16; 16];
@@ -24,6 +25,13 @@ pub struct Proof {
     /// `IV ‖ AES-256-CBC(secret, RAD)`: 48 bytes, and room for the ticket of a contact port.
     #[n(1)]
     pub(crate) encrypted_rad: Bytes<64>,
+}
+
+impl Proof {
+    /// `None` if it is none that §2.3 accepts.
+    pub(crate) fn public_key(&self) -> Option<PublicKey> {
+        PublicKey::from_bytes(self.public_key.as_slice().try_into().ok()?).ok()
+    }
 }
 
 impl core::fmt::Debug for Proof {
@@ -49,7 +57,7 @@ impl PrivateKey {
     }
 
     /// DH (§1.1).
-    fn agree(&self, public_key: PublicKey) -> SharedSecret {
+    pub(crate) fn agree(&self, public_key: PublicKey) -> SharedSecret {
         let secret = self.scalar().diffie_hellman(&(*public_key.as_bytes()).into());
         SharedSecret(Secret::from(*secret.as_bytes()))
     }
@@ -69,6 +77,19 @@ impl SharedSecret {
     pub(crate) fn extract(&self, transcript: &[u8; 32]) -> Hkdf<Sha256> {
         Hkdf::new(Some(transcript), self.0.expose())
     }
+
+    /// The same of two secrets: what the keys of epoch 1 come from (§14.7).
+    pub(crate) fn extract_with(&self, ephemeral: &Self, salt: &[u8; 32]) -> Hkdf<Sha256> {
+        let mut hkdf = HkdfExtract::<Sha256>::new(Some(salt));
+        hkdf.input_ikm(self.0.expose());
+        hkdf.input_ikm(ephemeral.0.expose());
+        hkdf.finalize().1
+    }
+
+    /// What a use is known again by (§14.4): of the secret, for key bytes can be written in other ways.
+    pub(crate) fn mark(&self, port: &PortHash) -> Mark {
+        wire::hash(&("port-protocol use", port, &self.0)).into()
+    }
 }
 
 /// Bob shows that he holds the Port (§3.2).
@@ -76,14 +97,16 @@ pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], port: &Port) -> (Pr
     let public_key = private_key.public_key();
     let secret = private_key.agree(port.public_key);
 
-    let mut blocks = [Block::<Aes256>::from(*port.rad.expose()), PADDING.into()];
-    cbc::Encryptor::<Aes256>::new(secret.0.expose().into(), iv.into()).encrypt_blocks(&mut blocks);
-
-    let [first, last] = blocks.map(<[u8; 16]>::from);
+    let mut encryptor = cbc::Encryptor::<Aes256>::new(secret.0.expose().into(), iv.into());
     let mut encrypted_rad = Bytes::EMPTY;
     encrypted_rad.append(iv);
-    encrypted_rad.append(&first);
-    encrypted_rad.append(&last);
+    // RAD first: a first block can be rewritten through the IV (§16.3).
+    for plain in [Some(port.rad.expose()), port.ticket().map(|ticket| ticket.secret.expose()), Some(&PADDING)] {
+        let Some(plain) = plain else { continue };
+        let mut block = Block::<Aes256>::from(*plain);
+        encryptor.encrypt_block(&mut block);
+        encrypted_rad.append(&block);
+    }
     let mut key = Bytes::EMPTY;
     key.append(public_key.as_bytes());
     (Proof { public_key: key, encrypted_rad }, secret)
@@ -91,16 +114,37 @@ pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], port: &Port) -> (Pr
 
 /// Alice checks (§3.3). `None` is the one outcome of every failure: length, key, padding, RAD.
 pub(crate) fn check(private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Option<SharedSecret> {
-    let public_key = PublicKey::from_bytes(proof.public_key.as_slice().try_into().ok()?).ok()?;
+    open(private_key, rad, proof).map(|(secret, [])| secret)
+}
+
+/// The same for a contact port: a ticket stands behind the RAD (§16.4).
+pub(crate) fn check_with_ticket(
+    private_key: &PrivateKey,
+    rad: &Rad,
+    proof: &Proof,
+) -> Option<(SharedSecret, Secret<16>)> {
+    open(private_key, rad, proof).map(|(secret, [ticket])| (secret, ticket))
+}
+
+/// What stands between RAD and padding, if they are what they must be.
+fn open<const N: usize>(private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Option<(SharedSecret, [Secret<16>; N])> {
+    let public_key = proof.public_key()?;
     let (iv, ciphertext) = proof.encrypted_rad.as_slice().split_first_chunk::<16>()?;
-    let ([first, last], []) = ciphertext.as_chunks::<16>() else { return None };
+    let ([first, middle @ .., last], []) = ciphertext.as_chunks::<16>() else { return None };
+    let middle: [[u8; 16]; N] = middle.try_into().ok()?;
 
     let secret = private_key.agree(public_key);
-    let mut blocks = [Block::<Aes256>::from(*first), (*last).into()];
-    cbc::Decryptor::<Aes256>::new(secret.0.expose().into(), iv.into()).decrypt_blocks(&mut blocks);
+    let mut decryptor = cbc::Decryptor::<Aes256>::new(secret.0.expose().into(), iv.into());
+    let mut decrypt = |block: [u8; 16]| {
+        let mut block = Block::<Aes256>::from(block);
+        decryptor.decrypt_block(&mut block);
+        <[u8; 16]>::from(block)
+    };
+    let decrypted_rad = decrypt(*first);
+    let middle = middle.map(|block| Secret::from(decrypt(block)));
 
     // One comparison over RAD and padding together: a padding oracle has nothing to ask.
-    let decrypted = blocks.map(<[u8; 16]>::from);
+    let decrypted = [decrypted_rad, decrypt(*last)];
     let expected = [*rad.expose(), PADDING];
-    bool::from(decrypted.as_flattened().ct_eq(expected.as_flattened())).then_some(secret)
+    bool::from(decrypted.as_flattened().ct_eq(expected.as_flattened())).then_some((secret, middle))
 }

@@ -3,9 +3,11 @@
 use core::convert::Infallible;
 use core::fmt;
 
+use hkdf::{Hkdf, HkdfExtract};
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use rand_core::CryptoRng;
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// `N` secret bytes.
@@ -134,6 +136,18 @@ impl Seed {
         seed
     }
 
+    /// What an Alice of a Port for many needs (§14.3): private key, RAD, request id, and the seed of her ephemeral keys, none of
+    /// which tells anything of another.
+    pub(crate) fn expand(self) -> (Secret<32>, Rad, Secret<16>, Secret<32>) {
+        let Self { private_key, block, request_id } = &self;
+        let mut extract = HkdfExtract::<Sha256>::new(None);
+        extract.input_ikm(private_key.expose());
+        extract.input_ikm(block.expose());
+        extract.input_ikm(request_id.expose());
+        let (_, hkdf) = extract.finalize();
+        (derive(&hkdf, "private key"), derive(&hkdf, "rad"), derive(&hkdf, "request id"), derive(&hkdf, "seed"))
+    }
+
     fn fill<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
         let mut seed = Self { private_key: Secret::ZERO, block: Secret::ZERO, request_id: Secret::ZERO };
         fill(seed.private_key.expose_mut())?;
@@ -141,4 +155,12 @@ impl Seed {
         fill(seed.request_id.expose_mut())?;
         Ok(seed)
     }
+}
+
+/// HKDF-Expand (RFC 5869) with this info.
+pub(crate) fn derive<const N: usize>(hkdf: &Hkdf<Sha256>, info: &str) -> Secret<N> {
+    let mut key = Secret::ZERO;
+    // No secret is anywhere near HKDF's limit of 8160 bytes.
+    let _ = hkdf.expand(info.as_bytes(), key.expose_mut());
+    key
 }

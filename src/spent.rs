@@ -37,15 +37,12 @@ pub enum Spent<End> {
 }
 
 /// What the Server is told at the end.
-#[derive(Clone, Copy, Debug, Encode, Decode)]
-#[cbor(flat)]
-pub enum Farewell {
+#[derive(Clone, Copy, Default, Debug, Encode, Decode)]
+pub struct Farewell {
+    #[n(0)]
+    pub(crate) disconnect: Option<LineId>,
     #[n(1)]
-    Nothing,
-    #[n(2)]
-    CloseLineLink(#[n(0)] LineLink),
-    #[n(3)]
-    Disconnect(#[n(0)] LineId),
+    pub(crate) close: Option<LineLink>,
 }
 
 /// The last effects of an Alice or a Bob.
@@ -100,19 +97,24 @@ impl<End: Clone> Spent<End> {
     pub(crate) fn effect(&self, place: usize) -> Option<Last<'_, End>> {
         match (self, place) {
             (Self::Formed { line, .. }, 0) => line.as_ref().map(Last::LineFormed),
-            (Self::Ended { farewell, .. }, 0) => farewell.and_then(Farewell::request).map(Last::Send),
-            (Self::Ended { end, farewell: Some(_), .. }, 1) => Some(Last::Ended(end.clone())),
+            (Self::Ended { end, farewell: Some(Farewell { disconnect, close }), .. }, _) => match place {
+                0 => disconnect.map(|line_id| Last::Send(Request::Disconnect { line_id })),
+                1 => close.map(|line_link| Last::Send(Request::CloseLineLink { line_link })),
+                _ => Some(Last::Ended(end.clone())),
+            },
             _ => None,
         }
     }
 }
 
 impl Farewell {
-    const fn request(self) -> Option<Request<'static>> {
-        match self {
-            Self::Nothing => None,
-            Self::CloseLineLink(line_link) => Some(Request::CloseLineLink { line_link }),
-            Self::Disconnect(line_id) => Some(Request::Disconnect { line_id }),
-        }
+    pub(crate) const NOTHING: Self = Self { disconnect: None, close: None };
+
+    pub(crate) const fn disconnect(line_id: LineId) -> Self {
+        Self { disconnect: Some(line_id), close: None }
+    }
+
+    pub(crate) const fn close(line_link: LineLink) -> Self {
+        Self { disconnect: None, close: Some(line_link) }
     }
 }

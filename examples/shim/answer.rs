@@ -115,6 +115,7 @@ impl From<LineEffect<'_>> for Effect {
             LineEffect::Send(request) => Self::send(&request),
             LineEffect::Message(text) => Self(json!({ "effect": "message", "bytes": hex::encode(text) })),
             LineEffect::Dropped => Self(json!({ "effect": "dropped" })),
+            LineEffect::Asked => Self(json!({ "effect": "asked" })),
             LineEffect::Ended(why) => Self::ended(&why),
         }
     }

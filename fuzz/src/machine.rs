@@ -15,6 +15,7 @@ pub enum Said {
     Sealed(Vec<u8>),
     Message(Vec<u8>),
     Dropped,
+    Asked,
     /// The Port's bytes.
     Ready(Vec<u8>),
     /// The line's record.
@@ -99,6 +100,7 @@ impl Owner for Line {
             LineEffect::Send(request) => Said::Send(request.to_vec()),
             LineEffect::Message(text) => Said::Message(text.to_vec()),
             LineEffect::Dropped => Said::Dropped,
+            LineEffect::Asked => Said::Asked,
             LineEffect::Ended(end) => Said::Ended(format!("{end:?}")),
         }
     }

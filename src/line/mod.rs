@@ -1,5 +1,6 @@
 //! Line: one end of a connection (§6).
 
+mod epoch;
 mod padding;
 mod phase;
 mod seal;
@@ -20,9 +21,11 @@ use crate::secret::Secret;
 use crate::wire::Bytes;
 
 pub use padding::padded_len;
+use epoch::MOST_EARLY;
 use phase::{Change, transition};
+pub use phase::Introduced;
 pub(crate) use phase::{Origin, Phase, State};
-use seal::MAX_EMPTY;
+use seal::MAX_OWN;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::CheckCode;
 use session::Session;
@@ -43,6 +46,9 @@ pub enum LineEffect<'m> {
     /// only make more room for itself. Before that, do what is `unsent()` after a pause: it may have been the proof. May come
     /// more than once.
     Dropped,
+    /// Somebody who holds the Port wants in, and the Port's policy is to ask: [`accept`](Line::accept) or
+    /// [`decline`](Line::decline). Until then he is not answered.
+    Asked,
     /// The line is over. Tell the user, then settle.
     Ended(LineEnd),
 }
@@ -54,6 +60,7 @@ impl fmt::Debug for LineEffect<'_> {
             // What people say to each other is in no log.
             Self::Message(text) => write!(f, "Message([{} bytes])", text.len()),
             Self::Dropped => f.write_str("Dropped"),
+            Self::Asked => f.write_str("Asked"),
             Self::Ended(end) => f.debug_tuple("Ended").field(end).finish(),
         }
     }
@@ -79,6 +86,9 @@ pub enum LineEnd {
     /// No proof came in time.
     #[n(5)]
     Expired,
+    /// This end's user did not want whoever came.
+    #[n(6)]
+    Declined,
 }
 
 /// Where a line stands (§6.6).
@@ -87,6 +97,8 @@ pub enum LineEnd {
 pub enum LinePhase {
     /// Alice's end: the Port's link was used, by whom is open.
     AwaitingProof,
+    /// Alice's end: somebody who holds the Port waits for her word.
+    Asked,
     /// There are keys. Who holds them at the far end is still a claim.
     Joined,
     /// The other end holds the same keys and saw the same handshake.
@@ -208,12 +220,15 @@ impl Line {
         buffer: &'m mut [u8],
     ) -> Result<Step<'m, Self>, SealError> {
         let content = match self.phase() {
-            LinePhase::AwaitingProof => return Err(SealError::NotJoined),
+            LinePhase::AwaitingProof | LinePhase::Asked => return Err(SealError::NotJoined),
             LinePhase::Joined => opening,
             LinePhase::Confirmed => confirmed,
             LinePhase::Closed => return Err(SealError::Closed),
         };
         let session = self.0.state.phase.session().ok_or(SealError::NotJoined)?;
+        if matches!(&self.0.state.phase, Phase::BobJoined { upgrade: Some(_), .. }) && session.sent() >= MOST_EARLY {
+            return Err(SealError::Unconfirmed);
+        }
         let (counters, packet) = session.seal(content, message, associated_data, buffer)?;
         Ok(Step::new(self, Change::Counters(counters), Emit::Sealed(packet), None))
     }
@@ -223,8 +238,30 @@ impl Line {
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let close = self.0.state.phase.session().map(|session| session.clone().seal_empty(Content::Close).1);
+        let close = self.0.state.phase.session().map(|session| session.clone().seal_own(Content::Close, &[]).1);
         self.end(LineEnd::ByUs, close)
+    }
+
+    /// Lets in who waits (§14.5): now he is answered.
+    ///
+    /// # Errors
+    /// [`Rejected::OutOfOrder`]: nobody waits.
+    pub fn accept(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        let Phase::AliceAsked { session, confirm, early } = self.0.state.phase.clone() else {
+            return Err(Rejected::OutOfOrder);
+        };
+        Ok(Step::new(self, Change::Phase(Phase::AliceJoined { session, confirm, early }), Emit::Outbox, None))
+    }
+
+    /// Turns away who waits (§14.5). He can't tell it from a Port that is closed.
+    ///
+    /// # Errors
+    /// [`Rejected::OutOfOrder`]: nobody waits.
+    pub fn decline(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        if self.phase() != LinePhase::Asked {
+            return Err(Rejected::OutOfOrder);
+        }
+        self.end(LineEnd::Declined, None)
     }
 
     /// §6.6: nothing moves, but the user is told.
@@ -238,7 +275,7 @@ impl Line {
         Ok(Step::new(self, Change::Counters(counters), Emit::Dropped, None))
     }
 
-    fn end(&mut self, end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) -> Result<Step<'_, Self>, Rejected> {
+    fn end(&mut self, end: LineEnd, close: Option<Bytes<MAX_OWN>>) -> Result<Step<'_, Self>, Rejected> {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
@@ -249,6 +286,7 @@ impl Line {
     pub const fn phase(&self) -> LinePhase {
         match self.0.state.phase {
             Phase::AwaitingProof { .. } => LinePhase::AwaitingProof,
+            Phase::AliceAsked { .. } => LinePhase::Asked,
             Phase::AliceJoined { .. } | Phase::BobJoined { .. } => LinePhase::Joined,
             Phase::AliceConfirmed { .. } | Phase::BobConfirmed { .. } => LinePhase::Confirmed,
             Phase::Closed { .. } => LinePhase::Closed,
@@ -265,6 +303,17 @@ impl Line {
     pub fn confirmed(&self) -> Option<Confirmed> {
         let Claims { line_id, pair_hash } = self.claims();
         (self.phase() == LinePhase::Confirmed).then_some(Confirmed { line_id, pair_hash })
+    }
+
+    /// The line that the two users had before, to be closed now (§14.6); `None` until this one is confirmed, and if they had
+    /// none.
+    pub fn replaces(&self) -> Option<LineId> {
+        self.0.state.origin.replaces.filter(|_| self.phase() == LinePhase::Confirmed)
+    }
+
+    /// By whom the two ends were introduced, through a contact port (§16.5). A claim until the line is confirmed.
+    pub const fn introduced(&self) -> Option<&Introduced> {
+        self.0.state.origin.introduced.as_ref()
     }
 
     /// A code for two people to compare by voice (§6.8); `None` unless the line is confirmed.
@@ -365,18 +414,27 @@ impl Role for Line {
     fn deadline_of(state: &State) -> Option<UnixSeconds> {
         match &state.phase {
             Phase::AwaitingProof { until, .. } => Some(*until),
-            _ => None,
+            phase => phase.early().map(|early| early.until),
         }
     }
 
-    fn after_deadline(_: &State) -> Option<Change> {
-        Some(Change::closed(LineEnd::Expired, None))
+    fn after_deadline(state: &State) -> Option<Change> {
+        let mut phase = state.phase.clone();
+        Some(match phase {
+            Phase::AwaitingProof { .. } => Change::closed(LineEnd::Expired, None),
+            _ => {
+                phase.set_early(None);
+                Change::Phase(phase)
+            }
+        })
     }
 
     fn after_settling(state: &State) -> Option<Change> {
         match &state.phase {
-            Phase::BobConfirmed { session, answer, due: true } => {
-                Some(Phase::BobConfirmed { session: session.clone(), answer: answer.clone(), due: false })
+            Phase::BobConfirmed { due: true, .. } => {
+                let mut phase = state.phase.clone();
+                phase.answered();
+                Some(phase)
             }
             Phase::Closed { end, due: true, .. } => Some(Phase::Closed { end: *end, close: None, due: false }),
             _ => None,
@@ -415,12 +473,13 @@ impl Role for Line {
                 1 => end.is_told_to_server().then_some(LineEffect::Send(Request::Disconnect { line_id })),
                 _ => Some(LineEffect::Ended(*end)),
             },
+            (Phase::AliceAsked { .. }, 0) => Some(LineEffect::Asked),
             (phase, 0) => phase.packet().map(send),
             (_, 1) => match emit {
                 Emit::Sealed(packet) => Some(send(packet)),
                 Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
                 Emit::Dropped => Some(LineEffect::Dropped),
-                Emit::Outbox | Emit::Nothing => None,
+                Emit::Outbox | Emit::Rest | Emit::Refused(_) | Emit::Nothing => None,
             },
             _ => None,
         }
@@ -430,6 +489,6 @@ impl Role for Line {
 impl LineEnd {
     /// The other side, or the Server itself, knows already.
     const fn is_told_to_server(self) -> bool {
-        matches!(self, Self::ByUs | Self::ProofRefused | Self::Expired)
+        matches!(self, Self::ByUs | Self::ProofRefused | Self::Expired | Self::Declined)
     }
 }

@@ -1,9 +1,11 @@
 //! The phases of a Line and what moves it from one to the next (§6.4–§6.6).
 
+use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
 
-use super::seal::{EPOCH, MAX_EMPTY, Sealed};
-use super::session::{Counters, End, Session};
+use super::epoch::{AliceEpochs, Early, Upgrade};
+use super::seal::{MAX_OWN, Sealed};
+use super::session::{Counters, End, Session, transcript};
 use super::{Line, LineEnd};
 use crate::bob::SendProof;
 use crate::error::Rejected;
@@ -12,8 +14,12 @@ use crate::machine::{Emit, Step};
 use crate::message::{Content, Payload};
 use crate::port::{Kind, Port, Relay, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
-use crate::secret::Rad;
+use crate::secret::{Rad, Secret};
+use crate::ticket::{Name, Ticket};
 use crate::wire::{self, Bytes, Versioned};
+
+/// An ephemeral public key's length.
+const EPHEMERAL: usize = 32;
 
 /// How long an Alice's line waits for the proof: seven days (§6.6).
 const AWAIT_PROOF: u64 = 7 * 24 * 60 * 60;
@@ -31,6 +37,23 @@ pub struct Origin {
     pub(crate) pair_hash: PairHash,
     #[n(4)]
     pub(crate) relay: Option<Relay>,
+    /// The line that the two users had before (§14.6).
+    #[n(5)]
+    pub(crate) replaces: Option<LineId>,
+    #[n(6)]
+    pub(crate) introduced: Option<Introduced>,
+}
+
+/// By whom the two ends of a line were introduced (§16.5). A claim until the line is confirmed; then both were told the same
+/// name.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Introduced {
+    /// What the introducer calls himself.
+    #[n(0)]
+    pub name: Name,
+    /// Alice's line with him: it was he, and nobody else, who told her of the ticket. `None` at Bob.
+    #[n(1)]
+    pub by: Option<LineId>,
 }
 
 #[derive(Clone, Debug, Encode, Decode)]
@@ -52,6 +75,9 @@ pub enum Phase {
         rad: Rad,
         #[n(2)]
         until: UnixSeconds,
+        /// Whether she wants to be asked.
+        #[n(3)]
+        asks: bool,
     },
     #[n(2)]
     AliceJoined {
@@ -59,6 +85,8 @@ pub enum Phase {
         session: Session,
         #[n(1)]
         confirm: Confirm,
+        #[n(2)]
+        early: Option<Early>,
     },
     #[n(3)]
     AliceConfirmed {
@@ -67,6 +95,8 @@ pub enum Phase {
         /// Until Bob is known to have it.
         #[n(1)]
         confirm: Option<Confirm>,
+        #[n(2)]
+        early: Option<Early>,
     },
     #[n(4)]
     BobJoined {
@@ -74,17 +104,24 @@ pub enum Phase {
         session: Session,
         /// The payload, unless it was on board.
         #[n(1)]
-        proof: Option<Bytes<89>>,
+        proof: Option<Bytes<105>>,
+        /// On a line of a Port for many.
+        #[n(2)]
+        upgrade: Option<Upgrade>,
     },
     #[n(5)]
     BobConfirmed {
         #[n(0)]
         session: Session,
         #[n(1)]
-        answer: Bytes<MAX_EMPTY>,
+        answer: Bytes<MAX_OWN>,
         /// Whether it is still to be sent, or was asked for again.
         #[n(2)]
         due: bool,
+        /// SHA-256 of Alice's Confirm, on a line of a Port for many: its key is gone, but it may come again.
+        #[n(3)]
+        #[cbor(with = "minicbor::bytes")]
+        confirm: Option<[u8; 32]>,
     },
     #[n(6)]
     Closed {
@@ -92,10 +129,20 @@ pub enum Phase {
         end: LineEnd,
         /// The last packet to the other end.
         #[n(1)]
-        close: Option<Bytes<MAX_EMPTY>>,
+        close: Option<Bytes<MAX_OWN>>,
         /// Whether all this is still to be said.
         #[n(2)]
         due: bool,
+    },
+    /// The proof is good, and she is asked (§14.5).
+    #[n(7)]
+    AliceAsked {
+        #[n(0)]
+        session: Session,
+        #[n(1)]
+        confirm: Confirm,
+        #[n(2)]
+        early: Option<Early>,
     },
 }
 
@@ -110,41 +157,82 @@ pub enum Change {
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Confirm {
     #[n(0)]
-    packet: Bytes<MAX_EMPTY>,
+    packet: Bytes<MAX_OWN>,
     /// SHA-256 of the proof it replies to: the same again, and it is sent again.
     #[cbor(n(1), with = "minicbor::bytes")]
     proof: [u8; 32],
 }
 
 impl Origin {
-    pub(crate) fn new(port: &Port, line_id: LineId, pair_hash: PairHash) -> Self {
-        Self { kind: port.kind, port: port.hash(), line_id, pair_hash, relay: port.relay().cloned() }
+    pub(crate) fn new(
+        port: &Port,
+        line_id: LineId,
+        pair_hash: PairHash,
+        replaces: Option<LineId>,
+        introduced: Option<Introduced>,
+    ) -> Self {
+        let relay = port.relay().cloned();
+        Self { kind: port.kind, port: port.hash(), line_id, pair_hash, relay, replaces, introduced }
     }
 }
 
 impl Phase {
     /// Alice's end, of a line that was formed without a proof on board.
-    pub(crate) fn awaiting_proof(private_key: &PrivateKey, port: &Port, now: UnixSeconds) -> Self {
+    pub(crate) fn awaiting_proof(private_key: &PrivateKey, port: &Port, asks: bool, now: UnixSeconds) -> Self {
         let week = UnixSeconds(now.0.saturating_add(AWAIT_PROOF));
         let until = port.expires().map_or(week, |expires| expires.min(week));
-        Self::AwaitingProof { private_key: private_key.clone(), rad: port.rad().clone(), until }
+        Self::AwaitingProof { private_key: private_key.clone(), rad: port.rad().clone(), until, asks }
     }
 
     /// Alice's end, once the proof is good; `None` if it is not. `Confirm` is her counter 0 (§6.5).
-    pub(crate) fn of_alice(origin: &Origin, private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Option<Self> {
+    pub(crate) fn of_alice(
+        origin: &Origin,
+        private_key: &PrivateKey,
+        rad: &Rad,
+        asks: bool,
+        proof: &Proof,
+    ) -> Option<Self> {
         let secret = proof::check(private_key, rad, proof)?;
-        let (session, packet) = Session::new(End::Alice, origin, &secret, proof).seal_empty(Content::Confirm);
-        Some(Self::AliceJoined { session, confirm: Confirm { packet, proof: wire::hash(proof) } })
+        let hkdf = secret.extract(&transcript(origin, proof, None));
+        let (session, packet) = Session::new(End::Alice, 0, &hkdf).seal_own(Content::Confirm, &[]);
+        Some(Self::joined(session, packet, proof, None, asks))
     }
 
-    /// Bob's end.
-    pub(crate) fn of_bob(origin: &Origin, secret: &SharedSecret, proof: &Proof, send_proof: SendProof) -> Self {
-        let session = Session::new(End::Bob, origin, secret, proof);
+    /// The same of a Port for many, its secret checked already, and the seed of the next (§14.7).
+    pub(crate) fn of_alice_of_many(
+        origin: &Origin,
+        (secret, proof, ticket): (&SharedSecret, &Proof, Option<&Ticket>),
+        seed: &Secret<32>,
+        asks: bool,
+        now: UnixSeconds,
+    ) -> Option<(Self, Secret<32>)> {
+        let AliceEpochs { session, early, confirm, seed } =
+            AliceEpochs::new(origin, secret, proof, ticket, seed, now)?;
+        Some((Self::joined(session, confirm, proof, Some(early), asks), seed))
+    }
+
+    fn joined(session: Session, packet: Bytes<MAX_OWN>, proof: &Proof, early: Option<Early>, asks: bool) -> Self {
+        let confirm = Confirm { packet, proof: wire::hash(proof) };
+        if asks { Self::AliceAsked { session, confirm, early } } else { Self::AliceJoined { session, confirm, early } }
+    }
+
+    /// Bob's end. He has a private key yet if the Port is for many.
+    pub(crate) fn of_bob(
+        origin: &Origin,
+        secret: &SharedSecret,
+        proof: &Proof,
+        send_proof: SendProof,
+        private_key: Option<&PrivateKey>,
+        ticket: Option<&Ticket>,
+    ) -> Self {
+        let transcript = transcript(origin, proof, ticket);
+        let session = Session::new(End::Bob, 0, &secret.extract(&transcript));
+        let upgrade = private_key.map(|private_key| Upgrade::new(secret, private_key, transcript));
         let proof = match send_proof {
             SendProof::OnBoard => None,
             SendProof::AlongTheLine => Some(Bytes::of(&Versioned(Payload::Proof { proof: proof.clone() }))),
         };
-        Self::BobJoined { session, proof }
+        Self::BobJoined { session, proof, upgrade }
     }
 
     /// What is sent until the other end has answered it.
@@ -165,7 +253,7 @@ impl Phase {
             | Self::AliceConfirmed { session, .. }
             | Self::BobJoined { session, .. }
             | Self::BobConfirmed { session, .. } => Some(session),
-            Self::AwaitingProof { .. } | Self::Closed { .. } => None,
+            Self::AwaitingProof { .. } | Self::AliceAsked { .. } | Self::Closed { .. } => None,
         }
     }
 
@@ -176,21 +264,48 @@ impl Phase {
         }
     }
 
+    /// The Answer was sent.
+    pub(super) const fn answered(&mut self) {
+        if let Self::BobConfirmed { due, .. } = self {
+            *due = false;
+        }
+    }
+
+    /// What is still to be opened of epoch 0.
+    pub(super) const fn early(&self) -> Option<&Early> {
+        match self {
+            Self::AliceAsked { early, .. } | Self::AliceJoined { early, .. } | Self::AliceConfirmed { early, .. } => {
+                early.as_ref()
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn set_early(&mut self, next: Option<Early>) {
+        if let Self::AliceAsked { early, .. } | Self::AliceJoined { early, .. } | Self::AliceConfirmed { early, .. } = self {
+            *early = next;
+        }
+    }
+
     pub(super) const fn count(&mut self, counters: Counters) {
         match self {
             Self::AliceJoined { session, .. }
             | Self::AliceConfirmed { session, .. }
             | Self::BobJoined { session, .. }
             | Self::BobConfirmed { session, .. } => session.count(counters),
-            Self::AwaitingProof { .. } | Self::Closed { .. } => (),
+            Self::AwaitingProof { .. } | Self::AliceAsked { .. } | Self::Closed { .. } => (),
         }
     }
 }
 
 impl Change {
-    pub(super) const fn closed(end: LineEnd, close: Option<Bytes<MAX_EMPTY>>) -> Self {
+    pub(super) const fn closed(end: LineEnd, close: Option<Bytes<MAX_OWN>>) -> Self {
         Self::Phase(Phase::Closed { end, close, due: true })
     }
+}
+
+fn hash(payload: &[u8]) -> [u8; 32] {
+    wire::hash(&<&ByteSlice>::from(payload))
 }
 
 /// §6.4–§6.7: the whole of a Line but for its user's own words, `seal` and `close`.
@@ -210,58 +325,111 @@ pub(super) fn transition<'m>(
         Phase::AwaitingProof { until, .. } if now >= *until => {
             return Ok(Step::new(line, Change::closed(LineEnd::Expired, None), Emit::Outbox, None));
         }
-        Phase::AwaitingProof { .. } => return Err(Rejected::TooEarly),
+        Phase::AwaitingProof { .. } | Phase::AliceAsked { .. } => return Err(Rejected::TooEarly),
         phase => phase.session().ok_or(Rejected::Closed)?,
     };
-    if sealed.nonce.epoch != EPOCH {
-        return Err(Rejected::Forged);
-    }
     let content = sealed.content.unpadded();
     // Only a user's words carry a user's data.
     let (is_message, data) = match content {
         Content::Opening | Content::Message => (true, associated_data),
         _ => (false, &[][..]),
     };
-    let (counters, text) = session.open(&sealed, data, buffer)?;
-
-    let emit = |outbox| match (is_message, outbox) {
-        (false, false) => Emit::Nothing,
-        (false, true) => Emit::Outbox,
-        (true, false) => Emit::Opened(text),
-        (true, true) => Emit::OutboxAndOpened(text),
+    if sealed.nonce.epoch != session.epoch() {
+        let (phase, text, outbox) = transition_by_other_epoch(&state.phase, &sealed, payload, data, buffer)?;
+        return Ok(Step::new(line, Change::Phase(phase), emit(text.filter(|_| is_message), outbox), None));
+    }
+    let own = match (content, state.origin.kind.is_for_many()) {
+        (Content::Confirm, true) => EPHEMERAL,
+        (Content::Answer, true) => 1,
+        _ => 0,
     };
+    let (counters, text) = session.open(&sealed, own, data, buffer)?;
+    let message = is_message.then_some(text);
+
     let (phase, outbox) = match (&state.phase, content) {
         // By far the most packets: they move nothing but the counters.
-        (Phase::AliceConfirmed { confirm: None, .. }, Content::Opening | Content::Message | Content::Answer)
+        (
+            Phase::AliceConfirmed { confirm: None, early: None, .. },
+            Content::Opening | Content::Message | Content::Answer,
+        )
+        | (Phase::AliceConfirmed { confirm: None, .. }, Content::Opening | Content::Message)
         | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => {
-            return Ok(Step::new(line, Change::Counters(counters), emit(false), None));
+            return Ok(Step::new(line, Change::Counters(counters), emit(message, false), None));
         }
         // Bob speaks, but has not heard Alice: she says Confirm again.
         (Phase::AliceConfirmed { confirm: Some(_), .. }, Content::Opening) => {
-            return Ok(Step::new(line, Change::Counters(counters), emit(true), None));
+            return Ok(Step::new(line, Change::Counters(counters), emit(message, true), None));
         }
-        (Phase::AliceJoined { confirm, .. }, Content::Opening) => {
-            let confirm = Some(confirm.clone());
-            (Phase::AliceConfirmed { session: session.with(counters), confirm }, true)
+        (Phase::AliceJoined { confirm, early, .. }, Content::Opening) => {
+            let (confirm, early) = (Some(confirm.clone()), early.clone());
+            (Phase::AliceConfirmed { session: session.with(counters), confirm, early }, true)
         }
-        (
-            Phase::AliceJoined { .. } | Phase::AliceConfirmed { confirm: Some(_), .. },
-            Content::Message | Content::Answer,
-        ) => (Phase::AliceConfirmed { session: session.with(counters), confirm: None }, false),
+        (Phase::AliceJoined { early, .. } | Phase::AliceConfirmed { early, .. }, Content::Message | Content::Answer) => {
+            let early = early.as_ref().and_then(|early| match text {
+                [sent] if content == Content::Answer => early.expect(*sent),
+                _ => Some(early.clone()),
+            });
+            (Phase::AliceConfirmed { session: session.with(counters), confirm: None, early }, false)
+        }
+        // Alice's ephemeral key: from here on the keys are those of epoch 1.
+        (Phase::BobJoined { upgrade: Some(upgrade), .. }, Content::Confirm) => {
+            let sent = u8::try_from(session.sent()).unwrap_or(u8::MAX);
+            let (session, answer) = upgrade.session(text)?.seal_own(Content::Answer, &[sent]);
+            (Phase::BobConfirmed { session, answer, due: true, confirm: Some(hash(payload)) }, true)
+        }
         // Any packet of Alice's shows that she holds the keys. She hears so at once.
-        (Phase::BobJoined { .. }, Content::Confirm | Content::Opening | Content::Message) => {
-            let (session, answer) = session.with(counters).seal_empty(Content::Answer);
-            (Phase::BobConfirmed { session, answer, due: true }, true)
+        (Phase::BobJoined { upgrade: None, .. }, Content::Confirm | Content::Opening | Content::Message) => {
+            let (session, answer) = session.with(counters).seal_own(Content::Answer, &[]);
+            (Phase::BobConfirmed { session, answer, due: true, confirm: None }, true)
         }
-        (Phase::BobConfirmed { answer, .. }, Content::Confirm) => {
+        (Phase::BobConfirmed { answer, confirm: None, .. }, Content::Confirm) => {
             let answer = answer.clone();
-            (Phase::BobConfirmed { session: session.with(counters), answer, due: true }, true)
+            (Phase::BobConfirmed { session: session.with(counters), answer, due: true, confirm: None }, true)
         }
         (_, Content::Close) => (Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }, true),
         // Well sealed, but not this end's to hear.
         _ => return Err(Rejected::OutOfOrder),
     };
-    Ok(Step::new(line, Change::Phase(phase), emit(outbox), None))
+    Ok(Step::new(line, Change::Phase(phase), emit(message, outbox), None))
+}
+
+const fn emit(message: Option<&[u8]>, outbox: bool) -> Emit<'_> {
+    match (message, outbox) {
+        (None, false) => Emit::Nothing,
+        (None, true) => Emit::Outbox,
+        (Some(text), false) => Emit::Opened(text),
+        (Some(text), true) => Emit::OutboxAndOpened(text),
+    }
+}
+
+/// §14.7: a packet of the epoch that this end has left, or has not come to.
+fn transition_by_other_epoch<'m>(
+    phase: &Phase,
+    sealed: &Sealed<'_>,
+    payload: &[u8],
+    data: &[u8],
+    buffer: &'m mut [u8],
+) -> Result<(Phase, Option<&'m [u8]>, bool), Rejected> {
+    match (phase, sealed.nonce.epoch) {
+        (Phase::AliceJoined { early: Some(early), .. } | Phase::AliceConfirmed { early: Some(early), .. }, 0) => {
+            let (early, text) = early.open(sealed, data, buffer)?;
+            if sealed.content == Content::Close {
+                return Ok((Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }, None, true));
+            }
+            let mut next = phase.clone();
+            next.set_early(early);
+            // He has not heard her: she says Confirm again.
+            let outbox = next.packet().is_some();
+            Ok((next, Some(text), outbox))
+        }
+        (Phase::BobJoined { upgrade: Some(_), .. }, 1) => Err(Rejected::TooEarly),
+        // Its key is gone, but these very bytes opened before: that is how a lost answer is asked for.
+        (Phase::BobConfirmed { confirm: Some(confirm), session, answer, .. }, 0) if *confirm == hash(payload) => {
+            let (session, answer, confirm) = (session.clone(), answer.clone(), Some(*confirm));
+            Ok((Phase::BobConfirmed { session, answer, due: true, confirm }, None, true))
+        }
+        _ => Err(Rejected::Forged),
+    }
 }
 
 /// §6.4, §6.5: a proof along the line.
@@ -275,10 +443,10 @@ fn transition_by_proof<'m>(
     let change = match &state.phase {
         Phase::Closed { .. } => return Err(Rejected::Closed),
         Phase::AwaitingProof { until, .. } if now >= *until => Change::closed(LineEnd::Expired, None),
-        Phase::AwaitingProof { private_key, rad, .. } => Phase::of_alice(&state.origin, private_key, rad, proof)
+        Phase::AwaitingProof { private_key, rad, asks, .. } => Phase::of_alice(&state.origin, private_key, rad, *asks, proof)
             .map_or(Change::closed(LineEnd::ProofRefused, None), Change::Phase),
         // The same proof again: Confirm was lost, or is slow.
-        Phase::AliceJoined { session, confirm } | Phase::AliceConfirmed { session, confirm: Some(confirm) }
+        Phase::AliceJoined { session, confirm, .. } | Phase::AliceConfirmed { session, confirm: Some(confirm), .. }
             if confirm.proof == wire::hash(proof) =>
         {
             Change::Counters(session.counters())

@@ -20,11 +20,8 @@ pub const MAX_ASSOCIATED_DATA: usize = 256;
 /// How much longer than its message a packet is, in bytes, at most.
 pub const SEAL_OVERHEAD: usize = MAX_HEAD + TAG;
 
-/// The only epoch of a single-use line (§6.2).
-pub(super) const EPOCH: u32 = 0;
-
-/// The longest packet without a text.
-pub(super) const MAX_EMPTY: usize = 35;
+/// The longest packet of the machine's own: a Confirm with an ephemeral key (§14.7).
+pub(super) const MAX_OWN: usize = 68;
 
 const TAG: usize = 16;
 const KIND: usize = START.len() + 1;
@@ -72,12 +69,13 @@ fn whole(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Opens a packet into `out` and returns the text. Everything that can be wrong with it is one error: there is no
-/// oracle (§6.4).
+/// Opens a packet into `out` and returns the text, which has `own` bytes in a packet of the machine's own. Everything that can
+/// be wrong with it is one error: there is no oracle (§6.4).
 #[inline(always)]
 pub(super) fn open<'b>(
     key: &Secret<32>,
     packet: &Sealed<'_>,
+    own: usize,
     data: &[u8],
     out: &'b mut [u8],
 ) -> Result<&'b [u8], Rejected> {
@@ -96,7 +94,7 @@ pub(super) fn open<'b>(
         Content::PaddedOpening | Content::PaddedMessage => {
             padding::unpadded_len(out).and_then(|length| out.get(..length)).ok_or(Rejected::Forged)
         }
-        Content::Confirm | Content::Answer | Content::Close if out.is_empty() => Ok(out),
+        Content::Confirm | Content::Answer | Content::Close if out.len() == own => Ok(out),
         _ => Err(Rejected::Forged),
     }
 }
@@ -105,7 +103,7 @@ pub(super) fn open<'b>(
 pub(super) fn seal<'b>(
     key: &Secret<32>,
     content: Content,
-    counter: u64,
+    nonce: Nonce,
     text: &[u8],
     data: &[u8],
     out: &'b mut [u8],
@@ -115,7 +113,7 @@ pub(super) fn seal<'b>(
         return Err(SealError::TooLong);
     }
     let ciphertext = length.saturating_add(TAG);
-    let nonce = Nonce { epoch: EPOCH, counter }.to_bytes();
+    let nonce = nonce.to_bytes();
     let data = Associated::new(content, data).ok_or(SealError::AssociatedDataTooLong)?;
     let head = head(content, &nonce, ciphertext);
     let head = head.as_slice();
@@ -136,10 +134,10 @@ pub(super) fn seal<'b>(
     Ok(out)
 }
 
-/// A packet without a text: at most [`MAX_EMPTY`] bytes.
-pub(super) fn seal_empty(key: &Secret<32>, content: Content, counter: u64) -> Bytes<MAX_EMPTY> {
+/// A packet of the machine's own.
+pub(super) fn seal_own(key: &Secret<32>, content: Content, nonce: Nonce, text: &[u8]) -> Bytes<MAX_OWN> {
     let mut packet = Bytes::EMPTY;
-    packet.fill(|out| seal(key, content, counter, &[], &[], out).ok().map(<[u8]>::len));
+    packet.fill(|out| seal(key, content, nonce, text, &[], out).ok().map(<[u8]>::len));
     packet
 }
 

@@ -2,17 +2,20 @@
 
 use core::fmt;
 
+use hkdf::Hkdf;
 use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
+use sha2::Sha256;
 
 use super::Origin;
-use super::seal::{self, MAX_EMPTY, Sealed};
+use super::seal::{self, MAX_OWN, Sealed};
 use super::window::Window;
 use crate::error::{Rejected, SealError};
-use crate::message::Content;
+use crate::message::{Content, Nonce};
 use crate::port::Kind;
-use crate::proof::{Proof, SharedSecret};
-use crate::secret::Secret;
+use crate::proof::Proof;
+use crate::secret::{Secret, derive};
+use crate::ticket::Ticket;
 use crate::wire::{self, Bytes};
 
 /// A caller's messages stop here; the rest is for the machine's own.
@@ -35,6 +38,22 @@ struct Transcript<'a> {
     pair_hash: crate::id::PairHash,
     #[n(6)]
     proof: &'a Proof,
+    #[n(7)]
+    ticket: Option<&'a Ticket>,
+}
+
+/// Its hash.
+pub(super) fn transcript(origin: &Origin, proof: &Proof, ticket: Option<&Ticket>) -> [u8; 32] {
+    wire::hash(&Transcript {
+        label: "port-protocol",
+        version: wire::VERSION,
+        kind: origin.kind,
+        port: origin.port,
+        line_id: origin.line_id,
+        pair_hash: origin.pair_hash,
+        proof,
+        ticket,
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -63,40 +82,32 @@ pub struct Session {
     sent: u64,
     #[n(4)]
     window: Window,
+    /// 0; on a line of a Port for many 1, once Bob knows the ephemeral key (§14.7).
+    #[n(5)]
+    epoch: u32,
 }
 
 impl Session {
     /// §6.2.
-    pub(super) fn new(end: End, origin: &Origin, secret: &SharedSecret, proof: &Proof) -> Self {
-        let transcript = wire::hash(&Transcript {
-            label: "port-protocol",
-            version: wire::VERSION,
-            kind: origin.kind,
-            port: origin.port,
-            line_id: origin.line_id,
-            pair_hash: origin.pair_hash,
-            proof,
-        });
-        let hkdf = secret.extract(&transcript);
-        let derive = |label: &str| {
-            let mut key = Secret::ZERO;
-            // 32 bytes are far below HKDF's limit of 8160.
-            let _ = hkdf.expand(label.as_bytes(), key.expose_mut());
-            key
-        };
-        let (alice, bob) = (derive("alice to bob"), derive("bob to alice"));
+    pub(super) fn new(end: End, epoch: u32, hkdf: &Hkdf<Sha256>) -> Self {
+        let (alice, bob) = (derive(hkdf, "alice to bob"), derive(hkdf, "bob to alice"));
         let (send, receive) = match end {
             End::Alice => (alice, bob),
             End::Bob => (bob, alice),
         };
-        Self { send, receive, exporter: derive("exporter"), sent: 0, window: Window::default() }
+        Self { send, receive, exporter: derive(hkdf, "exporter"), sent: 0, window: Window::default(), epoch }
     }
 
-    /// A packet without a text, and the session after it.
-    pub(super) fn seal_empty(mut self, content: Content) -> (Self, Bytes<MAX_EMPTY>) {
-        let packet = seal::seal_empty(&self.send, content, self.sent);
+    /// A packet of the machine's own, and the session after it.
+    pub(super) fn seal_own(mut self, content: Content, text: &[u8]) -> (Self, Bytes<MAX_OWN>) {
+        let packet = seal::seal_own(&self.send, content, self.nonce(), text);
         self.sent = self.sent.saturating_add(1);
         (self, packet)
+    }
+
+    /// The next packet's.
+    const fn nonce(&self) -> Nonce {
+        Nonce { epoch: self.epoch, counter: self.sent }
     }
 
     /// A user's message, and the counters after it.
@@ -111,7 +122,7 @@ impl Session {
         if self.sent >= LAST_COUNTER {
             return Err(SealError::Exhausted);
         }
-        let packet = seal::seal(&self.send, content, self.sent, text, data, out)?;
+        let packet = seal::seal(&self.send, content, self.nonce(), text, data, out)?;
         Ok((Counters { sent: self.sent.saturating_add(1), ..self.counters() }, packet))
     }
 
@@ -121,14 +132,28 @@ impl Session {
     pub(super) fn open<'b>(
         &self,
         packet: &Sealed<'_>,
+        own: usize,
         data: &[u8],
         out: &'b mut [u8],
     ) -> Result<(Counters, &'b [u8]), Rejected> {
-        let text = seal::open(&self.receive, packet, data, out)?;
+        let text = seal::open(&self.receive, packet, own, data, out)?;
         // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
         let window =
             if packet.content == Content::Confirm { self.window } else { self.window.take(packet.nonce.counter)? };
         Ok((Counters { window, ..self.counters() }, text))
+    }
+
+    pub(super) const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    pub(super) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// What the other end seals by.
+    pub(super) const fn receive(&self) -> &Secret<32> {
+        &self.receive
     }
 
     pub(super) const fn counters(&self) -> Counters {
@@ -165,7 +190,7 @@ impl Session {
     }
 
     fn expand(&self, info: &[&[u8]], out: &mut [u8]) {
-        if let Ok(hkdf) = hkdf::Hkdf::<sha2::Sha256>::from_prk(self.exporter.expose()) {
+        if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(self.exporter.expose()) {
             // Both are far below HKDF's limit of 8160 bytes.
             let _ = hkdf.expand_multi_info(info, out);
         }

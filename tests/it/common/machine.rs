@@ -70,6 +70,7 @@ pub enum Effect {
     LineFormed(Box<Born<Line>>),
     Message(Vec<u8>),
     Dropped,
+    Asked,
     Ended(End),
 }
 
@@ -89,7 +90,7 @@ impl PartialEq for Effect {
             (Self::Send(a), Self::Send(b)) | (Self::Message(a), Self::Message(b)) => a == b,
             (Self::PortReady(a), Self::PortReady(b)) => a == b,
             (Self::Ended(a), Self::Ended(b)) => a == b,
-            (Self::Dropped, Self::Dropped) => true,
+            (Self::Dropped, Self::Dropped) | (Self::Asked, Self::Asked) => true,
             _ => false,
         }
     }
@@ -106,6 +107,7 @@ impl fmt::Display for Effect {
                 }
                 Request::Disconnect { .. } => f.write_str("Disconnect"),
                 Request::CloseLineLink { .. } => f.write_str("CloseLineLink"),
+                Request::SetLineLink { admits, .. } => write!(f, "SetLineLink {admits:?}"),
                 Request::Packet { payload, .. } => match Payload::decode(payload).unwrap() {
                     Payload::Sealed { content, .. } => write!(f, "{content:?}"),
                     _ => f.write_str("Proof"),
@@ -116,6 +118,7 @@ impl fmt::Display for Effect {
             Self::LineFormed(born) => write!(f, "LineFormed {}", state_of(&born.record())),
             Self::Message(_) => f.write_str("says"),
             Self::Dropped => f.write_str("Dropped"),
+            Self::Asked => f.write_str("Asked"),
             Self::Ended(_) => f.write_str("Ended"),
         }
     }
@@ -345,6 +348,7 @@ fn of_line(effect: LineEffect<'_>) -> Effect {
         LineEffect::Send(request) => Effect::Send(request.to_vec()),
         LineEffect::Message(text) => Effect::Message(text.to_vec()),
         LineEffect::Dropped => Effect::Dropped,
+        LineEffect::Asked => Effect::Asked,
         LineEffect::Ended(end) => Effect::Ended(End::Line(end)),
     }
 }

@@ -1,0 +1,95 @@
+//! Known: what the caller knows of who comes (§14.6, §16.4).
+
+use crate::id::{LineId, PairHash, TicketHash};
+use crate::ticket::ToldTicket;
+
+/// What the caller's tables say of somebody who comes. The look-ups go in with the event, so that nothing of it lies in a
+/// machine's record.
+///
+/// Every method has an answer that knows nobody. `&()` is somebody with no tables at all; a closure from `&PairHash` to
+/// [`Standing`] is enough for who has no contact ports.
+///
+/// ```
+/// use port_protocol::{Known, PairHash, Standing};
+///
+/// let blocked = [PairHash::from([9; 32])];
+/// let known = |pair: &PairHash| if blocked.contains(pair) { Standing::Blocked } else { Standing::Stranger };
+/// assert_eq!(known.pair(&[9; 32].into()), Standing::Blocked);
+/// ```
+pub trait Known {
+    /// How these two users stand, by the Server's word.
+    ///
+    /// - *`Stranger`, of somebody who is blocked*: he gets in.
+    /// - *`Blocked`, of a stranger*: a Port for one use is spent on him.
+    fn pair(&self, pair_hash: &PairHash) -> Standing {
+        let _ = pair_hash;
+        Standing::Stranger
+    }
+
+    /// The row of this ticket, if Alice was told of it (§16.4).
+    ///
+    /// - *None, though she was*: he is kept waiting.
+    /// - *A row that was deleted*: the step asks for it to be deleted again, and its transaction fails.
+    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+        let _ = ticket;
+        None
+    }
+}
+
+/// How the user stands to somebody who comes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Standing {
+    /// They have nothing to do with each other.
+    #[default]
+    Stranger,
+    /// They have this line.
+    Connected(LineId),
+    /// The user wants nothing to do with him.
+    Blocked,
+}
+
+impl Known for () {}
+
+impl<F: Fn(&PairHash) -> Standing> Known for F {
+    fn pair(&self, pair_hash: &PairHash) -> Standing {
+        self(pair_hash)
+    }
+}
+
+/// A set of blocked pairs, in memory.
+///
+/// ```
+/// use port_protocol::{Blocked, Known, PairHash, Standing};
+///
+/// let mut blocked = Blocked::new();
+/// blocked.insert(PairHash::from([9; 32]));
+/// assert_eq!(blocked.pair(&[9; 32].into()), Standing::Blocked);
+/// ```
+#[cfg(feature = "alloc")]
+#[derive(Clone, Default, Debug)]
+pub struct Blocked(alloc::collections::BTreeSet<PairHash>);
+
+#[cfg(feature = "alloc")]
+impl Blocked {
+    /// Nobody.
+    pub const fn new() -> Self {
+        Self(alloc::collections::BTreeSet::new())
+    }
+
+    /// From now on this pair forms no line. Close the one that it has.
+    pub fn insert(&mut self, pair_hash: PairHash) {
+        self.0.insert(pair_hash);
+    }
+
+    /// Whoever it was may come again.
+    pub fn remove(&mut self, pair_hash: &PairHash) {
+        self.0.remove(pair_hash);
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Known for Blocked {
+    fn pair(&self, pair_hash: &PairHash) -> Standing {
+        if self.0.contains(pair_hash) { Standing::Blocked } else { Standing::Stranger }
+    }
+}

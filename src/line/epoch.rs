@@ -1,0 +1,134 @@
+//! The two epochs of a line from a Port for many (§14.7): its private key lives on, so the keys of a proof alone are not the
+//! last word.
+
+use hkdf::Hkdf;
+use minicbor::bytes::ByteSlice;
+use minicbor::{Decode, Encode};
+
+use super::Origin;
+use super::seal::{self, MAX_OWN, Sealed};
+use super::session::{End, Session, transcript};
+use crate::error::Rejected;
+use crate::message::Content;
+use crate::port::{PublicKey, UnixSeconds};
+use crate::proof::{PrivateKey, Proof, SharedSecret};
+use crate::secret::{Secret, derive};
+use crate::ticket::Ticket;
+use crate::wire::{self, Bytes};
+
+/// How many messages Bob may send before he has heard Alice.
+pub(super) const MOST_EARLY: u64 = 64;
+
+/// How long Alice waits for what Bob sent in epoch 0: seven days.
+const KEEP_EARLY: u64 = 7 * 24 * 60 * 60;
+
+/// What Alice still opens of epoch 0.
+#[derive(Clone, Debug, Encode, Decode)]
+pub struct Early {
+    #[n(0)]
+    key: Secret<32>,
+    /// Bit `i` stands for counter `i`.
+    #[n(1)]
+    seen: u64,
+    /// How many Bob sent, once he has said so.
+    #[n(2)]
+    sent: Option<u8>,
+    #[n(3)]
+    pub(super) until: UnixSeconds,
+}
+
+impl Early {
+    /// An opening word of Bob's: the text, and what is to be opened after it; `None` if that was all.
+    pub(super) fn open<'b>(
+        &self,
+        packet: &Sealed<'_>,
+        data: &[u8],
+        out: &'b mut [u8],
+    ) -> Result<(Option<Self>, &'b [u8]), Rejected> {
+        let text = seal::open(&self.key, packet, 0, data, out)?;
+        let next = match packet.content.unpadded() {
+            Content::Opening => {
+                let bit = u32::try_from(packet.nonce.counter).ok().and_then(|counter| 1u64.checked_shl(counter));
+                let bit = bit.filter(|bit| self.seen & bit == 0).ok_or(Rejected::Repeated)?;
+                Self { seen: self.seen | bit, ..self.clone() }.unless_all_came()
+            }
+            // It ends the line: nothing is to be opened after it.
+            Content::Close => None,
+            _ => return Err(Rejected::OutOfOrder),
+        };
+        Ok((next, text))
+    }
+
+    /// Bob has said how many he sent.
+    pub(super) fn expect(&self, sent: u8) -> Option<Self> {
+        Self { sent: Some(sent), ..self.clone() }.unless_all_came()
+    }
+
+    fn unless_all_came(self) -> Option<Self> {
+        let came = self.sent.is_some_and(|sent| self.seen.count_ones() >= u32::from(sent));
+        (!came).then_some(self)
+    }
+}
+
+/// What Alice's end is born with: no private key, so that Bob's end alone can make the keys of epoch 1 again.
+pub(super) struct AliceEpochs {
+    pub(super) session: Session,
+    pub(super) early: Early,
+    pub(super) confirm: Bytes<MAX_OWN>,
+    /// In the place of the one that the ephemeral key came from.
+    pub(super) seed: Secret<32>,
+}
+
+impl AliceEpochs {
+    /// `None`: a key that §2.3 does not accept.
+    pub(super) fn new(
+        origin: &Origin,
+        secret: &SharedSecret,
+        proof: &Proof,
+        ticket: Option<&Ticket>,
+        seed: &Secret<32>,
+        now: UnixSeconds,
+    ) -> Option<Self> {
+        let transcript = transcript(origin, proof, ticket);
+        let ratchet = Hkdf::new(Some(&transcript), seed.expose());
+        let ephemeral = PrivateKey::new(derive(&ratchet, "ephemeral"));
+        let public_key = ephemeral.public_key();
+        let hkdf = secret.extract_with(&ephemeral.agree(proof.public_key()?), &salt(&transcript, &public_key));
+        let session = Session::new(End::Alice, 1, &hkdf);
+        let first = Session::new(End::Alice, 0, &secret.extract(&transcript));
+        let (first, confirm) = first.seal_own(Content::Confirm, public_key.as_bytes());
+        let until = UnixSeconds(now.0.saturating_add(KEEP_EARLY));
+        let early = Early { key: first.receive().clone(), seen: 0, sent: None, until };
+        Some(Self { session, early, confirm, seed: derive(&ratchet, "seed") })
+    }
+}
+
+/// What Bob keeps for epoch 1, until he opens `Confirm`.
+#[derive(Clone, Debug, Encode, Decode)]
+pub struct Upgrade {
+    #[n(0)]
+    secret: SharedSecret,
+    #[n(1)]
+    private_key: PrivateKey,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    transcript: [u8; 32],
+}
+
+impl Upgrade {
+    pub(super) fn new(secret: &SharedSecret, private_key: &PrivateKey, transcript: [u8; 32]) -> Self {
+        Self { secret: secret.clone(), private_key: private_key.clone(), transcript }
+    }
+
+    /// The session of epoch 1, by the text of Alice's Confirm.
+    pub(super) fn session(&self, confirm: &[u8]) -> Result<Session, Rejected> {
+        let public_key = confirm.try_into().ok().and_then(|bytes| PublicKey::from_bytes(bytes).ok());
+        let public_key = public_key.ok_or(Rejected::Forged)?;
+        let salt = salt(&self.transcript, &public_key);
+        let hkdf = self.secret.extract_with(&self.private_key.agree(public_key), &salt);
+        Ok(Session::new(End::Bob, 1, &hkdf))
+    }
+}
+
+fn salt(transcript: &[u8; 32], ephemeral: &PublicKey) -> [u8; 32] {
+    wire::hash(&(<&ByteSlice>::from(&transcript[..]), <&ByteSlice>::from(&ephemeral.as_bytes()[..])))
+}

@@ -1,0 +1,114 @@
+//! Ticket: one introduction by a mutual contact (§16).
+
+use core::{fmt, str};
+
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+
+use crate::error::PortError;
+use crate::id::{LineLink, TicketHash};
+use crate::port::UnixSeconds;
+use crate::secret::Secret;
+use crate::wire::{self, Bytes};
+
+const MAX_NAME: usize = 32;
+
+/// What an introducer calls himself to the two whom he introduces: a text of at most 32 bytes (§16.2). He may say what he
+/// likes, but to both the same.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Name(Bytes<MAX_NAME>);
+
+impl Name {
+    /// Takes a name; the empty one is none.
+    ///
+    /// # Errors
+    /// [`PortError::BadName`] if it is longer than 32 bytes.
+    pub fn new(name: &str) -> Result<Self, PortError> {
+        Bytes::new(name.as_bytes()).map(Self).ok_or(PortError::BadName)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(self.0.as_slice()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Name([redacted])")
+    }
+}
+
+impl<C> Encode<C> for Name {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.str(self.as_str())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Name {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        Self::new(d.str()?).map_err(|_| decode::Error::message("name"))
+    }
+}
+
+/// One introduction (§16.2): whoever has it, and the contact port, gets in, once.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Ticket {
+    #[n(0)]
+    pub(crate) secret: Secret<16>,
+    #[n(1)]
+    pub(crate) name: Name,
+    #[n(2)]
+    pub(crate) expires: Option<UnixSeconds>,
+}
+
+impl Ticket {
+    /// What the introducer calls himself.
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// From this second on it is worthless. `None`: as long as the contact port is good.
+    pub const fn expires(&self) -> Option<UnixSeconds> {
+        self.expires
+    }
+
+    /// By which Alice is told of it. The ticket does not follow from it.
+    pub fn hash(&self) -> TicketHash {
+        hash(&self.secret)
+    }
+
+    /// What Alice is told.
+    pub(crate) fn told(&self, line_link: LineLink) -> ToldTicket {
+        ToldTicket { line_link, ticket: self.hash(), name: self.name.clone(), expires: self.expires }
+    }
+}
+
+/// Of a ticket's secret: 16 random bytes, so its hash tells nothing of it.
+pub(crate) fn hash(secret: &Secret<16>) -> TicketHash {
+    wire::hash(&("port-protocol ticket", secret)).into()
+}
+
+/// A ticket that Alice was told of (§16.4): a row that her caller keeps, unique by [`ticket`](ToldTicket::ticket), until it is
+/// used or has expired.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct ToldTicket {
+    /// The contact port that it is for.
+    #[n(0)]
+    pub line_link: LineLink,
+    /// The row's primary key.
+    #[n(1)]
+    pub ticket: TicketHash,
+    /// What the introducer calls himself.
+    #[n(2)]
+    pub name: Name,
+    /// From this second on it is worthless, and may be deleted.
+    #[n(3)]
+    pub expires: Option<UnixSeconds>,
+}
+
+impl ToldTicket {
+    pub(crate) fn has_expired(&self, now: UnixSeconds) -> bool {
+        self.expires.is_some_and(|expires| now >= expires)
+    }
+}
