@@ -11,8 +11,8 @@ use crate::message::{Event, Reason, Request};
 use crate::port::{Kind, Port, Terms, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
 use crate::secret::{Secret, Seed};
-use crate::ticket::Ticket;
 use crate::spent::{Farewell, Last, Spent};
+use crate::ticket::Ticket;
 
 /// One Port at its user's side (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
 ///
@@ -131,7 +131,8 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
     }
     match (state, event) {
         (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, proof: None, .. }) => {
-            let Connecting { line_link, kind, port, terms, secret, proof, send_proof, private_key, ticket } = connecting;
+            let Connecting { line_link, kind, port, terms, secret, proof, send_proof, private_key, ticket } =
+                connecting;
             let ended = |end| Ok(State::Spent(Spent::ended(event.key(), end, Farewell::disconnect(*line_id))));
             let replaces = match known.pair(pair_hash) {
                 _ if terms.have_expired(now) => return ended(BobEnd::Expired),

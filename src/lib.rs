@@ -143,6 +143,7 @@ mod known;
 mod line;
 mod machine;
 mod message;
+mod offered;
 mod policy;
 mod port;
 mod proof;

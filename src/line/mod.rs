@@ -20,10 +20,10 @@ use crate::port::{Relay, UnixSeconds};
 use crate::secret::Secret;
 use crate::wire::Bytes;
 
-pub use padding::padded_len;
 use epoch::MOST_EARLY;
-use phase::{Change, transition};
+pub use padding::padded_len;
 pub use phase::Introduced;
+use phase::{Change, transition};
 pub(crate) use phase::{Origin, Phase, State};
 use seal::MAX_OWN;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};

@@ -206,8 +206,7 @@ impl Phase {
         asks: bool,
         now: UnixSeconds,
     ) -> Option<(Self, Secret<32>)> {
-        let AliceEpochs { session, early, confirm, seed } =
-            AliceEpochs::new(origin, secret, proof, ticket, seed, now)?;
+        let AliceEpochs { session, early, confirm, seed } = AliceEpochs::new(origin, secret, proof, ticket, seed, now)?;
         Some((Self::joined(session, confirm, proof, Some(early), asks), seed))
     }
 
@@ -282,7 +281,9 @@ impl Phase {
     }
 
     pub(super) fn set_early(&mut self, next: Option<Early>) {
-        if let Self::AliceAsked { early, .. } | Self::AliceJoined { early, .. } | Self::AliceConfirmed { early, .. } = self {
+        if let Self::AliceAsked { early, .. } | Self::AliceJoined { early, .. } | Self::AliceConfirmed { early, .. } =
+            self
+        {
             *early = next;
         }
     }
@@ -364,7 +365,10 @@ pub(super) fn transition<'m>(
             let (confirm, early) = (Some(confirm.clone()), early.clone());
             (Phase::AliceConfirmed { session: session.with(counters), confirm, early }, true)
         }
-        (Phase::AliceJoined { early, .. } | Phase::AliceConfirmed { early, .. }, Content::Message | Content::Answer) => {
+        (
+            Phase::AliceJoined { early, .. } | Phase::AliceConfirmed { early, .. },
+            Content::Message | Content::Answer,
+        ) => {
             let early = early.as_ref().and_then(|early| match text {
                 [sent] if content == Content::Answer => early.expect(*sent),
                 _ => Some(early.clone()),
@@ -443,8 +447,10 @@ fn transition_by_proof<'m>(
     let change = match &state.phase {
         Phase::Closed { .. } => return Err(Rejected::Closed),
         Phase::AwaitingProof { until, .. } if now >= *until => Change::closed(LineEnd::Expired, None),
-        Phase::AwaitingProof { private_key, rad, asks, .. } => Phase::of_alice(&state.origin, private_key, rad, *asks, proof)
-            .map_or(Change::closed(LineEnd::ProofRefused, None), Change::Phase),
+        Phase::AwaitingProof { private_key, rad, asks, .. } => {
+            Phase::of_alice(&state.origin, private_key, rad, *asks, proof)
+                .map_or(Change::closed(LineEnd::ProofRefused, None), Change::Phase)
+        }
         // The same proof again: Confirm was lost, or is slow.
         Phase::AliceJoined { session, confirm, .. } | Phase::AliceConfirmed { session, confirm: Some(confirm), .. }
             if confirm.proof == wire::hash(proof) =>

@@ -20,6 +20,7 @@ mod records;
 mod secrets;
 mod server;
 mod shim;
+mod superport;
 mod testkit;
 mod vectors;
 mod wycheproof;

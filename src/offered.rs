@@ -1,0 +1,259 @@
+//! Offered: an Alice who waits for somebody who holds the Port (§4.3, §14.4).
+
+use minicbor::{Decode, Encode};
+
+use crate::alice::{AliceEnd, State};
+use crate::error::Rejected;
+use crate::id::{Key, LineId, LineLink, Mark, PairHash, TicketHash};
+use crate::known::{Known, Standing};
+use crate::line::{Introduced, Line, Origin, Phase};
+use crate::machine::{Born, Emit, Once, Taken};
+use crate::message::{Admits, Request};
+use crate::policy::{Offer, Policy, Uses};
+use crate::port::{Kind, Port, UnixSeconds};
+use crate::proof::{self, PrivateKey, Proof};
+use crate::secret::{Rad, Secret};
+use crate::spent::{Farewell, Spent};
+use crate::ticket::{self, Ticket, ToldTicket};
+
+/// Waits for somebody who holds the Port.
+#[derive(Clone, Debug, Encode, Decode)]
+pub struct Offered {
+    #[n(0)]
+    port: Port,
+    #[n(1)]
+    private_key: PrivateKey,
+    #[n(2)]
+    policy: Policy,
+    /// Of what the Server was told of it (§14.2).
+    #[n(3)]
+    version: u64,
+    /// Whether that is still to be said.
+    #[n(4)]
+    due: bool,
+    #[n(5)]
+    many: Option<Many>,
+}
+
+/// What a Port for many has beside (§14.3).
+#[derive(Clone, Debug, Encode, Decode)]
+pub struct Many {
+    /// The next ephemeral key comes from it. It is replaced in the same step, so that it tells of none before.
+    #[n(0)]
+    seed: Secret<32>,
+    #[n(1)]
+    used: u32,
+    #[n(2)]
+    introducer: Option<LineId>,
+    /// The last use, until it was stored by itself.
+    #[n(3)]
+    line: Option<Born<Line>>,
+}
+
+/// Where an event takes an Alice, and what the caller's tables have to do with it.
+pub(crate) struct Moved {
+    pub(crate) state: State,
+    pub(crate) once: Option<Once>,
+    pub(crate) strikes: Option<TicketHash>,
+    pub(crate) emit: Emit<'static>,
+}
+
+/// Somebody who comes, by the Server's word.
+pub(crate) struct Comer<'e> {
+    pub(crate) line_id: LineId,
+    pub(crate) pair_hash: PairHash,
+    pub(crate) proof: Option<&'e Proof>,
+}
+
+impl Moved {
+    pub(crate) const fn to(state: State) -> Self {
+        Self { state, once: None, strikes: None, emit: Emit::Outbox }
+    }
+}
+
+impl Offered {
+    pub(crate) fn new(
+        line_link: LineLink,
+        private_key: PrivateKey,
+        rad: Rad,
+        offer: Offer,
+        seed: Option<Secret<32>>,
+    ) -> Self {
+        let (kind, public_key) = (offer.kind(), private_key.public_key());
+        let Offer { terms, policy, introducer } = offer;
+        let port = Port { kind, line_link, public_key, rad, terms, ticket: None };
+        let many = seed.map(|seed| Many { seed, used: 0, introducer, line: None });
+        // As it is issued, a link admits one.
+        Self { port, private_key, policy, version: 0, due: false, many }.tell(Admits::One)
+    }
+
+    pub(crate) const fn port(&self) -> &Port {
+        &self.port
+    }
+
+    pub(crate) const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) fn used(&self) -> u32 {
+        self.many.as_ref().map_or(0, |many| many.used)
+    }
+
+    /// What the Server does not know yet (§14.2).
+    pub(crate) fn news(&self) -> Option<Request<'static>> {
+        let (line_link, version, admits) = (self.port.line_link, self.version, self.admits());
+        self.due.then_some(Request::SetLineLink { line_link, version, admits })
+    }
+
+    /// The last use, until it was stored by itself.
+    pub(crate) fn line(&self) -> Option<&Born<Line>> {
+        self.many.as_ref()?.line.as_ref()
+    }
+
+    /// `None` if it is already.
+    pub(crate) fn settled(&self) -> Option<Self> {
+        let many = self.many.clone().map(|many| Many { line: None, ..many });
+        (self.due || self.line().is_some()).then(|| Self { due: false, many, ..self.clone() })
+    }
+
+    /// §14.2.
+    pub(crate) fn with_policy(&self, policy: Policy) -> Result<Self, Rejected> {
+        match &self.many {
+            None if policy.limit() != Uses::Once => Err(Rejected::SingleUse),
+            _ if !self.is_settled() => Err(Rejected::Unsettled),
+            _ => Ok(Self { policy, ..self.clone() }.tell(self.admits())),
+        }
+    }
+
+    pub(crate) fn used_by(&self, comer: &Comer<'_>, known: &impl Known, now: UnixSeconds) -> Result<Moved, Rejected> {
+        match &self.many {
+            None => Ok(self.spend(comer, known, now)),
+            Some(many) => self.admit(many, comer, known, now),
+        }
+    }
+
+    /// §4.3: whatever comes of it, a Port for one use is spent.
+    fn spend(&self, comer: &Comer<'_>, known: &impl Known, now: UnixSeconds) -> Moved {
+        let Self { port, private_key, policy, .. } = self;
+        let origin = self.origin(comer, known, None);
+        let phase = match (self.refuses(comer, known, now), comer.proof) {
+            (Some(end), _) => Err(end),
+            (None, None) => Ok(Phase::awaiting_proof(private_key, port, policy.asks(), now)),
+            (None, Some(proof)) => {
+                Phase::of_alice(&origin, private_key, &port.rad, policy.asks(), proof).ok_or(AliceEnd::ProofRefused)
+            }
+        };
+        let mark = Mark::from(*origin.port.as_bytes());
+        let ended = |end| Spent::ended(Key::LineLink(port.line_link), end, Farewell::disconnect(comer.line_id));
+        let spent = phase.map_or_else(ended, |phase| Spent::formed(port.line_link, origin, phase));
+        Moved { once: Some(Once { mark, taken: Taken::Revoke }), ..Moved::to(State::Spent(spent)) }
+    }
+
+    /// §14.4: one more use of a Port for many, in this order. What is refused uses nothing up, and looks alike.
+    fn admit(&self, many: &Many, comer: &Comer<'_>, known: &impl Known, now: UnixSeconds) -> Result<Moved, Rejected> {
+        let Self { port, private_key, policy, .. } = self;
+        let Comer { line_id, .. } = *comer;
+        let refused = Rejected::Stray(line_id);
+        if let Some(line) = &many.line {
+            let same = line.key() == Key::Line(line_id);
+            return Err(if same { Rejected::Repeated } else { Rejected::Unsettled });
+        }
+        if self.has_expired(now) {
+            let farewell = Farewell { disconnect: Some(line_id), close: Some(port.line_link) };
+            let spent = Spent::ended(Key::LineLink(port.line_link), AliceEnd::Expired, farewell);
+            return Ok(Moved::to(State::Spent(spent)));
+        }
+        if self.refuses(comer, known, now).is_some() || policy.admits(port.kind, many.used) != Admits::Many {
+            return Err(refused);
+        }
+        let proof = comer.proof.ok_or(refused)?;
+        let (secret, ticket) = match port.kind {
+            Kind::ContactPort => {
+                let (secret, ticket) = proof::check_with_ticket(private_key, &port.rad, proof).ok_or(refused)?;
+                (secret, Some(ticket))
+            }
+            _ => (proof::check(private_key, &port.rad, proof).ok_or(refused)?, None),
+        };
+        let told = match &ticket {
+            Some(ticket) => {
+                let told = known.ticket(&ticket::hash(ticket)).ok_or(Rejected::UnknownTicket(line_id))?;
+                Some(if told.line_link == port.line_link { told } else { return Err(refused) })
+            }
+            None => None,
+        };
+        let strikes = told.as_ref().map(|told| told.ticket);
+        if told.as_ref().is_some_and(|told| told.has_expired(now)) {
+            // Struck out, or a clock that jumps back would revive it.
+            let state = State::Offered(self.clone());
+            return Ok(Moved { strikes, emit: Emit::Refused(line_id), ..Moved::to(state) });
+        }
+        let ticket =
+            ticket.zip(told).map(|(secret, ToldTicket { name, expires, .. })| Ticket { secret, name, expires });
+        let introduced = ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: many.introducer });
+        let origin = self.origin(comer, known, introduced);
+        let mark = secret.mark(&origin.port);
+        let shown = (&secret, proof, ticket.as_ref());
+        let (phase, seed) = Phase::of_alice_of_many(&origin, shown, &many.seed, policy.asks(), now).ok_or(refused)?;
+        let line = Some(Born::line(origin, phase));
+        let many = Many { seed, used: many.used.saturating_add(1), line, ..many.clone() };
+        let before = self.admits();
+        let next = Self { many: Some(many), ..self.clone() }.tell(before);
+        Ok(Moved {
+            once: Some(Once { mark, taken: Taken::Disconnect(line_id) }),
+            strikes,
+            emit: Emit::Rest,
+            ..Moved::to(State::Offered(next))
+        })
+    }
+
+    /// Whoever comes, and however good his proof.
+    fn refuses(&self, comer: &Comer<'_>, known: &impl Known, now: UnixSeconds) -> Option<AliceEnd> {
+        match known.pair(&comer.pair_hash) {
+            _ if self.has_expired(now) => Some(AliceEnd::Expired),
+            _ if self.policy.is_paused() => Some(AliceEnd::Paused),
+            Standing::Blocked => Some(AliceEnd::Blocked),
+            Standing::Connected(_) if self.policy.refuses_again() => Some(AliceEnd::AlreadyConnected),
+            Standing::Connected(_) | Standing::Stranger => None,
+        }
+    }
+
+    fn origin(&self, comer: &Comer<'_>, known: &impl Known, introduced: Option<Introduced>) -> Origin {
+        let replaces = match known.pair(&comer.pair_hash) {
+            Standing::Connected(line_id) if self.policy.replaces() => Some(line_id),
+            _ => None,
+        };
+        Origin::new(&self.port, comer.line_id, comer.pair_hash, replaces, introduced)
+    }
+
+    fn admits(&self) -> Admits {
+        self.policy.admits(self.port.kind, self.used())
+    }
+
+    /// Has something to tell the Server, if that is not what it knows already (§14.2).
+    fn tell(mut self, knows: Admits) -> Self {
+        if self.admits() != knows {
+            self.version = self.version.saturating_add(1);
+            self.due = true;
+        }
+        self
+    }
+
+    pub(crate) fn expiry(&self) -> Option<UnixSeconds> {
+        let ends = [self.port.expires(), self.policy.end()];
+        ends.into_iter().flatten().min()
+    }
+
+    pub(crate) fn has_expired(&self, now: UnixSeconds) -> bool {
+        self.expiry().is_some_and(|expiry| now >= expiry)
+    }
+
+    /// A line that is not stored yet must not go down with the Port.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.line().is_none()
+    }
+
+    pub(crate) fn end(&self, end: AliceEnd) -> State {
+        let link = self.port.line_link;
+        State::Spent(Spent::ended(Key::LineLink(link), end, Farewell::close(link)))
+    }
+}
