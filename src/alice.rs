@@ -192,15 +192,15 @@ impl Alice {
     /// flight is judged by the policy of the moment when it comes in.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::SingleUse`]: a plain Port stays one.
+    /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::SingleUse`]: a plain Port stays one, and a Superport too.
     /// [`Rejected::Unsettled`].
     pub fn set_policy(&mut self, policy: Policy) -> Result<Step<'_, Self>, Rejected> {
         let state = match &self.0.state {
             State::Requesting(requesting) => {
-                let offer = Offer { policy, ..requesting.offer.clone() };
-                if offer.kind() != requesting.offer.kind() {
+                if !policy.suits(requesting.offer.kind()) {
                     return Err(Rejected::SingleUse);
                 }
+                let offer = Offer { policy, ..requesting.offer.clone() };
                 State::Requesting(Requesting { offer, ..requesting.clone() })
             }
             State::Offered(offered) => State::Offered(offered.with_policy(policy)?),
