@@ -36,10 +36,53 @@ fn r2_1_a_port_has_these_fields() {
 
 #[test]
 fn r2_1_other_kinds_are_for_later() {
-    for kind in [0, 2, 3, 23, 24, 255] {
+    for kind in [0, 4, 23, 24, 255] {
         let other = tree(&plain()).with(&[1], Cbor::Uint(kind));
         assert_eq!(read(&other), Err(PortError::UnsupportedKind), "{kind}");
     }
+}
+
+/// A ticket: its secret, the introducer's name, until when.
+fn ticket(name: &str, expires: &[Cbor]) -> Cbor {
+    let fields = [Cbor::Bytes(vec![7; 16]), Cbor::Text(name.to_owned())];
+    Cbor::Array([&fields, expires].concat())
+}
+
+/// A contact port with this ticket, as it is handed to Bob.
+fn handed(offer: Offer, ticket: Cbor) -> Cbor {
+    let mut fields = tree(&port(offer)).with(&[1], Cbor::Uint(3)).items().to_vec();
+    fields.resize(7, Cbor::Null);
+    fields.push(ticket);
+    Cbor::Array(fields)
+}
+
+/// With the longest of everything.
+fn longest_port() -> Port {
+    read(&handed(longest(), ticket(&"n".repeat(32), &[Cbor::Uint(u64::MAX)]))).unwrap()
+}
+
+#[test]
+fn r2_1_a_contact_port_is_read_with_a_ticket_and_no_other_port_is() {
+    let port = read(&handed(expiring(), ticket("Carol", &[]))).unwrap();
+    let ticket_of = port.ticket().unwrap();
+    assert_eq!((port.kind(), ticket_of.name().as_str(), ticket_of.expires()), (Kind::ContactPort, "Carol", None));
+    assert_eq!(Port::from_bytes(port.to_bytes().as_slice()), Ok(port.clone()));
+    for kind in [1, 2] {
+        let other = handed(expiring(), ticket("Carol", &[])).with(&[1], Cbor::Uint(kind));
+        assert_eq!(read(&other), Err(PortError::Malformed), "{kind}");
+    }
+    assert_eq!(read(&tree(&plain()).with(&[1], Cbor::Uint(3))), Err(PortError::Malformed));
+    for bad in [ticket(&"n".repeat(33), &[]), ticket("Carol", &[Cbor::Null]), Cbor::Array(vec![]), Cbor::Bool(true)] {
+        assert_eq!(read(&handed(expiring(), bad.clone())), Err(PortError::Malformed), "{bad:?}");
+    }
+}
+
+#[test]
+fn r2_4_the_port_hash_is_without_the_ticket() {
+    let with = |name| read(&handed(expiring(), ticket(name, &[]))).unwrap();
+    assert_eq!(with("Carol").hash(), with("Dave").hash());
+    let alone = handed(expiring(), Cbor::Null).items()[..6].to_vec();
+    assert_eq!(with("Carol").hash().as_bytes()[..], Sha256::digest(Cbor::Array(alone).write())[..]);
 }
 
 #[test]
@@ -173,10 +216,11 @@ fn r2_4_the_bytes_are_these() {
 }
 
 #[test]
-fn r2_4_a_plain_port_has_71_bytes_and_the_longest_146() {
+fn r2_4_a_plain_port_has_71_bytes_and_the_longest_207() {
     assert_eq!(plain().to_bytes().as_slice().len(), 71);
-    assert_eq!(port(longest()).to_bytes().as_slice().len(), MAX_PORT_BYTES);
-    assert_eq!(MAX_PORT_BYTES, 146);
+    assert_eq!(port(longest()).to_bytes().as_slice().len(), 146);
+    assert_eq!(longest_port().to_bytes().as_slice().len(), MAX_PORT_BYTES);
+    assert_eq!(MAX_PORT_BYTES, 207);
 }
 
 #[test]
@@ -194,8 +238,7 @@ fn r2_4_fields_have_exactly_their_length() {
 
 #[test]
 fn r2_5_the_qr_text_is_base32_of_the_bytes() {
-    for (offer, length) in [(Offer::new(), 119), (longest(), MAX_QR_TEXT)] {
-        let port = port(offer);
+    for (port, length) in [(plain(), 119), (port(longest()), 239), (longest_port(), MAX_QR_TEXT)] {
         let text = port.qr_text();
         assert_eq!(text.as_str(), qr(port.to_bytes().as_slice()));
         assert_eq!(text.to_string(), text.as_str());
@@ -204,7 +247,7 @@ fn r2_5_the_qr_text_is_base32_of_the_bytes() {
         assert!(text.as_str().chars().all(alphanumeric));
         assert_eq!(Port::parse(text.as_str()), Ok(port));
     }
-    assert_eq!(MAX_QR_TEXT, 239);
+    assert_eq!(MAX_QR_TEXT, 337);
 }
 
 #[test]
@@ -359,7 +402,7 @@ fn r2_7_the_base32_is_the_one_that_the_port_encodes_to() {
 
 #[test]
 fn r2_7_a_text_of_more_than_the_longest_port_is_refused() {
-    for length in [146, 147, 160, 500, 5_000] {
+    for length in [146, 207, 208, 500, 5_000] {
         assert_eq!(Port::parse(&qr(&vec![0x81; length])), Err(PortError::Malformed));
         assert_eq!(Port::parse(&format!("PORT:{}", "A".repeat(length))), Err(PortError::Malformed));
     }
@@ -369,7 +412,7 @@ fn r2_7_a_text_of_more_than_the_longest_port_is_refused() {
 fn r2_7_reading_says_what_is_wrong() {
     let bad = |path: &[usize], new| Port::parse(&qr(&tree(&plain()).with(path, new).write()));
     assert_eq!(bad(&[0], Cbor::Uint(2)), Err(PortError::UnsupportedVersion));
-    assert_eq!(bad(&[1], Cbor::Uint(2)), Err(PortError::UnsupportedKind));
+    assert_eq!(bad(&[1], Cbor::Uint(4)), Err(PortError::UnsupportedKind));
     assert_eq!(bad(&[3], Cbor::Bytes(vec![0; 32])), Err(PortError::WeakPublicKey));
     assert_eq!(bad(&[4], Cbor::Null), Err(PortError::Malformed));
 }

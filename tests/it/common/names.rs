@@ -23,9 +23,11 @@ pub fn state_of(record: &[u8]) -> String {
         },
         _ => {
             let end = match &fields[2] {
-                Cbor::Uint(end) => ["?", "Revoked", "Expired", "ProofRefused"][*end as usize].to_owned(),
+                Cbor::Uint(end) => ["?", "Revoked", "Expired", "ProofRefused", "Paused", "Blocked", "AlreadyConnected"]
+                    [*end as usize]
+                    .to_owned(),
                 end if end.items().len() == 2 => format!("Refused {}", end.at(&[1]).uint()),
-                end => ["?", "Cancelled", "Expired"][end.at(&[0]).uint() as usize].to_owned(),
+                end => ["?", "Cancelled", "Expired", "", "Blocked"][end.at(&[0]).uint() as usize].to_owned(),
             };
             let link = if fields[1].at(&[0]).uint() == 1 { ", no link" } else { "" };
             format!("{name} Ended {end}{link}{}", if fields.len() > 3 { "" } else { ", settled" })
@@ -41,8 +43,10 @@ fn phase_of(phase: &[Cbor]) -> String {
         3 => ("AliceConfirmed", if has(2) { "" } else { ", answered" }),
         4 => ("BobJoined", if has(2) { ", proof to send" } else { "" }),
         5 => ("BobConfirmed", if has(3) { ", answer due" } else { "" }),
+        7 => ("AliceAsked", ""),
         _ => {
-            let end = ["?", "ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired"][phase[1].uint() as usize];
+            let end =
+                ["?", "ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired", "Declined"][phase[1].uint() as usize];
             let close = if has(2) { " with Close" } else { "" };
             return format!("Closed {end}{close}{}", if has(3) { "" } else { ", settled" });
         }

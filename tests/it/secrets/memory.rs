@@ -67,7 +67,7 @@ fn r8_7_nothing_is_left_where_it_rested() {
 
     assert!(is_gone(Secret::from(random::<32>("alice")), &[of_alice]));
     assert!(is_gone(seed("alice"), &[of_alice, rad, &alice[48..]]));
-    assert!(is_gone(offered().port().unwrap().clone(), &[rad]));
+    assert!(is_wiped(offered().port().unwrap().clone(), &[rad]));
     assert!(is_gone(offered().port().unwrap().to_bytes(), &[rad]));
     let text = offered().port().unwrap().qr_text();
     let shown = text.as_str().to_owned();

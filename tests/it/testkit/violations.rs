@@ -204,7 +204,10 @@ fn a_world_that_never_comes_to_rest_is_found() {
 #[test]
 fn r8_7_a_store_shows_no_record_and_a_command_no_seed() {
     let command = Command::MakePort { seed: [7; 64], offer: Offer::new() };
-    assert_eq!(format!("{command:?}"), "MakePort(Offer { expires: None, relay: None })");
+    assert_eq!(
+        format!("{command:?}"),
+        "MakePort(Offer { terms: Terms { expires: None, relay: None }, policy: Policy { uses: Once, again: Replace, paused: false, asks: false, until: None }, introducer: None })"
+    );
     let command = Command::Say([9; 16].into(), b"a word".to_vec());
     assert_eq!(format!("{command:?}"), "Say(LineId(09090909090909090909090909090909), 6 bytes)");
     let born = Bob::scan(common::port(Offer::new()), common::seed(2));
