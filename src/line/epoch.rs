@@ -47,10 +47,11 @@ impl Early {
     pub(super) fn open<'b>(
         &self,
         packet: &Sealed<'_>,
+        own: usize,
         data: &[u8],
         out: &'b mut [u8],
     ) -> Result<(Option<Self>, &'b [u8]), Rejected> {
-        let text = seal::open(&self.key, packet, 0, data, out)?;
+        let text = seal::open(&self.key, packet, own, data, out)?;
         let next = match packet.content.unpadded() {
             Content::Opening => {
                 let bit = u32::try_from(packet.nonce.counter).ok().and_then(|counter| 1u64.checked_shl(counter));

@@ -341,15 +341,16 @@ pub(super) fn transition<'m>(
         Content::Opening | Content::Message => (true, associated_data),
         _ => (false, &[][..]),
     };
-    if sealed.nonce.epoch != session.epoch() {
-        let (phase, text, outbox) = transition_by_other_epoch(&state.phase, &sealed, payload, data, buffer, now)?;
-        return Ok(Step::new(line, Change::Phase(phase), emit(text.filter(|_| is_message), outbox), None));
-    }
     let own = match (content, state.origin.kind.is_for_many()) {
         (Content::Confirm, true) => EPHEMERAL,
         (Content::Answer, true) => 1,
         _ => 0,
     };
+    if sealed.nonce.epoch != session.epoch() {
+        let (phase, text, outbox) =
+            transition_by_other_epoch(&state.phase, &sealed, payload, (own, data), buffer, now)?;
+        return Ok(Step::new(line, Change::Phase(phase), emit(text.filter(|_| is_message), outbox), None));
+    }
     let (counters, text) = session.open(&sealed, own, data, buffer)?;
     let message = is_message.then_some(text);
 
@@ -417,7 +418,7 @@ fn transition_by_other_epoch<'m>(
     phase: &Phase,
     sealed: &Sealed<'_>,
     payload: &[u8],
-    data: &[u8],
+    (own, data): (usize, &[u8]),
     buffer: &'m mut [u8],
     now: UnixSeconds,
 ) -> Result<(Phase, Option<&'m [u8]>, bool), Rejected> {
@@ -431,7 +432,7 @@ fn transition_by_other_epoch<'m>(
             Ok((next, None, false))
         }
         (Phase::AliceJoined { early: Some(early), .. } | Phase::AliceConfirmed { early: Some(early), .. }, 0) => {
-            let (early, text) = early.open(sealed, data, buffer)?;
+            let (early, text) = early.open(sealed, own, data, buffer)?;
             if sealed.content == Content::Close {
                 return Ok((Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }, None, true));
             }
