@@ -40,7 +40,8 @@ pub fn settle<M: Machine>(machine: &mut M) {
 pub fn connecting(n: u8, port: &Port) -> (Bob, Proof) {
     let mut bob = Bob::scan(port.clone(), seed(n)).commit();
     // A Port for many takes it on board whatever he says.
-    let step = bob.connect(SendProof::AlongTheLine, NOW).unwrap();
+    let how = if port.kind() == Kind::Port { SendProof::OnBoard } else { SendProof::AlongTheLine };
+    let step = bob.connect(how, NOW).unwrap();
     let Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) = step.commit().next() else { panic!() };
     (bob, proof)
 }
