@@ -298,16 +298,53 @@ fn r8_6_records_of_ports_for_many_are_strict_and_say_the_same() {
     }
 }
 
+/// The longest that any field can be: the state of a line, with its counters at their end and an introducer.
+fn longest_line(state: &Cbor, by: Option<Cbor>) -> Cbor {
+    let most = || Cbor::Uint(u64::MAX);
+    let (Cbor::Array(mut origin), mut phase) = (state.at(&[0]).clone(), state.at(&[1]).clone()) else { panic!() };
+    origin[0] = Cbor::Uint(3);
+    origin.push(Cbor::Array([Cbor::Text("n".repeat(32))].into_iter().chain(by).collect()));
+    for counter in [&[1, 3][..], &[1, 4, 0], &[1, 4, 1]] {
+        phase = phase.with(counter, most());
+    }
+    if phase.at(&[0]).uint() == 2 {
+        phase = phase.with(&[3, 1], most()).with(&[3, 2], Cbor::Uint(255)).with(&[3, 3], most());
+    }
+    Cbor::Array(vec![Cbor::Array(origin), phase])
+}
+
 #[test]
-fn r8_6_the_longest_record_of_all() {
-    // The longest fields that there are, in the machine that holds most: an Alice with a line that is not stored yet.
+fn r8_6_the_longest_record_of_all_has_799_bytes() {
+    let (most, by) = (Cbor::Uint(u64::MAX), Cbor::Bytes(vec![7; 16]));
     let offer = longest().policy(Policy::up_to(u32::MAX).until(Some(UnixSeconds(u64::MAX))));
-    let mut alice = Alice::offer(line_link(), offer, seed(1)).commit();
-    let proof = proof_of(2, &alice);
+    let mut alice = offered(offer.clone());
+    let (mut bob, proof) = connecting(2, alice.port().unwrap());
     let known = all_are(Standing::Connected(id(7)));
-    alice.handle_knowing(&formed(2, 2, Some(proof)), &known, NOW).unwrap().commit().for_each(drop);
-    let record = Cbor::read(&alice.record());
-    let most = Cbor::Uint(u64::MAX);
-    println!("{} {record:?}", alice.record().len());
-    let _ = most;
+    let step = alice.handle_knowing(&formed(2, 2, Some(proof)), &known, NOW).unwrap();
+    let line = Cbor::read(&line_of(step.commit()).unwrap().record());
+    let at_alice = longest_line(line.at(&[3]), Some(by.clone()));
+
+    // Of a contact port, whose last use is not stored yet, nor said to the Server.
+    let contact = Cbor::read(&offered(offer.introducer(id(7))).record()).with(&[2], most.clone());
+    let contact = contact.with(&[3, 1, 3], most.clone()).with(&[3, 1, 5, 1], Cbor::Uint(u64::from(u32::MAX)));
+    let Cbor::Array(mut many) = contact.at(&[3, 1, 5]).clone() else { panic!() };
+    many.push(at_alice.clone());
+    let unsettled = contact.with(&[3, 1, 5], Cbor::Array(many));
+
+    bob.handle_knowing(&formed(2, 2, None), &known, NOW).unwrap().commit().for_each(drop);
+    let bob = Cbor::read(&bob.record()).with(&[2], most.clone());
+    let at_bob = longest_line(bob.at(&[3, 1, 3]), None);
+    let records = [
+        unsettled,
+        line.clone().with(&[2], most.clone()).with(&[3], at_alice),
+        line.with(&[2], most).with(&[3], at_bob.clone()),
+        bob.with(&[3, 1, 3], at_bob),
+    ];
+    let lengths = records.map(|record| {
+        let record = record.write();
+        assert_eq!(Any::restore(&record).unwrap().record(), record);
+        record.len()
+    });
+    assert_eq!(lengths, [799, 529, 456, 494]);
+    assert!(lengths[0] <= MAX_RECORD);
 }
