@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, RequestId};
-use crate::known::Known;
+use crate::known::{Known, Standing};
 use crate::line::Line;
 use crate::machine::{Born, Emit, Held, Record, Role, Step};
 use crate::message::{Event, Request};
@@ -130,6 +130,12 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
         }
         (State::Offered(offered), Event::LineFormed { line_id, pair_hash, proof, .. }) => {
             offered.used_by(&Comer { line_id: *line_id, pair_hash: *pair_hash, proof: proof.as_ref() }, known, now)
+        }
+        // A line of a Port for many that was stored: what answers a stray would end it (§14.4).
+        (State::Spent(_), Event::LineFormed { line_id, pair_hash, .. })
+            if known.pair(pair_hash) == Standing::Connected(*line_id) =>
+        {
+            Err(Rejected::Repeated)
         }
         (State::Spent(spent), event) => Err(spent.reject(event)),
         _ => Err(Rejected::OutOfOrder),
