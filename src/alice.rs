@@ -19,6 +19,8 @@ use crate::spent::{Farewell, Last, Spent};
 ///
 /// Every `LineFormed` spends it, durably, whatever proof came with it. What comes of it is a [`Line`] or an
 /// [`AliceEnd`].
+///
+/// A Port for many (§14) stays offered: each good proof yields a [`Line`], and what is refused uses nothing up.
 #[derive(Debug)]
 pub struct Alice(Held<State>);
 

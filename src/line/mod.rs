@@ -30,7 +30,8 @@ pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::CheckCode;
 use session::Session;
 
-/// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`.
+/// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`. If its Port's policy is
+/// to ask, `Asked ─accept▶ Joined` (§14.5).
 #[derive(Debug)]
 pub struct Line(Held<State>);
 

@@ -223,3 +223,23 @@ fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
     hears(&mut line, &proof, END).unwrap();
     assert_eq!(line.phase(), LinePhase::Closed);
 }
+
+#[test]
+fn r14_1_bob_holds_to_the_expiry_by_his_clock() {
+    let alice = offered(Offer::new().policy(Policy::unlimited().until(Some(NOW))).expires(END));
+    let port = alice.port().unwrap();
+    assert_eq!(port.expires(), Some(END), "until is hers alone");
+    let mut late = Bob::scan(port.clone(), seed(2)).commit();
+    late.connect(SendProof::OnBoard, END).unwrap().commit().for_each(drop);
+    let (mut told_late, _) = connecting(2, port);
+    told_late.handle(&formed(2, 2, None), END).unwrap().commit().for_each(drop);
+    let (mut ticked, _) = connecting(2, port);
+    ticked.tick(END).unwrap().commit().for_each(drop);
+    for (mut bob, said) in [(late, "Ended"), (told_late, "Disconnect, Ended"), (ticked, "Ended")] {
+        assert_eq!(bob.phase(), BobPhase::Ended(BobEnd::Expired));
+        // His clock jumps back.
+        assert_eq!(bob.connect(SendProof::OnBoard, NOW).err(), Some(Rejected::OutOfOrder));
+        assert_eq!(bob.handle(&formed(3, 2, None), NOW).err(), Some(Rejected::Stray(id(3))));
+        assert_eq!(words(&Any::from(bob).unsent()), said);
+    }
+}

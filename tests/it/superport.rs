@@ -271,6 +271,10 @@ fn r14_4_a_bob_takes_a_port_for_many_with_the_proof_on_board() {
         let step = bob.connect(how, NOW).unwrap();
         let Some(BobEffect::Send(Request::Connect { proof, .. })) = step.commit().next() else { panic!() };
         assert!(proof.is_some());
+        // One DH more is to come (§14.7); a Port for one use needs no key any more.
+        let private_key: [u8; 32] = seed_bytes(2)[..32].try_into().unwrap();
+        let once = connecting(2, offered(Offer::new()).port().unwrap()).0;
+        assert!(holds(&bob.record(), &private_key) && !holds(&once.record(), &private_key));
         let asked = words(&Any::from(Bob::restore(&bob.record()).unwrap()).unsent());
         assert_eq!(asked, "Connect on board");
     }
