@@ -24,7 +24,7 @@ const EPHEMERAL: usize = 32;
 /// How long an Alice's line waits for the proof: seven days (§6.6).
 const AWAIT_PROOF: u64 = 7 * 24 * 60 * 60;
 
-/// Where a line comes from. No two lines of one user have the same.
+/// Where a line comes from. No two lines of one user have the same, unless the Server gives a `line_id` twice.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Origin {
     #[n(0)]

@@ -120,7 +120,8 @@ fn r14_7_what_comes_in_which_epoch() {
     let texts = [(CONFIRM, 32), (ANSWER, 1), (OPENING, 2), (MESSAGE, 2), (CLOSE, 0)];
     // By content: what each end says of a packet of this epoch, sealed by who holds the keys. `None`: it is taken.
     let late = Some(Rejected::OutOfOrder);
-    let rows: [(&str, &Line, usize, u32, [Option<Rejected>; 5]); 12] = [
+    type Row<'l> = (&'static str, &'l Line, usize, u32, [Option<Rejected>; 5]);
+    let rows: [Row<'_>; 12] = [
         ("Alice, Joined", &joined, 1, 0, [late, late, None, late, None]),
         ("Alice, Joined", &joined, 1, 1, [late, None, None, None, None]),
         ("Alice, Confirmed, words to come", &confirmed, 1, 0, [late, late, None, late, None]),

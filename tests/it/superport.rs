@@ -142,6 +142,22 @@ fn r14_4_two_at_the_limit_and_exactly_the_limit_joins() {
 }
 
 #[test]
+fn r14_4_what_a_use_asks_for_and_what_is_unsent() {
+    for (limit, told) in [(2, ""), (1, "SetLineLink Nobody, ")] {
+        let alice = superport(Policy::up_to(limit));
+        let event = formed(2, 2, Some(proof_of(2, &alice))).to_vec();
+        let mut alice = Any::from(alice);
+        let line = "LineFormed AliceJoined";
+        // The Port was shown before.
+        assert_eq!(words(&alice.takes(&Input::Event(event))), format!("{told}{line}"));
+        assert_eq!(words(&alice.unsent()), format!("PortReady, {told}{line}"));
+        assert_eq!(words(&alice.takes(&Input::Settle)), "");
+        assert_eq!(words(&alice.unsent()), "PortReady");
+    }
+    assert_eq!(words(&Any::from(offering(Policy::unlimited())).unsent()), "PortReady, SetLineLink Many");
+}
+
+#[test]
 fn r14_4_an_old_proof_on_a_new_line_is_told_by_its_mark() {
     let (mut store, mut alice) = (Store::default(), superport(Policy::up_to(3)));
     store.records.insert(alice.key(), (alice.revision(), alice.record().to_vec()));
@@ -173,6 +189,22 @@ fn r14_4_an_old_proof_on_a_new_line_is_told_by_its_mark() {
     let mut other =
         Alice::offer(line_link(), Offer::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64])).commit();
     assert_eq!(other.handle(&formed(9, 9, Some(proof)), NOW).err(), Some(Rejected::Stray(id(9))));
+}
+
+#[test]
+fn r14_4_a_use_on_a_line_that_there_is_leaves_it_as_it_was() {
+    let mut alice = superport(Policy::unlimited());
+    let (first, _) = ends(&mut alice, 2, 2);
+    let proof = proof_of(3, &alice);
+    let again = formed(2, 2, Some(proof));
+    let known = all_are(Standing::Connected(id(2)));
+    assert_eq!(alice.handle_knowing(&again, &known, NOW).err(), Some(Rejected::Repeated));
+    // Without asking: the key is taken, and what is there goes on.
+    let step = alice.handle(&again, NOW).unwrap();
+    assert_eq!(step.taken(), Some(Taken::Disconnect(id(2))));
+    step.commit().for_each(drop);
+    let Some(AliceEffect::LineFormed(born)) = alice.unsent().last() else { panic!() };
+    assert_eq!((born.key(), born.is_stored_as(&first.record())), (first.key(), Ok(true)));
 }
 
 #[test]
