@@ -157,6 +157,10 @@ impl Rules {
             State::Open { admits: Admits::Nobody, .. } => return refused(Reason::Paused),
             State::Open { admits, .. } => *admits,
         };
+        let his = link.given.iter().filter(|given| given.by == by && lines(self, given.line_id, by));
+        if admits == Admits::Many && his.count() >= limits.uses {
+            return Err(ServerError::TooManyLines);
+        }
         if [owner, by].iter().any(|user| self.lines_of(*user) >= limits.lines) {
             return Err(ServerError::TooManyLines);
         }

@@ -44,6 +44,7 @@ impl World {
         let limits = Limits {
             links: 1 + part(0, 4),
             lines: 1 + part(2, 4),
+            uses: 1 + part(1, 3),
             packets: 1 + part(4, 4),
             bytes: 8 + 24 * part(6, 4),
             lifetime: 1000,
@@ -340,8 +341,8 @@ impl Directory for Failing {
         self.atomically(|memory| memory.claim(line_link, claim, formed, forget, limits))
     }
 
-    fn given(&self, request: &[u8; 32]) -> Result<Option<LineId>, Down> {
-        let Ok(given) = self.memory.borrow().given(request);
+    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Down> {
+        let Ok(given) = self.memory.borrow().given(line_link, by, request);
         Ok(given)
     }
 

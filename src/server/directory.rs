@@ -65,15 +65,15 @@ pub trait Directory {
         limits: &Limits,
     ) -> Result<Claimed, Self::Error>;
 
-    /// The line that this request ([`Claim::request`]) was given of a link that admitted [`Many`](Admits::Many), for as long as
-    /// who asked has not left it.
+    /// The line that this user's request ([`Claim::request`]) was given of this link when it admitted [`Many`](Admits::Many), for
+    /// as long as he has not left it.
     ///
     /// - *A stale read*, that there is none: [`claim`](Directory::claim) tells.
     /// - *A stale read*, of a line that he has left: he is told so when he sends along it.
     ///
     /// # Errors
     /// The storage's own.
-    fn given(&self, request: &[u8; 32]) -> Result<Option<LineId>, Self::Error>;
+    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Self::Error>;
 
     /// If a link is open, this user's, and of a lower version: it admits from now on as `setting` says, and is used up and
     /// forgotten by its dates.
@@ -246,7 +246,7 @@ pub enum Claimed {
     Formed,
     /// The link does not admit him any more, his request has its line, or there is a line of that name already.
     Taken,
-    /// One of the two is at [`Limits::lines`].
+    /// One of the two is at [`Limits::lines`], or who uses a link for many is at [`Limits::uses`].
     TooMany,
 }
 

@@ -23,8 +23,8 @@ pub struct Memory {
     /// An end that has left is `None`. A line that both have left is gone.
     lines: BTreeMap<LineId, [Option<End>; 2]>,
     users: BTreeMap<UserId, User>,
-    /// By the requests that formed them, the lines of links that admitted many: until who asked leaves.
-    given: BTreeMap<[u8; 32], LineId>,
+    /// The lines of links that admitted many, by who asked and how: until he leaves.
+    given: BTreeMap<Given, LineId>,
 }
 
 // Whoever reads a log learns no link that he could use, and no event.
@@ -53,6 +53,9 @@ enum State {
     Closed,
 }
 
+/// The link, who used it, by which request.
+type Given = (LineLink, UserId, [u8; 32]);
+
 #[derive(Default)]
 struct User {
     issued: BTreeMap<RequestId, LineLink>,
@@ -75,8 +78,8 @@ struct End {
     bytes: usize,
     /// The last that said `Dropped`; if it still waits, the next takes its place.
     dropped: Option<u64>,
-    /// What is in `given` for it.
-    request: Option<Box<[u8; 32]>>,
+    /// What it is `given` by.
+    given: Option<Box<Given>>,
 }
 
 /// How many links are forgotten for each that is issued: more than one, so that none are left over.
@@ -147,8 +150,8 @@ impl Memory {
         if other.is_none() {
             self.lines.remove(&line_id);
         }
-        if let Some(request) = &end.request {
-            self.given.remove(&**request);
+        if let Some(given) = &end.given {
+            self.given.remove(given);
         }
         let user = self.users.get_mut(&by)?;
         user.lines.remove(&line_id);
@@ -181,7 +184,7 @@ impl User {
 
 impl End {
     const fn of(user: UserId) -> Self {
-        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None, request: None }
+        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None, given: None }
     }
 
     fn put(&mut self, queue: &mut User, event: &Event<'_>) {
@@ -280,8 +283,13 @@ impl Directory for Memory {
             _ => return Ok(Claimed::Taken),
         };
         let (owner, by, line_id) = (link.owner, claim.by, claim.line_id);
-        if self.lines.contains_key(&line_id) || self.given.contains_key(&claim.request) {
+        let given = (line_link, by, claim.request);
+        if self.lines.contains_key(&line_id) || self.given.contains_key(&given) {
             return Ok(Claimed::Taken);
+        }
+        let uses = self.given.range((line_link, by, [0; 32])..=(line_link, by, [0xff; 32]));
+        if !burns && uses.take(limits.uses).count() >= limits.uses {
+            return Ok(Claimed::TooMany);
         }
         let lines = |user| self.users.get(&user).map_or(0, |user| user.lines.len());
         if lines(owner) >= limits.lines || lines(by) >= limits.lines {
@@ -296,15 +304,15 @@ impl Directory for Memory {
         if burns {
             self.set(line_link, State::Claimed(Box::new(*claim)), forget);
         } else {
-            self.given.insert(claim.request, line_id);
-            bob.request = Some(Box::new(claim.request));
+            self.given.insert(given, line_id);
+            bob.given = Some(Box::new(given));
         }
         self.lines.insert(line_id, [Some(alice), Some(bob)]);
         Ok(Claimed::Formed)
     }
 
-    fn given(&self, request: &[u8; 32]) -> Result<Option<LineId>, Infallible> {
-        Ok(self.given.get(request).copied())
+    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Infallible> {
+        Ok(self.given.get(&(line_link, by, *request)).copied())
     }
 
     fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Infallible> {

@@ -79,7 +79,8 @@ pub enum ServerError<E> {
     /// The user is at [`Limits::links`]: later, when older ones are forgotten.
     #[error("too many line links")]
     TooManyLinks,
-    /// One of the two users is at [`Limits::lines`]. The link is not used up: later, when a line of theirs was ended.
+    /// One of the two users is at [`Limits::lines`], or this one at [`Limits::uses`]. The link is not used up: later, when a line
+    /// of theirs was ended.
     #[error("too many lines")]
     TooManyLines,
     /// A payload longer than [`Limits::bytes`]: never.
@@ -202,7 +203,7 @@ impl<D: Directory> Server<D> {
         // What was given is given, whatever became of the link since. (A link that was never set was given to nobody before.)
         let given = match state {
             LinkState::Open { version: 0, .. } => None,
-            _ => self.directory.given(&claim.request).map_err(ServerError::Directory)?,
+            _ => self.directory.given(line_link, claim.by, &claim.request).map_err(ServerError::Directory)?,
         };
         if let Some(line_id) = given {
             return Ok(Handled::replied(formed(line_id, None)));

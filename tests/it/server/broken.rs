@@ -88,8 +88,8 @@ impl Directory for Broken {
         })
     }
 
-    fn given(&self, request: &[u8; 32]) -> Result<Option<LineId>, Down> {
-        Ok(self.memory.borrow().given(request).unwrap().filter(|_| !self.given_stale))
+    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Down> {
+        Ok(self.memory.borrow().given(line_link, by, request).unwrap().filter(|_| !self.given_stale))
     }
 
     fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Down> {

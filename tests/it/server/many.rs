@@ -1,7 +1,8 @@
 //! §13.2, §13.3, §13.6, §13.8 of links that are set: for many, or for nobody.
 
 use super::*;
-use crate::common::bad_proof;
+use crate::common::cbor::Cbor;
+use crate::common::{bad_proof, decode_proof};
 use Admits::{Many, Nobody, One};
 
 /// A link of Alice's for many.
@@ -290,6 +291,37 @@ fn r13_6_lines_of_a_link_for_many_are_bounded_at_either_end() {
     }
     relay.reply(ALICE, &Request::Disconnect { line_id: lines[0] });
     assert_eq!(relay.handle(BOB, &on_board(line_link)), Err(ServerError::TooManyLines));
+}
+
+/// One account does not fill up the lines of whoever published a link.
+#[test]
+fn r13_6_one_user_has_some_lines_of_one_link_for_many_and_no_more() {
+    let mut relay = relay(Limits { uses: 2, ..Limits::default() });
+    let [line_link, other] = [1, 2].map(|n| superport(&mut relay, n));
+    let long = |length| {
+        let proof = Cbor::Array(vec![Cbor::Bytes(vec![7; length]), Cbor::Bytes(vec![])]);
+        Request::Connect { line_link, proof: Some(decode_proof(&proof).unwrap()) }
+    };
+    let lines = [1, 2].map(|length| forms(&mut relay, BOB, &long(length)));
+    let before = relay.waiting(ALICE);
+    assert_eq!(relay.handle(BOB, &long(3)), Err(ServerError::TooManyLines));
+    assert_eq!(relay.waiting(ALICE), before);
+    // The reply that he has had is his; and others have theirs, of this link, and he of others.
+    assert!(matches!(relay.reply(BOB, &long(1)), Event::LineFormed { line_id, .. } if line_id == lines[0]));
+    forms(&mut relay, CAROL, &long(3));
+    forms(&mut relay, BOB, &connect(other));
+    let single = relay.issue(ALICE, 3);
+    forms(&mut relay, BOB, &connect(single));
+    // What counts is what he has not left.
+    relay.reply(ALICE, &Request::Disconnect { line_id: lines[0] });
+    assert_eq!(relay.handle(BOB, &long(3)), Err(ServerError::TooManyLines));
+    relay.acknowledge_all(BOB);
+    forms(&mut relay, BOB, &long(3));
+    relay.reply(BOB, &Request::Disconnect { line_id: lines[1] });
+    forms(&mut relay, BOB, &long(4));
+    // Burnt by him who has as many: it is for one now.
+    relay.handle(ALICE, &set(line_link, 2, One)).unwrap();
+    forms(&mut relay, BOB, &long(5));
 }
 
 #[test]

@@ -61,8 +61,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_users_ask_the_invariants_hold(ops in prop::collection::vec(op(), 1..120)) {
-        let limits = Limits { links: 4, lines: 3, packets: 3, bytes: 60, lifetime: 60 * DAY, memory: 30 * DAY };
+    fn whatever_users_ask_the_invariants_hold(ops in prop::collection::vec(op(), 1..120), uses in 1..3usize) {
+        let limits = Limits { links: 4, lines: 3, uses, packets: 3, bytes: 60, lifetime: 60 * DAY, memory: 30 * DAY };
         let mut relay = relay(limits);
         let mut seen = Onlooker::default();
         for op in &ops {
@@ -180,6 +180,10 @@ proptest! {
                 }
                 Op::Wait(days) => relay.now.0 += days * DAY,
             }
+            let here = |key: (u8, LineLink, bool)| seen.given.get(&key).is_some_and(|id| !seen.left.contains(&(*id, key.0)));
+            let both = |(by, link, _): &&(u8, LineLink, bool)| here((*by, *link, true)) && here((*by, *link, false));
+            let many = seen.given.keys().filter(|(_, link, _)| !seen.burnt.contains(link));
+            prop_assert!(uses >= 2 || many.filter(both).count() == 0, "more lines of one link than he may have");
             for of in [ALICE, BOB, CAROL] {
                 let last = relay.waiting(of).last().map_or(0, |(sequence, _)| *sequence);
                 let given = seen.numbers.entry(of).or_default();
