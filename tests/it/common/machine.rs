@@ -106,7 +106,7 @@ impl fmt::Display for Effect {
                 }
                 Request::Disconnect { .. } => f.write_str("Disconnect"),
                 Request::CloseLineLink { .. } => f.write_str("CloseLineLink"),
-                Request::SetLineLink { .. } => f.write_str("SetLineLink"),
+                Request::SetLineLink { admits, .. } => write!(f, "SetLineLink {admits:?}"),
                 Request::Packet { payload, .. } => match Payload::decode(payload).unwrap() {
                     Payload::Sealed { content, .. } => write!(f, "{content:?}"),
                     _ => f.write_str("Proof"),
