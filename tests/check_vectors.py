@@ -244,6 +244,7 @@ REQUESTS = {
     "Packet": (18, ["line_id", "payload"]),
     "Disconnect": (19, ["line_id"]),
     "CloseLineLink": (20, ["line_link"]),
+    "SetLineLink": (21, ["line_link", "version", "admits"]),
 }
 EVENTS = {
     "LineLinkIssued": (32, ["request_id", "line_link"]),
@@ -257,7 +258,8 @@ PAYLOADS = {
     "Proof": (1, ["proof"]),
     "Sealed": (2, ["content", "nonce", "ciphertext"]),
 }
-REASONS = [None, "Unknown", "Claimed", "Yours", "Closed", "Expired"]
+REASONS = [None, "Unknown", "Claimed", "Yours", "Closed", "Expired", "Paused"]
+PAUSED = 6
 CONFIRM, ANSWER, OPENING, MESSAGE, CLOSE, PADDED_OPENING, PADDED_MESSAGE = range(1, 8)
 LENGTHS = {"request_id": 16, "line_link": 16, "line_id": 16, "pair_hash": 32, "nonce": 12}
 
@@ -288,8 +290,10 @@ def read_message(kinds, data):
         elif field == "proof":
             if not (value is None and "proof?" in names):
                 require_proof(value)
+        elif field == "version":
+            require(is_uint(value))
         else:
-            require(is_uint(value) and 1 <= value <= {"reason": 5, "content": 7}[field])
+            require(is_uint(value) and 1 <= value <= {"reason": 6, "content": 7, "admits": 3}[field])
     require(write_message(kinds, name, fields) == data)
     return name, fields
 
@@ -575,6 +579,7 @@ class Bob(Client):
         require(self.state[0] == 2 and name in ("LineFormed", "Refused"), "OutOfOrder")
         line_link, kind, port_hash, offer, secret, proof, how = self.state[1]
         if name == "Refused":
+            require(fields["reason"] != PAUSED, "Paused")
             return self.go(self.end([3, fields["reason"]]))
         if self.has_expired(now):
             return self.go(self.end([2], [3, fields["line_id"]]))
@@ -916,8 +921,8 @@ STATES = {
     *("alice spent with a line, unsettled", "alice spent with a line", "bob spent with a line, unsettled"),
     *("bob spent with a line", *(f"alice spent {end}" for end in ("Revoked", "Expired", "ProofRefused"))),
     *(f"alice spent {end}, unsettled" for end in ("Revoked", "Expired", "ProofRefused")),
-    *(f"bob spent {end}" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:]))),
-    *(f"bob spent {end}, unsettled" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:]))),
+    *(f"bob spent {end}" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
+    *(f"bob spent {end}, unsettled" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
     *("line awaiting proof", "line of alice joined", "line of alice confirmed", "line of alice confirmed, with confirm"),
     *("line of bob joined", "line of bob joined, with proof", "line of bob confirmed", "line of bob confirmed, due"),
     *(f"line closed {end}, due" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired")),
