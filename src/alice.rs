@@ -345,9 +345,10 @@ impl Role for Alice {
             (State::Requesting(Requesting { request_id, .. }), 0) => {
                 Some(AliceEffect::Send(Request::IssueLineLink { request_id: *request_id }))
             }
-            (State::Offered(offered), 0) => Some(AliceEffect::PortReady(offered.port())),
-            (State::Offered(offered), 1) => offered.news().map(AliceEffect::Send),
-            (State::Offered(offered), _) => offered.line().map(AliceEffect::LineFormed),
+            // Before anybody sees the Port, the Server knows for how many it is: else the first would burn its link (§14.2).
+            (State::Offered(offered), 0) => offered.news().map(AliceEffect::Send),
+            (State::Offered(offered), 1) => offered.line().map(AliceEffect::LineFormed),
+            (State::Offered(offered), _) => Some(AliceEffect::PortReady(offered.port())),
             (State::Spent(spent), place) => spent.effect(place).map(AliceEffect::from),
             _ => None,
         }

@@ -46,7 +46,7 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
 #[derive(Clone, Copy)]
 pub enum Emit<'m> {
     Outbox,
-    /// All but its first place: the Port stands there, and was shown before.
+    /// All but its last place: the Port stands there, and was shown before.
     Rest,
     /// A packet that was sealed.
     Sealed(&'m [u8]),
@@ -72,7 +72,7 @@ impl Emit<'_> {
     const fn places(self) -> ops::Range<usize> {
         match self {
             Self::Outbox | Self::OutboxAndOpened(_) => 0..MOST_EFFECTS,
-            Self::Rest => 1..MOST_EFFECTS,
+            Self::Rest => 0..MOST_EFFECTS.saturating_sub(1),
             _ => 1..2,
         }
     }
