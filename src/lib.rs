@@ -3,7 +3,7 @@
 //! Alice shows a **Port**: a QR code, a link. Bob uses it, once; a **line** between them is formed through a relay that
 //! neither trusts, and the ticket is dead. Nobody learns a phone number, an address or a user name of anybody.
 //!
-//! The crate is that protocol and nothing else: four state machines that take and give bytes. There is no I/O, no clock, no
+//! The crate is that protocol and nothing else: five state machines that take and give bytes. There is no I/O, no clock, no
 //! `unsafe`, no allocator in them; transport and storage stay with you. The rules are in [SPEC.md], and comments
 //! cite them (§4.3).
 //!
@@ -11,6 +11,7 @@
 //!  Alice   Requesting ──LineLinkIssued──▶ Offered ──LineFormed──▶ Spent     yields a Line
 //!  Bob     Scanned ────────connect──────▶ Connecting ─LineFormed─▶ Spent     yields a Line
 //!  Line    AwaitingProof ──proof──▶ Joined ──a packet opens──▶ Confirmed ──close──▶ Closed
+//!  Pool    line links for later, so that Alice needs no network: handle, take
 //! ```
 //!
 //! # Both sides in one page
@@ -89,7 +90,7 @@
 //! - **Settle** ([`Machine::settle`]) when everything a commit asked for was done; after a crash, [`Machine::restore`] and do
 //!   what is [`unsent`](Machine::unsent).
 //! - **Tick** ([`Machine::tick`]) at the [`deadline`](Machine::deadline).
-//! - Hand every event to the machine at its [`key`](Event::key); read what to do about an error at [`Rejected`].
+//! - Hand every event to the machine at its [`key`](Event::key), or to the [`Pool`]; read what to do about an error at [`Rejected`].
 //! - Rely on [`Line::confirmed`], not on [`Line::claims`].
 //!
 //! # Features
@@ -142,6 +143,7 @@ mod id;
 mod line;
 mod machine;
 mod message;
+mod pool;
 mod port;
 mod proof;
 mod secret;
@@ -154,14 +156,15 @@ mod wire;
 
 pub use alice::{Alice, AliceEffect, AliceEnd, AlicePhase};
 pub use bob::{Bob, BobEffect, BobEnd, BobPhase, SendProof};
-pub use error::{BufferTooSmall, DecodeError, PortError, Rejected, RestoreError, SealError};
-pub use id::{Key, LineId, LineLink, Mark, PairHash, PortHash, RequestId};
+pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
+pub use id::{Key, LineId, LineLink, Mark, PairHash, PoolId, PortHash, RequestId};
 pub use line::{
     CheckCode, Claims, Confirmed, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE,
     SEAL_OVERHEAD, padded_len,
 };
 pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Step};
 pub use message::{Admits, Content, Event, Nonce, Payload, Reason, Request};
+pub use pool::{MAX_POOL, Pool, PoolEffect};
 pub use port::{
     Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Offer, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds,
 };

@@ -420,7 +420,7 @@ impl Role for Line {
                 Emit::Sealed(packet) => Some(send(packet)),
                 Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
                 Emit::Dropped => Some(LineEffect::Dropped),
-                Emit::Outbox | Emit::Nothing => None,
+                Emit::Outbox | Emit::Taken { .. } | Emit::Nothing => None,
             },
             _ => None,
         }

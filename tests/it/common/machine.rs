@@ -19,6 +19,7 @@ pub enum Input {
     Seal(Vec<u8>, Vec<u8>),
     Tick,
     Settle,
+    Take,
 }
 
 impl Input {
@@ -26,7 +27,7 @@ impl Input {
         Self::Seal(text.as_bytes().to_vec(), Vec::new())
     }
 
-    /// Every command that any machine has.
+    /// Every command that any machine of a Port has.
     pub fn commands() -> [Self; 8] {
         [
             Self::Connect(SendProof::OnBoard),
@@ -46,6 +47,7 @@ impl Input {
 pub enum Refusal {
     Rejected(Rejected),
     Seal(SealError),
+    Pool(PoolError),
     /// Nothing to settle, or no deadline yet.
     NothingDue,
     /// This role has no such command.
@@ -71,6 +73,7 @@ pub enum Effect {
     Message(Vec<u8>),
     Dropped,
     Ended(End),
+    Link(LineLink),
 }
 
 impl Effect {
@@ -89,6 +92,7 @@ impl PartialEq for Effect {
             (Self::Send(a), Self::Send(b)) | (Self::Message(a), Self::Message(b)) => a == b,
             (Self::PortReady(a), Self::PortReady(b)) => a == b,
             (Self::Ended(a), Self::Ended(b)) => a == b,
+            (Self::Link(a), Self::Link(b)) => a == b,
             (Self::Dropped, Self::Dropped) => true,
             _ => false,
         }
@@ -117,6 +121,7 @@ impl fmt::Display for Effect {
             Self::Message(_) => f.write_str("says"),
             Self::Dropped => f.write_str("Dropped"),
             Self::Ended(_) => f.write_str("Ended"),
+            Self::Link(_) => f.write_str("Link"),
         }
     }
 }
@@ -130,6 +135,7 @@ pub enum Any {
     Alice(Alice),
     Bob(Bob),
     Line(Line),
+    Pool(Pool),
 }
 
 impl From<Alice> for Any {
@@ -150,12 +156,19 @@ impl From<Line> for Any {
     }
 }
 
+impl From<Pool> for Any {
+    fn from(pool: Pool) -> Self {
+        Self::Pool(pool)
+    }
+}
+
 macro_rules! each {
     ($any:expr, $machine:ident => $do:expr) => {
         match $any {
             Any::Alice($machine) => $do,
             Any::Bob($machine) => $do,
             Any::Line($machine) => $do,
+            Any::Pool($machine) => $do,
         }
     };
 }
@@ -171,6 +184,7 @@ impl Any {
         match record.get(2) {
             Some(2) => Bob::restore(record).map(Self::Bob),
             Some(3) => Line::restore(record).map(Self::Line),
+            Some(4) => Pool::restore(record).map(Self::Pool),
             _ => Alice::restore(record).map(Self::Alice),
         }
     }
@@ -214,6 +228,7 @@ impl Any {
             Self::Alice(m) => m.unsent().map(of_alice).collect(),
             Self::Bob(m) => m.unsent().map(of_bob).collect(),
             Self::Line(m) => m.unsent().map(of_line).collect(),
+            Self::Pool(m) => m.unsent().map(of_pool).collect(),
         }
     }
 
@@ -311,6 +326,16 @@ impl Any {
                 };
                 finish(step, keep, of_line)
             }
+            Self::Pool(pool) => {
+                let step = match input {
+                    Input::Event(event) => pool.handle_bytes(event).map_err(Refusal::Rejected)?,
+                    Input::Take => pool.take().map_err(Refusal::Pool)?,
+                    Input::Tick => pool.tick(now).ok_or(Refusal::NothingDue)?,
+                    Input::Settle => pool.settle().ok_or(Refusal::NothingDue)?,
+                    _ => return Err(Refusal::NoSuchCommand),
+                };
+                finish(step, keep, of_pool)
+            }
         }
     }
 }
@@ -346,5 +371,12 @@ fn of_line(effect: LineEffect<'_>) -> Effect {
         LineEffect::Message(text) => Effect::Message(text.to_vec()),
         LineEffect::Dropped => Effect::Dropped,
         LineEffect::Ended(end) => Effect::Ended(End::Line(end)),
+    }
+}
+
+fn of_pool(effect: PoolEffect<'_>) -> Effect {
+    match effect {
+        PoolEffect::Link(line_link) => Effect::Link(line_link),
+        PoolEffect::Send(request) => Effect::Send(request.to_vec()),
     }
 }
