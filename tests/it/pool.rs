@@ -455,7 +455,7 @@ fn r15_4_every_pair_of_stops_uses_no_link_twice() {
             stops += client.survive(Client::hear);
             stops += client.survive(Client::make_port);
         }
-        while !client.queue.is_empty() || asks(&client.store.load(Client::key()).unwrap()) != [] {
+        while !client.queue.is_empty() || !asks(&client.store.load(Client::key()).unwrap()).is_empty() {
             stops += client.survive(|client| client.start().and_then(|()| client.hear()));
         }
         let distinct: BTreeSet<_> = client.ports.iter().collect();
