@@ -154,7 +154,7 @@ impl Alice {
         Born::new(State::Requesting(Requesting { request_id, private_key: PrivateKey::new(private_key), rad, offer }))
     }
 
-    /// A Port of a line link that she has already, from her pool: no network needed (§4.1).
+    /// A Port of a line link that she has already, from her [`Pool`](crate::Pool): no network needed (§4.1).
     ///
     /// Never of a link that was offered before: the store will find its key taken.
     pub fn offer(line_link: LineLink, offer: Offer, seed: Seed) -> Born<Self> {
