@@ -150,7 +150,7 @@ impl Alice {
         Born::new(State::Requesting(Requesting::new(offer, seed)))
     }
 
-    /// A Port of a line link that she has already, from her pool: no network needed (§4.1).
+    /// A Port of a line link that she has already, from her [`Pool`](crate::Pool): no network needed (§4.1).
     ///
     /// Never of a link that was offered before: the store will find its key taken.
     pub fn offer(line_link: LineLink, offer: Offer, seed: Seed) -> Born<Self> {

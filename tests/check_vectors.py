@@ -731,6 +731,71 @@ class Line(Machine):
         return self.go(state, effects)
 
 
+class Pool(Machine):
+    """§15. [name, key, low, full, how many requests, [number or link]]."""
+
+    ROLE = 4
+
+    @classmethod
+    def new(cls, low, full, seed):
+        require(1 <= low <= full <= 16, "BadBounds")
+        return cls([seed[32:48], seed[:32], low, full, full, list(range(full))])
+
+    @classmethod
+    def restore(cls, data):
+        pool = super().restore(data)
+        _, _, low, full, requests, slots = pool.state
+        numbers = [slot for slot in slots if type(slot) is int]
+        links = [slot for slot in slots if type(slot) is bytes]
+        require(1 <= low <= full <= 16 and len(slots) <= full and all(map(is_name, links)))
+        require(sorted(set(numbers)) == numbers and all(number < requests for number in numbers))
+        require(len(set(links)) == len(links))
+        return pool
+
+    def key(self):
+        return [4, self.state[0]]
+
+    def deadline(self):
+        return None
+
+    def cipher(self):
+        return Cipher(algorithms.AES(self.state[1]), modes.ECB())
+
+    def request_id(self, number):
+        encryptor = self.cipher().encryptor()
+        return encryptor.update(number.to_bytes(16, "big")) + encryptor.finalize()
+
+    def asking(self, slots):
+        ids = [self.request_id(slot) for slot in slots if type(slot) is int]
+        return [request("IssueLineLink", request_id=request_id) for request_id in ids]
+
+    def unsent(self):
+        return self.asking(self.state[5])
+
+    def handle(self, data):
+        name, fields = read_message(EVENTS, data)
+        require(name == "LineLinkIssued", "NotMine")
+        decryptor = self.cipher().decryptor()
+        number = int.from_bytes(decryptor.update(fields["request_id"]) + decryptor.finalize(), "big")
+        *rest, requests, slots = self.state
+        require(number < requests, "NotMine")
+        require(number in slots and fields["line_link"] not in slots, "Repeated")
+        slots = [fields["line_link"] if slot == number else slot for slot in slots]
+        return self.go([*rest, requests, slots], [])
+
+    def take(self):
+        *rest, low, full, requests, slots = self.state
+        link = next((slot for slot in slots if type(slot) is bytes), None)
+        require(link is not None, "Empty")
+        left = [slot for slot in slots if slot != link]
+        new = list(range(requests, requests + full - len(left))) if len(left) < low else []
+        return self.go([*rest, low, full, requests + len(new), left + new], [{"link": link}, *self.asking(new)])
+
+
+def is_name(value):
+    return is_bytes(value, 16)
+
+
 def json_copy(state):
     return [json_copy(item) if type(item) is list else item for item in state]
 
@@ -861,6 +926,35 @@ def handshakes():
             counts["handshakes"] += 1
 
 
+def pools():
+    file = load("pools.json")
+    pool = None
+    for number, step in enumerate(file["steps"]):
+        what = f"pool, step {number}"
+        before, replaces = (pool.record(), pool.key()) if pool else (None, None)
+        try:
+            if step["does"] == "new":
+                pool = Pool.new(step["low"], step["full"], bytes.fromhex(step["seed"]))
+                effects = pool.unsent()
+            else:
+                effects, _ = pool.take() if step["does"] == "take" else pool.handle(bytes.fromhex(step["event"]))
+        except Refused as refused:
+            same(str(refused), step.get("error"), what)
+            same(pool.record(), before, what)
+            counts["steps refused"] += 1
+            continue
+        same(None, step.get("error"), what)
+        same(pool.record().hex(), step["record"], what)
+        same((bytes([4]) + pool.key()[1]).hex(), step["key"], what)
+        same((bytes([4]) + replaces[1]).hex() if replaces else None, step.get("replaces"), what)
+        same(shown(effects), step["effects"], what)
+        counts["steps"] += 1
+    for entry in file["refused_bounds"]:
+        refuses(entry["error"], f"bounds {entry}", Pool.new, entry["low"], entry["full"], bytes(64))
+    for name, entry in file["refused_records"].items():
+        refuses(entry["error"], f"pool with {name}", Pool.restore, bytes.fromhex(entry["record"]))
+
+
 def act(machine, step, formed):
     """One step: the machine after it, its effects, its mark."""
     argument = {key: bytes.fromhex(value) for key, value in step.items() if key in BYTES}
@@ -927,6 +1021,7 @@ STATES = {
     *("line of bob joined", "line of bob joined, with proof", "line of bob confirmed", "line of bob confirmed, due"),
     *(f"line closed {end}, due" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired")),
     *(f"line closed {end}" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused")),
+    *("pool, nothing here", "pool, some here", "pool, all here"),
 }
 
 
@@ -945,6 +1040,9 @@ def state_name(role, machine):
                 6: rest,
             }[tag]
         )
+    if role == "pool":
+        here = [type(slot) is bytes for slot in machine.state[5]]
+        return f"pool, {'all' if all(here) else 'some' if any(here) else 'nothing'} here"
     tag, body = machine.state
     if tag != 3:
         how = (" on board" if body[-1] == 1 else " along the line") if (role, tag) == ("bob", 2) else ""
@@ -957,7 +1055,7 @@ def records():
     seen = set()
     for number, entry in enumerate(load("records.json")):
         what, data = f"record {number}", bytes.fromhex(entry["record"])
-        machine = {"alice": Alice, "bob": Bob, "line": Line}[entry["role"]].restore(data)
+        machine = {"alice": Alice, "bob": Bob, "line": Line, "pool": Pool}[entry["role"]].restore(data)
         same(machine.record(), data, what)
         same((bytes([machine.key()[0]]) + machine.key()[1]).hex(), entry["key"], what)
         same(machine.revision, entry["revision"], what)
@@ -1013,6 +1111,6 @@ def shipped_app():
         counts["secrets of the app"] += 1
 
 
-for each in (ports, proofs, messages, handshakes, records, packets, shipped_app):
+for each in (ports, proofs, messages, handshakes, pools, records, packets, shipped_app):
     each()
 print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))

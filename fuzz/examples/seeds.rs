@@ -12,12 +12,13 @@ use port_protocol::testkit::{
     World,
 };
 use port_protocol::{
-    Alice, Bob, Event, Line, LinePhase, Machine, Offer, Payload, Port, Relay, Request, Seed, SendProof, UnixSeconds,
+    Alice, Bob, Event, Line, LinePhase, Machine, Offer, Payload, Pool, PoolEffect, Port, Relay, Request, Seed,
+    SendProof, UnixSeconds,
 };
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Owner, Said, decode_event, decode_port, drive_pair, line_open, restore_alice, restore_bob, restore_line,
-    server_handle, unsent, with_script,
+    restore_pool, server_handle, unsent, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -35,6 +36,7 @@ fn main() {
     write("restore_alice", &records::<Alice>(&kept, 9), restore_alice);
     write("restore_bob", &records::<Bob>(&kept, 7), restore_bob);
     write("restore_line", &records::<Line>(&kept, 6), restore_line);
+    write("restore_pool", &pools(), restore_pool);
     write("line_open", &packets(), |_| true);
     write("server_handle", &requests(), |_| true);
 }
@@ -309,6 +311,28 @@ fn records<M: Owner>(kept: &BTreeSet<Vec<u8>>, at_least: usize) -> Seeds {
         seeds.entry(name.to_lowercase()).or_insert_with(|| with_script(record, &script));
     }
     assert!(seeds.len() >= at_least, "{:?}", seeds.keys());
+    seeds
+}
+
+/// Pools with nothing, some and all of their links, and something that happens to them.
+fn pools() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (low, full) in [(1, 1), (2, 3), (4, 8), (16, 16)] {
+        let mut pool = Pool::new(low, full, Seed::from_bytes(&[9; 64])).expect("good bounds").commit();
+        for link in 0..=full {
+            // Answers of every kind, to be taken at once and later, with every way to stop between.
+            let every =
+                (0..8).flat_map(|how| [4, how, 100 + how, how, 4, 16 + how, 0, how, 4, 32 + how, how, 0, how % 4]);
+            let script: Vec<u8> = every.chain([0; 20]).collect();
+            let name = format!("{low}-{full}-{}-held-{}-asked", pool.held(), pool.asked());
+            seeds.insert(name, with_script(&pool.record(), &script));
+            let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.unsent().next() else { break };
+            let event = Event::LineLinkIssued { request_id, line_link: [link; 16].into() };
+            pool.handle(&event).expect("it was asked for").commit().for_each(drop);
+        }
+        pool.take().expect("it is full").commit().for_each(drop);
+        seeds.insert(format!("{low}-{full}-taken"), with_script(&pool.record(), &[0, 4, 0, 7, 0, 2, 3, 1]));
+    }
     seeds
 }
 

@@ -58,6 +58,9 @@ static EVERYTHING: LazyLock<Vec<Written>> = LazyLock::new(|| {
     for (name, request) in requests() {
         add(format!("request {name}"), request.to_vec(), read_request);
     }
+    for (name, machine) in pools() {
+        add(format!("record {name}"), machine.record(), read_record);
+    }
     for (i, offer) in [Offer::new(), expiring(), longest()].into_iter().enumerate() {
         add(format!("Port {i}"), port(offer.clone()).to_bytes().as_slice().to_vec(), read_port);
         for (name, machine) in states(offer.clone()) {
@@ -205,9 +208,12 @@ fn r7_1_tags_are_apart_from_each_other() {
             assert_eq!(read(bytes).is_ok(), name.starts_with(kind), "{name} read as {kind}");
         }
         let role = bytes[2];
-        for (tag, restored) in
-            [(1, Alice::restore(bytes).is_ok()), (2, Bob::restore(bytes).is_ok()), (3, Line::restore(bytes).is_ok())]
-        {
+        for (tag, restored) in [
+            (1, Alice::restore(bytes).is_ok()),
+            (2, Bob::restore(bytes).is_ok()),
+            (3, Line::restore(bytes).is_ok()),
+            (4, Pool::restore(bytes).is_ok()),
+        ] {
             assert_eq!(restored, name.starts_with("record") && role == tag, "{name} restored as {tag}");
         }
     }
@@ -314,6 +320,7 @@ fn r7_3_an_event_names_the_record_it_belongs_to() {
             Key::LineLink(_) if name.starts_with("Refused") => "Refused",
             Key::LineLink(_) => "LineFormed",
             Key::Line(_) => continue,
+            Key::Pool(_) => panic!("{name} names a pool"),
         };
         assert!(name.starts_with(kind), "{name}");
     }

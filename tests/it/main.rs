@@ -13,6 +13,7 @@ mod forgery;
 mod line;
 mod machines;
 mod padding;
+mod pool;
 mod port;
 mod proof;
 mod properties;

@@ -424,11 +424,12 @@ fn records() {
         let restored = match entry["role"].as_str().unwrap() {
             "alice" => restored::<Alice>(&record),
             "bob" => restored::<Bob>(&record),
+            "pool" => restored::<Pool>(&record),
             _ => restored::<Line>(&record),
         };
         assert_eq!(restored, *entry);
     }
-    for entry in plays().into_iter().flat_map(|(_, play)| play.log.records) {
+    for entry in plays().into_iter().flat_map(|(_, play)| play.log.records).chain(super::pools::play().records) {
         if !records.contains(&entry) {
             records.push(entry);
         }
