@@ -158,7 +158,7 @@ impl Alice {
         Born::new(State::Requesting(Requesting::new(offer, seed)))
     }
 
-    /// A Port of a line link that she has already, from her pool: no network needed (§4.1).
+    /// A Port of a line link that she has already, from her [`Pool`](crate::Pool): no network needed (§4.1).
     ///
     /// Never of a link that was offered before: the store will find its key taken.
     pub fn offer(line_link: LineLink, offer: Offer, seed: Seed) -> Born<Self> {
@@ -203,18 +203,19 @@ impl Alice {
     /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::SingleUse`]: a plain Port stays one, and a Superport too.
     /// [`Rejected::Unsettled`].
     pub fn set_policy(&mut self, policy: Policy) -> Result<Step<'_, Self>, Rejected> {
-        let state = match &self.0.state {
+        let (state, emit) = match &self.0.state {
             State::Requesting(requesting) => {
                 if !policy.suits(requesting.offer.kind()) {
                     return Err(Rejected::SingleUse);
                 }
                 let offer = Offer { policy, ..requesting.offer.clone() };
-                State::Requesting(Requesting { offer, ..requesting.clone() })
+                // Her request is the same.
+                (State::Requesting(Requesting { offer, ..requesting.clone() }), Emit::Nothing)
             }
-            State::Offered(offered) => State::Offered(offered.with_policy(policy)?),
+            State::Offered(offered) => (State::Offered(offered.with_policy(policy)?), Emit::Rest),
             State::Spent(_) => return Err(Rejected::OutOfOrder),
         };
-        Ok(Step::new(self, state, Emit::Rest, None))
+        Ok(Step::new(self, state, emit, None))
     }
 
     /// Takes the Port back (§4.4): it forms no line any more.
@@ -353,9 +354,10 @@ impl Role for Alice {
             (State::Requesting(Requesting { request_id, .. }), 0) => {
                 Some(AliceEffect::Send(Request::IssueLineLink { request_id: *request_id }))
             }
-            (State::Offered(offered), 0) => Some(AliceEffect::PortReady(offered.port())),
-            (State::Offered(offered), 1) => offered.news().map(AliceEffect::Send),
-            (State::Offered(offered), _) => offered.line().map(AliceEffect::LineFormed),
+            // Before anybody sees the Port, the Server knows for how many it is: else the first would burn its link (§14.2).
+            (State::Offered(offered), 0) => offered.news().map(AliceEffect::Send),
+            (State::Offered(offered), 1) => offered.line().map(AliceEffect::LineFormed),
+            (State::Offered(offered), _) => Some(AliceEffect::PortReady(offered.port())),
             (State::Spent(spent), place) => spent.effect(place).map(AliceEffect::from),
             _ => None,
         }

@@ -51,6 +51,19 @@ pub enum PortError {
     BadLinkBase,
 }
 
+/// Why there is no [`Pool`](crate::Pool), or no link from it (§15).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// Not 1 ≤ `low` ≤ `full` ≤ [`MAX_POOL`](crate::MAX_POOL). Choose others.
+    #[error("not the bounds of a pool")]
+    BadBounds,
+    /// No line link is here. Send what is [`unsent`](crate::Machine::unsent) once there is a network, and take one when the Server
+    /// has answered; or let an Alice [`request`](crate::Alice::request) her own.
+    #[error("the pool is empty")]
+    Empty,
+}
+
 /// Why a machine did not move (§8.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
@@ -63,7 +76,8 @@ pub enum Rejected {
     UnsupportedVersion,
     /// The event is for another Port, request or line. Find its machine by [`Event::key`](crate::Event::key). If there is none:
     /// keep a `Packet` or `Disconnected` as long as a Bob is connecting, for it may have overtaken his `LineFormed`; drop anything
-    /// else. (For `LineLinkIssued` see §7.2.)
+    /// else. A `LineLinkIssued` is for a [`Pool`](crate::Pool) then; if none asked for it, and there is no record of its line link
+    /// either, send [`Request::CloseLineLink`](crate::Request::CloseLineLink) for that (§7.2).
     #[error("for another machine")]
     NotMine,
     /// This phase does not take this event, or this call. Drop it.
@@ -73,7 +87,7 @@ pub enum Rejected {
     /// next step of this line.
     #[error("too early")]
     TooEarly,
-    /// Already taken. Acknowledge it to the Server and drop it.
+    /// Already taken; of a Pool, also: a link that it has. Acknowledge it to the Server and drop it.
     #[error("already taken")]
     Repeated,
     /// This line is not taken: the Port was dead before it was formed, by a race or by a Server that re-uses it; or it is for
@@ -98,6 +112,10 @@ pub enum Rejected {
     /// the Server need not keep it.
     #[error("a line link for a dead Port")]
     StrayLink(LineLink),
+    /// The Server says that the Port is paused: it takes nobody for now, and is not used up (§5.4). Do what is
+    /// [`unsent`](crate::Machine::unsent) again later, after a pause that grows; tell the user, who may give it up.
+    #[error("the Port is paused")]
+    Paused,
     /// The packet does not open: forged, damaged, or with other associated data. Drop it (§6.4: one error for
     /// every cause).
     #[error("does not open")]

@@ -70,6 +70,10 @@ id! {
     RequestId, 16, hex
 }
 id! {
+    /// The name of a [`Pool`](crate::Pool): 16 random bytes. It never leaves its client (§15.1).
+    PoolId, 16, hex
+}
+id! {
     /// SHA-256 of the two users' Server-side ids, sorted (§7.3): the same for this pair each time, meaningless to
     /// others. The Server's claim until the line is confirmed.
     PairHash, 32, hex
@@ -96,7 +100,7 @@ id! {
 
 /// Where a machine's record is kept: the primary key of one table for all machines (§8.2).
 ///
-/// The three kinds of names are apart from each other, and an Alice and a Bob of the same Port share one key, so that
+/// The four kinds of names are apart from each other, and an Alice and a Bob of the same Port share one key, so that
 /// nobody connects to himself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
 #[cbor(flat)]
@@ -110,15 +114,19 @@ pub enum Key {
     /// One end of this line.
     #[n(3)]
     Line(#[n(0)] LineId),
+    /// A pool of line links. No event has this key: see [`Event::key`](crate::Event::key).
+    #[n(4)]
+    Pool(#[n(0)] PoolId),
 }
 
 impl Key {
-    /// 17 bytes: the kind (1 request, 2 line link, 3 line), then the name.
+    /// 17 bytes: the kind (1 request, 2 line link, 3 line, 4 pool), then the name.
     pub fn to_bytes(&self) -> [u8; 17] {
         let (kind, name) = match self {
             Self::Request(id) => (1, id.as_bytes()),
             Self::LineLink(link) => (2, link.as_bytes()),
             Self::Line(id) => (3, id.as_bytes()),
+            Self::Pool(id) => (4, id.as_bytes()),
         };
         let mut bytes = [kind; 17];
         if let Some((_, rest)) = bytes.split_first_mut() {

@@ -3,7 +3,7 @@
 //! Alice shows a **Port**: a QR code, a link. Bob uses it, once; a **line** between them is formed through a relay that
 //! neither trusts, and the ticket is dead. Nobody learns a phone number, an address or a user name of anybody.
 //!
-//! The crate is that protocol and nothing else: four state machines that take and give bytes. There is no I/O, no clock, no
+//! The crate is that protocol and nothing else: five state machines that take and give bytes. There is no I/O, no clock, no
 //! `unsafe`, no allocator in them; transport and storage stay with you. The rules are in [SPEC.md], and comments
 //! cite them (§4.3).
 //!
@@ -11,6 +11,7 @@
 //!  Alice   Requesting ──LineLinkIssued──▶ Offered ──LineFormed──▶ Spent     yields a Line
 //!  Bob     Scanned ────────connect──────▶ Connecting ─LineFormed─▶ Spent     yields a Line
 //!  Line    AwaitingProof ──proof──▶ Joined ──a packet opens──▶ Confirmed ──close──▶ Closed
+//!  Pool    line links for later, so that Alice needs no network: handle, take
 //! ```
 //!
 //! # Both sides in one page
@@ -89,7 +90,7 @@
 //! - **Settle** ([`Machine::settle`]) when everything a commit asked for was done; after a crash, [`Machine::restore`] and do
 //!   what is [`unsent`](Machine::unsent).
 //! - **Tick** ([`Machine::tick`]) at the [`deadline`](Machine::deadline).
-//! - Hand every event to the machine at its [`key`](Event::key); read what to do about an error at [`Rejected`].
+//! - Hand every event to the machine at its [`key`](Event::key), or to the [`Pool`]; read what to do about an error at [`Rejected`].
 //! - Rely on [`Line::confirmed`], not on [`Line::claims`].
 //!
 //! # Features
@@ -145,6 +146,7 @@ mod machine;
 mod message;
 mod offered;
 mod policy;
+mod pool;
 mod port;
 mod proof;
 mod secret;
@@ -158,8 +160,8 @@ mod wire;
 
 pub use alice::{Alice, AliceEffect, AliceEnd, AlicePhase};
 pub use bob::{Bob, BobEffect, BobEnd, BobPhase, SendProof};
-pub use error::{BufferTooSmall, DecodeError, PortError, Rejected, RestoreError, SealError};
-pub use id::{Key, LineId, LineLink, Mark, PairHash, PortHash, RequestId, TicketHash};
+pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
+pub use id::{Key, LineId, LineLink, Mark, PairHash, PoolId, PortHash, RequestId, TicketHash};
 #[cfg(feature = "alloc")]
 pub use known::Blocked;
 pub use known::{Known, Standing};
@@ -170,6 +172,7 @@ pub use line::{
 pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Step, Taken};
 pub use message::{Admits, Content, Event, Nonce, Payload, Reason, Request};
 pub use policy::{Again, Offer, Policy, Uses};
+pub use pool::{MAX_POOL, Pool, PoolEffect};
 pub use port::{Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds};
 pub use proof::Proof;
 pub use secret::{Rad, Secret, Seed};

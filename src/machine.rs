@@ -7,7 +7,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use zeroize::Zeroize;
 
 use crate::error::{DecodeError, RestoreError};
-use crate::id::{Key, LineId, Mark, TicketHash};
+use crate::id::{Key, LineId, LineLink, Mark, TicketHash};
 use crate::port::UnixSeconds;
 use crate::wire::{self, Bytes};
 
@@ -15,10 +15,12 @@ use crate::wire::{self, Bytes};
 pub const MAX_RECORD: usize = 800;
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
-/// [`Alice`](crate::Alice), [`Bob`](crate::Bob) and [`Line`](crate::Line) are all there are.
+/// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line) and [`Pool`](crate::Pool) are all there are.
 pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsMut<Held<Self::State>> {
     /// Stands in every record, so that none is restored as another's (§8.6).
     const ROLE: u8;
+    /// The most things that one step asks for.
+    const MOST_EFFECTS: usize = 3;
     /// All that its record holds.
     type State: fmt::Debug + Encode<()> + for<'b> Decode<'b, ()>;
     /// What a step makes other: little, where a state is much.
@@ -38,7 +40,7 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
     fn record_after(revision: u64, state: &Self::State, change: &Self::Change) -> Record;
     /// Leaves what is no longer true in `change`, to be dropped with it: a state is moved once.
     fn change(state: &mut Self::State, change: &mut Self::Change);
-    /// The effect in one of [`MOST_EFFECTS`] places. Without its outbox a machine is asked for the second only.
+    /// The effect in one of [`MOST_EFFECTS`](Self::MOST_EFFECTS) places. Without its outbox a machine is asked for the second only.
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<Self::Effect<'m>>;
 }
 
@@ -46,7 +48,7 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
 #[derive(Clone, Copy)]
 pub enum Emit<'m> {
     Outbox,
-    /// All but its first place: the Port stands there, and was shown before.
+    /// All but its last place: the Port stands there, and was shown before.
     Rest,
     /// A packet that was sealed.
     Sealed(&'m [u8]),
@@ -58,6 +60,11 @@ pub enum Emit<'m> {
     Dropped,
     /// A line that is not taken.
     Refused(LineId),
+    /// A line link that was taken out of a pool, and how many requests for others are new.
+    Handed {
+        line_link: LineLink,
+        asked: u8,
+    },
     Nothing,
 }
 
@@ -68,11 +75,11 @@ impl fmt::Debug for Emit<'_> {
 }
 
 impl Emit<'_> {
-    /// What is lent has the second place; the others are the outbox's.
-    const fn places(self) -> ops::Range<usize> {
+    /// Of this many places. What is lent has the second; the others are the outbox's.
+    const fn places(self, most: usize) -> ops::Range<usize> {
         match self {
-            Self::Outbox | Self::OutboxAndOpened(_) => 0..MOST_EFFECTS,
-            Self::Rest => 1..MOST_EFFECTS,
+            Self::Outbox | Self::OutboxAndOpened(_) | Self::Handed { .. } => 0..most,
+            Self::Rest => 0..most.saturating_sub(1),
             _ => 1..2,
         }
     }
@@ -85,7 +92,7 @@ pub struct Held<S> {
     pub(crate) state: S,
 }
 
-/// What [`Alice`](crate::Alice), [`Bob`](crate::Bob) and [`Line`](crate::Line) have in common (§8).
+/// What [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line) and [`Pool`](crate::Pool) have in common (§8).
 ///
 /// Everything a caller does with a machine is three lines, and the types force their order:
 ///
@@ -315,9 +322,6 @@ pub struct Replaces {
     pub revision: u64,
 }
 
-/// The most things that one step asks for.
-const MOST_EFFECTS: usize = 3;
-
 /// What a step asks for, in order: a view of the machine's outbox.
 #[must_use = "effects are not done by themselves"]
 #[derive(Debug)]
@@ -327,9 +331,9 @@ pub struct Effects<'m, M> {
     places: ops::Range<usize>,
 }
 
-impl<'m, M> Effects<'m, M> {
+impl<'m, M: Role> Effects<'m, M> {
     const fn new(machine: &'m M, emit: Emit<'m>) -> Self {
-        Self { machine, emit, places: emit.places() }
+        Self { machine, emit, places: emit.places(M::MOST_EFFECTS) }
     }
 }
 
@@ -401,5 +405,5 @@ impl<'b, M: Role, S: Decode<'b, ()>> Decode<'b, ()> for Layout<M, S> {
 fn is_of_another_role<M: Role>(record: &[u8]) -> bool {
     let mut d = Decoder::new(record);
     let header = (d.array(), d.u8(), d.u8());
-    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && (1..=3).contains(&role))
+    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && (1..=4).contains(&role))
 }

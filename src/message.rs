@@ -297,7 +297,8 @@ impl Content {
 }
 
 impl Event<'_> {
-    /// Which record this event belongs to (§8.2).
+    /// Which record this event belongs to (§8.2). If none is there, and it is a `LineLinkIssued`, a [`Pool`](crate::Pool) may have
+    /// asked for it: hand it to each that there is of this Server.
     pub const fn key(&self) -> Key {
         match self {
             Self::LineLinkIssued { request_id, .. } => Key::Request(*request_id),

@@ -244,6 +244,7 @@ REQUESTS = {
     "Packet": (18, ["line_id", "payload"]),
     "Disconnect": (19, ["line_id"]),
     "CloseLineLink": (20, ["line_link"]),
+    "SetLineLink": (21, ["line_link", "version", "admits"]),
 }
 EVENTS = {
     "LineLinkIssued": (32, ["request_id", "line_link"]),
@@ -257,7 +258,8 @@ PAYLOADS = {
     "Proof": (1, ["proof"]),
     "Sealed": (2, ["content", "nonce", "ciphertext"]),
 }
-REASONS = [None, "Unknown", "Claimed", "Yours", "Closed", "Expired"]
+REASONS = [None, "Unknown", "Claimed", "Yours", "Closed", "Expired", "Paused"]
+PAUSED = 6
 CONFIRM, ANSWER, OPENING, MESSAGE, CLOSE, PADDED_OPENING, PADDED_MESSAGE = range(1, 8)
 LENGTHS = {"request_id": 16, "line_link": 16, "line_id": 16, "pair_hash": 32, "nonce": 12}
 
@@ -288,8 +290,10 @@ def read_message(kinds, data):
         elif field == "proof":
             if not (value is None and "proof?" in names):
                 require_proof(value)
+        elif field == "version":
+            require(is_uint(value))
         else:
-            require(is_uint(value) and 1 <= value <= {"reason": 5, "content": 7}[field])
+            require(is_uint(value) and 1 <= value <= {"reason": 6, "content": 7, "admits": 3}[field])
     require(write_message(kinds, name, fields) == data)
     return name, fields
 
@@ -575,6 +579,7 @@ class Bob(Client):
         require(self.state[0] == 2 and name in ("LineFormed", "Refused"), "OutOfOrder")
         line_link, kind, port_hash, offer, secret, proof, how = self.state[1]
         if name == "Refused":
+            require(fields["reason"] != PAUSED, "Paused")
             return self.go(self.end([3, fields["reason"]]))
         if self.has_expired(now):
             return self.go(self.end([2], [3, fields["line_id"]]))
@@ -726,6 +731,71 @@ class Line(Machine):
         return self.go(state, effects)
 
 
+class Pool(Machine):
+    """§15. [name, key, low, full, how many requests, [number or link]]."""
+
+    ROLE = 4
+
+    @classmethod
+    def new(cls, low, full, seed):
+        require(1 <= low <= full <= 16, "BadBounds")
+        return cls([seed[32:48], seed[:32], low, full, full, list(range(full))])
+
+    @classmethod
+    def restore(cls, data):
+        pool = super().restore(data)
+        _, _, low, full, requests, slots = pool.state
+        numbers = [slot for slot in slots if type(slot) is int]
+        links = [slot for slot in slots if type(slot) is bytes]
+        require(1 <= low <= full <= 16 and len(slots) <= full and all(map(is_name, links)))
+        require(sorted(set(numbers)) == numbers and all(number < requests for number in numbers))
+        require(len(set(links)) == len(links))
+        return pool
+
+    def key(self):
+        return [4, self.state[0]]
+
+    def deadline(self):
+        return None
+
+    def cipher(self):
+        return Cipher(algorithms.AES(self.state[1]), modes.ECB())
+
+    def request_id(self, number):
+        encryptor = self.cipher().encryptor()
+        return encryptor.update(number.to_bytes(16, "big")) + encryptor.finalize()
+
+    def asking(self, slots):
+        ids = [self.request_id(slot) for slot in slots if type(slot) is int]
+        return [request("IssueLineLink", request_id=request_id) for request_id in ids]
+
+    def unsent(self):
+        return self.asking(self.state[5])
+
+    def handle(self, data):
+        name, fields = read_message(EVENTS, data)
+        require(name == "LineLinkIssued", "NotMine")
+        decryptor = self.cipher().decryptor()
+        number = int.from_bytes(decryptor.update(fields["request_id"]) + decryptor.finalize(), "big")
+        *rest, requests, slots = self.state
+        require(number < requests, "NotMine")
+        require(number in slots and fields["line_link"] not in slots, "Repeated")
+        slots = [fields["line_link"] if slot == number else slot for slot in slots]
+        return self.go([*rest, requests, slots], [])
+
+    def take(self):
+        *rest, low, full, requests, slots = self.state
+        link = next((slot for slot in slots if type(slot) is bytes), None)
+        require(link is not None, "Empty")
+        left = [slot for slot in slots if slot != link]
+        new = list(range(requests, requests + full - len(left))) if len(left) < low else []
+        return self.go([*rest, low, full, requests + len(new), left + new], [{"link": link}, *self.asking(new)])
+
+
+def is_name(value):
+    return is_bytes(value, 16)
+
+
 def json_copy(state):
     return [json_copy(item) if type(item) is list else item for item in state]
 
@@ -856,6 +926,35 @@ def handshakes():
             counts["handshakes"] += 1
 
 
+def pools():
+    file = load("pools.json")
+    pool = None
+    for number, step in enumerate(file["steps"]):
+        what = f"pool, step {number}"
+        before, replaces = (pool.record(), pool.key()) if pool else (None, None)
+        try:
+            if step["does"] == "new":
+                pool = Pool.new(step["low"], step["full"], bytes.fromhex(step["seed"]))
+                effects = pool.unsent()
+            else:
+                effects, _ = pool.take() if step["does"] == "take" else pool.handle(bytes.fromhex(step["event"]))
+        except Refused as refused:
+            same(str(refused), step.get("error"), what)
+            same(pool.record(), before, what)
+            counts["steps refused"] += 1
+            continue
+        same(None, step.get("error"), what)
+        same(pool.record().hex(), step["record"], what)
+        same((bytes([4]) + pool.key()[1]).hex(), step["key"], what)
+        same((bytes([4]) + replaces[1]).hex() if replaces else None, step.get("replaces"), what)
+        same(shown(effects), step["effects"], what)
+        counts["steps"] += 1
+    for entry in file["refused_bounds"]:
+        refuses(entry["error"], f"bounds {entry}", Pool.new, entry["low"], entry["full"], bytes(64))
+    for name, entry in file["refused_records"].items():
+        refuses(entry["error"], f"pool with {name}", Pool.restore, bytes.fromhex(entry["record"]))
+
+
 def act(machine, step, formed):
     """One step: the machine after it, its effects, its mark."""
     argument = {key: bytes.fromhex(value) for key, value in step.items() if key in BYTES}
@@ -916,12 +1015,13 @@ STATES = {
     *("alice spent with a line, unsettled", "alice spent with a line", "bob spent with a line, unsettled"),
     *("bob spent with a line", *(f"alice spent {end}" for end in ("Revoked", "Expired", "ProofRefused"))),
     *(f"alice spent {end}, unsettled" for end in ("Revoked", "Expired", "ProofRefused")),
-    *(f"bob spent {end}" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:]))),
-    *(f"bob spent {end}, unsettled" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:]))),
+    *(f"bob spent {end}" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
+    *(f"bob spent {end}, unsettled" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
     *("line awaiting proof", "line of alice joined", "line of alice confirmed", "line of alice confirmed, with confirm"),
     *("line of bob joined", "line of bob joined, with proof", "line of bob confirmed", "line of bob confirmed, due"),
     *(f"line closed {end}, due" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired")),
     *(f"line closed {end}" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused")),
+    *("pool, nothing here", "pool, some here", "pool, all here"),
 }
 
 
@@ -940,6 +1040,9 @@ def state_name(role, machine):
                 6: rest,
             }[tag]
         )
+    if role == "pool":
+        here = [type(slot) is bytes for slot in machine.state[5]]
+        return f"pool, {'all' if all(here) else 'some' if any(here) else 'nothing'} here"
     tag, body = machine.state
     if tag != 3:
         how = (" on board" if body[-1] == 1 else " along the line") if (role, tag) == ("bob", 2) else ""
@@ -952,7 +1055,7 @@ def records():
     seen = set()
     for number, entry in enumerate(load("records.json")):
         what, data = f"record {number}", bytes.fromhex(entry["record"])
-        machine = {"alice": Alice, "bob": Bob, "line": Line}[entry["role"]].restore(data)
+        machine = {"alice": Alice, "bob": Bob, "line": Line, "pool": Pool}[entry["role"]].restore(data)
         same(machine.record(), data, what)
         same((bytes([machine.key()[0]]) + machine.key()[1]).hex(), entry["key"], what)
         same(machine.revision, entry["revision"], what)
@@ -1008,6 +1111,6 @@ def shipped_app():
         counts["secrets of the app"] += 1
 
 
-for each in (ports, proofs, messages, handshakes, records, packets, shipped_app):
+for each in (ports, proofs, messages, handshakes, pools, records, packets, shipped_app):
     each()
 print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))

@@ -1,4 +1,4 @@
-//! A handshake takes nothing from the heap: Port, proof, both ways of sending it, records, restores, messages, close. With
+//! A handshake takes nothing from the heap: pool, Port, proof, both ways of sending it, records, restores, messages, close. With
 //! every feature on, too. Alone in its binary and without libtest (`harness = false`), because the counter counts every thread.
 
 use port_protocol::*;
@@ -118,6 +118,26 @@ fn handshake(how: SendProof) {
     assert!(at_alice.phase() == LinePhase::Closed && at_bob.phase() == LinePhase::Closed);
 }
 
+fn line_links_for_later() {
+    let (mut pools, mut alices, mut out) = (Store::new(), Store::new(), [0; 64]);
+    let mut pool: Pool = pools.born(Pool::new(2, 16, Seed::from_bytes(&[6; 64])).unwrap());
+    for link in 0..16 {
+        let Some(PoolEffect::Send(request)) = pool.unsent().next() else { panic!("no request") };
+        request.encode_into(&mut out).unwrap();
+        let Request::IssueLineLink { request_id } = request else { panic!("another request") };
+        let issued = Event::LineLinkIssued { request_id, line_link: [link; 16].into() };
+        let step = pool.handle_bytes(issued.encode_into(&mut out).unwrap()).unwrap();
+        pools.keep(step).for_each(drop);
+    }
+    for left in (0..16).rev() {
+        let mut pool: Pool = pools.restored();
+        let Some(PoolEffect::Link(link)) = pools.keep(pool.take().unwrap()).next() else { panic!("no link") };
+        let alice: Alice = alices.born(Alice::offer(link, Offer::new(), Seed::from_bytes(&[left; 64])));
+        let _ = alice.port().unwrap().qr_text();
+        assert_eq!(pool.held(), usize::from(left));
+    }
+}
+
 fn blocks() -> u64 {
     dhat::HeapStats::get().total_blocks
 }
@@ -127,9 +147,10 @@ fn main() {
     let before = blocks();
     handshake(SendProof::OnBoard);
     handshake(SendProof::AlongTheLine);
+    line_links_for_later();
     assert_eq!(blocks() - before, 0);
     // The control: what does take from it is counted.
     drop(std::hint::black_box(vec![0_u8; 32]));
     assert_eq!(blocks() - before, 1);
-    println!("two handshakes, and no block taken from the heap");
+    println!("two handshakes, sixteen Ports from a pool, and no block taken from the heap");
 }

@@ -12,12 +12,13 @@ use port_protocol::testkit::{
     World,
 };
 use port_protocol::{
-    Alice, Bob, Event, Line, LinePhase, Machine, Offer, Payload, Port, Relay, Request, Seed, SendProof, UnixSeconds,
+    Alice, Bob, Event, Line, LinePhase, Machine, Offer, Payload, Pool, PoolEffect, Port, Relay, Request, Seed,
+    SendProof, UnixSeconds,
 };
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Owner, Said, decode_event, decode_port, drive_pair, line_open, restore_alice, restore_bob, restore_line,
-    server_handle, unsent, with_script,
+    restore_pool, server_handle, unsent, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -35,6 +36,7 @@ fn main() {
     write("restore_alice", &records::<Alice>(&kept, 9), restore_alice);
     write("restore_bob", &records::<Bob>(&kept, 7), restore_bob);
     write("restore_line", &records::<Line>(&kept, 6), restore_line);
+    write("restore_pool", &pools(), restore_pool);
     write("line_open", &packets(), |_| true);
     write("server_handle", &requests(), |_| true);
 }
@@ -312,6 +314,28 @@ fn records<M: Owner>(kept: &BTreeSet<Vec<u8>>, at_least: usize) -> Seeds {
     seeds
 }
 
+/// Pools with nothing, some and all of their links, and something that happens to them.
+fn pools() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (low, full) in [(1, 1), (2, 3), (4, 8), (16, 16)] {
+        let mut pool = Pool::new(low, full, Seed::from_bytes(&[9; 64])).expect("good bounds").commit();
+        for link in 0..=full {
+            // Answers of every kind, to be taken at once and later, with every way to stop between.
+            let every =
+                (0..8).flat_map(|how| [4, how, 100 + how, how, 4, 16 + how, 0, how, 4, 32 + how, how, 0, how % 4]);
+            let script: Vec<u8> = every.chain([0; 20]).collect();
+            let name = format!("{low}-{full}-{}-held-{}-asked", pool.held(), pool.asked());
+            seeds.insert(name, with_script(&pool.record(), &script));
+            let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.unsent().next() else { break };
+            let event = Event::LineLinkIssued { request_id, line_link: [link; 16].into() };
+            pool.handle(&event).expect("it was asked for").commit().for_each(drop);
+        }
+        pool.take().expect("it is full").commit().for_each(drop);
+        seeds.insert(format!("{low}-{full}-taken"), with_script(&pool.record(), &[0, 4, 0, 7, 0, 2, 3, 1]));
+    }
+    seeds
+}
+
 fn kind(said: &Said) -> String {
     match said {
         Said::Send(request) => match Request::decode(request).expect("a machine's own") {
@@ -378,6 +402,8 @@ fn requests() -> Seeds {
     let (say, disconnect, close, remove): (_, _, _, &[u8]) = ([8, 0, b'w', 30], [14, 0], [16, 0], &[22]);
     let (acknowledge, acknowledge_unknown, wait) = ([18, 2], [18, 0], [21, 125]);
     let (fail_before, fail_after): (&[u8], &[u8]) = (&[27], &[28]);
+    // Three for each version: many, nobody, one.
+    let (many, pause, resume, single) = ([29, 0, 3], [29, 0, 7], [29, 0, 9], [29, 0, 14]);
 
     let mut seeds = Seeds::new();
     let mut add = |name: &str, limits: u8, forms: bool, requests: &[Vec<u8>]| {
@@ -407,6 +433,19 @@ fn requests() -> Seeds {
     add("too-many-links", TIGHT, false, &[alice(&issue), alice(&issue_another), alice(&close), alice(&issue_another)]);
     add("too-many-lines", TIGHT, true, &after(&[carol(&issue), bob(&[4, 1]), bob(&disconnect), bob(&[4, 1])]));
     add("never-given", WIDE, true, &after(&[alice(&acknowledge_unknown), alice(&[18, 1]), alice(&acknowledge)]));
+    let superport = [alice(&issue), alice(&many), bob(&connect), carol(&connect), bob(&with_proof)];
+    let of_many = |more: &[Vec<u8>]| [&superport[..], more].concat();
+    add("many", WIDE, true, &of_many(&[bob(&say), carol(&[8, 1, b'x', 9]), bob(&connect), alice(&connect)]));
+    add("many-paused", WIDE, true, &of_many(&[alice(&pause), bob(&connect), of(3, &connect), alice(&many)]));
+    add("many-closed", WIDE, true, &of_many(&[alice(&close), bob(&connect), of(3, &connect), alice(&resume)]));
+    add("many-burnt", WIDE, true, &of_many(&[alice(&single), of(3, &connect), carol(&connect), alice(&many)]));
+    add("many-left", WIDE, true, &of_many(&[bob(&disconnect), bob(&connect), alice(&[14, 1]), carol(&connect)]));
+    add("many-removed", WIDE, true, &of_many(&[bob(remove), bob(&connect), alice(remove), carol(&connect)]));
+    add("many-too-many", TIGHT, true, &of_many(&[alice(&disconnect), carol(&connect)]));
+    add("many-outlives", WIDE, true, &of_many(&[alice(&wait), alice(&wait), bob(&connect), alice(&resume)]));
+    add("prolonged", WIDE, true, &[alice(&issue), alice(&[21, 100]), alice(&many), alice(&[21, 100]), bob(&connect)]);
+    add("paused", WIDE, false, &[alice(&issue), alice(&pause), bob(&connect), carol(&resume), bob(&connect)]);
+    add("resumed", WIDE, true, &[alice(&issue), alice(&pause), bob(&connect), alice(&resume), bob(&connect)]);
     for (name, fail) in [("before", fail_before), ("after", fail_after)] {
         let crash = |what: Vec<u8>| [alice(fail), what].concat();
         let each = [
@@ -416,6 +455,8 @@ fn requests() -> Seeds {
             crash(alice(&acknowledge)),
             crash(bob(&disconnect)),
             alice(&issue_another),
+            crash(alice(&[29, 1, 3])),
+            crash(bob(&[4, 1])),
             crash(alice(&[16, 1])),
             crash(alice(remove)),
         ];

@@ -15,13 +15,13 @@ pub fn with_script(record: &[u8], script: &[u8]) -> Vec<u8> {
     [record, script, &[length]].concat()
 }
 
-fn split(data: &[u8]) -> (&[u8], Input<'_>) {
+pub(crate) fn split(data: &[u8]) -> (&[u8], Input<'_>) {
     let Some((length, rest)) = data.split_last() else { return (data, Input(&[])) };
     let (record, script) = rest.split_at(rest.len().saturating_sub(usize::from(*length)));
     (record, Input(script))
 }
 
-fn restored<M: Owner>(record: &[u8]) -> Option<M> {
+pub(crate) fn restored<M: Owner>(record: &[u8]) -> Option<M> {
     let machine = M::restore(record).ok()?;
     assert!(*machine.record() == *record, "two records of one state");
     let again = M::restore(record).expect("it was just restored");
@@ -175,6 +175,7 @@ fn event(script: &mut Input<'_>, key: Key) -> Vec<u8> {
         Key::Request(id) => *id.as_bytes(),
         Key::LineLink(link) => *link.as_bytes(),
         Key::Line(id) => *id.as_bytes(),
+        Key::Pool(id) => *id.as_bytes(),
     };
     let proof = || {
         heard().events.iter().find_map(|event| match Event::decode(event) {
@@ -188,7 +189,8 @@ fn event(script: &mut Input<'_>, key: Key) -> Vec<u8> {
         pair_hash: [fill; 32].into(),
         proof,
     };
-    let reasons = [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired];
+    use Reason::{Claimed, Closed, Expired, Paused, Unknown, Yours};
+    let reasons = [Unknown, Claimed, Yours, Closed, Expired, Paused];
     let mut event = match how % 8 {
         0 => Event::LineLinkIssued { request_id: id.into(), line_link: [fill; 16].into() }.to_vec(),
         1 => formed(None).to_vec(),

@@ -488,7 +488,7 @@ impl Role for Line {
                 Emit::Sealed(packet) => Some(send(packet)),
                 Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
                 Emit::Dropped => Some(LineEffect::Dropped),
-                Emit::Outbox | Emit::Rest | Emit::Refused(_) | Emit::Nothing => None,
+                Emit::Outbox | Emit::Rest | Emit::Refused(_) | Emit::Handed { .. } | Emit::Nothing => None,
             },
             _ => None,
         }

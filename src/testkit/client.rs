@@ -41,7 +41,7 @@ pub struct Client {
     machines: BTreeMap<Key, Any>,
     /// Events that overtook what they need. In memory, and not acknowledged.
     early: VecDeque<Vec<u8>>,
-    /// Lines that say again what is unsent, after a pause. In memory.
+    /// Whoever says again what is unsent, after a pause. In memory.
     paused: BTreeSet<Key>,
     output: Vec<Output>,
 }
@@ -161,6 +161,7 @@ impl Client {
         let outcome = self.drive(event.key(), Input::Event(&event, &data), now, power);
         match (&outcome, &event) {
             (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
+            (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
             (Err(Halt::Rejected(Rejected::NotMine)), Event::Packet { .. } | Event::Disconnected { .. })
                 if self.is_connecting() =>
             {

@@ -65,6 +65,7 @@ fn samples() -> BTreeMap<&'static str, Vec<Value>> {
         ("alice-record", of_role("alice")),
         ("bob-record", of_role("bob")),
         ("line-record", of_role("line")),
+        ("pool-record", of_role("pool")),
     ]);
     assert!(samples.values().all(|values| values.len() >= 3));
     samples
@@ -82,6 +83,7 @@ fn crate_reads(rule: &str, bytes: &[u8]) -> Option<bool> {
         "alice-record" => Alice::restore(bytes).is_ok(),
         "bob-record" => Bob::restore(bytes).is_ok(),
         "line-record" => Line::restore(bytes).is_ok(),
+        "pool-record" => Pool::restore(bytes).is_ok(),
         _ => return None,
     })
 }
@@ -134,7 +136,8 @@ fn the_schema_accepts_everything_that_is_written() {
     for (rule, values) in samples() {
         for value in values {
             assert!(schema.accepts(rule, &value), "{rule}: {value:?}");
-            let of_another = ["port", "request", "event", "payload", "alice-record", "bob-record", "line-record"];
+            let records = ["alice-record", "bob-record", "line-record", "pool-record"];
+            let of_another = [&["port", "request", "event", "payload"][..], &records].concat();
             for other in of_another.iter().filter(|other| **other != rule) {
                 assert!(!schema.accepts(other, &value), "{rule} as {other}: {value:?}");
             }
@@ -160,7 +163,12 @@ fn the_schema_refuses_what_the_crate_refuses() {
             ciborium::into_writer(&other, &mut bytes).unwrap();
             let accepts = schema.accepts(rule, &other);
             let reads = crate_reads(rule, &bytes);
-            assert!(reads.is_none_or(|reads| reads == accepts), "{rule}: the crate says {reads:?} to {other:?}");
+            // CDDL can't compare a pool's numbers, nor its links.
+            let only_by_schema = rule == "pool-record" && accepts && reads == Some(false);
+            assert!(
+                only_by_schema || reads.is_none_or(|reads| reads == accepts),
+                "{rule}: the crate says {reads:?} to {other:?}"
+            );
             *if accepts { &mut accepted } else { &mut refused } += 1;
         }
     }

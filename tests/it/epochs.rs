@@ -112,6 +112,20 @@ fn r14_7_alice_keeps_the_key_of_epoch_0_until_all_came_or_for_seven_days() {
 }
 
 #[test]
+fn r14_7_a_message_of_one_byte_is_no_count() {
+    let (mut alice, mut bob, keys) = fresh();
+    let word = said(&mut bob, "early").unwrap();
+    hears(&mut bob, &unsent(&alice)[0], NOW).unwrap();
+    let overtaking = said(&mut bob, "\0").unwrap();
+    assert_eq!(heard(&hears(&mut alice, &overtaking, NOW).unwrap()), ["\0"]);
+    assert!(holds(&alice.record(), &keys.keys[0][1]));
+    assert_eq!(heard(&hears(&mut alice, &word, NOW).unwrap()), ["early"]);
+    // The Answer may come last.
+    hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+    assert!(!holds(&alice.record(), &keys.keys[0][1]));
+}
+
+#[test]
 fn r14_7_what_comes_in_which_epoch() {
     let (joined, bob_joined, keys) = fresh();
     let (confirmed, bob_confirmed, ..) = switched(1);

@@ -75,6 +75,9 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
             moves("Bob Formed BobJoined", "LineFormed BobJoined")
         }
         // The reason is the Server's claim.
+        (Any::Bob(_), Event::Refused { reason: Reason::Paused, .. }, _) if state.starts_with("Bob Connecting") => {
+            Error(Rejected::Paused)
+        }
         (Any::Bob(_), Event::Refused { reason, .. }, _) if state.starts_with("Bob Connecting") => {
             moves(&format!("Bob Ended Refused {}", *reason as usize + 1), "Ended")
         }
@@ -214,7 +217,7 @@ fn no_flip_on_the_way_makes_two_different_lines_or_a_message_with_the_proof_alon
 fn every_flip_and_every_cut_of_every_record() {
     let events = events(longest());
     let mut restored = 0;
-    for (state, machine) in states(longest()) {
+    for (state, machine) in states(longest()).into_iter().chain(pools()) {
         let record = machine.record();
         for cut in 0..record.len() {
             assert!(Any::restore(&record[..cut]).is_err(), "{state} cut to {cut}");
@@ -225,7 +228,7 @@ fn every_flip_and_every_cut_of_every_record() {
                 restored += 1;
                 // Whatever is in it, it does no more than any machine.
                 for effect in machine.unsent() {
-                    assert!(!matches!(effect, Effect::Message(_)));
+                    assert!(!matches!(effect, Effect::Message(_) | Effect::Link(_)));
                 }
                 if restored % 64 == 0 {
                     for (_, event) in &events {

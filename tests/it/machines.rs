@@ -82,9 +82,12 @@ fn r8_1_each_step_is_one_revision() {
 
 #[test]
 fn r8_2_keys_have_17_bytes() {
-    for (key, first) in
-        [(Key::Request([7; 16].into()), 1), (Key::LineLink([7; 16].into()), 2), (Key::Line([7; 16].into()), 3)]
-    {
+    for (key, first) in [
+        (Key::Request([7; 16].into()), 1),
+        (Key::LineLink([7; 16].into()), 2),
+        (Key::Line([7; 16].into()), 3),
+        (Key::Pool([7; 16].into()), 4),
+    ] {
         assert_eq!(key.to_bytes(), *[&[first][..], &[7; 16]].concat());
     }
     for (state, machine) in states(Offer::new()) {
@@ -290,12 +293,13 @@ fn r8_5_a_machine_is_a_function_of_its_state_the_event_and_the_time() {
 
 #[test]
 fn r8_6_records_are_version_role_revision_state() {
-    for (state, machine) in states(longest()) {
+    for (state, machine) in states(longest()).into_iter().chain(pools()) {
         let record = Cbor::read(&machine.record());
         let role = match machine {
             Any::Alice(_) => 1,
             Any::Bob(_) => 2,
             Any::Line(_) => 3,
+            Any::Pool(_) => 4,
         };
         assert_eq!(record.items()[..3], [1, role, machine.revision()].map(Cbor::Uint), "{state}");
         assert_eq!(record.items().len(), 4, "{state}");
@@ -304,12 +308,13 @@ fn r8_6_records_are_version_role_revision_state() {
 
 #[test]
 fn r8_6_a_record_is_restored_as_what_it_is_and_nothing_else() {
-    for (state, machine) in states(longest()) {
+    for (state, machine) in states(longest()).into_iter().chain(pools()) {
         let record = machine.record();
         let restored = [
             Alice::restore(&record).map(|m| m.record().to_vec()),
             Bob::restore(&record).map(|m| m.record().to_vec()),
             Line::restore(&record).map(|m| m.record().to_vec()),
+            Pool::restore(&record).map(|m| m.record().to_vec()),
         ];
         for (role, restored) in (1..).zip(restored) {
             if u64::from(record[2]) == role {
@@ -318,11 +323,12 @@ fn r8_6_a_record_is_restored_as_what_it_is_and_nothing_else() {
                 assert_eq!(restored, Err(RestoreError::AnotherRole), "{state}");
             }
         }
-        for role in [0, 4, 23, 24] {
+        for role in [0, 5, 23, 24] {
             let other = Cbor::read(&record).with(&[1], Cbor::Uint(role)).write();
             for error in [Alice::restore(&other).err(), Bob::restore(&other).err(), Line::restore(&other).err()] {
                 assert_eq!(error, Some(RestoreError::Malformed), "{state}");
             }
+            assert_eq!(Pool::restore(&other).err(), Some(RestoreError::Malformed), "{state}");
         }
     }
 }

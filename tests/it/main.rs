@@ -17,6 +17,7 @@ mod machines;
 mod orders;
 mod padding;
 mod policy;
+mod pool;
 mod port;
 mod proof;
 mod properties;

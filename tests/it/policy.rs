@@ -1,6 +1,7 @@
 //! §14.1, §14.2, §14.5, §14.6: how a Port may be used, what the Server is told of it, who waits, who comes.
 #![cfg(feature = "alloc")]
 
+use crate::common::cbor::Cbor;
 use crate::common::many::*;
 use crate::common::*;
 use port_protocol::*;
@@ -104,6 +105,18 @@ fn r14_2_the_limit_raised_and_lowered_also_below_what_was_used() {
     settle(&mut alice);
     used(&mut alice, 5).unwrap();
     assert_eq!(set(&mut alice, Policy::unlimited()), Ok(Some((5, Admits::Many))), "4 was at the limit");
+}
+
+#[test]
+fn r14_2_a_contact_port_for_one_use_has_one() {
+    let alice = offered(Offer::new().introducer(id(7)));
+    assert_eq!((alice.port().unwrap().kind(), news(&alice)), (Kind::ContactPort, Some((1, Admits::Many))));
+    for (uses, told) in [(0, Some((2, Admits::Nobody))), (1, None)] {
+        let used = Cbor::read(&alice.record()).with(&[3, 1, 5, 1], Cbor::Uint(uses)).write();
+        let mut alice = Alice::restore(&used).unwrap();
+        settle(&mut alice);
+        assert_eq!((u64::from(alice.used()), set(&mut alice, Policy::once().paused(true))), (uses, Ok(told)));
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ struct Known {
     claims: Option<[String; 2]>,
     check_code: Option<String>,
     relay: Option<String>,
-    /// What is unsent, as §4.5, §5.5 and §6.6 name it.
+    /// What is unsent, as §4.5, §5.5, §6.6 and §15.3 name it.
     unsent: String,
 }
 
@@ -43,6 +43,7 @@ impl Known {
                 assert_eq!(line.confirmed().is_some(), code.is_some());
                 (format!("{:?}", line.phase()), Some(claims), code, text(line.relay()))
             }
+            Any::Pool(pool) => (format!("Pool of {}", pool.held() + pool.asked()), None, None, None),
         };
         Self {
             record: hex::encode(machine.record()),
@@ -82,7 +83,8 @@ fn of_today() -> File {
     let states = offers.into_iter().flat_map(|(offer, of)| {
         states(of).into_iter().map(move |(state, machine)| (format!("{state} ({offer})"), Known::of(&machine)))
     });
-    states.collect()
+    let pools = pools().into_iter().map(|(state, machine)| (format!("{state} (pool)"), Known::of(&machine)));
+    states.chain(pools).collect()
 }
 
 /// All of them, read once; blessed before.
@@ -122,7 +124,8 @@ fn r8_6_there_is_a_record_of_every_state() {
     let refused =
         ["Unknown", "Claimed", "Yours", "Closed", "Expired"].map(|reason| format!("Ended(Refused({reason}))"));
     let of_line = ["AwaitingProof", "Joined", "Confirmed", "Closed"];
-    let all = [&of_alice[..], &of_bob, &refused.each_ref().map(|phase| &phase[..]), &of_line].concat();
+    let of_pool = ["Pool of 2", "Pool of 3", "Pool of 16"];
+    let all = [&of_alice[..], &of_bob, &refused.each_ref().map(|phase| &phase[..]), &of_line, &of_pool].concat();
     let phases: BTreeSet<_> = file.values().map(|known| &known.phase[..]).collect();
     assert_eq!(phases, all.into_iter().collect());
 }
@@ -137,8 +140,9 @@ fn r8_6_a_record_of_another_version_is_not_misread() {
         for version in [&[0][..], &[2], &[23], &[0x18, 24], &[0x18, 255], &[0x19, 1, 0], &[0x1a, 0, 1, 0, 0]] {
             for rest in [&record[2..], &record[2..record.len() / 2], b"whatever"] {
                 let other = [&[0x84], version, rest].concat();
-                let outcomes = [Alice::restore(&other).err(), Bob::restore(&other).err(), Line::restore(&other).err()];
-                assert_eq!(outcomes, [Some(RestoreError::UnsupportedVersion); 3], "version {version:?}");
+                let of_line = [Alice::restore(&other).err(), Bob::restore(&other).err(), Line::restore(&other).err()];
+                assert_eq!(of_line, [Some(RestoreError::UnsupportedVersion); 3], "version {version:?}");
+                assert_eq!(Pool::restore(&other).err(), Some(RestoreError::UnsupportedVersion), "version {version:?}");
                 seen += 1;
             }
         }

@@ -150,11 +150,11 @@ fn r14_4_what_a_use_asks_for_and_what_is_unsent() {
         let line = "LineFormed AliceJoined";
         // The Port was shown before.
         assert_eq!(words(&alice.takes(&Input::Event(event))), format!("{told}{line}"));
-        assert_eq!(words(&alice.unsent()), format!("PortReady, {told}{line}"));
+        assert_eq!(words(&alice.unsent()), format!("{told}{line}, PortReady"));
         assert_eq!(words(&alice.takes(&Input::Settle)), "");
         assert_eq!(words(&alice.unsent()), "PortReady");
     }
-    assert_eq!(words(&Any::from(offering(Policy::unlimited())).unsent()), "PortReady, SetLineLink Many");
+    assert_eq!(words(&Any::from(offering(Policy::unlimited())).unsent()), "SetLineLink Many, PortReady");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn r14_4_a_use_on_a_line_that_there_is_leaves_it_as_it_was() {
     let step = alice.handle(&again, NOW).unwrap();
     assert_eq!(step.taken(), Some(Taken::Disconnect(id(2))));
     step.commit().for_each(drop);
-    let Some(AliceEffect::LineFormed(born)) = alice.unsent().last() else { panic!() };
+    let Some(AliceEffect::LineFormed(born)) = alice.unsent().next() else { panic!() };
     assert_eq!((born.key(), born.is_stored_as(&first.record())), (first.key(), Ok(true)));
 }
 

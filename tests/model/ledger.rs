@@ -257,6 +257,7 @@ fn act(user: User, effect: Effect) -> Act {
             Act::Hear(text[0])
         }
         Effect::PortReady(_) | Effect::Dropped | Effect::Asked | Effect::Ended(_) => Act::Show,
+        Effect::Link(_) => unreachable!("nobody has a pool here"),
     }
 }
 
@@ -365,6 +366,7 @@ impl Kept {
                     Any::Alice(_) => Input::Revoke,
                     Any::Bob(_) => Input::Cancel,
                     Any::Line(_) => Input::Close,
+                    Any::Pool(_) => unreachable!("nobody has a pool here"),
                 };
             }
             Told::Deadline => return Input::Tick,
@@ -385,6 +387,7 @@ impl Face {
                 let face = LineFace { phase: line.phase(), claims: line.claims(), confirmed };
                 (line.phase() == LinePhase::Closed, None, Some(face))
             }
+            Any::Pool(_) => unreachable!("nobody has a pool here"),
         };
         Self {
             id: 0,

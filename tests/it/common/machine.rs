@@ -19,6 +19,7 @@ pub enum Input {
     Seal(Vec<u8>, Vec<u8>),
     Tick,
     Settle,
+    Take,
 }
 
 impl Input {
@@ -26,7 +27,7 @@ impl Input {
         Self::Seal(text.as_bytes().to_vec(), Vec::new())
     }
 
-    /// Every command that any machine has.
+    /// Every command that any machine of a Port has.
     pub fn commands() -> [Self; 8] {
         [
             Self::Connect(SendProof::OnBoard),
@@ -46,6 +47,7 @@ impl Input {
 pub enum Refusal {
     Rejected(Rejected),
     Seal(SealError),
+    Pool(PoolError),
     /// Nothing to settle, or no deadline yet.
     NothingDue,
     /// This role has no such command.
@@ -72,6 +74,7 @@ pub enum Effect {
     Dropped,
     Asked,
     Ended(End),
+    Link(LineLink),
 }
 
 impl Effect {
@@ -90,6 +93,7 @@ impl PartialEq for Effect {
             (Self::Send(a), Self::Send(b)) | (Self::Message(a), Self::Message(b)) => a == b,
             (Self::PortReady(a), Self::PortReady(b)) => a == b,
             (Self::Ended(a), Self::Ended(b)) => a == b,
+            (Self::Link(a), Self::Link(b)) => a == b,
             (Self::Dropped, Self::Dropped) | (Self::Asked, Self::Asked) => true,
             _ => false,
         }
@@ -120,6 +124,7 @@ impl fmt::Display for Effect {
             Self::Dropped => f.write_str("Dropped"),
             Self::Asked => f.write_str("Asked"),
             Self::Ended(_) => f.write_str("Ended"),
+            Self::Link(_) => f.write_str("Link"),
         }
     }
 }
@@ -133,6 +138,7 @@ pub enum Any {
     Alice(Alice),
     Bob(Bob),
     Line(Line),
+    Pool(Pool),
 }
 
 impl From<Alice> for Any {
@@ -153,12 +159,19 @@ impl From<Line> for Any {
     }
 }
 
+impl From<Pool> for Any {
+    fn from(pool: Pool) -> Self {
+        Self::Pool(pool)
+    }
+}
+
 macro_rules! each {
     ($any:expr, $machine:ident => $do:expr) => {
         match $any {
             Any::Alice($machine) => $do,
             Any::Bob($machine) => $do,
             Any::Line($machine) => $do,
+            Any::Pool($machine) => $do,
         }
     };
 }
@@ -174,6 +187,7 @@ impl Any {
         match record.get(2) {
             Some(2) => Bob::restore(record).map(Self::Bob),
             Some(3) => Line::restore(record).map(Self::Line),
+            Some(4) => Pool::restore(record).map(Self::Pool),
             _ => Alice::restore(record).map(Self::Alice),
         }
     }
@@ -217,6 +231,7 @@ impl Any {
             Self::Alice(m) => m.unsent().map(of_alice).collect(),
             Self::Bob(m) => m.unsent().map(of_bob).collect(),
             Self::Line(m) => m.unsent().map(of_line).collect(),
+            Self::Pool(m) => m.unsent().map(of_pool).collect(),
         }
     }
 
@@ -314,6 +329,16 @@ impl Any {
                 };
                 finish(step, keep, of_line)
             }
+            Self::Pool(pool) => {
+                let step = match input {
+                    Input::Event(event) => pool.handle_bytes(event).map_err(Refusal::Rejected)?,
+                    Input::Take => pool.take().map_err(Refusal::Pool)?,
+                    Input::Tick => pool.tick(now).ok_or(Refusal::NothingDue)?,
+                    Input::Settle => pool.settle().ok_or(Refusal::NothingDue)?,
+                    _ => return Err(Refusal::NoSuchCommand),
+                };
+                finish(step, keep, of_pool)
+            }
         }
     }
 }
@@ -350,5 +375,12 @@ pub fn of_line(effect: LineEffect<'_>) -> Effect {
         LineEffect::Dropped => Effect::Dropped,
         LineEffect::Asked => Effect::Asked,
         LineEffect::Ended(end) => Effect::Ended(End::Line(end)),
+    }
+}
+
+fn of_pool(effect: PoolEffect<'_>) -> Effect {
+    match effect {
+        PoolEffect::Link(line_link) => Effect::Link(line_link),
+        PoolEffect::Send(request) => Effect::Send(request.to_vec()),
     }
 }

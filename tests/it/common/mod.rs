@@ -207,6 +207,7 @@ pub fn events(offer: Offer) -> Vec<(&'static str, Vec<u8>)> {
         ("Refused 3", refused(line_link(), Reason::Yours)),
         ("Refused 4", refused(line_link(), Reason::Closed)),
         ("Refused 5", refused(line_link(), Reason::Expired)),
+        ("Refused 6", refused(line_link(), Reason::Paused)),
         ("Refused, another's", refused(other, Reason::Claimed)),
         ("Disconnected", Event::Disconnected { line_id: line_id() }.to_vec()),
         ("Disconnected, another's", Event::Disconnected { line_id: [0xEE; 16].into() }.to_vec()),
@@ -237,6 +238,50 @@ pub fn states(offer: Offer) -> BTreeMap<String, Any> {
     });
     let machines = known[place].1.iter().map(|record| Any::restore(record).unwrap());
     machines.map(|machine| (machine.state(), machine)).collect()
+}
+
+pub fn pool(low: u8, full: u8) -> Pool {
+    Pool::new(low, full, seed(3)).unwrap().commit()
+}
+
+/// The request ids that this machine asks with, in order.
+pub fn asks(machine: &Any) -> Vec<RequestId> {
+    let requests = machine.unsent().into_iter();
+    let ids = requests.filter_map(|effect| match effect {
+        Effect::Send(request) => match Request::decode(&request) {
+            Ok(Request::IssueLineLink { request_id }) => Some(request_id),
+            _ => None,
+        },
+        _ => None,
+    });
+    ids.collect()
+}
+
+pub fn issued(request_id: RequestId, link: u8) -> Input {
+    Input::Event(Event::LineLinkIssued { request_id, line_link: [link; 16].into() }.to_vec())
+}
+
+/// Pools with as many links as there can be, and with some of them taken.
+pub fn pools() -> BTreeMap<String, Any> {
+    let mut found = BTreeMap::new();
+    for (low, full) in [(2, 3), (16, 16)] {
+        let mut open = vec![Any::from(pool(low, full))];
+        while let Some(machine) = open.pop() {
+            if machine.revision() > 18 || found.contains_key(&machine.state()) {
+                continue;
+            }
+            let link = u8::try_from(machine.revision()).unwrap();
+            let answers = asks(&machine).into_iter().map(|request_id| issued(request_id, link));
+            for input in answers.chain([Input::Take]) {
+                let mut next = machine.clone();
+                if next.give(&input, NOW).is_ok() {
+                    open.push(next);
+                }
+            }
+            found.insert(machine.state(), machine);
+        }
+    }
+    found
 }
 
 /// The record of each state.

@@ -9,6 +9,11 @@ pub fn state_of(record: &[u8]) -> String {
     let name = match role {
         1 => "Alice",
         2 => "Bob",
+        4 => {
+            let slots = state.at(&[5]).items();
+            let held = slots.iter().filter(|slot| matches!(slot, Cbor::Bytes(_))).count();
+            return format!("Pool {held} held, {} asked", slots.len() - held);
+        }
         _ => return phase_of(state.at(&[1]).items()),
     };
     let (tag, fields) = (state.at(&[0]).uint(), state.at(&[1]).items());

@@ -202,6 +202,7 @@ impl World {
                 Effect::Dropped | Effect::Asked => {}
                 Effect::Message(text) => self.users[user].heard.push(text),
                 Effect::Ended(end) => self.users[user].ends.push(end),
+                Effect::Link(_) => unreachable!("nobody has a pool here"),
                 Effect::LineFormed(born) => self.adopt(user, &born)?,
             }
         }

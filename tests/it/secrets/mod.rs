@@ -53,6 +53,7 @@ fn secrets() -> Vec<(&'static str, Vec<u8>)> {
         ("bob to alice", key(1)),
         ("exporter", key(2)),
         ("message", TEXT.to_vec()),
+        ("the key of request ids", random::<64>("pool")[..32].to_vec()),
     ]
 }
 
@@ -66,6 +67,14 @@ fn requesting() -> Alice {
 
 fn offered() -> Alice {
     Alice::offer(link(), Offer::new().relay(Relay::new("relay.example").unwrap()), seed("alice")).commit()
+}
+
+/// Two links, one of them here.
+fn pool() -> Pool {
+    let mut pool = Pool::new(2, 2, seed("pool")).unwrap().commit();
+    let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.unsent().next() else { panic!() };
+    drop(pool.handle(&Event::LineLinkIssued { request_id, line_link: link() }).unwrap().commit());
+    pool
 }
 
 fn scanned() -> Bob {
@@ -239,6 +248,22 @@ fn shown() -> Shown {
     bob.handle(&refused, NOW).unwrap().commit().for_each(|effect| see.see("refused", &effect));
     see.see("refused", &bob);
 
+    // A pool.
+    see.see("", &Pool::new(2, 2, seed("pool")).unwrap());
+    let mut pool = pool();
+    see.see("with a link", &pool);
+    see.see("with a link", &pool.record());
+    see.see("", &PoolId::from(random::<16>("pool id")));
+    let step = pool.take().unwrap();
+    see.see("takes", &step);
+    let effects = step.commit();
+    see.see("takes", &effects);
+    effects.for_each(|effect| see.see("takes", &effect));
+    see.see("after", &pool);
+    for error in [pool.take().err().unwrap(), PoolError::BadBounds] {
+        see.read("", &error);
+    }
+
     // Lines in every phase.
     let mut awaiting = line_at_alice(None).1;
     see.see("awaiting proof", &awaiting);
@@ -287,6 +312,7 @@ fn shown() -> Shown {
         Request::Packet { line_id: line_id(), payload: &payload },
         Request::Disconnect { line_id: line_id() },
         Request::CloseLineLink { line_link: link() },
+        Request::SetLineLink { line_link: link(), version: 1, admits: Admits::Many },
     ];
     requests.iter().for_each(|request| see.see("", request));
     let events = [
@@ -303,6 +329,7 @@ fn shown() -> Shown {
     see.see("", &Content::Message);
     see.see("", &Nonce { epoch: 0, counter: 7 });
     see.see("", &Reason::Claimed);
+    see.see("", &Admits::Many);
     see.see("", &AliceEnd::ProofRefused);
     see.see("", &BobEnd::Refused(Reason::Claimed));
     see.see("", &LineEnd::ByPeer);
@@ -318,6 +345,7 @@ fn shown() -> Shown {
         Some(Rejected::UnsupportedVersion),
         Some(Rejected::OutOfOrder),
         Some(Rejected::TooEarly),
+        Some(Rejected::Paused),
         Some(Rejected::Repeated),
         Some(Rejected::Forged),
         Some(Rejected::Closed),
@@ -459,5 +487,5 @@ macro_rules! is_not {
 }
 
 // R8.1, R8.5, R8.7: no machine forks, no seed is used twice, no secret is copied unseen.
-is_not!(Copy: Alice, Bob, Line, Born<Alice>, Seed, Record, Secret<32>, Rad, Port, PortBytes, QrText, Link<'static>, CheckCode);
-is_not!(Clone: Alice, Bob, Line, Born<Alice>, Born<Bob>, Step<'static, Alice>, Seed, Record, PortBytes, QrText, Link<'static>);
+is_not!(Copy: Alice, Bob, Line, Pool, Born<Alice>, Seed, Record, Secret<32>, Rad, Port, PortBytes, QrText, Link<'static>, CheckCode);
+is_not!(Clone: Alice, Bob, Line, Pool, Born<Alice>, Born<Bob>, Born<Pool>, Step<'static, Alice>, Seed, Record, PortBytes, QrText, Link<'static>);

@@ -335,7 +335,17 @@ fn plays() -> Vec<(String, Play)> {
             play.settle_bob();
         }),
     );
-    for reason in REASONS {
+    add(
+        "connecting: refused, Paused, and asking again",
+        short(plain(), false, NOW, |play| {
+            let _ = play.connect(SendProof::OnBoard);
+            play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // Paused
+            play.bob(formed(None));
+            play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // OutOfOrder
+            play.settle_bob();
+        }),
+    );
+    for reason in REASONS.into_iter().filter(|reason| *reason != Reason::Paused) {
         add(
             &format!("connecting: refused, {reason:?}"),
             short(plain(), false, NOW, |play| {
@@ -414,11 +424,12 @@ fn records() {
         let restored = match entry["role"].as_str().unwrap() {
             "alice" => restored::<Alice>(&record),
             "bob" => restored::<Bob>(&record),
+            "pool" => restored::<Pool>(&record),
             _ => restored::<Line>(&record),
         };
         assert_eq!(restored, *entry);
     }
-    for entry in plays().into_iter().flat_map(|(_, play)| play.log.records) {
+    for entry in plays().into_iter().flat_map(|(_, play)| play.log.records).chain(super::pools::play().records) {
         if !records.contains(&entry) {
             records.push(entry);
         }

@@ -41,10 +41,17 @@ fn messages() {
         ("Disconnect", Request::Disconnect { line_id: line.into() }, json!({ "line_id": hex(line) })),
         ("CloseLineLink", Request::CloseLineLink { line_link: link.into() }, json!({ "line_link": hex(link) })),
     ];
+    let mut requests = requests.map(|(name, request, fields)| (name.to_owned(), request, fields)).to_vec();
+    for (number, (admits, version)) in (1..).zip([(Admits::Nobody, 23), (Admits::One, 24), (Admits::Many, 1 << 32)]) {
+        let request = Request::SetLineLink { line_link: link.into(), version, admits };
+        let fields = json!({ "line_link": hex(link), "version": version, "admits": number });
+        requests.push((format!("SetLineLink, {admits:?}"), request, fields));
+    }
     let requests = named(requests.into_iter().map(|(name, request, fields)| {
         let bytes = request.to_vec();
         assert_eq!(Request::decode(&bytes), Ok(request), "{name}");
-        (name, message(name.split(',').next().unwrap(), fields, &bytes))
+        let message = message(name.split(',').next().unwrap(), fields, &bytes);
+        (name, message)
     }));
 
     let line_formed =
@@ -107,6 +114,7 @@ fn messages() {
     // One surplus or missing thing at a time.
     let connect = Request::Connect { line_link: link.into(), proof: Some(proof.clone()) }.to_vec();
     let bare = Request::Connect { line_link: link.into(), proof: None }.to_vec();
+    let setting = Request::SetLineLink { line_link: link.into(), version: 7, admits: Admits::Many }.to_vec();
     let refusal = Event::Refused { line_link: link.into(), reason: Reason::Unknown }.to_vec();
     let nonce = Nonce { epoch: 0, counter: 5 };
     let sealed = Payload::Sealed { content: Content::Message, nonce, ciphertext: &[0xcc; 16] }.to_vec();
@@ -134,7 +142,7 @@ fn messages() {
         ("version 2", splice(&bare, 1, 1, &[0x02]), UnsupportedVersion),
         ("version in two bytes", splice(&bare, 1, 1, &[0x18, 0x01]), Malformed),
         ("no version: the tag stands in its place", bare[2..].to_vec(), UnsupportedVersion),
-        ("an unknown tag", body(&bare, &|fields| fields[0] = 21.into()), Malformed),
+        ("an unknown tag", body(&bare, &|fields| fields[0] = 22.into()), Malformed),
         ("an event's tag", body(&bare, &|fields| fields[0] = 36.into()), Malformed),
         ("tag in three bytes", splice(&bare, 3, 1, &[0x19, 0x00, 0x11]), Malformed),
         ("a third element outside", splice(&bare, 0, 1, &[0x83]).into_iter().chain([0xf6]).collect(), Malformed),
@@ -154,12 +162,16 @@ fn messages() {
         ("proof with a key of 33 bytes", proof_with(33, 48, false), Malformed),
         ("proof with 65 bytes encrypted", proof_with(32, 65, false), Malformed),
         ("proof of three", proof_with(32, 48, true), Malformed),
+        ("admits 0", body(&setting, &|fields| fields[3] = 0.into()), Malformed),
+        ("admits 4", body(&setting, &|fields| fields[3] = 4.into()), Malformed),
+        ("admits nothing", body(&setting, &|fields| fields.truncate(3)), Malformed),
+        ("a setting's version in two bytes", splice(&setting, 21, 1, &[0x18, 0x07]), Malformed),
         ("a map", body(&bare, &|fields| fields[1] = Cbor::Map(vec![])), Malformed),
     ];
     let refused_events = [
         ("a request", connect.clone(), Malformed),
         ("reason 0", body(&refusal, &|fields| fields[2] = 0.into()), Malformed),
-        ("reason 6", body(&refusal, &|fields| fields[2] = 6.into()), Malformed),
+        ("reason 7", body(&refusal, &|fields| fields[2] = 7.into()), Malformed),
         ("reason in two bytes", splice(&refusal, refusal.len() - 1, 1, &[0x18, 0x01]), Malformed),
         (
             "pair_hash of 31 bytes",
@@ -195,7 +207,8 @@ fn messages() {
     );
 }
 
-pub const REASONS: [Reason; 5] = [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired];
+pub const REASONS: [Reason; 6] =
+    [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired, Reason::Paused];
 const CONTENTS: [Content; 7] = [
     Content::Confirm,
     Content::Answer,

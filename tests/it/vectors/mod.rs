@@ -13,6 +13,7 @@ mod handshakes;
 mod messages;
 mod packets;
 mod play;
+mod pools;
 mod ports;
 mod proofs;
 

@@ -41,6 +41,15 @@ impl Show for LineEffect<'_> {
     }
 }
 
+impl Show for PoolEffect<'_> {
+    fn show(self) -> Value {
+        match self {
+            Self::Link(line_link) => json!({ "link": hex(line_link.as_bytes()) }),
+            Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
+        }
+    }
+}
+
 /// A machine whose effects can be shown.
 pub trait Shown: Machine {
     const NAME: &str;
@@ -64,7 +73,7 @@ macro_rules! shown {
     };
 }
 
-shown!(Alice: "alice", Bob: "bob", Line: "line");
+shown!(Alice: "alice", Bob: "bob", Line: "line", Pool: "pool");
 
 /// What is in a record: what it restores to, and what that does.
 pub fn restored<M: Shown>(record: &[u8]) -> Value {
