@@ -41,10 +41,18 @@ fn messages() {
         ("Disconnect", Request::Disconnect { line_id: line.into() }, json!({ "line_id": hex(line) })),
         ("CloseLineLink", Request::CloseLineLink { line_link: link.into() }, json!({ "line_link": hex(link) })),
     ];
-    let requests = named(requests.into_iter().map(|(name, request, fields)| {
+    let admits = [Admits::Nobody, Admits::One, Admits::Many].into_iter().enumerate().map(|(n, admits)| {
+        let (version, n) = (u64::MAX >> (24 * n), n + 1);
+        let request = Request::SetLineLink { line_link: link.into(), version, admits };
+        let fields = json!({ "line_link": hex(link), "version": version, "admits": n });
+        (format!("SetLineLink, {admits:?}"), request, fields)
+    });
+    let requests = requests.map(|(name, request, fields)| (name.to_owned(), request, fields)).into_iter().chain(admits);
+    let requests = named(requests.map(|(name, request, fields)| {
         let bytes = request.to_vec();
         assert_eq!(Request::decode(&bytes), Ok(request), "{name}");
-        (name, message(name.split(',').next().unwrap(), fields, &bytes))
+        let message = message(name.split(',').next().unwrap(), fields, &bytes);
+        (name, message)
     }));
 
     let line_formed =
@@ -107,6 +115,7 @@ fn messages() {
     // One surplus or missing thing at a time.
     let connect = Request::Connect { line_link: link.into(), proof: Some(proof.clone()) }.to_vec();
     let bare = Request::Connect { line_link: link.into(), proof: None }.to_vec();
+    let set = Request::SetLineLink { line_link: link.into(), version: 1, admits: Admits::Many }.to_vec();
     let refusal = Event::Refused { line_link: link.into(), reason: Reason::Unknown }.to_vec();
     let nonce = Nonce { epoch: 0, counter: 5 };
     let sealed = Payload::Sealed { content: Content::Message, nonce, ciphertext: &[0xcc; 16] }.to_vec();
@@ -134,7 +143,7 @@ fn messages() {
         ("version 2", splice(&bare, 1, 1, &[0x02]), UnsupportedVersion),
         ("version in two bytes", splice(&bare, 1, 1, &[0x18, 0x01]), Malformed),
         ("no version: the tag stands in its place", bare[2..].to_vec(), UnsupportedVersion),
-        ("an unknown tag", body(&bare, &|fields| fields[0] = 21.into()), Malformed),
+        ("an unknown tag", body(&bare, &|fields| fields[0] = 22.into()), Malformed),
         ("an event's tag", body(&bare, &|fields| fields[0] = 36.into()), Malformed),
         ("tag in three bytes", splice(&bare, 3, 1, &[0x19, 0x00, 0x11]), Malformed),
         ("a third element outside", splice(&bare, 0, 1, &[0x83]).into_iter().chain([0xf6]).collect(), Malformed),
@@ -155,11 +164,13 @@ fn messages() {
         ("proof with 65 bytes encrypted", proof_with(32, 65, false), Malformed),
         ("proof of three", proof_with(32, 48, true), Malformed),
         ("a map", body(&bare, &|fields| fields[1] = Cbor::Map(vec![])), Malformed),
+        ("admits 0", body(&set, &|fields| fields[3] = 0.into()), Malformed),
+        ("admits 4", body(&set, &|fields| fields[3] = 4.into()), Malformed),
     ];
     let refused_events = [
         ("a request", connect.clone(), Malformed),
         ("reason 0", body(&refusal, &|fields| fields[2] = 0.into()), Malformed),
-        ("reason 6", body(&refusal, &|fields| fields[2] = 6.into()), Malformed),
+        ("reason 7", body(&refusal, &|fields| fields[2] = 7.into()), Malformed),
         ("reason in two bytes", splice(&refusal, refusal.len() - 1, 1, &[0x18, 0x01]), Malformed),
         (
             "pair_hash of 31 bytes",
@@ -195,7 +206,8 @@ fn messages() {
     );
 }
 
-pub const REASONS: [Reason; 5] = [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired];
+pub const REASONS: [Reason; 6] =
+    [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired, Reason::Paused];
 const CONTENTS: [Content; 7] = [
     Content::Confirm,
     Content::Answer,
