@@ -2,6 +2,7 @@
 
 use hkdf::Hkdf;
 
+use super::many;
 use super::messages::REASONS;
 use super::play::{AtAlice, AtBob, Play, restored};
 use super::proofs::{dh, encrypt, formed, packet, proof_of, public_key};
@@ -418,7 +419,8 @@ fn records() {
         };
         assert_eq!(restored, *entry);
     }
-    for entry in plays().into_iter().flat_map(|(_, play)| play.log.records) {
+    let of_many = many::plays().into_values().flat_map(|host| host.log.records);
+    for entry in plays().into_iter().flat_map(|(_, play)| play.log.records).chain(of_many) {
         if !records.contains(&entry) {
             records.push(entry);
         }

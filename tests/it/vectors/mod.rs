@@ -10,6 +10,7 @@
 #![cfg(feature = "alloc")]
 
 mod handshakes;
+mod many;
 mod messages;
 mod packets;
 mod play;

@@ -313,7 +313,7 @@ impl End {
     }
 }
 
-/// An offer as JSON: as port.cddl has it, with byte strings in hex.
+/// An offer as JSON.
 pub fn of(offer: &Offer) -> Value {
     as_json(&ciborium::from_reader(&*minicbor::to_vec(offer).unwrap()).unwrap())
 }
@@ -323,7 +323,8 @@ pub fn of_policy(policy: &Policy) -> Value {
     as_json(&ciborium::from_reader(&*minicbor::to_vec(policy).unwrap()).unwrap())
 }
 
-fn as_json(value: &Cbor) -> Value {
+/// As port.cddl has it, with byte strings in hex.
+pub fn as_json(value: &Cbor) -> Value {
     match value {
         Cbor::Array(items) => items.iter().map(as_json).collect(),
         Cbor::Bytes(bytes) => hex(bytes).into(),
