@@ -201,8 +201,13 @@ def hash_of_port(port):
     return sha256(encode(array(*port[:7]))).digest()
 
 
-def hash_of_ticket(secret):
-    return sha256(encode(["port-protocol ticket", secret])).digest()
+def hashed_ticket(ticket):
+    return encode(["port-protocol ticket", ticket[0]])
+
+
+def hash_of_ticket(ticket):
+    """§16.2: of its secret alone."""
+    return sha256(hashed_ticket(ticket)).digest()
 
 
 def base32(data):
@@ -705,7 +710,7 @@ class Alice(Client):
         secret, ticket, introduced, strikes = good, None, None, None
         if port[1] == CONTACT_PORT:
             secret, ticket_secret = good
-            strikes = hash_of_ticket(ticket_secret)
+            strikes = hash_of_ticket([ticket_secret])
             require(strikes in knows["told"], "UnknownTicket")
             line_link, name, expires = knows["told"][strikes]
             require(line_link == port[2], "Stray")
@@ -1038,7 +1043,8 @@ def ports():
         same(fields[4].hex(), port["rad"], what)
         same(data.hex(), port["bytes"], what)
         same(hash_of_port(fields).hex(), port["hash"], what)
-        same(ticket and hash_of_ticket(ticket[0]).hex(), port["ticket_hash"], what)
+        same(ticket and hashed_ticket(ticket).hex(), port["hashed_ticket"], what)
+        same(ticket and hash_of_ticket(ticket).hex(), port["ticket_hash"], what)
         same("PORT:" + base32(data), port["qr_text"], what)
         same(link(port["link_base"], data), port["link"], what)
         same(array(*read_port(data)), fields, what)
@@ -1083,6 +1089,15 @@ def proofs():
         require_proof(proof)
         same(check(private_key, rad, proof), None, f"proof {name}")
         counts["negatives refused"] += 1
+    # A contact port: of which ticket Alice is asked, if the proof is good.
+    private_key, rad, _, _ = expand_seed(bytes.fromhex(file["with_tickets"]["alice_seed"]))
+    for name, entry in file["with_tickets"]["proofs"].items():
+        proof = cbor2.loads(bytes.fromhex(entry["bytes"]))
+        require_proof(proof)
+        secret, ticket = check(private_key, rad, proof, with_ticket=True) or (None, None)
+        same(ticket and hash_of_ticket([ticket]).hex(), entry["ticket_hash"], f"proof {name}")
+        same(secret and secret.hex(), file["with_tickets"]["secret"] if ticket else None, f"proof {name}")
+        counts["proofs"] += 1
 
 
 def messages():
@@ -1261,7 +1276,6 @@ def keys_of_uses(steps):
         keys_1 = keys_from(prk_1)
         used = encode(["port-protocol use", port_hash, secret])
         same(sha256(used).digest(), mark_of_use(port_hash, secret), "the mark")
-        hashed_ticket = ticket and encode(["port-protocol ticket", ticket[0]])
         confirmed = any(
             each["who"] == f"line at alice with {scan['who']}" and "record" in each and each["record"][:4] == "8401"
             and decode(bytes.fromhex(each["record"]))[3][1][0] == 3
@@ -1271,8 +1285,8 @@ def keys_of_uses(steps):
             "secret": secret, "proof": encode(proof), "transcript": heard, "transcript_hash": heard_hash,
             "ratchet_prk": ratchet_prk, "ephemeral": ephemeral, "ephemeral_public_key": ephemeral_key,
             "next_seed": next_seed, "ephemeral_secret": ephemeral_secret, "salted": salted,
-            "salt": sha256(salted).digest(), "used": used, "mark": sha256(used).digest(), "hashed_ticket": hashed_ticket,
-            "ticket_hash": hashed_ticket and sha256(hashed_ticket).digest(),
+            "salt": sha256(salted).digest(), "used": used, "mark": sha256(used).digest(), 
+            "hashed_ticket": ticket and hashed_ticket(ticket), "ticket_hash": ticket and hash_of_ticket(ticket),
         }
         uses.append({
             **{name: value and value.hex() for name, value in use.items()},

@@ -103,7 +103,7 @@ fn short(offer: Offer, request: bool, now: UnixSeconds, then: impl FnOnce(&mut P
     play
 }
 
-fn plays() -> Vec<(String, Play)> {
+pub fn plays() -> Vec<(String, Play)> {
     let plain = Offer::new;
     let until = || Offer::new().expires(LATER);
     let another = |byte: u8| [byte; 16];

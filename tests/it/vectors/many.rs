@@ -6,7 +6,7 @@ use hkdf::Hkdf;
 
 use super::packets::{sealed, with_counters};
 use super::play::{AtAlice, AtBob, End, Log, Shown, of, of_policy, restored};
-use super::ports::{ticket, with_ticket};
+use super::ports::{hashed_ticket, ticket, with_ticket};
 use super::proofs::{dh, encrypt, proof_of, public_key};
 use super::*;
 
@@ -717,8 +717,7 @@ fn derived(host: &Host, uses: &[(usize, Option<Cbor>)]) -> Value {
         let used = cbor(&Cbor::Array(vec!["port-protocol use".into(), bytes(port.hash().as_bytes()), bytes(&secret)]));
         let mark = hex(Sha256::digest(&used));
         assert!(steps.iter().any(|step| step["once"] == mark), "no step has this mark");
-        let hashed_ticket =
-            ticket_secret.map(|secret| cbor(&Cbor::Array(vec!["port-protocol ticket".into(), bytes(&secret)])));
+        let hashed_ticket = ticket.as_ref().map(hashed_ticket);
         let ticket_hash = hashed_ticket.as_ref().map(|hashed| hex(Sha256::digest(hashed)));
         if let Some(hash) = &ticket_hash {
             assert!(steps.iter().any(|step| step["strikes"] == *hash), "no step strikes this ticket");

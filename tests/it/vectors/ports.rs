@@ -14,6 +14,11 @@ pub fn ticket(secret: u8, name: &str, expires: Option<u64>) -> Cbor {
     Cbor::Array(fields)
 }
 
+/// What its hash is of.
+pub fn hashed_ticket(ticket: &Cbor) -> Vec<u8> {
+    cbor(&Cbor::Array(vec!["port-protocol ticket".into(), ticket.as_array().unwrap()[0].clone()]))
+}
+
 /// The bytes of a Port with a ticket: what an introducer hands over (§16.3).
 pub fn with_ticket(port: &Port, ticket: &Cbor) -> Vec<u8> {
     let mut fields = array(port.to_bytes().as_slice());
@@ -37,6 +42,7 @@ fn good_port(port: &Port, ticket: Option<&Cbor>) -> Value {
         "expires": port.expires().map(|expires| expires.0),
         "relay": port.relay().map(Relay::as_str),
         "ticket": ticket.map(as_json),
+        "hashed_ticket": ticket.map(|ticket| hex(hashed_ticket(ticket))),
         "ticket_hash": port.ticket().map(|ticket| hex(ticket.hash().as_bytes())),
         "bytes": hex(bytes.as_slice()),
         "hash": hex(port.hash().as_bytes()), // without the ticket
@@ -68,7 +74,7 @@ pub fn weak_keys() -> Vec<(String, Vec<u8>)> {
     low_order.chain(not_canonical.map(|(name, key)| (format!("public key {name}"), key))).collect()
 }
 
-fn contact() -> Offer {
+pub fn contact() -> Offer {
     Offer::new().introducer(counting(0x11).into())
 }
 
