@@ -1,5 +1,5 @@
 //! The Server beside a thousand and a million outstanding links in memory: what one costs, and whether a request takes longer
-//! for them.
+//! for them. And a link for many: whether it matters how many have used it.
 //!
 //! `cargo bench --bench server`. On one core, medians, by the clock; a request is decoded from its bytes, and no
 //! storage is written.
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use port_protocol::server::*;
 use port_protocol::{
-    Alice, Bob, BobEffect, Event, LineId, LineLink, Machine, Offer, Request, Seed, SendProof, UnixSeconds,
+    Admits, Alice, Bob, BobEffect, Event, LineId, LineLink, Machine, Offer, Request, Seed, SendProof, UnixSeconds,
 };
 
 #[global_allocator]
@@ -106,6 +106,36 @@ impl Relay {
             self.guests.extend(pair);
         }
         pair
+    }
+
+    /// Somebody who was never here, until the batch is over.
+    fn guest(&mut self) -> UserId {
+        self.count += 1;
+        self.guests.push(user(u64::MAX / 2 - self.count));
+        self.guests[self.guests.len() - 1]
+    }
+
+    fn for_many(&mut self, owner: UserId) -> LineLink {
+        let line_link = self.issued(owner);
+        let request = Request::SetLineLink { line_link, version: 1, admits: Admits::Many };
+        assert_eq!(self.handle(owner, &request.to_vec()), None);
+        line_link
+    }
+
+    /// He has it all.
+    fn acknowledge(&mut self, of: UserId) {
+        let mut last = 0;
+        while let Ok(Some(delivery)) = self.server.next(of, last) {
+            last = delivery.sequence;
+        }
+        let Ok(()) = self.server.acknowledge(of, last);
+    }
+
+    /// Those of the batch before leave.
+    fn leave(&mut self) {
+        for guest in mem::take(&mut self.guests) {
+            let Ok(()) = self.server.remove(guest, |_| {});
+        }
     }
 
     fn line(&mut self) -> (UserId, UserId, LineId) {
@@ -242,16 +272,58 @@ fn rates(links: u64) -> Vec<f64> {
     let rate = |(_, make, handle): &(&str, Make, Do)| {
         let batch = || {
             let mut relay = relay.borrow_mut();
-            // Those of the batch before leave: as many links are outstanding again.
-            for guest in mem::take(&mut relay.guests) {
-                let Ok(()) = relay.server.remove(guest, |_| {});
-            }
+            // As many links are outstanding again.
+            relay.leave();
             assert_eq!(relay.server.directory().links() as u64, links);
             (0..BATCH).map(|_| make(&mut relay)).collect()
         };
         rate(batch, |(from, request): &(UserId, Vec<u8>)| handle(&mut relay.borrow_mut(), *from, request))
     };
     KINDS.iter().map(rate).collect()
+}
+
+const USES: u64 = 100_000;
+
+/// A link that so many have used, each on a line of it that still is.
+fn used() -> (Relay, UserId, LineLink) {
+    let (mut relay, owner) = (Relay::new(1_000, PER_USER), user(u64::MAX));
+    let line_link = relay.for_many(owner);
+    let request = relay.connect_to(line_link);
+    for _ in 0..USES {
+        let guest = relay.guest();
+        relay.handle(guest, &request);
+    }
+    relay.guests.clear();
+    relay.acknowledge(owner);
+    assert_eq!(relay.server.directory().lines() as u64, USES);
+    (relay, owner, line_link)
+}
+
+/// Beside each other at one Server: the first use of a link for many, and one behind so many others.
+fn uses() -> [f64; 2] {
+    let (relay, owner, line_link) = used();
+    let relay = RefCell::new(relay);
+    let rate = |of: &dyn Fn(&mut Relay) -> LineLink| {
+        let batch = || {
+            let mut relay = relay.borrow_mut();
+            relay.leave();
+            relay.acknowledge(owner);
+            assert_eq!(relay.server.directory().lines() as u64, USES);
+            let connects = |relay: &mut Relay| {
+                let line_link = of(relay);
+                (relay.guest(), relay.connect_to(line_link))
+            };
+            (0..BATCH).map(|_| connects(&mut relay)).collect()
+        };
+        rate(batch, |(from, request): &(UserId, Vec<u8>)| {
+            black_box(relay.borrow_mut().handle(*from, request));
+        })
+    };
+    let of_a_new_one = |relay: &mut Relay| {
+        let owner = relay.guest();
+        relay.for_many(owner)
+    };
+    [rate(&of_a_new_one), rate(&|_| line_link)]
 }
 
 /// What the maps themselves take, of the sizes that `Memory` has: a look-up by name; two inserts, by name and by date.
@@ -304,11 +376,20 @@ fn main() {
     for per_user in [1, PER_USER, 1_000] {
         row(&format!("bytes for each, {per_user} of each user"), SIZES.map(|links| bytes(links, per_user)));
     }
+    let before = dhat::HeapStats::get().curr_bytes;
+    let held = used();
+    println!(
+        "bytes for each line of a link for many, whose users hold nothing else: {}",
+        (dhat::HeapStats::get().curr_bytes - before) as u64 / USES
+    );
+    drop(held);
     drop(profiler);
 
     println!("a second, on one core (medians of {} times {SLICE}):", BATCHES * BATCH / SLICE);
     let [few, many] = SIZES.map(rates);
     KINDS.iter().zip(few.into_iter().zip(many)).for_each(|((name, ..), (few, many))| row(name, [few, many]));
+    println!("{:<34} {:>14} {:>14}", "a link for many, at its use number", 1, USES + 1);
+    row("Connect, proof on board", uses());
     let [[found, inserted], [found_of_many, inserted_to_many]] = SIZES.map(bare);
     row("(a bare map: one look-up)", [found, found_of_many]);
     row("(bare maps: two inserts)", [inserted, inserted_to_many]);

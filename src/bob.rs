@@ -152,6 +152,8 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
             let phase = Phase::of_bob(&origin, secret, proof, *send_proof, private_key.as_ref(), ticket.as_ref());
             Ok(State::Spent(Spent::formed(*line_link, origin, phase)))
         }
+        // It may be resumed: he goes on asking.
+        (State::Connecting(_), Event::Refused { reason: Reason::Paused, .. }) => Err(Rejected::Paused),
         (State::Connecting(_), Event::Refused { reason, .. }) => {
             Ok(State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::NOTHING)))
         }

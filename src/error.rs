@@ -96,6 +96,10 @@ pub enum Rejected {
     /// the Server need not keep it.
     #[error("a line link for a dead Port")]
     StrayLink(LineLink),
+    /// The Server says that the Port is paused: it takes nobody for now, and is not used up (§5.4). Do what is
+    /// [`unsent`](crate::Machine::unsent) again later, after a pause that grows; tell the user, who may give it up.
+    #[error("the Port is paused")]
+    Paused,
     /// The packet does not open: forged, damaged, or with other associated data. Drop it (§6.4: one error for
     /// every cause).
     #[error("does not open")]

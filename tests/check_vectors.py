@@ -295,6 +295,7 @@ PAYLOADS = {
     "Sealed": (2, ["content", "nonce", "ciphertext"]),
 }
 REASONS = [None, "Unknown", "Claimed", "Yours", "Closed", "Expired", "Paused"]
+PAUSED = 6
 CONFIRM, ANSWER, OPENING, MESSAGE, CLOSE, PADDED_OPENING, PADDED_MESSAGE = range(1, 8)
 LENGTHS = {"request_id": 16, "line_link": 16, "line_id": 16, "pair_hash": 32, "nonce": 12}
 
@@ -791,6 +792,7 @@ class Bob(Client):
         require(self.state[0] == 2 and name in ("LineFormed", "Refused"), "OutOfOrder")
         line_link, kind, port_hash, terms, secret, proof, how, private_key, ticket = fields_of(self.state[1], 9)
         if name == "Refused":
+            require(fields["reason"] != PAUSED, "Paused")
             return self.go(self.end([3, fields["reason"]]))
         line_id = fields["line_id"]
         if self.has_expired(now) or knows["standing"] == "Blocked":
@@ -1304,9 +1306,9 @@ STATES = {
     *("alice requesting", "alice offered", "bob scanned", "bob connecting on board", "bob connecting along the line"),
     *("alice spent with a line, unsettled", "alice spent with a line", "bob spent with a line, unsettled"),
     *("bob spent with a line", *(f"alice spent {end}{how}" for end in Alice.ENDS[1:] for how in ("", ", unsettled"))),
-    *(f"bob spent {end}" for end in ("Cancelled", "Expired", "Blocked", *(f"Refused({why})" for why in REASONS[1:]))),
+    *(f"bob spent {end}" for end in ("Cancelled", "Expired", "Blocked", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
     *(f"bob spent {end}, unsettled" for end in ("Cancelled", "Expired", "Blocked")),
-    *(f"bob spent Refused({why}), unsettled" for why in REASONS[1:]),
+    *(f"bob spent Refused({why}), unsettled" for why in REASONS[1:PAUSED]),
     *("line awaiting proof", "line of alice joined", "line of alice confirmed", "line of alice confirmed, with confirm"),
     *("line of bob joined", "line of bob joined, with proof", "line of bob confirmed", "line of bob confirmed, due"),
     *(f"line closed {end}, due" for end in Line.ENDS[1:]),

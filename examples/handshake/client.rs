@@ -102,7 +102,8 @@ impl Client {
     }
 
     /// Takes an event from the relay to the machine that it is for. (A relay that keeps no order would have us hold back
-    /// what is [`Rejected::TooEarly`], and hand it in again after the line's next step.)
+    /// what is [`Rejected::TooEarly`], and hand it in again after the line's next step; one that knows paused Ports, try again
+    /// what is unsent some time after [`Rejected::Paused`].)
     pub fn receive(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         let event = Event::decode(bytes)?;
         let mut buffer = vec![0; bytes.len()];

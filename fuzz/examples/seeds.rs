@@ -378,6 +378,8 @@ fn requests() -> Seeds {
     let (say, disconnect, close, remove): (_, _, _, &[u8]) = ([8, 0, b'w', 30], [14, 0], [16, 0], &[22]);
     let (acknowledge, acknowledge_unknown, wait) = ([18, 2], [18, 0], [21, 125]);
     let (fail_before, fail_after): (&[u8], &[u8]) = (&[27], &[28]);
+    // Three for each version: many, nobody, one.
+    let (many, pause, resume, single) = ([29, 0, 3], [29, 0, 7], [29, 0, 9], [29, 0, 14]);
 
     let mut seeds = Seeds::new();
     let mut add = |name: &str, limits: u8, forms: bool, requests: &[Vec<u8>]| {
@@ -407,6 +409,19 @@ fn requests() -> Seeds {
     add("too-many-links", TIGHT, false, &[alice(&issue), alice(&issue_another), alice(&close), alice(&issue_another)]);
     add("too-many-lines", TIGHT, true, &after(&[carol(&issue), bob(&[4, 1]), bob(&disconnect), bob(&[4, 1])]));
     add("never-given", WIDE, true, &after(&[alice(&acknowledge_unknown), alice(&[18, 1]), alice(&acknowledge)]));
+    let superport = [alice(&issue), alice(&many), bob(&connect), carol(&connect), bob(&with_proof)];
+    let of_many = |more: &[Vec<u8>]| [&superport[..], more].concat();
+    add("many", WIDE, true, &of_many(&[bob(&say), carol(&[8, 1, b'x', 9]), bob(&connect), alice(&connect)]));
+    add("many-paused", WIDE, true, &of_many(&[alice(&pause), bob(&connect), of(3, &connect), alice(&many)]));
+    add("many-closed", WIDE, true, &of_many(&[alice(&close), bob(&connect), of(3, &connect), alice(&resume)]));
+    add("many-burnt", WIDE, true, &of_many(&[alice(&single), of(3, &connect), carol(&connect), alice(&many)]));
+    add("many-left", WIDE, true, &of_many(&[bob(&disconnect), bob(&connect), alice(&[14, 1]), carol(&connect)]));
+    add("many-removed", WIDE, true, &of_many(&[bob(remove), bob(&connect), alice(remove), carol(&connect)]));
+    add("many-too-many", TIGHT, true, &of_many(&[alice(&disconnect), carol(&connect)]));
+    add("many-outlives", WIDE, true, &of_many(&[alice(&wait), alice(&wait), bob(&connect), alice(&resume)]));
+    add("prolonged", WIDE, true, &[alice(&issue), alice(&[21, 100]), alice(&many), alice(&[21, 100]), bob(&connect)]);
+    add("paused", WIDE, false, &[alice(&issue), alice(&pause), bob(&connect), carol(&resume), bob(&connect)]);
+    add("resumed", WIDE, true, &[alice(&issue), alice(&pause), bob(&connect), alice(&resume), bob(&connect)]);
     for (name, fail) in [("before", fail_before), ("after", fail_after)] {
         let crash = |what: Vec<u8>| [alice(fail), what].concat();
         let each = [
@@ -416,6 +431,8 @@ fn requests() -> Seeds {
             crash(alice(&acknowledge)),
             crash(bob(&disconnect)),
             alice(&issue_another),
+            crash(alice(&[29, 1, 3])),
+            crash(bob(&[4, 1])),
             crash(alice(&[16, 1])),
             crash(alice(remove)),
         ];

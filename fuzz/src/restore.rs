@@ -188,7 +188,8 @@ fn event(script: &mut Input<'_>, key: Key) -> Vec<u8> {
         pair_hash: [fill; 32].into(),
         proof,
     };
-    let reasons = [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired];
+    use Reason::{Claimed, Closed, Expired, Paused, Unknown, Yours};
+    let reasons = [Unknown, Claimed, Yours, Closed, Expired, Paused];
     let mut event = match how % 8 {
         0 => Event::LineLinkIssued { request_id: id.into(), line_link: [fill; 16].into() }.to_vec(),
         1 => formed(None).to_vec(),

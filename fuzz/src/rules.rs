@@ -1,7 +1,7 @@
 //! SPEC.md's §13 in its plainest form: lists, searched from the front. A Server is held against it.
 
 use port_protocol::server::{Handled, Limits, ServerError, UserId};
-use port_protocol::{Event, LineId, LineLink, PairHash, Proof, Reason, Request, RequestId, UnixSeconds};
+use port_protocol::{Admits, Event, LineId, LineLink, PairHash, Proof, Reason, Request, RequestId, UnixSeconds};
 
 use crate::server::Down;
 
@@ -22,9 +22,9 @@ pub struct Rules {
     lines: Vec<Line>,
     /// The events that wait for each user.
     pub queues: [Vec<Vec<u8>>; 4],
-    /// What was ever given; nothing is taken from these.
+    /// What was ever given, and what was burnt; nothing is taken from these.
     names: Vec<[u8; 16]>,
-    uses: Vec<LineLink>,
+    burnt: Vec<LineLink>,
     pairs: Vec<([User; 2], PairHash)>,
 }
 
@@ -34,10 +34,19 @@ struct Link {
     request_id: RequestId,
     state: State,
     forget: UnixSeconds,
+    given: Vec<Given>,
+}
+
+/// A line of a link that admitted many.
+struct Given {
+    by: User,
+    request: Vec<u8>,
+    line_id: LineId,
+    pair_hash: PairHash,
 }
 
 enum State {
-    Open { expires: UnixSeconds },
+    Open { expires: UnixSeconds, version: u64, admits: Admits },
     Claimed { by: User, request: Vec<u8>, line_id: LineId, pair_hash: PairHash },
     Closed,
 }
@@ -51,7 +60,7 @@ struct Line {
 impl Rules {
     pub fn new(limits: Limits, now: UnixSeconds) -> Self {
         let (queues, names) = (Default::default(), Vec::new());
-        Self { limits, now, links: Vec::new(), lines: Vec::new(), queues, names, uses: Vec::new(), pairs: Vec::new() }
+        Self { limits, now, links: Vec::new(), lines: Vec::new(), queues, names, burnt: Vec::new(), pairs: Vec::new() }
     }
 
     /// What must come of a request. A name that is new is taken from what has come of it.
@@ -82,6 +91,18 @@ impl Rules {
                 }
                 quiet(None)
             }
+            Request::SetLineLink { line_link, version: new, admits: next } => {
+                let (now, limits) = (self.now, self.limits);
+                if let Some(Link { owner, state: State::Open { expires, version, admits }, forget, .. }) =
+                    self.link(line_link)
+                    && (*owner, now < *expires, *version < new) == (from, true, true)
+                {
+                    (*version, *admits) = (new, next);
+                    *expires = UnixSeconds(now.0 + limits.lifetime);
+                    *forget = UnixSeconds(expires.0 + limits.memory);
+                }
+                quiet(None)
+            }
             other => panic!("a request that these rules don't know: {other:?}"),
         }
     }
@@ -100,8 +121,9 @@ impl Rules {
             };
             self.is_new(name.as_bytes());
             let expires = UnixSeconds(now.0 + self.limits.lifetime);
-            let (state, forget) = (State::Open { expires }, UnixSeconds(expires.0 + self.limits.memory));
-            self.links.push(Link { name: *name, owner, request_id, state, forget });
+            let state = State::Open { expires, version: 0, admits: Admits::One };
+            let forget = UnixSeconds(expires.0 + self.limits.memory);
+            self.links.push(Link { name: *name, owner, request_id, state, forget, given: Vec::new() });
             *name
         };
         Ok(Handled { reply: Some(Event::LineLinkIssued { request_id, line_link }), wake: [None; 2] })
@@ -111,9 +133,17 @@ impl Rules {
     fn connect(&mut self, by: User, line_link: LineLink, proof: Option<Proof>, bytes: &[u8], got: &Outcome) -> Outcome {
         let (now, limits) = (self.now, self.limits);
         let refused = |reason| Ok(Handled { reply: Some(Event::Refused { line_link, reason }), wake: [None; 2] });
-        let Some(link) = self.link(line_link) else { return refused(Reason::Unknown) };
-        let owner = link.owner;
-        match &link.state {
+        let lines = |rules: &Self, line_id, by| rules.ends(line_id, by).is_some_and(|(is_here, _)| is_here);
+        let Some(at) = self.links.iter().position(|link| link.name == line_link && now < link.forget) else {
+            return refused(Reason::Unknown);
+        };
+        let (owner, link) = (self.links[at].owner, &self.links[at]);
+        let mut given = link.given.iter().filter(|given| (given.by, &given.request[..]) == (by, bytes));
+        if let Some(Given { line_id, pair_hash, .. }) = given.find(|given| lines(self, given.line_id, by)) {
+            let reply = Event::LineFormed { line_link, line_id: *line_id, pair_hash: *pair_hash, proof: None };
+            return Ok(Handled { reply: Some(reply), wake: [None; 2] });
+        }
+        let admits = match &link.state {
             State::Claimed { by: first, .. } if *first != by => return refused(Reason::Claimed),
             State::Claimed { request, .. } if request != bytes => return refused(Reason::Yours),
             State::Claimed { line_id, pair_hash, .. } => {
@@ -122,9 +152,14 @@ impl Rules {
                 return Ok(Handled { reply, wake: [None; 2] });
             }
             State::Closed => return refused(Reason::Closed),
-            State::Open { expires } if now >= *expires => return refused(Reason::Expired),
+            State::Open { expires, .. } if now >= *expires => return refused(Reason::Expired),
             State::Open { .. } if owner == by => return refused(Reason::Yours),
-            State::Open { .. } => {}
+            State::Open { admits: Admits::Nobody, .. } => return refused(Reason::Paused),
+            State::Open { admits, .. } => *admits,
+        };
+        let his = link.given.iter().filter(|given| given.by == by && lines(self, given.line_id, by));
+        if admits == Admits::Many && his.count() >= limits.uses {
+            return Err(ServerError::TooManyLines);
         }
         if [owner, by].iter().any(|user| self.lines_of(*user) >= limits.lines) {
             return Err(ServerError::TooManyLines);
@@ -134,8 +169,7 @@ impl Rules {
         };
         let (line_id, pair_hash) = (*name, *pair_hash);
         self.is_new(name.as_bytes());
-        assert!(!self.uses.contains(&line_link), "a second line of one link");
-        self.uses.push(line_link);
+        assert!(!self.burnt.contains(&line_link), "a line of a link that was burnt");
         let mut pair = [owner, by];
         pair.sort_unstable();
         for (other, hash) in &self.pairs {
@@ -147,9 +181,13 @@ impl Rules {
         self.queues[usize::from(owner)].push(Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec());
         self.lines.push(Line { name: line_id, ends: [(owner, true), (by, true)] });
         let reply = Event::LineFormed { line_link, line_id, pair_hash, proof: None };
-        if let Some(link) = self.link(line_link) {
-            link.state = State::Claimed { by, request: bytes.to_vec(), line_id, pair_hash };
+        let (link, request) = (&mut self.links[at], bytes.to_vec());
+        if admits == Admits::Many {
+            link.given.push(Given { by, request, line_id, pair_hash });
+        } else {
+            link.state = State::Claimed { by, request, line_id, pair_hash };
             link.forget = UnixSeconds(now.0 + limits.memory);
+            self.burnt.push(line_link);
         }
         Ok(Handled { reply: Some(reply), wake: [Some(id(owner)), None] })
     }
@@ -234,7 +272,7 @@ impl Rules {
             Request::Packet { line_id, .. } | Request::Disconnect { line_id } => {
                 self.ends(*line_id, user).is_some_and(|(is_here, _)| is_here)
             }
-            Request::CloseLineLink { line_link } => {
+            Request::CloseLineLink { line_link } | Request::SetLineLink { line_link, .. } => {
                 self.links.iter().any(|link| link.name == *line_link && link.owner == user)
             }
             _ => true,

@@ -6,9 +6,9 @@ use std::convert::Infallible;
 
 use port_protocol::server::{
     Claim, Claimed, Delivery, Directory, Handled, Issued, Limits, LinkEntry, Memory, NewLink, Pushed, Server,
-    ServerError, UserId,
+    ServerError, Setting, UserId,
 };
-use port_protocol::{Event, LineId, LineLink, Request, UnixSeconds};
+use port_protocol::{Admits, Event, LineId, LineLink, Request, UnixSeconds};
 
 use crate::input::{Input, flip};
 use crate::rules::{Outcome, Rules, User, id, line_of};
@@ -44,6 +44,7 @@ impl World {
         let limits = Limits {
             links: 1 + part(0, 4),
             lines: 1 + part(2, 4),
+            uses: 1 + part(1, 3),
             packets: 1 + part(4, 4),
             bytes: 8 + 24 * part(6, 4),
             lifetime: 1000,
@@ -106,7 +107,11 @@ impl World {
             // The next transaction fails: before it has done anything, or after it has done all.
             27 => self.server.directory().fails.set(Some(false)),
             28 => self.server.directory().fails.set(Some(true)),
-            _ => {}
+            _ => {
+                let (line_link, how) = (line_link(input, &self.rules), input.byte());
+                let admits = [Admits::Many, Admits::Nobody, Admits::One][usize::from(how % 3)];
+                self.ask(from, &Request::SetLineLink { line_link, version: u64::from(how / 3), admits }.to_vec());
+            }
         }
     }
 
@@ -167,6 +172,9 @@ impl World {
             Request::Packet { payload, .. } => (Request::Packet { line_id: NEVER.into(), payload }, told),
             Request::Disconnect { .. } => (Request::Disconnect { line_id: NEVER.into() }, told),
             Request::CloseLineLink { .. } => (Request::CloseLineLink { line_link: NEVER.into() }, None),
+            Request::SetLineLink { version, admits, .. } => {
+                (Request::SetLineLink { line_link: NEVER.into(), version: *version, admits: *admits }, None)
+            }
             _ => return,
         };
         let of_never = self.handle(from, &request.to_vec());
@@ -331,6 +339,15 @@ impl Directory for Failing {
         limits: &Limits,
     ) -> Result<Claimed, Down> {
         self.atomically(|memory| memory.claim(line_link, claim, formed, forget, limits))
+    }
+
+    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Down> {
+        let Ok(given) = self.memory.borrow().given(line_link, by, request);
+        Ok(given)
+    }
+
+    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Down> {
+        self.atomically(|memory| memory.admit(line_link, owner, setting))
     }
 
     fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Down> {

@@ -343,7 +343,12 @@ impl Line {
 
     /// The check code that this line has, or will have once it is confirmed.
     pub(crate) fn code(&self) -> Option<CheckCode> {
-        self.0.state.phase.session().map(session::Session::check_code)
+        self.0.state.phase.session().filter(|_| !self.is_early()).map(session::Session::check_code)
+    }
+
+    /// Bob's end, before he knows the keys of epoch 1 (§14.7).
+    pub(crate) const fn is_early(&self) -> bool {
+        matches!(self.0.state.phase, Phase::BobJoined { upgrade: Some(_), .. })
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::Limits;
 use crate::id::{LineId, LineLink, RequestId, UserId};
-use crate::message::Event;
+use crate::message::{Admits, Event};
 use crate::port::UnixSeconds;
 
 /// Where a [`Server`](super::Server) keeps its links, lines and queues (§13.7).
@@ -23,8 +23,8 @@ pub trait Directory {
     where
         Self: 'd;
 
-    /// The link of the request `link.request_id` of `link.owner`: the one that it was given before, or else `link`, open. A
-    /// link whose [`forget`](LinkEntry::forget) has come at `now` is as if it had never been: its request may get a new one,
+    /// The link of the request `link.request_id` of `link.owner`: the one that it was given before, or else `link`, open, of
+    /// version 0, admitting [`One`](Admits::One). A link whose [`forget`](LinkEntry::forget) has come at `now` is as if it had never been: its request may get a new one,
     /// and it does not count for [`Limits::links`].
     ///
     /// - *A lost write*: the link is unknown to whoever uses it. Alice makes another Port.
@@ -44,12 +44,14 @@ pub trait Directory {
     /// The storage's own.
     fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Self::Error>;
 
-    /// Burns a link: if it is open, it is claimed by `claim`, to be forgotten at `forget`; there is the line
-    /// `claim.line_id` between its owner and `claim.by`, who is another user; and `formed` waits for its owner.
+    /// Uses a link, if it is open and does not admit [`Nobody`](Admits::Nobody), and `claim.request` was not given a line of
+    /// it: there is the line `claim.line_id` between its owner and `claim.by`, who is another user; and `formed` waits for its
+    /// owner. A link that admits [`One`](Admits::One) is burnt: claimed by `claim`, to be forgotten at `forget`. One that admits
+    /// [`Many`](Admits::Many) stays as it is, and the line is what `claim.request` was [`given`](Directory::given).
     ///
-    /// - *Formed, twice*: two lines of one link. Alice takes the one that she hears of first, and disconnects the other
+    /// - *Formed, twice*: two lines of one use. Alice takes the one that she hears of first, and disconnects the other
     ///   (§4.4). Whoever is at its far end has used up his Port in vain.
-    /// - *A lost write*: the same, as soon as the link is used again, by Bob's own retry or by another.
+    /// - *A lost write*: the same, as soon as the link is used again, by Bob's own retry or, if it was burnt, by another.
     /// - *Taken*, though it is open: Bob retries for as long as that lasts.
     ///
     /// # Errors
@@ -63,9 +65,30 @@ pub trait Directory {
         limits: &Limits,
     ) -> Result<Claimed, Self::Error>;
 
+    /// The line that this user's request ([`Claim::request`]) was given of this link when it admitted [`Many`](Admits::Many), for
+    /// as long as he has not left it.
+    ///
+    /// - *A stale read*, that there is none: [`claim`](Directory::claim) tells.
+    /// - *A stale read*, of a line that he has left: he is told so when he sends along it.
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Self::Error>;
+
+    /// If a link is open, this user's, and of a lower version: it admits from now on as `setting` says, and is used up and
+    /// forgotten by its dates.
+    ///
+    /// - *A lost write*, of *nobody*: lines are formed, and Alice disconnects them. Of *many*: the first to use the link burns
+    ///   it, and whoever comes after him is told that it is claimed. It must not be.
+    /// - *A lower version after a higher*: the same, until Alice changes it again.
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Self::Error>;
+
     /// Closes a link, if it is open and this user's, to be forgotten at `forget`.
     ///
-    /// - *A lost write*: it can still be used. Alice disconnects the line (§4.4).
+    /// - *A lost write*: it can still be used. Alice disconnects its lines (§4.4).
     ///
     /// # Errors
     /// The storage's own.
@@ -85,7 +108,8 @@ pub trait Directory {
     /// The storage's own.
     fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Self::Error>;
 
-    /// Takes `by` off a line, with all that waits for him of it. If the other end is still there, puts
+    /// Takes `by` off a line, with all that waits for him of it, and with what his request was
+    /// [`given`](Directory::given). If the other end is still there, puts
     /// [`Event::Disconnected`] at the end of its queue, and says whose that is. `None`: nobody is to be told.
     ///
     /// - *A lost write*: the other end hears no more than the Close that went before (§6.7), and what it sends waits for nobody,
@@ -165,15 +189,32 @@ pub struct LinkEntry {
 /// What became of a line link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LinkState {
-    /// It waits to be used.
+    /// It waits to be used, for the first time or, if it admits many, again.
     Open {
         /// From this second on it can't be.
         expires: UnixSeconds,
+        /// The highest that it was set to: 0 if it never was.
+        version: u64,
+        /// Of whom it forms a line.
+        admits: Admits,
     },
-    /// It was used: it never is again.
+    /// It was used as one that admits one: it never is again.
     Claimed(Claim),
     /// Its owner took it back.
     Closed,
+}
+
+/// How an open line link is set (§13.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Setting {
+    /// Its place among the owner's settings of this link.
+    pub version: u64,
+    /// Of whom it forms a line.
+    pub admits: Admits,
+    /// From this second on it can't be used.
+    pub expires: UnixSeconds,
+    /// From this second on it is as if it had never been.
+    pub forget: UnixSeconds,
 }
 
 /// The use of a line link: who, how, for which line.
@@ -203,9 +244,9 @@ pub enum Issued {
 pub enum Claimed {
     /// There is a line.
     Formed,
-    /// The link is not open any more, or there is a line of that name already.
+    /// The link does not admit him any more, his request has its line, or there is a line of that name already.
     Taken,
-    /// One of the two is at [`Limits::lines`].
+    /// One of the two is at [`Limits::lines`], or who uses a link for many is at [`Limits::uses`].
     TooMany,
 }
 

@@ -17,6 +17,8 @@ pub struct Limits {
     pub links: usize,
     /// Lines of one user. One that was ended counts until the user has acknowledged it. 256.
     pub lines: usize,
+    /// Lines of one user that were formed of one link for many. So it takes many users to fill up its owner's. 4.
+    pub uses: usize,
     /// Packets that wait at one end of one line. 256.
     pub packets: usize,
     /// The bytes of their payloads together, so also the longest payload that is taken. 256 KiB.
@@ -29,6 +31,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { links: 256, lines: 256, packets: 256, bytes: 256 * 1024, lifetime: 365 * DAY, memory: 30 * DAY }
+        let (packets, bytes) = (256, 256 * 1024);
+        Self { links: 256, lines: 256, uses: 4, packets, bytes, lifetime: 365 * DAY, memory: 30 * DAY }
     }
 }

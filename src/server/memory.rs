@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::{fmt, mem};
 
-use super::directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed};
+use super::directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed, Setting};
 use super::{Limits, UserId};
 use crate::id::{LineId, LineLink, RequestId};
-use crate::message::Event;
+use crate::message::{Admits, Event};
 use crate::port::UnixSeconds;
 
 /// A [`Directory`] in memory, for tests, examples, and relays whose users can do without their lines after a restart.
@@ -23,17 +23,19 @@ pub struct Memory {
     /// An end that has left is `None`. A line that both have left is gone.
     lines: BTreeMap<LineId, [Option<End>; 2]>,
     users: BTreeMap<UserId, User>,
+    /// The lines of links that admitted many, by who asked and how: until he leaves.
+    given: BTreeMap<Given, LineId>,
 }
 
 // Whoever reads a log learns no link that he could use, and no event.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { links, due: _, lines, users } = self;
+        let Self { links, due: _, lines, users, given: _ } = self;
         write!(f, "Memory({} links, {} lines, {} users)", links.len(), lines.len(), users.len())
     }
 }
 
-/// A million of these are to be had: what only a used link has lies elsewhere.
+/// A million of these are to be had: what only a link has that was used or set lies elsewhere.
 struct Row {
     owner: UserId,
     request_id: RequestId,
@@ -42,10 +44,17 @@ struct Row {
 }
 
 enum State {
-    Open { expires: UnixSeconds },
+    /// As it was issued.
+    Open {
+        expires: UnixSeconds,
+    },
+    Set(Box<Setting>),
     Claimed(Box<Claim>),
     Closed,
 }
+
+/// The link, who used it, by which request.
+type Given = (LineLink, UserId, [u8; 32]);
 
 #[derive(Default)]
 struct User {
@@ -69,6 +78,8 @@ struct End {
     bytes: usize,
     /// The last that said `Dropped`; if it still waits, the next takes its place.
     dropped: Option<u64>,
+    /// What it is `given` by.
+    given: Option<Box<Given>>,
 }
 
 /// How many links are forgotten for each that is issued: more than one, so that none are left over.
@@ -77,7 +88,13 @@ const FORGET_AT_ONCE: usize = 2;
 impl Memory {
     /// An empty one.
     pub const fn new() -> Self {
-        Self { links: BTreeMap::new(), due: BTreeSet::new(), lines: BTreeMap::new(), users: BTreeMap::new() }
+        Self {
+            links: BTreeMap::new(),
+            due: BTreeSet::new(),
+            lines: BTreeMap::new(),
+            users: BTreeMap::new(),
+            given: BTreeMap::new(),
+        }
     }
 
     /// How many links there are: open, used or closed.
@@ -133,10 +150,27 @@ impl Memory {
         if other.is_none() {
             self.lines.remove(&line_id);
         }
+        if let Some(given) = &end.given {
+            self.given.remove(given);
+        }
         let user = self.users.get_mut(&by)?;
         user.lines.remove(&line_id);
         end.waiting.iter().for_each(|sequence| drop(user.queue.remove(sequence)));
         other
+    }
+}
+
+impl State {
+    fn seen(&self) -> LinkState {
+        match self {
+            Self::Open { expires } => LinkState::Open { expires: *expires, version: 0, admits: Admits::One },
+            Self::Set(setting) => {
+                let Setting { version, admits, expires, forget: _ } = **setting;
+                LinkState::Open { expires, version, admits }
+            }
+            Self::Claimed(claim) => LinkState::Claimed(**claim),
+            Self::Closed => LinkState::Closed,
+        }
     }
 }
 
@@ -150,7 +184,7 @@ impl User {
 
 impl End {
     const fn of(user: UserId) -> Self {
-        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None }
+        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None, given: None }
     }
 
     fn put(&mut self, queue: &mut User, event: &Event<'_>) {
@@ -230,15 +264,8 @@ impl Directory for Memory {
     }
 
     fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Infallible> {
-        Ok(self.links.get(&line_link).map(|row| LinkEntry {
-            owner: row.owner,
-            forget: row.forget,
-            state: match &row.state {
-                State::Open { expires } => LinkState::Open { expires: *expires },
-                State::Claimed(claim) => LinkState::Claimed(**claim),
-                State::Closed => LinkState::Closed,
-            },
-        }))
+        let row = self.links.get(&line_link);
+        Ok(row.map(|row| LinkEntry { owner: row.owner, forget: row.forget, state: row.state.seen() }))
     }
 
     fn claim(
@@ -249,12 +276,20 @@ impl Directory for Memory {
         forget: UnixSeconds,
         limits: &Limits,
     ) -> Result<Claimed, Infallible> {
-        let Some(Row { owner, state: State::Open { .. }, .. }) = self.links.get(&line_link) else {
-            return Ok(Claimed::Taken);
+        let Some(link) = self.link(line_link)? else { return Ok(Claimed::Taken) };
+        let burns = match link.state {
+            LinkState::Open { admits: Admits::One, .. } => true,
+            LinkState::Open { admits: Admits::Many, .. } => false,
+            _ => return Ok(Claimed::Taken),
         };
-        let (owner, by, line_id) = (*owner, claim.by, claim.line_id);
-        if self.lines.contains_key(&line_id) {
+        let (owner, by, line_id) = (link.owner, claim.by, claim.line_id);
+        let given = (line_link, by, claim.request);
+        if self.lines.contains_key(&line_id) || self.given.contains_key(&given) {
             return Ok(Claimed::Taken);
+        }
+        let uses = self.given.range((line_link, by, [0; 32])..=(line_link, by, [0xff; 32]));
+        if !burns && uses.take(limits.uses).count() >= limits.uses {
+            return Ok(Claimed::TooMany);
         }
         let lines = |user| self.users.get(&user).map_or(0, |user| user.lines.len());
         if lines(owner) >= limits.lines || lines(by) >= limits.lines {
@@ -265,14 +300,36 @@ impl Directory for Memory {
         }
         let mut alice = End::of(owner);
         alice.put(self.users.entry(owner).or_default(), formed);
-        self.lines.insert(line_id, [Some(alice), Some(End::of(by))]);
-        self.set(line_link, State::Claimed(Box::new(*claim)), forget);
+        let mut bob = End::of(by);
+        if burns {
+            self.set(line_link, State::Claimed(Box::new(*claim)), forget);
+        } else {
+            self.given.insert(given, line_id);
+            bob.given = Some(Box::new(given));
+        }
+        self.lines.insert(line_id, [Some(alice), Some(bob)]);
         Ok(Claimed::Formed)
+    }
+
+    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Infallible> {
+        Ok(self.given.get(&(line_link, by, *request)).copied())
+    }
+
+    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Infallible> {
+        match self.link(line_link)? {
+            Some(LinkEntry { owner: of, state: LinkState::Open { version, .. }, .. })
+                if of == owner && version < setting.version =>
+            {
+                self.set(line_link, State::Set(Box::new(*setting)), setting.forget);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Infallible> {
         let row = self.links.get(&line_link);
-        if row.is_some_and(|row| row.owner == owner && matches!(row.state, State::Open { .. })) {
+        if row.is_some_and(|row| row.owner == owner && matches!(row.state, State::Open { .. } | State::Set(_))) {
             self.set(line_link, State::Closed, forget);
         }
         Ok(())

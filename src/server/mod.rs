@@ -36,11 +36,11 @@ use thiserror::Error;
 use crate::error::DecodeError;
 pub use crate::id::UserId;
 use crate::id::{LineId, LineLink, PairHash, RequestId};
-use crate::message::{Event, Reason, Request};
+use crate::message::{Admits, Event, Reason, Request};
 use crate::port::UnixSeconds;
 use crate::proof::Proof;
 
-pub use directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed};
+pub use directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed, Setting};
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use memory::Memory;
@@ -79,7 +79,8 @@ pub enum ServerError<E> {
     /// The user is at [`Limits::links`]: later, when older ones are forgotten.
     #[error("too many line links")]
     TooManyLinks,
-    /// One of the two users is at [`Limits::lines`]. The link is not used up: later, when a line of theirs was ended.
+    /// One of the two users is at [`Limits::lines`], or this one at [`Limits::uses`]. The link is not used up: later, when a line
+    /// of theirs was ended.
     #[error("too many lines")]
     TooManyLines,
     /// A payload longer than [`Limits::bytes`]: never.
@@ -134,7 +135,7 @@ impl<D: Directory> Server<D> {
             Request::Packet { line_id, payload } => self.packet(user, line_id, payload),
             Request::Disconnect { line_id } => self.disconnect(user, line_id),
             Request::CloseLineLink { line_link } => self.close(user, line_link, now),
-            Request::SetLineLink { .. } => Ok(Handled { reply: None, wake: [None; 2] }),
+            Request::SetLineLink { line_link, version, admits } => self.set(user, line_link, version, admits, now),
         }
     }
 
@@ -175,7 +176,7 @@ impl<D: Directory> Server<D> {
         now: UnixSeconds,
     ) -> Result<Handled, ServerError<D::Error>> {
         self.directory.forget(now).map_err(ServerError::Directory)?;
-        let expires = UnixSeconds(now.0.saturating_add(self.limits.lifetime));
+        let expires = self.lives_until(now);
         let (line_link, forget) = (draw(rng).into(), self.remember_from(expires));
         let link = NewLink { line_link, owner, request_id, expires, forget };
         match self.directory.issue(&link, &self.limits, now).map_err(ServerError::Directory)? {
@@ -199,14 +200,23 @@ impl<D: Directory> Server<D> {
             let pair_hash = pair_hash(owner, claim.by);
             Event::LineFormed { line_link, line_id, pair_hash, proof }
         };
+        // What was given is given, whatever became of the link since. (A link that was never set was given to nobody before.)
+        let given = match state {
+            LinkState::Open { version: 0, .. } => None,
+            _ => self.directory.given(line_link, claim.by, &claim.request).map_err(ServerError::Directory)?,
+        };
+        if let Some(line_id) = given {
+            return Ok(Handled::replied(formed(line_id, None)));
+        }
         match state {
             LinkState::Claimed(first) if first.by != claim.by => refused(Reason::Claimed),
             LinkState::Claimed(first) if first.request != claim.request => refused(Reason::Yours),
             LinkState::Claimed(first) => Ok(Handled::replied(formed(first.line_id, None))),
             LinkState::Closed => refused(Reason::Closed),
-            LinkState::Open { expires } if now >= expires => refused(Reason::Expired),
+            LinkState::Open { expires, .. } if now >= expires => refused(Reason::Expired),
             // One's own link is used up by nobody's mistake.
             LinkState::Open { .. } if owner == claim.by => refused(Reason::Yours),
+            LinkState::Open { admits: Admits::Nobody, .. } => refused(Reason::Paused),
             LinkState::Open { .. } => {
                 let to_alice = formed(claim.line_id, proof);
                 let claimed = self.directory.claim(line_link, claim, &to_alice, self.remember_from(now), &self.limits);
@@ -254,10 +264,35 @@ impl<D: Directory> Server<D> {
         Ok(Handled { reply: None, wake: [None; 2] })
     }
 
+    /// §13.2. As little is told.
+    fn set(
+        &mut self,
+        owner: UserId,
+        line_link: LineLink,
+        version: u64,
+        admits: Admits,
+        now: UnixSeconds,
+    ) -> Result<Handled, ServerError<D::Error>> {
+        // Its lifetime begins anew: whoever still sets it still needs it.
+        let lives_until = self.lives_until(now);
+        let setting = Setting { version, admits, expires: lives_until, forget: self.remember_from(lives_until) };
+        match self.link(line_link, now)?.map(|link| link.state) {
+            Some(LinkState::Open { expires, .. }) if now < expires => {
+                self.directory.admit(line_link, owner, &setting).map_err(ServerError::Directory)?;
+            }
+            _ => {}
+        }
+        Ok(Handled { reply: None, wake: [None; 2] })
+    }
+
     /// §13.3: what is to be forgotten is forgotten, though the directory has it still.
     fn link(&self, line_link: LineLink, now: UnixSeconds) -> Result<Option<LinkEntry>, ServerError<D::Error>> {
         let link = self.directory.link(line_link).map_err(ServerError::Directory)?;
         Ok(link.filter(|link| now < link.forget))
+    }
+
+    const fn lives_until(&self, now: UnixSeconds) -> UnixSeconds {
+        UnixSeconds(now.0.saturating_add(self.limits.lifetime))
     }
 
     const fn remember_from(&self, then: UnixSeconds) -> UnixSeconds {

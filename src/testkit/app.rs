@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use crate::{Event, Key, LineId, Offer, SendProof, UnixSeconds};
+use crate::{Event, Key, LineId, Offer, Policy, SendProof, UnixSeconds};
 
 /// One user's app, whatever it is made of. [`Client`](super::Client) is one.
 ///
@@ -87,6 +87,10 @@ pub enum Command {
     },
     /// Revoke, cancel: give up the Port of this record.
     GiveUp(Key),
+    /// From now on the Port of this record may be used like this (§14.2).
+    SetPolicy(Key, Policy),
+    /// Let in who waits on this line, or turn him away (§14.5).
+    Decide(LineId, bool),
     /// Say this along this line.
     Say(LineId, Vec<u8>),
     /// Close this line.
@@ -101,6 +105,8 @@ impl core::fmt::Debug for Command {
             Self::MakePort { offer, .. } => write!(f, "MakePort({offer:?})"),
             Self::UsePort { send_proof, .. } => write!(f, "UsePort({send_proof:?})"),
             Self::GiveUp(key) => write!(f, "GiveUp({key:?})"),
+            Self::SetPolicy(key, policy) => write!(f, "SetPolicy({key:?}, {policy:?})"),
+            Self::Decide(line, accept) => write!(f, "Decide({line:?}, {accept})"),
             Self::Say(line, text) => write!(f, "Say({line:?}, {} bytes)", text.len()),
             Self::Close(line) => write!(f, "Close({line:?})"),
             Self::Tick => f.write_str("Tick"),

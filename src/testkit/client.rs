@@ -7,7 +7,7 @@ use core::mem;
 use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 use super::machine::{Any, Halt, Input, ToDo};
 use super::store::{Conflict, Put, Store};
-use crate::{Alice, Bob, BobPhase, Born, Event, Key, Line, Machine, Port, Rejected, Request, Seed, UnixSeconds};
+use crate::{Alice, Bob, BobPhase, Born, Event, Key, Line, Machine, Port, Rejected, Request, Seed, Taken, UnixSeconds};
 
 /// How many events are kept that came too early (§6.4).
 const MOST_EARLY: usize = 64;
@@ -41,7 +41,7 @@ pub struct Client {
     machines: BTreeMap<Key, Any>,
     /// Events that overtook what they need. In memory, and not acknowledged.
     early: VecDeque<Vec<u8>>,
-    /// Lines that say again what is unsent, after a pause. In memory.
+    /// Whoever says again what is unsent, after a pause. In memory.
     paused: BTreeSet<Key>,
     output: Vec<Output>,
 }
@@ -161,14 +161,27 @@ impl Client {
         let outcome = self.drive(event.key(), Input::Event(&event, &data), now, power);
         match (&outcome, &event) {
             (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
+            (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
             (Err(Halt::Rejected(Rejected::NotMine)), Event::Packet { .. } | Event::Disconnected { .. })
                 if self.is_connecting() =>
             {
                 return Err(self.keep_early(bytes));
             }
             // §8.4: this Port was used before. What it is used for now is a stray.
-            (Err(Halt::Conflict(Conflict::Marked)), _) => {
+            (Err(Halt::Conflict(Conflict::Marked(Taken::Revoke))), _) => {
                 self.drive(event.key(), Input::GiveUp, now, power)?;
+                return self.hear(bytes, now, power);
+            }
+            // The event again, or an old proof on a new line.
+            (Err(Halt::Conflict(Conflict::Marked(Taken::Disconnect(line_id)))), _) => {
+                if self.store.get(Key::Line(*line_id)).is_none() {
+                    self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
+                }
+            }
+            // A use that is not stored by itself yet: a crash came between.
+            (Err(Halt::Rejected(Rejected::Unsettled)), _) => {
+                self.say_unsent(event.key(), power)?;
+                self.settle(event.key(), now, power)?;
                 return self.hear(bytes, now, power);
             }
             (Err(Halt::Rejected(Rejected::Stray(line_id))), _) => {
@@ -264,6 +277,8 @@ impl App for Client {
                 scanned.and_then(|()| self.drive(key, Input::Connect(*send_proof), now, power))
             }
             Command::GiveUp(key) => self.drive(*key, Input::GiveUp, now, power),
+            Command::SetPolicy(key, policy) => self.drive(*key, Input::SetPolicy(*policy), now, power),
+            Command::Decide(line_id, accept) => self.drive(Key::Line(*line_id), Input::Decide(*accept), now, power),
             Command::Say(line_id, text) => {
                 let data = self.data.clone();
                 self.drive(Key::Line(*line_id), Input::Say(text, &data), now, power)

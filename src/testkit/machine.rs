@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use super::app::PowerFailed;
 use super::store::{Conflict, Put};
 use crate::{
-    Alice, AliceEffect, Bob, BobEffect, Born, Event, Key, Line, LineEffect, LinePhase, Machine, Record, Rejected,
-    SEAL_OVERHEAD, SendProof, Step, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Born, Event, Key, Line, LineEffect, LinePhase, Machine, Policy, Record,
+    Rejected, SEAL_OVERHEAD, SendProof, Step, UnixSeconds,
 };
 
 #[derive(Debug)]
@@ -29,6 +29,9 @@ pub(super) enum Input<'a> {
     Say(&'a [u8], &'a [u8]),
     Close,
     GiveUp,
+    SetPolicy(Policy),
+    /// Accept, or decline.
+    Decide(bool),
     Tick,
     Settle,
 }
@@ -122,9 +125,10 @@ impl Any {
                 let step = match input {
                     Input::Event(event, _) => alice.handle(event, now)?,
                     Input::GiveUp => alice.revoke()?,
+                    Input::SetPolicy(policy) => alice.set_policy(policy)?,
                     Input::Tick => alice.tick(now).ok_or(Halt::Idle)?,
                     Input::Settle => alice.settle().ok_or(Halt::Idle)?,
-                    Input::Connect(_) | Input::Say(..) | Input::Close => return Err(Halt::Idle),
+                    Input::Connect(_) | Input::Say(..) | Input::Close | Input::Decide(_) => return Err(Halt::Idle),
                 };
                 advance(step, keep)
             }
@@ -135,7 +139,7 @@ impl Any {
                     Input::GiveUp => bob.cancel()?,
                     Input::Tick => bob.tick(now).ok_or(Halt::Idle)?,
                     Input::Settle => bob.settle().ok_or(Halt::Idle)?,
-                    Input::Say(..) | Input::Close => return Err(Halt::Idle),
+                    Input::Say(..) | Input::Close | Input::SetPolicy(_) | Input::Decide(_) => return Err(Halt::Idle),
                 };
                 advance(step, keep)
             }
@@ -154,7 +158,9 @@ impl Any {
                     Input::Close => line.close()?,
                     Input::Tick => line.tick(now).ok_or(Halt::Idle)?,
                     Input::Settle => line.settle().ok_or(Halt::Idle)?,
-                    Input::Connect(_) | Input::GiveUp => return Err(Halt::Idle),
+                    Input::Decide(true) => line.accept()?,
+                    Input::Decide(false) => line.decline()?,
+                    Input::Connect(_) | Input::GiveUp | Input::SetPolicy(_) => return Err(Halt::Idle),
                 };
                 advance(step, keep)
             }

@@ -49,6 +49,12 @@ pub enum Choice {
     /// The user of this client makes a Port: a plain one, or one that names a relay and expires in so many seconds, as a power
     /// of two.
     MakePort(u8, Option<u8>),
+    /// He makes a Superport: for one to three uses, and, of the larger numbers, one that asks.
+    MakeSuperport(u8, u8),
+    /// He changes how a Port of his may be used.
+    SetPolicy(u8, u8, Change),
+    /// He lets in who waits on a line, or turns him away.
+    Decide(u8, u8, bool),
     /// He reads any Port that was ever shown, and uses it.
     UsePort(u8, u8, SendProof),
     /// He gives up what he has of a Port.
@@ -59,6 +65,19 @@ pub enum Choice {
     Close(u8, u8),
     /// His alarm goes off.
     Tick(u8),
+}
+
+/// What becomes of a policy (§14.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Nobody gets in for now.
+    Pause,
+    /// The first time, or again.
+    Resume,
+    /// One use more.
+    Raise,
+    /// One use in all.
+    Lower,
 }
 
 /// How a used Port is used once more.
@@ -264,11 +283,23 @@ impl Choice {
                     _ => RollBack::Everything,
                 },
             ),
+            87..97 if b < 192 && c >= 208 => Self::MakeSuperport(user, b),
             87..97 => Self::MakePort(user, if b < 192 { None } else { Some(mostly(c % 24, c, b)) }),
             97..109 => Self::UsePort(user, b, if c < 128 { SendProof::OnBoard } else { SendProof::AlongTheLine }),
             109 => Self::GiveUp(user, b),
             110..124 => Self::Say(user, b),
+            124..126 if c >= 128 => Self::Decide(user, b, c < 208),
             124..126 => Self::Close(user, b),
+            _ if c >= 128 => Self::SetPolicy(
+                user,
+                b,
+                match c % 4 {
+                    0 => Change::Pause,
+                    1 => Change::Resume,
+                    2 => Change::Raise,
+                    _ => Change::Lower,
+                },
+            ),
             _ => Self::Tick(user),
         }
     }
@@ -307,6 +338,11 @@ impl Choice {
             Self::Say(a, b) => [110, a, b, 0],
             Self::Close(a, b) => [124, a, b, 0],
             Self::Tick(a) => [126, a, 0, 0],
+            // Any below 192.
+            Self::MakeSuperport(a, b) => [87, a, if b < 192 { b } else { 191 }, ANY],
+            Self::SetPolicy(a, b, change) => [126, a, b, 128_u8.saturating_add(change as u8)],
+            Self::Decide(a, b, true) => [124, a, b, 128],
+            Self::Decide(a, b, false) => [124, a, b, ANY],
         }
     }
 

@@ -6,7 +6,7 @@ use core::fmt;
 
 use thiserror::Error;
 
-use crate::{Born, Key, Machine, Mark, Replaces, Step};
+use crate::{Born, Key, Machine, Mark, Replaces, Step, Taken};
 
 /// What a step or a birth asks of the store, in one transaction.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,14 +21,20 @@ pub struct Put {
     pub replaces: Option<Replaces>,
     /// The mark to insert as unique.
     pub once: Option<Mark>,
+    /// What to do if it is there already.
+    pub taken: Option<Taken>,
 }
 
 // Records hold secrets (§8.7).
 impl fmt::Debug for Put {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, revision, record: _, replaces, once } = self;
+        let Self { key, revision, record: _, replaces, once, taken } = self;
         let mut put = f.debug_struct("Put");
-        put.field("key", key).field("revision", revision).field("replaces", replaces).field("once", once);
+        put.field("key", key)
+            .field("revision", revision)
+            .field("replaces", replaces)
+            .field("once", once)
+            .field("taken", taken);
         put.finish_non_exhaustive()
     }
 }
@@ -37,13 +43,20 @@ impl Put {
     /// What a step asks.
     pub fn step<M: Machine>(step: &Step<'_, M>) -> Self {
         let (key, record) = (step.key(), step.record().to_vec());
-        Self { key, revision: step.revision(), record, replaces: step.replaces(), once: step.once() }
+        Self {
+            key,
+            revision: step.revision(),
+            record,
+            replaces: step.replaces(),
+            once: step.once(),
+            taken: step.taken(),
+        }
     }
 
     /// What a birth asks.
     pub fn birth<M: Machine>(born: &Born<M>) -> Self {
         let (key, record) = (born.key(), born.record().to_vec());
-        Self { key, revision: born.revision(), record, replaces: born.replaces(), once: born.once() }
+        Self { key, revision: born.revision(), record, replaces: born.replaces(), once: born.once(), taken: None }
     }
 }
 
@@ -57,9 +70,10 @@ pub enum Conflict {
     /// Something is under this key already.
     #[error("the key is taken")]
     Taken,
-    /// This use was taken before: the record that said so was rolled back, and the marks were not. Revoke the Port (§8.4).
+    /// This use was taken before (§8.4): the record that said so was rolled back, and the marks were not; or an old proof came
+    /// again. What to do stands with [`Taken`].
     #[error("the mark is there already")]
-    Marked,
+    Marked(Taken),
 }
 
 /// One table of records and one of marks. A clone is a backup.
@@ -95,8 +109,10 @@ impl Store {
         if put.replaces.map(|old| old.key) != Some(put.key) && self.records.contains_key(&put.key) {
             return Err(Conflict::Taken);
         }
-        if put.once.is_some_and(|mark| self.marks.contains(&mark)) {
-            return Err(Conflict::Marked);
+        if let (Some(mark), Some(taken)) = (put.once, put.taken)
+            && self.marks.contains(&mark)
+        {
+            return Err(Conflict::Marked(taken));
         }
         self.overwrite(put);
         Ok(())

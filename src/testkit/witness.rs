@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use super::machine::Any;
 use crate::{
-    Bob, BobEnd, BobPhase, Claims, Key, Line, LineId, LineLink, LinePhase, Machine, Nonce, PairHash, Payload, Port,
-    PortHash, Request,
+    Admits, Alice, Bob, BobEnd, BobPhase, Claims, Key, Kind, Line, LineId, LineLink, LinePhase, Machine, Nonce,
+    PairHash, Payload, Port, PortHash, Request, Seed, Uses,
 };
 
 /// What did not hold. Clients are named by number.
@@ -19,6 +19,9 @@ pub enum Violation {
     /// §4.3, §5.4: a second line from one Port.
     #[error("client {0} has a second line from one Port")]
     SecondLine(usize),
+    /// §14.4: more lines of a Port than it was ever for.
+    #[error("client {0} let in more than its limit")]
+    OverLimit(usize),
     /// §8.1: an event that is none, that no machine is asked for, or that its machine refuses changed a record, took one away
     /// or added one; or a step that was dropped moved the machine.
     #[error("client {0} was moved by what is refused")]
@@ -101,6 +104,10 @@ pub(super) struct Witness {
     forgotten: BTreeSet<(usize, LineLink)>,
     /// Links of Ports that a Bob gave up, or had to.
     given_up: BTreeSet<LineLink>,
+    /// For how many each Port for many ever was, at most.
+    limits: BTreeMap<PortHash, u32>,
+    /// Links of which their owner wants no lines at present.
+    shut: BTreeSet<LineLink>,
     /// Lines that were confirmed since all stores were last compared.
     confirmed: Vec<(usize, LineId)>,
     packets: BTreeMap<(usize, LineId, Nonce), Vec<u8>>,
@@ -117,6 +124,12 @@ impl Witness {
         if let ([private_key, _, rad, _], _) = seed.as_chunks() {
             self.secrets.insert(*private_key);
             self.secrets.extend(makes_port.then_some(*rad));
+        }
+        if makes_port {
+            // As a Port for many makes them of it.
+            let (private_key, rad, _, _) = Seed::from_bytes(seed).expand();
+            self.secrets.extend(private_key.expose().first_chunk());
+            self.secrets.insert(*rad.expose());
         }
     }
 
@@ -168,7 +181,7 @@ impl Witness {
             match machine {
                 Any::Line(line) => self.sees(who, &line, record)?,
                 Any::Bob(bob) => self.sees_bob(who, &bob),
-                Any::Alice(_) => {}
+                Any::Alice(alice) => self.sees_alice(&alice),
             }
         }
         self.misses(who, records, new_alices)
@@ -196,6 +209,19 @@ impl Witness {
         }
     }
 
+    fn sees_alice(&mut self, alice: &Alice) {
+        if let (Some(port), Some(policy)) = (alice.port(), alice.policy())
+            && port.kind() != Kind::Port
+        {
+            let limit = self.limits.entry(port.hash()).or_default();
+            *limit = (*limit).max(match policy.limit() {
+                Uses::Once => 1,
+                Uses::UpTo(n) => n,
+                Uses::Unlimited => u32::MAX,
+            });
+        }
+    }
+
     fn sees_bob(&mut self, who: usize, bob: &Bob) {
         let Key::LineLink(line_link) = bob.key() else { return };
         if let BobPhase::Ended(BobEnd::Cancelled | BobEnd::Expired) = bob.phase() {
@@ -208,7 +234,7 @@ impl Witness {
     }
 
     fn sees(&mut self, who: usize, line: &Line, record: &[u8]) -> Result<(), Violation> {
-        if line.phase() != LinePhase::AwaitingProof && self.holds_secret(record) {
+        if line.phase() != LinePhase::AwaitingProof && !line.is_early() && self.holds_secret(record) {
             return Err(Violation::Secret(who));
         }
         let claims = line.claims();
@@ -227,8 +253,19 @@ impl Witness {
             seen.confirmed = true;
             self.confirmed.push(name);
         }
+        if self.limits.contains_key(&port) && self.makers.get(&port).is_some_and(|(maker, _)| *maker == who) {
+            return self.counts(who, port);
+        }
         let first = *self.first.entry((who, port)).or_insert(claims);
         if first == claims || self.may_have_two(who, port) { Ok(()) } else { Err(Violation::SecondLine(who)) }
+    }
+
+    /// The lines of a Port for many at its maker's. Who is rolled back has forgotten how many there were (§11).
+    fn counts(&self, who: usize, port: PortHash) -> Result<(), Violation> {
+        let lines = self.lines.iter().filter(|((of, _), line)| *of == who && line.port == port).count();
+        let limit = self.limits.get(&port).copied().unwrap_or_default();
+        let over = u32::try_from(lines).is_ok_and(|lines| lines > limit);
+        if over && !self.rolled_back.contains(&who) { Err(Violation::OverLimit(who)) } else { Ok(()) }
     }
 
     /// Whether he does not know any more what became of a Port, so that a line of it may have another's name.
@@ -291,6 +328,10 @@ impl Witness {
                 continue;
             }
             let other = other.and_then(|(who, line_id, _)| lines.get(&(who, line_id)));
+            // Somebody waits for her user's word (§14.5).
+            if [Some(line), other].into_iter().flatten().any(|line| line.phase() == LinePhase::Asked) {
+                continue;
+            }
             let both = [Some(line), other].map(|line| line.map(Line::phase));
             if both != [Some(LinePhase::Confirmed); 2] || line.unsent().next().is_some() {
                 return Err(Violation::Lost(*who));
@@ -298,7 +339,7 @@ impl Witness {
         }
         for (who, records) in stores.iter().enumerate() {
             let waits = |record: &Vec<u8>| match Any::restore(record) {
-                Some(Any::Bob(bob)) => bob.phase() == BobPhase::Connecting,
+                Some(Any::Bob(bob)) => bob.phase() == BobPhase::Connecting && !self.is_shut(&bob),
                 Some(Any::Alice(alice)) => alice.phase() == crate::AlicePhase::Requesting,
                 _ => false,
             };
@@ -307,6 +348,11 @@ impl Witness {
             }
         }
         Ok(())
+    }
+
+    /// He may try again later (§5.4).
+    fn is_shut(&self, bob: &Bob) -> bool {
+        matches!(bob.key(), Key::LineLink(line_link) if self.shut.contains(&line_link))
     }
 
     /// A Bob who gives up never hears of his line if the reply is lost, and has no line to close. For its Alice he is one who is
@@ -319,6 +365,13 @@ impl Witness {
         let request = Request::decode(bytes).map_err(|_| Violation::BadRequest(who))?;
         if self.holds_secret(bytes) {
             return Err(Violation::Secret(who));
+        }
+        if let Request::SetLineLink { line_link, admits, .. } = request {
+            if admits == Admits::Nobody {
+                self.shut.insert(line_link)
+            } else {
+                self.shut.remove(&line_link)
+            };
         }
         let Request::Packet { line_id, payload } = request else { return Ok(()) };
         if !self.lines.contains_key(&(who, line_id)) {

@@ -16,10 +16,10 @@ use super::lies::flip;
 use super::machine::Any;
 use super::refused::{Moved, Refused};
 use super::relay::{Parcel, Relay};
-use super::schedule::{Choice, Fault, Schedule};
+use super::schedule::{Change, Choice, Fault, Schedule};
 use super::witness::{Violation, Witness};
 use crate::server::Limits;
-use crate::{Event, LineId, Offer, Port, Relay as RelayName, Request, UnixSeconds};
+use crate::{Alice, Event, LineId, Machine, Offer, Policy, Port, Relay as RelayName, Request, UnixSeconds, Uses};
 
 /// When every world begins.
 const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
@@ -223,6 +223,33 @@ impl<A: App> World<A> {
                 let seed = self.seed(true);
                 self.command(self.user(who), &Command::MakePort { seed, offer })
             }
+            Choice::MakeSuperport(who, n) => {
+                let policy = Policy::up_to(u32::from(n % 3).saturating_add(1)).asking(n >= 96);
+                let seed = self.seed(true);
+                self.command(self.user(who), &Command::MakePort { seed, offer: Offer::new().policy(policy) })
+            }
+            Choice::SetPolicy(who, n, change) => {
+                let who = self.user(who);
+                let alices = self.alices(who);
+                let Some(alice) = pick(&alices, n) else { return Ok(false) };
+                let Some(policy) = alice.policy() else { return Ok(false) };
+                let uses = match (policy.limit(), change) {
+                    (Uses::UpTo(n), Change::Raise) => Uses::UpTo(n.saturating_add(1)),
+                    (Uses::UpTo(_), Change::Lower) => Uses::UpTo(1),
+                    (uses, _) => uses,
+                };
+                let policy = match change {
+                    Change::Pause => policy.paused(true),
+                    Change::Resume => policy.paused(false),
+                    Change::Raise | Change::Lower => policy.uses(uses),
+                };
+                self.command(who, &Command::SetPolicy(alice.key(), policy))
+            }
+            Choice::Decide(who, n, accept) => {
+                let who = self.user(who);
+                let Some(line_id) = self.line_of(who, n) else { return Ok(false) };
+                self.command(who, &Command::Decide(line_id, accept))
+            }
             Choice::UsePort(who, n, send_proof) => {
                 let Some(text) = pick(&self.shown, n).cloned() else { return Ok(false) };
                 let seed = self.seed(false);
@@ -263,6 +290,13 @@ impl<A: App> World<A> {
         self.rng.fill_bytes(&mut seed);
         self.witness.gave(&seed, makes_port);
         seed
+    }
+
+    /// Those whose Ports are not dead.
+    fn alices(&self, who: usize) -> Vec<Alice> {
+        let records = self.apps.get(who).map(A::records).unwrap_or_default();
+        let alices = records.iter().filter_map(|record| Alice::restore(record).ok());
+        alices.filter(|alice| !alice.is_spent()).collect()
     }
 
     fn line_of(&self, who: usize, n: u8) -> Option<LineId> {

@@ -119,6 +119,29 @@ fn r5_4_a_refusal_keeps_the_servers_reason() {
     }
 }
 
+/// Nothing is used up: he asks again, with the same bytes, as often as it takes.
+#[test]
+fn r5_4_a_paused_port_keeps_bob_connecting() {
+    for how in HOW {
+        let mut bob = connecting(how);
+        let before = bob.record();
+        for _ in 0..3 {
+            assert_eq!(rejected(&mut bob, &refused(Reason::Paused)), Rejected::Paused);
+            assert_eq!(bob.record(), before);
+        }
+        bob.takes(&Input::Event(line_formed(None)));
+        assert_eq!(rejected(&mut bob, &refused(Reason::Paused)), Rejected::OutOfOrder);
+        // And he may give up, or be late.
+        for (end, word) in [(Input::Cancel, "Cancelled"), (refused(Reason::Closed), "Refused 4")] {
+            let mut bob = connecting(how);
+            rejected(&mut bob, &refused(Reason::Paused));
+            bob.takes(&end);
+            assert_eq!(bob.state(), format!("Bob Ended {word}"));
+        }
+    }
+    assert_eq!(rejected(&mut bob(), &refused(Reason::Paused)), Rejected::OutOfOrder);
+}
+
 #[test]
 fn r5_4_a_second_line_is_refused() {
     for how in HOW {
@@ -223,6 +246,7 @@ fn r5_5_what_is_not_in_the_table_is_an_error() {
                 "LineFormed" if spent => Refusal::Rejected(Rejected::Stray(line_id())),
                 "LineFormed again" if spent => Refusal::Rejected(Rejected::Stray([0xEE; 16].into())),
                 "LineFormed" | "LineFormed again" => Refusal::Rejected(Rejected::OutOfOrder),
+                "Refused 6" if !spent && state.contains("Connecting") => Refusal::Rejected(Rejected::Paused),
                 _ if name.starts_with("Refused") => Refusal::Rejected(Rejected::OutOfOrder),
                 _ => Refusal::Rejected(Rejected::NotMine),
             }

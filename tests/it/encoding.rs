@@ -37,7 +37,7 @@ fn read_record(bytes: &[u8]) -> Result<Vec<u8>, bool> {
     Any::restore(bytes).map(|machine| machine.record()).map_err(|error| error == RestoreError::UnsupportedVersion)
 }
 
-fn requests() -> [(&'static str, Request<'static>); 6] {
+fn requests() -> [(&'static str, Request<'static>); 9] {
     [
         ("IssueLineLink", Request::IssueLineLink { request_id: [5; 16].into() }),
         ("Connect", Request::Connect { line_link: line_link(), proof: None }),
@@ -45,6 +45,9 @@ fn requests() -> [(&'static str, Request<'static>); 6] {
         ("Packet", Request::Packet { line_id: line_id(), payload: b"anything" }),
         ("Disconnect", Request::Disconnect { line_id: line_id() }),
         ("CloseLineLink", Request::CloseLineLink { line_link: line_link() }),
+        ("SetLineLink 1", Request::SetLineLink { line_link: line_link(), version: 1, admits: Admits::Nobody }),
+        ("SetLineLink 2", Request::SetLineLink { line_link: line_link(), version: 0, admits: Admits::One }),
+        ("SetLineLink 3", Request::SetLineLink { line_link: line_link(), version: u64::MAX, admits: Admits::Many }),
     ]
 }
 
@@ -235,11 +238,18 @@ fn r7_2_requests_are_these_bytes() {
         fields(17, &[link.clone(), layout_of(&proof(Offer::new()))]),
         fields(18, &[id.clone(), Cbor::Bytes(b"anything".to_vec())]),
         fields(19, &[id]),
-        fields(20, &[link]),
+        fields(20, std::slice::from_ref(&link)),
+        fields(21, &[link.clone(), Cbor::Uint(1), Cbor::Uint(1)]),
+        fields(21, &[link.clone(), Cbor::Uint(0), Cbor::Uint(2)]),
+        fields(21, &[link.clone(), Cbor::Uint(u64::MAX), Cbor::Uint(3)]),
     ];
     for ((name, request), layout) in requests().into_iter().zip(layouts) {
         assert_eq!(request.to_vec(), layout, "{name}");
         assert_eq!(Request::decode(&layout), Ok(request), "{name}");
+    }
+    for admits in [0, 4, 24] {
+        let layout = fields(21, &[link.clone(), Cbor::Uint(1), Cbor::Uint(admits)]);
+        assert_eq!(Request::decode(&layout), Err(DecodeError::Malformed));
     }
 }
 
@@ -251,7 +261,8 @@ fn layout_of(proof: &Proof) -> Cbor {
 #[test]
 fn r7_3_events_are_these_bytes() {
     let [link, id, pair] = [(0xA1, 16), (0xB2, 16), (0xC3, 32)].map(|(byte, n)| Cbor::Bytes(vec![byte; n]));
-    let reason = [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired];
+    use Reason::{Claimed, Closed, Expired, Paused, Unknown, Yours};
+    let reason = [Unknown, Claimed, Yours, Closed, Expired, Paused];
     let good = proof(Offer::new());
     let (line_link, line_id, pair_hash) = (line_link(), line_id(), pair_hash());
     let mut cases = vec![
@@ -281,7 +292,7 @@ fn r7_3_events_are_these_bytes() {
         assert_eq!(event.to_vec(), fields(tag, &layout));
         assert_eq!(Event::decode(&fields(tag, &layout)), Ok(event));
     }
-    for reason in [0, 6, 24] {
+    for reason in [0, 7, 24] {
         assert_eq!(Event::decode(&fields(34, &[link.clone(), Cbor::Uint(reason)])), Err(DecodeError::Malformed));
     }
     for tag in (0..300).filter(|tag| !(32..=37).contains(tag)) {

@@ -75,6 +75,9 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
             moves("Bob Formed BobJoined", "LineFormed BobJoined")
         }
         // The reason is the Server's claim.
+        (Any::Bob(_), Event::Refused { reason: Reason::Paused, .. }, _) if state.starts_with("Bob Connecting") => {
+            Error(Rejected::Paused)
+        }
         (Any::Bob(_), Event::Refused { reason, .. }, _) if state.starts_with("Bob Connecting") => {
             moves(&format!("Bob Ended Refused {}", *reason as usize + 1), "Ended")
         }

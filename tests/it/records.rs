@@ -148,7 +148,7 @@ fn r8_6_there_is_a_record_of_every_state() {
     let of_alice = ["Requesting", "Offered", "Formed", "Ended(Revoked)", "Ended(Expired)", "Ended(ProofRefused)"];
     let refuses = ["Ended(Paused)", "Ended(Blocked)", "Ended(AlreadyConnected)"];
     let of_bob = ["Scanned", "Connecting", "Formed", "Ended(Cancelled)", "Ended(Expired)"];
-    let refused = ["Unknown", "Claimed", "Yours", "Closed", "Expired", "Paused"];
+    let refused = ["Unknown", "Claimed", "Yours", "Closed", "Expired"];
     let refused = refused.map(|reason| format!("Ended(Refused({reason}))"));
     let of_line = ["AwaitingProof", "Asked", "Joined", "Confirmed", "Closed"];
     let all = [&of_alice[..], &refuses, &of_bob, &refused.each_ref().map(|phase| &phase[..]), &of_line].concat();

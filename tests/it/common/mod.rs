@@ -206,6 +206,7 @@ pub fn events(offer: Offer) -> Vec<(&'static str, Vec<u8>)> {
         ("Refused 3", refused(line_link(), Reason::Yours)),
         ("Refused 4", refused(line_link(), Reason::Closed)),
         ("Refused 5", refused(line_link(), Reason::Expired)),
+        ("Refused 6", refused(line_link(), Reason::Paused)),
         ("Refused, another's", refused(other, Reason::Claimed)),
         ("Disconnected", Event::Disconnected { line_id: line_id() }.to_vec()),
         ("Disconnected, another's", Event::Disconnected { line_id: [0xEE; 16].into() }.to_vec()),

@@ -288,6 +288,7 @@ fn shown() -> Shown {
         Request::Packet { line_id: line_id(), payload: &payload },
         Request::Disconnect { line_id: line_id() },
         Request::CloseLineLink { line_link: link() },
+        Request::SetLineLink { line_link: link(), version: 1, admits: Admits::Many },
     ];
     requests.iter().for_each(|request| see.see("", request));
     let events = [
@@ -304,6 +305,7 @@ fn shown() -> Shown {
     see.see("", &Content::Message);
     see.see("", &Nonce { epoch: 0, counter: 7 });
     see.see("", &Reason::Claimed);
+    see.see("", &Admits::Many);
     see.see("", &AliceEnd::ProofRefused);
     see.see("", &BobEnd::Refused(Reason::Claimed));
     see.see("", &LineEnd::ByPeer);
@@ -319,6 +321,7 @@ fn shown() -> Shown {
         Some(Rejected::UnsupportedVersion),
         Some(Rejected::OutOfOrder),
         Some(Rejected::TooEarly),
+        Some(Rejected::Paused),
         Some(Rejected::Repeated),
         Some(Rejected::Forged),
         Some(Rejected::Closed),

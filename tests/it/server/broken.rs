@@ -17,7 +17,9 @@ struct Broken {
     fails: Cell<Option<bool>>,
     /// What a stale replica still says of a link.
     stale: Option<LinkEntry>,
-    /// Says that it has issued, closed or ended, and has not.
+    /// A stale replica knows of no line that was given.
+    given_stale: bool,
+    /// Says that it has issued, set, closed or ended, and has not.
     lost: Cell<bool>,
     push_lost: bool,
     push_twice: bool,
@@ -84,6 +86,17 @@ impl Directory for Broken {
             memory.issue(&copy, limits, NOW)?;
             memory.claim(line_link, claim, formed, until, limits)
         })
+    }
+
+    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Down> {
+        Ok(self.memory.borrow().given(line_link, by, request).unwrap().filter(|_| !self.given_stale))
+    }
+
+    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Down> {
+        if self.lost.take() {
+            return Ok(());
+        }
+        self.atomically(|memory| memory.admit(line_link, owner, setting))
     }
 
     fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Down> {
@@ -168,6 +181,16 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
         assert_eq!(told.reply, Some(Event::Disconnected { line_id }));
         assert_eq!(relay.waits(ALICE).iter().filter(|word| *word == "Disconnected").count(), 1);
 
+        let superport = relay.issue(ALICE, 3);
+        crash(&mut relay, ALICE, &set(superport, 1, Admits::Many));
+        for from in [4, 5] {
+            let before = relay.waits(ALICE).len();
+            let formed = crash(&mut relay, from, &connect(superport));
+            assert!(matches!(formed.reply, Some(Event::LineFormed { .. })));
+            // Of one that was kept, she is not woken again: it waits.
+            assert_eq!((relay.waits(ALICE).len(), formed.wake[0].is_none()), (before + 1, kept));
+        }
+
         let other = relay.line(ALICE, CAROL, 2);
         relay.server.directory().fails.set(Some(kept));
         assert_eq!(relay.server.remove(user(ALICE), |_| {}), Err(Down));
@@ -244,6 +267,72 @@ fn r13_7_a_stale_read_forms_no_second_line() {
     let mut taken = broken(Broken { claim_fails: true, ..Broken::default() });
     let line_link = taken.issue(ALICE, 1);
     assert_eq!(taken.handle(BOB, &connect(line_link)), Err(ServerError::Contended));
+}
+
+/// The same of a link for many: whether it is open, for whom, and what was given of it, `claim` knows.
+#[test]
+fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
+    let mut relay = broken(Broken::default());
+    let line_link = relay.issue(ALICE, 1);
+    let link = |relay: &Running<Broken>| relay.server.directory().link(line_link).unwrap();
+    let mut stood = vec![link(&relay)];
+    relay.handle(ALICE, &set(line_link, 1, Admits::Many)).unwrap();
+    relay.reply(BOB, &connect(line_link));
+    stood.push(link(&relay));
+    relay.handle(ALICE, &set(line_link, 2, Admits::Nobody)).unwrap();
+    let before = relay.waiting(ALICE);
+    for (stale, given_stale) in [(stood[0], false), (stood[1], true), (None, true)] {
+        let memory = relay.server.directory().memory.take();
+        let rng = std::mem::take(&mut relay.rng);
+        relay = Running { rng, ..broken(Broken { memory: memory.into(), stale, given_stale, ..Broken::default() }) };
+        for from in [BOB, CAROL] {
+            let paused = stale.is_none().then(|| refused(line_link, Reason::Paused));
+            let handled = relay.handle(from, &connect(line_link)).map(|handled| handled.reply);
+            assert_eq!(handled, paused.map_or(Err(ServerError::Contended), |paused| Ok(Some(paused))));
+        }
+        assert_eq!(relay.waiting(ALICE), before);
+    }
+    // Open again, and whoever does not know that Bob's was given can't give it again.
+    relay.handle(ALICE, &set(line_link, 3, Admits::Many)).unwrap();
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(ServerError::Contended));
+    assert_eq!(relay.waiting(ALICE), before);
+    relay.handle(ALICE, &set(line_link, 4, Admits::One)).unwrap();
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(ServerError::Contended));
+    assert!(matches!(relay.reply(CAROL, &connect(line_link)), Event::LineFormed { .. }));
+}
+
+/// A lost write of `admit` costs the link, until Alice sets it again; of `claim`, Bob takes the line that he hears of.
+#[test]
+fn r13_7_what_a_lost_write_costs_a_link_for_many() {
+    let mut relay = broken(Broken::default());
+    let line_link = relay.issue(ALICE, 1);
+    relay.handle(ALICE, &set(line_link, 1, Admits::Nobody)).unwrap();
+    relay.server.directory().lost.set(true);
+    relay.handle(ALICE, &set(line_link, 2, Admits::Many)).unwrap();
+    assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Paused));
+    relay.handle(ALICE, &set(line_link, 2, Admits::Many)).unwrap();
+    assert!(matches!(relay.reply(BOB, &connect(line_link)), Event::LineFormed { .. }));
+
+    let mut relay = broken(Broken { claim_lost: true, ..Broken::default() });
+    let port = alice_on(relay.issue(ALICE, 1)).port().unwrap().clone();
+    relay.handle(ALICE, &set(port.line_link(), 1, Admits::Many)).unwrap();
+    let mut bob = Bob::scan(port, seed(2)).commit();
+    let Some(BobEffect::Send(request)) = bob.connect(SendProof::OnBoard, NOW).unwrap().commit().next() else {
+        panic!()
+    };
+    let request = request.to_vec();
+    let [first, second] = [(); 2].map(|()| {
+        let request = Request::decode(&request).unwrap();
+        relay.reply(BOB, &request)
+    });
+    assert_ne!(first, second);
+    bob.handle(&second, NOW).unwrap().commit().for_each(drop);
+    let Event::LineFormed { line_id, .. } = first else { panic!() };
+    assert_eq!(bob.handle(&first, NOW).err(), Some(Rejected::Stray(line_id)));
+}
+
+fn alice_on(line_link: LineLink) -> Alice {
+    Alice::offer(line_link, Offer::new(), seed(1)).commit()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! §13: the Server. Here what its tests share; beside it links (§13.2, §13.3), lines and queues (§13.4–§13.6), whole handshakes, a
+//! §13: the Server. Here what its tests share; beside it links (§13.2, §13.3), links for many, lines and queues (§13.4–§13.6), whole handshakes, a
 //! directory that answers wrongly (§13.7), who leaves the service (§13.8), and everything at random.
 #![cfg(all(feature = "server", feature = "alloc"))]
 
@@ -7,6 +7,7 @@ mod handshake;
 mod leaving;
 mod lines;
 mod links;
+mod many;
 mod random;
 
 use std::convert::Infallible;
@@ -132,6 +133,12 @@ fn relay(limits: Limits) -> Running<Memory> {
 fn connect(line_link: LineLink) -> Request<'static> {
     Request::Connect { line_link, proof: None }
 }
+
+const fn set(line_link: LineLink, version: u64, admits: Admits) -> Request<'static> {
+    Request::SetLineLink { line_link, version, admits }
+}
+
+const SILENT: Handled = Handled { reply: None, wake: [None; 2] };
 
 fn refused(line_link: LineLink, reason: Reason) -> Event<'static> {
     Event::Refused { line_link, reason }

@@ -14,23 +14,30 @@ enum Op {
     Packet(u8, usize, usize),
     Disconnect(u8, usize),
     Close(u8, usize),
+    Set(u8, usize, u64, Admits),
     Acknowledge(u8, u64),
     Remove(u8),
     Wait(u64),
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let (user, one) = (|| 1..4u8, || 0..12usize);
+    // More often one of the first: so that more happens to it.
+    let (user, one) = (|| 1..4u8, || prop_oneof![2 => 0..2usize, 1 => 0..12usize]);
     prop_oneof![
         3 => (user(), 0..6u8).prop_map(|(user, id)| Op::Issue(user, id)),
-        4 => (user(), one(), any::<bool>()).prop_map(|(user, link, proof)| Op::Connect(user, link, proof)),
+        6 => (user(), one(), any::<bool>()).prop_map(|(user, link, proof)| Op::Connect(user, link, proof)),
         8 => (user(), one(), 0..70usize).prop_map(|(user, line, length)| Op::Packet(user, line, length)),
-        1 => (user(), one()).prop_map(|(user, line)| Op::Disconnect(user, line)),
+        2 => (user(), one()).prop_map(|(user, line)| Op::Disconnect(user, line)),
         1 => (user(), one()).prop_map(|(user, link)| Op::Close(user, link)),
+        2 => (user(), one(), 0..6u64, admits()).prop_map(|(user, link, version, to)| Op::Set(user, link, version, to)),
         2 => (user(), 0..20u64).prop_map(|(user, upto)| Op::Acknowledge(user, upto)),
         1 => user().prop_map(Op::Remove),
         1 => (0..40u64).prop_map(Op::Wait),
     ]
+}
+
+fn admits() -> impl Strategy<Value = Admits> {
+    prop_oneof![Just(Admits::Nobody), Just(Admits::One), Just(Admits::Many), Just(Admits::Many)]
 }
 
 /// What an onlooker who sees all requests and replies knows.
@@ -41,16 +48,22 @@ struct Onlooker {
     lines: Vec<(LineId, LineLink, [u8; 2])>,
     pairs: BTreeMap<BTreeSet<u8>, PairHash>,
     left: BTreeSet<(LineId, u8)>,
+    /// How each link was last set by its owner.
+    set: BTreeMap<LineLink, (u64, Admits)>,
+    /// The links that formed a line as one that admits one.
+    burnt: BTreeSet<LineLink>,
+    /// What each was given, with a proof or without.
+    given: BTreeMap<(u8, LineLink, bool), LineId>,
     /// The highest number that each was given.
-    given: BTreeMap<u8, u64>,
+    numbers: BTreeMap<u8, u64>,
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_users_ask_the_invariants_hold(ops in prop::collection::vec(op(), 1..120)) {
-        let limits = Limits { links: 4, lines: 3, packets: 3, bytes: 60, lifetime: 60 * DAY, memory: 30 * DAY };
+    fn whatever_users_ask_the_invariants_hold(ops in prop::collection::vec(op(), 1..120), uses in 1..3usize) {
+        let limits = Limits { links: 4, lines: 3, uses, packets: 3, bytes: 60, lifetime: 60 * DAY, memory: 30 * DAY };
         let mut relay = relay(limits);
         let mut seen = Onlooker::default();
         for op in &ops {
@@ -65,23 +78,41 @@ proptest! {
                 },
                 Op::Connect(by, link, proof) => {
                     let Some(&(line_link, owner)) = seen.links.get(link) else { continue };
-                    let proof = proof.then(bad_proof);
+                    let (on_board, proof) = (proof, proof.then(bad_proof));
+                    let set = seen.set.get(&line_link).map_or(Admits::One, |(_, admits)| *admits);
+                    let was_given = seen.given.get(&(by, line_link, on_board)).copied();
+                    let was_given = was_given.filter(|line_id| !seen.left.contains(&(*line_id, by)));
                     match relay.handle(by, &Request::Connect { line_link, proof }) {
                         Ok(Handled { reply: Some(Event::LineFormed { line_id, pair_hash, line_link: of, proof: None }), .. }) => {
                             prop_assert_eq!(of, line_link);
                             let line = (line_id, line_link, [owner, by]);
-                            let known = seen.lines.iter().find(|(id, link, _)| *id == line_id || *link == line_link);
-                            prop_assert!(known.is_none_or(|known| *known == line), "one link, two lines");
+                            let known = seen.lines.iter().find(|(id, ..)| *id == line_id);
+                            prop_assert!(known.is_none_or(|known| *known == line), "one name, two lines");
+                            prop_assert!(was_given.is_none_or(|given| given == line_id), "one request, two lines");
+                            let has_left = seen.left.contains(&(line_id, by));
+                            prop_assert!(seen.burnt.contains(&line_link) || !has_left, "told again what he has left");
                             if known.is_none() {
+                                prop_assert!(set != Admits::Nobody && !seen.burnt.contains(&line_link), "one link, two lines");
+                                if set == Admits::One {
+                                    seen.burnt.insert(line_link);
+                                }
                                 seen.lines.push(line);
+                                seen.given.insert((by, line_link, on_board), line_id);
                             }
                             let pair = *seen.pairs.entry([owner, by].into()).or_insert(pair_hash);
                             prop_assert_eq!(pair, pair_hash);
                         }
-                        Ok(Handled { reply: Some(Event::Refused { line_link: of, .. }), wake: [None, None] }) => {
+                        Ok(Handled { reply: Some(Event::Refused { line_link: of, reason }), wake: [None, None] }) => {
                             prop_assert_eq!(of, line_link);
+                            prop_assert!(reason != Reason::Paused || set == Admits::Nobody);
+                            let burnt = seen.burnt.contains(&line_link);
+                            prop_assert!(!matches!(reason, Reason::Claimed) || burnt, "claimed by nobody");
+                            prop_assert!(was_given.is_none() || reason == Reason::Unknown, "a reply was forgotten");
                         }
-                        other => prop_assert_eq!(other, Err(ServerError::TooManyLines)),
+                        other => {
+                            prop_assert_eq!(other, Err(ServerError::TooManyLines));
+                            prop_assert_eq!(was_given, None);
+                        }
                     }
                 }
                 Op::Packet(from, line, length) => {
@@ -118,12 +149,25 @@ proptest! {
                     let Some(&(line_link, _)) = seen.links.get(link) else { continue };
                     prop_assert_eq!(relay.handle(by, &Request::CloseLineLink { line_link }), Ok(Handled { reply: None, wake: [None; 2] }));
                 }
+                Op::Set(by, link, version, admits) => {
+                    let Some(&(line_link, owner)) = seen.links.get(link) else { continue };
+                    prop_assert_eq!(relay.handle(by, &set(line_link, version, admits)), Ok(SILENT));
+                    let before = seen.set.get(&line_link).map_or(0, |(version, _)| *version);
+                    if by == owner && version > before {
+                        seen.set.insert(line_link, (version, admits));
+                    }
+                }
                 Op::Acknowledge(by, upto) => {
                     let (before, after) = (relay.waiting(by), relay.server.acknowledge(user(by), upto));
                     prop_assert_eq!(after, Ok(()));
-                    let none = upto > seen.given.get(&by).copied().unwrap_or(0);
-                    let rest = before.into_iter().filter(|(n, _)| none || *n > upto);
-                    prop_assert_eq!(relay.waiting(by), rest.collect::<Vec<_>>());
+                    let none = upto > seen.numbers.get(&by).copied().unwrap_or(0);
+                    let (rest, taken): (Vec<_>, Vec<_>) = before.into_iter().partition(|(n, _)| none || *n > upto);
+                    prop_assert_eq!(relay.waiting(by), rest);
+                    for (_, event) in taken {
+                        if let Ok(Event::Disconnected { line_id }) = Event::decode(&event) {
+                            seen.left.insert((line_id, by));
+                        }
+                    }
                 }
                 Op::Remove(of) => {
                     let told: BTreeSet<_> = relay.remove(of).into_iter().collect();
@@ -133,15 +177,19 @@ proptest! {
                         prop_assert!(!(here(of) && here(other)) || told.contains(&user(other)));
                         seen.left.insert((*line_id, of));
                     }
-                    seen.given.remove(&of);
+                    seen.numbers.remove(&of);
                     let forgotten = |link| relay.server.directory().link(link) == Ok(None);
                     prop_assert!(seen.links.iter().all(|(link, owner)| *owner != of || forgotten(*link)));
                 }
                 Op::Wait(days) => relay.now.0 += days * DAY,
             }
+            let here = |key: (u8, LineLink, bool)| seen.given.get(&key).is_some_and(|id| !seen.left.contains(&(*id, key.0)));
+            let both = |(by, link, _): &&(u8, LineLink, bool)| here((*by, *link, true)) && here((*by, *link, false));
+            let many = seen.given.keys().filter(|(_, link, _)| !seen.burnt.contains(link));
+            prop_assert!(uses >= 2 || many.filter(both).count() == 0, "more lines of one link than he may have");
             for of in [ALICE, BOB, CAROL] {
                 let last = relay.waiting(of).last().map_or(0, |(sequence, _)| *sequence);
-                let given = seen.given.entry(of).or_default();
+                let given = seen.numbers.entry(of).or_default();
                 *given = last.max(*given);
                 let mut held: BTreeMap<LineId, Vec<String>> = BTreeMap::new();
                 for (_, event) in relay.waiting(of) {

@@ -246,6 +246,28 @@ fn r6_5_after_dropped_and_a_pause_the_proof_is_sent_again() {
 }
 
 #[test]
+fn r5_4_of_a_paused_port_a_client_asks_again_after_a_pause() {
+    let (mut client, mut power, now) = (Client::default(), Power::default(), UnixSeconds(1));
+    let alice = Alice::offer([1; 16].into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let text = alice.port().unwrap().qr_text().to_string();
+    let use_port = Command::UsePort { seed: [2; 64], text, send_proof: SendProof::OnBoard };
+    let mut asks = |client: &mut Client, command: &Command| {
+        client.command(command, now, &mut power).unwrap();
+        client.output()
+    };
+    let connect = asks(&mut client, &use_port);
+    assert_eq!((connect.len(), asks(&mut client, &Command::Tick)), (1, vec![]));
+    let paused = Event::Refused { line_link: [1; 16].into(), reason: Reason::Paused }.to_vec();
+    for _ in 0..2 {
+        assert_eq!(client.deliver(&paused, now, &mut Power::default()), Ok(Receipt::Acknowledged));
+        assert_eq!(client.output(), []);
+        // Once for each time that it was told.
+        assert_eq!(asks(&mut client, &Command::Tick), connect);
+        assert_eq!(asks(&mut client, &Command::Tick), []);
+    }
+}
+
+#[test]
 fn r6_3_an_app_says_what_associated_data_it_opens_with() {
     let talk = [Choice::DeliverAll, Choice::Say(0, 0), Choice::Say(1, 0), Choice::DeliverAll];
     let talk = Schedule([ALICE_JOINED, &talk].concat());

@@ -336,7 +336,17 @@ pub fn plays() -> Vec<(String, Play)> {
             play.settle_bob();
         }),
     );
-    for reason in REASONS {
+    add(
+        "connecting: refused, Paused, and asking again",
+        short(plain(), false, NOW, |play| {
+            let _ = play.connect(SendProof::OnBoard);
+            play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // Paused
+            play.bob(formed(None));
+            play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // OutOfOrder
+            play.settle_bob();
+        }),
+    );
+    for reason in REASONS.into_iter().filter(|reason| *reason != Reason::Paused) {
         add(
             &format!("connecting: refused, {reason:?}"),
             short(plain(), false, NOW, |play| {

@@ -41,14 +41,13 @@ fn messages() {
         ("Disconnect", Request::Disconnect { line_id: line.into() }, json!({ "line_id": hex(line) })),
         ("CloseLineLink", Request::CloseLineLink { line_link: link.into() }, json!({ "line_link": hex(link) })),
     ];
-    let admits = [Admits::Nobody, Admits::One, Admits::Many].into_iter().enumerate().map(|(n, admits)| {
-        let (version, n) = (u64::MAX >> (24 * n), n + 1);
+    let mut requests = requests.map(|(name, request, fields)| (name.to_owned(), request, fields)).to_vec();
+    for (number, (admits, version)) in (1..).zip([(Admits::Nobody, 23), (Admits::One, 24), (Admits::Many, 1 << 32)]) {
         let request = Request::SetLineLink { line_link: link.into(), version, admits };
-        let fields = json!({ "line_link": hex(link), "version": version, "admits": n });
-        (format!("SetLineLink, {admits:?}"), request, fields)
-    });
-    let requests = requests.map(|(name, request, fields)| (name.to_owned(), request, fields)).into_iter().chain(admits);
-    let requests = named(requests.map(|(name, request, fields)| {
+        let fields = json!({ "line_link": hex(link), "version": version, "admits": number });
+        requests.push((format!("SetLineLink, {admits:?}"), request, fields));
+    }
+    let requests = named(requests.into_iter().map(|(name, request, fields)| {
         let bytes = request.to_vec();
         assert_eq!(Request::decode(&bytes), Ok(request), "{name}");
         let message = message(name.split(',').next().unwrap(), fields, &bytes);
@@ -115,7 +114,7 @@ fn messages() {
     // One surplus or missing thing at a time.
     let connect = Request::Connect { line_link: link.into(), proof: Some(proof.clone()) }.to_vec();
     let bare = Request::Connect { line_link: link.into(), proof: None }.to_vec();
-    let set = Request::SetLineLink { line_link: link.into(), version: 1, admits: Admits::Many }.to_vec();
+    let setting = Request::SetLineLink { line_link: link.into(), version: 7, admits: Admits::Many }.to_vec();
     let refusal = Event::Refused { line_link: link.into(), reason: Reason::Unknown }.to_vec();
     let nonce = Nonce { epoch: 0, counter: 5 };
     let sealed = Payload::Sealed { content: Content::Message, nonce, ciphertext: &[0xcc; 16] }.to_vec();
@@ -163,9 +162,11 @@ fn messages() {
         ("proof with a key of 33 bytes", proof_with(33, 48, false), Malformed),
         ("proof with 65 bytes encrypted", proof_with(32, 65, false), Malformed),
         ("proof of three", proof_with(32, 48, true), Malformed),
+        ("admits 0", body(&setting, &|fields| fields[3] = 0.into()), Malformed),
+        ("admits 4", body(&setting, &|fields| fields[3] = 4.into()), Malformed),
+        ("admits nothing", body(&setting, &|fields| fields.truncate(3)), Malformed),
+        ("a setting's version in two bytes", splice(&setting, 21, 1, &[0x18, 0x07]), Malformed),
         ("a map", body(&bare, &|fields| fields[1] = Cbor::Map(vec![])), Malformed),
-        ("admits 0", body(&set, &|fields| fields[3] = 0.into()), Malformed),
-        ("admits 4", body(&set, &|fields| fields[3] = 4.into()), Malformed),
     ];
     let refused_events = [
         ("a request", connect.clone(), Malformed),
