@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, RequestId};
-use crate::known::Known;
+use crate::known::{Known, Standing};
 use crate::line::Line;
 use crate::machine::{Born, Emit, Held, Record, Role, Step};
 use crate::message::{Event, Request};
@@ -19,6 +19,8 @@ use crate::spent::{Farewell, Last, Spent};
 ///
 /// Every `LineFormed` spends it, durably, whatever proof came with it. What comes of it is a [`Line`] or an
 /// [`AliceEnd`].
+///
+/// A Port for many (§14) stays offered: each good proof yields a [`Line`], and what is refused uses nothing up.
 #[derive(Debug)]
 pub struct Alice(Held<State>);
 
@@ -131,6 +133,12 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
         (State::Offered(offered), Event::LineFormed { line_id, pair_hash, proof, .. }) => {
             offered.used_by(&Comer { line_id: *line_id, pair_hash: *pair_hash, proof: proof.as_ref() }, known, now)
         }
+        // A line of a Port for many that was stored: what answers a stray would end it (§14.4).
+        (State::Spent(_), Event::LineFormed { line_id, pair_hash, .. })
+            if known.pair(pair_hash) == Standing::Connected(*line_id) =>
+        {
+            Err(Rejected::Repeated)
+        }
         (State::Spent(spent), event) => Err(spent.reject(event)),
         _ => Err(Rejected::OutOfOrder),
     }
@@ -192,15 +200,15 @@ impl Alice {
     /// flight is judged by the policy of the moment when it comes in.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::SingleUse`]: a plain Port stays one.
+    /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::SingleUse`]: a plain Port stays one, and a Superport too.
     /// [`Rejected::Unsettled`].
     pub fn set_policy(&mut self, policy: Policy) -> Result<Step<'_, Self>, Rejected> {
         let state = match &self.0.state {
             State::Requesting(requesting) => {
-                let offer = Offer { policy, ..requesting.offer.clone() };
-                if offer.kind() != requesting.offer.kind() {
+                if !policy.suits(requesting.offer.kind()) {
                     return Err(Rejected::SingleUse);
                 }
+                let offer = Offer { policy, ..requesting.offer.clone() };
                 State::Requesting(Requesting { offer, ..requesting.clone() })
             }
             State::Offered(offered) => State::Offered(offered.with_policy(policy)?),

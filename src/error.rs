@@ -78,13 +78,15 @@ pub enum Rejected {
     Repeated,
     /// This line is not taken: the Port was dead before it was formed, by a race or by a Server that re-uses it; or it is for
     /// many, and this use is refused, for whatever reason (§14.4). Send [`Request::Disconnect`](crate::Request::Disconnect) for
-    /// this line, so that its far end is not left waiting. The far end can't tell why.
+    /// this line, so that its far end is not left waiting; **unless there is a record of this line**: then the event came again,
+    /// after a use that was good. The far end can't tell why.
     #[error("a line that is not taken")]
     Stray(LineId),
     /// A line from a Port for many was formed, and is not stored yet. Do what is `unsent()`, settle, and hand this in again.
     #[error("not settled yet")]
     Unsettled,
-    /// A Port for one use is for one use. Make another.
+    /// A Port for one use is for one use, and a Superport is none, whose least is [`Policy::up_to`](crate::Policy::up_to) 0 or 1. Make
+    /// another.
     #[error("a Port for one use")]
     SingleUse,
     /// Somebody came by a contact port whose ticket Alice was not told of (§16.4). If the line to the introducer may hold
@@ -128,7 +130,7 @@ impl From<DecodeError> for Rejected {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// The line still waits for Bob's proof: there is no key yet. Seal after the step that joins it.
+    /// The line still waits for Bob's proof, or for its user's word. Seal after the step that joins it.
     #[error("the line is not joined")]
     NotJoined,
     /// The line is closed. A new Port is the only way back.

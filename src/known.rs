@@ -17,7 +17,9 @@ use crate::ticket::ToldTicket;
 /// assert_eq!(known.pair(&[9; 32].into()), Standing::Blocked);
 /// ```
 pub trait Known {
-    /// How these two users stand, by the Server's word.
+    /// How these two users stand, by the Server's word. Of several lines that they have, name the one that comes now, if it is
+    /// among them: then the event came again. An app that knows of no pairs does well to say [`Standing::Connected`] with the line of
+    /// the event if it has a record of it.
     ///
     /// - *`Stranger`, of somebody who is blocked*: he gets in.
     /// - *`Blocked`, of a stranger*: a Port for one use is spent on him.

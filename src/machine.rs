@@ -12,7 +12,7 @@ use crate::port::UnixSeconds;
 use crate::wire::{self, Bytes};
 
 /// The longest record of any machine, in bytes.
-pub const MAX_RECORD: usize = 1024;
+pub const MAX_RECORD: usize = 800;
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
 /// [`Alice`](crate::Alice), [`Bob`](crate::Bob) and [`Line`](crate::Line) are all there are.

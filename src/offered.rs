@@ -9,7 +9,7 @@ use crate::known::{Known, Standing};
 use crate::line::{Introduced, Line, Origin, Phase};
 use crate::machine::{Born, Emit, Once, Taken};
 use crate::message::{Admits, Request};
-use crate::policy::{Offer, Policy, Uses};
+use crate::policy::{Offer, Policy};
 use crate::port::{Kind, Port, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof};
 use crate::secret::{Rad, Secret};
@@ -118,8 +118,8 @@ impl Offered {
 
     /// §14.2.
     pub(crate) fn with_policy(&self, policy: Policy) -> Result<Self, Rejected> {
-        match &self.many {
-            None if policy.limit() != Uses::Once => Err(Rejected::SingleUse),
+        match self.port.kind {
+            kind if !policy.suits(kind) => Err(Rejected::SingleUse),
             _ if !self.is_settled() => Err(Rejected::Unsettled),
             _ => Ok(Self { policy, ..self.clone() }.tell(self.admits())),
         }
@@ -138,7 +138,7 @@ impl Offered {
         let origin = self.origin(comer, known, None);
         let phase = match (self.refuses(comer, known, now), comer.proof) {
             (Some(end), _) => Err(end),
-            (None, None) => Ok(Phase::awaiting_proof(private_key, port, policy.asks(), now)),
+            (None, None) => Ok(Phase::awaiting_proof(private_key, &port.rad, policy.asks(), self.expiry(), now)),
             (None, Some(proof)) => {
                 Phase::of_alice(&origin, private_key, &port.rad, policy.asks(), proof).ok_or(AliceEnd::ProofRefused)
             }
@@ -157,6 +157,10 @@ impl Offered {
         if let Some(line) = &many.line {
             let same = line.key() == Key::Line(line_id);
             return Err(if same { Rejected::Repeated } else { Rejected::Unsettled });
+        }
+        // Stored long ago: what answers a stray would end it.
+        if known.pair(&comer.pair_hash) == Standing::Connected(line_id) {
+            return Err(Rejected::Repeated);
         }
         if self.has_expired(now) {
             let farewell = Farewell { disconnect: Some(line_id), close: Some(port.line_link) };

@@ -77,6 +77,15 @@ impl Policy {
         Self::new(Uses::Unlimited)
     }
 
+    /// Whether a Port of this kind can be used like this (§14.2): its kind stands in the Port, and stays.
+    pub(crate) const fn suits(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Port => matches!(self.uses, Uses::Once),
+            Kind::Superport => !matches!(self.uses, Uses::Once),
+            Kind::ContactPort => true,
+        }
+    }
+
     const fn new(uses: Uses) -> Self {
         Self { uses, again: Again::Replace, paused: false, asks: false, until: None }
     }

@@ -126,7 +126,7 @@ impl Seed {
 
     /// A machine that can be made again: for known-answer tests and for callers with a generator of their own.
     /// **Never use the same bytes twice.** They become the private key (0..32), the RAD of an Alice or the IV of
-    /// a Bob (32..48), and an Alice's request id (48..64).
+    /// a Bob (32..48), and an Alice's request id (48..64). An Alice of a Port for many makes all of hers of them (§14.3).
     pub fn from_bytes(bytes: &[u8; 64]) -> Self {
         let mut rest = bytes.iter();
         let Ok(seed) = Self::fill(|part| {

@@ -38,14 +38,20 @@ pub struct Early {
 }
 
 impl Early {
+    /// The seven days begin when Bob can be heard.
+    pub(super) fn kept_from(self, now: UnixSeconds) -> Self {
+        Self { until: UnixSeconds(now.0.saturating_add(KEEP_EARLY)), ..self }
+    }
+
     /// An opening word of Bob's: the text, and what is to be opened after it; `None` if that was all.
     pub(super) fn open<'b>(
         &self,
         packet: &Sealed<'_>,
+        own: usize,
         data: &[u8],
         out: &'b mut [u8],
     ) -> Result<(Option<Self>, &'b [u8]), Rejected> {
-        let text = seal::open(&self.key, packet, 0, data, out)?;
+        let text = seal::open(&self.key, packet, own, data, out)?;
         let next = match packet.content.unpadded() {
             Content::Opening => {
                 let bit = u32::try_from(packet.nonce.counter).ok().and_then(|counter| 1u64.checked_shl(counter));
@@ -97,8 +103,7 @@ impl AliceEpochs {
         let session = Session::new(End::Alice, 1, &hkdf);
         let first = Session::new(End::Alice, 0, &secret.extract(&transcript));
         let (first, confirm) = first.seal_own(Content::Confirm, public_key.as_bytes());
-        let until = UnixSeconds(now.0.saturating_add(KEEP_EARLY));
-        let early = Early { key: first.receive().clone(), seen: 0, sent: None, until };
+        let early = Early { key: first.receive().clone(), seen: 0, sent: None, until: now }.kept_from(now);
         Some(Self { session, early, confirm, seed: derive(&ratchet, "seed") })
     }
 }

@@ -30,7 +30,8 @@ pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::CheckCode;
 use session::Session;
 
-/// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`.
+/// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`. If its Port's policy is
+/// to ask, `Asked ─accept▶ Joined` (§14.5).
 #[derive(Debug)]
 pub struct Line(Held<State>);
 
@@ -242,14 +243,15 @@ impl Line {
         self.end(LineEnd::ByUs, close)
     }
 
-    /// Lets in who waits (§14.5): now he is answered.
+    /// Lets in who waits (§14.5): now he is answered. What he said in the meantime is handed in again, for seven days.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
-    pub fn accept(&mut self) -> Result<Step<'_, Self>, Rejected> {
+    pub fn accept(&mut self, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let Phase::AliceAsked { session, confirm, early } = self.0.state.phase.clone() else {
             return Err(Rejected::OutOfOrder);
         };
+        let early = early.map(|early| early.kept_from(now));
         Ok(Step::new(self, Change::Phase(Phase::AliceJoined { session, confirm, early }), Emit::Outbox, None))
     }
 
@@ -419,6 +421,8 @@ impl Role for Line {
     fn deadline_of(state: &State) -> Option<UnixSeconds> {
         match &state.phase {
             Phase::AwaitingProof { until, .. } => Some(*until),
+            // She takes her time: what waits for her word is opened after it.
+            Phase::AliceAsked { .. } => None,
             phase => phase.early().map(|early| early.until),
         }
     }

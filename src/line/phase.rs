@@ -178,10 +178,16 @@ impl Origin {
 
 impl Phase {
     /// Alice's end, of a line that was formed without a proof on board.
-    pub(crate) fn awaiting_proof(private_key: &PrivateKey, port: &Port, asks: bool, now: UnixSeconds) -> Self {
+    pub(crate) fn awaiting_proof(
+        private_key: &PrivateKey,
+        rad: &Rad,
+        asks: bool,
+        expiry: Option<UnixSeconds>,
+        now: UnixSeconds,
+    ) -> Self {
         let week = UnixSeconds(now.0.saturating_add(AWAIT_PROOF));
-        let until = port.expires().map_or(week, |expires| expires.min(week));
-        Self::AwaitingProof { private_key: private_key.clone(), rad: port.rad().clone(), until, asks }
+        let until = expiry.map_or(week, |expiry| expiry.min(week));
+        Self::AwaitingProof { private_key: private_key.clone(), rad: rad.clone(), until, asks }
     }
 
     /// Alice's end, once the proof is good; `None` if it is not. `Confirm` is her counter 0 (§6.5).
@@ -335,15 +341,16 @@ pub(super) fn transition<'m>(
         Content::Opening | Content::Message => (true, associated_data),
         _ => (false, &[][..]),
     };
-    if sealed.nonce.epoch != session.epoch() {
-        let (phase, text, outbox) = transition_by_other_epoch(&state.phase, &sealed, payload, data, buffer)?;
-        return Ok(Step::new(line, Change::Phase(phase), emit(text.filter(|_| is_message), outbox), None));
-    }
     let own = match (content, state.origin.kind.is_for_many()) {
         (Content::Confirm, true) => EPHEMERAL,
         (Content::Answer, true) => 1,
         _ => 0,
     };
+    if sealed.nonce.epoch != session.epoch() {
+        let (phase, text, outbox) =
+            transition_by_other_epoch(&state.phase, &sealed, payload, (own, data), buffer, now)?;
+        return Ok(Step::new(line, Change::Phase(phase), emit(text.filter(|_| is_message), outbox), None));
+    }
     let (counters, text) = session.open(&sealed, own, data, buffer)?;
     let message = is_message.then_some(text);
 
@@ -411,12 +418,21 @@ fn transition_by_other_epoch<'m>(
     phase: &Phase,
     sealed: &Sealed<'_>,
     payload: &[u8],
-    data: &[u8],
+    (own, data): (usize, &[u8]),
     buffer: &'m mut [u8],
+    now: UnixSeconds,
 ) -> Result<(Phase, Option<&'m [u8]>, bool), Rejected> {
     match (phase, sealed.nonce.epoch) {
+        // The key goes now, or a clock that jumps back would revive it.
+        (Phase::AliceJoined { early: Some(early), .. } | Phase::AliceConfirmed { early: Some(early), .. }, 0)
+            if now >= early.until =>
+        {
+            let mut next = phase.clone();
+            next.set_early(None);
+            Ok((next, None, false))
+        }
         (Phase::AliceJoined { early: Some(early), .. } | Phase::AliceConfirmed { early: Some(early), .. }, 0) => {
-            let (early, text) = early.open(sealed, data, buffer)?;
+            let (early, text) = early.open(sealed, own, data, buffer)?;
             if sealed.content == Content::Close {
                 return Ok((Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }, None, true));
             }

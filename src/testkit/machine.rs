@@ -158,7 +158,7 @@ impl Any {
                     Input::Close => line.close()?,
                     Input::Tick => line.tick(now).ok_or(Halt::Idle)?,
                     Input::Settle => line.settle().ok_or(Halt::Idle)?,
-                    Input::Decide(true) => line.accept()?,
+                    Input::Decide(true) => line.accept(now)?,
                     Input::Decide(false) => line.decline()?,
                     Input::Connect(_) | Input::GiveUp | Input::SetPolicy(_) => return Err(Halt::Idle),
                 };

@@ -2,17 +2,21 @@
 //! allocator counts for every thread, and `model`, which takes minutes. `cargo test --all-features --test it vectors::` runs a file.
 
 mod alice;
+mod asking;
 mod bob;
 mod cddl;
 mod common;
 mod confirmation;
 mod crash;
 mod encoding;
+mod epochs;
 mod export;
 mod forgery;
 mod line;
 mod machines;
+mod orders;
 mod padding;
+mod policy;
 mod port;
 mod proof;
 mod properties;

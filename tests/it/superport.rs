@@ -1,97 +1,357 @@
-//! §14: Ports for many.
+//! §14.3, §14.4: a Port for many, and its uses.
+#![cfg(feature = "alloc")]
 
+use std::collections::BTreeSet;
+
+use crate::common::cbor::Cbor;
+use crate::common::many::*;
 use crate::common::*;
 use port_protocol::*;
 
-fn formed(line: u8, pair: u8, proof: Option<Proof>) -> Event<'static> {
-    Event::LineFormed { line_link: line_link(), line_id: [line; 16].into(), pair_hash: [pair; 32].into(), proof }
-}
-
-fn superport(policy: Policy) -> Alice {
-    Alice::offer(line_link(), Offer::new().policy(policy), seed(1)).commit()
-}
-
-/// A Bob of seed `n` who has connected, and his proof.
-fn bob(n: u8, port: &Port) -> (Bob, Proof) {
-    let mut bob = Bob::scan(Port::parse(port.qr_text().as_str()).unwrap(), seed(n)).commit();
-    let step = bob.connect(SendProof::AlongTheLine, NOW).unwrap();
-    let Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) = step.commit().next() else { panic!() };
-    (bob, proof)
-}
-
-/// Alice's end and Bob's, by the use of this line.
-fn lines(alice: &mut Alice, n: u8, line: u8) -> (Line, Line) {
-    let (mut bob, proof) = bob(n, alice.port().unwrap());
-    let step = alice.handle(&formed(line, n, Some(proof)), NOW).unwrap();
-    let at_alice =
-        step.commit().find_map(|e| if let AliceEffect::LineFormed(l) = e { Some(l.clone().commit()) } else { None });
-    alice.settle().unwrap().commit().for_each(drop);
-    let step = bob.handle(&formed(line, n, None), NOW).unwrap();
-    let at_bob =
-        step.commit().find_map(|e| if let BobEffect::LineFormed(l) = e { Some(l.clone().commit()) } else { None });
-    (at_alice.unwrap(), at_bob.unwrap())
-}
-
-fn sends(effects: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
-    effects.collect()
-}
-
-fn packets(line: &Line) -> Vec<Vec<u8>> {
-    sends(line.unsent().filter_map(|e| match e {
-        LineEffect::Send(Request::Packet { line_id, payload }) => Some(Event::Packet { line_id, payload }.to_vec()),
-        _ => None,
-    }))
-}
-
 #[test]
-fn r14_7_a_line_of_a_superport_is_confirmed_in_epoch_1() {
-    let mut alice = superport(Policy::unlimited());
-    for n in 2..5 {
-        let (mut at_alice, mut at_bob) = lines(&mut alice, n, n);
-        let mut buffer = [0; 256];
-        let step = at_bob.seal(b"hello", b"", &mut buffer).unwrap();
-        let Some(LineEffect::Send(Request::Packet { line_id, payload })) = step.commit().next() else { panic!() };
-        let word = Event::Packet { line_id, payload }.to_vec();
-        let mut out = [0; 256];
-        let said: Vec<_> =
-            at_alice.handle_bytes(&word, &mut out, NOW).unwrap().commit().map(|e| format!("{e:?}")).collect();
-        assert_eq!(said.len(), 2, "{said:?}");
-        assert_eq!(at_alice.phase(), LinePhase::Joined);
-        let confirm = packets(&at_alice).remove(0);
-        at_bob.handle_bytes(&confirm, &mut out, NOW).unwrap().commit().for_each(drop);
-        let answer = packets(&at_bob).remove(0);
-        at_alice.handle_bytes(&answer, &mut out, NOW).unwrap().commit().for_each(drop);
-        assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
-        assert_eq!(at_alice.check_code(), at_bob.check_code());
-        assert_eq!(at_alice.deadline(), None, "all that Bob sent has come");
-        // A repeated Confirm gets the same Answer.
-        at_bob.settle().unwrap().commit().for_each(drop);
-        at_bob.handle_bytes(&confirm, &mut out, NOW).unwrap().commit().for_each(drop);
-        assert_eq!(packets(&at_bob), [answer]);
-        let (a, b) = (at_alice.record().to_vec(), at_bob.record().to_vec());
-        assert_eq!(*Line::restore(&a).unwrap().record(), a[..]);
-        assert_eq!(*Line::restore(&b).unwrap().record(), b[..]);
+fn r14_3_key_rad_request_id_and_seed_come_from_64_bytes() {
+    let alice = superport(Policy::unlimited());
+    let (private_key, first) = expanded();
+    assert!(holds(&alice.record(), &private_key) && holds(&alice.record(), &first));
+    let public = x25519_dalek::x25519(private_key, x25519_dalek::X25519_BASEPOINT_BYTES);
+    assert_eq!(alice.port().unwrap().public_key().as_bytes(), &public);
+    // None of it is what a Port for one use makes of the same bytes.
+    for part in [&seed_bytes(1)[..32], &seed_bytes(1)[32..48], &seed_bytes(1)[48..]] {
+        for alice in [Alice::request(Offer::new().policy(Policy::unlimited()), seed(1)).commit(), alice_again(&alice)] {
+            assert!(!alice.record().windows(part.len()).any(|bytes| bytes == part));
+        }
     }
-    assert_eq!(alice.used(), 3);
-    let record = alice.record().to_vec();
-    assert_eq!(*Alice::restore(&record).unwrap().record(), record[..]);
-    println!("{}", record.len());
+    assert_eq!(alice.record().len(), 156);
+    assert_eq!(alice.port().unwrap().to_bytes().as_slice().len(), 71);
+}
+
+fn alice_again(alice: &Alice) -> Alice {
+    Alice::restore(&alice.record()).unwrap()
 }
 
 #[test]
-fn r14_4_at_the_limit_nobody_gets_in() {
+fn r14_3_a_seed_tells_of_no_use_before() {
+    let mut alice = superport(Policy::unlimited());
+    let (port, (_, mut seed)) = (alice.port().unwrap().clone(), expanded());
+    for n in 2..5 {
+        let proof = proof_of(n, &alice);
+        let keys = derived(n, n, &port, &proof, &seed);
+        let (old, before) = (alice_again(&alice), seed);
+        assert!(holds(&old.record(), &before));
+        let (line, _) = ends(&mut alice, n, n);
+        // Who has the old record makes the ephemeral key of this use; who has the new one has another seed.
+        assert!(holds(&line.record(), &keys.keys[1][0]) && holds(&line.record(), &keys.keys[1][2]));
+        assert!(!holds(&alice.record(), &before) && holds(&alice.record(), &keys.next_seed));
+        for secret in [&keys.ephemeral, &keys.secret, &keys.keys[0][1], &keys.keys[1][0], &keys.keys[1][1]] {
+            assert!(!holds(&alice.record(), secret), "what is settled is a line's alone");
+        }
+        seed = keys.next_seed;
+    }
+}
+
+#[test]
+fn r14_3_no_two_users_have_a_key_in_common() {
+    let mut alice = superport(Policy::unlimited());
+    let (port, (_, mut seed)) = (alice.port().unwrap().clone(), expanded());
+    let (mut keys, mut codes) = (BTreeSet::new(), BTreeSet::new());
+    for n in 2..6 {
+        let proof = proof_of(n, &alice);
+        let one = derived(n, n, &port, &proof, &seed);
+        seed = one.next_seed;
+        keys.extend(one.keys.into_iter().flatten().chain([one.secret, one.ephemeral]));
+        let (mut at_alice, mut at_bob) = ends(&mut alice, n, n);
+        hears(&mut at_bob, &unsent(&at_alice)[0], NOW).unwrap();
+        hears(&mut at_alice, &unsent(&at_bob)[0], NOW).unwrap();
+        codes.insert(at_alice.check_code().unwrap().to_string());
+    }
+    assert_eq!((keys.len(), codes.len()), (4 * 8, 4));
+}
+
+#[test]
+fn r14_3_one_user_opens_nothing_of_another() {
+    let mut alice = superport(Policy::unlimited());
+    let (one, mut mallory) = ends(&mut alice, 2, 2);
+    let (mut two, _) = ends(&mut alice, 3, 3);
+    let words = said(&mut two, "for 3").unwrap();
+    for event in [&unsent(&two)[0], &words] {
+        let payload = payload_of(event);
+        let renamed = Event::Packet { line_id: id(2), payload: &payload }.to_vec();
+        assert!(hears(&mut mallory, &renamed, NOW).is_err_and(|e| matches!(e, Rejected::Forged | Rejected::TooEarly)));
+    }
+    hears(&mut mallory, &unsent(&one)[0], NOW).unwrap();
+    let payload = payload_of(&words);
+    let renamed = Event::Packet { line_id: id(2), payload: &payload }.to_vec();
+    assert_eq!(hears(&mut mallory, &renamed, NOW), Err(Rejected::Forged));
+    // Nor does he pose as him.
+    let payload = payload_of(&said(&mut mallory, "I am 3").unwrap());
+    let renamed = Event::Packet { line_id: id(3), payload: &payload }.to_vec();
+    assert_eq!(hears(&mut two, &renamed, NOW), Err(Rejected::Forged));
+}
+
+#[test]
+fn r14_4_what_is_refused_uses_nothing_up() {
     let mut alice = superport(Policy::up_to(1));
-    let (_, proof) = bob(2, alice.port().unwrap());
-    let (_, other) = bob(3, alice.port().unwrap());
-    let bad = alice.handle(&formed(1, 1, Some(bad_proof())), NOW).err();
-    assert_eq!(bad, Some(Rejected::Stray([1; 16].into())));
-    let step = alice.handle(&formed(2, 2, Some(proof)), NOW).unwrap();
-    assert!(matches!(step.taken(), Some(Taken::Disconnect(_))));
-    let sent: Vec<_> = step.commit().map(|e| format!("{e:?}")).collect();
-    assert_eq!(sent.len(), 2, "{sent:?}");
-    assert_eq!(alice.handle(&formed(3, 3, Some(other.clone())), NOW).err(), Some(Rejected::Unsettled));
-    alice.settle().unwrap().commit().for_each(drop);
-    assert_eq!(alice.handle(&formed(3, 3, Some(other.clone())), NOW).err(), Some(Rejected::Stray([3; 16].into())));
-    alice.set_policy(Policy::up_to(2)).unwrap().commit().for_each(drop);
-    assert!(alice.handle(&formed(3, 3, Some(other)), NOW).is_ok());
+    let (before, good) = (alice.record().to_vec(), proof_of(2, &alice));
+    let other = offered(Offer::new().policy(Policy::unlimited()));
+    let elsewhere =
+        Alice::offer([7; 16].into(), Offer::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64])).commit();
+    let once = proof_of(2, &offered(Offer::new()));
+    for proof in [None, Some(bad_proof()), Some(proof_of(2, &elsewhere)), Some(once)] {
+        assert_eq!(alice.handle(&formed(2, 2, proof), NOW).err(), Some(Rejected::Stray(id(2))));
+    }
+    // Its form and every bit of it, the proof's and the event's.
+    let event = formed(2, 2, Some(good.clone())).to_vec();
+    let proof_at = event.len() - (1 + 2 + 32 + 2 + 48);
+    for bit in 0..event.len() * 8 {
+        let mut flipped = event.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        // Another line or pair is another claim of the Server's; the proof fits it.
+        let claims = bit / 8 < proof_at && bit / 8 >= 22;
+        let outcome = alice.handle_bytes(&flipped, NOW).map(drop);
+        let taken = claims && Event::decode(&flipped).is_ok();
+        assert_eq!(outcome.is_ok(), taken, "bit {bit}: {outcome:?}");
+    }
+    assert_eq!(*alice.record(), before[..]);
+    assert_eq!(other.port().unwrap().public_key(), alice.port().unwrap().public_key());
+    assert!(alice.handle(&formed(2, 2, Some(good)), NOW).is_ok());
+}
+
+#[test]
+fn r14_4_two_at_the_limit_and_exactly_the_limit_joins() {
+    for limit in [1, 3] {
+        let mut alice = superport(Policy::up_to(limit));
+        let users = 2..(u8::try_from(limit).unwrap() + 6);
+        let proofs: Vec<_> = users.map(|n| (n, proof_of(n, &alice))).collect();
+        let mut joined = 0;
+        for (n, proof) in &proofs {
+            // All come at once: each again until there is an answer.
+            let event = formed(*n, *n, Some(proof.clone()));
+            match alice.handle(&event, NOW).map(|step| line_of(step.commit())) {
+                Ok(line) => joined += u32::from(line.is_some()),
+                Err(error) => assert_eq!(error, Rejected::Stray(id(*n))),
+            }
+            let next = formed(*n + 1, *n, Some(proof.clone()));
+            let waits = alice.handle(&next, NOW).err();
+            assert!(matches!(waits, Some(Rejected::Unsettled | Rejected::Stray(_))), "{waits:?}");
+            alice = alice_again(&alice);
+            settle(&mut alice);
+        }
+        assert_eq!((joined, alice.used()), (limit, limit));
+        assert!(!alice.is_spent(), "raise it, and it goes on");
+    }
+}
+
+#[test]
+fn r14_4_an_old_proof_on_a_new_line_is_told_by_its_mark() {
+    let (mut store, mut alice) = (Store::default(), superport(Policy::up_to(3)));
+    store.records.insert(alice.key(), (alice.revision(), alice.record().to_vec()));
+    let (old, proof) = (alice_again(&alice), proof_of(2, &alice));
+    let line = use_it(&mut store, &mut alice, &formed(2, 2, Some(proof.clone()))).unwrap().unwrap();
+    store
+        .put(&Put { key: line.key(), revision: 0, record: line.record().to_vec(), replaces: None, once: None })
+        .unwrap();
+    let step = alice.settle().unwrap();
+    store.put(&Put::step(&step)).unwrap();
+    step.commit().for_each(drop);
+    let (records, marks) = (store.records.clone(), store.marks.clone());
+    assert_eq!(marks.len(), 1, "32 bytes for each use");
+
+    // On another line, for another pair; in other bytes of the key there is no proof at all (§2.3).
+    for (line, pair) in [(9, 2), (9, 9), (2, 2)] {
+        let again = use_it(&mut store, &mut alice, &formed(line, pair, Some(proof.clone())));
+        assert_eq!(again.err(), Some(Some(Taken::Disconnect(id(line)))));
+        assert_eq!((alice.used(), &store.records, &store.marks), (1, &records, &marks));
+    }
+    // After an old record was restored and the marks were not.
+    let mut old = old;
+    store.records.insert(old.key(), (old.revision(), old.record().to_vec()));
+    let again = use_it(&mut store, &mut old, &formed(9, 9, Some(proof.clone())));
+    assert_eq!((again.err(), old.used()), (Some(Some(Taken::Disconnect(id(9)))), 0));
+    let next = proof_of(3, &old);
+    assert!(use_it(&mut store, &mut old, &formed(3, 3, Some(next))).unwrap().is_some());
+    // On another Superport it is a bad one.
+    let mut other =
+        Alice::offer(line_link(), Offer::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64])).commit();
+    assert_eq!(other.handle(&formed(9, 9, Some(proof)), NOW).err(), Some(Rejected::Stray(id(9))));
+}
+
+#[test]
+fn r14_4_a_phantom_of_an_old_proof_is_confirmed_by_nobody() {
+    // Record and marks went back together: there is a line, but who replays does not hold its keys.
+    let alice = superport(Policy::unlimited());
+    let mut first = alice_again(&alice);
+    let (_, mut bob) = ends(&mut first, 2, 2);
+    let early = payload_of(&said(&mut bob, "early").unwrap());
+    for (line, sees) in [(9, Rejected::Forged), (2, Rejected::Repeated)] {
+        let mut second = alice_again(&alice);
+        let proof = proof_of(2, &second);
+        let mut phantom = line_of(second.handle(&formed(line, 2, Some(proof)), NOW).unwrap().commit()).unwrap();
+        let replayed = Event::Packet { line_id: id(line), payload: &early }.to_vec();
+        let heard = hears(&mut phantom, &replayed, NOW);
+        if line == 9 {
+            assert_eq!(heard, Err(sees));
+        }
+        assert!(phantom.confirmed().is_none());
+    }
+}
+
+#[test]
+fn r14_4_the_same_event_again_does_no_harm() {
+    let mut alice = superport(Policy::up_to(1).again(Again::Refuse));
+    let event = formed(2, 2, Some(proof_of(2, &alice)));
+    let mine = all_are(Standing::Connected(id(2)));
+    let line = line_of(alice.handle(&event, NOW).unwrap().commit()).unwrap();
+    assert_eq!(alice.handle(&event, NOW).err(), Some(Rejected::Repeated), "not settled yet");
+    settle(&mut alice);
+    // The limit is reached, he is connected, and it may be paused or late: what answers a stray would end his line.
+    assert_eq!(alice.handle_knowing(&event, &mine, NOW).err(), Some(Rejected::Repeated));
+    let other = all_are(Standing::Connected(id(3)));
+    assert_eq!(alice.handle_knowing(&event, &other, NOW).err(), Some(Rejected::Stray(id(2))));
+    alice.set_policy(Policy::up_to(9).until(Some(NOW))).unwrap().commit().for_each(drop);
+    assert_eq!(alice.handle_knowing(&event, &mine, NOW).err(), Some(Rejected::Repeated));
+    alice.tick(NOW).unwrap().commit().for_each(drop);
+    assert_eq!(alice.handle_knowing(&event, &mine, NOW).err(), Some(Rejected::Repeated));
+    assert_eq!(alice.handle(&event, NOW).err(), Some(Rejected::Stray(id(2))));
+    assert_eq!(line.phase(), LinePhase::Joined);
+}
+
+#[test]
+fn r14_4_stopped_anywhere_a_use_is_whole_or_never_was() {
+    // Kept or not: before the step, after it, after the line, after settling.
+    let first = superport(Policy::up_to(1));
+    let event = formed(2, 2, Some(proof_of(2, &first)));
+    let line = line_of(alice_again(&first).handle(&event, NOW).unwrap().commit()).unwrap();
+    for stop in 0..4 {
+        let (mut store, mut alice) = (Store::default(), alice_again(&first));
+        store.records.insert(alice.key(), (alice.revision(), alice.record().to_vec()));
+        let put_line = |store: &mut Store, born: &Born<Line>| store.put(&Put::birth(born));
+        for run in 0..2 {
+            let stops = |at: i32| run == 0 && stop == at;
+            match alice.handle(&event, NOW) {
+                Ok(step) if stops(0) => drop(step),
+                Ok(step) => {
+                    store.put(&Put::step(&step)).unwrap();
+                    if !stops(1) {
+                        step.commit().for_each(drop);
+                    }
+                }
+                Err(error) => assert!(run == 1 && matches!(error, Rejected::Repeated | Rejected::Stray(_)), "{error}"),
+            }
+            alice = match store.load(alice.key()).unwrap() {
+                Any::Alice(alice) => alice,
+                other => panic!("{other:?}"),
+            };
+            if stops(0) || stops(1) {
+                continue;
+            }
+            for effect in alice.unsent() {
+                let AliceEffect::LineFormed(born) = effect else { continue };
+                if put_line(&mut store, born).is_err() {
+                    assert_eq!(born.is_stored_as(&store.records[&born.key()].1), Ok(true));
+                }
+            }
+            if !stops(2)
+                && let Some(step) = alice.settle()
+            {
+                store.put(&Put::step(&step)).unwrap();
+                step.commit().for_each(drop);
+            }
+        }
+        assert_eq!((alice.used(), store.marks.len(), store.lines().len()), (1, 1, 1), "{stop}");
+        assert_eq!(*store.lines()[0].record(), *line.record());
+        assert!(alice.settle().is_none());
+    }
+}
+
+#[test]
+fn r14_4_a_bob_takes_a_port_for_many_with_the_proof_on_board() {
+    let alice = superport(Policy::unlimited());
+    for how in [SendProof::OnBoard, SendProof::AlongTheLine] {
+        let mut bob = Bob::scan(alice.port().unwrap().clone(), seed(2)).commit();
+        let step = bob.connect(how, NOW).unwrap();
+        let Some(BobEffect::Send(Request::Connect { proof, .. })) = step.commit().next() else { panic!() };
+        assert!(proof.is_some());
+        // One DH more is to come (§14.7); a Port for one use needs no key any more.
+        let private_key: [u8; 32] = seed_bytes(2)[..32].try_into().unwrap();
+        let once = connecting(2, offered(Offer::new()).port().unwrap()).0;
+        assert!(holds(&bob.record(), &private_key) && !holds(&once.record(), &private_key));
+        let asked = words(&Any::from(Bob::restore(&bob.record()).unwrap()).unsent());
+        assert_eq!(asked, "Connect on board");
+    }
+}
+
+#[test]
+fn r8_6_records_of_ports_for_many_are_strict_and_say_the_same() {
+    let mut alice = superport(Policy::up_to(9).again(Again::Allow).until(Some(EXPIRY)));
+    let (mut bob, proof) = connecting(2, alice.port().unwrap());
+    let unused = alice_again(&alice);
+    alice.handle(&formed(2, 2, Some(proof)), NOW).unwrap().commit().for_each(drop);
+    let waiting = Bob::restore(&bob.record()).unwrap();
+    bob.handle(&formed(2, 2, None), NOW).unwrap().commit().for_each(drop);
+    let requesting = Alice::request(Offer::new().policy(Policy::up_to(2)), seed(1)).commit();
+    for machine in [Any::from(unused), alice.into(), waiting.into(), bob.into(), requesting.into()] {
+        let record = machine.record();
+        let again = Any::restore(&record).unwrap();
+        assert_eq!((again.record(), again.unsent()), (record.clone(), machine.unsent()));
+        for length in 0..record.len() {
+            assert!(Any::restore(&record[..length]).is_err());
+        }
+        assert!(Any::restore(&[&record[..], &[0]].concat()).is_err());
+        for bit in 0..record.len() * 8 {
+            let mut flipped = record.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Any::restore(&flipped).map_or(true, |again| again.record() == flipped));
+        }
+    }
+}
+
+/// The longest that any field can be: the state of a line, with its counters at their end and an introducer.
+fn longest_line(state: &Cbor, by: Option<Cbor>) -> Cbor {
+    let most = || Cbor::Uint(u64::MAX);
+    let (Cbor::Array(mut origin), mut phase) = (state.at(&[0]).clone(), state.at(&[1]).clone()) else { panic!() };
+    origin[0] = Cbor::Uint(3);
+    origin.push(Cbor::Array([Cbor::Text("n".repeat(32))].into_iter().chain(by).collect()));
+    for counter in [&[1, 3][..], &[1, 4, 0], &[1, 4, 1]] {
+        phase = phase.with(counter, most());
+    }
+    if phase.at(&[0]).uint() == 2 {
+        phase = phase.with(&[3, 1], most()).with(&[3, 2], Cbor::Uint(255)).with(&[3, 3], most());
+    }
+    Cbor::Array(vec![Cbor::Array(origin), phase])
+}
+
+#[test]
+fn r8_6_the_longest_record_of_all_has_799_bytes() {
+    let (most, by) = (Cbor::Uint(u64::MAX), Cbor::Bytes(vec![7; 16]));
+    let offer = longest().policy(Policy::up_to(u32::MAX).until(Some(UnixSeconds(u64::MAX))));
+    let mut alice = offered(offer.clone());
+    let (mut bob, proof) = connecting(2, alice.port().unwrap());
+    let known = all_are(Standing::Connected(id(7)));
+    let step = alice.handle_knowing(&formed(2, 2, Some(proof)), &known, NOW).unwrap();
+    let line = Cbor::read(&line_of(step.commit()).unwrap().record());
+    let at_alice = longest_line(line.at(&[3]), Some(by.clone()));
+
+    // Of a contact port, whose last use is not stored yet, nor said to the Server.
+    let contact = Cbor::read(&offered(offer.introducer(id(7))).record()).with(&[2], most.clone());
+    let contact = contact.with(&[3, 1, 3], most.clone()).with(&[3, 1, 5, 1], Cbor::Uint(u64::from(u32::MAX)));
+    let Cbor::Array(mut many) = contact.at(&[3, 1, 5]).clone() else { panic!() };
+    many.push(at_alice.clone());
+    let unsettled = contact.with(&[3, 1, 5], Cbor::Array(many));
+
+    bob.handle_knowing(&formed(2, 2, None), &known, NOW).unwrap().commit().for_each(drop);
+    let bob = Cbor::read(&bob.record()).with(&[2], most.clone());
+    let at_bob = longest_line(bob.at(&[3, 1, 3]), None);
+    let records = [
+        unsettled,
+        line.clone().with(&[2], most.clone()).with(&[3], at_alice),
+        line.with(&[2], most).with(&[3], at_bob.clone()),
+        bob.with(&[3, 1, 3], at_bob),
+    ];
+    let lengths = records.map(|record| {
+        let record = record.write();
+        assert_eq!(Any::restore(&record).unwrap().record(), record);
+        record.len()
+    });
+    assert_eq!(lengths, [799, 529, 456, 494]);
+    assert!(lengths[0] <= MAX_RECORD);
 }

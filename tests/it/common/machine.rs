@@ -343,7 +343,7 @@ fn of_bob(effect: BobEffect<'_>) -> Effect {
     }
 }
 
-fn of_line(effect: LineEffect<'_>) -> Effect {
+pub fn of_line(effect: LineEffect<'_>) -> Effect {
     match effect {
         LineEffect::Send(request) => Effect::Send(request.to_vec()),
         LineEffect::Message(text) => Effect::Message(text.to_vec()),

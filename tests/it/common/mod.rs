@@ -6,6 +6,7 @@
 pub mod cbor;
 pub mod keys;
 pub mod machine;
+pub mod many;
 pub mod names;
 pub mod store;
 pub mod table;

@@ -1,0 +1,258 @@
+//! §14.5, §14.6: who waits for Alice's word, and who comes.
+#![cfg(feature = "alloc")]
+
+use crate::common::many::*;
+use crate::common::*;
+use port_protocol::*;
+
+fn asking(policy: Policy) -> Alice {
+    superport(policy.asking(true))
+}
+
+/// A line that waits for her word, its Bob's end, and that of a line like it that needs none.
+fn asked() -> (Line, Line, Line) {
+    let (alice, bob) = ends(&mut asking(Policy::unlimited()), 2, 9);
+    let (free, _) = ends(&mut superport(Policy::unlimited()), 2, 9);
+    (alice, bob, free)
+}
+
+/// The same of a Port for one use; how the proof travelled.
+fn asked_once(how: SendProof) -> (Line, Line) {
+    let (alice, bob) = lines(how, Offer::new().policy(Policy::once().asking(true)));
+    let (mut alice, bob) = (alice.line(), bob.line());
+    if how == SendProof::AlongTheLine {
+        assert_eq!(alice.phase(), LinePhase::AwaitingProof);
+        let effects = hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+        assert_eq!(words(&effects), "Asked");
+    }
+    (alice, bob)
+}
+
+#[test]
+fn r14_5_who_waits_is_not_answered_until_her_word() {
+    let (once, once_bob) = asked_once(SendProof::OnBoard);
+    let (along, along_bob) = asked_once(SendProof::AlongTheLine);
+    let (many, many_bob, _) = asked();
+    for (mut alice, mut bob) in [(once, once_bob), (along, along_bob), (many, many_bob)] {
+        assert_eq!(
+            (alice.phase(), words(&Any::from(Line::restore(&alice.record()).unwrap()).unsent())),
+            (LinePhase::Asked, "Asked".into())
+        );
+        assert!(alice.settle().is_none() && alice.deadline().is_none() && alice.tick(UnixSeconds(u64::MAX)).is_none());
+        assert_eq!(said(&mut alice, "yes?"), Err(SealError::NotJoined));
+        assert!(alice.confirmed().is_none() && alice.check_code().is_none() && alice.export("", b"").is_none());
+        let early = said(&mut bob, "may I?").unwrap();
+        let before = alice.record().to_vec();
+        assert_eq!(hears(&mut alice, &early, NOW), Err(Rejected::TooEarly));
+        // A step that is dropped lets nobody in.
+        drop(alice.accept(NOW).unwrap());
+        drop(alice.decline().unwrap());
+        assert_eq!(*alice.record(), before[..]);
+        let mut alice = Line::restore(&before).unwrap();
+        let sent: Vec<_> = alice.accept(NOW).unwrap().commit().map(of_line).collect();
+        assert_eq!((words(&sent), alice.phase()), ("Confirm".into(), LinePhase::Joined));
+        assert_eq!(alice.accept(NOW).err(), Some(Rejected::OutOfOrder));
+        assert_eq!(alice.decline().err(), Some(Rejected::OutOfOrder));
+        assert_eq!(heard(&hears(&mut alice, &early, NOW).unwrap()), ["may I?"]);
+        hears(&mut bob, &unsent(&alice)[0], NOW).unwrap();
+        hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+        assert!(alice.confirmed().is_some() && alice.check_code() == bob.check_code());
+    }
+}
+
+#[test]
+fn r14_5_accepted_it_is_the_line_that_it_would_have_been() {
+    let (mut alice, _, free) = asked();
+    alice.accept(NOW).unwrap().commit().for_each(drop);
+    assert_eq!(still(&alice), still(&free));
+}
+
+#[test]
+fn r14_5_she_may_take_her_time_and_his_words_wait() {
+    let (mut alice, mut bob, _) = asked();
+    let early = said(&mut bob, "may I?").unwrap();
+    let late = UnixSeconds(NOW.0 + 9 * WEEK);
+    assert!(alice.tick(late).is_none());
+    assert_eq!(hears(&mut alice, &early, late), Err(Rejected::TooEarly));
+    alice.accept(late).unwrap().commit().for_each(drop);
+    assert_eq!(alice.deadline(), Some(UnixSeconds(late.0 + WEEK)));
+    assert_eq!(heard(&hears(&mut alice, &early, UnixSeconds(late.0 + WEEK - 1)).unwrap()), ["may I?"]);
+}
+
+#[test]
+fn r14_5_turned_away_ended_or_gone_he_can_not_tell_why() {
+    let (once, _) = asked_once(SendProof::OnBoard);
+    let (along, _) = asked_once(SendProof::AlongTheLine);
+    let confirm = |line: &Line| {
+        let mut line = Line::restore(&line.record()).unwrap();
+        line.accept(NOW).unwrap().commit().for_each(drop);
+        payload_of(&unsent(&line)[0])
+    };
+    for line in [once, along, asked().0] {
+        let confirm = confirm(&line);
+        for (what, end, sent) in [
+            ("decline", LineEnd::Declined, "Disconnect, Ended"),
+            ("close", LineEnd::ByUs, "Disconnect, Ended"),
+            ("gone", LineEnd::ByServer, "Ended"),
+        ] {
+            let mut line = Line::restore(&line.record()).unwrap();
+            let id = line.claims().line_id;
+            let effects: Vec<_> = match what {
+                "decline" => line.decline().unwrap().commit().map(of_line).collect(),
+                "close" => line.close().unwrap().commit().map(of_line).collect(),
+                _ => hears(&mut line, &Event::Disconnected { line_id: id }.to_vec(), NOW).unwrap(),
+            };
+            assert_eq!(
+                (words(&effects), effects.last()),
+                (sent.into(), Some(&Effect::Ended(End::Line(end)))),
+                "{what}"
+            );
+            // Nothing outward but that it is over: no key is left, and Confirm with it.
+            assert!(line.record().len() < 160 && !line.record().windows(30).any(|part| part == &confirm[..30]));
+            assert_eq!(line.accept(NOW).err(), Some(Rejected::OutOfOrder));
+            assert_eq!(line.close().err(), Some(Rejected::Closed), "for good");
+            settle(&mut line);
+            assert_eq!(line.unsent().count(), 0);
+        }
+    }
+}
+
+#[test]
+fn r14_5_nothing_but_her_word_moves_who_waits() {
+    for line in [asked().0, asked_once(SendProof::OnBoard).0] {
+        let before = line.record().to_vec();
+        let id = line.claims().line_id;
+        let mut packets: Vec<_> = events(Offer::new()).into_iter().map(|(_, event)| event).collect();
+        let (_, mut bob, mut free) = asked();
+        packets.extend([said(&mut bob, "early").unwrap(), said(&mut free, "echo").unwrap(), unsent(&free).remove(0)]);
+        for event in packets {
+            let Ok(Event::Packet { payload, .. }) = Event::decode(&event) else { continue };
+            let event = Event::Packet { line_id: id, payload }.to_vec();
+            let mut line = Line::restore(&before).unwrap();
+            let expected = match Payload::decode(payload) {
+                Ok(Payload::Sealed { .. }) => Rejected::TooEarly,
+                Ok(_) => Rejected::OutOfOrder,
+                Err(_) => Rejected::Malformed,
+            };
+            assert_eq!(hears(&mut line, &event, NOW), Err(expected));
+            for bit in (0..event.len() * 8).step_by(3) {
+                let mut flipped = event.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert!(hears(&mut line, &flipped, NOW).is_err());
+            }
+            assert_eq!(*line.record(), before[..]);
+        }
+        let dropped = Event::Dropped { line_id: id }.to_vec();
+        assert_eq!(hears(&mut Line::restore(&before).unwrap(), &dropped, NOW), Err(Rejected::OutOfOrder));
+        for bit in 0..before.len() * 8 {
+            let mut flipped = before.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Line::restore(&flipped).map_or(true, |line| *line.record() == *flipped));
+        }
+    }
+}
+
+#[test]
+fn r14_5_a_use_that_is_turned_away_counts() {
+    let mut alice = asking(Policy::up_to(1));
+    let (mut line, _) = ends(&mut alice, 2, 2);
+    line.decline().unwrap().commit().for_each(drop);
+    assert_eq!(alice.used(), 1);
+    let proof = proof_of(3, &alice);
+    assert_eq!(alice.handle(&formed(3, 3, Some(proof)), NOW).err(), Some(Rejected::Stray(id(3))));
+}
+
+#[test]
+fn r14_6_who_is_blocked_gets_no_line_and_is_refused_like_anybody() {
+    let policies = [Again::Replace, Again::Allow, Again::Refuse];
+    for policy in policies.map(|again| Policy::up_to(1).again(again)) {
+        let mut alice = superport(policy);
+        let (before, proof) = (alice.record().to_vec(), proof_of(2, &alice));
+        let event = formed(2, 2, Some(proof.clone()));
+        let mut blocked = Blocked::new();
+        blocked.insert([2; 32].into());
+        let mut refused = vec![alice.handle_knowing(&event, &blocked, NOW).err()];
+        refused.push(alice.handle_knowing(&event, &all_are(Standing::Blocked), NOW).err());
+        // The same as a bad proof, none, a pause, or a limit that is reached.
+        refused.push(alice.handle(&formed(2, 2, Some(bad_proof())), NOW).err());
+        refused.push(alice.handle(&formed(2, 2, None), NOW).err());
+        assert_eq!((*alice.record()).to_vec(), before);
+        for closed in [policy.paused(true), Policy::up_to(0)] {
+            alice.set_policy(closed).unwrap().commit().for_each(drop);
+            refused.push(alice.handle(&event, NOW).err());
+        }
+        alice.revoke().unwrap().commit().for_each(drop);
+        refused.push(alice.handle(&event, NOW).err());
+        assert!(refused.iter().all(|error| *error == Some(Rejected::Stray(id(2)))), "{refused:?}");
+        blocked.remove(&[2; 32].into());
+        let mut alice = Alice::restore(&before).unwrap();
+        assert!(alice.handle_knowing(&event, &blocked, NOW).is_ok());
+    }
+}
+
+#[test]
+fn r14_6_a_port_for_one_use_is_spent_on_who_is_blocked() {
+    for (standing, again, expected) in [
+        (Standing::Blocked, Again::Allow, Some(AliceEnd::Blocked)),
+        (Standing::Connected(id(7)), Again::Refuse, Some(AliceEnd::AlreadyConnected)),
+        (Standing::Connected(id(7)), Again::Replace, None),
+        (Standing::Connected(id(7)), Again::Allow, None),
+        (Standing::Stranger, Again::Refuse, None),
+    ] {
+        for on_board in [true, false] {
+            let mut alice = offered(Offer::new().policy(Policy::once().again(again)));
+            let proof = on_board.then(|| proof_of(2, &alice));
+            let step = alice.handle_knowing(&formed(2, 2, proof), &all_are(standing), NOW).unwrap();
+            let line = line_of(step.commit());
+            let end = if let AlicePhase::Ended(end) = alice.phase() { Some(end) } else { None };
+            assert_eq!((end, line.is_none()), (expected, expected.is_some()));
+            let said = words(&Any::from(alice).unsent());
+            assert!(expected.is_none() || said == "Disconnect, Ended", "{said}");
+        }
+    }
+}
+
+/// Both ends confirmed.
+fn confirm(alice: &mut Line, bob: &mut Line) {
+    hears(bob, &unsent(alice)[0], NOW).unwrap();
+    hears(alice, &unsent(bob)[0], NOW).unwrap();
+}
+
+#[test]
+fn r14_6_who_is_connected_already_is_refused_let_in_or_takes_the_old_ones_place() {
+    for (again, replaces) in [(Again::Replace, Some(id(7))), (Again::Allow, None), (Again::Refuse, None)] {
+        let mut alice = superport(Policy::unlimited().again(again));
+        let (mut bob, proof) = connecting(2, alice.port().unwrap());
+        let known = all_are(Standing::Connected(id(7)));
+        let outcome = alice.handle_knowing(&formed(2, 2, Some(proof)), &known, NOW);
+        if again == Again::Refuse {
+            assert_eq!(outcome.err(), Some(Rejected::Stray(id(2))));
+            continue;
+        }
+        let mut alice = line_of(outcome.unwrap().commit()).unwrap();
+        bob.handle_knowing(&formed(2, 2, None), &known, NOW).unwrap().commit().for_each(drop);
+        let mut bob = bob
+            .unsent()
+            .find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line.clone().commit()) } else { None })
+            .unwrap();
+        assert_eq!((alice.replaces(), bob.replaces()), (None, None), "not before it is confirmed");
+        confirm(&mut alice, &mut bob);
+        assert_eq!((alice.replaces(), bob.replaces()), (replaces, Some(id(7))));
+        alice = Line::restore(&alice.record()).unwrap();
+        assert_eq!(alice.replaces(), replaces);
+        alice.close().unwrap().commit().for_each(drop);
+        assert_eq!(alice.replaces(), None);
+    }
+}
+
+#[test]
+fn r14_6_bob_takes_no_line_with_whom_he_blocked() {
+    for policy in [Policy::once(), Policy::unlimited()] {
+        let alice = superport(policy);
+        let (mut bob, _) = connecting(2, alice.port().unwrap());
+        let step = bob.handle_knowing(&formed(2, 2, None), &all_are(Standing::Blocked), NOW).unwrap();
+        step.commit().for_each(drop);
+        assert_eq!(bob.phase(), BobPhase::Ended(BobEnd::Blocked));
+        assert_eq!(words(&Any::from(bob).unsent()), "Disconnect, Ended");
+    }
+}

@@ -1,0 +1,169 @@
+//! Ports for many (§14): their users, both ends of a use, and its keys once more, from SPEC.md and primitives alone.
+
+use hkdf::{Hkdf, HkdfExtract};
+use port_protocol::*;
+use sha2::{Digest, Sha256};
+use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
+
+use super::cbor::Cbor;
+use super::{Effect, NOW, Put, Store, line_link, seed, seed_bytes};
+
+/// What the caller's tables say of everybody.
+pub fn all_are(standing: Standing) -> impl Fn(&PairHash) -> Standing {
+    move |_: &PairHash| standing
+}
+
+pub fn id(line: u8) -> LineId {
+    [line; 16].into()
+}
+
+pub fn formed(line: u8, pair: u8, proof: Option<Proof>) -> Event<'static> {
+    Event::LineFormed { line_link: line_link(), line_id: id(line), pair_hash: [pair; 32].into(), proof }
+}
+
+pub fn offering(policy: Policy) -> Alice {
+    Alice::offer(line_link(), Offer::new().policy(policy), seed(1)).commit()
+}
+
+/// The same, and the Server knows of it.
+pub fn superport(policy: Policy) -> Alice {
+    let mut alice = offering(policy);
+    settle(&mut alice);
+    alice
+}
+
+pub fn settle<M: Machine>(machine: &mut M) {
+    machine.settle().into_iter().for_each(|step| step.commit().for_each(drop));
+}
+
+/// A Bob of seed `n` who has connected, and his proof.
+pub fn connecting(n: u8, port: &Port) -> (Bob, Proof) {
+    let mut bob = Bob::scan(port.clone(), seed(n)).commit();
+    // A Port for many takes it on board whatever he says.
+    let how = if port.kind() == Kind::Port { SendProof::OnBoard } else { SendProof::AlongTheLine };
+    let step = bob.connect(how, NOW).unwrap();
+    let Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) = step.commit().next() else { panic!() };
+    (bob, proof)
+}
+
+pub fn proof_of(n: u8, alice: &Alice) -> Proof {
+    connecting(n, alice.port().unwrap()).1
+}
+
+pub fn line_of<'m>(effects: impl IntoIterator<Item = AliceEffect<'m>>) -> Option<Line> {
+    effects
+        .into_iter()
+        .find_map(|e| if let AliceEffect::LineFormed(line) = e { Some(line.clone().commit()) } else { None })
+}
+
+/// Alice's end and Bob's, of seed `n` and pair `n`, by the use of this line; all settled.
+pub fn ends(alice: &mut Alice, n: u8, line: u8) -> (Line, Line) {
+    let (mut bob, proof) = connecting(n, alice.port().unwrap());
+    let at_alice = line_of(alice.handle(&formed(line, n, Some(proof)), NOW).unwrap().commit());
+    settle(alice);
+    let step = bob.handle(&formed(line, n, None), NOW).unwrap();
+    let at_bob = step
+        .commit()
+        .find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line.clone().commit()) } else { None });
+    (at_alice.unwrap(), at_bob.unwrap())
+}
+
+/// What Alice does on an event, kept in a store of her own.
+pub fn use_it(store: &mut Store, alice: &mut Alice, event: &Event<'_>) -> Result<Option<Line>, Option<Taken>> {
+    let step = alice.handle(event, NOW).map_err(|_| None)?;
+    store.put(&Put::step(&step)).map_err(|_| step.taken())?;
+    Ok(line_of(step.commit()))
+}
+
+/// The packets in a line's outbox, as they arrive.
+pub fn unsent(line: &Line) -> Vec<Vec<u8>> {
+    line.unsent().filter_map(packet).collect()
+}
+
+fn packet(effect: LineEffect<'_>) -> Option<Vec<u8>> {
+    let LineEffect::Send(Request::Packet { line_id, payload }) = effect else { return None };
+    Some(Event::Packet { line_id, payload }.to_vec())
+}
+
+/// What a line does on the bytes of an event.
+pub fn hears(line: &mut Line, event: &[u8], now: UnixSeconds) -> Result<Vec<Effect>, Rejected> {
+    let mut buffer = vec![0; event.len()];
+    Ok(line.handle_bytes(event, &mut buffer, now)?.commit().map(super::machine::of_line).collect())
+}
+
+/// What arrives of a message.
+pub fn said(line: &mut Line, text: &str) -> Result<Vec<u8>, SealError> {
+    let mut buffer = vec![0; text.len() + SEAL_OVERHEAD];
+    Ok(line.seal(text.as_bytes(), b"", &mut buffer)?.commit().find_map(packet).unwrap())
+}
+
+/// A record without its revision.
+pub fn still<M: Machine>(machine: &M) -> Vec<u8> {
+    Cbor::read(&machine.record()).with(&[2], Cbor::Uint(0)).write()
+}
+
+pub fn holds(record: &[u8], secret: &[u8; 32]) -> bool {
+    record.windows(32).any(|bytes| bytes == secret)
+}
+
+/// §14.3, §14.7 for the Superport of seed 1 and the Bob of seed `n`.
+pub struct Use {
+    pub alice_private: [u8; 32],
+    pub bob_private: [u8; 32],
+    pub secret: [u8; 32],
+    pub ephemeral: [u8; 32],
+    pub next_seed: [u8; 32],
+    /// To Bob, to Alice, exporter: of each epoch.
+    pub keys: [[[u8; 32]; 3]; 2],
+}
+
+fn expand(hkdf: &Hkdf<Sha256>, info: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    hkdf.expand(info.as_bytes(), &mut out).unwrap();
+    out
+}
+
+/// The private key and the first seed (§14.3).
+pub fn expanded() -> ([u8; 32], [u8; 32]) {
+    let hkdf = Hkdf::<Sha256>::new(None, &seed_bytes(1));
+    (expand(&hkdf, "private key"), expand(&hkdf, "seed"))
+}
+
+pub fn derived(n: u8, line: u8, port: &Port, proof: &Proof, seed: &[u8; 32]) -> Use {
+    let bytes = |bytes: &[u8]| Cbor::Bytes(bytes.to_vec());
+    let proof = Cbor::read(&Payload::Proof { proof: proof.clone() }.to_vec()).at(&[1, 1]).clone();
+    let port_hash = Sha256::digest(port.to_bytes().as_slice());
+    let label = Cbor::Text("port-protocol".to_owned());
+    let fields = [label, Cbor::Uint(1), Cbor::Uint(2), bytes(&port_hash), bytes(&[line; 16]), bytes(&[n; 32]), proof];
+    let transcript = Sha256::digest(Cbor::Array(fields.to_vec()).write());
+    let (alice_private, _) = expanded();
+    let bob_private: [u8; 32] = seed_bytes(n)[..32].try_into().unwrap();
+    let bob_public = x25519(bob_private, X25519_BASEPOINT_BYTES);
+    let secret = x25519(alice_private, bob_public);
+
+    let ratchet = Hkdf::<Sha256>::new(Some(&transcript), seed);
+    let ephemeral = expand(&ratchet, "ephemeral");
+    let ephemeral_public = x25519(ephemeral, X25519_BASEPOINT_BYTES);
+    let salt = Sha256::digest(Cbor::Array(vec![bytes(&transcript), bytes(&ephemeral_public)]).write());
+    let mut second = HkdfExtract::<Sha256>::new(Some(&salt));
+    second.input_ikm(&[secret, x25519(ephemeral, bob_public)].concat());
+    let epochs = [Hkdf::new(Some(&transcript), &secret), second.finalize().1];
+    let infos = ["alice to bob", "bob to alice", "exporter"];
+    let keys = epochs.map(|hkdf| infos.map(|info| expand(&hkdf, info)));
+    Use { alice_private, bob_private, secret, ephemeral, next_seed: expand(&ratchet, "seed"), keys }
+}
+
+/// Both ends of a line, nothing delivered since, and its keys.
+pub fn fresh() -> (Line, Line, Use) {
+    let mut alice = superport(Policy::unlimited());
+    let (port, (_, seed)) = (alice.port().unwrap().clone(), expanded());
+    let proof = proof_of(2, &alice);
+    let (at_alice, at_bob) = ends(&mut alice, 2, 9);
+    (at_alice, at_bob, derived(2, 9, &port, &proof, &seed))
+}
+
+/// The words among these effects.
+pub fn heard(effects: &[Effect]) -> Vec<String> {
+    let texts = effects.iter().filter_map(|e| if let Effect::Message(text) = e { Some(text.clone()) } else { None });
+    texts.map(|text| String::from_utf8(text).unwrap()).collect()
+}

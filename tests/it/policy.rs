@@ -1,0 +1,245 @@
+//! §14.1, §14.2, §14.5, §14.6: how a Port may be used, what the Server is told of it, who waits, who comes.
+#![cfg(feature = "alloc")]
+
+use crate::common::many::*;
+use crate::common::*;
+use port_protocol::*;
+
+const END: UnixSeconds = EXPIRY;
+
+fn single(policy: Policy) -> Alice {
+    let mut alice = offered(Offer::new().policy(policy));
+    settle(&mut alice);
+    alice
+}
+
+/// What the Server is told, in words.
+fn news(alice: &Alice) -> Option<(u64, Admits)> {
+    alice.unsent().find_map(|effect| match effect {
+        AliceEffect::Send(Request::SetLineLink { version, admits, .. }) => Some((version, admits)),
+        _ => None,
+    })
+}
+
+fn set(alice: &mut Alice, policy: Policy) -> Result<Option<(u64, Admits)>, Rejected> {
+    let step = alice.set_policy(policy)?;
+    let effects: Vec<_> = step.commit().map(|effect| format!("{effect:?}")).collect();
+    let told = news(alice);
+    assert_eq!(effects.len(), usize::from(told.is_some()), "{effects:?}");
+    Ok(told)
+}
+
+/// Uses it by the Bob of this seed, and settles.
+fn used(alice: &mut Alice, n: u8) -> Result<Line, Rejected> {
+    let proof = proof_of(n, alice);
+    let line = line_of(alice.handle(&formed(n, n, Some(proof)), NOW)?.commit());
+    settle(alice);
+    Ok(line.unwrap())
+}
+
+fn end(alice: &Alice) -> Option<AliceEnd> {
+    if let AlicePhase::Ended(end) = alice.phase() { Some(end) } else { None }
+}
+
+#[test]
+fn r14_1_the_kind_follows_from_the_policy_and_stays() {
+    for (uses, kind) in [
+        (Policy::once(), Kind::Port),
+        (Policy::up_to(0), Kind::Superport),
+        (Policy::up_to(1), Kind::Superport),
+        (Policy::unlimited(), Kind::Superport),
+    ] {
+        let offer = Offer::new().policy(uses);
+        assert_eq!((offer.kind(), offered(offer.clone()).port().unwrap().kind()), (kind, kind));
+        let requesting = Alice::request(offer, seed(1)).commit();
+        for mut alice in [offered(Offer::new().policy(uses)), requesting] {
+            for other in [Policy::once(), Policy::up_to(0), Policy::unlimited()] {
+                let fits = (other.limit() == Uses::Once) == (kind == Kind::Port);
+                let before = alice.record().to_vec();
+                let refused = alice.set_policy(other.paused(true)).err();
+                assert_eq!(refused, (!fits).then_some(Rejected::SingleUse));
+                assert_eq!(*alice.record(), before[..], "a dropped step");
+            }
+        }
+    }
+}
+
+#[test]
+fn r14_1_a_policy_of_a_port_that_waits_for_its_link() {
+    let offer = Offer::new().policy(Policy::up_to(2));
+    let mut alice = Alice::request(offer, seed(1)).commit();
+    assert_eq!(set(&mut alice, Policy::up_to(3).paused(true).until(Some(END))), Ok(None));
+    assert_eq!(alice.deadline(), Some(END));
+    let request_id = alice.unsent().find_map(|effect| match effect {
+        AliceEffect::Send(Request::IssueLineLink { request_id }) => Some(request_id),
+        _ => None,
+    });
+    let issued = Event::LineLinkIssued { request_id: request_id.unwrap(), line_link: line_link() };
+    let mut alice = Alice::restore(&alice.record()).unwrap();
+    alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
+    assert_eq!((news(&alice), alice.policy().unwrap().limit()), (Some((1, Admits::Nobody)), Uses::UpTo(3)));
+    assert_eq!(set(&mut alice, Policy::up_to(3)), Ok(Some((2, Admits::Many))));
+    // It is the same Port as one that had its link at once.
+    assert_eq!(alice.port(), superport(Policy::up_to(3)).port());
+    alice.revoke().unwrap().commit().for_each(drop);
+    assert_eq!(alice.set_policy(Policy::up_to(9)).err(), Some(Rejected::OutOfOrder));
+}
+
+#[test]
+fn r14_2_the_limit_raised_and_lowered_also_below_what_was_used() {
+    let mut alice = offering(Policy::up_to(2));
+    assert_eq!(news(&alice), Some((1, Admits::Many)));
+    settle(&mut alice);
+    used(&mut alice, 2).unwrap();
+    assert_eq!(set(&mut alice, Policy::up_to(7)), Ok(None), "no news to the Server");
+    used(&mut alice, 3).unwrap();
+    used(&mut alice, 4).unwrap();
+    for lower in [3, 1, 0] {
+        let told = set(&mut alice, Policy::up_to(lower)).unwrap();
+        assert_eq!(told, (lower == 3).then_some((2, Admits::Nobody)));
+        settle(&mut alice);
+        assert_eq!((alice.used(), used(&mut alice, 5).err()), (3, Some(Rejected::Stray(id(5)))));
+    }
+    assert_eq!(set(&mut alice, Policy::up_to(4)), Ok(Some((3, Admits::Many))));
+    settle(&mut alice);
+    used(&mut alice, 5).unwrap();
+    assert_eq!(set(&mut alice, Policy::unlimited()), Ok(Some((5, Admits::Many))), "4 was at the limit");
+}
+
+#[test]
+fn r14_2_versions_rise_and_what_was_not_said_is_said_until_it_is_settled() {
+    let mut alice = superport(Policy::unlimited());
+    for n in 0..3 {
+        let paused = set(&mut alice, Policy::unlimited().paused(true)).unwrap();
+        assert_eq!(paused, Some((2 * n + 2, Admits::Nobody)));
+        // A crash before it was said.
+        alice = Alice::restore(&alice.record()).unwrap();
+        assert_eq!(news(&alice), paused);
+        // What changes nothing for the Server is no news, and takes none away.
+        assert_eq!(set(&mut alice, Policy::up_to(9).paused(true)), Ok(paused));
+        let resumed = set(&mut alice, Policy::up_to(9)).unwrap();
+        assert_eq!(resumed, Some((2 * n + 3, Admits::Many)));
+        settle(&mut alice);
+        // And one after.
+        alice = Alice::restore(&alice.record()).unwrap();
+        assert_eq!((news(&alice), alice.settle().is_none()), (None, true));
+    }
+    let step = alice.set_policy(Policy::up_to(0)).unwrap();
+    drop(step);
+    assert_eq!(news(&alice), None);
+    let mut once = single(Policy::once());
+    assert_eq!(set(&mut once, Policy::once().paused(true)), Ok(Some((1, Admits::Nobody))));
+    assert_eq!(set(&mut once, Policy::once()), Ok(Some((2, Admits::One))));
+    assert_eq!(news(&offered(Offer::new().policy(Policy::once().paused(true)))), Some((1, Admits::Nobody)));
+    assert_eq!(news(&offered(Offer::new())), None, "so it was issued");
+}
+
+#[test]
+fn r14_2_a_use_in_flight_is_judged_by_the_policy_of_the_moment() {
+    let mut alice = superport(Policy::up_to(9));
+    set(&mut alice, Policy::up_to(9).paused(true)).unwrap();
+    assert_eq!(used(&mut alice, 2).err(), Some(Rejected::Stray(id(2))));
+    assert_eq!(alice.used(), 0);
+    set(&mut alice, Policy::up_to(9)).unwrap();
+    used(&mut alice, 2).unwrap();
+    // A Port for one use is dead by it all the same (§4.3).
+    for proof in [None, Some(proof_of(2, &single(Policy::once())))] {
+        let mut alice = single(Policy::once());
+        set(&mut alice, Policy::once().paused(true)).unwrap();
+        let step = alice.handle(&formed(2, 2, proof), NOW).unwrap();
+        assert_eq!(step.taken(), Some(Taken::Revoke));
+        assert!(line_of(step.commit()).is_none());
+        assert_eq!(
+            (end(&alice), words(&Any::from(alice).unsent())),
+            (Some(AliceEnd::Paused), "Disconnect, Ended".into())
+        );
+    }
+}
+
+#[test]
+fn r14_2_a_line_that_is_not_stored_does_not_go_down_with_the_port() {
+    let mut alice = superport(Policy::up_to(1).until(Some(END)));
+    let proof = proof_of(2, &alice);
+    let line = line_of(alice.handle(&formed(2, 2, Some(proof.clone())), NOW).unwrap().commit()).unwrap();
+    let before = alice.record().to_vec();
+    assert_eq!(alice.deadline(), None);
+    assert!(alice.tick(END).is_none());
+    assert_eq!(alice.revoke().err(), Some(Rejected::Unsettled));
+    assert_eq!(alice.set_policy(Policy::up_to(2)).err(), Some(Rejected::Unsettled));
+    assert_eq!(alice.handle(&formed(2, 2, Some(proof.clone())), END).err(), Some(Rejected::Repeated));
+    assert_eq!(alice.handle(&formed(3, 2, Some(proof)), END).err(), Some(Rejected::Unsettled));
+    assert_eq!(*alice.record(), before[..]);
+    // A crash: it is still there, and so is what the Server is to hear.
+    let mut alice = Alice::restore(&before).unwrap();
+    assert_eq!(
+        (news(&alice), *line_of(alice.unsent()).unwrap().record() == *line.record()),
+        (Some((2, Admits::Nobody)), true)
+    );
+    settle(&mut alice);
+    assert_eq!(alice.deadline(), Some(END));
+    let sent: Vec<_> = alice.revoke().unwrap().commit().map(|effect| format!("{effect:?}")).collect();
+    assert!(sent[0].contains("CloseLineLink") && sent[1].contains("Revoked"), "{sent:?}");
+    assert_eq!(used_again(&mut alice), Rejected::Stray(id(7)), "closed for good");
+}
+
+fn used_again(alice: &mut Alice) -> Rejected {
+    alice.handle(&formed(7, 7, Some(bad_proof())), NOW).err().unwrap()
+}
+
+#[test]
+fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
+    let before = UnixSeconds(END.0 - 1);
+    for (until, expires) in [
+        (Some(END), None),
+        (None, Some(END)),
+        (Some(END), Some(UnixSeconds(END.0 + 9))),
+        (Some(UnixSeconds(u64::MAX)), Some(END)),
+    ] {
+        for by_tick in [true, false] {
+            let mut offer = Offer::new().policy(Policy::unlimited().until(until));
+            offer = expires.map_or(offer.clone(), |at| offer.expires(at));
+            let mut alice = offered(offer);
+            settle(&mut alice);
+            let proof = proof_of(2, &alice);
+            assert!(alice.deadline() == Some(END) && alice.tick(before).is_none());
+            drop(alice.handle(&formed(2, 2, Some(proof.clone())), before).unwrap());
+            if by_tick {
+                alice.tick(END).unwrap().commit().for_each(drop);
+            } else {
+                alice.handle(&formed(2, 2, Some(proof.clone())), END).unwrap().commit().for_each(drop);
+            }
+            assert_eq!(end(&alice), Some(AliceEnd::Expired));
+            let said = words(&Any::from(Alice::restore(&alice.record()).unwrap()).unsent());
+            assert_eq!(said, if by_tick { "CloseLineLink, Ended" } else { "Disconnect, CloseLineLink, Ended" });
+            assert_eq!(alice.handle(&formed(2, 2, Some(proof)), before).err(), Some(Rejected::Stray(id(2))));
+        }
+    }
+    // A line that waits for its proof ends with it, too.
+    let mut alice = single(Policy::once().until(Some(END)));
+    let mut line = line_of(alice.handle(&formed(2, 2, None), NOW).unwrap().commit()).unwrap();
+    assert_eq!(line.deadline(), Some(END));
+    let proof = proof_of(2, &single(Policy::once()));
+    let proof = Event::Packet { line_id: id(2), payload: &Payload::Proof { proof }.to_vec() }.to_vec();
+    hears(&mut line, &proof, END).unwrap();
+    assert_eq!(line.phase(), LinePhase::Closed);
+}
+
+#[test]
+fn r14_1_bob_holds_to_the_expiry_by_his_clock() {
+    let alice = offered(Offer::new().policy(Policy::unlimited().until(Some(NOW))).expires(END));
+    let port = alice.port().unwrap();
+    assert_eq!(port.expires(), Some(END), "until is hers alone");
+    let mut late = Bob::scan(port.clone(), seed(2)).commit();
+    late.connect(SendProof::OnBoard, END).unwrap().commit().for_each(drop);
+    let (mut told_late, _) = connecting(2, port);
+    told_late.handle(&formed(2, 2, None), END).unwrap().commit().for_each(drop);
+    let (mut ticked, _) = connecting(2, port);
+    ticked.tick(END).unwrap().commit().for_each(drop);
+    for (mut bob, said) in [(late, "Ended"), (told_late, "Disconnect, Ended"), (ticked, "Ended")] {
+        assert_eq!(bob.phase(), BobPhase::Ended(BobEnd::Expired));
+        // His clock jumps back.
+        assert_eq!(bob.connect(SendProof::OnBoard, NOW).err(), Some(Rejected::OutOfOrder));
+        assert_eq!(bob.handle(&formed(3, 2, None), NOW).err(), Some(Rejected::Stray(id(3))));
+        assert_eq!(words(&Any::from(bob).unsent()), said);
+    }
+}
