@@ -536,6 +536,11 @@ def kind_of(offer):
     return PORT if offer[1][0] == [1] else SUPERPORT
 
 
+def suits(policy, kind):
+    """§14.1: the kind stands in the Port, and stays."""
+    return kind == CONTACT_PORT or (policy[0] == [1]) == (kind == PORT)
+
+
 def admits(kind, policy, used):
     """§14.2: what the Server is told."""
     (uses, *limit), paused = policy[0], policy[2]
@@ -648,9 +653,9 @@ class Alice(Client):
         require(tag != 3, "OutOfOrder")
         if tag == 1:
             offer = array(body[3][0], policy, *body[3][2:])
-            require(kind_of(offer) == kind_of(body[3]), "SingleUse")
+            require(suits(policy, kind_of(body[3])), "SingleUse")
             return self.go([1, [*body[:3], offer, *body[4:]]], [])
-        require(len(body) == 6 or policy[0] == [1], "SingleUse")
+        require(suits(policy, body[0][1]), "SingleUse")
         require(not self.line(), "Unsettled")
         self.go(self.told([*body[:2], policy, *body[3:]], self.admits()))
         return self.news(), None, None, None
@@ -689,7 +694,7 @@ class Alice(Client):
         origin = origin_of(port, fields, self.replaces(knows))
         end, line = self.refuses(now, knows), None
         if end is None and proof is None:
-            line = [origin, [1, private_key, port[4], earliest(now + SEVEN_DAYS, *port[5:6]), asks]]
+            line = [origin, [1, private_key, port[4], earliest(now + SEVEN_DAYS, self.expiry()), asks]]
         elif end is None:
             line = joined_alice(origin, private_key, port[4], proof, asks)
             end = None if line else self.PROOF_REFUSED
@@ -703,6 +708,7 @@ class Alice(Client):
         line_id, proof = fields["line_id"], fields["proof"]
         if line:
             raise Refused("Repeated" if line[0][2] == line_id else "Unsettled")
+        require(knows["line_id"] != line_id, "Repeated")
         if self.has_expired(now):
             return self.go(self.spent(self.EXPIRED, line_id, port[2]))
         require(self.refuses(now, knows) is None and self.admits() == MANY and proof is not None, "Stray")
@@ -852,7 +858,9 @@ class Line(Machine):
         return fields_of(phase, 4)[3] if phase[0] in (2, 3, 7) else None
 
     def deadline(self):
-        return self.state[1][3] if self.state[1][0] == 1 else self.early() and self.early()[3]
+        tag = self.state[1][0]
+        # Who is asked takes her time.
+        return self.state[1][3] if tag == 1 else self.early()[3] if tag != 7 and self.early() else None
 
     def ended_by_time(self):
         origin, phase = self.state
@@ -891,11 +899,12 @@ class Line(Machine):
         require(phase[0] in (5, 6) and phase[3], "Nothing")
         return self.go([origin, [*phase[:2], phase[2] if phase[0] == 5 else None, False, *phase[4:]]], [])
 
-    def accept(self):
-        """§14.5"""
+    def accept(self, now):
+        """§14.5: from now on Bob can be heard, for seven days."""
         origin, phase = self.state
         require(phase[0] == 7, "OutOfOrder")
-        return self.go([origin, [2, *phase[1:]]])
+        early = self.early() and [*self.early()[:3], now + SEVEN_DAYS]
+        return self.go([origin, array(2, *phase[1:3], early)])
 
     def decline(self):
         require(self.state[1][0] == 7, "OutOfOrder")
@@ -953,7 +962,9 @@ class Line(Machine):
         is_message = content in (OPENING, MESSAGE)
         epoch, counter = place_of(fields)
 
-        def text_by(key, own):
+        own = {CONFIRM: 32, ANSWER: 1}.get(content, 0) if origin[0] != PORT else 0
+
+        def text_by(key):
             """Of a message, or as many bytes as a packet of the machine's own has."""
             require(not is_message or len(data) <= 256, "AssociatedDataTooLong")
             text = unseal(key, fields, data if is_message else b"")
@@ -961,9 +972,8 @@ class Line(Machine):
             return unpadded(text) if fields["content"] in padding else text
 
         if epoch != keys[5]:
-            return self.open_other_epoch(payload, epoch, counter, content, text_by)
-        is_for_many = origin[0] != PORT
-        text = text_by(keys[1], {CONFIRM: 32, ANSWER: 1}.get(content, 0) if is_for_many else 0)
+            return self.open_other_epoch(payload, epoch, counter, content, text_by, now)
+        text = text_by(keys[1])
         if content != CONFIRM:
             keys[4] = take(keys[4], counter)
         if content == CLOSE:
@@ -996,12 +1006,14 @@ class Line(Machine):
         again = [self.send(answer)] if content == CONFIRM else []
         return self.go([origin, array(5, keys, answer, due or content == CONFIRM, confirm_hash)], again + says)
 
-    def open_other_epoch(self, payload, epoch, counter, content, text_by):
+    def open_other_epoch(self, payload, epoch, counter, content, text_by, now):
         """§14.7"""
         origin, [tag, *phase] = json_copy(self.state)
         if self.early() and epoch == 0:
             key, seen, sent, until = self.early()
-            text = text_by(key, 0)
+            if now >= until:
+                return self.go(self.ended_by_time(), [])
+            text = text_by(key)
             if content == CLOSE:
                 return self.go(self.closed(self.BY_PEER))
             require(content == OPENING, "OutOfOrder")
@@ -1211,7 +1223,7 @@ def act(machine, step, formed):
         "set_policy": lambda: machine.set_policy(unhex(step["policy"])),
         "tick": lambda: machine.tick(step["now"]),
         "settle": lambda: machine.settle(),
-        "accept": lambda: machine.accept(),
+        "accept": lambda: machine.accept(step["now"]),
         "decline": lambda: machine.decline(),
         "close": lambda: machine.close(),
         "revoke": lambda: machine.revoke(),

@@ -204,7 +204,7 @@ pub(super) fn see(see: &mut Shown) {
     let mut line = line.clone().commit();
     see.see("asked", &line);
     line.unsent().for_each(|effect| see.see("asked", &effect));
-    see.see("accepts", &Line::restore(&line.record()).unwrap().accept().unwrap());
+    see.see("accepts", &Line::restore(&line.record()).unwrap().accept(NOW).unwrap());
     line.decline().unwrap().commit().for_each(|effect| see.see("declines", &effect));
     see.see("declined", &line);
     see.see("", &BobEnd::Blocked);

@@ -249,7 +249,7 @@ impl Host {
     }
 
     fn accept(&mut self, n: usize) {
-        self.line((n, AtAlice), "accept", Value::Null, |line, _, _| line.accept());
+        self.line((n, AtAlice), "accept", Value::Null, |line, _, now| line.accept(now));
     }
 
     fn decline(&mut self, n: usize) {
@@ -388,6 +388,19 @@ fn a_week_later() -> Host {
     host
 }
 
+/// The week is over by the clock, before the deadline is seen to, and before anything of epoch 0 is opened.
+fn a_week_later_by_the_clock() -> Host {
+    let mut host = Host::offering(many());
+    let confirm = host.join(BOB_1);
+    let late = host.seal(BOB_1, AtBob, "late", b"");
+    host.now = UnixSeconds(NOW.0 + WEEK);
+    host.packet(BOB_1, AtAlice, &late);
+    host.now = NOW;
+    host.packet(BOB_1, AtAlice, &late); // Forged
+    host.confirm(BOB_1, &confirm);
+    host
+}
+
 /// Bob closes before he hears Alice; she closes before he is confirmed.
 fn closed_in_epoch_0() -> Host {
     let mut host = Host::offering(many());
@@ -418,8 +431,10 @@ fn sixty_four() -> Host {
     for (content, counter, text) in [
         (Content::Opening, 64, &b"too far"[..]), // Repeated
         (Content::Message, 0, b"of epoch 1"),    // OutOfOrder
-        (Content::Confirm, 0, b""),              // OutOfOrder
-        (Content::Answer, 0, &[1]),              // Forged: it has no text here
+        (Content::Confirm, 0, b""),              // Forged: its text has 32 bytes
+        (Content::Confirm, 0, &[9; 32]),         // OutOfOrder
+        (Content::Answer, 0, b""),               // Forged: its text has one byte
+        (Content::Answer, 0, &[1]),              // OutOfOrder
     ] {
         let packet = sealed(&key, content, 0, counter, text, b"");
         host.packet(BOB_1, AtAlice, &packet);
@@ -454,8 +469,11 @@ fn at_the_limit() -> Host {
     let confirm = host.admit(BOB_2, second);
     host.confirm(BOB_2, &confirm);
     host.set_policy(Policy::up_to(1)); // below what was used
-    host.set_policy(Policy::once()); // so too
+    host.set_policy(Policy::once()); // SingleUse
     host.set_policy(Policy::unlimited().again(Again::Allow));
+    host.tables.standing = Standing::Connected(line_of(BOB_2).into());
+    host.alice(formed(BOB_2, None)); // Repeated: the caller has this very line
+    host.tables.standing = Standing::Connected(OLD_LINE.into());
     let _ = host.admit(BOB_3, third); // replaces nothing, at Alice
     host.revoke();
     host.alice(formed(BOB_1, None)); // Stray
@@ -472,6 +490,16 @@ fn until() -> Host {
     host.now = LATER;
     host.alice(formed(BOB_1, proof)); // Expired, and both are told
     host.settle_alice();
+    host
+}
+
+/// It holds for a proof to come, too.
+fn until_the_proof() -> Host {
+    let mut host = Host::offering(Offer::new().policy(Policy::once().until(Some(LATER))));
+    host.alice(formed(BOB_1, None));
+    host.born(BOB_1, AtAlice);
+    host.now = LATER;
+    host.tick(BOB_1, AtAlice);
     host
 }
 
@@ -495,6 +523,7 @@ fn a_superport_that_asks() -> Host {
         assert!(nothing.is_empty());
     }
     let word = host.seal(BOB_1, AtBob, "it is me", b"");
+    host.now = LATER;
     host.packet(BOB_1, AtAlice, &word); // TooEarly
     host.dropped(BOB_1, AtAlice); // OutOfOrder
     let _ = host.seal(BOB_1, AtAlice, "who?", b""); // NotJoined
@@ -510,7 +539,7 @@ fn a_superport_that_asks() -> Host {
     host.decline(BOB_2); // OutOfOrder
 
     host.now = UnixSeconds(NOW.0 + WEEK);
-    host.tick(BOB_3, AtAlice); // she is asked again; what Bob said is lost
+    host.tick(BOB_3, AtAlice); // NotYet: she takes her time
     host.close(BOB_3, AtAlice); // nothing is said to him
     host
 }
@@ -631,10 +660,12 @@ pub fn plays() -> BTreeMap<&'static str, Host> {
     BTreeMap::from([
         ("a Superport", a_superport()),
         ("a week later", a_week_later()),
+        ("a week later, by the clock", a_week_later_by_the_clock()),
         ("closed in epoch 0", closed_in_epoch_0()),
         ("sixty-four words", sixty_four()),
         ("at the limit", at_the_limit()),
         ("until", until()),
+        ("until the proof", until_the_proof()),
         ("requesting", requesting()),
         ("a Superport that asks", a_superport_that_asks()),
         ("a Port that asks: accepted", a_port_that_asks()),
