@@ -7,6 +7,7 @@ Python 3.11 and the packages `cryptography` and `cbor2`. Exits with 1 at the fir
 
 import base64
 import json
+import re
 import string
 import struct
 import sys
@@ -97,6 +98,11 @@ def array(*fields):
     return fields
 
 
+def fields_of(fields, number):
+    """The same with the absent fields that were left out at its end."""
+    return fields + [None] * (number - len(fields))
+
+
 def decode(data):
     """Arrays, unsigned integers, byte and text strings, booleans, null: in their one encoding, and of version 1."""
     try:
@@ -146,6 +152,7 @@ IN_URLS = set(string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%")
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 ZERO_WIDTH = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 P = 2**255 - 19
+PORT, SUPERPORT, CONTACT_PORT = 1, 2, 3
 LOW_ORDER = [
     bytes.fromhex(key)
     for key in (
@@ -163,19 +170,44 @@ def is_good_key(key):
 
 
 def read_port(data):
-    """§2.4: the fields as an array of seven."""
+    """§2.4: the fields as an array of eight."""
     fields = decode(data)
-    require(5 <= len(fields) <= 7)
-    fields = fields + [None] * (7 - len(fields))
-    _, kind, line_link, public_key, rad, expires, relay = fields
+    require(5 <= len(fields) <= 8)
+    fields = fields_of(fields, 8)
+    _, kind, line_link, public_key, rad, expires, relay, ticket = fields
     require(is_uint(kind) and is_bytes(line_link, 16) and is_bytes(public_key, 32) and is_bytes(rad, 16))
     require(expires is None or is_uint(expires))
     require(relay is None or type(relay) is str)
+    require(ticket is None or is_ticket(ticket))
     require(encode(array(*fields)) == data)
-    require(kind == 1, "UnsupportedKind")
+    require(kind in (PORT, SUPERPORT, CONTACT_PORT), "UnsupportedKind")
     require(is_good_key(public_key), "WeakPublicKey")
     require(relay is None or 1 <= len(relay) <= 64 and set(relay) <= IN_URLS, "BadRelay")
+    require((kind == CONTACT_PORT) == (ticket is not None))
     return fields
+
+
+def is_ticket(ticket):
+    """§16.2"""
+    if type(ticket) is not list or not 2 <= len(ticket) <= 3:
+        return False
+    secret, name, expires = fields_of(ticket, 3)
+    is_name = type(name) is str and len(name.encode()) <= 32
+    return is_bytes(secret, 16) and is_name and (len(ticket) == 2 or is_uint(expires))
+
+
+def hash_of_port(port):
+    """§2.4: without the ticket."""
+    return sha256(encode(array(*port[:7]))).digest()
+
+
+def hashed_ticket(ticket):
+    return encode(["port-protocol ticket", ticket[0]])
+
+
+def hash_of_ticket(ticket):
+    """§16.2: of its secret alone."""
+    return sha256(hashed_ticket(ticket)).digest()
 
 
 def base32(data):
@@ -218,18 +250,22 @@ PADDING = bytes([16] * 16)
 
 def prove(private_key, iv, port):
     secret = dh(private_key, port[3])
-    encrypted_rad = iv + cbc(secret, iv, port[4] + PADDING, encrypt=True)
-    return [public_key_of(private_key), encrypted_rad], secret
+    ticket = fields_of(port, 8)[7]
+    blocks = port[4] + (ticket[0] if ticket else b"") + PADDING
+    return [public_key_of(private_key), iv + cbc(secret, iv, blocks, encrypt=True)], secret
 
 
-def check(private_key, rad, proof):
-    """§3.3: the secret, or None."""
+def check(private_key, rad, proof, with_ticket=False):
+    """§3.3: the secret, or None. With a ticket: the secret and the ticket's (§16.4)."""
     public_key, encrypted_rad = proof
-    if len(public_key) != 32 or not is_good_key(public_key) or len(encrypted_rad) != 48:
+    length = 64 if with_ticket else 48
+    if len(public_key) != 32 or not is_good_key(public_key) or len(encrypted_rad) != length:
         return None
     secret = dh(private_key, public_key)
     blocks = cbc(secret, encrypted_rad[:16], encrypted_rad[16:], encrypt=False)
-    return secret if blocks == rad + PADDING else None
+    if blocks[:16] + blocks[-16:] != rad + PADDING:
+        return None
+    return (secret, blocks[16:32]) if with_ticket else secret
 
 
 def require_proof(proof):
@@ -302,38 +338,77 @@ def request(name, **fields):
     return {"send": write_message(REQUESTS, name, fields)}
 
 
-# §6.1–§6.3 Keys and packets
+# §6.1, §6.2 Keys
 
 
-def transcript(kind, port_hash, line_id, pair_hash, proof):
-    return encode(["port-protocol", 1, kind, port_hash, line_id, pair_hash, proof])
+def transcript(kind, port_hash, line_id, pair_hash, proof, ticket=None):
+    return encode(array("port-protocol", 1, kind, port_hash, line_id, pair_hash, proof, ticket))
+
+
+def keys_from(prk):
+    """Alice to Bob, Bob to Alice, exporter."""
+    return [hkdf_expand(prk, info, 32) for info in (b"alice to bob", b"bob to alice", b"exporter")]
 
 
 def line_keys(secret, transcript_bytes):
-    """PRK, then alice to bob, bob to alice, exporter."""
+    """PRK, then the three keys."""
     prk = hkdf_extract(sha256(transcript_bytes).digest(), secret)
-    return prk, *(hkdf_expand(prk, info, 32) for info in (b"alice to bob", b"bob to alice", b"exporter"))
+    return prk, *keys_from(prk)
 
 
-def packet_nonce(counter):
-    return struct.pack(">IQ", 0, counter)
+def session_of(end, epoch, prk):
+    """[send, receive, exporter, sent, window, epoch]."""
+    alice_to_bob, bob_to_alice, exporter = keys_from(prk)
+    keys = [alice_to_bob, bob_to_alice] if end == "alice" else [bob_to_alice, alice_to_bob]
+    return [*keys, exporter, 0, [0, 0], epoch]
 
 
-def packet_counter(fields):
-    """Of an epoch that there is."""
-    epoch, counter = struct.unpack(">IQ", fields["nonce"])
-    require(epoch == 0, "Forged")
-    return counter
+# §14.3, §14.4, §14.7 What a Port for many adds
 
 
-def seal(key, content, counter, text=b"", data=b""):
-    nonce = packet_nonce(counter)
+def expand_seed(seed):
+    """Private key, RAD, request id, and the seed of the ephemeral keys."""
+    prk = hkdf_extract(bytes(32), seed)
+    infos = ((b"private key", 32), (b"rad", 16), (b"request id", 16), (b"seed", 32))
+    return [hkdf_expand(prk, info, length) for info, length in infos]
+
+
+def ratchet(seed, transcript_hash):
+    """The ephemeral private key of this use, and the seed of the next."""
+    prk = hkdf_extract(transcript_hash, seed)
+    return hkdf_expand(prk, b"ephemeral", 32), hkdf_expand(prk, b"seed", 32)
+
+
+def epoch_1(secret, ephemeral_secret, transcript_hash, ephemeral_key):
+    """Its PRK."""
+    salt = sha256(encode([transcript_hash, ephemeral_key])).digest()
+    return hkdf_extract(salt, secret + ephemeral_secret)
+
+
+def mark_of_use(port_hash, secret):
+    return sha256(encode(["port-protocol use", port_hash, secret])).digest()
+
+
+# §6.3, §6.4 Packets
+
+
+def packet_nonce(epoch, counter):
+    return struct.pack(">IQ", epoch, counter)
+
+
+def place_of(fields):
+    """Epoch and counter."""
+    return struct.unpack(">IQ", fields["nonce"])
+
+
+def seal(key, content, epoch, counter, text=b"", data=b""):
+    nonce = packet_nonce(epoch, counter)
     ciphertext = AESGCMSIV(key).encrypt(nonce, text, bytes([0x82, 1, 0x84, 2, content]) + data)
     return write_message(PAYLOADS, "Sealed", {"content": content, "nonce": nonce, "ciphertext": ciphertext})
 
 
 def unseal(key, fields, data):
-    nonce, ciphertext = packet_nonce(packet_counter(fields)), fields["ciphertext"]
+    nonce, ciphertext = fields["nonce"], fields["ciphertext"]
     require(16 <= len(ciphertext) <= 65536 + 16, "Forged")
     try:
         return AESGCMSIV(key).decrypt(nonce, ciphertext, bytes([0x82, 1, 0x84, 2, fields["content"]]) + data)
@@ -401,10 +476,10 @@ class Machine:
     def record(self):
         return encode([1, self.ROLE, self.revision, self.state])
 
-    def go(self, state, effects=None, once=None):
+    def go(self, state, effects=None, once=None, taken=None, strikes=None):
         """A step that is committed: everything in the outbox, unless told otherwise."""
         self.state, self.revision = state, self.revision + 1
-        return (self.unsent() if effects is None else effects), once
+        return (self.unsent() if effects is None else effects), once, taken, strikes
 
     def tick(self, now):
         require(self.deadline() is not None and now >= self.deadline(), "NotYet")
@@ -418,8 +493,8 @@ class Client(Machine):
         tag, body = self.state[0], self.state[1]
         return (body[1] if body[0] == 2 else [2, body[1]]) if tag == 3 else self.living_key()
 
-    def spent(self, end, farewell):
-        return [3, [2, self.key(), end, farewell]]
+    def spent(self, end, disconnect=None, close=None):
+        return [3, [2, self.key(), end, array(disconnect, close)]]
 
     def spent_with(self, line_link, line_id, line):
         return [3, [1, line_link, line_id, line]]
@@ -438,43 +513,103 @@ class Client(Machine):
             return [{"line_formed": Line(body[3]).record()}] if len(body) == 4 else []
         if len(body) == 3:
             return []
-        farewell = {
-            1: lambda: [],
-            2: lambda: [request("CloseLineLink", line_link=body[3][1])],
-            3: lambda: [request("Disconnect", line_id=body[3][1])],
-        }[body[3][0]]()
-        return farewell + [{"ended": self.name_of_end(body[2])}]
+        disconnect, close = fields_of(body[3], 2)
+        effects = [request("Disconnect", line_id=disconnect)] if disconnect else []
+        effects += [request("CloseLineLink", line_link=close)] if close else []
+        return effects + [{"ended": self.name_of_end(body[2])}]
 
     def settle(self):
         require(self.state[0] == 3 and len(self.state[1]) == 4, "Nothing")
         return self.go([3, self.state[1][:3]], [])
 
-    def deadline(self):
-        if self.state[0] == 3:
-            return None
-        return (self.offer() + [None])[0]
-
     def has_expired(self, now):
-        return self.deadline() is not None and now >= self.deadline()
+        return self.expiry() is not None and now >= self.expiry()
+
+
+NOBODY, ONE, MANY = 1, 2, 3
+
+
+def kind_of(offer):
+    """§14.1: [terms, policy, introducer]."""
+    if len(offer) == 3:
+        return CONTACT_PORT
+    return PORT if offer[1][0] == [1] else SUPERPORT
+
+
+def suits(policy, kind):
+    """§14.1: the kind stands in the Port, and stays."""
+    return kind == CONTACT_PORT or (policy[0] == [1]) == (kind == PORT)
+
+
+def admits(kind, policy, used):
+    """§14.2: what the Server is told."""
+    (uses, *limit), paused = policy[0], policy[2]
+    is_open = not paused and (uses == 3 or used < (limit[0] if uses == 2 else 1))
+    return NOBODY if not is_open else ONE if kind == PORT else MANY
+
+
+def earliest(*times):
+    return min((time for time in times if time is not None), default=None)
+
+
+def has_passed(time, now):
+    return time is not None and now >= time
 
 
 class Alice(Client):
-    """§4. [1, [request_id, private key, RAD, offer]], [2, [Port, private key]], [3, spent]."""
+    """§4, §14. [1, [request_id, private key, RAD, offer, seed]], [2, [Port, private key, policy, version, due, many]], [3, spent].
+
+    Many, of a Port for many only: [seed, used, introducer, line]."""
 
     ROLE = 1
-    REVOKED, EXPIRED, PROOF_REFUSED = 1, 2, 3
+    ENDS = [None, "Revoked", "Expired", "ProofRefused", "Paused", "Blocked", "AlreadyConnected"]
+    REVOKED, EXPIRED, PROOF_REFUSED, PAUSED, BLOCKED, ALREADY_CONNECTED = range(1, 7)
 
     @classmethod
     def request(cls, offer, seed):
-        return cls([1, [seed[48:], seed[:32], seed[32:48], offer]])
+        next_seed = None
+        private_key, rad, request_id = seed[:32], seed[32:48], seed[48:]
+        if kind_of(offer) != PORT:
+            private_key, rad, request_id, next_seed = expand_seed(seed)
+        return cls([1, array(request_id, private_key, rad, offer, next_seed)])
+
+    def offered(self, line_link):
+        _, private_key, rad, offer, seed = fields_of(self.state[1], 5)
+        terms, policy, introducer = fields_of(offer, 3)
+        port = array(1, kind_of(offer), line_link, public_key_of(private_key), rad, *terms)
+        many = array(seed, 0, introducer) if seed else None
+        # As it is issued, a link admits one.
+        return self.told([port, private_key, policy, 0, False, many], ONE)
 
     @classmethod
-    def offered(cls, line_link, offer, private_key, rad):
-        return [2, [array(1, 1, line_link, public_key_of(private_key), rad, *offer), private_key]]
+    def offer(cls, line_link, offer, seed):
+        return cls(cls.request(offer, seed).offered(line_link))
 
-    def offer(self):
-        body = self.state[1]
-        return body[3] if self.state[0] == 1 else body[0][5:]
+    def told(self, body, known):
+        """§14.2: has something to tell the Server, if that is not what it knows."""
+        port, private_key, policy, version, due, many = fields_of(body, 6)
+        if admits(port[1], policy, many[1] if many else 0) != known:
+            version, due = version + 1, True
+        return [2, array(port, private_key, policy, version, due, many)]
+
+    def admits(self):
+        port, _, policy, _, _, many = fields_of(self.state[1], 6)
+        return admits(port[1], policy, many[1] if many else 0)
+
+    def line(self):
+        """The last use, until it is settled."""
+        return fields_of(fields_of(self.state[1], 6)[5] or [], 4)[3] if self.state[0] == 2 else None
+
+    def expiry(self):
+        """§14.1: by the Port, and by the policy."""
+        tag, body = self.state
+        if tag == 3:
+            return None
+        terms, policy = (body[3][0], body[3][1]) if tag == 1 else (body[0][5:], body[2])
+        return earliest(fields_of(terms, 1)[0], fields_of(policy, 5)[4])
+
+    def deadline(self):
+        return None if self.line() else self.expiry()
 
     def living_key(self):
         body = self.state[1]
@@ -483,50 +618,130 @@ class Alice(Client):
     def living_unsent(self):
         if self.state[0] == 1:
             return [request("IssueLineLink", request_id=self.state[1][0])]
-        return [{"port_ready": encode(self.state[1][0])}]
+        return [{"port_ready": encode(self.state[1][0])}, *self.news()]
+
+    def news(self):
+        """All but the Port, which was shown before."""
+        port, _, _, version, due, _ = fields_of(self.state[1], 6)
+        effects = [request("SetLineLink", line_link=port[2], version=version, admits=self.admits())] if due else []
+        return effects + ([{"line_formed": Line(self.line()).record()}] if self.line() else [])
 
     def name_of_end(self, end):
-        return [None, "Revoked", "Expired", "ProofRefused"][end]
+        return self.ENDS[end]
 
     def end(self, end):
         require(self.state[0] != 3, "OutOfOrder")
-        return self.spent(end, [1] if self.state[0] == 1 else [2, self.state[1][0][2]])
+        return self.spent(end, close=None if self.state[0] == 1 else self.state[1][0][2])
 
     def revoke(self):
+        require(not self.line(), "Unsettled")
         return self.go(self.end(self.REVOKED))
 
     def ended_by_time(self):
         return self.end(self.EXPIRED)
 
-    def handle(self, data, now):
+    def settle(self):
+        if self.state[0] != 2:
+            return super().settle()
+        port, private_key, policy, version, due, many = fields_of(self.state[1], 6)
+        require(due or self.line(), "Nothing")
+        return self.go([2, array(port, private_key, policy, version, False, many and array(*many[:3]))], [])
+
+    def set_policy(self, policy):
+        """§14.2"""
+        tag, body = self.state
+        require(tag != 3, "OutOfOrder")
+        if tag == 1:
+            offer = array(body[3][0], policy, *body[3][2:])
+            require(suits(policy, kind_of(body[3])), "SingleUse")
+            return self.go([1, [*body[:3], offer, *body[4:]]], [])
+        require(suits(policy, body[0][1]), "SingleUse")
+        require(not self.line(), "Unsettled")
+        self.go(self.told([*body[:2], policy, *body[3:]], self.admits()))
+        return self.news(), None, None, None
+
+    def handle(self, data, now, knows):
         name, fields = read_message(EVENTS, data)
         require(event_key(name, fields) == self.key(), "NotMine")
         tag, body = self.state
         if tag == 3:
             self.reject(name, fields)
         if tag == 1 and name == "LineLinkIssued":
-            _, private_key, rad, offer = body
             late = self.has_expired(now)
-            offered = Alice(self.offered(fields["line_link"], offer, private_key, rad))
+            offered = Alice(self.offered(fields["line_link"]))
             return self.go(offered.end(self.EXPIRED) if late else offered.state)
         require(tag == 2 and name == "LineFormed", "OutOfOrder")
-        port, private_key = body
-        line_id, proof, mark = fields["line_id"], fields["proof"], sha256(encode(port)).digest()
-        origin = origin_of(port, fields)
+        return self.spend(fields, now, knows) if body[0][1] == PORT else self.admit(fields, now, knows)
+
+    def refuses(self, now, knows):
+        """Whoever comes, and however good his proof: why, or None."""
+        _, again, paused, *_ = self.state[1][2]
         if self.has_expired(now):
-            return self.go(self.spent(self.EXPIRED, [3, line_id]), once=mark)
-        if proof is None:
-            until = min([now + SEVEN_DAYS, *port[5:6]], key=lambda at: at if at is not None else 1 << 64)
-            line = [origin, [1, private_key, port[4], until]]
-        else:
-            line = joined_alice(origin, private_key, port[4], proof)
-        if line is None:
-            return self.go(self.spent(self.PROOF_REFUSED, [3, line_id]), once=mark)
-        return self.go(self.spent_with(port[2], line_id, line), once=mark)
+            return self.EXPIRED
+        if paused:
+            return self.PAUSED
+        if knows["standing"] == "Blocked":
+            return self.BLOCKED
+        return self.ALREADY_CONNECTED if knows["standing"] == "Connected" and again == 3 else None
+
+    def replaces(self, knows):
+        return knows["line_id"] if self.state[1][2][1] == 1 else None
+
+    def spend(self, fields, now, knows):
+        """§4.3: a Port for one use."""
+        port, private_key, policy = self.state[1][:3]
+        line_id, proof, asks = fields["line_id"], fields["proof"], policy[3]
+        origin = origin_of(port, fields, self.replaces(knows))
+        end, line = self.refuses(now, knows), None
+        if end is None and proof is None:
+            line = [origin, [1, private_key, port[4], earliest(now + SEVEN_DAYS, self.expiry()), asks]]
+        elif end is None:
+            line = joined_alice(origin, private_key, port[4], proof, asks)
+            end = None if line else self.PROOF_REFUSED
+        state = self.spent_with(port[2], line_id, line) if line else self.spent(end, disconnect=line_id)
+        return self.go(state, once=hash_of_port(port), taken="Revoke")
+
+    def admit(self, fields, now, knows):
+        """§14.4: one more use of a Port for many."""
+        port, private_key, policy, version, due, many = self.state[1]
+        seed, used, introducer, line = fields_of(many, 4)
+        line_id, proof = fields["line_id"], fields["proof"]
+        if line:
+            raise Refused("Repeated" if line[0][2] == line_id else "Unsettled")
+        require(knows["line_id"] != line_id, "Repeated")
+        if self.has_expired(now):
+            return self.go(self.spent(self.EXPIRED, line_id, port[2]))
+        require(self.refuses(now, knows) is None and self.admits() == MANY and proof is not None, "Stray")
+        good = check(private_key, port[4], proof, with_ticket=port[1] == CONTACT_PORT)
+        require(good is not None, "Stray")
+        secret, ticket, introduced, strikes = good, None, None, None
+        if port[1] == CONTACT_PORT:
+            secret, ticket_secret = good
+            strikes = hash_of_ticket([ticket_secret])
+            require(strikes in knows["told"], "UnknownTicket")
+            line_link, name, expires = knows["told"][strikes]
+            require(line_link == port[2], "Stray")
+            if has_passed(expires, now):
+                # Struck out, and nothing else moves.
+                return self.go(self.state, [request("Disconnect", line_id=line_id)], strikes=strikes)
+            ticket, introduced = array(ticket_secret, name, expires), array(name, introducer)
+        origin = origin_of(port, fields, self.replaces(knows), introduced)
+        heard = sha256(transcript(*origin[:4], proof, ticket)).digest()
+        ephemeral, seed = ratchet(seed, heard)
+        ephemeral_key = public_key_of(ephemeral)
+        first = session_of("alice", 0, hkdf_extract(heard, secret))
+        confirm = [seal_next(first, CONFIRM, ephemeral_key), sha256(encode(proof)).digest()]
+        session = session_of("alice", 1, epoch_1(secret, dh(ephemeral, proof[0]), heard, ephemeral_key))
+        early = [first[1], 0, None, now + SEVEN_DAYS]
+        line = [origin, [7 if policy[3] else 2, session, confirm, early]]
+        body = [port, private_key, policy, version, due, array(seed, used + 1, introducer, line)]
+        once = mark_of_use(hash_of_port(port), secret)
+        self.go(self.told(body, self.admits()))
+        return self.news(), once, "Disconnect", strikes
 
 
 class Bob(Client):
-    """§5. [1, [Port, private key, IV]], [2, [line_link, kind, Port hash, offer, secret, proof, how]], [3, spent]."""
+    """§5. [1, [Port, private key, IV]], [2, [line_link, kind, Port hash, terms, secret, proof, how, private key, ticket]], [3, spent]."""
 
     ROLE = 2
 
@@ -535,9 +750,11 @@ class Bob(Client):
         read_port(port)
         return cls([1, [decode(port), seed[:32], seed[32:48]]])
 
-    def offer(self):
-        body = self.state[1]
-        return body[0][5:] if self.state[0] == 1 else body[3]
+    def expiry(self):
+        tag, body = self.state
+        return None if tag == 3 else fields_of(body[0][5:] if tag == 1 else body[3], 1)[0]
+
+    deadline = expiry
 
     def living_key(self):
         body = self.state[1]
@@ -546,15 +763,15 @@ class Bob(Client):
     def living_unsent(self):
         if self.state[0] == 1:
             return []
-        line_link, _, _, _, _, proof, how = self.state[1]
+        line_link, _, _, _, _, proof, how = self.state[1][:7]
         return [request("Connect", line_link=line_link, proof=proof if how == 1 else None)]
 
     def name_of_end(self, end):
-        return ["Cancelled", "Expired", f"Refused({REASONS[end[-1]]})" if end[0] == 3 else None][end[0] - 1]
+        return {1: "Cancelled", 2: "Expired", 3: f"Refused({REASONS[end[-1]]})" if end[0] == 3 else "", 4: "Blocked"}[end[0]]
 
-    def end(self, end, farewell=(1,)):
+    def end(self, end, disconnect=None):
         require(self.state[0] != 3, "OutOfOrder")
-        return self.spent(end, list(farewell))
+        return self.spent(end, disconnect)
 
     def cancel(self):
         return self.go(self.end([1]))
@@ -568,68 +785,86 @@ class Bob(Client):
             return self.go(self.end([2]))
         port, private_key, iv = self.state[1]
         proof, secret = prove(private_key, iv, port)
-        return self.go([2, [port[2], port[1], sha256(encode(port)).digest(), port[5:], secret, proof, how]])
+        is_for_many, ticket = port[1] != PORT, fields_of(port, 8)[7]
+        head = [port[2], port[1], hash_of_port(port), array(*port[5:7]), secret, proof]
+        return self.go([2, array(*head, 1 if is_for_many else how, private_key if is_for_many else None, ticket)])
 
-    def handle(self, data, now):
+    def handle(self, data, now, knows):
         name, fields = read_message(EVENTS, data)
         require(event_key(name, fields) == self.key(), "NotMine")
         require(name != "LineFormed" or fields["proof"] is None, "NotMine")
         if self.state[0] == 3:
             self.reject(name, fields)
         require(self.state[0] == 2 and name in ("LineFormed", "Refused"), "OutOfOrder")
-        line_link, kind, port_hash, offer, secret, proof, how = self.state[1]
+        line_link, kind, port_hash, terms, secret, proof, how, private_key, ticket = fields_of(self.state[1], 9)
         if name == "Refused":
             require(fields["reason"] != PAUSED, "Paused")
             return self.go(self.end([3, fields["reason"]]))
-        if self.has_expired(now):
-            return self.go(self.end([2], [3, fields["line_id"]]))
-        origin = array(kind, port_hash, fields["line_id"], fields["pair_hash"], *offer[1:])
+        line_id = fields["line_id"]
+        if self.has_expired(now) or knows["standing"] == "Blocked":
+            return self.go(self.end([2] if self.has_expired(now) else [4], line_id))
+        introduced = [ticket[1]] if ticket else None
+        head = [kind, port_hash, line_id, fields["pair_hash"]]
+        origin = array(*head, fields_of(terms, 2)[1], knows["line_id"], introduced)
+        heard = sha256(transcript(*head, proof, ticket)).digest()
         payload = write_message(PAYLOADS, "Proof", {"proof": proof}) if how == 2 else None
-        line = [origin, array(4, session("bob", origin, secret, proof), payload)]
-        return self.go(self.spent_with(line_link, fields["line_id"], line))
+        upgrade = [secret, private_key, heard] if private_key else None
+        line = [origin, array(4, session_of("bob", 0, hkdf_extract(heard, secret)), payload, upgrade)]
+        return self.go(self.spent_with(line_link, line_id, line))
 
 
-def origin_of(port, fields):
-    return array(port[1], sha256(encode(port)).digest(), fields["line_id"], fields["pair_hash"], *port[6:])
+def origin_of(port, fields, replaces=None, introduced=None):
+    relay = fields_of(port, 8)[6]
+    return array(port[1], hash_of_port(port), fields["line_id"], fields["pair_hash"], relay, replaces, introduced)
 
 
-def session(end, origin, secret, proof):
-    """[send, receive, exporter, sent, window]."""
-    _, alice_to_bob, bob_to_alice, exporter = line_keys(secret, transcript(*origin[:4], proof))
-    keys = [alice_to_bob, bob_to_alice] if end == "alice" else [bob_to_alice, alice_to_bob]
-    return [*keys, exporter, 0, [0, 0]]
-
-
-def joined_alice(origin, private_key, rad, proof):
+def joined_alice(origin, private_key, rad, proof, asks):
+    """A Port for one use: there is but one epoch."""
     secret = check(private_key, rad, proof)
     if secret is None:
         return None
-    keys = session("alice", origin, secret, proof)
+    keys = session_of("alice", 0, hkdf_extract(sha256(transcript(*origin[:4], proof)).digest(), secret))
     confirm = [seal_next(keys, CONFIRM), sha256(encode(proof)).digest()]
-    return [origin, [2, keys, confirm]]
+    return [origin, [7 if asks else 2, keys, confirm]]
 
 
 def seal_next(keys, content, text=b"", data=b""):
-    packet = seal(keys[0], content, keys[3], text, data)
+    packet = seal(keys[0], content, keys[5], keys[3], text, data)
     keys[3] += 1
     return packet
 
 
+MOST_EARLY = 64
+
+
+def unless_all_came(early):
+    _, seen, sent, _ = early
+    return None if sent is not None and seen.bit_count() >= sent else early
+
+
 class Line(Machine):
-    """§6. [origin, phase]: 1 AwaitingProof, 2 and 3 Alice's Joined and Confirmed, 4 and 5 Bob's, 6 Closed."""
+    """§6, §14. [origin, phase]: 1 AwaitingProof, 2 and 3 Alice's Joined and Confirmed, 4 and 5 Bob's, 6 Closed, 7 Alice's Asked."""
 
     ROLE = 3
-    ENDS = [None, "ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired"]
-    BY_US, BY_PEER, BY_SERVER, PROOF_REFUSED, EXPIRED = range(1, 6)
+    ENDS = [None, "ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired", "Declined"]
+    BY_US, BY_PEER, BY_SERVER, PROOF_REFUSED, EXPIRED, DECLINED = range(1, 7)
 
     def key(self):
         return [3, self.state[0][2]]
 
+    def early(self):
+        """What Alice opens of epoch 0: [key, seen, sent, until]."""
+        phase = self.state[1]
+        return fields_of(phase, 4)[3] if phase[0] in (2, 3, 7) else None
+
     def deadline(self):
-        return self.state[1][3] if self.state[1][0] == 1 else None
+        tag = self.state[1][0]
+        # Who is asked takes her time.
+        return self.state[1][3] if tag == 1 else self.early()[3] if tag != 7 and self.early() else None
 
     def ended_by_time(self):
-        return self.closed(self.EXPIRED)
+        origin, phase = self.state
+        return self.closed(self.EXPIRED) if phase[0] == 1 else [origin, array(*phase[:3])]
 
     def closed(self, end, packet=None):
         return [self.state[0], [6, end, packet, True]]
@@ -637,18 +872,24 @@ class Line(Machine):
     def send(self, payload):
         return request("Packet", line_id=self.state[0][2], payload=payload)
 
+    def say_again(self, confirm):
+        return [self.send(confirm[0])] if confirm else []
+
     def unsent(self):
         phase = self.state[1]
-        if phase[0] in (2, 3) and len(phase) == 3:
-            return [self.send(phase[2][0])]
-        if phase[0] == 4 and len(phase) == 3:
-            return [self.send(phase[2])]
-        if phase[0] == 5 and phase[3]:
-            return [self.send(phase[2])]
-        if phase[0] == 6 and phase[3]:
+        tag, _, kept = fields_of(phase, 3)[:3]
+        if tag == 7:
+            return [{"asked": True}]
+        if tag in (2, 3):
+            return self.say_again(kept)
+        if tag == 4:
+            return [self.send(kept)] if kept else []
+        if tag == 5:
+            return [self.send(kept)] if phase[3] else []
+        if tag == 6 and phase[3]:
             _, end, packet, _ = phase
             effects = [self.send(packet)] if packet is not None else []
-            if end in (self.BY_US, self.PROOF_REFUSED, self.EXPIRED):
+            if end in (self.BY_US, self.PROOF_REFUSED, self.EXPIRED, self.DECLINED):
                 effects.append(request("Disconnect", line_id=self.state[0][2]))
             return effects + [{"ended": self.ENDS[end]}]
         return []
@@ -656,29 +897,42 @@ class Line(Machine):
     def settle(self):
         origin, phase = self.state
         require(phase[0] in (5, 6) and phase[3], "Nothing")
-        return self.go([origin, [*phase[:2], phase[2] if phase[0] == 5 else None, False]], [])
+        return self.go([origin, [*phase[:2], phase[2] if phase[0] == 5 else None, False, *phase[4:]]], [])
 
-    def handle(self, data, now):
+    def accept(self, now):
+        """§14.5: from now on Bob can be heard, for seven days."""
+        origin, phase = self.state
+        require(phase[0] == 7, "OutOfOrder")
+        early = self.early() and [*self.early()[:3], now + SEVEN_DAYS]
+        return self.go([origin, array(2, *phase[1:3], early)])
+
+    def decline(self):
+        require(self.state[1][0] == 7, "OutOfOrder")
+        return self.go(self.closed(self.DECLINED))
+
+    def handle(self, data, now, knows=None):
         name, fields = read_message(EVENTS, data)
         require(event_key(name, fields) == self.key(), "NotMine")
         if name == "Packet":
             return self.open(fields["payload"], b"", now)
         require(self.state[1][0] != 6, "Closed")
         if name == "Dropped":
-            require(self.state[1][0] != 1, "OutOfOrder")
+            require(self.state[1][0] not in (1, 7), "OutOfOrder")
             return self.go(self.state, [{"dropped": True}])
         return self.go(self.closed(self.BY_SERVER))
 
     def close(self):
-        tag, *phase = self.state[1]
+        tag, *phase = json_copy(self.state[1])
         require(tag != 6, "Closed")
-        packet = seal(phase[0][0], CLOSE, phase[0][3]) if tag != 1 else None
+        # Who has not answered yet says nothing.
+        packet = seal_next(phase[0], CLOSE) if tag not in (1, 7) else None
         return self.go(self.closed(self.BY_US, packet))
 
     def seal(self, text, data, pad=False):
         origin, [tag, *phase] = json_copy(self.state)
-        require(tag != 1, "NotJoined")
+        require(tag not in (1, 7), "NotJoined")
         require(tag != 6, "Closed")
+        require(not (tag == 4 and len(phase) == 3 and phase[0][3] >= MOST_EARLY), "Unconfirmed")
         require(phase[0][3] < 2**48, "Exhausted")
         text = padded(text) if pad else text
         require(len(text) <= 65536, "TooLong")
@@ -692,43 +946,88 @@ class Line(Machine):
         origin, [tag, *phase] = json_copy(self.state)
         require(tag != 6, "Closed")
         if tag == 1:
-            private_key, rad, until = phase
+            private_key, rad, until, asks = phase
             if now >= until:
                 return self.go(self.closed(self.EXPIRED))
             require(name == "Proof", "TooEarly")
-            joined = joined_alice(origin, private_key, rad, fields["proof"])
+            joined = joined_alice(origin, private_key, rad, fields["proof"], asks)
             return self.go(joined or self.closed(self.PROOF_REFUSED))
         if name == "Proof":
-            again = tag in (2, 3) and len(phase) == 2 and phase[1][1] == sha256(encode(fields["proof"])).digest()
-            require(again, "OutOfOrder")
+            confirm = fields_of(phase, 2)[1] if tag in (2, 3) else None
+            require(confirm and confirm[1] == sha256(encode(fields["proof"])).digest(), "OutOfOrder")
             return self.go(self.state)
+        require(tag != 7, "TooEarly")
         padding = {PADDED_OPENING: OPENING, PADDED_MESSAGE: MESSAGE}
-        keys, content, effects = phase[0], padding.get(fields["content"], fields["content"]), []
+        keys, content = phase[0], padding.get(fields["content"], fields["content"])
         is_message = content in (OPENING, MESSAGE)
-        require(not is_message or len(data) <= 256, "AssociatedDataTooLong")
-        text = unseal(keys[1], fields, data if is_message else b"")
-        require(is_message or not text, "Forged")
-        text = unpadded(text) if fields["content"] in padding else text
+        epoch, counter = place_of(fields)
+
+        own = {CONFIRM: 32, ANSWER: 1}.get(content, 0) if origin[0] != PORT else 0
+
+        def text_by(key):
+            """Of a message, or as many bytes as a packet of the machine's own has."""
+            require(not is_message or len(data) <= 256, "AssociatedDataTooLong")
+            text = unseal(key, fields, data if is_message else b"")
+            require(is_message or len(text) == own, "Forged")
+            return unpadded(text) if fields["content"] in padding else text
+
+        if epoch != keys[5]:
+            return self.open_other_epoch(payload, epoch, counter, content, text_by, now)
+        text = text_by(keys[1])
         if content != CONFIRM:
-            keys[4] = take(keys[4], packet_counter(fields))
-        require(content != (ANSWER if tag in (4, 5) else CONFIRM), "OutOfOrder")
+            keys[4] = take(keys[4], counter)
         if content == CLOSE:
             return self.go(self.closed(self.BY_PEER))
+        says = [{"message": text}] if is_message else []
         if tag in (2, 3):
+            require(content != CONFIRM, "OutOfOrder")
+            _, confirm, early = fields_of(phase, 3)
             # Only an Opening leaves it open whether Bob has Confirm: he gets it once more.
-            kept = phase[1:] if content == OPENING else []
-            state = [origin, array(3, keys, *kept)]
-            effects.extend(self.send(confirm[0]) for confirm in kept)
-        elif tag == 4:
-            state = [origin, [5, keys, seal_next(keys, ANSWER), True]]
-            effects.append(self.send(state[1][2]))
-        else:
-            state = [origin, [5, keys, phase[1], phase[2] or content == CONFIRM]]
-            if content == CONFIRM:
-                effects.append(self.send(phase[1]))
-        if is_message:
-            effects.append({"message": text})
-        return self.go(state, effects)
+            confirm = confirm if content == OPENING else None
+            if content == ANSWER and early:
+                early = unless_all_came([*early[:2], text[0], early[3]])
+            return self.go([origin, array(3, keys, confirm, early)], self.say_again(confirm) + says)
+        require(content != ANSWER, "OutOfOrder")
+        if tag == 4:
+            upgrade = fields_of(phase, 3)[2]
+            confirm_hash = None
+            if upgrade:
+                require(content == CONFIRM, "OutOfOrder")
+                require(is_good_key(text), "Forged")
+                secret, private_key, heard = upgrade
+                sent = keys[3]
+                keys = session_of("bob", 1, epoch_1(secret, dh(private_key, text), heard, text))
+                answer, confirm_hash = seal_next(keys, ANSWER, bytes([sent])), sha256(encode(payload)).digest()
+            else:
+                answer = seal_next(keys, ANSWER)
+            return self.go([origin, array(5, keys, answer, True, confirm_hash)], [self.send(answer)] + says)
+        _, answer, due, confirm_hash = fields_of(phase, 4)
+        require(content != CONFIRM or confirm_hash is None, "OutOfOrder")
+        again = [self.send(answer)] if content == CONFIRM else []
+        return self.go([origin, array(5, keys, answer, due or content == CONFIRM, confirm_hash)], again + says)
+
+    def open_other_epoch(self, payload, epoch, counter, content, text_by, now):
+        """§14.7"""
+        origin, [tag, *phase] = json_copy(self.state)
+        if self.early() and epoch == 0:
+            key, seen, sent, until = self.early()
+            if now >= until:
+                return self.go(self.ended_by_time(), [])
+            text = text_by(key)
+            if content == CLOSE:
+                return self.go(self.closed(self.BY_PEER))
+            require(content == OPENING, "OutOfOrder")
+            require(counter < MOST_EARLY and not seen >> counter & 1, "Repeated")
+            early = unless_all_came([key, seen | 1 << counter, sent, until])
+            confirm = phase[1]
+            return self.go(
+                [origin, array(tag, phase[0], confirm, early)],
+                self.say_again(confirm) + [{"message": text}],
+            )
+        require(not (tag == 4 and len(phase) == 3 and epoch == 1), "TooEarly")
+        again = tag == 5 and len(phase) == 4 and epoch == 0 and phase[3] == sha256(encode(payload)).digest()
+        require(again, "Forged")
+        return self.go([origin, [tag, *phase[:2], True, phase[3]]])
 
 
 class Pool(Machine):
@@ -811,15 +1110,20 @@ def ports():
     file = load("ports.json")
     for name, port in file["accepted"].items():
         seed, what = bytes.fromhex(port["alice_seed"]), f"Port {name}"
+        many = expand_seed(seed) if port["kind"] != PORT else [seed[:32], seed[32:48]]
+        ticket = unhex(port["ticket"])
         fields = array(
-            1, 1, bytes.fromhex(port["line_link"]), public_key_of(seed[:32]), seed[32:48], port["expires"], port["relay"]
+            *(1, port["kind"], bytes.fromhex(port["line_link"]), public_key_of(many[0]), many[1]),
+            *(port["expires"], port["relay"], ticket),
         )
         data = encode(fields)
         same(fields[1], port["kind"], what)
         same(fields[3].hex(), port["public_key"], what)
         same(fields[4].hex(), port["rad"], what)
         same(data.hex(), port["bytes"], what)
-        same(sha256(data).hexdigest(), port["hash"], what)
+        same(hash_of_port(fields).hex(), port["hash"], what)
+        same(ticket and hashed_ticket(ticket).hex(), port["hashed_ticket"], what)
+        same(ticket and hash_of_ticket(ticket).hex(), port["ticket_hash"], what)
         same("PORT:" + base32(data), port["qr_text"], what)
         same(link(port["link_base"], data), port["link"], what)
         same(array(*read_port(data)), fields, what)
@@ -864,6 +1168,15 @@ def proofs():
         require_proof(proof)
         same(check(private_key, rad, proof), None, f"proof {name}")
         counts["negatives refused"] += 1
+    # A contact port: of which ticket Alice is asked, if the proof is good.
+    private_key, rad, _, _ = expand_seed(bytes.fromhex(file["with_tickets"]["alice_seed"]))
+    for name, entry in file["with_tickets"]["proofs"].items():
+        proof = cbor2.loads(bytes.fromhex(entry["bytes"]))
+        require_proof(proof)
+        secret, ticket = check(private_key, rad, proof, with_ticket=True) or (None, None)
+        same(ticket and hash_of_ticket([ticket]).hex(), entry["ticket_hash"], f"proof {name}")
+        same(secret and secret.hex(), file["with_tickets"]["secret"] if ticket else None, f"proof {name}")
+        counts["proofs"] += 1
 
 
 def messages():
@@ -888,12 +1201,22 @@ def from_json(key, value):
     return bytes.fromhex(value) if type(value) is str else value
 
 
+def unhex(value):
+    """Of what stands in JSON as port.cddl has it: byte strings are in hex, and no text is."""
+    if type(value) is list:
+        return [unhex(item) for item in value]
+    return bytes.fromhex(value) if type(value) is str and HEX.fullmatch(value) else value
+
+
+HEX = re.compile("([0-9a-f]{2}){16,}")
+
+
 def shown(effects):
     return [{name: value.hex() if type(value) is bytes else value for name, value in each.items()} for each in effects]
 
 
-def handshakes():
-    for name, play in load("handshakes.json").items():
+def handshakes(file="handshakes.json"):
+    for name, play in load(file).items():
         machines, formed = {}, None
         for number, step in enumerate(play["steps"]):
             who, what = step["who"], f"{name}, step {number}, {step['who']} {step['does']}"
@@ -901,7 +1224,7 @@ def handshakes():
             before = machine.record() if machine else None
             try:
                 replaces = machine and (bytes([machine.key()[0]]) + machine.key()[1]).hex()
-                machine, effects, once = act(machine, step, formed)
+                machine, effects, once, taken, strikes = act(machine, step, formed)
             except Refused as refused:
                 same(str(refused), step.get("error"), what)
                 same(machine.record(), before, what)
@@ -911,12 +1234,17 @@ def handshakes():
             same(None, step.get("error"), what)
             same(machine.record().hex(), step["record"], what)
             same((bytes([machine.key()[0]]) + machine.key()[1]).hex(), step["key"], what)
-            same(replaces, step.get("replaces"), what)
+            same(replaces if step["does"] != "restore" else None, step.get("replaces"), what)
             same(shown(effects), step["effects"], what)
             same(once and once.hex(), step.get("once"), what)
+            same(taken, step.get("taken"), what)
+            same(strikes and strikes.hex(), step.get("strikes"), what)
             formed = next((each["line_formed"] for each in effects if "line_formed" in each), formed)
             counts["steps"] += 1
-        if play["derived"]:
+        if play["derived"] and "uses" in play["derived"]:
+            same(keys_of_uses(play["steps"]), play["derived"], f"{name}, derived")
+            counts["uses of a Port for many"] += len(play["derived"]["uses"])
+        elif play["derived"]:
             exports = play["derived"].pop("exports")
             keys = keys_of(play["steps"])
             same(keys, play["derived"], f"{name}, derived")
@@ -955,28 +1283,42 @@ def pools():
         refuses(entry["error"], f"pool with {name}", Pool.restore, bytes.fromhex(entry["record"]))
 
 
+def many_uses():
+    handshakes("many.json")
+
+
+def what_is_known(knows):
+    """§14.6, §16.4: what the caller's tables say."""
+    knows = knows or {"standing": "Stranger", "line_id": None, "told": []}
+    told = {unhex(row["ticket"]): [unhex(row["line_link"]), row["name"], row["expires"]] for row in knows["told"]}
+    standing = knows["standing"].partition("(")[0]
+    return {"standing": standing, "line_id": unhex(knows["line_id"]), "told": told}
+
+
 def act(machine, step, formed):
-    """One step: the machine after it, its effects, its mark."""
+    """One step: the machine after it, its effects, its mark, what to do if that is taken, which ticket it strikes."""
     argument = {key: bytes.fromhex(value) for key, value in step.items() if key in BYTES}
-    offer = array(step["offer"]["expires"], step["offer"]["relay"]) if "offer" in step else None
+    offer, knows = unhex(step.get("offer")), what_is_known(step.get("knows"))
     born = {
         "request": lambda: Alice.request(offer, argument["seed"]),
-        "offer": lambda: Alice(
-            Alice.offered(argument["line_link"], offer, argument["seed"][:32], argument["seed"][32:48])
-        ),
+        "offer": lambda: Alice.offer(argument["line_link"], offer, argument["seed"]),
         "scan": lambda: Bob.scan(argument["port"], argument["seed"]),
         "born": lambda: Line.restore(formed),
+        "restore": lambda: Line.restore(bytes.fromhex(step["record"])),
     }
     if step["does"] in born:
         machine = born[step["does"]]()
-        return machine, machine.unsent(), None
+        return machine, machine.unsent(), None, None, None
     does = {
-        "handle": lambda: machine.handle(argument["event"], step["now"]),
+        "handle": lambda: machine.handle(argument["event"], step["now"], knows),
         "connect": lambda: machine.connect({"OnBoard": 1, "AlongTheLine": 2}[step["send_proof"]], step["now"]),
         "open": lambda: machine.open(argument["payload"], argument["associated_data"], step["now"]),
         "seal": lambda: machine.seal(argument["text"], argument["associated_data"]),
+        "set_policy": lambda: machine.set_policy(unhex(step["policy"])),
         "tick": lambda: machine.tick(step["now"]),
         "settle": lambda: machine.settle(),
+        "accept": lambda: machine.accept(step["now"]),
+        "decline": lambda: machine.decline(),
         "close": lambda: machine.close(),
         "revoke": lambda: machine.revoke(),
         "cancel": lambda: machine.cancel(),
@@ -994,7 +1336,7 @@ def keys_of(steps):
     events = (read_message(EVENTS, bytes.fromhex(step["event"])) for step in steps if "event" in step)
     formed = next(fields for name, fields in events if name == "LineFormed")
     proof, secret = prove(seed[:32], seed[32:48], port)
-    port_hash = sha256(encode(array(*port))).digest()
+    port_hash = hash_of_port(port)
     heard = transcript(port[1], port_hash, formed["line_id"], formed["pair_hash"], proof)
     prk, alice_to_bob, bob_to_alice, exporter = line_keys(secret, heard)
     return {
@@ -1010,17 +1352,80 @@ def keys_of(steps):
     }
 
 
+def keys_of_uses(steps):
+    """§14.3, §14.4, §14.7, §16.2: the same of a Port for many, use by use, from the seeds, the Port, and who was let in when."""
+    seed = bytes.fromhex(steps[0]["seed"])
+    prk = hkdf_extract(bytes(32), seed)
+    private_key, rad, request_id, next_seed = expand_seed(seed)
+    alice = {"prk": prk, "private_key": private_key, "rad": rad, "request_id": request_id, "seed": next_seed}
+    uses, port_hash = [], None
+    for step in steps:
+        if step["who"] != "alice" or not step.get("once"):
+            continue
+        _, fields = read_message(EVENTS, bytes.fromhex(step["event"]))
+        # Whose proof it is.
+        scans = [scan for scan in steps if scan["does"] == "scan"]
+        scan = next(scan for scan in scans if public_key_of(bytes.fromhex(scan["seed"])[:32]) == fields["proof"][0])
+        of_bob, port = bytes.fromhex(scan["seed"]), read_port(bytes.fromhex(scan["port"]))
+        ticket, port_hash = port[7], hash_of_port(port)
+        same(port[3:5], [public_key_of(private_key), rad], "the Port")
+        proof, secret = prove(of_bob[:32], of_bob[32:48], port)
+        heard = transcript(port[1], port_hash, fields["line_id"], fields["pair_hash"], proof, ticket)
+        heard_hash = sha256(heard).digest()
+        prk_0, *epoch_0 = line_keys(secret, heard)
+        ratchet_prk = hkdf_extract(heard_hash, next_seed)
+        ephemeral, next_seed = ratchet(next_seed, heard_hash)
+        ephemeral_key = public_key_of(ephemeral)
+        ephemeral_secret = dh(ephemeral, proof[0])
+        same(ephemeral_secret, dh(of_bob[:32], ephemeral_key), "the ephemeral key's secret")
+        salted = encode([heard_hash, ephemeral_key])
+        prk_1 = epoch_1(secret, ephemeral_secret, heard_hash, ephemeral_key)
+        same(prk_1, hkdf_extract(sha256(salted).digest(), secret + ephemeral_secret), "the salt")
+        keys_1 = keys_from(prk_1)
+        used = encode(["port-protocol use", port_hash, secret])
+        same(sha256(used).digest(), mark_of_use(port_hash, secret), "the mark")
+        confirmed = any(
+            each["who"] == f"line at alice with {scan['who']}" and "record" in each and each["record"][:4] == "8401"
+            and decode(bytes.fromhex(each["record"]))[3][1][0] == 3
+            for each in steps
+        )
+        use = {
+            "secret": secret, "proof": encode(proof), "transcript": heard, "transcript_hash": heard_hash,
+            "ratchet_prk": ratchet_prk, "ephemeral": ephemeral, "ephemeral_public_key": ephemeral_key,
+            "next_seed": next_seed, "ephemeral_secret": ephemeral_secret, "salted": salted,
+            "salt": sha256(salted).digest(), "used": used, "mark": sha256(used).digest(), 
+            "hashed_ticket": ticket and hashed_ticket(ticket), "ticket_hash": ticket and hash_of_ticket(ticket),
+        }
+        uses.append({
+            **{name: value and value.hex() for name, value in use.items()},
+            "who": scan["who"],
+            "epoch_0": {"prk": prk_0.hex(), "keys": [key.hex() for key in epoch_0]},
+            "epoch_1": {"prk": prk_1.hex(), "keys": [key.hex() for key in keys_1]},
+            "check_code": check_code(keys_1[2]) if confirmed else None,
+        })
+    return {
+        "alice": {name: value.hex() for name, value in alice.items()}, "port_hash": port_hash.hex(), "uses": uses
+    }
+
+
 STATES = {
     *("alice requesting", "alice offered", "bob scanned", "bob connecting on board", "bob connecting along the line"),
     *("alice spent with a line, unsettled", "alice spent with a line", "bob spent with a line, unsettled"),
-    *("bob spent with a line", *(f"alice spent {end}" for end in ("Revoked", "Expired", "ProofRefused"))),
-    *(f"alice spent {end}, unsettled" for end in ("Revoked", "Expired", "ProofRefused")),
-    *(f"bob spent {end}" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
-    *(f"bob spent {end}, unsettled" for end in ("Cancelled", "Expired", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
+    *("bob spent with a line", *(f"alice spent {end}{how}" for end in Alice.ENDS[1:] for how in ("", ", unsettled"))),
+    *(f"bob spent {end}" for end in ("Cancelled", "Expired", "Blocked", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
+    *(f"bob spent {end}, unsettled" for end in ("Cancelled", "Expired", "Blocked")),
+    *(f"bob spent Refused({why}), unsettled" for why in REASONS[1:PAUSED]),
     *("line awaiting proof", "line of alice joined", "line of alice confirmed", "line of alice confirmed, with confirm"),
     *("line of bob joined", "line of bob joined, with proof", "line of bob confirmed", "line of bob confirmed, due"),
-    *(f"line closed {end}, due" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired")),
-    *(f"line closed {end}" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused")),
+    *(f"line closed {end}, due" for end in Line.ENDS[1:]),
+    *(f"line closed {end}" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused", "Declined")),
+    # Ports for many (§14), contact ports (§16), Ports that ask (§14.5).
+    *("alice requesting for many", "alice offered, due", "alice offered for many", "alice offered for many, due"),
+    *("alice offered for many, with a line", "alice offered for many, due, with a line"),
+    *("bob scanned with a ticket", "bob connecting on board for many", "bob connecting on board for many, with a ticket"),
+    *("line awaiting proof, asks", "line of alice asked", "line of alice asked, early", "line of alice joined, early"),
+    *("line of alice confirmed, early", "line of alice confirmed, early, counted", "line of bob joined for many"),
+    *("line of bob confirmed for many", "line of bob confirmed for many, due"),
     *("pool, nothing here", "pool, some here", "pool, all here"),
 }
 
@@ -1028,27 +1433,33 @@ STATES = {
 def state_name(role, machine):
     if role == "line":
         tag, *phase = machine.state[1]
-        rest = ["line closed ", machine.ENDS[phase[0]], ", due" if phase[2] else ""] if tag == 6 else []
-        kept = len(phase) == 2
-        return "".join(
-            {
-                1: ["line awaiting proof"],
-                2: ["line of alice joined"],
-                3: ["line of alice confirmed", ", with confirm" if kept else ""],
-                4: ["line of bob joined", ", with proof" if kept else ""],
-                5: ["line of bob confirmed", ", due" if phase[-1] is True else ""],
-                6: rest,
-            }[tag]
-        )
+        early = machine.early()
+        and_early = "".join([", early" if early else "", ", counted" if early and early[2] is not None else ""])
+        kept = len(phase) >= 2 and phase[1] is not None
+        return "".join({
+            1: lambda: ["line awaiting proof", ", asks" if phase[3] else ""],
+            2: lambda: ["line of alice joined", and_early],
+            3: lambda: ["line of alice confirmed", ", with confirm" if kept else "", and_early],
+            4: lambda: ["line of bob joined", " for many" if len(phase) == 3 else "", ", with proof" if kept else ""],
+            5: lambda: ["line of bob confirmed", " for many" if len(phase) == 4 else "", ", due" if phase[2] else ""],
+            6: lambda: ["line closed ", machine.ENDS[phase[0]], ", due" if phase[2] else ""],
+            7: lambda: ["line of alice asked", and_early],
+        }[tag]())
     if role == "pool":
         here = [type(slot) is bytes for slot in machine.state[5]]
         return f"pool, {'all' if all(here) else 'some' if any(here) else 'nothing'} here"
     tag, body = machine.state
-    if tag != 3:
-        how = (" on board" if body[-1] == 1 else " along the line") if (role, tag) == ("bob", 2) else ""
-        return f"{role} {({'alice': ['requesting', 'offered'], 'bob': ['scanned', 'connecting']})[role][tag - 1]}{how}"
-    end = "with a line" if body[0] == 1 else machine.name_of_end(body[2])
-    return f"{role} spent {end}{', unsettled' if len(body) == 4 else ''}"
+    if tag == 3:
+        end = "with a line" if body[0] == 1 else machine.name_of_end(body[2])
+        return f"{role} spent {end}{', unsettled' if len(body) == 4 else ''}"
+    if role == "alice":
+        name, is_for_many = ("alice requesting", len(body) == 5) if tag == 1 else ("alice offered", len(body) == 6)
+        rest = "" if tag == 1 else (", due" if body[4] else "") + (", with a line" if machine.line() else "")
+        return f"{name}{' for many' if is_for_many else ''}{rest}"
+    if tag == 1:
+        return f"bob scanned{' with a ticket' if len(body[0]) == 8 else ''}"
+    how = " on board" if body[6] == 1 else " along the line"
+    return f"bob connecting{how}{' for many' if len(body) > 7 else ''}{', with a ticket' if len(body) > 8 else ''}"
 
 
 def records():
@@ -1077,11 +1488,11 @@ def packets():
     for name, entry in file["accepted"].items():
         text, data = entry["text"], bytes.fromhex(entry["associated_data"])
         text = bytes.fromhex(text) if type(text) is str else bytes([text["byte"]]) * text["times"]
-        [effect], _ = line(entry, "sealed_by").seal(text, data, entry["padded"])
+        [effect], *_ = line(entry, "sealed_by").seal(text, data, entry["padded"])
         payload = read_message(REQUESTS, effect["send"])[1]["payload"]
         same(payload.hex() if "payload" in entry else None, entry.get("payload"), name)
         same(sha256(payload).hexdigest() if "payload_sha256" in entry else None, entry.get("payload_sha256"), name)
-        effects, _ = line(entry, "opened_by").open(payload, data, 0)
+        effects, *_ = line(entry, "opened_by").open(payload, data, 0)
         same(effects, [{"message": text}], name)
         counts["packets"] += 1
     for name, entry in file["window"].items():
@@ -1111,6 +1522,6 @@ def shipped_app():
         counts["secrets of the app"] += 1
 
 
-for each in (ports, proofs, messages, handshakes, pools, records, packets, shipped_app):
+for each in (ports, proofs, messages, handshakes, many_uses, pools, records, packets, shipped_app):
     each()
 print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))

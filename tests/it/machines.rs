@@ -377,8 +377,8 @@ fn r8_6_the_longest_packets_of_the_machine_fit() {
 }
 
 #[test]
-fn r8_6_a_stored_alice_on_offer_takes_112_bytes() {
-    assert_eq!(offered(Offer::new()).record().len(), 112);
+fn r8_6_a_stored_alice_on_offer_takes_120_bytes() {
+    assert_eq!(offered(Offer::new()).record().len(), 120);
 }
 
 #[test]

@@ -26,6 +26,12 @@ struct Known {
     claims: Option<[String; 2]>,
     check_code: Option<String>,
     relay: Option<String>,
+    /// By whom, and the line that this one takes the place of.
+    introduced: Option<(String, Option<String>)>,
+    replaces: Option<String>,
+    /// How an Alice's Port may be used, and how often it was.
+    policy: Option<String>,
+    used: u32,
     /// What is unsent, as §4.5, §5.5, §6.6 and §15.3 name it.
     unsent: String,
 }
@@ -33,10 +39,18 @@ struct Known {
 impl Known {
     fn of(machine: &Any) -> Self {
         let text = |relay: Option<&Relay>| relay.map(|relay| relay.as_str().to_owned());
+        let hex = |line_id: LineId| hex::encode(line_id.as_bytes());
+        let (mut introduced, mut replaces, mut policy, mut used) = (None, None, None, 0);
         let (phase, claims, check_code, relay) = match machine {
-            Any::Alice(alice) => (format!("{:?}", alice.phase()), None, None, text(alice.port().and_then(Port::relay))),
+            Any::Alice(alice) => {
+                (policy, used) =
+                    (alice.policy().map(|policy| hex::encode(minicbor::to_vec(policy).unwrap())), alice.used());
+                (format!("{:?}", alice.phase()), None, None, text(alice.port().and_then(Port::relay)))
+            }
             Any::Bob(bob) => (format!("{:?}", bob.phase()), None, None, text(bob.relay())),
             Any::Line(line) => {
+                introduced = line.introduced().map(|by| (by.name.as_str().to_owned(), by.by.map(hex)));
+                replaces = line.replaces().map(hex);
                 let Claims { line_id, pair_hash } = line.claims();
                 let claims = [hex::encode(line_id.as_bytes()), hex::encode(pair_hash.as_bytes())];
                 let code = line.check_code().map(|code| code.to_string());
@@ -54,6 +68,10 @@ impl Known {
             claims,
             check_code,
             relay,
+            introduced,
+            replaces,
+            policy,
+            used,
             unsent: words(&machine.unsent()),
         }
     }
@@ -70,7 +88,8 @@ fn present() -> PathBuf {
     folder().join(concat!(env!("CARGO_PKG_VERSION"), ".json"))
 }
 
-/// Every state of every role, with and without what is optional in a Port.
+/// Every state of every role, with and without what is optional in a Port; those of Ports for many, of Ports that ask and of
+/// refusals from the plays in `tests/vectors/`.
 fn of_today() -> File {
     let relay = || Relay::new("relay.example").unwrap();
     let offers = [
@@ -80,11 +99,20 @@ fn of_today() -> File {
         ("both", expiring().relay(relay())),
         ("longest", longest()),
     ];
-    let states = offers.into_iter().flat_map(|(offer, of)| {
+    let found = offers.into_iter().flat_map(|(offer, of)| {
         states(of).into_iter().map(move |(state, machine)| (format!("{state} ({offer})"), Known::of(&machine)))
     });
-    let pools = pools().into_iter().map(|(state, machine)| (format!("{state} (pool)"), Known::of(&machine)));
-    states.chain(pools).collect()
+    let mut file: File = found.collect();
+    let plain: BTreeSet<_> = states(Offer::new()).into_keys().chain(states(expiring()).into_keys()).collect();
+    for (play, record) in crate::vectors::records() {
+        let machine = Any::restore(&record).unwrap();
+        let (state, known) = (machine.state(), Known::of(&machine));
+        if !plain.contains(&state) || known.introduced.is_some() || known.replaces.is_some() {
+            file.insert(format!("{state} ({play})"), known);
+        }
+    }
+    file.extend(pools().into_iter().map(|(state, machine)| (format!("{state} (pool)"), Known::of(&machine))));
+    file
 }
 
 /// All of them, read once; blessed before.
@@ -120,14 +148,49 @@ fn r8_6_there_is_a_record_of_every_state() {
     let (today, known) = (of_today(), file.keys().collect::<BTreeSet<_>>());
     assert_eq!(today.keys().collect::<BTreeSet<_>>(), known, "another state: bless");
     let of_alice = ["Requesting", "Offered", "Formed", "Ended(Revoked)", "Ended(Expired)", "Ended(ProofRefused)"];
+    let refuses = ["Ended(Paused)", "Ended(Blocked)", "Ended(AlreadyConnected)"];
     let of_bob = ["Scanned", "Connecting", "Formed", "Ended(Cancelled)", "Ended(Expired)"];
-    let refused =
-        ["Unknown", "Claimed", "Yours", "Closed", "Expired"].map(|reason| format!("Ended(Refused({reason}))"));
-    let of_line = ["AwaitingProof", "Joined", "Confirmed", "Closed"];
+    let refused = ["Unknown", "Claimed", "Yours", "Closed", "Expired"];
+    let refused = refused.map(|reason| format!("Ended(Refused({reason}))"));
+    let of_line = ["AwaitingProof", "Asked", "Joined", "Confirmed", "Closed"];
     let of_pool = ["Pool of 2", "Pool of 3", "Pool of 16"];
-    let all = [&of_alice[..], &of_bob, &refused.each_ref().map(|phase| &phase[..]), &of_line, &of_pool].concat();
+    let all =
+        [&of_alice[..], &refuses, &of_bob, &refused.each_ref().map(|phase| &phase[..]), &of_line, &of_pool].concat();
     let phases: BTreeSet<_> = file.values().map(|known| &known.phase[..]).collect();
     assert_eq!(phases, all.into_iter().collect());
+
+    // What Ports for many add (§14, §16) and Ports that ask, to the letter.
+    let states: BTreeSet<_> = file.keys().map(|state| state.split(" (").next().unwrap()).collect();
+    let needed = [
+        "Alice Requesting, many",
+        "Alice Offered, SetLineLink due",
+        "Alice Offered, many",
+        "Alice Offered, many, SetLineLink due",
+        "Alice Offered, many, Formed AliceJoined, early",
+        "Alice Offered, many, Formed AliceJoined, early, SetLineLink due",
+        "Alice Offered, many, Formed AliceAsked, early",
+        "Alice Formed AwaitingProof, asks",
+        "Alice Formed AliceAsked",
+        "Bob Scanned, ticket",
+        "Bob Connecting on board, many",
+        "Bob Connecting on board, many, ticket",
+        "Bob Formed BobJoined, many",
+        "AwaitingProof, asks",
+        "AliceAsked",
+        "AliceAsked, early",
+        "AliceJoined, early",
+        "AliceConfirmed, answered, early",
+        "AliceConfirmed, answered, early, counted",
+        "BobJoined, many",
+        "BobConfirmed, many",
+        "BobConfirmed, answer due, many",
+        "Closed Declined",
+        "Closed Declined, settled",
+    ];
+    assert_eq!(needed.iter().filter(|state| !states.contains(**state)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    assert!(file.values().any(|known| known.introduced.as_ref().is_some_and(|(_, by)| by.is_some())));
+    assert!(file.values().any(|known| known.introduced.as_ref().is_some_and(|(_, by)| by.is_none())));
+    assert!(file.values().any(|known| known.replaces.is_some()) && file.values().any(|known| known.used > 1));
 }
 
 /// §1.3: whatever follows the version.

@@ -18,10 +18,20 @@ pub fn state_of(record: &[u8]) -> String {
     };
     let (tag, fields) = (state.at(&[0]).uint(), state.at(&[1]).items());
     match (role, tag) {
-        (1, 1) => format!("{name} Requesting"),
-        (1, 2) => format!("{name} Offered"),
-        (2, 1) => format!("{name} Scanned"),
-        (2, 2) => format!("{name} Connecting{}", if fields[6].uint() == 1 { " on board" } else { "" }),
+        (1, 1) => format!("{name} Requesting{}", if fields.len() > 4 { ", many" } else { "" }),
+        (1, 2) => {
+            let many = fields.get(5).map_or(String::new(), |many| match many.items().get(3) {
+                Some(line) => format!(", many, Formed {}", phase_of(line.at(&[1]).items())),
+                None => ", many".to_owned(),
+            });
+            format!("{name} Offered{many}{}", if fields[4] == Cbor::Bool(true) { ", SetLineLink due" } else { "" })
+        }
+        (2, 1) => format!("{name} Scanned{}", if fields[0].items().len() > 7 { ", ticket" } else { "" }),
+        (2, 2) => {
+            let how = if fields[6].uint() == 1 { " on board" } else { "" };
+            let many = if fields.len() > 7 { ", many" } else { "" };
+            format!("{name} Connecting{how}{many}{}", if fields.len() > 8 { ", ticket" } else { "" })
+        }
         _ if fields[0].uint() == 1 => match fields.get(3) {
             Some(line) => format!("{name} Formed {}", phase_of(line.at(&[1]).items())),
             None => format!("{name} Formed, settled"),
@@ -42,13 +52,20 @@ pub fn state_of(record: &[u8]) -> String {
 
 fn phase_of(phase: &[Cbor]) -> String {
     let has = |n: usize| phase.get(n).is_some_and(|field| *field != Cbor::Null && *field != Cbor::Bool(false));
-    let (name, and) = match phase[0].uint() {
-        1 => ("AwaitingProof", ""),
-        2 => ("AliceJoined", ""),
-        3 => ("AliceConfirmed", if has(2) { "" } else { ", answered" }),
-        4 => ("BobJoined", if has(2) { ", proof to send" } else { "" }),
-        5 => ("BobConfirmed", if has(3) { ", answer due" } else { "" }),
-        7 => ("AliceAsked", ""),
+    // What Alice still opens of epoch 0.
+    let early = match phase.get(3).filter(|_| has(3) && [2, 3, 7].contains(&phase[0].uint())) {
+        Some(early) if *early.at(&[2]) == Cbor::Null => ", early",
+        Some(_) => ", early, counted",
+        None => "",
+    };
+    let many = |n: usize| if has(n) { ", many" } else { "" };
+    let (name, and, more) = match phase[0].uint() {
+        1 => ("AwaitingProof", if has(4) { ", asks" } else { "" }, ""),
+        2 => ("AliceJoined", "", early),
+        3 => ("AliceConfirmed", if has(2) { "" } else { ", answered" }, early),
+        4 => ("BobJoined", if has(2) { ", proof to send" } else { "" }, many(3)),
+        5 => ("BobConfirmed", if has(3) { ", answer due" } else { "" }, many(4)),
+        7 => ("AliceAsked", "", early),
         _ => {
             let end =
                 ["?", "ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired", "Declined"][phase[1].uint() as usize];
@@ -56,5 +73,5 @@ fn phase_of(phase: &[Cbor]) -> String {
             return format!("Closed {end}{close}{}", if has(3) { "" } else { ", settled" });
         }
     };
-    format!("{name}{and}")
+    format!("{name}{and}{more}")
 }

@@ -1,5 +1,6 @@
 //! §8.7: no secret is shown, none can be copied by accident, and none stays where it rested.
 
+mod many;
 #[cfg(target_os = "linux")]
 mod memory;
 
@@ -380,6 +381,7 @@ fn shown() -> Shown {
     for error in [RestoreError::Malformed, RestoreError::UnsupportedVersion, RestoreError::AnotherRole] {
         see.read("", &error);
     }
+    many::see(see);
     shown
 }
 
@@ -418,11 +420,13 @@ fn found(squeezed: &str, needles: &[(&'static str, String)]) -> Option<&'static 
 #[test]
 fn r8_7_nothing_shows_a_secret() {
     let secrets = secrets();
-    let mut needles = needles(&secrets);
+    let mut needles = needles(&[&secrets[..], &many::secrets()].concat());
     // In Base32 five bytes are eight characters.
-    let text = offered().port().unwrap().qr_text().to_string();
-    let base32: Vec<_> = text.trim_start_matches("PORT:").to_lowercase().chars().collect();
-    needles.extend(base32.windows(8).map(|way| ("QR text", way.iter().collect())));
+    for port in [offered().port().unwrap(), &many::shown_port()] {
+        let text = port.qr_text().to_string();
+        let base32: Vec<_> = text.trim_start_matches("PORT:").to_lowercase().chars().collect();
+        needles.extend(base32.windows(8).map(|way| ("QR text", way.iter().collect())));
+    }
     let code = Handshake::new().at_alice.check_code().unwrap().to_string();
     // The search finds what it has to, in every way of writing.
     for bytes in [&secrets[0].1[8..12], &secrets[8].1[5..9]] {
@@ -464,8 +468,8 @@ fn every_public_type_was_seen() {
     let types: BTreeSet<_> = names.filter(is_type).map(str::to_owned).collect();
     assert!(types.len() > 40, "{types:?}");
     let mut seen = shown().types;
-    // A trait, and another name for a secret of 16 bytes.
-    seen.extend(["Machine".to_owned(), "Rad".to_owned()]);
+    // Traits, and another name for a secret of 16 bytes.
+    seen.extend(["Machine", "Known", "Rad"].map(str::to_owned));
     assert_eq!(types.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
@@ -487,5 +491,5 @@ macro_rules! is_not {
 }
 
 // R8.1, R8.5, R8.7: no machine forks, no seed is used twice, no secret is copied unseen.
-is_not!(Copy: Alice, Bob, Line, Pool, Born<Alice>, Seed, Record, Secret<32>, Rad, Port, PortBytes, QrText, Link<'static>, CheckCode);
+is_not!(Copy: Alice, Bob, Line, Pool, Born<Alice>, Seed, Record, Secret<32>, Rad, Port, Ticket, ToldTicket, PortBytes, QrText, Link<'static>, CheckCode);
 is_not!(Clone: Alice, Bob, Line, Pool, Born<Alice>, Born<Bob>, Born<Pool>, Step<'static, Alice>, Seed, Record, PortBytes, QrText, Link<'static>);

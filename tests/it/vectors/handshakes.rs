@@ -2,6 +2,7 @@
 
 use hkdf::Hkdf;
 
+use super::many;
 use super::messages::REASONS;
 use super::play::{AtAlice, AtBob, Play, restored};
 use super::proofs::{dh, encrypt, formed, packet, proof_of, public_key};
@@ -102,7 +103,7 @@ fn short(offer: Offer, request: bool, now: UnixSeconds, then: impl FnOnce(&mut P
     play
 }
 
-fn plays() -> Vec<(String, Play)> {
+pub fn plays() -> Vec<(String, Play)> {
     let plain = Offer::new;
     let until = || Offer::new().expires(LATER);
     let another = |byte: u8| [byte; 16];
@@ -429,7 +430,9 @@ fn records() {
         };
         assert_eq!(restored, *entry);
     }
-    for entry in plays().into_iter().flat_map(|(_, play)| play.log.records).chain(super::pools::play().records) {
+    let of_many = many::plays().into_values().flat_map(|host| host.log.records);
+    let of_many = of_many.chain(super::pools::play().records);
+    for entry in plays().into_iter().flat_map(|(_, play)| play.log.records).chain(of_many) {
         if !records.contains(&entry) {
             records.push(entry);
         }

@@ -10,6 +10,7 @@
 #![cfg(feature = "alloc")]
 
 mod handshakes;
+mod many;
 mod messages;
 mod packets;
 mod play;
@@ -100,6 +101,17 @@ fn cbor(value: &Cbor) -> Vec<u8> {
 
 fn array(bytes: &[u8]) -> Vec<Cbor> {
     ciborium::from_reader::<Cbor, _>(bytes).unwrap().into_array().unwrap()
+}
+
+/// The records of every play, and its name.
+pub fn records() -> Vec<(String, Vec<u8>)> {
+    let of = |name: &str, records: &[Value]| -> Vec<_> {
+        let hex = records.iter().map(|entry| entry["record"].as_str().unwrap());
+        hex.map(|hex| (name.to_owned(), hex::decode(hex).unwrap())).collect()
+    };
+    let handshakes = handshakes::plays().into_iter().flat_map(|(name, play)| of(&name, &play.log.records));
+    let many = many::plays().into_iter().flat_map(|(name, host)| of(name, &host.log.records));
+    handshakes.chain(many).collect()
 }
 
 /// What SPEC.md quotes is the first handshake, byte for byte.

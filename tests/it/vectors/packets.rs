@@ -7,7 +7,7 @@ use super::proofs::{packet, proof_of};
 use super::*;
 
 /// The record of a line with another number of sent packets, and another window.
-fn with_counters(line: &Line, sent: u64, window: Option<[u64; 2]>) -> Vec<u8> {
+pub fn with_counters(line: &Line, sent: u64, window: Option<[u64; 2]>) -> Vec<u8> {
     let mut record = array(&line.record());
     let phase = record[3].as_array_mut().unwrap()[1].as_array_mut().unwrap();
     let session = phase[1].as_array_mut().unwrap();
@@ -19,14 +19,14 @@ fn with_counters(line: &Line, sent: u64, window: Option<[u64; 2]>) -> Vec<u8> {
 }
 
 /// The key by which a line seals.
-fn key_of(line: &Line) -> Vec<u8> {
+pub fn key_of(line: &Line) -> Vec<u8> {
     let record = array(&line.record());
     let phase = record[3].as_array().unwrap()[1].as_array().unwrap();
     phase[1].as_array().unwrap()[0].as_bytes().unwrap().clone()
 }
 
 /// A payload sealed by hand: also what this crate never seals.
-fn sealed(key: &[u8], content: Content, epoch: u32, counter: u64, text: &[u8], data: &[u8]) -> Vec<u8> {
+pub fn sealed(key: &[u8], content: Content, epoch: u32, counter: u64, text: &[u8], data: &[u8]) -> Vec<u8> {
     let nonce = [&epoch.to_be_bytes()[..], &counter.to_be_bytes()].concat();
     let nonce = aes_gcm_siv::Nonce::try_from(&nonce[..]).unwrap();
     let aad = [&[0x82, 1, 0x84, 2, content as u8], data].concat();

@@ -1,6 +1,5 @@
 //! One Alice, one Bob, their line; every step written down.
 
-use super::ports::port;
 use super::proofs::{formed, packet};
 use super::*;
 
@@ -121,7 +120,8 @@ impl Log {
         self.records.push(restored::<M>(&record));
         let more = json!({
             "key": key, "record": hex(&*record), "replaces": hex(replaces.key.to_bytes()),
-            "once": step.once().map(|mark| hex(mark.as_bytes())), "effects": M::commit_shown(step),
+            "once": step.once().map(|mark| hex(mark.as_bytes())), "taken": step.taken().map(|taken| name_of(&taken)),
+            "strikes": step.strikes().map(|ticket| hex(ticket.as_bytes())), "effects": M::commit_shown(step),
         });
         self.push(what, more);
     }
@@ -324,6 +324,23 @@ impl End {
 
 /// An offer as JSON.
 pub fn of(offer: &Offer) -> Value {
-    let port = port(offer.clone());
-    json!({ "expires": port.expires().map(|expires| expires.0), "relay": port.relay().map(Relay::as_str) })
+    as_json(&ciborium::from_reader(&*minicbor::to_vec(offer).unwrap()).unwrap())
+}
+
+/// So too a policy.
+pub fn of_policy(policy: &Policy) -> Value {
+    as_json(&ciborium::from_reader(&*minicbor::to_vec(policy).unwrap()).unwrap())
+}
+
+/// As port.cddl has it, with byte strings in hex.
+pub fn as_json(value: &Cbor) -> Value {
+    match value {
+        Cbor::Array(items) => items.iter().map(as_json).collect(),
+        Cbor::Bytes(bytes) => hex(bytes).into(),
+        Cbor::Integer(number) => u64::try_from(*number).unwrap().into(),
+        Cbor::Text(text) => text.clone().into(),
+        Cbor::Bool(bool) => (*bool).into(),
+        Cbor::Null => Value::Null,
+        other => panic!("{other:?} in an offer"),
+    }
 }

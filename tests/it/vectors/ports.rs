@@ -1,15 +1,36 @@
 //! Port (§2).
 
+use super::play::as_json;
 use super::*;
 
 pub fn port(offer: Offer) -> Port {
     Alice::offer(LINE_LINK.into(), offer, seed(ALICE)).commit().port().unwrap().clone()
 }
 
-fn good_port(offer: Offer) -> Value {
-    let port = port(offer);
+/// A ticket as it stands in a contact port (§16.2).
+pub fn ticket(secret: u8, name: &str, expires: Option<u64>) -> Cbor {
+    let mut fields = vec![Cbor::Bytes(counting::<16>(secret).to_vec()), Cbor::Text(name.into())];
+    fields.extend(expires.map(Cbor::from));
+    Cbor::Array(fields)
+}
+
+/// What its hash is of.
+pub fn hashed_ticket(ticket: &Cbor) -> Vec<u8> {
+    cbor(&Cbor::Array(vec!["port-protocol ticket".into(), ticket.as_array().unwrap()[0].clone()]))
+}
+
+/// The bytes of a Port with a ticket: what an introducer hands over (§16.3).
+pub fn with_ticket(port: &Port, ticket: &Cbor) -> Vec<u8> {
+    let mut fields = array(port.to_bytes().as_slice());
+    fields.resize(7, Cbor::Null);
+    fields.push(ticket.clone());
+    cbor(&fields.into())
+}
+
+fn good_port(port: &Port, ticket: Option<&Cbor>) -> Value {
     let (bytes, text, link) = (port.to_bytes(), port.qr_text(), port.link(BASE).unwrap().to_string());
     assert_eq!(Port::from_bytes(bytes.as_slice()), Ok(port.clone()));
+    assert_eq!(port.ticket().is_some(), ticket.is_some());
     assert_eq!(Port::parse(text.as_str()), Ok(port.clone()));
     assert_eq!(Port::parse(&link), Ok(port.clone()));
     json!({
@@ -20,8 +41,11 @@ fn good_port(offer: Offer) -> Value {
         "rad": hex(port.rad().expose()),
         "expires": port.expires().map(|expires| expires.0),
         "relay": port.relay().map(Relay::as_str),
+        "ticket": ticket.map(as_json),
+        "hashed_ticket": ticket.map(|ticket| hex(hashed_ticket(ticket))),
+        "ticket_hash": port.ticket().map(|ticket| hex(ticket.hash().as_bytes())),
         "bytes": hex(bytes.as_slice()),
-        "hash": hex(port.hash().as_bytes()),
+        "hash": hex(port.hash().as_bytes()), // without the ticket
         "qr_text": text.as_str(),
         "link_base": BASE,
         "link": link,
@@ -50,6 +74,10 @@ pub fn weak_keys() -> Vec<(String, Vec<u8>)> {
     low_order.chain(not_canonical.map(|(name, key)| (format!("public key {name}"), key))).collect()
 }
 
+pub fn contact() -> Offer {
+    Offer::new().introducer(counting(0x11).into())
+}
+
 /// Bytes that are no Port, and why.
 fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
     use PortError::*;
@@ -68,6 +96,16 @@ fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
     let longer = |more: &[Cbor]| cbor(&Cbor::Array([&array(&plain)[..], more].concat()));
     let text = |text: &str| Cbor::Text(text.into());
     let bytes = |length: usize| Cbor::Bytes(vec![7; length]);
+    let good = ticket(0x33, "Carol", Some(1));
+    let contact_port = port(contact());
+    let of_contact = |ticket: Cbor| with_ticket(&contact_port, &ticket);
+    let other = |at: usize, value: Cbor| {
+        let mut fields = good.as_array().unwrap().clone();
+        fields[at] = value;
+        Cbor::Array(fields)
+    };
+    let longer_ticket = Cbor::Array([&good.as_array().unwrap()[..], &[0.into()]].concat());
+    let after_ticket = cbor(&Cbor::Array([array(&of_contact(good.clone())), vec![0.into()]].concat()));
 
     let mut bad: Vec<(String, Vec<u8>, PortError)> =
         weak_keys().into_iter().map(|(name, key)| (name, with(3, Cbor::Bytes(key)), WeakPublicKey)).collect();
@@ -82,6 +120,19 @@ fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
         ("kind 0", with(1, 0.into()), UnsupportedKind),
         ("kind 4", with(1, 4.into()), UnsupportedKind),
         ("a contact port without a ticket", with(1, 3.into()), Malformed),
+        ("a Port with a ticket", with_ticket(&port(Offer::new()), &good), Malformed),
+        ("a Superport with a ticket", with_ticket(&port(Offer::new().policy(Policy::unlimited())), &good), Malformed),
+        ("ticket null", of_contact(Cbor::Null), Malformed),
+        ("ticket's secret of 15 bytes", of_contact(other(0, bytes(15))), Malformed),
+        ("ticket's secret as text", of_contact(other(0, text("0123456789abcdef"))), Malformed),
+        ("ticket's name as bytes", of_contact(other(1, bytes(5))), Malformed),
+        ("ticket's name of 33 bytes", of_contact(other(1, text(&"n".repeat(33)))), Malformed),
+        ("ticket's expires as text", of_contact(other(2, text("never"))), Malformed),
+        ("ticket's expires null", of_contact(other(2, Cbor::Null)), Malformed),
+        ("ticket of four", of_contact(longer_ticket), Malformed),
+        ("ticket of one", of_contact(Cbor::Array(vec![bytes(16)])), Malformed),
+        ("relay in the place of the ticket", of_contact(text(RELAY)), Malformed),
+        ("something after the ticket", after_ticket, Malformed),
         ("line_link of 15 bytes", with(2, bytes(15)), Malformed),
         ("line_link of 17 bytes", with(2, bytes(17)), Malformed),
         ("line_link as text", with(2, text("0123456789abcdef")), Malformed),
@@ -182,7 +233,21 @@ fn ports() {
         ("expires 65536", at(65_536)),
         ("expires 4294967295", at(0xffff_ffff)),
         ("expires 4294967296", at(0x1_0000_0000)),
+        ("Superport", Offer::new().policy(Policy::up_to(3).until(Some(LATER)))),
+        ("Superport with both", Offer::new().policy(Policy::unlimited()).expires(LATER).relay(relay(RELAY))),
     ];
+    let full = || contact().expires(UnixSeconds(u64::MAX)).relay(relay(&longest));
+    let of_contact = [
+        ("contact port", contact(), ticket(0x33, "", None)),
+        ("contact port with a name", contact(), ticket(0x33, "Carol é", None)),
+        ("contact port with an expiring ticket", contact().expires(LATER), ticket(0x44, "Carol", Some(NOW.0))),
+        ("contact port with a relay", contact().relay(relay(RELAY)), ticket(0x44, "Carol", Some(0))),
+        ("longest contact port", full(), ticket(0x55, &"n".repeat(32), Some(u64::MAX))),
+    ];
+    let of_contact = of_contact.map(|(name, offer, ticket)| {
+        let port = Port::from_bytes(&with_ticket(&port(offer), &ticket)).unwrap();
+        (name, good_port(&port, Some(&ticket)))
+    });
     let plain = port(Offer::new());
     let (text, link) = (plain.qr_text().to_string(), plain.link(BASE).unwrap().to_string());
     let fragment = text.strip_prefix("PORT:").unwrap();
@@ -207,7 +272,7 @@ fn ports() {
     known(
         "ports.json",
         &json!({
-            "accepted": named(accepted.map(|(name, offer)| (name, good_port(offer)))),
+            "accepted": named(accepted.map(|(name, offer)| (name, good_port(&port(offer), None))).into_iter().chain(of_contact)),
             "texts": named(forgiven.map(|(name, text)| {
                 assert_eq!(Port::parse(&text), Ok(plain.clone()), "{name}");
                 (name, json!({ "text": text, "bytes": hex(plain.to_bytes().as_slice()) }))

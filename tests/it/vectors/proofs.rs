@@ -3,7 +3,7 @@
 use aes::Aes256;
 use cbc::cipher::{Block, BlockModeEncrypt, KeyIvInit};
 
-use super::ports::{port, weak_keys};
+use super::ports::{contact, port, weak_keys};
 use super::*;
 
 /// `[public_key_bob, encrypted_rad]` as bytes, and as the crate reads it.
@@ -36,6 +36,62 @@ pub fn formed(proof: Option<Proof>) -> Event<'static> {
 
 pub fn packet(payload: &[u8]) -> Event<'_> {
     Event::Packet { line_id: LINE_ID.into(), payload }
+}
+
+/// Everybody who comes has been announced.
+struct Told;
+
+impl Known for Told {
+    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+        let (line_link, name) = (LINE_LINK.into(), Name::new("Carol").unwrap());
+        Some(ToldTicket { line_link, ticket: *ticket, name, expires: None })
+    }
+}
+
+/// The hash of the ticket that a contact port reads out of this proof.
+fn reads_ticket(proof: &Proof) -> Option<TicketHash> {
+    let mut alice = Alice::offer(LINE_LINK.into(), contact(), seed(ALICE)).commit();
+    match alice.handle_knowing(&formed(Some(proof.clone())), &Told, NOW) {
+        Ok(step) => step.strikes(),
+        Err(Rejected::Stray(_)) => None,
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// Proofs with a ticket behind the RAD (§16.3): of which ticket Alice is asked, or none.
+fn with_tickets(bob: &[u8; 32], iv: &[u8; 16]) -> Value {
+    let alice = Alice::offer(LINE_LINK.into(), contact(), seed(ALICE)).commit();
+    let port = alice.port().unwrap();
+    let (secret, rad) = (dh(bob, port.public_key().as_bytes()), port.rad().expose());
+    let (of_ticket, padding) = (counting::<16>(0x33), [16; 16]);
+    let of = |blocks: &[&[u8]]| encrypt(&secret, iv, &blocks.concat());
+    let good = of(&[rad, &of_ticket, &padding]);
+    let flip = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let entries = [
+        ("good", good.clone()),
+        // Whatever a relay does to a block, the next one is damaged too: RAD or padding is wrong.
+        ("first block with a bit flipped", flip(16)),
+        ("second block with a bit flipped", flip(32)),
+        ("IV with a bit flipped", flip(0)),
+        ("last block with a bit flipped", flip(63)),
+        ("a ticket of its own choice", of(&[rad, &[7; 16], &padding])),
+        ("no ticket", of(&[rad, &padding])),
+        ("ticket first", of(&[&of_ticket, rad, &padding])),
+        ("padding first", of(&[rad, &padding, &of_ticket])),
+        ("RAD of zeros", of(&[&[0; 16], &of_ticket, &padding])),
+        ("padding of zeros", of(&[rad, &of_ticket, &[0; 16]])),
+    ];
+    let entries = entries.map(|(name, encrypted_rad)| {
+        let (bytes, proof) = proof_of(&public_key(bob), &encrypted_rad);
+        let ticket_hash = reads_ticket(&proof).map(|ticket| hex(ticket.as_bytes()));
+        assert_eq!(ticket_hash.is_some(), ["good", "a ticket of its own choice"].contains(&name), "{name}");
+        (name, json!({ "bytes": hex(bytes), "ticket_hash": ticket_hash }))
+    });
+    json!({ "alice_seed": hex(counting::<64>(ALICE)), "secret": hex(secret), "proofs": named(entries) })
 }
 
 /// Whether Alice takes a proof: on board and along the line alike.
@@ -151,6 +207,7 @@ fn proofs() {
         &json!({
             "accepted": accepted,
             "refused": { "private_key_alice": hex(alice), "rad": hex(rad), "proofs": refused },
+            "with_tickets": with_tickets(&bob, &iv),
         }),
     );
 }
