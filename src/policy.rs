@@ -44,7 +44,7 @@ pub enum Again {
 /// ```
 /// use port_protocol::{Again, Offer, Policy, UnixSeconds};
 ///
-/// let policy = Policy::up_to(50).until(UnixSeconds(1_800_000_000)).asking(true).again(Again::Refuse);
+/// let policy = Policy::up_to(50).until(Some(UnixSeconds(1_800_000_000))).asking(true).again(Again::Refuse);
 /// let superport = Offer::new().policy(policy);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]

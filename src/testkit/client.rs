@@ -173,10 +173,10 @@ impl Client {
                 return self.hear(bytes, now, power);
             }
             // The event again, or an old proof on a new line.
-            (Err(Halt::Conflict(Conflict::Marked(Taken::Disconnect(line_id)))), _) => {
-                if self.store.get(Key::Line(*line_id)).is_none() {
-                    self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
-                }
+            (Err(Halt::Conflict(Conflict::Marked(Taken::Disconnect(line_id)))), _)
+                if self.store.get(Key::Line(*line_id)).is_none() =>
+            {
+                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
             }
             // A use that is not stored by itself yet: a crash came between.
             (Err(Halt::Rejected(Rejected::Unsettled)), _) => {
