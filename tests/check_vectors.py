@@ -618,7 +618,7 @@ class Alice(Client):
     def living_unsent(self):
         if self.state[0] == 1:
             return [request("IssueLineLink", request_id=self.state[1][0])]
-        return [{"port_ready": encode(self.state[1][0])}, *self.news()]
+        return [*self.news(), {"port_ready": encode(self.state[1][0])}]
 
     def news(self):
         """All but the Port, which was shown before."""

@@ -147,7 +147,7 @@ fn r14_4_what_a_use_asks_for_and_what_is_unsent() {
         let alice = superport(Policy::up_to(limit));
         let event = formed(2, 2, Some(proof_of(2, &alice))).to_vec();
         let mut alice = Any::from(alice);
-        let line = "LineFormed AliceJoined";
+        let line = "LineFormed AliceJoined, early";
         // The Port was shown before.
         assert_eq!(words(&alice.takes(&Input::Event(event))), format!("{told}{line}"));
         assert_eq!(words(&alice.unsent()), format!("{told}{line}, PortReady"));
