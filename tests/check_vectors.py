@@ -1265,7 +1265,7 @@ def pools():
                 pool = Pool.new(step["low"], step["full"], bytes.fromhex(step["seed"]))
                 effects = pool.unsent()
             else:
-                effects, _ = pool.take() if step["does"] == "take" else pool.handle(bytes.fromhex(step["event"]))
+                effects, *_ = pool.take() if step["does"] == "take" else pool.handle(bytes.fromhex(step["event"]))
         except Refused as refused:
             same(str(refused), step.get("error"), what)
             same(pool.record(), before, what)
