@@ -351,7 +351,9 @@ impl<'m, M: Machine> Iterator for Effects<'m, M> {
 pub struct Record(Bytes<MAX_RECORD>);
 
 impl Record {
-    /// `state` stands for one of the role's, and encodes as it does.
+    /// `state` stands for one of the role's, and encodes as it does. Not inlined: a record is long, and is written where it is
+    /// wanted, not moved there.
+    #[inline(never)]
     pub(crate) fn of<R: Role>(revision: u64, state: impl Encode<()>) -> Self {
         let mut record = Self(Bytes::EMPTY);
         record.0.write(&Layout::<R, _> { revision, state, role: core::marker::PhantomData });
