@@ -15,7 +15,7 @@ use crate::wire::{self, Bytes};
 pub const MAX_RECORD: usize = 1024;
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
-/// [`Alice`](crate::Alice), [`Bob`](crate::Bob) and [`Line`](crate::Line) are all there are.
+/// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line) and [`Introducer`](crate::Introducer) are all there are.
 pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsMut<Held<Self::State>> {
     /// Stands in every record, so that none is restored as another's (§8.6).
     const ROLE: u8;
@@ -54,6 +54,10 @@ pub enum Emit<'m> {
     Opened(&'m [u8]),
     /// The same, and the outbox goes with it.
     OutboxAndOpened(&'m [u8]),
+    /// An introduction that was opened.
+    Told(&'m [u8]),
+    /// The same, and the outbox goes with it.
+    OutboxAndTold(&'m [u8]),
     /// Packets were lost on their way.
     Dropped,
     /// A line that is not taken.
@@ -71,7 +75,7 @@ impl Emit<'_> {
     /// What is lent has the second place; the others are the outbox's.
     const fn places(self) -> ops::Range<usize> {
         match self {
-            Self::Outbox | Self::OutboxAndOpened(_) => 0..MOST_EFFECTS,
+            Self::Outbox | Self::OutboxAndOpened(_) | Self::OutboxAndTold(_) => 0..MOST_EFFECTS,
             Self::Rest => 1..MOST_EFFECTS,
             _ => 1..2,
         }
@@ -401,5 +405,5 @@ impl<'b, M: Role, S: Decode<'b, ()>> Decode<'b, ()> for Layout<M, S> {
 fn is_of_another_role<M: Role>(record: &[u8]) -> bool {
     let mut d = Decoder::new(record);
     let header = (d.array(), d.u8(), d.u8());
-    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && (1..=3).contains(&role))
+    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && (1..=5).contains(&role))
 }

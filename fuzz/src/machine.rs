@@ -14,6 +14,8 @@ pub enum Said {
     /// A packet with a user's message: lent by `seal`.
     Sealed(Vec<u8>),
     Message(Vec<u8>),
+    /// Its bytes.
+    Introduction(Vec<u8>),
     Dropped,
     Asked,
     /// The Port's bytes.
@@ -99,6 +101,7 @@ impl Owner for Line {
             LineEffect::Send(request) if is_message(&request) => Said::Sealed(request.to_vec()),
             LineEffect::Send(request) => Said::Send(request.to_vec()),
             LineEffect::Message(text) => Said::Message(text.to_vec()),
+            LineEffect::Introduction(said) => Said::Introduction(said.to_vec()),
             LineEffect::Dropped => Said::Dropped,
             LineEffect::Asked => Said::Asked,
             LineEffect::Ended(end) => Said::Ended(format!("{end:?}")),
@@ -181,7 +184,7 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
 
     let after = unsent(machine);
     assert_eq!(unsent(&restored), after, "a crash changed the outbox");
-    let lent = |said: &Said| matches!(said, Said::Message(_) | Said::Dropped);
+    let lent = |said: &Said| matches!(said, Said::Message(_) | Said::Introduction(_) | Said::Dropped);
     assert!(!after.iter().any(lent), "an outbox holds a message that was opened");
     let kept: Vec<_> = done.said.iter().filter(|said| !lent(said)).cloned().collect();
     // A sealed packet is lent as well. (The record of a stranger may have one in its outbox.)

@@ -41,8 +41,10 @@ fn r8_1_effects_are_a_view_of_the_outbox_that_the_record_holds() {
             let mut next = machine.clone();
             let Ok(effects) = next.give(&input, NOW) else { continue };
             // A user's own words, sealed or opened, are the user's to keep; and that some were lost.
-            let kept: Vec<_> =
-                effects.into_iter().filter(|effect| !matches!(effect, Effect::Message(_) | Effect::Dropped)).collect();
+            let kept: Vec<_> = effects
+                .into_iter()
+                .filter(|effect| !matches!(effect, Effect::Message(_) | Effect::Introduction(_) | Effect::Dropped))
+                .collect();
             if kept.is_empty() || matches!(input, Input::Seal(..)) {
                 continue;
             }

@@ -6,6 +6,7 @@ mod bob;
 mod cddl;
 mod common;
 mod confirmation;
+mod contact;
 mod crash;
 mod encoding;
 mod export;

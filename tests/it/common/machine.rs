@@ -69,6 +69,7 @@ pub enum Effect {
     PortReady(String),
     LineFormed(Box<Born<Line>>),
     Message(Vec<u8>),
+    Introduction(Vec<u8>),
     Dropped,
     Asked,
     Ended(End),
@@ -87,7 +88,9 @@ impl PartialEq for Effect {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::LineFormed(a), Self::LineFormed(b)) => *a.record() == *b.record(),
-            (Self::Send(a), Self::Send(b)) | (Self::Message(a), Self::Message(b)) => a == b,
+            (Self::Send(a), Self::Send(b))
+            | (Self::Message(a), Self::Message(b))
+            | (Self::Introduction(a), Self::Introduction(b)) => a == b,
             (Self::PortReady(a), Self::PortReady(b)) => a == b,
             (Self::Ended(a), Self::Ended(b)) => a == b,
             (Self::Dropped, Self::Dropped) | (Self::Asked, Self::Asked) => true,
@@ -117,6 +120,7 @@ impl fmt::Display for Effect {
             Self::PortReady(_) => f.write_str("PortReady"),
             Self::LineFormed(born) => write!(f, "LineFormed {}", state_of(&born.record())),
             Self::Message(_) => f.write_str("says"),
+            Self::Introduction(_) => f.write_str("Introduction"),
             Self::Dropped => f.write_str("Dropped"),
             Self::Asked => f.write_str("Asked"),
             Self::Ended(_) => f.write_str("Ended"),
@@ -347,6 +351,7 @@ fn of_line(effect: LineEffect<'_>) -> Effect {
     match effect {
         LineEffect::Send(request) => Effect::Send(request.to_vec()),
         LineEffect::Message(text) => Effect::Message(text.to_vec()),
+        LineEffect::Introduction(said) => Effect::Introduction(said.to_vec()),
         LineEffect::Dropped => Effect::Dropped,
         LineEffect::Asked => Effect::Asked,
         LineEffect::Ended(end) => Effect::Ended(End::Line(end)),
