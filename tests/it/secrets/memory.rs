@@ -28,7 +28,7 @@ fn dropped<T>(value: T) -> [Vec<u8>; 2] {
 }
 
 /// Whether each of these stood there, and zeros stand in its place now.
-fn is_wiped<T>(value: T, secrets: &[&[u8]]) -> bool {
+pub fn is_wiped<T>(value: T, secrets: &[&[u8]]) -> bool {
     let [before, after] = dropped(value);
     let pairs = |length| before.windows(length).zip(after.windows(length));
     let wiped =
@@ -38,7 +38,7 @@ fn is_wiped<T>(value: T, secrets: &[&[u8]]) -> bool {
 
 /// The same, and nothing of them is left anywhere in its memory. That is more than can be asked of an enum: in the bytes
 /// that its present variant does not use lies what the compiler moved there (SPEC.md §11).
-fn is_gone<T>(value: T, secrets: &[&[u8]]) -> bool {
+pub fn is_gone<T>(value: T, secrets: &[&[u8]]) -> bool {
     let [before, after] = dropped(value);
     secrets.iter().all(|secret| holds(&before, &[secret])) && !holds(&after, secrets)
 }
