@@ -86,7 +86,7 @@ pub fn decode_event(data: &[u8]) -> bool {
     decoded == 1
 }
 
-fn one_encoding<'a, T: PartialEq + std::fmt::Debug>(
+pub fn one_encoding<'a, T: PartialEq + std::fmt::Debug>(
     data: &'a [u8],
     value: &T,
     decode: impl Fn(&'a [u8]) -> Result<T, DecodeError>,

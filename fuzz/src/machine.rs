@@ -16,6 +16,8 @@ pub enum Said {
     Message(Vec<u8>),
     /// Its bytes.
     Introduction(Vec<u8>),
+    /// An introduction to be sent: its bytes.
+    Tell(Vec<u8>),
     Dropped,
     Asked,
     /// The Port's bytes.
@@ -63,7 +65,8 @@ impl User for Alice {
     }
 
     fn born(&self) -> Option<Born<Line>> {
-        self.unsent().find_map(|effect| if let AliceEffect::LineFormed(born) = effect { Some(born.clone()) } else { None })
+        self.unsent()
+            .find_map(|effect| if let AliceEffect::LineFormed(born) = effect { Some(born.clone()) } else { None })
     }
 }
 
@@ -91,7 +94,8 @@ impl User for Bob {
     }
 
     fn born(&self) -> Option<Born<Line>> {
-        self.unsent().find_map(|effect| if let BobEffect::LineFormed(born) = effect { Some(born.clone()) } else { None })
+        self.unsent()
+            .find_map(|effect| if let BobEffect::LineFormed(born) = effect { Some(born.clone()) } else { None })
     }
 }
 
@@ -111,9 +115,9 @@ impl Owner for Line {
 
 fn is_message(request: &Request<'_>) -> bool {
     let Request::Packet { payload, .. } = request else { return false };
-    use Content::{Message, Opening, PaddedMessage, PaddedOpening};
+    use Content::{Introduction, Message, Opening, PaddedMessage, PaddedOpening};
     let Ok(Payload::Sealed { content, .. }) = Payload::decode(payload) else { return false };
-    matches!(content, Opening | Message | PaddedOpening | PaddedMessage)
+    matches!(content, Opening | Message | PaddedOpening | PaddedMessage | Introduction)
 }
 
 pub fn unsent<M: Owner>(machine: &M) -> Vec<Said> {

@@ -15,13 +15,13 @@ pub fn with_script(record: &[u8], script: &[u8]) -> Vec<u8> {
     [record, script, &[length]].concat()
 }
 
-fn split(data: &[u8]) -> (&[u8], Input<'_>) {
+pub fn split(data: &[u8]) -> (&[u8], Input<'_>) {
     let Some((length, rest)) = data.split_last() else { return (data, Input(&[])) };
     let (record, script) = rest.split_at(rest.len().saturating_sub(usize::from(*length)));
     (record, Input(script))
 }
 
-fn restored<M: Owner>(record: &[u8]) -> Option<M> {
+pub fn restored<M: Owner>(record: &[u8]) -> Option<M> {
     let machine = M::restore(record).ok()?;
     assert!(*machine.record() == *record, "two records of one state");
     let again = M::restore(record).expect("it was just restored");
