@@ -156,6 +156,7 @@ fn the_schema_refuses_what_the_crate_refuses() {
 }
 
 /// §16 in the schema's words.
+#[cfg(feature = "alloc")]
 #[test]
 fn introductions_and_introducers_are_as_the_schema_says() {
     let [introductions, records] = crate::contact::samples();

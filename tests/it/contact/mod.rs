@@ -1,4 +1,5 @@
 //! §16: contact ports. Alice, her contacts Carol and Dave, and Bob, whom Carol introduces.
+#![cfg(feature = "alloc")]
 
 mod crash;
 
@@ -585,6 +586,7 @@ fn r16_4_of_ten_thousand_rows_one_is_asked_for() {
 #[test]
 fn r16_4_a_ticket_is_not_rewritten_through_the_iv() {
     type Aes = aes::Aes256;
+    type Change<'c> = &'c dyn Fn(&mut [u8]);
     let (mut alice, mut carol) = granted(CAROL);
     let (told, port) = ticket(&mut carol, 9, "Carol", None);
     let (other, others) = ticket(&mut carol, 8, "Carol", None);
@@ -595,7 +597,7 @@ fn r16_4_a_ticket_is_not_rewritten_through_the_iv() {
     let private: [u8; 32] = seed_bytes(2)[..32].try_into().unwrap();
     let key = x25519_dalek::x25519(private, *port.public_key().as_bytes());
     let public = x25519_dalek::x25519(private, x25519_dalek::X25519_BASEPOINT_BYTES);
-    let proof = |blocks: &[&[u8]], change: &dyn Fn(&mut [u8])| {
+    let proof = |blocks: &[&[u8]], change: Change<'_>| {
         let mut text: Vec<Block<Aes>> = blocks.concat().chunks(16).map(|block| block.try_into().unwrap()).collect();
         cbc::Encryptor::<Aes>::new(&key.into(), &[7; 16].into()).encrypt_blocks(&mut text);
         let mut bytes = [&[7; 16][..], Block::<Aes>::slice_as_flattened(&text)].concat();
@@ -607,8 +609,8 @@ fn r16_4_a_ticket_is_not_rewritten_through_the_iv() {
         move |bytes: &mut [u8]| bytes[at..at + 16].iter_mut().zip(&change).for_each(|(byte, with)| *byte ^= with)
     };
     let (rad_first, ticket_first) = ([&rad[..], &ours, &padding], [&ours[..], &rad, &padding]);
-    let nothing: &dyn Fn(&mut [u8]) = &|_| ();
-    let bad: [(&[&[u8]], &dyn Fn(&mut [u8])); 7] = [
+    let nothing: Change<'_> = &|_| ();
+    let bad: [(&[&[u8]], Change<'_>); 7] = [
         (&rad_first, &flip(0)),
         (&rad_first, &flip(16)),
         (&rad_first, &flip(32)),
