@@ -289,7 +289,7 @@ def read_message(kinds, data):
             if not (value is None and "proof?" in names):
                 require_proof(value)
         else:
-            require(is_uint(value) and 1 <= value <= {"reason": 5, "content": 7}[field])
+            require(is_uint(value) and 1 <= value <= {"reason": 5, "content": 8}[field])
     require(write_message(kinds, name, fields) == data)
     return name, fields
 
