@@ -4,6 +4,7 @@ use core::fmt;
 
 use minicbor::{Decode, Decoder, Encode, decode};
 
+use crate::error::DecodeError;
 use crate::id::LineLink;
 use crate::message::canonical_form;
 use crate::port::Port;
@@ -49,6 +50,13 @@ impl fmt::Debug for Introduction<'_> {
 }
 
 canonical_form!(Introduction);
+
+/// [`Introduction::decode`], kept out of the way of messages, which are many.
+#[cold]
+#[inline(never)]
+pub(crate) fn read(text: &[u8]) -> Result<Introduction<'_>, DecodeError> {
+    Introduction::decode(text)
+}
 
 /// The bytes of a contact port, and of nothing else: a reader need not look twice.
 fn contact_port<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<&'b [u8], decode::Error> {

@@ -14,7 +14,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::error::{Rejected, RestoreError, SealError};
 use crate::id::{Key, LineId, PairHash};
-use crate::introduction::{Introduction, MAX_INTRODUCTION};
+use crate::introduction::{self, Introduction, MAX_INTRODUCTION};
 use crate::machine::{Born, Emit, Held, Machine, Record, Role, Step};
 use crate::message::{Content, Event, Request};
 use crate::port::{Relay, UnixSeconds};
@@ -221,6 +221,7 @@ impl Line {
     ///
     /// # Errors
     /// [`SealError`], and [`SealError::Unconfirmed`] until the line is confirmed: before that, who listens is a claim.
+    #[cold]
     pub fn introduce<'m>(
         &'m mut self,
         introduction: &Introduction<'_>,
@@ -507,7 +508,7 @@ impl Role for Line {
                 Emit::Sealed(packet) => Some(send(packet)),
                 Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
                 Emit::Told(text) | Emit::OutboxAndTold(text) => {
-                    Introduction::decode(text).ok().map(LineEffect::Introduction)
+                    introduction::read(text).ok().map(LineEffect::Introduction)
                 }
                 Emit::Dropped => Some(LineEffect::Dropped),
                 Emit::Outbox | Emit::Rest | Emit::Refused(_) | Emit::Nothing => None,

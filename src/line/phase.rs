@@ -10,7 +10,7 @@ use super::{Line, LineEnd};
 use crate::bob::SendProof;
 use crate::error::Rejected;
 use crate::id::{LineId, PairHash, PortHash};
-use crate::introduction::Introduction;
+use crate::introduction;
 use crate::machine::{Emit, Step};
 use crate::message::{Content, Payload};
 use crate::port::{Kind, Port, Relay, UnixSeconds};
@@ -344,7 +344,7 @@ pub(super) fn transition<'m>(
     };
     let (counters, text) = session.open(&sealed, own, data, buffer)?;
     if content == Content::Introduction {
-        Introduction::decode(text)?;
+        introduction::read(text)?;
     }
 
     let (phase, outbox) = match (&state.phase, content) {
