@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
-use crate::id::{Key, LineLink, RequestId};
+use crate::id::{Key, LineId, LineLink, RequestId};
 use crate::known::{Known, Standing};
 use crate::line::Line;
 use crate::machine::{Born, Emit, Held, Record, Role, Step};
@@ -14,6 +14,7 @@ use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::{Rad, Secret, Seed};
 use crate::spent::{Farewell, Last, Spent};
+use crate::ticket::ToldTicket;
 
 /// One Port at its creator's side (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
 ///
@@ -29,7 +30,8 @@ pub struct Alice(Held<State>);
 pub enum AliceEffect<'m> {
     /// Send this to the Server.
     Send(Request<'m>),
-    /// Show this Port: as a QR code, a link, by NFC.
+    /// Show this Port: as a QR code, a link, by NFC. A contact port is not shown: it is granted, along the introducer's line, by
+    /// [`Introduction::Grant`](crate::Introduction::Grant). To do so again does no harm.
     PortReady(&'m Port),
     /// A line was formed. Insert it at [`Born::key`] (if that is taken, ask [`Born::is_stored_as`]), commit a clone of it, do
     /// what is in its `unsent()`, then settle this Alice.
@@ -218,7 +220,8 @@ impl Alice {
         Ok(Step::new(self, state, emit, None))
     }
 
-    /// Takes the Port back (§4.4): it forms no line any more.
+    /// Takes the Port back (§4.4): it forms no line any more. So is a contact's right withdrawn (§16.6): delete the rows of its
+    /// tickets, and let her know by [`Introduction::Withdrawn`](crate::Introduction::Withdrawn).
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::Unsettled`].
@@ -228,6 +231,25 @@ impl Alice {
         }
         let state = self.0.state.end(AliceEnd::Revoked).ok_or(Rejected::OutOfOrder)?;
         Ok(Step::new(self, state, Emit::Outbox, None))
+    }
+
+    /// Whether to take a ticket that somebody tells of, along the line `from` (§16.4). Nothing moves. If so, insert the row in the
+    /// same transaction as that line's step, as *unique* by its [`ticket`](ToldTicket::ticket). If there is such a row, or a
+    /// [mark](crate::Step::once) of the same bytes, she was told before, or another contact told her, or it was used: leave what
+    /// is there, and go on without it.
+    ///
+    /// `outstanding` is how many rows there are of this contact port.
+    ///
+    /// # Errors
+    /// [`Rejected::NotMine`]: for another contact port. [`Rejected::TicketRefused`]. [`Rejected::TooManyTickets`].
+    /// [`Rejected::OutOfOrder`]: this one was withdrawn, or has expired. With each, keep the line's step, and no row.
+    pub fn tell(&self, told: &ToldTicket, from: LineId, outstanding: usize, now: UnixSeconds) -> Result<(), Rejected> {
+        match &self.0.state {
+            State::Offered(offered) if offered.has_expired(now) => Err(Rejected::OutOfOrder),
+            State::Offered(offered) => offered.hear(told, from, outstanding, now),
+            State::Requesting(_) => Err(Rejected::NotMine),
+            State::Spent(_) => Err(Rejected::OutOfOrder),
+        }
     }
 
     /// The Port, while it is on offer.

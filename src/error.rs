@@ -96,7 +96,8 @@ pub enum Rejected {
     /// after a use that was good. The far end can't tell why.
     #[error("a line that is not taken")]
     Stray(LineId),
-    /// A line from a Port for many was formed, and is not stored yet. Do what is `unsent()`, settle, and hand this in again.
+    /// A line from a Port for many was formed and is not stored yet, or a ticket was made and is not handed over yet. Do what is
+    /// `unsent()`, settle, and hand this in again.
     #[error("not settled yet")]
     Unsettled,
     /// A Port for one use is for one use, and a Superport is none, whose least is [`Policy::up_to`](crate::Policy::up_to) 0 or 1. Make
@@ -108,6 +109,14 @@ pub enum Rejected {
     /// [`Request::Disconnect`](crate::Request::Disconnect) for this line.
     #[error("a ticket that nobody told of")]
     UnknownTicket(LineId),
+    /// A ticket that Alice does not take (§16.4): she was told of it by somebody who is not this contact port's introducer, or it
+    /// has expired already. Drop it.
+    #[error("a ticket that is not taken")]
+    TicketRefused,
+    /// The introducer told of [`MAX_TICKETS`](crate::MAX_TICKETS) that were not used yet. Delete the rows of those that have
+    /// expired, and count again; if there is none, drop this one.
+    #[error("too many tickets")]
+    TooManyTickets,
     /// A line link for a Port that was given up. Send [`Request::CloseLineLink`](crate::Request::CloseLineLink) for it, so that
     /// the Server need not keep it.
     #[error("a line link for a dead Port")]
@@ -160,7 +169,8 @@ pub enum SealError {
     /// than the message, or than its [`padded_len`](crate::padded_len).
     #[error("the buffer is too small")]
     BufferTooSmall,
-    /// 64 messages were sent on a line of a Port for many, and Alice has not been heard (§14.7). Wait for her.
+    /// The other end has not been heard yet, and this waits for it: an introduction (§16.3), or the 65th message on a line of a
+    /// Port for many (§14.7).
     #[error("the other end has not been heard yet")]
     Unconfirmed,
     /// 2⁴⁸ messages were sent. Close the line.

@@ -140,6 +140,8 @@ mod alice;
 mod bob;
 mod error;
 mod id;
+mod introducer;
+mod introduction;
 mod known;
 mod line;
 mod machine;
@@ -162,6 +164,8 @@ pub use alice::{Alice, AliceEffect, AliceEnd, AlicePhase};
 pub use bob::{Bob, BobEffect, BobEnd, BobPhase, SendProof};
 pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
 pub use id::{Key, LineId, LineLink, Mark, PairHash, PoolId, PortHash, RequestId, TicketHash};
+pub use introducer::{Introducer, IntroducerEffect, IntroducerEnd, IntroducerPhase};
+pub use introduction::{Introduction, MAX_INTRODUCTION};
 #[cfg(feature = "alloc")]
 pub use known::Blocked;
 pub use known::{Known, Standing};
@@ -176,7 +180,7 @@ pub use pool::{MAX_POOL, Pool, PoolEffect};
 pub use port::{Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds};
 pub use proof::Proof;
 pub use secret::{Rad, Secret, Seed};
-pub use ticket::{Name, Ticket, ToldTicket};
+pub use ticket::{MAX_TICKETS, Name, Ticket, ToldTicket};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

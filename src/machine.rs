@@ -15,7 +15,8 @@ use crate::wire::{self, Bytes};
 pub const MAX_RECORD: usize = 800;
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
-/// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line) and [`Pool`](crate::Pool) are all there are.
+/// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line), [`Pool`](crate::Pool) and
+/// [`Introducer`](crate::Introducer) are all there are.
 pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsMut<Held<Self::State>> {
     /// Stands in every record, so that none is restored as another's (§8.6).
     const ROLE: u8;
@@ -56,6 +57,10 @@ pub enum Emit<'m> {
     Opened(&'m [u8]),
     /// The same, and the outbox goes with it.
     OutboxAndOpened(&'m [u8]),
+    /// An introduction that was opened.
+    Told(&'m [u8]),
+    /// The same, and the outbox goes with it.
+    OutboxAndTold(&'m [u8]),
     /// Packets were lost on their way.
     Dropped,
     /// A line that is not taken.
@@ -78,7 +83,7 @@ impl Emit<'_> {
     /// Of this many places. What is lent has the second; the others are the outbox's.
     const fn places(self, most: usize) -> ops::Range<usize> {
         match self {
-            Self::Outbox | Self::OutboxAndOpened(_) | Self::Handed { .. } => 0..most,
+            Self::Outbox | Self::OutboxAndOpened(_) | Self::OutboxAndTold(_) | Self::Handed { .. } => 0..most,
             Self::Rest => 0..most.saturating_sub(1),
             _ => 1..2,
         }
@@ -407,5 +412,5 @@ impl<'b, M: Role, S: Decode<'b, ()>> Decode<'b, ()> for Layout<M, S> {
 fn is_of_another_role<M: Role>(record: &[u8]) -> bool {
     let mut d = Decoder::new(record);
     let header = (d.array(), d.u8(), d.u8());
-    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && (1..=4).contains(&role))
+    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && (1..=5).contains(&role))
 }

@@ -3,10 +3,8 @@
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-use crate::error::{BufferTooSmall, DecodeError};
 use crate::id::{Key, LineId, LineLink, PairHash, RequestId};
 use crate::proof::Proof;
-use crate::wire::{self, Versioned};
 
 /// What a machine asks of the Server (§7.2).
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -241,6 +239,9 @@ pub enum Content {
     /// [`Message`](Content::Message), padded.
     #[n(7)]
     PaddedMessage = 7,
+    /// What Alice and her introducer's machines say to each other (§16.3). Padded, and only from an end that is confirmed.
+    #[n(8)]
+    Introduction = 8,
 }
 
 impl Nonce {
@@ -272,7 +273,7 @@ impl<'b, C> Decode<'b, C> for Nonce {
 
 impl Content {
     /// By number, less one.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Confirm,
         Self::Answer,
         Self::Opening,
@@ -280,10 +281,11 @@ impl Content {
         Self::Close,
         Self::PaddedOpening,
         Self::PaddedMessage,
+        Self::Introduction,
     ];
 
     pub(crate) const fn is_padded(self) -> bool {
-        matches!(self, Self::PaddedOpening | Self::PaddedMessage)
+        matches!(self, Self::PaddedOpening | Self::PaddedMessage | Self::Introduction)
     }
 
     /// What it is with its padding off.
@@ -316,27 +318,29 @@ macro_rules! canonical_form {
             /// Writes the canonical bytes (§7.1) into `out` and returns them.
             ///
             /// # Errors
-            /// [`BufferTooSmall`]: nothing else can go wrong.
-            pub fn encode_into<'b>(&self, out: &'b mut [u8]) -> Result<&'b mut [u8], BufferTooSmall> {
-                wire::encode(&Versioned(self), out)
+            /// [`BufferTooSmall`](crate::BufferTooSmall): nothing else can go wrong.
+            pub fn encode_into<'b>(&self, out: &'b mut [u8]) -> Result<&'b mut [u8], crate::BufferTooSmall> {
+                crate::wire::encode(&crate::wire::Versioned(self), out)
             }
 
             /// The canonical bytes (§7.1).
             #[cfg(feature = "alloc")]
             pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
-                wire::encode_to_vec(&Versioned(self))
+                crate::wire::encode_to_vec(&crate::wire::Versioned(self))
             }
 
             /// Reads canonical bytes; byte strings are borrowed from them.
             ///
             /// # Errors
-            /// [`DecodeError`]: drop the bytes, or update.
-            pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-                wire::decode::<Versioned<Self>>(bytes).map(|Versioned(message)| message)
+            /// [`DecodeError`](crate::DecodeError): drop the bytes, or update.
+            pub fn decode(bytes: &'a [u8]) -> Result<Self, crate::DecodeError> {
+                crate::wire::decode::<crate::wire::Versioned<Self>>(bytes).map(|versioned| versioned.0)
             }
         }
     };
 }
+
+pub(crate) use canonical_form;
 
 canonical_form!(Request);
 canonical_form!(Event);

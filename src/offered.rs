@@ -14,7 +14,7 @@ use crate::port::{Kind, Port, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof};
 use crate::secret::{Rad, Secret};
 use crate::spent::{Farewell, Spent};
-use crate::ticket::{self, Ticket, ToldTicket};
+use crate::ticket::{self, MAX_TICKETS, Ticket, ToldTicket};
 
 /// Waits for somebody who holds the Port.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -186,28 +186,42 @@ impl Offered {
             None => None,
         };
         let strikes = told.as_ref().map(|told| told.ticket);
+        // A ticket is used once, by whomever: it is told of again, perhaps, but not taken again (§16.4).
+        let mark = strikes.map_or_else(|| secret.mark(&port.hash()), |ticket| Mark::from(*ticket.as_bytes()));
+        let once = Some(Once { mark, taken: Taken::Disconnect(line_id) });
         if told.as_ref().is_some_and(|told| told.has_expired(now)) {
             // Struck out, or a clock that jumps back would revive it.
             let state = State::Offered(self.clone());
-            return Ok(Moved { strikes, emit: Emit::Refused(line_id), ..Moved::to(state) });
+            return Ok(Moved { once, strikes, emit: Emit::Refused(line_id), ..Moved::to(state) });
         }
         let ticket =
             ticket.zip(told).map(|(secret, ToldTicket { name, expires, .. })| Ticket { secret, name, expires });
         let introduced = ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: many.introducer });
         let origin = self.origin(comer, known, introduced);
-        let mark = secret.mark(&origin.port);
         let shown = (&secret, proof, ticket.as_ref());
         let (phase, seed) = Phase::of_alice_of_many(&origin, shown, &many.seed, policy.asks(), now).ok_or(refused)?;
         let line = Some(Born::line(origin, phase));
         let many = Many { seed, used: many.used.saturating_add(1), line, ..many.clone() };
         let before = self.admits();
         let next = Self { many: Some(many), ..self.clone() }.tell(before);
-        Ok(Moved {
-            once: Some(Once { mark, taken: Taken::Disconnect(line_id) }),
-            strikes,
-            emit: Emit::Rest,
-            ..Moved::to(State::Offered(next))
-        })
+        Ok(Moved { once, strikes, emit: Emit::Rest, ..Moved::to(State::Offered(next)) })
+    }
+
+    /// §16.4: whether she takes a ticket that she is told of. Nothing moves: it is a row of her caller's.
+    pub(crate) fn hear(
+        &self,
+        told: &ToldTicket,
+        from: LineId,
+        outstanding: usize,
+        now: UnixSeconds,
+    ) -> Result<(), Rejected> {
+        let introducer = self.many.as_ref().and_then(|many| many.introducer);
+        match outstanding {
+            _ if told.line_link != self.port.line_link => Err(Rejected::NotMine),
+            _ if introducer != Some(from) || told.has_expired(now) => Err(Rejected::TicketRefused),
+            MAX_TICKETS.. => Err(Rejected::TooManyTickets),
+            _ => Ok(()),
+        }
     }
 
     /// Whoever comes, and however good his proof.

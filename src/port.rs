@@ -248,14 +248,27 @@ impl Port {
     /// # Errors
     /// Any [`PortError`] but `BadLinkBase`: what to tell the user stands with each.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PortError> {
-        let port: Self = wire::decode::<Layout>(bytes)
-            .map_err(|error| match error {
-                DecodeError::UnsupportedVersion => PortError::UnsupportedVersion,
-                DecodeError::Malformed => PortError::Malformed,
-            })?
-            .try_into()?;
         // Nobody gets in by a contact port alone: it is granted along a line, and shown with a ticket (§16.3).
-        if port.ticket.is_some() == (port.kind == Kind::ContactPort) { Ok(port) } else { Err(PortError::Malformed) }
+        let shown = |port: &Self| port.ticket.is_some() == (port.kind == Kind::ContactPort);
+        Some(Self::read(bytes)?).filter(shown).ok_or(PortError::Malformed)
+    }
+
+    /// Reads a contact port as Alice grants it (§16.3).
+    pub(crate) fn from_grant(bytes: &[u8]) -> Result<Self, PortError> {
+        Some(Self::read(bytes)?).filter(Self::is_grant).ok_or(PortError::Malformed)
+    }
+
+    /// A contact port without a ticket.
+    pub(crate) fn is_grant(&self) -> bool {
+        self.kind == Kind::ContactPort && self.ticket.is_none()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, PortError> {
+        let layout = wire::decode::<Layout>(bytes).map_err(|error| match error {
+            DecodeError::UnsupportedVersion => PortError::UnsupportedVersion,
+            DecodeError::Malformed => PortError::Malformed,
+        })?;
+        layout.try_into()
     }
 
     /// SHA-256 of the canonical bytes without the ticket: every field that Alice made (§2.4).

@@ -100,7 +100,7 @@ impl<'b, C, const N: usize> Decode<'b, C> for Secret<N> {
 #[derive(Debug)]
 pub struct Seed {
     pub(crate) private_key: Secret<32>,
-    /// An Alice's RAD, a Bob's IV, a Pool's name.
+    /// An Alice's RAD, a Bob's IV, a Pool's name, an introducer's ticket.
     pub(crate) block: Secret<16>,
     pub(crate) request_id: Secret<16>,
 }
@@ -125,8 +125,8 @@ impl Seed {
     }
 
     /// A machine that can be made again: for known-answer tests and for callers with a generator of their own.
-    /// **Never use the same bytes twice.** They become the private key (0..32), the RAD of an Alice or the IV of
-    /// a Bob (32..48), and an Alice's request id (48..64); of a Pool the key of its request ids (0..32) and its name (32..48).
+    /// **Never use the same bytes twice.** They become the private key (0..32), the RAD of an Alice, the IV of
+    /// a Bob or the ticket of an introducer (32..48), and an Alice's request id (48..64); of a Pool the key of its request ids (0..32) and its name (32..48).
     /// An Alice of a Port for many makes all of hers of them (§14.3).
     pub fn from_bytes(bytes: &[u8; 64]) -> Self {
         let mut rest = bytes.iter();

@@ -11,6 +11,9 @@ use crate::port::UnixSeconds;
 use crate::secret::Secret;
 use crate::wire::{self, Bytes};
 
+/// The most tickets that Alice takes from one introducer before they are used (§16.4).
+pub const MAX_TICKETS: usize = 256;
+
 const MAX_NAME: usize = 32;
 
 /// What an introducer calls himself to the two whom he introduces: a text of at most 32 bytes (§16.2). He may say what he

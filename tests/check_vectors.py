@@ -329,7 +329,7 @@ def read_message(kinds, data):
         elif field == "version":
             require(is_uint(value))
         else:
-            require(is_uint(value) and 1 <= value <= {"reason": 6, "content": 7, "admits": 3}[field])
+            require(is_uint(value) and 1 <= value <= {"reason": 6, "content": 8, "admits": 3}[field])
     require(write_message(kinds, name, fields) == data)
     return name, fields
 

@@ -229,6 +229,7 @@ impl From<LineEffect<'_>> for ToDo {
         match effect {
             LineEffect::Send(request) => Self::Send(request.to_vec()),
             LineEffect::Message(text) => Self::Hear(String::from_utf8_lossy(text).into_owned()),
+            LineEffect::Introduction(_) => Self::Hear("(of an introduction)".to_owned()),
             LineEffect::Asked => Self::Hear("(somebody wants in)".to_owned()),
             LineEffect::Dropped => Self::Hear("(some of it did not arrive)".to_owned()),
             LineEffect::Ended(why) => Self::End(format!("the line ended: {why:?}")),

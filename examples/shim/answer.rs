@@ -114,6 +114,9 @@ impl From<LineEffect<'_>> for Effect {
         match effect {
             LineEffect::Send(request) => Self::send(&request),
             LineEffect::Message(text) => Self(json!({ "effect": "message", "bytes": hex::encode(text) })),
+            LineEffect::Introduction(said) => {
+                Self(json!({ "effect": "introduction", "bytes": hex::encode(said.to_vec()) }))
+            }
             LineEffect::Dropped => Self(json!({ "effect": "dropped" })),
             LineEffect::Asked => Self(json!({ "effect": "asked" })),
             LineEffect::Ended(why) => Self::ended(&why),

@@ -12,13 +12,13 @@ use port_protocol::testkit::{
     World,
 };
 use port_protocol::{
-    Alice, Bob, Event, Line, LinePhase, Machine, Offer, Payload, Pool, PoolEffect, Port, Relay, Request, Seed,
-    SendProof, UnixSeconds,
+    Alice, Bob, Event, Introducer, IntroducerEffect, Introduction, Line, LinePhase, Machine, Name, Offer, Payload,
+    Policy, Pool, PoolEffect, Port, Relay, Request, Seed, SendProof, UnixSeconds,
 };
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
-    Owner, Said, decode_event, decode_port, drive_pair, line_open, restore_alice, restore_bob, restore_line,
-    restore_pool, server_handle, unsent, with_script,
+    Owner, Said, decode_event, decode_introduction, decode_port, drive_pair, line_open, restore_alice, restore_bob,
+    restore_introducer, restore_line, restore_pool, server_handle, unsent, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -37,6 +37,8 @@ fn main() {
     write("restore_bob", &records::<Bob>(&kept, 7), restore_bob);
     write("restore_line", &records::<Line>(&kept, 6), restore_line);
     write("restore_pool", &pools(), restore_pool);
+    write("decode_introduction", &introductions(), decode_introduction);
+    write("restore_introducer", &introducers(), restore_introducer);
     write("line_open", &packets(), |_| true);
     write("server_handle", &requests(), |_| true);
 }
@@ -264,6 +266,54 @@ fn ports() -> Seeds {
         let link = port.link("https://port.example/x").expect("a good base");
         seeds.insert(format!("{name}-link"), link.to_string().into());
         seeds.insert(format!("{name}-surrounded"), format!("\u{feff} \u{200b}{}\r\n\u{3000}", port.qr_text()).into());
+    }
+    seeds
+}
+
+/// A contact port of the shortest form and of the longest, and whom it was granted to.
+fn contact_ports() -> [(&'static str, Port, Introducer, Name, Option<UnixSeconds>); 2] {
+    let (offer, last) = (Offer::new().policy(Policy::unlimited()).introducer([6; 16].into()), UnixSeconds(u64::MAX));
+    let longest = offer.clone().expires(last).relay(Relay::new(&"r".repeat(64)).expect("a relay"));
+    let name = |name: &str| Name::new(name).expect("a name");
+    let plain = ("plain", offer, name(""), None);
+    [plain, ("longest", longest, name(&"n".repeat(32)), Some(last))].map(|(what, offer, name, expires)| {
+        let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).commit();
+        let port = alice.port().expect("on offer").clone();
+        let carol = Introducer::granted(port.to_bytes().as_slice(), [6; 16].into()).expect("a grant").commit();
+        (what, port, carol, name, expires)
+    })
+}
+
+fn introductions() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (what, port, mut carol, name, expires) in contact_ports() {
+        let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds(0)).expect("granted");
+        let Some(IntroducerEffect::Tell(_, told)) = step.commit().next() else { panic!("nothing to tell") };
+        seeds.insert(format!("ticket-{what}"), told.to_vec());
+        seeds.insert(format!("grant-{what}"), Introduction::Grant { port: port.to_bytes().as_slice() }.to_vec());
+    }
+    seeds.insert("withdrawn".into(), Introduction::Withdrawn { line_link: [5; 16].into() }.to_vec());
+    seeds
+}
+
+/// One of each state, and something that happens to it: introduce, tell, settle, twice; withdrawn.
+fn introducers() -> Seeds {
+    let script = [5, 0, 4, 7, 3, b'C', b'a', b'r', 0, 5, 0, 4, 9, 101, 5, 14, 0, 0, 4, 1, 0, 2, 1];
+    let mut seeds = Seeds::new();
+    for (what, _, mut carol, name, expires) in contact_ports() {
+        let mut add = |carol: &Introducer| {
+            let phase = format!("{:?}", carol.phase()).replace(['(', ')'], "-").to_lowercase();
+            let name = format!("{phase}-{what}-{}", carol.record().len());
+            seeds.insert(name.replace("--", "-"), with_script(&carol.record(), &script));
+        };
+        add(&carol);
+        let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds(0)).expect("granted");
+        step.commit().for_each(drop);
+        add(&carol);
+        carol.told().expect("a ticket").commit().for_each(drop);
+        add(&carol);
+        carol.cancel().expect("not over").commit().for_each(drop);
+        add(&carol);
     }
     seeds
 }

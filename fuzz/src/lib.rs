@@ -8,6 +8,7 @@
 //! cargo run --manifest-path fuzz/Cargo.toml --example seeds       # write the seeds anew
 //! ```
 
+mod contact;
 mod decode;
 mod input;
 mod machine;
@@ -18,6 +19,7 @@ mod rules;
 mod server;
 pub mod world;
 
+pub use contact::{decode_introduction, restore_introducer};
 pub use decode::{decode_event, decode_port};
 pub use machine::{Owner, Said, unsent};
 pub use open::line_open;

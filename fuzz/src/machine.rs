@@ -14,6 +14,10 @@ pub enum Said {
     /// A packet with a user's message: lent by `seal`.
     Sealed(Vec<u8>),
     Message(Vec<u8>),
+    /// Its bytes.
+    Introduction(Vec<u8>),
+    /// An introduction to be sent: its bytes.
+    Tell(Vec<u8>),
     Dropped,
     Asked,
     /// The Port's bytes.
@@ -103,6 +107,7 @@ impl Owner for Line {
             LineEffect::Send(request) if is_message(&request) => Said::Sealed(request.to_vec()),
             LineEffect::Send(request) => Said::Send(request.to_vec()),
             LineEffect::Message(text) => Said::Message(text.to_vec()),
+            LineEffect::Introduction(said) => Said::Introduction(said.to_vec()),
             LineEffect::Dropped => Said::Dropped,
             LineEffect::Asked => Said::Asked,
             LineEffect::Ended(end) => Said::Ended(format!("{end:?}")),
@@ -121,9 +126,9 @@ impl Owner for Pool {
 
 fn is_message(request: &Request<'_>) -> bool {
     let Request::Packet { payload, .. } = request else { return false };
-    use Content::{Message, Opening, PaddedMessage, PaddedOpening};
+    use Content::{Introduction, Message, Opening, PaddedMessage, PaddedOpening};
     let Ok(Payload::Sealed { content, .. }) = Payload::decode(payload) else { return false };
-    matches!(content, Opening | Message | PaddedOpening | PaddedMessage)
+    matches!(content, Opening | Message | PaddedOpening | PaddedMessage | Introduction)
 }
 
 pub fn unsent<M: Owner>(machine: &M) -> Vec<Said> {
@@ -194,7 +199,7 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
 
     let after = unsent(machine);
     assert_eq!(unsent(&restored), after, "a crash changed the outbox");
-    let lent = |said: &Said| matches!(said, Said::Message(_) | Said::Dropped | Said::Link(_));
+    let lent = |said: &Said| matches!(said, Said::Message(_) | Said::Introduction(_) | Said::Dropped | Said::Link(_));
     assert!(!after.iter().any(lent), "an outbox holds what is lent: a message that was opened, a link that was taken");
     let kept: Vec<_> = done.said.iter().filter(|said| !lent(said)).cloned().collect();
     // A sealed packet is lent as well. (The record of a stranger may have one in its outbox.)

@@ -14,11 +14,13 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::error::{Rejected, RestoreError, SealError};
 use crate::id::{Key, LineId, PairHash};
+use crate::introduction::{self, Introduction, MAX_INTRODUCTION};
 use crate::machine::{Born, Emit, Held, Machine, Record, Role, Step};
 use crate::message::{Content, Event, Request};
 use crate::port::{Relay, UnixSeconds};
 use crate::secret::Secret;
-use crate::wire::Bytes;
+use crate::wire::{Bytes, Versioned};
+use zeroize::Zeroize;
 
 use epoch::MOST_EARLY;
 pub use padding::padded_len;
@@ -42,6 +44,8 @@ pub enum LineEffect<'m> {
     Send(Request<'m>),
     /// The other end says this. It lies in the buffer that `handle` was given.
     Message(&'m [u8]),
+    /// The other end's machine says this of a contact port (§16.3). It lies in the same buffer.
+    Introduction(Introduction<'m>),
     /// The Server says that it dropped packets of this end: more waited for the other end than it keeps. What the other end has
     /// not answered may be lost. Once the line is confirmed, send it again when the other end is heard of, not before, for it would
     /// only make more room for itself. Before that, do what is `unsent()` after a pause: it may have been the proof. May come
@@ -60,6 +64,7 @@ impl fmt::Debug for LineEffect<'_> {
             Self::Send(request) => f.debug_tuple("Send").field(request).finish(),
             // What people say to each other is in no log.
             Self::Message(text) => write!(f, "Message([{} bytes])", text.len()),
+            Self::Introduction(introduction) => f.debug_tuple("Introduction").field(introduction).finish(),
             Self::Dropped => f.write_str("Dropped"),
             Self::Asked => f.write_str("Asked"),
             Self::Ended(end) => f.debug_tuple("Ended").field(end).finish(),
@@ -210,6 +215,30 @@ impl Line {
         buffer: &'m mut [u8],
     ) -> Result<Step<'m, Self>, SealError> {
         self.seal_as([Content::PaddedOpening, Content::PaddedMessage], message, associated_data, buffer)
+    }
+
+    /// Seals what Alice and her introducer say to each other (§16.3). `buffer` has to hold [`MAX_INTRODUCTION`] and
+    /// [`SEAL_OVERHEAD`] bytes.
+    ///
+    /// # Errors
+    /// [`SealError`], and [`SealError::Unconfirmed`] until the line is confirmed: before that, who listens is a claim.
+    #[cold]
+    pub fn introduce<'m>(
+        &'m mut self,
+        introduction: &Introduction<'_>,
+        buffer: &'m mut [u8],
+    ) -> Result<Step<'m, Self>, SealError> {
+        if self.phase() == LinePhase::Joined {
+            return Err(SealError::Unconfirmed);
+        }
+        let mut text = Bytes::<MAX_INTRODUCTION>::of(&Versioned(introduction));
+        // More than any contact port has is no Port's bytes.
+        let step = match text.as_slice() {
+            [] => Err(SealError::TooLong),
+            text => self.seal_as([Content::Introduction; 2], text, &[], buffer),
+        };
+        text.zeroize();
+        step
     }
 
     #[inline]
@@ -487,6 +516,9 @@ impl Role for Line {
             (_, 1) => match emit {
                 Emit::Sealed(packet) => Some(send(packet)),
                 Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
+                Emit::Told(text) | Emit::OutboxAndTold(text) => {
+                    introduction::read(text).ok().map(LineEffect::Introduction)
+                }
                 Emit::Dropped => Some(LineEffect::Dropped),
                 Emit::Outbox | Emit::Rest | Emit::Refused(_) | Emit::Handed { .. } | Emit::Nothing => None,
             },

@@ -10,6 +10,7 @@ use super::{Line, LineEnd};
 use crate::bob::SendProof;
 use crate::error::Rejected;
 use crate::id::{LineId, PairHash, PortHash};
+use crate::introduction;
 use crate::machine::{Emit, Step};
 use crate::message::{Content, Payload};
 use crate::port::{Kind, Port, Relay, UnixSeconds};
@@ -337,10 +338,7 @@ pub(super) fn transition<'m>(
     };
     let content = sealed.content.unpadded();
     // Only a user's words carry a user's data.
-    let (is_message, data) = match content {
-        Content::Opening | Content::Message => (true, associated_data),
-        _ => (false, &[][..]),
-    };
+    let data = if matches!(content, Content::Opening | Content::Message) { associated_data } else { &[] };
     let own = match (content, state.origin.kind.is_for_many()) {
         (Content::Confirm, true) => EPHEMERAL,
         (Content::Answer, true) => 1,
@@ -349,24 +347,27 @@ pub(super) fn transition<'m>(
     if sealed.nonce.epoch != session.epoch() {
         let (phase, text, outbox) =
             transition_by_other_epoch(&state.phase, &sealed, payload, (own, data), buffer, now)?;
-        return Ok(Step::new(line, Change::Phase(phase), emit(text.filter(|_| is_message), outbox), None));
+        let emit = text.map_or(Emit::Nothing, |text| emit(content, text, outbox));
+        return Ok(Step::new(line, Change::Phase(phase), emit, None));
     }
     let (counters, text) = session.open(&sealed, own, data, buffer)?;
-    let message = is_message.then_some(text);
+    if content == Content::Introduction {
+        introduction::read(text)?;
+    }
 
     let (phase, outbox) = match (&state.phase, content) {
         // By far the most packets: they move nothing but the counters.
         (
             Phase::AliceConfirmed { confirm: None, early: None, .. },
-            Content::Opening | Content::Message | Content::Answer,
+            Content::Opening | Content::Message | Content::Answer | Content::Introduction,
         )
-        | (Phase::AliceConfirmed { confirm: None, .. }, Content::Opening | Content::Message)
-        | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message) => {
-            return Ok(Step::new(line, Change::Counters(counters), emit(message, false), None));
+        | (Phase::AliceConfirmed { confirm: None, .. }, Content::Opening | Content::Message | Content::Introduction)
+        | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message | Content::Introduction) => {
+            return Ok(Step::new(line, Change::Counters(counters), emit(content, text, false), None));
         }
         // Bob speaks, but has not heard Alice: she says Confirm again.
         (Phase::AliceConfirmed { confirm: Some(_), .. }, Content::Opening) => {
-            return Ok(Step::new(line, Change::Counters(counters), emit(message, true), None));
+            return Ok(Step::new(line, Change::Counters(counters), emit(content, text, true), None));
         }
         (Phase::AliceJoined { confirm, early, .. }, Content::Opening) => {
             let (confirm, early) = (Some(confirm.clone()), early.clone());
@@ -374,7 +375,7 @@ pub(super) fn transition<'m>(
         }
         (
             Phase::AliceJoined { early, .. } | Phase::AliceConfirmed { early, .. },
-            Content::Message | Content::Answer,
+            Content::Message | Content::Answer | Content::Introduction,
         ) => {
             let early = early.as_ref().and_then(|early| match text {
                 [sent] if content == Content::Answer => early.expect(*sent),
@@ -389,7 +390,10 @@ pub(super) fn transition<'m>(
             (Phase::BobConfirmed { session, answer, due: true, confirm: Some(hash(payload)) }, true)
         }
         // Any packet of Alice's shows that she holds the keys. She hears so at once.
-        (Phase::BobJoined { upgrade: None, .. }, Content::Confirm | Content::Opening | Content::Message) => {
+        (
+            Phase::BobJoined { upgrade: None, .. },
+            Content::Confirm | Content::Opening | Content::Message | Content::Introduction,
+        ) => {
             let (session, answer) = session.with(counters).seal_own(Content::Answer, &[]);
             (Phase::BobConfirmed { session, answer, due: true, confirm: None }, true)
         }
@@ -401,15 +405,17 @@ pub(super) fn transition<'m>(
         // Well sealed, but not this end's to hear.
         _ => return Err(Rejected::OutOfOrder),
     };
-    Ok(Step::new(line, Change::Phase(phase), emit(message, outbox), None))
+    Ok(Step::new(line, Change::Phase(phase), emit(content, text, outbox), None))
 }
 
-const fn emit(message: Option<&[u8]>, outbox: bool) -> Emit<'_> {
-    match (message, outbox) {
-        (None, false) => Emit::Nothing,
-        (None, true) => Emit::Outbox,
-        (Some(text), false) => Emit::Opened(text),
-        (Some(text), true) => Emit::OutboxAndOpened(text),
+const fn emit(content: Content, text: &[u8], outbox: bool) -> Emit<'_> {
+    match (content, outbox) {
+        (Content::Opening | Content::Message, false) => Emit::Opened(text),
+        (Content::Opening | Content::Message, true) => Emit::OutboxAndOpened(text),
+        (Content::Introduction, false) => Emit::Told(text),
+        (Content::Introduction, true) => Emit::OutboxAndTold(text),
+        (_, false) => Emit::Nothing,
+        (_, true) => Emit::Outbox,
     }
 }
 
@@ -434,7 +440,7 @@ fn transition_by_other_epoch<'m>(
         (Phase::AliceJoined { early: Some(early), .. } | Phase::AliceConfirmed { early: Some(early), .. }, 0) => {
             let (early, text) = early.open(sealed, own, data, buffer)?;
             if sealed.content == Content::Close {
-                return Ok((Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }, None, true));
+                return Ok((Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }, Some(&[]), true));
             }
             let mut next = phase.clone();
             next.set_early(early);
@@ -446,7 +452,7 @@ fn transition_by_other_epoch<'m>(
         // Its key is gone, but these very bytes opened before: that is how a lost answer is asked for.
         (Phase::BobConfirmed { confirm: Some(confirm), session, answer, .. }, 0) if *confirm == hash(payload) => {
             let (session, answer, confirm) = (session.clone(), answer.clone(), Some(*confirm));
-            Ok((Phase::BobConfirmed { session, answer, due: true, confirm }, None, true))
+            Ok((Phase::BobConfirmed { session, answer, due: true, confirm }, Some(&[]), true))
         }
         _ => Err(Rejected::Forged),
     }

@@ -203,7 +203,7 @@ impl From<LineEffect<'_>> for ToDo {
             LineEffect::Send(request) => Self::Send(request.to_vec()),
             LineEffect::Message(text) => Self::Hear(text.to_vec()),
             LineEffect::Dropped => Self::Pause,
-            LineEffect::Asked | LineEffect::Ended(_) => Self::Tell,
+            LineEffect::Introduction(_) | LineEffect::Asked | LineEffect::Ended(_) => Self::Tell,
         }
     }
 }

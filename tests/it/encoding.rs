@@ -333,8 +333,8 @@ fn r7_3_an_event_names_the_record_it_belongs_to() {
 fn r7_4_payloads_are_these_bytes() {
     let good = proof(Offer::new());
     assert_eq!(Payload::Proof { proof: good.clone() }.to_vec(), fields(1, &[layout_of(&good)]));
-    use Content::{Answer, Close, Confirm, Message, Opening, PaddedMessage, PaddedOpening};
-    let contents = [Confirm, Answer, Opening, Message, Close, PaddedOpening, PaddedMessage];
+    use Content::{Answer, Close, Confirm, Introduction, Message, Opening, PaddedMessage, PaddedOpening};
+    let contents = [Confirm, Answer, Opening, Message, Close, PaddedOpening, PaddedMessage, Introduction];
     for (number, content) in (1..).zip(contents) {
         for (epoch, counter) in [(0, 0), (1, 1 << 48), (u32::MAX, u64::MAX)] {
             let nonce = [&u32::to_be_bytes(epoch)[..], &u64::to_be_bytes(counter)].concat();
@@ -344,7 +344,7 @@ fn r7_4_payloads_are_these_bytes() {
             assert_eq!(Payload::decode(&layout), Ok(payload));
         }
     }
-    for (content, nonce) in [(0, 12), (8, 12), (4, 11), (4, 13)] {
+    for (content, nonce) in [(0, 12), (9, 12), (4, 11), (4, 13)] {
         let layout = [Cbor::Uint(content), Cbor::Bytes(vec![0; nonce]), Cbor::Bytes(vec![8; 16])];
         assert_eq!(Payload::decode(&fields(2, &layout)), Err(DecodeError::Malformed));
     }

@@ -7,6 +7,7 @@ mod bob;
 mod cddl;
 mod common;
 mod confirmation;
+mod contact;
 mod crash;
 mod encoding;
 mod epochs;

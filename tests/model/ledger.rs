@@ -256,7 +256,9 @@ fn act(user: User, effect: Effect) -> Act {
             assert_eq!(text, words(text[0]), "words that nobody said");
             Act::Hear(text[0])
         }
-        Effect::PortReady(_) | Effect::Dropped | Effect::Asked | Effect::Ended(_) => Act::Show,
+        Effect::PortReady(_) | Effect::Introduction(_) | Effect::Dropped | Effect::Asked | Effect::Ended(_) => {
+            Act::Show
+        }
         Effect::Link(_) => unreachable!("nobody has a pool here"),
     }
 }

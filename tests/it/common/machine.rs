@@ -71,6 +71,7 @@ pub enum Effect {
     PortReady(String),
     LineFormed(Box<Born<Line>>),
     Message(Vec<u8>),
+    Introduction(Vec<u8>),
     Dropped,
     Asked,
     Ended(End),
@@ -90,7 +91,9 @@ impl PartialEq for Effect {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::LineFormed(a), Self::LineFormed(b)) => *a.record() == *b.record(),
-            (Self::Send(a), Self::Send(b)) | (Self::Message(a), Self::Message(b)) => a == b,
+            (Self::Send(a), Self::Send(b))
+            | (Self::Message(a), Self::Message(b))
+            | (Self::Introduction(a), Self::Introduction(b)) => a == b,
             (Self::PortReady(a), Self::PortReady(b)) => a == b,
             (Self::Ended(a), Self::Ended(b)) => a == b,
             (Self::Link(a), Self::Link(b)) => a == b,
@@ -121,6 +124,7 @@ impl fmt::Display for Effect {
             Self::PortReady(_) => f.write_str("PortReady"),
             Self::LineFormed(born) => write!(f, "LineFormed {}", state_of(&born.record())),
             Self::Message(_) => f.write_str("says"),
+            Self::Introduction(_) => f.write_str("Introduction"),
             Self::Dropped => f.write_str("Dropped"),
             Self::Asked => f.write_str("Asked"),
             Self::Ended(_) => f.write_str("Ended"),
@@ -372,6 +376,7 @@ pub fn of_line(effect: LineEffect<'_>) -> Effect {
     match effect {
         LineEffect::Send(request) => Effect::Send(request.to_vec()),
         LineEffect::Message(text) => Effect::Message(text.to_vec()),
+        LineEffect::Introduction(said) => Effect::Introduction(said.to_vec()),
         LineEffect::Dropped => Effect::Dropped,
         LineEffect::Asked => Effect::Asked,
         LineEffect::Ended(end) => Effect::Ended(End::Line(end)),

@@ -199,7 +199,7 @@ impl World {
                 Effect::Send(request) => self.relay.take(user, &request),
                 Effect::PortReady(text) => self.users[user].shown = Some(text),
                 // This relay keeps everything; a hostile one may say so.
-                Effect::Dropped | Effect::Asked => {}
+                Effect::Dropped | Effect::Asked | Effect::Introduction(_) => {}
                 Effect::Message(text) => self.users[user].heard.push(text),
                 Effect::Ended(end) => self.users[user].ends.push(end),
                 Effect::Link(_) => unreachable!("nobody has a pool here"),

@@ -1,5 +1,21 @@
 //! §8.7: no secret is shown, none can be copied by accident, and none stays where it rested.
 
+/// Does not compile if a type has the trait.
+macro_rules! is_not {
+    ($trait:ident: $($type:ty),* $(,)?) => {
+        $(const _: fn() = || {
+            trait AmbiguousIfItIs<A> {
+                fn check() {}
+            }
+            impl<T: ?Sized> AmbiguousIfItIs<()> for T {}
+            struct ItIs;
+            impl<T: ?Sized + $trait> AmbiguousIfItIs<ItIs> for T {}
+            <$type as AmbiguousIfItIs<_>>::check();
+        };)*
+    };
+}
+
+mod contact;
 mod many;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -335,6 +351,8 @@ fn shown() -> Shown {
     see.see("", &BobEnd::Refused(Reason::Claimed));
     see.see("", &LineEnd::ByPeer);
 
+    contact::show(see);
+
     // What goes wrong, each as itself and as it comes from where secrets are.
     let rejected = [
         offered().handle_bytes(port.to_bytes().as_slice(), NOW).err(),
@@ -474,21 +492,6 @@ fn every_public_type_was_seen() {
 }
 
 // ------------------------------------------------------------------------------------------------------------- Copy
-
-/// Does not compile if a type has the trait.
-macro_rules! is_not {
-    ($trait:ident: $($type:ty),* $(,)?) => {
-        $(const _: fn() = || {
-            trait AmbiguousIfItIs<A> {
-                fn check() {}
-            }
-            impl<T: ?Sized> AmbiguousIfItIs<()> for T {}
-            struct ItIs;
-            impl<T: ?Sized + $trait> AmbiguousIfItIs<ItIs> for T {}
-            <$type as AmbiguousIfItIs<_>>::check();
-        };)*
-    };
-}
 
 // R8.1, R8.5, R8.7: no machine forks, no seed is used twice, no secret is copied unseen.
 is_not!(Copy: Alice, Bob, Line, Pool, Born<Alice>, Seed, Record, Secret<32>, Rad, Port, Ticket, ToldTicket, PortBytes, QrText, Link<'static>, CheckCode);

@@ -58,7 +58,7 @@ fn r13_two_machines_form_and_confirm_a_line() {
                             LineEffect::Message(text) => heard[usize::from(*of) - 1].push(text.to_vec()),
                             LineEffect::Ended(end) => heard[usize::from(*of) - 1].push(format!("{end:?}").into_bytes()),
                             LineEffect::Dropped => panic!("there was room"),
-                            LineEffect::Asked => panic!("nobody asks"),
+                            LineEffect::Asked | LineEffect::Introduction(_) => panic!("nobody asks"),
                         }
                     }
                 }

@@ -182,7 +182,7 @@ fn messages() {
     ];
     let refused_payloads = [
         ("content 0", body(&sealed, &|fields| fields[1] = 0.into()), Malformed),
-        ("content 8", body(&sealed, &|fields| fields[1] = 8.into()), Malformed),
+        ("content 9", body(&sealed, &|fields| fields[1] = 9.into()), Malformed),
         ("content in two bytes", splice(&sealed, 4, 1, &[0x18, 0x04]), Malformed),
         ("nonce of 11 bytes", body(&sealed, &|fields| fields[2] = Cbor::Bytes(vec![0; 11])), Malformed),
         ("nonce of 13 bytes", body(&sealed, &|fields| fields[2] = Cbor::Bytes(vec![0; 13])), Malformed),
@@ -209,7 +209,7 @@ fn messages() {
 
 pub const REASONS: [Reason; 6] =
     [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired, Reason::Paused];
-const CONTENTS: [Content; 7] = [
+const CONTENTS: [Content; 8] = [
     Content::Confirm,
     Content::Answer,
     Content::Opening,
@@ -217,4 +217,5 @@ const CONTENTS: [Content; 7] = [
     Content::Close,
     Content::PaddedOpening,
     Content::PaddedMessage,
+    Content::Introduction,
 ];

@@ -33,6 +33,7 @@ impl Show for LineEffect<'_> {
         match self {
             Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
             Self::Dropped => json!({ "dropped": true }),
+            Self::Introduction(said) => json!({ "introduction": hex(said.to_vec()) }),
             Self::Asked => json!({ "asked": true }),
             Self::Message(text) => json!({ "message": hex(text) }),
             Self::Ended(end) => json!({ "ended": name_of(&end) }),

@@ -1,0 +1,65 @@
+//! Introduction: what Alice and her introducer's machines say to each other, along their own line (§16.3).
+
+use core::fmt;
+
+use minicbor::{Decode, Decoder, Encode, decode};
+
+use crate::error::DecodeError;
+use crate::id::LineLink;
+use crate::message::canonical_form;
+use crate::port::Port;
+use crate::ticket::ToldTicket;
+
+/// The longest introduction once it is padded, in bytes: sealed by [`Line::introduce`](crate::Line::introduce), it is
+/// [`SEAL_OVERHEAD`](crate::SEAL_OVERHEAD) longer at most.
+pub const MAX_INTRODUCTION: usize = 256;
+
+/// What Alice and her introducer say to each other (§16.3). It travels along the line that they have, once that is confirmed,
+/// and comes as [`LineEffect::Introduction`](crate::LineEffect::Introduction).
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+#[non_exhaustive]
+pub enum Introduction<'a> {
+    /// Alice: introduce whom you like. For [`Introducer::granted`](crate::Introducer::granted).
+    #[n(1)]
+    Grant {
+        /// The contact port's canonical bytes, without a ticket: those of [`Port::to_bytes`](crate::Port::to_bytes).
+        #[cbor(n(0), encode_with = "minicbor::bytes::encode", decode_with = "contact_port")]
+        port: &'a [u8],
+    },
+    /// The introducer: here comes somebody. For [`Alice::tell`](crate::Alice::tell).
+    #[n(2)]
+    Ticket(#[n(0)] ToldTicket),
+    /// Alice: introduce nobody any more. For [`Introducer::handle`](crate::Introducer::handle).
+    #[n(3)]
+    Withdrawn {
+        /// The contact port's link.
+        #[n(0)]
+        line_link: LineLink,
+    },
+}
+
+impl fmt::Debug for Introduction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grant { port } => write!(f, "Grant([{} bytes])", port.len()),
+            Self::Ticket(told) => f.debug_tuple("Ticket").field(told).finish(),
+            Self::Withdrawn { line_link } => f.debug_tuple("Withdrawn").field(line_link).finish(),
+        }
+    }
+}
+
+canonical_form!(Introduction);
+
+/// [`Introduction::decode`], kept out of the way of messages, which are many.
+#[cold]
+#[inline(never)]
+pub(crate) fn read(text: &[u8]) -> Result<Introduction<'_>, DecodeError> {
+    Introduction::decode(text)
+}
+
+/// The bytes of a contact port, and of nothing else: a reader need not look twice.
+fn contact_port<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<&'b [u8], decode::Error> {
+    let port = d.bytes()?;
+    Port::from_grant(port).map(|_| port).map_err(|_| decode::Error::message("not a contact port"))
+}

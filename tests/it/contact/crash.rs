@@ -1,0 +1,401 @@
+//! §8.1 for three: Alice, Carol and Bob, each stopped between any two things that they do.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::*;
+
+/// This user's process is gone; what is in the store is not.
+struct Stopped;
+
+#[derive(Default)]
+struct User {
+    store: Store,
+    /// What the relay has for this user, until it is acknowledged.
+    inbox: VecDeque<Vec<u8>>,
+    /// Just started.
+    wake: bool,
+    seeds: u8,
+}
+
+/// What one transaction keeps, and nothing of it if it is not made.
+#[derive(Default)]
+struct World {
+    alice: User,
+    carol: User,
+    bob: User,
+    /// Alice's rows.
+    rows: Rows,
+    granted: bool,
+    /// Carol's user wants to introduce somebody.
+    wanted: bool,
+    /// What Carol's user handed to Bob's.
+    handed: Option<String>,
+    /// Every introduction that Carol's relay took.
+    told: usize,
+    connected: BTreeSet<Vec<u8>>,
+    points: usize,
+    stops: Vec<usize>,
+}
+
+type Running = Result<(), Stopped>;
+
+impl User {
+    fn seed(&mut self) -> Seed {
+        self.seeds += 1;
+        seed(self.seeds)
+    }
+
+    fn load<M: Machine>(&self, key: Key) -> Option<M> {
+        self.store.records.get(&key).and_then(|(_, record)| M::restore(record).ok())
+    }
+
+    fn acknowledge(&mut self, event: &[u8]) {
+        self.inbox.retain(|waiting| waiting != event);
+    }
+}
+
+impl World {
+    fn new(stops: Vec<usize>) -> Self {
+        let mut world = Self { wanted: true, stops, ..Self::default() };
+        let (at_alice, at_carol) = contact(CAROL);
+        let alice = granted(CAROL).0;
+        let records = |key, record: Record, revision| (key, (revision, record.to_vec()));
+        world.alice.store.records.extend([
+            records(at_alice.key(), at_alice.record(), at_alice.revision()),
+            records(alice.key(), alice.record(), alice.revision()),
+        ]);
+        world.carol.store.records.extend([records(at_carol.key(), at_carol.record(), at_carol.revision())]);
+        (world.carol.seeds, world.bob.seeds) = (100, 150);
+        world
+    }
+
+    fn point(&mut self) -> Running {
+        self.points += 1;
+        if self.stops.contains(&self.points) { Err(Stopped) } else { Ok(()) }
+    }
+
+    /// The relay.
+    fn send(&mut self, from: u8, request: &[u8]) {
+        match Request::decode(request).unwrap() {
+            Request::Packet { line_id, payload } => {
+                let event = Event::Packet { line_id, payload }.to_vec();
+                self.told += usize::from(from == CAROL && payload[4] == Content::Introduction as u8);
+                let to = match from {
+                    0 if line_id == id(CAROL) => &mut self.carol,
+                    0 => &mut self.bob,
+                    _ => &mut self.alice,
+                };
+                to.inbox.push_back(event);
+            }
+            Request::Connect { line_link, proof } => {
+                if self.connected.insert(request.to_vec()) {
+                    assert_eq!(self.connected.len(), 1);
+                    self.alice.inbox.push_back(formed_on(line_link, BOB, proof).to_vec());
+                }
+                self.bob.inbox.push_back(formed_on(line_link, BOB, None).to_vec());
+            }
+            Request::SetLineLink { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What a line's step asks for, once its record and whatever else belongs to it is kept.
+    fn line(&mut self, who: u8, event: &[u8]) -> Running {
+        let user = self.user(who);
+        let Ok(Event::Packet { line_id, .. }) = Event::decode(event) else { panic!() };
+        let Some(mut line) = user.load::<Line>(Key::Line(line_id)) else { return Ok(()) };
+        let mut out = [0; 1024];
+        let step = match line.handle_bytes(event, &mut out, NOW) {
+            Ok(step) => step,
+            Err(Rejected::Repeated | Rejected::OutOfOrder) => {
+                self.user(who).acknowledge(event);
+                return self.point();
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let put = Put::step(&step);
+        let (mut sends, mut said) = (Vec::new(), None);
+        for effect in step.commit() {
+            match effect {
+                LineEffect::Send(request) => sends.push(request.to_vec()),
+                LineEffect::Introduction(introduction) => said = Some(introduction.to_vec()),
+                other => panic!("{other:?}"),
+            }
+        }
+        self.point()?;
+        // One transaction.
+        self.user(who).store.put(&put).unwrap();
+        match said.as_deref().map(|said| Introduction::decode(said).unwrap()) {
+            Some(Introduction::Grant { port }) => {
+                // Taken: it came before.
+                let _ = self.carol.store.put(&Put::birth(&Introducer::granted(port, line_id).unwrap()));
+            }
+            Some(Introduction::Ticket(told)) => {
+                let alice: Alice = self.alice.load(Key::LineLink(told.line_link)).unwrap();
+                let used = self.alice.store.marks.contains(&Mark::from(*told.ticket.as_bytes()));
+                let known = self.rows.told.contains_key(told.ticket.as_bytes());
+                if alice.tell(&told, line_id, self.rows.told.len(), NOW).is_ok() && !used && !known {
+                    assert!(self.rows.insert(told));
+                }
+            }
+            _ => {}
+        }
+        self.point()?;
+        for request in sends {
+            self.send(who, &request);
+            self.point()?;
+        }
+        if let Some(step) = line.settle() {
+            self.user(who).store.put(&Put::step(&step)).unwrap();
+            self.point()?;
+        }
+        self.user(who).acknowledge(event);
+        self.point()
+    }
+
+    fn user(&mut self, who: u8) -> &mut User {
+        match who {
+            CAROL => &mut self.carol,
+            BOB => &mut self.bob,
+            _ => &mut self.alice,
+        }
+    }
+
+    /// Everything unsent of every line: after a start.
+    fn wake(&mut self, who: u8) -> Running {
+        for line in self.user(who).store.lines() {
+            for packet in
+                line.unsent().map(|effect| if let LineEffect::Send(r) = effect { r.to_vec() } else { panic!() })
+            {
+                self.send(who, &packet);
+                self.point()?;
+            }
+        }
+        self.user(who).wake = false;
+        Ok(())
+    }
+
+    fn introduce(&mut self, who: u8, introduction: &Introduction<'_>) -> Running {
+        let mut line: Line = self.user(who).load(Key::Line(id(CAROL))).unwrap();
+        let mut buffer = [0; 512];
+        let step = line.introduce(introduction, &mut buffer).unwrap();
+        self.point()?;
+        self.user(who).store.put(&Put::step(&step)).unwrap();
+        self.point()?;
+        let Some(LineEffect::Send(packet)) = step.commit().next() else { panic!() };
+        self.send(who, &packet.to_vec());
+        self.point()
+    }
+
+    /// The line of a machine that yields one, and settling.
+    fn adopt<M: Machine>(&mut self, who: u8, mut machine: M, born: &Born<Line>) -> Running {
+        self.point()?;
+        let key = born.key();
+        if self.user(who).store.put(&Put::birth(born)).is_err() {
+            assert!(born.is_stored_as(&self.user(who).store.records[&key].1).unwrap());
+        }
+        self.point()?;
+        if let Some(step) = machine.settle() {
+            self.user(who).store.put(&Put::step(&step)).unwrap();
+        }
+        self.user(who).wake = true;
+        self.point()
+    }
+
+    fn alice(&mut self) -> Running {
+        let key = Key::LineLink(link(CAROL + 1));
+        let alice: Alice = self.alice.load(key).unwrap();
+        if !self.granted {
+            self.introduce(0, &Introduction::Grant { port: alice.port().unwrap().to_bytes().as_slice() })?;
+            self.granted = true;
+        }
+        let born =
+            alice.unsent().find_map(|e| if let AliceEffect::LineFormed(born) = e { Some(born.clone()) } else { None });
+        if let Some(born) = born {
+            self.adopt(0, alice, &born)?;
+        }
+        if self.alice.wake {
+            self.wake(0)?;
+        }
+        for event in self.alice.inbox.clone() {
+            let decoded = Event::decode(&event).unwrap();
+            if decoded.key() != key {
+                self.line(0, &event)?;
+                continue;
+            }
+            let mut alice: Alice = self.alice.load(key).unwrap();
+            match alice.handle_knowing(&decoded, &self.rows, NOW) {
+                Ok(step) => {
+                    let (put, strikes) = (Put::step(&step), step.strikes().unwrap());
+                    let born = step
+                        .commit()
+                        .find_map(|e| if let AliceEffect::LineFormed(born) = e { Some(born.clone()) } else { None });
+                    self.point()?;
+                    self.alice.store.put(&put).unwrap();
+                    assert!(self.rows.told.remove(strikes.as_bytes()).is_some());
+                    self.adopt(0, alice, &born.unwrap())?;
+                    self.alice.acknowledge(&event);
+                }
+                // The line that it is of is there.
+                Err(Rejected::Repeated) => self.alice.acknowledge(&event),
+                Err(Rejected::UnknownTicket(line_id)) if self.alice.store.records.contains_key(&Key::Line(line_id)) => {
+                    self.alice.acknowledge(&event);
+                }
+                // Kept, until what Carol says has come.
+                Err(Rejected::UnknownTicket(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+            self.point()?;
+        }
+        Ok(())
+    }
+
+    fn carol(&mut self) -> Running {
+        if self.carol.wake {
+            self.wake(CAROL)?;
+        }
+        for event in self.carol.inbox.clone() {
+            self.line(CAROL, &event)?;
+        }
+        let Some(mut introducer) = self.carol.load::<Introducer>(Key::LineLink(link(CAROL + 1))) else { return Ok(()) };
+        if introducer.phase() == IntroducerPhase::Granted && self.wanted {
+            let step = introducer.introduce(name("Carol"), None, self.carol.seed(), NOW).unwrap();
+            self.points += 1;
+            if self.stops.contains(&self.points) {
+                return Err(Stopped);
+            }
+            self.carol.store.put(&Put::step(&step)).unwrap();
+            self.wanted = false;
+            step.commit().for_each(drop);
+            self.point()?;
+        }
+        if let Some(IntroducerEffect::Tell(_, introduction)) = introducer.unsent().next() {
+            let said = introduction.to_vec();
+            self.introduce(CAROL, &Introduction::decode(&said).unwrap())?;
+        }
+        if let Ok(step) = introducer.told() {
+            self.carol.store.put(&Put::step(&step)).unwrap();
+            step.commit().for_each(drop);
+            self.point()?;
+        }
+        if let Some(IntroducerEffect::Ready(port)) = introducer.unsent().next() {
+            assert!(self.told > 0, "Bob has what Alice was not told of");
+            let text = port.qr_text().to_string();
+            assert!(self.handed.as_ref().is_none_or(|handed| *handed == text));
+            self.handed = Some(text);
+            self.point()?;
+        }
+        if let Some(step) = introducer.settle() {
+            self.carol.store.put(&Put::step(&step)).unwrap();
+            self.point()?;
+        }
+        Ok(())
+    }
+
+    fn bob(&mut self) -> Running {
+        let key = Key::LineLink(link(CAROL + 1));
+        let Some(text) = self.handed.clone() else { return Ok(()) };
+        if !self.bob.store.records.contains_key(&key) {
+            let born = Bob::scan(Port::parse(&text).unwrap(), self.bob.seed());
+            self.point()?;
+            self.bob.store.put(&Put::birth(&born)).unwrap();
+            self.point()?;
+        }
+        let mut bob: Bob = self.bob.load(key).unwrap();
+        if let Ok(step) = bob.connect(SendProof::OnBoard, NOW) {
+            self.bob.store.put(&Put::step(&step)).unwrap();
+            step.commit().for_each(drop);
+            self.point()?;
+        }
+        let unsent: Vec<_> = bob
+            .unsent()
+            .map(|e| if let BobEffect::LineFormed(born) = e { Ok(born.clone()) } else { Err(format!("{e:?}")) })
+            .collect();
+        if let Some(Ok(born)) = unsent.into_iter().next() {
+            self.adopt(BOB, bob, &born)?;
+        } else if let Some(BobEffect::Send(request)) = bob.unsent().next()
+            && (self.bob.wake || self.connected.is_empty())
+        {
+            self.send(BOB, &request.to_vec());
+            self.point()?;
+        }
+        if self.bob.wake {
+            self.wake(BOB)?;
+        }
+        for event in self.bob.inbox.clone() {
+            let decoded = Event::decode(&event).unwrap();
+            if decoded.key() != key {
+                self.line(BOB, &event)?;
+                continue;
+            }
+            let mut bob: Bob = self.bob.load(key).unwrap();
+            if let Ok(step) = bob.handle(&decoded, NOW) {
+                let put = Put::step(&step);
+                let Some(BobEffect::LineFormed(born)) = step.commit().next() else { panic!() };
+                let born = born.clone();
+                self.point()?;
+                self.bob.store.put(&put).unwrap();
+                self.adopt(BOB, bob, &born)?;
+            }
+            self.bob.acknowledge(&event);
+            self.point()?;
+        }
+        Ok(())
+    }
+
+    /// The whole story. With `late`, Alice is away from when she has granted until Bob has used the Port, and hears of that first.
+    fn play(mut self, late: bool) -> Self {
+        for round in 0..20 {
+            let away = late && round > 0 && self.connected.is_empty();
+            if late && round > 0 && !away && self.alice.inbox.len() > 1 {
+                self.alice.inbox.make_contiguous().reverse();
+            }
+            for who in [0, CAROL, BOB] {
+                let ran = match who {
+                    0 if away && self.granted => Ok(()),
+                    0 => self.alice(),
+                    CAROL => self.carol(),
+                    _ => self.bob(),
+                };
+                if ran.is_err() {
+                    self.user(who).wake = true;
+                }
+            }
+        }
+        self
+    }
+
+    /// One line between Alice and Bob, introduced by Carol, whoever was stopped when.
+    fn check(&self) {
+        let line = |user: &User| user.load::<Line>(Key::Line(id(BOB))).unwrap();
+        let (at_alice, at_bob) = (line(&self.alice), line(&self.bob));
+        assert!(at_alice.confirmed().is_some() && at_alice.confirmed() == at_bob.confirmed(), "{:?}", self.stops);
+        assert_eq!(at_alice.check_code(), at_bob.check_code());
+        assert_eq!(at_alice.introduced().and_then(|introduced| introduced.by), Some(id(CAROL)));
+        assert_eq!(at_bob.introduced().map(|introduced| introduced.name.as_str()), Some("Carol"));
+        let alice: Alice = self.alice.load(Key::LineLink(link(CAROL + 1))).unwrap();
+        assert_eq!((alice.used(), self.rows.told.len(), self.alice.store.marks.len()), (1, 0, 1), "{:?}", self.stops);
+        let carol: Introducer = self.carol.load(Key::LineLink(link(CAROL + 1))).unwrap();
+        assert_eq!(carol.phase(), IntroducerPhase::Granted);
+        assert_eq!(self.alice.store.lines().len(), 2);
+    }
+}
+
+#[test]
+fn r16_3_whoever_is_stopped_when_bob_is_introduced_once() {
+    for late in [false, true] {
+        let calm = World::new(Vec::new()).play(late);
+        calm.check();
+        assert!(calm.points >= 40, "{}", calm.points);
+        let mut twice_told = 0;
+        for stop in 1..=calm.points + 2 {
+            for more in [0, 1, 4] {
+                let world = World::new(vec![stop, stop + more]).play(late);
+                world.check();
+                twice_told += usize::from(world.told > 1);
+            }
+        }
+        assert!(twice_told > 0, "no crash made Carol tell Alice twice");
+        println!("{} points, {twice_told} runs in which Alice was told twice", calm.points);
+    }
+}
