@@ -319,7 +319,7 @@ fn r8_6_a_record_is_restored_as_what_it_is_and_nothing_else() {
             Pool::restore(&record).map(|m| m.record().to_vec()),
             Introducer::restore(&record).map(|m| m.record().to_vec()),
         ];
-        for (role, restored) in [1, 2, 3, 5].into_iter().zip(restored) {
+        for (role, restored) in (1..).zip(restored) {
             if u64::from(record[2]) == role {
                 assert_eq!(restored.as_ref(), Ok(&record), "{state}");
             } else {
