@@ -723,7 +723,8 @@ class Alice(Client):
             require(line_link == port[2], "Stray")
             if has_passed(expires, now):
                 # Struck out, and nothing else moves.
-                return self.go(self.state, [request("Disconnect", line_id=line_id)], strikes=strikes)
+                told_off = [request("Disconnect", line_id=line_id)]
+                return self.go(self.state, told_off, once=strikes, taken="Disconnect", strikes=strikes)
             ticket, introduced = array(ticket_secret, name, expires), array(name, introducer)
         origin = origin_of(port, fields, self.replaces(knows), introduced)
         heard = sha256(transcript(*origin[:4], proof, ticket)).digest()
@@ -735,7 +736,7 @@ class Alice(Client):
         early = [first[1], 0, None, now + SEVEN_DAYS]
         line = [origin, [7 if policy[3] else 2, session, confirm, early]]
         body = [port, private_key, policy, version, due, array(seed, used + 1, introducer, line)]
-        once = mark_of_use(hash_of_port(port), secret)
+        once = strikes or mark_of_use(hash_of_port(port), secret)
         self.go(self.told(body, self.admits()))
         return self.news(), once, "Disconnect", strikes
 
@@ -1360,7 +1361,7 @@ def keys_of_uses(steps):
     alice = {"prk": prk, "private_key": private_key, "rad": rad, "request_id": request_id, "seed": next_seed}
     uses, port_hash = [], None
     for step in steps:
-        if step["who"] != "alice" or not step.get("once"):
+        if step["who"] != "alice" or not any("line_formed" in effect for effect in step.get("effects", [])):
             continue
         _, fields = read_message(EVENTS, bytes.fromhex(step["event"]))
         # Whose proof it is.
@@ -1393,7 +1394,7 @@ def keys_of_uses(steps):
             "secret": secret, "proof": encode(proof), "transcript": heard, "transcript_hash": heard_hash,
             "ratchet_prk": ratchet_prk, "ephemeral": ephemeral, "ephemeral_public_key": ephemeral_key,
             "next_seed": next_seed, "ephemeral_secret": ephemeral_secret, "salted": salted,
-            "salt": sha256(salted).digest(), "used": used, "mark": sha256(used).digest(), 
+            "salt": sha256(salted).digest(), "used": used, "mark": hash_of_ticket(ticket) if ticket else sha256(used).digest(),
             "hashed_ticket": ticket and hashed_ticket(ticket), "ticket_hash": ticket and hash_of_ticket(ticket),
         }
         uses.append({
