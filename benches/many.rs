@@ -12,7 +12,6 @@ use port_protocol::*;
 const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
 const LINK: [u8; 16] = [1; 16];
 const USES: u32 = 100_000;
-const TICKETS: u32 = 10_000;
 const ROUNDS: usize = 300;
 
 /// An Alice with what her caller keeps for her.

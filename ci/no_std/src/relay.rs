@@ -3,9 +3,9 @@
 use core::convert::Infallible;
 
 use port_protocol::server::{
-    Claim, Claimed, Delivery, Directory, Issued, Limits, LinkEntry, LinkState, NewLink, Pushed, Server, UserId,
+    Claim, Claimed, Delivery, Directory, Issued, Limits, LinkEntry, LinkState, NewLink, Pushed, Server, Setting, UserId,
 };
-use port_protocol::{Event, LineId, LineLink, Request, UnixSeconds};
+use port_protocol::{Admits, Event, LineId, LineLink, Request, UnixSeconds};
 
 use crate::{BUFFER, NOW};
 
@@ -133,7 +133,7 @@ impl Directory for Table {
                 if same { Issued::Link(before.line_link) } else { Issued::TooMany }
             }
             _ => {
-                self.link = Some((*link, LinkState::Open { expires: link.expires }));
+                self.link = Some((*link, LinkState::Open { expires: link.expires, version: 0, admits: Admits::One }));
                 Issued::Link(link.line_link)
             }
         })
@@ -162,6 +162,23 @@ impl Directory for Table {
         self.line = Some((claim.line_id, [Some(owner), Some(claim.by)]));
         self.link = self.link.map(|(link, _)| (NewLink { forget, ..link }, LinkState::Claimed(*claim)));
         Ok(Claimed::Formed)
+    }
+
+    /// Its only link is for one.
+    fn given(&self, _: LineLink, _: UserId, _: &[u8; 32]) -> Result<Option<LineId>, Full> {
+        Ok(None)
+    }
+
+    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Full> {
+        let Setting { version, admits, expires, forget } = *setting;
+        if let Some((link, LinkState::Open { version: before, .. })) = self.link
+            && (link.line_link, link.owner) == (line_link, owner)
+            && before < version
+            && admits != Admits::Many
+        {
+            self.link = Some((NewLink { forget, ..link }, LinkState::Open { expires, version, admits }));
+        }
+        Ok(())
     }
 
     fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Full> {

@@ -133,9 +133,12 @@ pub(super) fn see(see: &mut Shown) {
     for standing in [Standing::Stranger, Standing::Blocked, Standing::Connected(line_id())] {
         see.see("", &standing);
     }
-    let mut blocked = Blocked::new();
-    blocked.insert(random("pair hash").into());
-    see.see("", &blocked);
+    #[cfg(feature = "alloc")]
+    {
+        let mut blocked = Blocked::new();
+        blocked.insert(random("pair hash").into());
+        see.see("", &blocked);
+    }
     let port = shown_port();
     let ticket = port.ticket().unwrap();
     see.see("with a ticket", &port);
