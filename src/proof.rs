@@ -5,7 +5,7 @@ use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hkdf::{Hkdf, HkdfExtract};
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use x25519_dalek::StaticSecret;
 
 use crate::id::{Mark, PortHash};
@@ -114,7 +114,8 @@ pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], port: &Port) -> (Pr
 
 /// Alice checks (§3.3). `None` is the one outcome of every failure: length, key, padding, RAD.
 pub(crate) fn check(private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Option<SharedSecret> {
-    open(private_key, rad, proof).map(|(secret, [])| secret)
+    let Opened { secret, middle: [], is_good } = open(private_key, rad, proof)?;
+    bool::from(is_good).then_some(secret)
 }
 
 /// The same for a contact port: a ticket stands behind the RAD (§16.4).
@@ -123,11 +124,18 @@ pub(crate) fn check_with_ticket(
     rad: &Rad,
     proof: &Proof,
 ) -> Option<(SharedSecret, Secret<16>)> {
-    open(private_key, rad, proof).map(|(secret, [ticket])| (secret, ticket))
+    let Opened { secret, middle: [ticket], is_good } = open(private_key, rad, proof)?;
+    bool::from(is_good).then_some((secret, ticket))
 }
 
-/// What stands between RAD and padding, if they are what they must be.
-fn open<const N: usize>(private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Option<(SharedSecret, [Secret<16>; N])> {
+/// A proof of the right form: what stands between RAD and padding, and whether they are what they must be.
+struct Opened<const N: usize> {
+    secret: SharedSecret,
+    middle: [Secret<16>; N],
+    is_good: Choice,
+}
+
+fn open<const N: usize>(private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Option<Opened<N>> {
     let public_key = proof.public_key()?;
     let (iv, ciphertext) = proof.encrypted_rad.as_slice().split_first_chunk::<16>()?;
     let ([first, middle @ .., last], []) = ciphertext.as_chunks::<16>() else { return None };
@@ -146,5 +154,5 @@ fn open<const N: usize>(private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> O
     // One comparison over RAD and padding together: a padding oracle has nothing to ask.
     let decrypted = [decrypted_rad, decrypt(*last)];
     let expected = [*rad.expose(), PADDING];
-    bool::from(decrypted.as_flattened().ct_eq(expected.as_flattened())).then_some((secret, middle))
+    Some(Opened { secret, middle, is_good: decrypted.as_flattened().ct_eq(expected.as_flattened()) })
 }
