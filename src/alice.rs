@@ -187,7 +187,7 @@ impl Alice {
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         let Moved { state, once, strikes, emit } = transition(&self.0.state, event, known, now)?;
-        Ok(Step::new(self, state, emit, once).striking(strikes))
+        Ok(Step::striking(self, state, emit, once, strikes))
     }
 
     /// [`handle`](Alice::handle) for a caller that only moves bytes.

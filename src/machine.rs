@@ -258,9 +258,15 @@ impl<'m, M: Machine> Step<'m, M> {
         Self { machine, change, emit, once, strikes: None }
     }
 
-    pub(crate) const fn striking(mut self, strikes: Option<TicketHash>) -> Self {
-        self.strikes = strikes;
-        self
+    #[inline]
+    pub(crate) const fn striking(
+        machine: &'m mut M,
+        change: M::Change,
+        emit: Emit<'m>,
+        once: Option<Once>,
+        strikes: Option<TicketHash>,
+    ) -> Self {
+        Self { machine, change, emit, once, strikes }
     }
 
     /// Where the new record is kept.
@@ -356,13 +362,10 @@ impl<'m, M: Machine> Iterator for Effects<'m, M> {
 pub struct Record(Bytes<MAX_RECORD>);
 
 impl Record {
-    /// `state` stands for one of the role's, and encodes as it does. Not inlined: a record is long, and is written where it is
-    /// wanted, not moved there.
-    #[inline(never)]
+    /// `state` stands for one of the role's, and encodes as it does.
+    #[inline]
     pub(crate) fn of<R: Role>(revision: u64, state: impl Encode<()>) -> Self {
-        let mut record = Self(Bytes::EMPTY);
-        record.0.write(&Layout::<R, _> { revision, state, role: core::marker::PhantomData });
-        record
+        Self(Bytes::of(&Layout::<R, _> { revision, state, role: core::marker::PhantomData }))
     }
 }
 

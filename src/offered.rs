@@ -83,8 +83,10 @@ impl Offered {
         let Offer { terms, policy, introducer } = offer;
         let port = Port { kind, line_link, public_key, rad, terms, ticket: None };
         let many = seed.map(|seed| Many { seed, used: 0, introducer, line: None });
+        let mut offered = Self { port, private_key, policy, version: 0, due: false, many };
         // As it is issued, a link admits one.
-        Self { port, private_key, policy, version: 0, due: false, many }.tell(Admits::One)
+        offered.tell(Admits::One);
+        offered
     }
 
     pub(crate) const fn port(&self) -> &Port {
@@ -121,7 +123,11 @@ impl Offered {
         match self.port.kind {
             kind if !policy.suits(kind) => Err(Rejected::SingleUse),
             _ if !self.is_settled() => Err(Rejected::Unsettled),
-            _ => Ok(Self { policy, ..self.clone() }.tell(self.admits())),
+            _ => {
+                let mut next = Self { policy, ..self.clone() };
+                next.tell(self.admits());
+                Ok(next)
+            }
         }
     }
 
@@ -203,7 +209,8 @@ impl Offered {
         let line = Some(Born::line(origin, phase));
         let many = Many { seed, used: many.used.saturating_add(1), line, ..many.clone() };
         let before = self.admits();
-        let next = Self { many: Some(many), ..self.clone() }.tell(before);
+        let mut next = Self { many: Some(many), ..self.clone() };
+        next.tell(before);
         Ok(Moved { once, strikes, emit: Emit::Rest, ..Moved::to(State::Offered(next)) })
     }
 
@@ -248,12 +255,11 @@ impl Offered {
     }
 
     /// Has something to tell the Server, if that is not what it knows already (§14.2).
-    fn tell(mut self, knows: Admits) -> Self {
+    fn tell(&mut self, knows: Admits) {
         if self.admits() != knows {
             self.version = self.version.saturating_add(1);
             self.due = true;
         }
-        self
     }
 
     pub(crate) fn expiry(&self) -> Option<UnixSeconds> {

@@ -101,6 +101,8 @@ impl<const N: usize> Bytes<N> {
 
     /// What `value` encodes to. `N` is chosen to hold it (tests named `longest`); were it not, the result would be
     /// empty, which decodes nowhere.
+    /// Not inlined: a record is long, and is written where it is wanted, not moved there.
+    #[inline(never)]
     pub(crate) fn of<T: Encode<()>>(value: &T) -> Self {
         let mut new = Self::EMPTY;
         new.write(value);
