@@ -1,4 +1,5 @@
-//! What the hundred-thousandth use of a Port for many costs beside its first: `cargo bench --bench many`.
+//! What the hundred-thousandth use of a Port for many costs beside its first, and one ticket of ten thousand beside the only
+//! one: `cargo bench --bench many`.
 //!
 //! The two are measured in turns, each with its own tables beside it: the marks of the uses before, the tickets that wait.
 
@@ -12,14 +13,15 @@ use port_protocol::*;
 const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
 const LINK: [u8; 16] = [1; 16];
 const USES: u32 = 100_000;
-const ROUNDS: usize = 300;
+const TICKETS: u32 = 10_000;
+const ROUNDS: u32 = 300;
 
 /// An Alice with what her caller keeps for her.
 struct Offered {
     alice: Alice,
     marks: BTreeSet<Mark>,
     rows: RefCell<BTreeMap<TicketHash, ToldTicket>>,
-    records: usize,
+    record: usize,
 }
 
 struct Rows<'r>(&'r BTreeMap<TicketHash, ToldTicket>);
@@ -33,7 +35,7 @@ impl Known for Rows<'_> {
 impl Offered {
     fn new(offer: Offer) -> Self {
         let alice = Alice::offer(LINK.into(), offer, Seed::from_bytes(&[7; 64])).commit();
-        Self { alice, marks: BTreeSet::new(), rows: RefCell::default(), records: 0 }
+        Self { alice, marks: BTreeSet::new(), rows: RefCell::default(), record: 0 }
     }
 
     /// One use as an app takes it: the event, the record with its mark and its ticket, the line's own record, settled.
@@ -48,7 +50,7 @@ impl Offered {
         let step = self.alice.handle_knowing(&formed, &Rows(&rows), NOW).expect("a use");
         assert!(self.marks.insert(step.once().expect("a mark")));
         let (struck, record) = (step.strikes(), step.record());
-        self.records = record.len();
+        self.record = record.len();
         black_box(record);
         let mut lines = 0;
         for effect in step.commit() {
@@ -83,29 +85,92 @@ fn proof(port: &Port, n: u32) -> Proof {
     proof
 }
 
+/// A ticket of Carol's: the row that Alice keeps, and the Port that Bob gets.
+fn ticket(carol: &mut Introducer, alice: &Alice, n: u32, outstanding: usize) -> (ToldTicket, Port) {
+    let mut seed = [5; 64];
+    // A ticket is the bytes from 32 on.
+    seed[32..36].copy_from_slice(&n.to_be_bytes());
+    let step =
+        carol.introduce(Name::new("Carol").expect("a name"), None, Seed::from_bytes(&seed), NOW).expect("a ticket");
+    let row = step.commit().find_map(|effect| match effect {
+        IntroducerEffect::Tell(line_id, Introduction::Ticket(told)) => {
+            alice.tell(&told, line_id, outstanding, NOW).ok().map(|()| told)
+        }
+        _ => None,
+    });
+    let step = carol.told().expect("told");
+    let port =
+        step.commit().find_map(|effect| if let IntroducerEffect::Ready(port) = effect { Some(port) } else { None });
+    carol.settle().expect("handed over").commit().for_each(drop);
+    (row.expect("a row"), port.expect("a Port"))
+}
+
 fn main() {
     let offer = || Offer::new().policy(Policy::unlimited());
-    let (mut first, mut later) = (Offered::new(offer()), Offered::new(offer()));
+    let mut later = Offered::new(offer());
     let port = later.alice.port().expect("a Port").clone();
     for n in 0..USES {
         later.takes(n, proof(&port, n));
     }
-    let (mut firsts, mut laters) = (Vec::new(), Vec::new());
-    for n in 0..ROUNDS as u32 {
-        let (a, b) = (proof(&port, USES + n), proof(&port, USES + n));
-        // The first use, again and again.
-        first = Offered { marks: BTreeSet::new(), alice: Offered::new(offer()).alice, ..first };
-        firsts.push(time(|| first.takes(n, a)));
-        laters.push(time(|| later.takes(USES + n, b)));
-    }
-    println!("a Superport's first use         {:>7.1} µs   record {} bytes", median(firsts), first.records);
+    let of_first = |n| (Offered::new(offer()), proof(&port, USES + n));
+    let (first, record) = compare(of_first, &mut later, |_, n| proof(&port, USES + n));
+    println!("a Superport's first use             {first:>7.1} µs   record {} bytes", record[0]);
     println!(
-        "its {}th                   {:>7.1} µs   record {} bytes",
+        "its {}th                       {:>7.1} µs   record {} bytes",
         later.alice.used(),
-        median(laters),
-        later.records
+        first * record[2] as f64 / 1e4,
+        record[1]
     );
-    println!("kept for each use: a mark of 32 bytes, and the line's own record");
+
+    let offer = || offer().introducer(name(u32::MAX));
+    let granted = |alice: &Alice| {
+        Introducer::granted(alice.port().expect("a Port").to_bytes().as_slice(), name(u32::MAX))
+            .expect("a grant")
+            .commit()
+    };
+    let mut later = Offered::new(offer());
+    let mut carol = granted(&later.alice);
+    // More than one contact port takes: what lies in the table is many contacts'.
+    for n in 0..TICKETS {
+        let (row, _) = ticket(&mut carol, &later.alice, n, 0);
+        later.rows.get_mut().insert(row.ticket, row);
+    }
+    let of_first = |n| {
+        let first = Offered::new(offer());
+        let (row, port) = ticket(&mut granted(&first.alice), &first.alice, TICKETS + n, 0);
+        first.rows.borrow_mut().insert(row.ticket, row);
+        (first, proof(&port, n))
+    };
+    let (first, record) = compare(of_first, &mut later, |later, n| {
+        let (row, port) = ticket(&mut carol, &later.alice, TICKETS + n, 0);
+        later.rows.get_mut().insert(row.ticket, row);
+        proof(&port, n)
+    });
+    println!("a contact port's use, of one ticket {first:>7.1} µs   record {} bytes", record[0]);
+    println!(
+        "of {TICKETS}                            {:>7.1} µs   record {} bytes",
+        first * record[2] as f64 / 1e4,
+        record[1]
+    );
+}
+
+/// The first use of one that is new, in µs, again and again in turns with the next of `later`. Then the lengths of both records, and
+/// what a later use takes of a first, in ten thousandths.
+fn compare(
+    mut first: impl FnMut(u32) -> (Offered, Proof),
+    later: &mut Offered,
+    mut next: impl FnMut(&mut Offered, u32) -> Proof,
+) -> (f64, [usize; 3]) {
+    let (mut firsts, mut ratios, mut record) = (Vec::new(), Vec::new(), 0);
+    for n in 0..ROUNDS {
+        let (mut fresh, of_first) = first(n);
+        let of_later = next(later, n);
+        let one = time(|| fresh.takes(n, of_first));
+        ratios.push(time(|| later.takes(USES + n, of_later)) / one);
+        firsts.push(one);
+        record = fresh.record;
+    }
+    (median(firsts), [record, later.record, (median(ratios) * 1e4) as usize])
 }
 
 fn time(work: impl FnOnce()) -> f64 {

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink, RequestId};
-use crate::known::{Known, Standing};
+use crate::known::Known;
 use crate::line::Line;
 use crate::machine::{Born, Emit, Held, Record, Role, Step};
 use crate::message::{Event, Request};
@@ -30,7 +30,8 @@ pub struct Alice(Held<State>);
 pub enum AliceEffect<'m> {
     /// Send this to the Server.
     Send(Request<'m>),
-    /// Show this Port: as a QR code, a link, by NFC. A contact port is not shown: it is granted, along the introducer's line, by
+    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, only once the Server took
+    /// that (§14.2). A contact port is not shown: it is granted, along the introducer's line, by
     /// [`Introduction::Grant`](crate::Introduction::Grant). To do so again does no harm.
     PortReady(&'m Port),
     /// A line was formed. Insert it at [`Born::key`] (if that is taken, ask [`Born::is_stored_as`]), commit a clone of it, do
@@ -136,11 +137,7 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
             offered.used_by(&Comer { line_id: *line_id, pair_hash: *pair_hash, proof: proof.as_ref() }, known, now)
         }
         // A line of a Port for many that was stored: what answers a stray would end it (§14.4).
-        (State::Spent(_), Event::LineFormed { line_id, pair_hash, .. })
-            if known.pair(pair_hash) == Standing::Connected(*line_id) =>
-        {
-            Err(Rejected::Repeated)
-        }
+        (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Repeated),
         (State::Spent(spent), event) => Err(spent.reject(event)),
         _ => Err(Rejected::OutOfOrder),
     }
@@ -167,7 +164,8 @@ impl Alice {
         Born::new(State::Offered(Requesting::new(offer, seed).offered(line_link)))
     }
 
-    /// Takes an event from the Server (§4.5), from somebody of whom nothing is known.
+    /// Takes an event from the Server (§4.5), from somebody of whom nothing is known: **nobody is blocked**, nobody is connected
+    /// already, and no ticket is good. For all that there is [`handle_knowing`](Alice::handle_knowing).
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
@@ -377,7 +375,10 @@ impl Role for Alice {
                 Some(AliceEffect::Send(Request::IssueLineLink { request_id: *request_id }))
             }
             // Before anybody sees the Port, the Server knows for how many it is: else the first would burn its link (§14.2).
-            (State::Offered(offered), 0) => offered.news().map(AliceEffect::Send),
+            // It is said again whenever the connection comes back, as the Port is shown again: the Server may not have heard it.
+            (State::Offered(offered), 0) => {
+                offered.news().filter(|_| offered.is_due() || matches!(emit, Emit::Outbox)).map(AliceEffect::Send)
+            }
             (State::Offered(offered), 1) => offered.line().map(AliceEffect::LineFormed),
             (State::Offered(offered), _) => Some(AliceEffect::PortReady(offered.port())),
             (State::Spent(spent), place) => spent.effect(place).map(AliceEffect::from),

@@ -199,7 +199,8 @@ impl Bob {
         Ok(Step::new(self, state, Emit::Outbox, None))
     }
 
-    /// Takes an event from the Server (§5.5); of who made the Port nothing is known.
+    /// Takes an event from the Server (§5.5); of who made the Port nothing is known: **he is not blocked**. For that there is
+    /// [`handle_knowing`](Bob::handle_knowing).
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved.

@@ -104,9 +104,12 @@ pub enum Rejected {
     /// another.
     #[error("a Port for one use")]
     SingleUse,
+    /// A Port for many has expired, and does not know it yet. [`tick`](crate::Machine::tick) her, and hand this in again.
+    #[error("her deadline has come")]
+    Due,
     /// Somebody came by a contact port whose ticket Alice was not told of (§16.4). If the line to the introducer may hold
-    /// something unread, keep the event, as many as you can afford, and hand it in again once it was read. Otherwise send
-    /// [`Request::Disconnect`](crate::Request::Disconnect) for this line.
+    /// something unread, keep the event, as many as you can afford, and hand it in again once it was read. Otherwise, unless there is
+    /// a record of this line, send [`Request::Disconnect`](crate::Request::Disconnect) for it.
     #[error("a ticket that nobody told of")]
     UnknownTicket(LineId),
     /// A ticket that Alice does not take (§16.4): she was told of it by somebody who is not this contact port's introducer, or it

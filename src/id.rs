@@ -100,7 +100,7 @@ id! {
 
 /// Where a machine's record is kept: the primary key of one table for all machines (§8.2).
 ///
-/// The four kinds of names are apart from each other, and an Alice and a Bob of the same Port share one key, so that
+/// The kinds of names are apart from each other, and an Alice and a Bob of the same Port share one key, so that
 /// nobody connects to himself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
 #[cbor(flat)]
@@ -117,16 +117,20 @@ pub enum Key {
     /// A pool of line links. No event has this key: see [`Event::key`](crate::Event::key).
     #[n(4)]
     Pool(#[n(0)] PoolId),
+    /// What the contact at the far end of this line granted (§16.3): one contact port at most, and of no other machine's name.
+    #[n(5)]
+    Granted(#[n(0)] LineId),
 }
 
 impl Key {
-    /// 17 bytes: the kind (1 request, 2 line link, 3 line, 4 pool), then the name.
+    /// 17 bytes: the kind (1 request, 2 line link, 3 line, 4 pool, 5 granted), then the name.
     pub fn to_bytes(&self) -> [u8; 17] {
         let (kind, name) = match self {
             Self::Request(id) => (1, id.as_bytes()),
             Self::LineLink(link) => (2, link.as_bytes()),
             Self::Line(id) => (3, id.as_bytes()),
             Self::Pool(id) => (4, id.as_bytes()),
+            Self::Granted(id) => (5, id.as_bytes()),
         };
         let mut bytes = [kind; 17];
         if let Some((_, rest)) = bytes.split_first_mut() {

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Decoder, Encode, decode};
 
 use crate::error::{PortError, Rejected};
-use crate::id::{Key, LineId, LineLink};
+use crate::id::{Key, LineId};
 use crate::introduction::Introduction;
 use crate::machine::{Born, Emit, Held, Record, Role, Step};
 use crate::port::{Port, UnixSeconds};
@@ -98,7 +98,7 @@ pub enum State {
     #[n(4)]
     Ended {
         #[n(0)]
-        line_link: LineLink,
+        from: LineId,
         #[n(1)]
         end: IntroducerEnd,
         /// Until it was said.
@@ -123,7 +123,8 @@ fn contact_port<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Port, decode:
 
 impl Introducer {
     /// A contact port that Alice granted: the bytes of an [`Introduction::Grant`] that came along the line `from`. Insert the
-    /// record in the same transaction as that line's step. If its key is taken, the grant came before: drop this.
+    /// record in the same transaction as that line's step. If its key is taken, the contact granted one before: drop this, unless that
+    /// one is over and settled; then it may be deleted, and this one takes its place.
     ///
     /// # Errors
     /// [`PortError`]: these are not the bytes of a contact port. An [`Introduction`] that came along a line has none such.
@@ -175,8 +176,8 @@ impl Introducer {
     pub fn handle(&mut self, introduction: &Introduction<'_>, from: LineId) -> Result<Step<'_, Self>, Rejected> {
         let Introduction::Withdrawn { line_link } = introduction else { return Err(Rejected::OutOfOrder) };
         match self.0.state.grant() {
-            _ if Key::LineLink(*line_link) != Self::key_of(&self.0.state) => Err(Rejected::NotMine),
-            Some(grant) if grant.from != from => Err(Rejected::NotMine),
+            _ if Key::Granted(from) != Self::key_of(&self.0.state) => Err(Rejected::NotMine),
+            Some(grant) if grant.port.line_link != *line_link => Err(Rejected::NotMine),
             _ => self.end(IntroducerEnd::Withdrawn),
         }
     }
@@ -221,7 +222,7 @@ impl State {
 
 impl Grant {
     const fn end(&self, end: IntroducerEnd) -> State {
-        State::Ended { line_link: self.port.line_link, end, due: true }
+        State::Ended { from: self.from, end, due: true }
     }
 }
 
@@ -251,10 +252,8 @@ impl Role for Introducer {
 
     fn key_of(state: &State) -> Key {
         match state {
-            State::Granted(grant) | State::Telling(grant, _) | State::Ready(grant, _) => {
-                Key::LineLink(grant.port.line_link)
-            }
-            State::Ended { line_link, .. } => Key::LineLink(*line_link),
+            State::Granted(grant) | State::Telling(grant, _) | State::Ready(grant, _) => Key::Granted(grant.from),
+            State::Ended { from, .. } => Key::Granted(*from),
         }
     }
 
@@ -269,9 +268,7 @@ impl Role for Introducer {
     fn after_settling(state: &State) -> Option<State> {
         match state {
             State::Ready(grant, _) => Some(State::Granted(grant.clone())),
-            State::Ended { line_link, end, due: true } => {
-                Some(State::Ended { line_link: *line_link, end: *end, due: false })
-            }
+            State::Ended { from, end, due: true } => Some(State::Ended { from: *from, end: *end, due: false }),
             // Only the caller's word that Alice was told moves it.
             State::Telling(..) | State::Granted(_) | State::Ended { .. } => None,
         }

@@ -17,9 +17,16 @@ use crate::ticket::ToldTicket;
 /// assert_eq!(known.pair(&[9; 32].into()), Standing::Blocked);
 /// ```
 pub trait Known {
-    /// How these two users stand, by the Server's word. Of several lines that they have, name the one that comes now, if it is
-    /// among them: then the event came again. An app that knows of no pairs does well to say [`Standing::Connected`] with the line of
-    /// the event if it has a record of it.
+    /// Whether there is a record of this line. Then the event came again, and nothing is done about it: say so, for what answers a
+    /// stray would end a good line.
+    ///
+    /// - *No, though there is*: look yourself before you send `Disconnect` for it ([`Rejected::Stray`](crate::Rejected::Stray)).
+    fn has_line(&self, line_id: &LineId) -> bool {
+        let _ = line_id;
+        false
+    }
+
+    /// How these two users stand, by the Server's word.
     ///
     /// - *`Stranger`, of somebody who is blocked*: he gets in.
     /// - *`Blocked`, of a stranger*: a Port for one use is spent on him.

@@ -101,10 +101,15 @@ impl Offered {
         self.many.as_ref().map_or(0, |many| many.used)
     }
 
-    /// What the Server does not know yet (§14.2).
+    /// Whether something is new of it.
+    pub(crate) const fn is_due(&self) -> bool {
+        self.due
+    }
+
+    /// What the Server is to know (§14.2).
     pub(crate) fn news(&self) -> Option<Request<'static>> {
         let (line_link, version, admits) = (self.port.line_link, self.version, self.admits());
-        self.due.then_some(Request::SetLineLink { line_link, version, admits })
+        (self.version > 0).then_some(Request::SetLineLink { line_link, version, admits })
     }
 
     /// The last use, until it was stored by itself.
@@ -165,13 +170,11 @@ impl Offered {
             return Err(if same { Rejected::Repeated } else { Rejected::Unsettled });
         }
         // Stored long ago: what answers a stray would end it.
-        if known.pair(&comer.pair_hash) == Standing::Connected(line_id) {
+        if known.has_line(&line_id) {
             return Err(Rejected::Repeated);
         }
         if self.has_expired(now) {
-            let farewell = Farewell { disconnect: Some(line_id), close: Some(port.line_link) };
-            let spent = Spent::ended(Key::LineLink(port.line_link), AliceEnd::Expired, farewell);
-            return Ok(Moved::to(State::Spent(spent)));
+            return Err(Rejected::Due);
         }
         if self.refuses(comer, known, now).is_some() || policy.admits(port.kind, many.used) != Admits::Many {
             return Err(refused);
@@ -186,7 +189,9 @@ impl Offered {
         };
         let told = match &ticket {
             Some(ticket) => {
-                let told = known.ticket(&ticket::hash(ticket)).ok_or(Rejected::UnknownTicket(line_id))?;
+                let hash = ticket::hash(ticket);
+                let told = known.ticket(&hash).filter(|told| told.ticket == hash);
+                let told = told.ok_or(Rejected::UnknownTicket(line_id))?;
                 Some(if told.line_link == port.line_link { told } else { return Err(refused) })
             }
             None => None,

@@ -528,8 +528,8 @@ impl Role for Line {
 }
 
 impl LineEnd {
-    /// The other side, or the Server itself, knows already.
+    /// A line that the other end closed stays at the Server until this end has left it, too.
     const fn is_told_to_server(self) -> bool {
-        matches!(self, Self::ByUs | Self::ProofRefused | Self::Expired | Self::Declined)
+        !matches!(self, Self::ByServer)
     }
 }

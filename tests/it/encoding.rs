@@ -320,7 +320,7 @@ fn r7_3_an_event_names_the_record_it_belongs_to() {
             Key::LineLink(_) if name.starts_with("Refused") => "Refused",
             Key::LineLink(_) => "LineFormed",
             Key::Line(_) => continue,
-            Key::Pool(_) => panic!("{name} names a pool"),
+            Key::Pool(_) | Key::Granted(_) => panic!("{name} names a pool"),
         };
         assert!(name.starts_with(kind), "{name}");
     }

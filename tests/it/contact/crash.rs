@@ -257,7 +257,7 @@ impl World {
         for event in self.carol.inbox.clone() {
             self.line(CAROL, &event)?;
         }
-        let Some(mut introducer) = self.carol.load::<Introducer>(Key::LineLink(link(CAROL + 1))) else { return Ok(()) };
+        let Some(mut introducer) = self.carol.load::<Introducer>(Key::Granted(id(CAROL))) else { return Ok(()) };
         if introducer.phase() == IntroducerPhase::Granted && self.wanted {
             let step = introducer.introduce(name("Carol"), None, self.carol.seed(), NOW).unwrap();
             self.points += 1;
@@ -375,7 +375,7 @@ impl World {
         assert_eq!(at_bob.introduced().map(|introduced| introduced.name.as_str()), Some("Carol"));
         let alice: Alice = self.alice.load(Key::LineLink(link(CAROL + 1))).unwrap();
         assert_eq!((alice.used(), self.rows.told.len(), self.alice.store.marks.len()), (1, 0, 1), "{:?}", self.stops);
-        let carol: Introducer = self.carol.load(Key::LineLink(link(CAROL + 1))).unwrap();
+        let carol: Introducer = self.carol.load(Key::Granted(id(CAROL))).unwrap();
         assert_eq!(carol.phase(), IntroducerPhase::Granted);
         assert_eq!(self.alice.store.lines().len(), 2);
     }
