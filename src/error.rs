@@ -77,8 +77,9 @@ pub enum Rejected {
     #[error("already taken")]
     Repeated,
     /// This line is not taken: the Port was dead before it was formed, by a race or by a Server that re-uses it; or it is for
-    /// many, and this use is refused, for whatever reason (§14.4). Send [`Request::Disconnect`](crate::Request::Disconnect) for
-    /// this line, so that its far end is not left waiting. The far end can't tell why.
+    /// many, and this use is refused, for whatever reason (§14.4). If there is a record of this line, it was formed before, and the
+    /// event came again: drop it. If there is none, send [`Request::Disconnect`](crate::Request::Disconnect) for this line, so
+    /// that its far end is not left waiting. The far end can't tell why.
     #[error("a line that is not taken")]
     Stray(LineId),
     /// A line from a Port for many was formed, and is not stored yet. Do what is `unsent()`, settle, and hand this in again.

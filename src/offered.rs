@@ -158,11 +158,7 @@ impl Offered {
             let same = line.key() == Key::Line(line_id);
             return Err(if same { Rejected::Repeated } else { Rejected::Unsettled });
         }
-        if self.has_expired(now) {
-            let farewell = Farewell { disconnect: Some(line_id), close: Some(port.line_link) };
-            let spent = Spent::ended(Key::LineLink(port.line_link), AliceEnd::Expired, farewell);
-            return Ok(Moved::to(State::Spent(spent)));
-        }
+        // Past its end too: it may be a line of before, whose event comes again. The deadline ends the Port.
         if self.refuses(comer, known, now).is_some() || policy.admits(port.kind, many.used) != Admits::Many {
             return Err(refused);
         }

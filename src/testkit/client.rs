@@ -184,7 +184,8 @@ impl Client {
                 self.settle(event.key(), now, power)?;
                 return self.hear(bytes, now, power);
             }
-            (Err(Halt::Rejected(Rejected::Stray(line_id))), _) => {
+            // Of a Port for many, the event of a line that it formed before may come again.
+            (Err(Halt::Rejected(Rejected::Stray(line_id))), _) if self.store.get(Key::Line(*line_id)).is_none() => {
                 self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
             }
             (Err(Halt::Rejected(Rejected::StrayLink(line_link))), _) => {
