@@ -38,6 +38,11 @@ pub struct Early {
 }
 
 impl Early {
+    #[cfg(feature = "testkit")]
+    pub(super) const fn key(&self) -> &Secret<32> {
+        &self.key
+    }
+
     /// An opening word of Bob's: the text, and what is to be opened after it; `None` if that was all.
     pub(super) fn open<'b>(
         &self,

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::machine::Any;
 use crate::{
     Admits, Alice, Bob, BobEnd, BobPhase, Claims, Key, Kind, Line, LineId, LineLink, LinePhase, Machine, Nonce,
-    PairHash, Payload, Port, PortHash, Request, Seed, Uses,
+    PairHash, Payload, Port, PortHash, Request, Secret, Seed, Uses,
 };
 
 /// What did not hold. Clients are named by number.
@@ -71,17 +71,26 @@ struct Seen {
     pair_hash: PairHash,
     /// From Joined on: two ends with the same have the same transcript and keys (§6.8).
     code: Option<[u32; 8]>,
+    /// The same of a line of a Port for many, for as long as Bob has not heard Alice (§14.7).
+    early: Option<Secret<32>>,
     confirmed: bool,
 }
 
 impl Seen {
     fn of(line: &Line) -> Self {
         let code = line.code().map(|code| *code.groups());
-        Self { port: line.port(), pair_hash: line.claims().pair_hash, code, confirmed: false }
+        let early = line.early_key().cloned();
+        Self { port: line.port(), pair_hash: line.claims().pair_hash, code, early, confirmed: false }
     }
 
     fn is_of_same(&self, other: &Self) -> bool {
         (self.port, self.pair_hash) == (other.port, other.pair_hash)
+    }
+
+    /// `None`: it can't be told.
+    fn has_keys_of(&self, other: &Self) -> Option<bool> {
+        let code = self.code.zip(other.code).map(|(a, b)| a == b);
+        code.or_else(|| self.early.as_ref().zip(other.early.as_ref()).map(|(a, b)| a == b))
     }
 
     fn may_become(&self, later: &Self) -> bool {
@@ -244,6 +253,7 @@ impl Witness {
         let seen = self.lines.entry(name).or_insert_with(|| new.clone());
         if seen.may_become(&new) {
             seen.code = seen.code.or(new.code);
+            seen.early = seen.early.take().or(new.early);
         } else {
             // The other was deleted, or rolled back: else it was `Overwritten`.
             *seen = new;
@@ -286,12 +296,17 @@ impl Witness {
     /// seen joined is known by its name, and so is one that may have been given to another line since.
     fn other_end(&self, who: usize, line_id: LineId) -> Option<(usize, LineId, &Seen)> {
         let seen = self.lines.get(&(who, line_id))?;
-        let is_other = |(of, named): &(usize, LineId), other: &Seen| {
-            let joined = seen.code.is_some() && other.code.is_some() && !self.has_forgotten(*of, other.port);
-            *of != who && if joined { other.code == seen.code } else { *named == line_id && other.port == seen.port }
+        let has_keys = |of: usize, other: &Seen| {
+            if self.has_forgotten(of, other.port) { None } else { seen.has_keys_of(other) }
         };
-        let mut others = self.lines.iter().filter(|(name, other)| is_other(name, other));
-        others.next().map(|((of, line_id), other)| (*of, *line_id, other))
+        let is_other = |(of, named): &(usize, LineId), other: &Seen| {
+            let by_name = *named == line_id && other.port == seen.port;
+            *of != who && has_keys(*of, other).unwrap_or(by_name)
+        };
+        let others = self.lines.iter().filter(|(name, other)| is_other(name, other));
+        // Two users of a Port for many may have been told one name.
+        let best = others.max_by_key(|((of, _), other)| has_keys(*of, other));
+        best.map(|((of, line_id), other)| (*of, *line_id, other))
     }
 
     /// Looks at both ends of every line that was confirmed of late.

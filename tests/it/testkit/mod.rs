@@ -3,6 +3,7 @@
 #![cfg(feature = "testkit")]
 
 mod lies;
+mod many;
 mod schedule;
 mod violations;
 
