@@ -346,6 +346,11 @@ impl Line {
         self.0.state.phase.session().filter(|_| !self.is_early()).map(session::Session::check_code)
     }
 
+    /// A hash of the proof that let Bob in, at Alice's end until Bob is known to have her Confirm.
+    pub(crate) const fn proof(&self) -> Option<[u8; 32]> {
+        self.0.state.phase.proof()
+    }
+
     /// The key of what Bob says early, as long as this end has it: of a Port for many it tells two of one name apart.
     pub(crate) fn early_key(&self) -> Option<&Secret<32>> {
         let bobs = || self.0.state.phase.session().filter(|_| self.is_early()).map(Session::send);
