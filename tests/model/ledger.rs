@@ -103,6 +103,9 @@ pub enum Act {
     Show,
 }
 
+/// These payloads and proofs, and so many names for lines.
+type Knowing = (Vec<Number>, Id);
+
 /// One record of one user, and all that was asked of it so far.
 pub struct Face {
     pub id: u32,
@@ -119,7 +122,7 @@ pub struct Face {
     unsent: OnceLock<Vec<Act>>,
     settled: OnceLock<Option<Kept>>,
     steps: RwLock<HashMap<(Told, bool), Option<&'static Moved>>>,
-    moves: RwLock<HashMap<(Vec<Number>, Id), &'static [Move]>>,
+    moves: RwLock<HashMap<Knowing, &'static [Move]>>,
 }
 
 /// What a caller sees of a Line.
