@@ -10,8 +10,8 @@ fn for_many(seed: u64) -> Schedule {
         let n = n as u8;
         *choice = match *choice {
             Choice::MakePort(who, _) => Choice::MakeSuperport(who, n.wrapping_mul(37) % 192),
-            Choice::Clock(who) => Choice::Decide(who, n, n % 4 > 0),
-            Choice::BackUp(who) if n % 2 > 0 => {
+            Choice::Clock(who) => Choice::Decide(who, n, !n.is_multiple_of(4)),
+            Choice::BackUp(who) if !n.is_multiple_of(2) => {
                 let changes = [Change::Pause, Change::Resume, Change::Raise, Change::Lower];
                 Choice::SetPolicy(who, n, changes[usize::from(n / 2 % 4)])
             }
