@@ -43,6 +43,11 @@ impl Early {
         Self { until: UnixSeconds(now.0.saturating_add(KEEP_EARLY)), ..self }
     }
 
+    #[cfg(feature = "testkit")]
+    pub(super) const fn key(&self) -> &Secret<32> {
+        &self.key
+    }
+
     /// An opening word of Bob's: the text, and what is to be opened after it; `None` if that was all.
     pub(super) fn open<'b>(
         &self,

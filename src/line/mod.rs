@@ -377,6 +377,17 @@ impl Line {
         self.0.state.phase.session().filter(|_| !self.is_early()).map(session::Session::check_code)
     }
 
+    /// A hash of the proof that let Bob in, at Alice's end until Bob is known to have her Confirm.
+    pub(crate) const fn proof(&self) -> Option<[u8; 32]> {
+        self.0.state.phase.proof()
+    }
+
+    /// The key of what Bob says early, as long as this end has it: of a Port for many it tells two of one name apart.
+    pub(crate) fn early_key(&self) -> Option<&Secret<32>> {
+        let bobs = || self.0.state.phase.session().filter(|_| self.is_early()).map(Session::send);
+        self.0.state.phase.early().map(epoch::Early::key).or_else(bobs)
+    }
+
     /// Bob's end, before he knows the keys of epoch 1 (§14.7).
     pub(crate) const fn is_early(&self) -> bool {
         matches!(self.0.state.phase, Phase::BobJoined { upgrade: Some(_), .. })

@@ -277,6 +277,17 @@ impl Phase {
         }
     }
 
+    /// SHA-256 of the proof that Alice's Confirm replies to, as long as she keeps it.
+    #[cfg(feature = "testkit")]
+    pub(super) const fn proof(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::AliceAsked { confirm, .. }
+            | Self::AliceJoined { confirm, .. }
+            | Self::AliceConfirmed { confirm: Some(confirm), .. } => Some(confirm.proof),
+            _ => None,
+        }
+    }
+
     /// What is still to be opened of epoch 0.
     pub(super) const fn early(&self) -> Option<&Early> {
         match self {

@@ -156,6 +156,11 @@ impl Session {
         &self.receive
     }
 
+    #[cfg(feature = "testkit")]
+    pub(super) const fn send(&self) -> &Secret<32> {
+        &self.send
+    }
+
     pub(super) const fn counters(&self) -> Counters {
         Counters { sent: self.sent, window: self.window }
     }

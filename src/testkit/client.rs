@@ -172,11 +172,9 @@ impl Client {
                 self.drive(event.key(), Input::GiveUp, now, power)?;
                 return self.hear(bytes, now, power);
             }
-            // The event again, or an old proof on a new line.
-            (Err(Halt::Conflict(Conflict::Marked(Taken::Disconnect(line_id)))), _)
-                if self.store.get(Key::Line(*line_id)).is_none() =>
-            {
-                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
+            (Err(Halt::Rejected(Rejected::Due)), _) => {
+                self.drive(event.key(), Input::Tick, now, power)?;
+                return self.hear(bytes, now, power);
             }
             // A use that is not stored by itself yet: a crash came between.
             (Err(Halt::Rejected(Rejected::Unsettled)), _) => {
@@ -184,8 +182,14 @@ impl Client {
                 self.settle(event.key(), now, power)?;
                 return self.hear(bytes, now, power);
             }
-            // With a record of it, it is no stray: a use of a Port for many that comes again (§14.4).
-            (Err(Halt::Rejected(Rejected::Stray(line_id))), _) if self.store.get(Key::Line(*line_id)).is_none() => {
+            // A line that is stored was formed before, by a Port for many: its event came again.
+            (
+                Err(
+                    Halt::Conflict(Conflict::Marked(Taken::Disconnect(line_id)))
+                    | Halt::Rejected(Rejected::Stray(line_id)),
+                ),
+                _,
+            ) if self.store.get(Key::Line(*line_id)).is_none() => {
                 self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
             }
             (Err(Halt::Rejected(Rejected::StrayLink(line_link))), _) => {

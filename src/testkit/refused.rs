@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::app::App;
 use super::machine::{Any, Halt, Input, ToDo};
-use crate::{Event, UnixSeconds};
+use crate::{Event, Rejected, UnixSeconds};
 
 /// A step was dropped, and yet the machine moved.
 pub(super) struct Moved;
@@ -28,10 +28,22 @@ impl Refused {
             && let Some(asked) = machines.iter_mut().find(|machine| machine.key() == event.key())
         {
             let (before, mut taken) = (asked.record(), false);
-            let outcome = asked.step(Input::Event(&event, &app.associated_data(&event)), now, &mut |_| {
-                taken = true;
-                Err(Halt::Idle)
-            });
+            let data = app.associated_data(&event);
+            let mut hear = |asked: &mut Any| {
+                asked.step(Input::Event(&event, &data), now, &mut |_| {
+                    taken = true;
+                    Err(Halt::Idle)
+                })
+            };
+            let mut outcome = hear(asked);
+            // An app that has not settled yet does so, and hands it in again.
+            if matches!(outcome, Err(Halt::Rejected(Rejected::Unsettled))) {
+                let settled = Any::restore(&before).and_then(|mut settled| {
+                    settled.step(Input::Settle, now, &mut |_| Ok(())).ok()?;
+                    Some(settled)
+                });
+                outcome = settled.map_or(outcome, |mut settled| hear(&mut settled));
+            }
             if outcome.is_ok() || *asked.record() != *before {
                 return Err(Moved);
             }

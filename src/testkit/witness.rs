@@ -7,21 +7,25 @@ use core::mem;
 use thiserror::Error;
 
 use super::machine::Any;
+use crate::proof::PrivateKey;
 use crate::{
-    Admits, Alice, Bob, BobEnd, BobPhase, Claims, Key, Kind, Line, LineId, LineLink, LinePhase, Machine, Nonce,
-    PairHash, Payload, Port, PortHash, Request, Seed, Uses,
+    Admits, Alice, AliceEnd, AlicePhase, Bob, BobEnd, BobPhase, Claims, Key, Kind, Line, LineId, LineLink, LinePhase,
+    Machine, Nonce, Offer, PairHash, Payload, Port, PortHash, Request, RequestId, Secret, Seed, Uses,
 };
 
 /// What did not hold. Clients are named by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// §4.3, §5.4: a second line from one Port.
-    #[error("client {0} has a second line from one Port")]
+    /// §4.3, §5.4: a second line from one Port; of a Port for many, from one proof (§8.4).
+    #[error("client {0} has a second line from one Port, or from one proof")]
     SecondLine(usize),
     /// §14.4: more lines of a Port than it was ever for.
     #[error("client {0} let in more than its limit")]
     OverLimit(usize),
+    /// §8.4: a Port for many was given up, and its user did not say so.
+    #[error("client {0} gave up a Port for many by itself")]
+    Revoked(usize),
     /// §8.1: an event that is none, that no machine is asked for, or that its machine refuses changed a record, took one away
     /// or added one; or a step that was dropped moved the machine.
     #[error("client {0} was moved by what is refused")]
@@ -71,17 +75,26 @@ struct Seen {
     pair_hash: PairHash,
     /// From Joined on: two ends with the same have the same transcript and keys (§6.8).
     code: Option<[u32; 8]>,
+    /// The same of a line of a Port for many, for as long as Bob has not heard Alice (§14.7).
+    early: Option<Secret<32>>,
     confirmed: bool,
 }
 
 impl Seen {
     fn of(line: &Line) -> Self {
         let code = line.code().map(|code| *code.groups());
-        Self { port: line.port(), pair_hash: line.claims().pair_hash, code, confirmed: false }
+        let early = line.early_key().cloned();
+        Self { port: line.port(), pair_hash: line.claims().pair_hash, code, early, confirmed: false }
     }
 
     fn is_of_same(&self, other: &Self) -> bool {
         (self.port, self.pair_hash) == (other.port, other.pair_hash)
+    }
+
+    /// `None`: it can't be told.
+    fn has_keys_of(&self, other: &Self) -> Option<bool> {
+        let code = self.code.zip(other.code).map(|(a, b)| a == b);
+        code.or_else(|| self.early.as_ref().zip(other.early.as_ref()).map(|(a, b)| a == b))
     }
 
     fn may_become(&self, later: &Self) -> bool {
@@ -94,6 +107,10 @@ pub(super) struct Witness {
     lines: BTreeMap<(usize, LineId), Seen>,
     /// The first line of each Port at each client.
     first: BTreeMap<(usize, PortHash), Claims>,
+    /// The same of each proof of a Port for many.
+    by_proof: BTreeMap<(usize, PortHash, [u8; 32]), Claims>,
+    /// What users gave up.
+    unwanted: BTreeSet<(usize, Key)>,
     /// Whose Ports these are, and of which links.
     makers: BTreeMap<PortHash, (usize, LineLink)>,
     /// Each record as it was last seen.
@@ -104,8 +121,11 @@ pub(super) struct Witness {
     forgotten: BTreeSet<(usize, LineLink)>,
     /// Links of Ports that a Bob gave up, or had to.
     given_up: BTreeSet<LineLink>,
-    /// For how many each Port for many ever was, at most.
-    limits: BTreeMap<PortHash, u32>,
+    /// The public keys of Ports for many, and for how many their users wanted each, at most.
+    many: BTreeMap<PortHash, [u8; 32]>,
+    limits: BTreeMap<[u8; 32], u32>,
+    /// Under which key a user knows them.
+    public_keys: BTreeMap<Key, [u8; 32]>,
     /// Links of which their owner wants no lines at present.
     shut: BTreeSet<LineLink>,
     /// Lines that were confirmed since all stores were last compared.
@@ -120,21 +140,43 @@ pub(super) struct Witness {
 
 impl Witness {
     /// Randomness for a machine. Its private key is a secret, and so is a Port's RAD.
-    pub(super) fn gave(&mut self, seed: &[u8; 64], makes_port: bool) {
+    pub(super) fn gave(&mut self, seed: &[u8; 64], makes: Option<&Offer>) {
+        let makes_port = makes.is_some();
         if let ([private_key, _, rad, _], _) = seed.as_chunks() {
             self.secrets.insert(*private_key);
             self.secrets.extend(makes_port.then_some(*rad));
         }
         if makes_port {
             // As a Port for many makes them of it.
-            let (private_key, rad, _, _) = Seed::from_bytes(seed).expand();
+            let (private_key, rad, request_id, _) = Seed::from_bytes(seed).expand();
             self.secrets.extend(private_key.expose().first_chunk());
             self.secrets.insert(*rad.expose());
+            let key = Key::Request(RequestId::from(*request_id.expose()));
+            self.public_keys.insert(key, *PrivateKey::new(private_key).public_key().as_bytes());
+            makes.iter().for_each(|offer| self.allows(key, offer.policy.limit()));
+        }
+    }
+
+    /// The user wants it to be for so many.
+    pub(super) fn allows(&mut self, key: Key, uses: Uses) {
+        let uses = match uses {
+            Uses::Once => 1,
+            Uses::UpTo(n) => n,
+            Uses::Unlimited => u32::MAX,
+        };
+        if let Some(public_key) = self.public_keys.get(&key) {
+            let limit = self.limits.entry(*public_key).or_default();
+            *limit = (*limit).max(uses);
         }
     }
 
     pub(super) fn shows(&mut self, who: usize, port: &Port) {
         self.makers.entry(port.hash()).or_insert((who, port.line_link));
+        if port.kind() != Kind::Port {
+            let public_key = *port.public_key.as_bytes();
+            self.many.insert(port.hash(), public_key);
+            self.public_keys.insert(Key::LineLink(port.line_link), public_key);
+        }
     }
 
     /// From now on its counters and what it heard may repeat (§11), and so may the lines of Ports that it used. Those of
@@ -143,6 +185,10 @@ impl Witness {
         self.rolled_back.insert(who);
         self.records.retain(|(of, _), _| *of != who);
         self.alive.retain(|(of, _)| *of != who);
+    }
+
+    pub(super) fn gives_up(&mut self, who: usize, key: Key) {
+        self.unwanted.insert((who, key));
     }
 
     pub(super) fn says(&mut self, who: usize, line_id: LineId, text: &[u8]) {
@@ -181,7 +227,7 @@ impl Witness {
             match machine {
                 Any::Line(line) => self.sees(who, &line, record)?,
                 Any::Bob(bob) => self.sees_bob(who, &bob),
-                Any::Alice(alice) => self.sees_alice(&alice),
+                Any::Alice(alice) => self.sees_alice(who, &alice)?,
             }
         }
         self.misses(who, records, new_alices)
@@ -209,17 +255,18 @@ impl Witness {
         }
     }
 
-    fn sees_alice(&mut self, alice: &Alice) {
-        if let (Some(port), Some(policy)) = (alice.port(), alice.policy())
-            && port.kind() != Kind::Port
+    fn sees_alice(&self, who: usize, alice: &Alice) -> Result<(), Violation> {
+        let is_many = |(port, made): (&PortHash, &(usize, LineLink))| {
+            Key::LineLink(made.1) == alice.key() && self.many.contains_key(port)
+        };
+        if alice.phase() == AlicePhase::Ended(AliceEnd::Revoked)
+            && self.makers.iter().any(is_many)
+            && !self.unwanted.contains(&(who, alice.key()))
+            && !self.rolled_back.contains(&who)
         {
-            let limit = self.limits.entry(port.hash()).or_default();
-            *limit = (*limit).max(match policy.limit() {
-                Uses::Once => 1,
-                Uses::UpTo(n) => n,
-                Uses::Unlimited => u32::MAX,
-            });
+            return Err(Violation::Revoked(who));
         }
+        Ok(())
     }
 
     fn sees_bob(&mut self, who: usize, bob: &Bob) {
@@ -244,6 +291,7 @@ impl Witness {
         let seen = self.lines.entry(name).or_insert_with(|| new.clone());
         if seen.may_become(&new) {
             seen.code = seen.code.or(new.code);
+            seen.early = seen.early.take().or(new.early);
         } else {
             // The other was deleted, or rolled back: else it was `Overwritten`.
             *seen = new;
@@ -253,7 +301,11 @@ impl Witness {
             seen.confirmed = true;
             self.confirmed.push(name);
         }
-        if self.limits.contains_key(&port) && self.makers.get(&port).is_some_and(|(maker, _)| *maker == who) {
+        if self.many.contains_key(&port) && self.makers.get(&port).is_some_and(|(maker, _)| *maker == who) {
+            let proof = line.proof().map(|proof| (who, port, proof));
+            if proof.is_some_and(|proof| *self.by_proof.entry(proof).or_insert(claims) != claims) {
+                return Err(Violation::SecondLine(who));
+            }
             return self.counts(who, port);
         }
         let first = *self.first.entry((who, port)).or_insert(claims);
@@ -263,7 +315,7 @@ impl Witness {
     /// The lines of a Port for many at its maker's. Who is rolled back has forgotten how many there were (§11).
     fn counts(&self, who: usize, port: PortHash) -> Result<(), Violation> {
         let lines = self.lines.iter().filter(|((of, _), line)| *of == who && line.port == port).count();
-        let limit = self.limits.get(&port).copied().unwrap_or_default();
+        let limit = self.many.get(&port).and_then(|key| self.limits.get(key)).copied().unwrap_or_default();
         let over = u32::try_from(lines).is_ok_and(|lines| lines > limit);
         if over && !self.rolled_back.contains(&who) { Err(Violation::OverLimit(who)) } else { Ok(()) }
     }
@@ -286,12 +338,17 @@ impl Witness {
     /// seen joined is known by its name, and so is one that may have been given to another line since.
     fn other_end(&self, who: usize, line_id: LineId) -> Option<(usize, LineId, &Seen)> {
         let seen = self.lines.get(&(who, line_id))?;
-        let is_other = |(of, named): &(usize, LineId), other: &Seen| {
-            let joined = seen.code.is_some() && other.code.is_some() && !self.has_forgotten(*of, other.port);
-            *of != who && if joined { other.code == seen.code } else { *named == line_id && other.port == seen.port }
+        let has_keys = |of: usize, other: &Seen| {
+            if self.has_forgotten(of, other.port) { None } else { seen.has_keys_of(other) }
         };
-        let mut others = self.lines.iter().filter(|(name, other)| is_other(name, other));
-        others.next().map(|((of, line_id), other)| (*of, *line_id, other))
+        let is_other = |(of, named): &(usize, LineId), other: &Seen| {
+            let by_name = *named == line_id && other.port == seen.port;
+            *of != who && has_keys(*of, other).unwrap_or(by_name)
+        };
+        let others = self.lines.iter().filter(|(name, other)| is_other(name, other));
+        // Two users of a Port for many may have been told one name.
+        let best = others.max_by_key(|((of, _), other)| has_keys(*of, other));
+        best.map(|((of, line_id), other)| (*of, *line_id, other))
     }
 
     /// Looks at both ends of every line that was confirmed of late.
@@ -340,7 +397,7 @@ impl Witness {
         for (who, records) in stores.iter().enumerate() {
             let waits = |record: &Vec<u8>| match Any::restore(record) {
                 Some(Any::Bob(bob)) => bob.phase() == BobPhase::Connecting && !self.is_shut(&bob),
-                Some(Any::Alice(alice)) => alice.phase() == crate::AlicePhase::Requesting,
+                Some(Any::Alice(alice)) => alice.phase() == AlicePhase::Requesting,
                 _ => false,
             };
             if records.iter().any(waits) {

@@ -220,13 +220,14 @@ impl<A: App> World<A> {
                 // With all or with nothing.
                 let relay = expires.and_then(|_| RelayName::new("relay.example").ok());
                 let offer = relay.map_or(offer.clone(), |relay| offer.relay(relay));
-                let seed = self.seed(true);
+                let seed = self.seed(Some(&offer));
                 self.command(self.user(who), &Command::MakePort { seed, offer })
             }
             Choice::MakeSuperport(who, n) => {
                 let policy = Policy::up_to(u32::from(n % 3).saturating_add(1)).asking(n >= 96);
-                let seed = self.seed(true);
-                self.command(self.user(who), &Command::MakePort { seed, offer: Offer::new().policy(policy) })
+                let offer = Offer::new().policy(policy);
+                let seed = self.seed(Some(&offer));
+                self.command(self.user(who), &Command::MakePort { seed, offer })
             }
             Choice::SetPolicy(who, n, change) => {
                 let who = self.user(who);
@@ -243,6 +244,7 @@ impl<A: App> World<A> {
                     Change::Resume => policy.paused(false),
                     Change::Raise | Change::Lower => policy.uses(uses),
                 };
+                self.witness.allows(alice.key(), policy.limit());
                 self.command(who, &Command::SetPolicy(alice.key(), policy))
             }
             Choice::Decide(who, n, accept) => {
@@ -252,7 +254,7 @@ impl<A: App> World<A> {
             }
             Choice::UsePort(who, n, send_proof) => {
                 let Some(text) = pick(&self.shown, n).cloned() else { return Ok(false) };
-                let seed = self.seed(false);
+                let seed = self.seed(None);
                 self.command(self.user(who), &Command::UsePort { seed, text, send_proof })
             }
             Choice::GiveUp(who, n) => {
@@ -261,6 +263,7 @@ impl<A: App> World<A> {
                 let machines = records.iter().filter_map(|record| Any::restore(record));
                 let ports: Vec<_> = machines.filter(|it| !matches!(it, Any::Line(_))).map(|it| it.key()).collect();
                 let Some(key) = pick(&ports, n) else { return Ok(false) };
+                self.witness.gives_up(who, *key);
                 self.command(who, &Command::GiveUp(*key))
             }
             Choice::Say(who, n) => {
@@ -285,10 +288,10 @@ impl<A: App> World<A> {
         UnixSeconds(self.now.0.saturating_add(1_u64.checked_shl(u32::from(n)).unwrap_or(u64::MAX)))
     }
 
-    fn seed(&mut self, makes_port: bool) -> [u8; 64] {
+    fn seed(&mut self, makes: Option<&Offer>) -> [u8; 64] {
         let mut seed = [0; 64];
         self.rng.fill_bytes(&mut seed);
-        self.witness.gave(&seed, makes_port);
+        self.witness.gave(&seed, makes);
         seed
     }
 

@@ -10,9 +10,10 @@ use std::sync::{LazyLock, Mutex, OnceLock, RwLock};
 use port_protocol::*;
 
 use super::common::cbor::Cbor;
-use super::common::{Any, EXPIRY, Effect, Input, NOW, Put, bad_proof};
+use super::common::{Any, EXPIRY, Effect, Input, NOW, Put, Refusal, bad_proof};
 
-/// Names that are small enough to enumerate. The world has two of each name and three pairs.
+/// Names that are small enough to enumerate. A world of Ports for one has two names for lines, one for many three; both have three
+/// for pairs.
 pub type User = u8;
 pub type Id = u8;
 
@@ -50,6 +51,11 @@ pub struct Number {
 }
 
 impl Number {
+    /// Of which it is the altered one, or itself.
+    pub const fn original(self) -> Self {
+        Self { at: self.at & !1, ..self }
+    }
+
     /// What the relay makes of it: the proof's key in another encoding, or so it hopes (§2.3); the packet as of another
     /// content.
     pub const fn altered(self) -> Self {
@@ -73,9 +79,19 @@ pub enum Told {
     Disconnected,
     Connect(SendProof),
     Says,
+    Policy(Change),
     /// Revoke, cancel or close.
     GivesUp,
     Deadline,
+}
+
+/// What becomes of a Superport's policy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Change {
+    Pause,
+    Resume,
+    Lower,
+    Raise,
 }
 
 /// Something a step asks for.
@@ -87,6 +103,9 @@ pub enum Act {
     Show,
 }
 
+/// These payloads and proofs, and so many names for lines.
+type Knowing = (Vec<Number>, Id);
+
 /// One record of one user, and all that was asked of it so far.
 pub struct Face {
     pub id: u32,
@@ -96,11 +115,14 @@ pub struct Face {
     pub revision: u64,
     pub spent: bool,
     pub port: Option<Port>,
+    pub policy: Option<Policy>,
+    /// How often a Port for many was used, by its own count.
+    pub used: u32,
     line: Option<LineFace>,
     unsent: OnceLock<Vec<Act>>,
     settled: OnceLock<Option<Kept>>,
     steps: RwLock<HashMap<(Told, bool), Option<&'static Moved>>>,
-    moves: RwLock<HashMap<Vec<Number>, &'static [Move]>>,
+    moves: RwLock<HashMap<Knowing, &'static [Move]>>,
 }
 
 /// What a caller sees of a Line.
@@ -109,6 +131,8 @@ pub struct LineFace {
     pub phase: LinePhase,
     pub claims: Claims,
     pub confirmed: Option<(Confirmed, String)>,
+    /// Of an Alice who has joined: until when she opens what Bob said before he heard her (§14.7).
+    pub deadline: Option<UnixSeconds>,
 }
 
 /// A step that was made.
@@ -116,7 +140,9 @@ pub struct LineFace {
 pub struct Moved {
     pub next: Kept,
     pub acts: Vec<Act>,
-    pub once: bool,
+    pub once: Option<Mark>,
+    /// It was refused, and its far end is to be told: nothing moved.
+    pub stray: bool,
 }
 
 /// Something that would move a machine.
@@ -210,21 +236,45 @@ fn seen() -> std::sync::MutexGuard<'static, Seen> {
     SEEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn all_told(known: &[Number]) -> Vec<Told> {
+fn all_told(known: &[Number], lines: Id) -> Vec<Told> {
     let numbers = || known.iter().flat_map(|number| [*number, number.altered()]).chain(FORGED.iter().copied());
     let proofs = || numbers().filter(|number| number.is_proof).map(Some).chain([None]);
     let formed = |line| move |pair| move |proof| Told::Formed { line, pair, proof };
     let mut all: Vec<_> = numbers().map(Told::Packet).collect();
     all.extend([1, 2].map(|link| Told::Issued { link }));
-    for line in [1, 2] {
+    for line in 1..=lines {
         for pair in [1, 2, 3] {
             all.extend(proofs().map(formed(line)(pair)));
         }
     }
     all.extend([Reason::Claimed, Reason::Unknown].map(Told::Refused));
     all.extend([SendProof::OnBoard, SendProof::AlongTheLine].map(Told::Connect));
+    all.extend([Change::Pause, Change::Resume, Change::Lower, Change::Raise].map(Told::Policy));
     all.extend([Told::Disconnected, Told::Says, Told::GivesUp, Told::Deadline]);
     all
+}
+
+/// What a machine is to do.
+enum Say {
+    It(Input),
+    Policy(Change),
+}
+
+/// `None` if it is like that already, or has nothing to change.
+fn changed(policy: &Policy, change: Change) -> Option<Policy> {
+    let Uses::UpTo(limit) = policy.limit() else { return None };
+    let next = match change {
+        Change::Pause => policy.paused(true),
+        Change::Resume => policy.paused(false),
+        Change::Lower => policy.uses(Uses::UpTo(limit.checked_sub(1)?)),
+        Change::Raise => policy.uses(Uses::UpTo(limit + 1)),
+    };
+    (next != *policy).then_some(next)
+}
+
+/// What the next ephemeral key of a Port for many comes from.
+fn seed_in(record: &[u8]) -> Vec<u8> {
+    Cbor::read(record).at(&[3, 1, 5, 0]).bytes().to_vec()
 }
 
 fn fact(by: User, request: &[u8]) -> Fact {
@@ -250,6 +300,8 @@ fn words(user: User) -> Vec<u8> {
 
 fn act(user: User, effect: Effect) -> Act {
     match effect {
+        // What the Server makes of it is no matter: it may bring anybody.
+        Effect::Send(request) if matches!(Request::decode(&request), Ok(Request::SetLineLink { .. })) => Act::Show,
         Effect::Send(request) => Act::Send(fact(user, &request)),
         Effect::LineFormed(born) => Act::Adopt(Kept::of(user, &born.record())),
         Effect::Message(text) => {
@@ -276,6 +328,11 @@ impl Kept {
         *seen.faces.entry(known).or_insert_with(|| Self(Box::leak(Box::new(Face { id, ..face }))))
     }
 
+    /// The line's name, if it is one.
+    pub fn name(self) -> Id {
+        if let Key::Line(line_id) = self.key { number(line_id.as_bytes()) } else { 0 }
+    }
+
     /// What a caller sees of it, if it is a Line.
     pub fn face(self) -> Option<&'static LineFace> {
         self.0.line.as_ref()
@@ -294,86 +351,106 @@ impl Kept {
     }
 
     pub fn settled(self) -> Option<Self> {
-        *self.0.settled.get_or_init(|| self.work_out(&Input::Settle, NOW).map(|moved| moved.next))
+        *self.0.settled.get_or_init(|| self.work_out(Say::It(Input::Settle), NOW).map(|moved| moved.next))
     }
 
     /// All that would move it, told by anybody who knows these payloads and proofs.
-    pub fn moves(self, known: &[Number]) -> &'static [Move] {
-        if let Some(moves) = self.0.moves.read().unwrap().get(known) {
+    pub fn moves(self, known: &[Number], lines: Id) -> &'static [Move] {
+        let of = (known.to_vec(), lines);
+        if let Some(moves) = self.0.moves.read().unwrap().get(&of) {
             return moves;
         }
-        let told = all_told(known).into_iter().flat_map(|told| [(told, false), (told, true)]);
+        let told = all_told(known, lines).into_iter().flat_map(|told| [(told, false), (told, true)]);
         let moves: Vec<_> =
             told.filter_map(|(told, late)| Some(Move { told, late, moved: self.told(told, late)? })).collect();
-        self.0.moves.write().unwrap().entry(known.to_vec()).or_insert(moves.leak())
+        self.0.moves.write().unwrap().entry(of).or_insert(moves.leak())
     }
 
     /// What comes of it, `None` if nothing moves; `late`: after the Port's expiry.
     pub fn told(self, told: Told, late: bool) -> Option<&'static Moved> {
         let known = self.0.steps.read().unwrap().get(&(told, late)).copied();
         known.unwrap_or_else(|| {
-            let moved = self.work_out(&self.input(told), if late { EXPIRY } else { NOW });
+            let moved = self.work_out(self.input(told), if late { EXPIRY } else { NOW });
             let moved = moved.map(|moved| &*Box::leak(Box::new(moved)));
             *self.0.steps.write().unwrap().entry((told, late)).or_insert(moved)
         })
     }
 
-    fn work_out(self, input: &Input, now: UnixSeconds) -> Option<Moved> {
+    fn work_out(self, say: Say, now: UnixSeconds) -> Option<Moved> {
         let (mut machine, mut put) = (self.machine(), None);
-        let effects = machine.step(input, now, &mut |asked: &Put| {
-            put = Some(asked.clone());
-            true
-        });
+        let effects = match (say, &mut machine) {
+            (Say::It(input), machine) => machine.step(&input, now, &mut |asked: &Put| {
+                put = Some(asked.clone());
+                true
+            }),
+            (Say::Policy(change), Any::Alice(alice)) => {
+                let policy = changed(alice.policy()?, change)?;
+                let step = alice.set_policy(policy).ok()?;
+                put = Some(Put::step(&step));
+                // Only for the Server.
+                step.commit().for_each(drop);
+                Ok(Vec::new())
+            }
+            (Say::Policy(_), _) => return None,
+        };
         let put = match effects {
             Ok(_) => put.unwrap(),
-            Err(_) => {
+            Err(refusal) => {
                 assert_eq!(machine.record(), self.record, "moved, on an error");
-                return None;
+                let Refusal::Rejected(Rejected::Stray(line_id)) = refusal else { return None };
+                let acts = vec![Act::Send(Fact::Disconnect { by: self.user, line: number(line_id.as_bytes()) })];
+                return Some(Moved { next: self, acts, once: None, stray: true });
             }
         };
         assert_eq!(put.replaces, Some(Replaces { key: self.key, revision: self.revision }));
-        let acts = effects.unwrap().into_iter().map(|effect| act(self.user, effect)).collect();
-        Some(Moved { next: Self::of(self.user, &put.record), acts, once: put.once.is_some() })
+        let acts: Vec<_> = effects.unwrap().into_iter().map(|effect| act(self.user, effect)).collect();
+        let next = Self::of(self.user, &put.record);
+        if next.used > self.used {
+            assert_ne!(seed_in(&self.record), seed_in(&next.record), "a seed that tells of keys before (§14.7)");
+        }
+        Some(Moved { next, acts, once: put.once, stray: false })
     }
 
-    fn input(self, told: Told) -> Input {
+    fn input(self, told: Told) -> Say {
+        let nothing = || Say::It(Input::Event(Vec::new()));
         let event = match told {
             Told::Issued { link: n } => {
-                let Key::Request(request_id) = self.key else { return Input::Event(Vec::new()) };
+                let Key::Request(request_id) = self.key else { return nothing() };
                 Event::LineLinkIssued { request_id, line_link: link(n) }.to_vec()
             }
             Told::Formed { line, pair, proof } => {
-                let Key::LineLink(line_link) = self.key else { return Input::Event(Vec::new()) };
+                let Key::LineLink(line_link) = self.key else { return nothing() };
                 let proof = proof.map(|number| seen().proof(number));
                 let (line_id, pair_hash) = (line_id(line), pair_hash(pair));
                 Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec()
             }
             Told::Refused(reason) => {
-                let Key::LineLink(line_link) = self.key else { return Input::Event(Vec::new()) };
+                let Key::LineLink(line_link) = self.key else { return nothing() };
                 Event::Refused { line_link, reason }.to_vec()
             }
             Told::Packet(number) => {
-                let Key::Line(line_id) = self.key else { return Input::Event(Vec::new()) };
+                let Key::Line(line_id) = self.key else { return nothing() };
                 let payload = seen().payloads[usize::from(number.at)].clone();
                 Event::Packet { line_id, payload: &payload }.to_vec()
             }
             Told::Disconnected => {
-                let Key::Line(line_id) = self.key else { return Input::Event(Vec::new()) };
+                let Key::Line(line_id) = self.key else { return nothing() };
                 Event::Disconnected { line_id }.to_vec()
             }
-            Told::Connect(how) => return Input::Connect(how),
-            Told::Says => return Input::Seal(words(self.user), Vec::new()),
+            Told::Connect(how) => return Say::It(Input::Connect(how)),
+            Told::Says => return Say::It(Input::Seal(words(self.user), Vec::new())),
+            Told::Policy(change) => return Say::Policy(change),
             Told::GivesUp => {
-                return match self.machine() {
+                return Say::It(match self.machine() {
                     Any::Alice(_) => Input::Revoke,
                     Any::Bob(_) => Input::Cancel,
                     Any::Line(_) => Input::Close,
                     Any::Pool(_) => unreachable!("nobody has a pool here"),
-                };
+                });
             }
-            Told::Deadline => return Input::Tick,
+            Told::Deadline => return Say::It(Input::Tick),
         };
-        Input::Event(event)
+        Say::It(Input::Event(event))
     }
 }
 
@@ -381,12 +458,17 @@ impl Face {
     fn new(user: User, record: &[u8]) -> Self {
         let machine = Any::restore(record).unwrap();
         assert_eq!(machine.record(), record);
+        let (mut policy, mut used) = (None, 0);
         let (spent, port, line) = match &machine {
-            Any::Alice(alice) => (alice.is_spent(), alice.port().cloned(), None),
+            Any::Alice(alice) => {
+                (policy, used) = (alice.policy().copied(), alice.used());
+                (alice.is_spent(), alice.port().cloned(), None)
+            }
             Any::Bob(bob) => (bob.is_spent(), None, None),
             Any::Line(line) => {
                 let confirmed = line.confirmed().map(|it| (it, line.check_code().unwrap().to_string()));
-                let face = LineFace { phase: line.phase(), claims: line.claims(), confirmed };
+                let face =
+                    LineFace { phase: line.phase(), claims: line.claims(), confirmed, deadline: line.deadline() };
                 (line.phase() == LinePhase::Closed, None, Some(face))
             }
             Any::Pool(_) => unreachable!("nobody has a pool here"),
@@ -399,6 +481,8 @@ impl Face {
             revision: machine.revision(),
             spent,
             port,
+            policy,
+            used,
             line,
             unsent: OnceLock::new(),
             settled: OnceLock::new(),

@@ -12,7 +12,8 @@ impl Model for Scope {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let mut state = State { deviations: self.deviations, crashes: self.crashes, ..State::default() };
+        let many = self.limit.is_some();
+        let mut state = State { many, deviations: self.deviations, crashes: self.crashes, ..State::default() };
         for &alice in self.cast.iter().filter(|user| **user < BOB) {
             let seed = seed(alice + 1);
             let me = &mut state.me[usize::from(alice)];
@@ -21,7 +22,10 @@ impl Model for Scope {
                 me.port = Some(Kept::born(alice, &Alice::request(expiring(), seed)));
                 me.down = true;
             } else {
-                me.port = Some(Kept::born(alice, &Alice::offer(link(link_of(alice)), expiring(), seed)));
+                let offer = self.limit.map_or_else(expiring, |limit| expiring().policy(Policy::up_to(limit)));
+                let born = Kept::born(alice, &Alice::offer(link(link_of(alice)), offer, seed));
+                // The Server knows for how many it is.
+                me.port = born.settled().or(Some(born));
                 me.backup = me.port;
             }
         }
@@ -40,6 +44,17 @@ impl Model for Scope {
                 if state.crashes > 0 {
                     actions.extend((1..8).map(|stop| Action::Wake { user, stop: Some(stop) }));
                 }
+                // It hears before it does what is unsent, and that must wait.
+                let line_in_port = |act: &Act| matches!(act, Act::Adopt(_));
+                let Some(held) = me.port.filter(|port| state.many && port.unsent().iter().any(line_in_port)) else {
+                    continue;
+                };
+                for Move { told, late, moved } in state.moves(held, &numbers) {
+                    let deviates = late || !state.honest(user, Place::Port, told);
+                    if !deviates || may_deviate && matches!(told, Told::Policy(_) | Told::GivesUp) {
+                        actions.push(Action::Tell { user, place: Place::Port, told, deviates, moved, stop: None });
+                    }
+                }
                 continue;
             }
             if user >= BOB && me.port.is_none() && state.clone().scan(user) {
@@ -48,18 +63,25 @@ impl Model for Scope {
             if user < BOB && may_deviate && me.backup.is_some() && me.backup != me.port {
                 actions.push(Action::RollBack(user));
             }
-            for place in [Place::Port, Place::Line] {
+            for place in PLACES {
                 let Some(held) = state.held(user, place) else { continue };
-                for &Move { told, late, moved } in held.moves(&numbers) {
+                for Move { told, late, moved } in state.moves(held, &numbers) {
                     let honest = !late && state.honest(user, place, told);
-                    if !honest && !may_deviate || told == Told::Says && (!self.words || me.spoke) {
+                    if !honest && !may_deviate
+                        || told == Told::Says && (!self.speakers.contains(&user) || me.spoke.is_some())
+                    {
+                        continue;
+                    }
+                    if moved.stray && !honest {
                         continue;
                     }
                     let tell = |stop| Action::Tell { user, place, told, deviates: !honest, moved, stop };
                     actions.push(tell(None));
                     if state.crashes > 0 {
                         let of_line = moved.acts.iter().map(|act| match act {
-                            Act::Adopt(line) => me.line.unwrap_or(*line).unsent().len(),
+                            Act::Adopt(line) => {
+                                state.held(user, Place::Line(line.name())).unwrap_or(*line).unsent().len()
+                            }
                             _ => 0,
                         });
                         let last = moved.acts.len() + 1 + of_line.sum::<usize>();
@@ -83,6 +105,7 @@ impl Model for Scope {
                 next.deviations -= 1;
                 let me = next.at_mut(user);
                 me.port = me.backup;
+                next.rolled_back = self.limit.is_some();
                 (user, Some(()))
             }
         };
@@ -92,14 +115,34 @@ impl Model for Scope {
     }
 
     fn within_boundary(&self, state: &State) -> bool {
-        state.me.iter().filter_map(|me| me.line).all(|line| line.revision <= self.revisions)
+        state.me.iter().flat_map(|me| me.lines.iter().flatten()).all(|line| line.revision <= self.revisions)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::<Self>::always("one Port, one line (§4.3)", |_, state| {
-                state.me.iter().all(|me| me.yielded <= 1)
+                state.many || state.me.iter().all(|me| me.yielded <= 1)
             }),
+            Property::<Self>::always(
+                "one Superport, as many lines as it is for, and none while it is paused (§14.4)",
+                |_, state| !state.over_limit,
+            ),
+            Property::<Self>::always("one proof, one line, whoever was rolled back (§8.4)", |_, state| {
+                !state.proof_twice
+            }),
+            Property::<Self>::always("what is refused uses nothing up (§14.4)", |_, state| !state.counted_refused),
+            Property::<Self>::always("no two lines have the same keys (§6.2)", |scope, state| {
+                scope.shares_no_keys(state)
+            }),
+            Property::<Self>::always(
+                "of who said nothing early, epoch 0 is over with his Answer (§14.7)",
+                |scope, state| {
+                    scope.speakers.iter().any(|user| *user >= BOB)
+                        || scope.lines(state).all(|(user, _, line)| {
+                            user >= BOB || line.phase != LinePhase::Confirmed || line.deadline.is_none()
+                        })
+                },
+            ),
             Property::<Self>::always(
                 "a spent machine and a closed line never move again (§4.4, §6.7)",
                 |_, state| !state.spent_moved,
@@ -130,7 +173,8 @@ impl Model for Scope {
                 (scope.deviations == 0 || state.deviations == 0) && scope.is_complete(state)
             }),
             Property::<Self>::sometimes("a line is closed at both ends", |scope, state| {
-                scope.deviations < 2 || state.me.iter().filter_map(|me| me.line).filter(|line| line.spent).count() >= 2
+                scope.deviations < 2
+                    || state.me.iter().flat_map(|me| me.lines.iter().flatten()).filter(|line| line.spent).count() >= 2
             }),
         ]
     }
@@ -139,9 +183,8 @@ impl Model for Scope {
 impl Scope {
     fn lines<'s>(&self, state: &'s State) -> impl Iterator<Item = (User, Kept, &'static LineFace)> + Clone + 's {
         let cast = self.cast;
-        cast.iter().filter_map(|&user| {
-            let line = state.at(user).line?;
-            Some((user, line, line.face()?))
+        cast.iter().flat_map(|&user| {
+            state.at(user).lines.iter().flatten().filter_map(move |line| Some((user, *line, line.face()?)))
         })
     }
 
@@ -149,8 +192,13 @@ impl Scope {
         let ends = self.lines(state).filter_map(|(user, _, line)| Some((user, line.confirmed.as_ref()?)));
         ends.clone().filter(|(user, _)| *user < BOB).all(|(alice, at_alice)| {
             let mut others = ends.clone().filter(|(bob, _)| *bob >= BOB && alice_of(*bob) == alice);
-            others.all(|(_, at_bob)| at_alice == at_bob)
+            others.all(|(_, at_bob)| at_alice == at_bob || state.many && at_alice.0.line_id != at_bob.0.line_id)
         })
+    }
+
+    fn shares_no_keys(&self, state: &State) -> bool {
+        let codes = self.lines(state).filter_map(|(user, _, line)| Some((user < BOB, &line.confirmed.as_ref()?.1)));
+        codes.clone().all(|code| codes.clone().filter(|other| *other == code).count() == 1)
     }
 
     fn has_one_other_end(&self, state: &State) -> bool {

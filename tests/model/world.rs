@@ -5,15 +5,19 @@ use port_protocol::*;
 use super::common::seed;
 use super::ledger::*;
 
-/// The cast. Bob's number is his Alice's and [`BOB`] more; the thief has the first Alice's Port.
+/// The cast. Bob's number is his Alice's and [`BOB`] more; the thief has the first Alice's Port, and so has, where it is for many, one
+/// more Bob.
 pub const BOB: User = 2;
 pub const THIEF: User = 4;
-const CAST: usize = 5;
+pub const OTHER_BOB: User = 5;
+const CAST: usize = 6;
 
 /// How far to search.
 #[derive(Clone, Debug)]
 pub struct Scope {
     pub cast: &'static [User],
+    /// For how many the first Alice's Port is; `None`: a plain one.
+    pub limit: Option<u32>,
     /// Whether the Alices have to ask for their line links, and the Bobs to scan.
     pub from_the_request: bool,
     /// How often the world may do what an honest one would not: lie, or let time run out, or a user give up, or Alice's record be
@@ -22,29 +26,35 @@ pub struct Scope {
     pub crashes: u8,
     /// A line's last revision: without it, one Confirm that is repeated for ever makes states without end.
     pub revisions: u64,
-    /// Whether users speak.
-    pub words: bool,
+    /// Who says a word.
+    pub speakers: &'static [User],
 }
 
 /// One user's store, and what the checker remembers of him.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Me {
     pub port: Option<Kept>,
-    pub line: Option<Kept>,
+    /// By name.
+    pub lines: [Option<Kept>; 3],
     /// His process is gone: first of all he starts again, and does what is unsent.
     pub down: bool,
-    pub marked: bool,
+    pub marks: Vec<Mark>,
     /// The record that a roll-back brings back.
     pub backup: Option<Kept>,
     /// How many lines his Port yielded.
     pub yielded: u8,
-    pub spoke: bool,
+    /// By which proofs, if it is for many: an altered one is the same.
+    pub proofs: Vec<Number>,
+    /// On which line he said his word.
+    pub spoke: Option<Id>,
     /// Whose words he heard.
-    pub heard: Option<User>,
+    pub heard: Vec<User>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct State {
+    /// Whether the Port is for many.
+    pub many: bool,
     pub me: [Me; CAST],
     /// Sorted.
     pub known: Vec<Fact>,
@@ -55,12 +65,19 @@ pub struct State {
     pub spent_moved: bool,
     pub stranger_joined: bool,
     pub false_words: bool,
+    pub rolled_back: bool,
+    /// Somebody got in who was one too many, or while nobody was to.
+    pub over_limit: bool,
+    /// A proof got in twice.
+    pub proof_twice: bool,
+    /// A use that yielded no line was counted.
+    pub counted_refused: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
     Port,
-    Line,
+    Line(Id),
 }
 
 /// What happens next. `stop`: after the record was kept and so many of the acts that follow were done, the process is gone.
@@ -77,6 +94,9 @@ impl PartialEq for Action {
         format!("{self:?}") == format!("{other:?}")
     }
 }
+
+/// What a user may have.
+pub const PLACES: [Place; 4] = [Place::Port, Place::Line(1), Place::Line(2), Place::Line(3)];
 
 /// So many things may still be done before the process is gone.
 pub struct Life(pub Option<u8>);
@@ -97,7 +117,7 @@ impl Life {
 
 pub fn alice_of(user: User) -> User {
     match user {
-        THIEF => 0,
+        THIEF | OTHER_BOB => 0,
         user => user % BOB,
     }
 }
@@ -108,7 +128,11 @@ pub const fn link_of(alice: User) -> Id {
 }
 
 const fn pair_of(user: User) -> Id {
-    if user == THIEF { 3 } else { user % BOB + 1 }
+    match user {
+        THIEF => 3,
+        OTHER_BOB => 2,
+        user => user % BOB + 1,
+    }
 }
 
 impl State {
@@ -127,12 +151,19 @@ impl State {
     pub fn held(&self, user: User, place: Place) -> Option<Kept> {
         match place {
             Place::Port => self.at(user).port,
-            Place::Line => self.at(user).line,
+            Place::Line(name) => self.at(user).lines[usize::from(name) - 1],
         }
     }
 
+    /// What would move it.
+    pub fn moves(&self, held: Kept, numbers: &[Number]) -> impl Iterator<Item = Move> + use<> {
+        // To end a stray line costs an Alice with a plain Port nothing, and she does not look for what she has.
+        let many = self.many;
+        held.moves(numbers, if many { 3 } else { 2 }).iter().copied().filter(move |it| many || !it.moved.stray)
+    }
+
     /// Does what a step asks for; `None`: the process went.
-    fn act(&mut self, user: User, acts: &[Act], life: &mut Life) -> Option<()> {
+    fn act(&mut self, user: User, place: Place, acts: &[Act], life: &mut Life) -> Option<()> {
         for act in acts {
             if !life.lives() {
                 return None;
@@ -140,7 +171,9 @@ impl State {
             match *act {
                 Act::Show => {}
                 Act::Send(fact) => {
-                    if let Fact::Connect { by, link, .. } = fact {
+                    if let Fact::Connect { by, link, .. } = fact
+                        && !self.many
+                    {
                         let first = &mut self.first[usize::from(link) - 1];
                         *first = first.or(Some(by));
                     }
@@ -150,16 +183,19 @@ impl State {
                 }
                 // §8.3.
                 Act::Adopt(born) => {
-                    let line = *self.at_mut(user).line.get_or_insert(born);
+                    let place = Place::Line(born.name());
+                    let line = *self.slot(user, place).get_or_insert(born);
                     if line.face().map(|line| line.claims) == born.face().map(|line| line.claims) {
-                        self.act(user, line.unsent(), life)?;
+                        self.act(user, place, line.unsent(), life)?;
                     }
                 }
                 Act::Hear(of) => {
-                    let claims = |user| self.at(user).line.and_then(|line| line.face()).map(|line| line.claims);
-                    let honest = self.at(of).spoke && of != user && claims(of) == claims(user);
-                    self.false_words |= !honest || self.at(user).heard.is_some();
-                    self.at_mut(user).heard = Some(of);
+                    let claims = |user, place| self.held(user, place).and_then(Kept::face).map(|line| line.claims);
+                    let said = |name| of != user && claims(of, Place::Line(name)) == claims(user, place);
+                    self.false_words |= !self.at(of).spoke.is_some_and(said) || self.at(user).heard.contains(&of);
+                    let heard = &mut self.at_mut(user).heard;
+                    heard.push(of);
+                    heard.sort_unstable();
                 }
             }
         }
@@ -179,11 +215,11 @@ impl State {
         Some(())
     }
 
-    const fn slot(&mut self, user: User, place: Place) -> &mut Option<Kept> {
+    fn slot(&mut self, user: User, place: Place) -> &mut Option<Kept> {
         let me = &mut self.me[user as usize];
         match place {
             Place::Port => &mut me.port,
-            Place::Line => &mut me.line,
+            Place::Line(name) => &mut me.lines[usize::from(name) - 1],
         }
     }
 
@@ -192,9 +228,18 @@ impl State {
         let before = self.held(user, place)?;
         let next = moved.next;
         // §8.4: the store drops the step.
-        if moved.once && std::mem::replace(&mut self.at_mut(user).marked, true) {
-            return Some(());
+        if moved.stray || moved.once.is_some_and(|mark| self.at(user).marks.contains(&mark)) {
+            // A line that is stored is none that came to nothing: its event came again.
+            return match told {
+                Told::Formed { line, .. } if self.many && self.held(user, Place::Line(line)).is_none() => {
+                    self.act(user, place, &[Act::Send(Fact::Disconnect { by: user, line })], life)
+                }
+                _ => Some(()),
+            };
         }
+        let marks = &mut self.at_mut(user).marks;
+        marks.extend(moved.once);
+        marks.sort_unstable();
         self.spent_moved |= before.spent;
         let joined = |face: Kept| face.face().is_some_and(|line| line.phase == LinePhase::Joined);
         let born = moved.acts.iter().find_map(|act| if let Act::Adopt(line) = act { Some(*line) } else { None });
@@ -216,25 +261,43 @@ impl State {
                 .map(made)
                 .any(|(maker, proof)| proof.is_some() && proof == by && maker >= BOB && alice_of(maker) == user);
         }
+        if let Told::Formed { proof: Some(proof), .. } = told
+            && self.many
+            && user < BOB
+        {
+            self.counted_refused |= born.is_none() && next.used > before.used;
+            let (proof, proofs) = (proof.original(), &mut self.at_mut(user).proofs);
+            if born.is_some() {
+                let twice = proofs.contains(&proof);
+                proofs.push(proof);
+                proofs.sort_unstable();
+                let many = proofs.len() as u32;
+                self.proof_twice |= twice;
+                // Who is rolled back has forgotten how many came.
+                let policy = before.policy.unwrap();
+                let limit = if let Uses::UpTo(limit) = policy.limit() { limit } else { 0 };
+                self.over_limit |= !self.rolled_back && (many > limit || policy.is_paused());
+            }
+        }
         if born.is_some() {
             self.at_mut(user).yielded += 1;
         }
-        if next.port.is_some() {
+        if next.port.is_some() && !self.many {
             self.at_mut(user).backup = Some(next);
         }
         if told == Told::Says {
-            self.at_mut(user).spoke = true;
+            self.at_mut(user).spoke = Some(before.name());
         }
         *self.slot(user, place) = Some(next);
-        self.act(user, &moved.acts, life)?;
+        self.act(user, place, &moved.acts, life)?;
         self.settle(user, place, life)
     }
 
     /// After a restart, or when the connection comes back.
     pub fn wake(&mut self, user: User, life: &mut Life) -> Option<()> {
-        for place in [Place::Port, Place::Line] {
+        for place in PLACES {
             if let Some(held) = self.held(user, place) {
-                self.act(user, held.unsent(), life)?;
+                self.act(user, place, held.unsent(), life)?;
                 self.settle(user, place, life)?;
             }
         }
@@ -249,6 +312,9 @@ impl State {
 
     /// What an honest relay may bring to this machine, now or again.
     pub fn honest(&self, user: User, place: Place, told: Told) -> bool {
+        if self.many {
+            return self.honest_of_many(user, place, told);
+        }
         let alice = alice_of(user);
         let link = link_of(alice);
         let first = self.first[usize::from(alice)];
@@ -271,11 +337,41 @@ impl State {
                     self.known.iter().any(asked)
                 }
             }
-            (Place::Line, Told::Packet(payload)) => {
+            (Place::Line(_), Told::Packet(payload)) => {
                 other.is_some_and(|by| self.knows(Fact::Packet { by, line: link, payload })) && self.is_of(user, link)
             }
-            (Place::Line, Told::Disconnected) => {
+            (Place::Line(_), Told::Disconnected) => {
                 other.is_some_and(|by| self.knows(Fact::Disconnect { by, line: link })) && self.is_of(user, link)
+            }
+            (_, Told::Connect(_) | Told::Says) => true,
+            _ => false,
+        }
+    }
+
+    /// The same of a Port for many: everybody has a line of his own, by the name of his pair.
+    fn honest_of_many(&self, user: User, place: Place, told: Told) -> bool {
+        let link = link_of(alice_of(user));
+        let bob_of =
+            |line: Id| (BOB..CAST as User).find(|bob| alice_of(*bob) == alice_of(user) && pair_of(*bob) == line);
+        let other =
+            |line: Id| bob_of(line).and_then(|bob| if user < BOB { Some(bob) } else { (bob == user).then_some(0) });
+        let connects = |bob, with: Option<Number>| {
+            self.known.iter().any(|fact| {
+                matches!(fact, Fact::Connect { by, link: of, proof }
+                    if *by == bob && *of == link && (user >= BOB || *proof == with))
+            })
+        };
+        match (place, told) {
+            (Place::Port, Told::Formed { line, pair, proof }) => {
+                line == pair
+                    && (user < BOB || proof.is_none() && pair_of(user) == pair)
+                    && bob_of(line).is_some_and(|bob| connects(bob, proof))
+            }
+            (Place::Line(line), Told::Packet(payload)) => {
+                other(line).is_some_and(|by| self.knows(Fact::Packet { by, line, payload }))
+            }
+            (Place::Line(line), Told::Disconnected) => {
+                other(line).is_some_and(|by| self.knows(Fact::Disconnect { by, line }))
             }
             (_, Told::Connect(_) | Told::Says) => true,
             _ => false,
@@ -296,7 +392,7 @@ impl State {
     }
 
     fn is_of(&self, user: User, link: Id) -> bool {
-        self.at(user).line.is_some_and(|line| line.key == Key::Line(line_id(link)))
+        self.held(user, Place::Line(link)).is_some()
     }
 }
 
@@ -314,9 +410,9 @@ impl Scope {
                 if user >= BOB && user != THIEF && state.at(user).port.is_none() {
                     state.scan(user);
                 }
-                for place in [Place::Port, Place::Line] {
+                for place in PLACES {
                     let Some(held) = state.held(user, place) else { continue };
-                    for &Move { told, late, .. } in held.moves(&state.numbers()) {
+                    for Move { told, late, .. } in state.moves(held, &state.numbers()) {
                         let wanted = match told {
                             Told::Connect(how) => how == SendProof::OnBoard && user != THIEF,
                             Told::Says => false,
@@ -345,9 +441,18 @@ impl Scope {
     }
 
     pub fn is_complete(&self, state: &State) -> bool {
+        let confirmed = |user, line| state.held(user, Place::Line(line))?.face()?.confirmed.clone();
+        if let Some(limit) = self.limit {
+            let bobs = || self.cast.iter().copied().filter(|user| *user >= BOB);
+            let shared = bobs().filter(|bob| {
+                confirmed(0, pair_of(*bob)).is_some_and(|at_alice| confirmed(*bob, pair_of(*bob)) == Some(at_alice))
+            });
+            return shared.count() >= bobs().filter(|bob| *bob != THIEF).count().min(limit as usize);
+        }
         self.cast.iter().filter(|user| **user < BOB).all(|&alice| {
             let bob = state.first[usize::from(alice)];
-            let confirmed = |user| state.at(user).line.and_then(|line| line.face()?.confirmed.clone());
+            let confirmed =
+                |user| state.at(user).lines.iter().flatten().find_map(|line| line.face()?.confirmed.clone());
             bob.is_some_and(|bob| confirmed(alice).is_some() && confirmed(alice) == confirmed(bob))
         })
     }

@@ -3,6 +3,7 @@
 #![cfg(feature = "testkit")]
 
 mod lies;
+mod many;
 mod schedule;
 mod violations;
 
@@ -430,8 +431,9 @@ fn r8_1_a_client_that_sends_before_it_stores_is_found_and_the_schedule_shrinks()
 #[test]
 fn every_choice_that_can_be_written_has_bytes_of_its_own() {
     use Choice::{
-        AnswerUnasked, BackUp, ClaimTwice, Clock, Close, Crash, CrossLine, Delay, Deliver, DeliverAll, Drop, Duplicate,
-        Flip, Forge, GiveUp, MakePort, Misroute, Reorder, RollBack as Back, Say, Tick, UsePort, Wake,
+        AnswerUnasked, BackUp, ClaimTwice, Clock, Close, Crash, CrossLine, Decide, Delay, Deliver, DeliverAll, Drop,
+        Duplicate, Flip, Forge, GiveUp, MakePort, MakeSuperport, Misroute, Reorder, RollBack as Back, Say, SetPolicy,
+        Tick, UsePort, Wake,
     };
     let numbers = [0, 1, 2, 3, 15, 16, 23, 24, 63, 64, 127, 128, 191, 192, 239, 240, 254, 255];
     let pairs = || numbers.into_iter().flat_map(|a| numbers.map(|b| (a, b)));
@@ -441,6 +443,7 @@ fn every_choice_that_can_be_written_has_bytes_of_its_own() {
     let forgeries: Vec<_> = said.chain([Forgery::Proof, Forgery::Packet]).collect();
     let backs = [RollBack::Process, RollBack::Records, RollBack::Everything];
     let ways = [SendProof::OnBoard, SendProof::AlongTheLine];
+    let changes = [Change::Pause, Change::Resume, Change::Raise, Change::Lower];
 
     let mut all = vec![Deliver, DeliverAll, Drop, Delay];
     for n in numbers {
@@ -454,6 +457,9 @@ fn every_choice_that_can_be_written_has_bytes_of_its_own() {
         all.extend([Misroute(a, b), CrossLine(a, b), Flip(a, u16::from_le_bytes([b, a])), Crash(a, b)]);
         all.extend([MakePort(a, Some(b)), GiveUp(a, b), Say(a, b), Close(a, b)]);
         all.extend(ways.map(|how| UsePort(a, b, how)));
+        all.extend(changes.map(|change| SetPolicy(a, b, change)));
+        all.extend([true, false].map(|accept| Decide(a, b, accept)));
+        all.extend((b < 192).then_some(MakeSuperport(a, b)));
     }
     for choice in &all {
         assert_eq!(Choice::from_bytes(choice.to_bytes()), *choice);

@@ -76,3 +76,16 @@ fn a_schedule_shrinks_though_a_crash_counts_what_is_before_it() {
     assert!(counts(&whole));
     assert_eq!(whole.shrink(counts), Schedule(vec![Choice::Crash(0, 0)]));
 }
+
+#[test]
+fn of_what_owners_say_everything_is_drawn() {
+    let all = |kind: u8, b: u8| (0..=u8::MAX).map(move |c| Choice::from_bytes([kind, 0, b, c]));
+    let count = |kind, is: fn(&Choice) -> bool| all(kind, 7).filter(is).count();
+    assert_eq!(count(87, |it| matches!(it, Choice::MakeSuperport(0, 7))), 48);
+    assert_eq!(count(124, |it| matches!(it, Choice::Decide(0, 7, true))), 80);
+    assert_eq!(count(124, |it| matches!(it, Choice::Decide(0, 7, false))), 48);
+    assert_eq!(count(126, |it| matches!(it, Choice::SetPolicy(0, 7, Change::Pause))), 32);
+    assert_eq!(count(126, |it| matches!(it, Choice::SetPolicy(0, 7, Change::Resume))), 32);
+    assert_eq!(count(126, |it| matches!(it, Choice::SetPolicy(0, 7, Change::Raise))), 32);
+    assert_eq!(count(126, |it| matches!(it, Choice::SetPolicy(0, 7, Change::Lower))), 32);
+}

@@ -1,0 +1,297 @@
+//! Ports for many in the kit's worlds (§14).
+
+use super::*;
+use crate::common;
+
+/// Drawn from a seed; but whoever would make a plain Port makes one for many, and owners have more to say of it.
+fn for_many(seed: u64) -> Schedule {
+    let Schedule(mut choices) = Schedule::from_seed(seed, 120);
+    for (n, choice) in choices.iter_mut().enumerate() {
+        let n = n as u8;
+        *choice = match *choice {
+            Choice::MakePort(who, _) => Choice::MakeSuperport(who, n.wrapping_mul(37) % 192),
+            Choice::Clock(who) => Choice::Decide(who, n, !n.is_multiple_of(4)),
+            Choice::BackUp(who) if !n.is_multiple_of(2) => {
+                let changes = [Change::Pause, Change::Resume, Change::Raise, Change::Lower];
+                Choice::SetPolicy(who, n, changes[usize::from(n / 2 % 4)])
+            }
+            same => same,
+        };
+    }
+    Schedule(choices)
+}
+
+fn count(world: &World, what: &str) -> usize {
+    world.trace().matches(what).count()
+}
+
+#[test]
+fn r14_no_schedule_breaks_what_must_hold_of_a_superport() {
+    let happens = ["wants SetPolicy", "sends SetLineLink", "true)", "false)", " hears ", "sends Disconnect"];
+    let mut counts = [0; 6];
+    let (mut many, mut waits, mut decided) = (0, 0, 0);
+    all_hold(0..40, for_many, |world| {
+        counts.iter_mut().zip(happens).for_each(|(n, what)| *n += count(world, what));
+        let records = || world.apps().iter().flat_map(Client::records);
+        let alices = || records().filter_map(|record| Alice::restore(&record).ok());
+        many += alices().filter(|alice| alice.used() > 1).count();
+        let phases = || records().filter_map(|record| Line::restore(&record).ok()).map(|line| line.phase());
+        waits += phases().filter(|phase| *phase == LinePhase::Asked).count();
+        decided += usize::from(count(world, "Decide(") > 0);
+    });
+    let counts: Vec<_> = happens.iter().zip(counts).collect();
+    assert!(counts.iter().all(|(_, n)| *n > 10), "{counts:?}");
+    assert!(many > 10 && waits > 2 && decided > 10, "{many}, {waits}, {decided}");
+}
+
+#[test]
+fn r14_what_only_honest_faults_disturb_comes_to_a_good_end_for_many() {
+    let (mut heard, mut several) = (0, 0);
+    all_hold(
+        100..140,
+        |seed| for_many(seed).with_only(Fault::is_honest),
+        |world| {
+            heard += count(world, " hears ");
+            let confirmed = |client: &Client| {
+                let lines = client.records().into_iter().filter_map(|record| Line::restore(&record).ok());
+                lines.filter(|line| line.confirmed().is_some()).count()
+            };
+            several += world.apps().iter().filter(|client| confirmed(client) > 1).count();
+        },
+    );
+    assert!(heard > 50 && several > 20, "{heard}, {several}");
+}
+
+/// Alice's Superport, asking or not, and Bob's line of it.
+fn used(limit: u8, asks: bool) -> Vec<Choice> {
+    // What asks comes behind what does not, and limits are n % 3 + 1.
+    let n = limit - 1 + if asks { 96 } else { 0 };
+    vec![Choice::MakeSuperport(0, n), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::OnBoard), Choice::DeliverAll]
+}
+
+const AND_ANOTHER: &[Choice] = &[Choice::UsePort(2, 0, SendProof::OnBoard), Choice::DeliverAll];
+
+/// How many of Alice's lines are confirmed, and how many she has.
+fn lines<A: App>(world: &World<A>) -> (usize, usize) {
+    let records = world.apps()[0].records();
+    let lines = || records.iter().filter_map(|record| Line::restore(record).ok());
+    (lines().filter(|line| line.confirmed().is_some()).count(), lines().count())
+}
+
+/// The one `LineFormed` that came to Alice so far.
+fn use_of<A: App>(world: &World<A>) -> u8 {
+    let is_use = |parcel: &Parcel| {
+        parcel.to == 0 && matches!(Event::decode(&parcel.event), Ok(Event::LineFormed { proof: Some(_), .. }))
+    };
+    world.events().iter().position(is_use).unwrap() as u8
+}
+
+/// Below the limit the mark meets it, at the limit and while she takes nobody the policy does.
+#[test]
+fn r14_4_a_use_that_comes_again_ends_no_line() {
+    let pause = Choice::SetPolicy(0, 0, Change::Pause);
+    for (limit, before) in [(1, vec![]), (2, vec![]), (2, vec![pause]), (2, vec![Choice::GiveUp(0, 0)])] {
+        let mut world = world(Care::FULL);
+        play(&mut world, &[&used(limit, false), &before]);
+        let again = Choice::Duplicate(use_of(&world));
+        play(&mut world, &[&[again, Choice::DeliverAll]]);
+        assert_eq!(world.count_of(Fault::Duplicate), 1);
+        assert_eq!(lines(&world), (1, 1), "{limit}, {before:?}\n{}", world.trace());
+        assert_eq!(world.finish(), Ok(()));
+    }
+}
+
+#[test]
+fn r14_4_nor_does_one_that_comes_again_when_the_port_has_expired() {
+    let policy = Policy::up_to(2).until(Some(common::EXPIRY));
+    let mut alice = Alice::offer(common::line_link(), Offer::new().policy(policy), common::seed(1)).commit();
+    let mut bob = Bob::scan(alice.port().unwrap().clone(), common::seed(2)).commit();
+    let sent = bob.connect(SendProof::OnBoard, common::NOW).unwrap().commit().next();
+    let Some(BobEffect::Send(Request::Connect { proof, .. })) = sent else { panic!("no Connect") };
+    let formed = common::line_formed(proof);
+    alice.handle_bytes(&formed, common::NOW).unwrap().commit().for_each(drop);
+    alice.settle().unwrap().commit().for_each(drop);
+    let before = alice.record().to_vec();
+    let again = alice.handle_bytes(&formed, common::EXPIRY).err();
+    assert_eq!((again, &*alice.record()), (Some(Rejected::Stray(common::line_id())), &before[..]));
+    let ended: Vec<_> = alice.tick(common::EXPIRY).unwrap().commit().map(|effect| format!("{effect:?}")).collect();
+    assert!(ended.len() == 2 && ended[0].contains("CloseLineLink"), "{ended:?}");
+}
+
+#[test]
+fn r14_5_who_waits_is_let_in_or_turned_away() {
+    for (accept, both) in [(true, LinePhase::Confirmed), (false, LinePhase::Closed)] {
+        let mut world = world(Care::FULL);
+        play(&mut world, &[&used(1, true)]);
+        assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::Asked), Some(LinePhase::Joined)]);
+        play(&mut world, &[&[Choice::Decide(0, 0, accept), Choice::DeliverAll]]);
+        assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(both); 2], "{}", world.trace());
+        assert_eq!(world.finish(), Ok(()));
+    }
+}
+
+#[test]
+fn r14_2_a_policy_that_is_changed_counts_from_then_on() {
+    let mut world = world(Care::FULL);
+    play(&mut world, &[&used(2, false), &[Choice::SetPolicy(0, 0, Change::Lower), Choice::DeliverAll], AND_ANOTHER]);
+    assert_eq!(lines(&world), (1, 1));
+    // He asks again when it is raised: that a Port is shut is no end (§5.4).
+    play(&mut world, &[&[Choice::SetPolicy(0, 0, Change::Raise), Choice::Tick(2), Choice::DeliverAll]]);
+    assert_eq!(lines(&world), (2, 2), "{}", world.trace());
+}
+
+/// Makes every Superport for nine.
+struct Generous(Client);
+
+impl App for Generous {
+    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+        self.0.deliver(event, now, power)
+    }
+
+    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        match command {
+            Command::MakePort { seed, .. } => {
+                let offer = Offer::new().policy(Policy::up_to(9));
+                self.0.command(&Command::MakePort { seed: *seed, offer }, now, power)
+            }
+            command => self.0.command(command, now, power),
+        }
+    }
+
+    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.0.restart(now, power)
+    }
+
+    fn output(&mut self) -> Vec<Output> {
+        self.0.output()
+    }
+
+    fn records(&self) -> Vec<Vec<u8>> {
+        self.0.records()
+    }
+}
+
+/// One use more whenever somebody comes, and afterwards not.
+fn makes_room(
+    client: &mut Client,
+    now: UnixSeconds,
+    power: &mut Power,
+    act: &mut Act<'_>,
+) -> Result<Receipt, PowerFailed> {
+    let alice = client.records().iter().find_map(|record| Alice::restore(record).ok());
+    let policy = alice.as_ref().and_then(|alice| Some((alice.key(), *alice.policy()?, alice.used())));
+    let Some((key, policy, used)) = policy else { return act(client, power) };
+    client.command(&Command::SetPolicy(key, policy.uses(Uses::UpTo(used + 1))), now, power)?;
+    let done = act(client, power);
+    client.command(&Command::SetPolicy(key, policy), now, power)?;
+    done
+}
+
+#[test]
+fn r14_4_an_app_that_ignores_the_limit_is_found() {
+    for (limit, found) in [(1, Err(Violation::OverLimit(0))), (2, Ok(()))] {
+        let choices = Schedule([used(limit, false), AND_ANOTHER.to_vec()].concat());
+        let mut honest = world(Care::FULL);
+        assert_eq!(honest.run(&choices), Ok(()));
+        assert_eq!(lines(&honest).0, usize::from(limit));
+        let mut generous = World::new([(); 3].map(|()| Generous(Client::default())));
+        assert_eq!(generous.run(&choices), found, "{}", generous.trace());
+    }
+    // Both have connected before the Server hears that it is full.
+    let mut both = used(1, false);
+    both.insert(3, Choice::UsePort(2, 0, SendProof::OnBoard));
+    let odd = [makes_room, NOTHING_ODD, NOTHING_ODD].map(|oddity: Oddity| Odd(Client::default(), oddity));
+    assert_eq!(World::new(odd).run(&Schedule(both)), Err(Violation::MovedByRefused(0)));
+}
+
+/// An old proof on a new line.
+fn replayed(limit: u8) -> Schedule {
+    Schedule([used(limit, false), vec![Choice::ClaimTwice(0, Claim::SameProof), Choice::DeliverAll]].concat())
+}
+
+#[test]
+fn r8_4_a_proof_that_comes_again_is_no_use_and_an_app_that_takes_it_is_found() {
+    for limit in [2, 3] {
+        let mut whole = world(Care::FULL);
+        assert_eq!(whole.run(&replayed(limit)), Ok(()));
+        assert_eq!((lines(&whole), count(&whole, "0 sends Disconnect")), ((1, 1), 1), "{}", whole.trace());
+        assert_eq!(world(Care { marks: false, ..Care::FULL }).run(&replayed(limit)), Err(Violation::SecondLine(0)));
+    }
+}
+
+/// Whatever moves nothing makes it give up its Port, as for one use it would (§8.4).
+fn revokes(
+    client: &mut Client,
+    now: UnixSeconds,
+    power: &mut Power,
+    act: &mut Act<'_>,
+) -> Result<Receipt, PowerFailed> {
+    let before = client.records();
+    let done = act(client, power)?;
+    let alice = before.iter().find_map(|record| Alice::restore(record).ok());
+    if let Some(alice) = alice.filter(|alice| alice.used() > 0 && before == client.records()) {
+        client.command(&Command::GiveUp(alice.key()), now, power)?;
+    }
+    Ok(done)
+}
+
+#[test]
+fn r8_4_an_app_that_revokes_a_superport_for_an_old_proof_is_found() {
+    let mut world = World::new([revokes, NOTHING_ODD].map(|oddity: Oddity| Odd(Client::default(), oddity)));
+    assert_eq!(world.run(&replayed(2)), Err(Violation::Revoked(0)), "{}", world.trace());
+    // Its user may.
+    let mut world = World::new([NOTHING_ODD; 2].map(|oddity| Odd(Client::default(), oddity)));
+    assert_eq!(world.run(&Schedule([used(2, false), vec![Choice::GiveUp(0, 0)]].concat())), Ok(()));
+}
+
+/// The new line is stored, and the app settles the next time that it has something to do.
+fn settles_late(
+    client: &mut Client,
+    _: UnixSeconds,
+    power: &mut Power,
+    act: &mut Act<'_>,
+) -> Result<Receipt, PowerFailed> {
+    let alice = client.records().iter().find_map(|record| Alice::restore(record).ok());
+    let is_next = |alice: &Alice| alice.phase() == AlicePhase::Offered && alice.used() == 0;
+    if !alice.is_some_and(|alice| is_next(&alice)) {
+        return act(client, power);
+    }
+    // As if it died before that; but its memory is whole.
+    let mut less = Power::default();
+    less.fail_after(8);
+    Ok(act(client, &mut less).unwrap_or(Receipt::Acknowledged))
+}
+
+#[test]
+fn r14_4_an_app_may_settle_when_the_next_one_comes() {
+    let mut world =
+        World::new([settles_late, NOTHING_ODD, NOTHING_ODD].map(|oddity: Oddity| Odd(Client::default(), oddity)));
+    play(&mut world, &[&used(2, false)]);
+    let unsettled = |world: &World<Odd>| {
+        let alice = world.apps()[0].records().iter().find_map(|record| Alice::restore(record).ok()).unwrap();
+        alice.unsent().any(|effect| matches!(effect, AliceEffect::LineFormed(_)))
+    };
+    assert!(unsettled(&world), "{}", world.trace());
+    play(&mut world, &[AND_ANOTHER]);
+    assert_eq!(world.finish(), Ok(()), "{}", world.trace());
+    assert_eq!(lines(&world), (2, 2), "{}", world.trace());
+}
+
+/// Both are told that their line has the name of the first.
+#[test]
+fn r10_two_users_who_were_told_one_name_are_not_mistaken_for_each_other() {
+    for swapped in [false, true] {
+        let [first, second] = if swapped { [2, 1] } else { [1, 2] };
+        let made = [Choice::MakeSuperport(0, 1), Choice::DeliverAll];
+        let both = [first, second].map(|who| Choice::UsePort(who, 0, SendProof::OnBoard));
+        let mut world = world(Care::FULL);
+        play(&mut world, &[&made, &both]);
+        let is_reply = |parcel: &Parcel| parcel.to == usize::from(first);
+        let reply = world.events().iter().position(is_reply).unwrap() as u8;
+        play(&mut world, &[&[Choice::Misroute(reply, second), Choice::DeliverAll]]);
+        assert_eq!(world.count_of(Fault::Misroute), 1);
+        play(&mut world, &[&[Choice::Say(0, 0), Choice::Say(first, 0), Choice::DeliverAll]]);
+        assert_eq!(world.finish(), Ok(()), "{}", world.trace());
+        assert_eq!(count(&world, " hears "), 2, "{}", world.trace());
+    }
+}
