@@ -8,10 +8,13 @@
 //! cite them (§4.3).
 //!
 //! ```text
-//!  Alice   Requesting ──LineLinkIssued──▶ Offered ──LineFormed──▶ Spent     yields a Line
-//!  Bob     Scanned ────────connect──────▶ Connecting ─LineFormed─▶ Spent     yields a Line
-//!  Line    AwaitingProof ──proof──▶ Joined ──a packet opens──▶ Confirmed ──close──▶ Closed
-//!  Pool    line links for later, so that Alice needs no network: handle, take
+//!  Alice        Requesting ──LineLinkIssued──▶ Offered ──LineFormed──▶ Spent     yields a Line
+//!                 of a Port for many:  Offered ──LineFormed──▶ Offered           yields a Line each time
+//!  Bob          Scanned ────────connect──────▶ Connecting ─LineFormed─▶ Spent     yields a Line
+//!  Line         AwaitingProof ──proof──▶ Joined ──a packet opens──▶ Confirmed ──close──▶ Closed
+//!                 if Alice is asked:  AwaitingProof ──proof──▶ Asked ──accept──▶ Joined
+//!  Pool         line links for later, so that Alice needs no network: handle, take
+//!  Introducer   Granted ──introduce──▶ Telling ──told──▶ Ready ──settle──▶ Granted
 //! ```
 //!
 //! # Both sides in one page
@@ -82,6 +85,17 @@
 //! ```
 //!
 //! `cargo run --example handshake` shows the same with a relay between them, packet by packet.
+//!
+//! # The family
+//!
+//! - A **Superport** is for many, each with a line of his own: [`Offer::policy`] with [`Policy::up_to`] or [`Policy::unlimited`]. Alice
+//!   pauses it or changes its limit ([`Alice::set_policy`]), is asked about each who comes ([`Policy::asking`]), and closes it
+//!   for good ([`Alice::revoke`]).
+//! - A **contact port** is for whom one contact of hers introduces: [`Offer::introducer`], an [`Introducer`] at the contact,
+//!   [`Introduction`]s along the line of the two, and [`Line::introduced`] to say who it was.
+//! - Whom she **blocked** gets in by none of them, nor does he learn why: [`Known`], [`Blocked`].
+//!
+//! `cargo run --example handshake -- --superport 5`, and `-- --introduce`, show them.
 //!
 //! # What the caller keeps to
 //!

@@ -9,18 +9,23 @@ use getrandom::SysRng;
 use getrandom::rand_core::{Rng, UnwrapErr};
 use port_protocol::server::{Limits, Memory, Server, ServerError, UserId};
 
-use crate::client::now;
+use crate::machines::now;
 
 /// A user, as the relay authenticated it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum User {
     Alice,
     Bob,
+    Carol,
+    Dora,
+    Mallory,
+    /// One Bob of many.
+    Nth(u32),
 }
 
 pub struct Relay {
     server: Server<Memory>,
-    accounts: [Account; 2],
+    accounts: Vec<Account>,
     /// What is on its way to the users, in order.
     pub post: VecDeque<Parcel>,
 }
@@ -41,12 +46,7 @@ pub struct Parcel {
 
 impl Relay {
     pub fn new() -> Self {
-        let accounts = [User::Alice, User::Bob].map(|user| {
-            let mut id = [0; 32];
-            UnwrapErr(SysRng).fill_bytes(&mut id);
-            Account { user, id: id.into(), sent: 0 }
-        });
-        Self { server: Server::new(Memory::new(), Limits::default()), accounts, post: VecDeque::new() }
+        Self { server: Server::new(Memory::new(), Limits::default()), accounts: Vec::new(), post: VecDeque::new() }
     }
 
     /// Takes one request of an authenticated user. The reply goes back to him, and whoever has something new is sent it.
@@ -67,15 +67,19 @@ impl Relay {
 
     /// The client has kept what came of it.
     pub fn acknowledge(&mut self, parcel: &Parcel) -> Result<(), Infallible> {
-        parcel.sequence.map_or(Ok(()), |sequence| self.server.acknowledge(self.id(parcel.to), sequence))
+        let id = self.id(parcel.to);
+        parcel.sequence.map_or(Ok(()), |sequence| self.server.acknowledge(id, sequence))
     }
 
-    const fn id(&self, user: User) -> UserId {
-        let [alice, bob] = &self.accounts;
-        match user {
-            User::Alice => alice.id,
-            User::Bob => bob.id,
+    /// Who comes for the first time gets an account.
+    fn id(&mut self, user: User) -> UserId {
+        if let Some(account) = self.accounts.iter().find(|account| account.user == user) {
+            return account.id;
         }
+        let mut id = [0; 32];
+        UnwrapErr(SysRng).fill_bytes(&mut id);
+        self.accounts.push(Account { user, id: id.into(), sent: 0 });
+        id.into()
     }
 }
 
@@ -84,6 +88,10 @@ impl fmt::Display for User {
         f.pad(match self {
             Self::Alice => "Alice",
             Self::Bob => "Bob",
+            Self::Carol => "Carol",
+            Self::Dora => "Dora",
+            Self::Mallory => "Mallory",
+            Self::Nth(n) => return f.pad(&format!("Bob {n}")),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, stdout};
 
-use port_protocol::{Event, Nonce, Payload, Request};
+use port_protocol::{Event, LineId, Nonce, Payload, Port, Request};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::types::QrError;
 use qrcode::{EcLevel, QrCode, Version};
@@ -31,6 +31,49 @@ pub fn event(to: User, bytes: &[u8]) {
     println!("  relay → {to:<5} {:5} bytes  {}", bytes.len(), short(&decoded));
 }
 
+/// A request in as few words as it takes.
+pub fn brief_request(from: User, bytes: &[u8]) {
+    let decoded = match Request::decode(bytes) {
+        Ok(Request::IssueLineLink { .. }) => "IssueLineLink".to_owned(),
+        Ok(Request::Connect { proof, .. }) => with_proof("Connect", proof.is_some()),
+        Ok(Request::SetLineLink { version, admits, .. }) => format!("SetLineLink, version {version}: {admits:?}"),
+        Ok(Request::CloseLineLink { .. }) => "CloseLineLink".to_owned(),
+        Ok(Request::Packet { line_id, payload }) => brief_packet(&line_id, payload),
+        Ok(request) => format!("{request:?}"),
+        Err(error) => error.to_string(),
+    };
+    println!("  {from:>7} → relay {:5} bytes  {}", bytes.len(), short(&decoded));
+}
+
+/// An event in as few words as it takes.
+pub fn brief_event(to: User, bytes: &[u8]) {
+    let decoded = match Event::decode(bytes) {
+        Ok(Event::LineLinkIssued { .. }) => "LineLinkIssued".to_owned(),
+        Ok(Event::LineFormed { line_id, proof, .. }) => {
+            with_proof(&format!("LineFormed, {line_id:?}"), proof.is_some())
+        }
+        Ok(Event::Refused { reason, .. }) => format!("Refused: {reason:?}"),
+        Ok(Event::Packet { line_id, payload }) => brief_packet(&line_id, payload),
+        Ok(event) => format!("{event:?}"),
+        Err(error) => error.to_string(),
+    };
+    println!("  relay → {to:<7} {:5} bytes  {}", bytes.len(), short(&decoded));
+}
+
+fn with_proof(name: &str, on_board: bool) -> String {
+    format!("{name}{}", if on_board { ", proof on board" } else { "" })
+}
+
+fn brief_packet(line_id: &LineId, payload: &[u8]) -> String {
+    match Payload::decode(payload) {
+        Ok(Payload::Sealed { content, nonce: Nonce { epoch, counter }, .. }) => {
+            format!("{content:?} {epoch}.{counter} along {line_id:?}")
+        }
+        Ok(payload) => format!("{payload:?} along {line_id:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// Under the packet that it is about.
 pub fn note(text: &str) {
     println!("{:>29}{}", "", short(text));
@@ -49,7 +92,7 @@ fn packet(line_id: &dyn std::fmt::Debug, payload: &[u8]) -> String {
 }
 
 /// Long names cut to their first eight digits.
-fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     let mut out = String::new();
     let mut run = 0;
     for c in text.chars() {
@@ -63,8 +106,15 @@ fn short(text: &str) -> String {
     out
 }
 
+/// What to read from the screen: the QR code, and its text.
+pub fn port(port: &Port) -> Result<String, QrError> {
+    let text = port.qr_text().to_string();
+    qr_code(&text)?;
+    Ok(text)
+}
+
 /// The QR code, black on white whatever the terminal's colours are.
-pub fn qr_code(text: &str) -> Result<(), QrError> {
+fn qr_code(text: &str) -> Result<(), QrError> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M)?;
     let (on, off) = if stdout().is_terminal() { ("\x1b[30;107m", "\x1b[0m") } else { ("", "") };
     for line in code.render::<Dense1x2>().quiet_zone(true).build().lines() {

@@ -1,16 +1,37 @@
-//! Where one user's records are kept. A map here; a table of a database elsewhere, with [`Store::put`] as one transaction.
+//! Where one user's records are kept. Maps here; tables of a database elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
-use port_protocol::{Key, Mark, Replaces};
+use port_protocol::{Born, Key, Known, Line, LineId, LineLink, Machine, Mark, PairHash, Replaces, Standing};
+use port_protocol::{RestoreError, TicketHash, ToldTicket};
 use thiserror::Error;
 
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Store {
-    records: BTreeMap<Key, (u64, Vec<u8>)>,
-    marks: BTreeSet<Mark>,
+    tables: Tables,
     /// For `--crash`: the power fails after each write, before the writer hears that it succeeded.
     pub power_fails: bool,
+}
+
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Tables {
+    records: BTreeMap<Key, (u64, Vec<u8>)>,
+    marks: BTreeSet<Mark>,
+    /// The tickets that this user was told of (§16.4).
+    told: BTreeMap<TicketHash, ToldTicket>,
+    /// What was written last.
+    last: Option<(Key, u64)>,
+}
+
+/// One row of the table for all machines, as a step would have it.
+pub struct Row<'a> {
+    pub key: Key,
+    pub revision: u64,
+    pub record: &'a [u8],
+    pub replaces: Option<Replaces>,
+    pub once: Option<Mark>,
+    pub strikes: Option<TicketHash>,
 }
 
 #[derive(Clone, Copy, Debug, Error)]
@@ -19,47 +40,112 @@ pub enum StoreError {
     Taken,
     #[error("somebody else moved this machine, or its record is of an old backup")]
     Moved,
-    #[error("this Port was used before, and the record that said so was lost")]
+    #[error("this was used before")]
     UsedBefore,
     #[error("revision {1} of {0:?} is stored, and then the power fails")]
     PowerFailed(Key, u64),
 }
 
 impl Store {
-    /// Keeps `record` in the place of the one that it `replaces`, and `once` for ever: all of it, or nothing.
-    pub fn put(
+    /// All that is written in it, or nothing.
+    pub fn transaction<T, E: From<StoreError>>(
         &mut self,
-        key: Key,
-        revision: u64,
-        record: &[u8],
-        replaces: Option<Replaces>,
-        once: Option<Mark>,
-    ) -> Result<(), StoreError> {
-        let replaced = replaces.map(|old| old.key);
-        if let Some(old) = replaces
+        write: impl FnOnce(&mut Tables) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut tables = Tables { last: None, ..self.tables.clone() };
+        let done = write(&mut tables)?;
+        let last = tables.last;
+        self.tables = tables;
+        match last {
+            Some((key, revision)) if self.power_fails => Err(StoreError::PowerFailed(key, revision).into()),
+            _ => Ok(done),
+        }
+    }
+
+    pub const fn tables(&self) -> &Tables {
+        &self.tables
+    }
+}
+
+impl Tables {
+    /// Keeps a record in the place of the one that it replaces, and what it uses up for ever.
+    pub fn put(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
+        let replaced = row.replaces.map(|old| old.key);
+        if let Some(old) = row.replaces
             && self.records.get(&old.key).is_none_or(|(revision, _)| *revision != old.revision)
         {
             return Err(StoreError::Moved);
         }
-        if replaced != Some(key) && self.records.contains_key(&key) {
+        if replaced != Some(row.key) && self.records.contains_key(&row.key) {
             return Err(StoreError::Taken);
         }
-        if once.is_some_and(|mark| self.marks.contains(&mark)) {
+        let used = row.once.is_some_and(|mark| !self.marks.insert(mark))
+            || row.strikes.is_some_and(|ticket| self.told.remove(&ticket).is_none());
+        if used {
             return Err(StoreError::UsedBefore);
         }
         if let Some(old) = replaced {
             self.records.remove(&old);
         }
-        self.records.insert(key, (revision, record.to_vec()));
-        self.marks.extend(once);
-        if self.power_fails { Err(StoreError::PowerFailed(key, revision)) } else { Ok(()) }
+        self.records.insert(row.key, (row.revision, row.record.to_vec()));
+        self.last = Some((row.key, row.revision));
+        Ok(())
+    }
+
+    /// Keeps a machine that is new.
+    pub fn insert<M: Machine>(&mut self, born: &Born<M>) -> Result<(), StoreError> {
+        let (key, revision, replaces, once) = (born.key(), born.revision(), born.replaces(), born.once());
+        self.put(&Row { key, revision, record: &born.record(), replaces, once, strikes: None })
     }
 
     pub fn get(&self, key: Key) -> Option<&[u8]> {
         self.records.get(&key).map(|(_, record)| record.as_slice())
     }
 
-    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
-        self.records.values().map(|(_, record)| record.as_slice())
+    pub fn keys(&self) -> Vec<Key> {
+        self.records.keys().copied().collect()
+    }
+
+    pub fn lines(&self) -> Result<Vec<Line>, RestoreError> {
+        let lines = self.records.iter().filter(|(key, _)| matches!(key, Key::Line(_)));
+        lines.map(|(_, (_, record))| Line::restore(record)).collect()
+    }
+
+    /// Of the tickets of this contact port, those that nobody has used.
+    pub fn outstanding(&self, line_link: LineLink) -> usize {
+        self.told.values().filter(|told| told.line_link == line_link).count()
+    }
+
+    /// Keeps a ticket that was told of, unless that was so before (§16.4).
+    pub fn tell(&mut self, told: ToldTicket) {
+        if !self.marks.contains(&Mark::from(*told.ticket.as_bytes())) {
+            self.told.entry(told.ticket).or_insert(told);
+        }
+    }
+
+    /// Forgets the tickets of a contact port that is withdrawn.
+    pub fn strike_all(&mut self, line_link: LineLink) {
+        let told = mem::take(&mut self.told);
+        self.told = told.into_iter().filter(|(_, told)| told.line_link != line_link).collect();
+    }
+}
+
+/// What the tables say of somebody who comes.
+pub struct Comes<'a> {
+    pub tables: &'a Tables,
+    /// The line that the Server says he comes by.
+    pub line_id: Option<LineId>,
+}
+
+impl Known for Comes<'_> {
+    /// This app knows of no pairs: it sees only whether an event came again. (It would keep a table of them to block somebody,
+    /// or to have one line with each.)
+    fn pair(&self, _: &PairHash) -> Standing {
+        let stored = self.line_id.filter(|line_id| self.tables.get(Key::Line(*line_id)).is_some());
+        stored.map_or(Standing::Stranger, Standing::Connected)
+    }
+
+    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+        self.tables.told.get(ticket).cloned()
     }
 }

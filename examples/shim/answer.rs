@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use port_protocol::{
-    AliceEffect, BobEffect, BobEnd, Born, Line, LineEffect, LineId, Machine, PairHash, Rejected, Request, Step,
+    AliceEffect, BobEffect, BobEnd, Born, Introduced, IntroducerEffect, Introduction, Line, LineEffect, LineId,
+    Machine, PairHash, PoolEffect, Port, Rejected, Request, Step, Taken, ToldTicket,
 };
 use serde_json::{Value, json};
 
@@ -15,6 +16,8 @@ pub fn newborn<M: Machine>(born: &Born<M>) -> Value {
         "revision": 0,
         "replaces": null,
         "once": null,
+        "taken": null,
+        "strikes": null,
         "record": hex::encode(&*born.record()),
     })
 }
@@ -27,8 +30,21 @@ pub fn step<M: Machine>(step: &Step<'_, M>) -> Value {
         "revision": step.revision(),
         "replaces": old.map(|old| json!({ "key": hex::encode(old.key.to_bytes()), "revision": old.revision })),
         "once": step.once().map(|mark| hex::encode(mark.as_bytes())),
+        "taken": step.taken().map(taken),
+        "strikes": step.strikes().map(|ticket| hex::encode(ticket.as_bytes())),
         "record": hex::encode(&*step.record()),
     })
+}
+
+fn taken(taken: Taken) -> Value {
+    match taken {
+        Taken::Revoke => json!("revoke"),
+        Taken::Disconnect(line_id) => json!({ "disconnect": hex::encode(line_id.as_bytes()) }),
+    }
+}
+
+pub fn introduced(introduced: &Introduced) -> Value {
+    json!({ "name": introduced.name.as_str(), "by": introduced.by.map(|line_id| hex::encode(line_id.as_bytes())) })
 }
 
 pub fn effects<E>(effects: impl Iterator<Item = E>) -> Vec<Value>
@@ -38,9 +54,10 @@ where
     effects.map(|effect| Effect::from(effect).0).collect()
 }
 
-pub fn state<M: Machine>(machine: &M, role: &str, phase: &str, line: Option<&Line>) -> Value {
+/// `more` is what only this role has.
+pub fn state<M: Machine>(machine: &M, role: &str, phase: &str, line: Option<&Line>, more: &Value) -> Value {
     let names = |line_id: LineId, pair_hash: PairHash| json!({ "line_id": hex::encode(line_id.as_bytes()), "pair_hash": hex::encode(pair_hash.as_bytes()) });
-    json!({
+    let mut state = json!({
         "ok": true,
         "role": role,
         "phase": phase,
@@ -51,7 +68,11 @@ pub fn state<M: Machine>(machine: &M, role: &str, phase: &str, line: Option<&Lin
         "claims": line.map(Line::claims).map(|claims| names(claims.line_id, claims.pair_hash)),
         "confirmed": line.and_then(Line::confirmed).map(|known| names(known.line_id, known.pair_hash)),
         "check_code": line.and_then(Line::check_code).map(|code| code.to_string()),
-    })
+    });
+    if let (Some(state), Some(more)) = (state.as_object_mut(), more.as_object()) {
+        state.extend(more.clone());
+    }
+    state
 }
 
 /// What is answered instead.
@@ -70,6 +91,9 @@ impl<E: Error + 'static> From<E> for Failure {
             Some(Rejected::Stray(line_id)) => {
                 json!({ "ok": false, "error": "Stray", "line_id": hex::encode(line_id.as_bytes()) })
             }
+            Some(Rejected::UnknownTicket(line_id)) => {
+                json!({ "ok": false, "error": "UnknownTicket", "line_id": hex::encode(line_id.as_bytes()) })
+            }
             Some(Rejected::StrayLink(line_link)) => {
                 json!({ "ok": false, "error": "StrayLink", "line_link": hex::encode(line_link.as_bytes()) })
             }
@@ -85,11 +109,7 @@ impl From<AliceEffect<'_>> for Effect {
     fn from(effect: AliceEffect<'_>) -> Self {
         match effect {
             AliceEffect::Send(request) => Self::send(&request),
-            AliceEffect::PortReady(port) => Self(json!({
-                "effect": "port_ready",
-                "port": hex::encode(port.to_bytes().as_slice()),
-                "text": port.qr_text().as_str(),
-            })),
+            AliceEffect::PortReady(port) => Self::port_ready(port),
             AliceEffect::LineFormed(line) => Self::line_formed(line),
             AliceEffect::Ended(why) => Self::ended(&why),
         }
@@ -114,9 +134,7 @@ impl From<LineEffect<'_>> for Effect {
         match effect {
             LineEffect::Send(request) => Self::send(&request),
             LineEffect::Message(text) => Self(json!({ "effect": "message", "bytes": hex::encode(text) })),
-            LineEffect::Introduction(said) => {
-                Self(json!({ "effect": "introduction", "bytes": hex::encode(said.to_vec()) }))
-            }
+            LineEffect::Introduction(said) => Self::introduction(&said),
             LineEffect::Dropped => Self(json!({ "effect": "dropped" })),
             LineEffect::Asked => Self(json!({ "effect": "asked" })),
             LineEffect::Ended(why) => Self::ended(&why),
@@ -124,7 +142,45 @@ impl From<LineEffect<'_>> for Effect {
     }
 }
 
+impl From<PoolEffect<'_>> for Effect {
+    fn from(effect: PoolEffect<'_>) -> Self {
+        match effect {
+            PoolEffect::Send(request) => Self::send(&request),
+            PoolEffect::Link(link) => Self(json!({ "effect": "link", "line_link": hex::encode(link.as_bytes()) })),
+        }
+    }
+}
+
+impl From<IntroducerEffect<'_>> for Effect {
+    fn from(effect: IntroducerEffect<'_>) -> Self {
+        match effect {
+            IntroducerEffect::Tell(line_id, said) => {
+                let (line_id, bytes) = (hex::encode(line_id.as_bytes()), hex::encode(said.to_vec()));
+                Self(json!({ "effect": "tell", "line_id": line_id, "bytes": bytes }))
+            }
+            IntroducerEffect::Ready(port) => Self::port_ready(&port),
+            IntroducerEffect::Ended(why) => Self::ended(&why),
+        }
+    }
+}
+
 impl Effect {
+    fn port_ready(port: &Port) -> Self {
+        let (bytes, text) = (hex::encode(port.to_bytes().as_slice()), port.qr_text());
+        Self(json!({ "effect": "port_ready", "port": bytes, "text": text.as_str() }))
+    }
+
+    fn introduction(said: &Introduction<'_>) -> Self {
+        let bytes = hex::encode(said.to_vec());
+        let said = match said {
+            Introduction::Grant { port } => json!({ "grant": hex::encode(port) }),
+            Introduction::Ticket(told) => json!({ "ticket": row(told) }),
+            Introduction::Withdrawn { line_link } => json!({ "withdrawn": hex::encode(line_link.as_bytes()) }),
+            _ => Value::Null,
+        };
+        Self(json!({ "effect": "introduction", "bytes": bytes, "said": said }))
+    }
+
     fn send(request: &Request<'_>) -> Self {
         Self(json!({ "effect": "send", "request": hex::encode(request.to_vec()) }))
     }
@@ -137,4 +193,13 @@ impl Effect {
     fn ended(why: &impl Debug) -> Self {
         Self(json!({ "effect": "ended", "why": format!("{why:?}") }))
     }
+}
+
+fn row(told: &ToldTicket) -> Value {
+    json!({
+        "line_link": hex::encode(told.line_link.as_bytes()),
+        "ticket": hex::encode(told.ticket.as_bytes()),
+        "name": told.name.as_str(),
+        "expires": told.expires.map(|at| at.0),
+    })
 }

@@ -5,97 +5,25 @@
 //! it, makes the very step that the machine would. `commit` puts the copy in the machine's place, `drop` forgets it.
 
 mod answer;
+mod command;
+mod machine;
 
 use std::io::{self, BufRead, Write};
 
-use answer::{Effect, Failure, effects, newborn, state, usage};
+use answer::{Effect, Failure, effects, newborn, usage};
+use command::{Command, offer};
+use machine::Any;
 use port_protocol::{
-    Alice, Bob, BobPhase, Born, Event, Line, LineLink, LinePhase, Machine, Offer, Port, Rejected, Relay, RestoreError,
-    SEAL_OVERHEAD, Seed, SendProof, Step, UnixSeconds, padded_len,
+    Alice, Bob, Born, Event, Introducer, Introduction, LineId, LineLink, MAX_INTRODUCTION, Machine, Name, Pool, Port,
+    Rejected, SEAL_OVERHEAD, Seed, Step, UnixSeconds, padded_len,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-
-#[derive(Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-enum Command {
-    AliceRequest {
-        #[serde(with = "hex")]
-        seed: [u8; 64],
-        expires: Option<u64>,
-        relay: Option<String>,
-    },
-    AliceOffer {
-        #[serde(with = "hex")]
-        seed: [u8; 64],
-        #[serde(with = "hex")]
-        line_link: [u8; 16],
-        expires: Option<u64>,
-        relay: Option<String>,
-    },
-    BobScan {
-        #[serde(with = "hex")]
-        seed: [u8; 64],
-        port: String,
-    },
-    Restore {
-        #[serde(with = "hex")]
-        record: Vec<u8>,
-    },
-    Connect {
-        proof: ProofOn,
-        now: u64,
-    },
-    Event {
-        #[serde(with = "hex")]
-        bytes: Vec<u8>,
-        now: u64,
-        #[serde(with = "hex", default)]
-        ad: Vec<u8>,
-    },
-    Seal {
-        #[serde(with = "hex")]
-        message: Vec<u8>,
-        #[serde(with = "hex", default)]
-        ad: Vec<u8>,
-        #[serde(default)]
-        padded: bool,
-    },
-    Export {
-        label: String,
-        #[serde(with = "hex", default)]
-        context: Vec<u8>,
-    },
-    Close {},
-    Revoke {},
-    Cancel {},
-    Tick {
-        now: u64,
-    },
-    Settle {},
-    Commit {},
-    Drop {},
-    Unsent {},
-    State {},
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ProofOn {
-    OnBoard,
-    AlongTheLine,
-}
 
 #[derive(Default)]
 struct Shim {
     machine: Option<Any>,
     prepared: Option<Prepared>,
-}
-
-enum Any {
-    Alice(Alice),
-    Bob(Bob),
-    Line(Line),
 }
 
 /// A step: the machine as it will be, and what its commit will say.
@@ -136,6 +64,11 @@ impl Shim {
             Command::Export { label, context } => {
                 Ok(json!({ "ok": true, "exported": self.machine()?.export(&label, &context) }))
             }
+            Command::Tell { told, from, outstanding, now } => {
+                let Any::Alice(alice) = self.machine()? else { return Err(usage("not a command of this machine")) };
+                alice.tell(&told.row()?, from.into(), outstanding, UnixSeconds(now))?;
+                Ok(json!({ "ok": true }))
+            }
             Command::Unsent {} => Ok(json!({ "ok": true, "effects": self.machine()?.unsent() })),
             // As the types have it: while there is a step, its machine is lent to it.
             _ if self.prepared.is_some() => Err(usage("a step is prepared: commit or drop it first")),
@@ -143,16 +76,22 @@ impl Shim {
                 let machine = Any::restore(&record)?;
                 Ok(self.machine.insert(machine).state())
             }
-            Command::AliceRequest { seed, expires, relay } => {
-                let offer = offer(expires, relay.as_deref())?;
+            Command::AliceRequest { seed, expires, relay, policy, introducer } => {
+                let offer = offer(expires, relay.as_deref(), policy, introducer)?;
                 Ok(self.begin(Alice::request(offer, Seed::from_bytes(&seed)), Any::Alice))
             }
-            Command::AliceOffer { seed, line_link, expires, relay } => {
-                let offer = offer(expires, relay.as_deref())?;
+            Command::AliceOffer { seed, line_link, expires, relay, policy, introducer } => {
+                let offer = offer(expires, relay.as_deref(), policy, introducer)?;
                 Ok(self.begin(Alice::offer(LineLink::from(line_link), offer, Seed::from_bytes(&seed)), Any::Alice))
             }
             Command::BobScan { seed, port } => {
                 Ok(self.begin(Bob::scan(Port::parse(&port)?, Seed::from_bytes(&seed)), Any::Bob))
+            }
+            Command::Pool { seed, low, full } => {
+                Ok(self.begin(Pool::new(low, full, Seed::from_bytes(&seed))?, Any::Pool))
+            }
+            Command::Granted { port, from } => {
+                Ok(self.begin(Introducer::granted(&port, LineId::from(from))?, Any::Introducer))
             }
             command => {
                 let (answer, prepared) = self.prepare(command)?.unzip();
@@ -175,13 +114,16 @@ impl Shim {
         let mut buffer = match &command {
             Command::Event { bytes, .. } => vec![0; bytes.len()],
             Command::Seal { message, .. } => vec![0; padded_len(message.len()).saturating_add(SEAL_OVERHEAD)],
+            Command::SealIntroduction { .. } => vec![0; MAX_INTRODUCTION + SEAL_OVERHEAD],
             _ => Vec::new(),
         };
         let mut machine = self.machine()?.copy()?;
         let step = match (&mut machine, command) {
-            (Any::Alice(alice), Command::Event { bytes, now, .. }) => {
-                Some(advance(alice.handle_bytes(&bytes, UnixSeconds(now))?))
+            (Any::Alice(alice), Command::Event { bytes, now, knows, .. }) => {
+                let event = Event::decode(&bytes).map_err(Rejected::from)?;
+                Some(advance(alice.handle_knowing(&event, &knows, UnixSeconds(now))?))
             }
+            (Any::Alice(alice), Command::SetPolicy { policy }) => Some(advance(alice.set_policy(policy.into())?)),
             (Any::Alice(alice), Command::Revoke {}) => Some(advance(alice.revoke()?)),
             (Any::Alice(alice), Command::Tick { now }) => alice.tick(UnixSeconds(now)).map(advance),
             (Any::Alice(alice), Command::Settle {}) => alice.settle().map(advance),
@@ -189,14 +131,15 @@ impl Shim {
             (Any::Bob(bob), Command::Connect { proof, now }) => {
                 Some(advance(bob.connect(proof.into(), UnixSeconds(now))?))
             }
-            (Any::Bob(bob), Command::Event { bytes, now, .. }) => {
-                Some(advance(bob.handle_bytes(&bytes, UnixSeconds(now))?))
+            (Any::Bob(bob), Command::Event { bytes, now, knows, .. }) => {
+                let event = Event::decode(&bytes).map_err(Rejected::from)?;
+                Some(advance(bob.handle_knowing(&event, &knows, UnixSeconds(now))?))
             }
             (Any::Bob(bob), Command::Cancel {}) => Some(advance(bob.cancel()?)),
             (Any::Bob(bob), Command::Tick { now }) => bob.tick(UnixSeconds(now)).map(advance),
             (Any::Bob(bob), Command::Settle {}) => bob.settle().map(advance),
 
-            (Any::Line(line), Command::Event { bytes, now, ad }) => {
+            (Any::Line(line), Command::Event { bytes, now, ad, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
                 Some(advance(line.open(&event, &ad, &mut buffer, UnixSeconds(now))?))
             }
@@ -206,9 +149,33 @@ impl Shim {
             (Any::Line(line), Command::Seal { message, ad, padded: true }) => {
                 Some(advance(line.seal_padded(&message, &ad, &mut buffer)?))
             }
+            (Any::Line(line), Command::SealIntroduction { bytes }) => {
+                let introduction = Introduction::decode(&bytes)?;
+                Some(advance(line.introduce(&introduction, &mut buffer)?))
+            }
+            (Any::Line(line), Command::Accept { now }) => Some(advance(line.accept(UnixSeconds(now))?)),
+            (Any::Line(line), Command::Decline {}) => Some(advance(line.decline()?)),
             (Any::Line(line), Command::Close {}) => Some(advance(line.close()?)),
             (Any::Line(line), Command::Tick { now }) => line.tick(UnixSeconds(now)).map(advance),
             (Any::Line(line), Command::Settle {}) => line.settle().map(advance),
+
+            (Any::Pool(pool), Command::Event { bytes, .. }) => Some(advance(pool.handle_bytes(&bytes)?)),
+            (Any::Pool(pool), Command::Take {}) => Some(advance(pool.take()?)),
+            (Any::Pool(pool), Command::Tick { now }) => pool.tick(UnixSeconds(now)).map(advance),
+            (Any::Pool(pool), Command::Settle {}) => pool.settle().map(advance),
+
+            (Any::Introducer(introducer), Command::Introduce { name, expires, seed, now }) => {
+                let (name, expires) = (Name::new(&name)?, expires.map(UnixSeconds));
+                let seed = Seed::from_bytes(&seed);
+                Some(advance(introducer.introduce(name, expires, seed, UnixSeconds(now))?))
+            }
+            (Any::Introducer(introducer), Command::Told {}) => Some(advance(introducer.told()?)),
+            (Any::Introducer(introducer), Command::Hear { bytes, from }) => {
+                Some(advance(introducer.handle(&Introduction::decode(&bytes)?, from.into())?))
+            }
+            (Any::Introducer(introducer), Command::Cancel {}) => Some(advance(introducer.cancel()?)),
+            (Any::Introducer(introducer), Command::Tick { now }) => introducer.tick(UnixSeconds(now)).map(advance),
+            (Any::Introducer(introducer), Command::Settle {}) => introducer.settle().map(advance),
 
             _ => return Err(usage("not a command of this machine")),
         };
@@ -225,79 +192,4 @@ where
     Effect: From<M::Effect<'m>>,
 {
     (answer::step(&step), effects(step.commit()))
-}
-
-fn offer(expires: Option<u64>, relay: Option<&str>) -> Result<Offer, Failure> {
-    let mut offer = Offer::new();
-    if let Some(expires) = expires {
-        offer = offer.expires(UnixSeconds(expires));
-    }
-    if let Some(relay) = relay {
-        offer = offer.relay(Relay::new(relay)?);
-    }
-    Ok(offer)
-}
-
-impl Any {
-    fn restore(record: &[u8]) -> Result<Self, RestoreError> {
-        match (Alice::restore(record), Bob::restore(record), Line::restore(record)) {
-            (Ok(alice), ..) => Ok(Self::Alice(alice)),
-            (_, Ok(bob), _) => Ok(Self::Bob(bob)),
-            (_, _, Ok(line)) => Ok(Self::Line(line)),
-            // The role that this is a bad record of says what is bad about it.
-            (Err(RestoreError::AnotherRole), Err(RestoreError::AnotherRole), Err(error)) => Err(error),
-            (Err(RestoreError::AnotherRole), Err(error), _) | (Err(error), ..) => Err(error),
-        }
-    }
-
-    fn copy(&self) -> Result<Self, RestoreError> {
-        Self::restore(&match self {
-            Self::Alice(alice) => alice.record(),
-            Self::Bob(bob) => bob.record(),
-            Self::Line(line) => line.record(),
-        })
-    }
-
-    fn unsent(&self) -> Vec<Value> {
-        match self {
-            Self::Alice(alice) => effects(alice.unsent()),
-            Self::Bob(bob) => effects(bob.unsent()),
-            Self::Line(line) => effects(line.unsent()),
-        }
-    }
-
-    fn export(&self, label: &str, context: &[u8]) -> Option<String> {
-        let Self::Line(line) = self else { return None };
-        line.export(label, context).map(|exported| hex::encode(exported.expose()))
-    }
-
-    fn state(&self) -> Value {
-        match self {
-            Self::Alice(alice) if alice.is_spent() => state(alice, "alice", "spent", None),
-            Self::Alice(alice) if alice.port().is_some() => state(alice, "alice", "offered", None),
-            Self::Alice(alice) => state(alice, "alice", "requesting", None),
-            Self::Bob(bob) if bob.is_spent() => state(bob, "bob", "spent", None),
-            Self::Bob(bob) if bob.phase() == BobPhase::Connecting => state(bob, "bob", "connecting", None),
-            Self::Bob(bob) => state(bob, "bob", "scanned", None),
-            Self::Line(line) => {
-                let phase = match line.phase() {
-                    LinePhase::AwaitingProof => "awaiting_proof",
-                    LinePhase::Joined => "joined",
-                    LinePhase::Confirmed => "confirmed",
-                    LinePhase::Closed => "closed",
-                    _ => "unknown",
-                };
-                state(line, "line", phase, Some(line))
-            }
-        }
-    }
-}
-
-impl From<ProofOn> for SendProof {
-    fn from(proof: ProofOn) -> Self {
-        match proof {
-            ProofOn::OnBoard => Self::OnBoard,
-            ProofOn::AlongTheLine => Self::AlongTheLine,
-        }
-    }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
-use port_protocol::{Event, LineId, LineLink, PairHash, Request};
+use port_protocol::{Admits, Event, Introduction, LineId, LineLink, PairHash, Request};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_790_000_000;
@@ -208,6 +208,185 @@ fn a_dropped_step_has_not_happened() {
     assert_eq!(restored.ask(json!({ "do": "unsent" }))["effects"], json!(effects));
     assert_eq!(restored.step(json!({ "do": "settle" })), Vec::<Value>::new());
     assert_eq!(restored.ask(json!({ "do": "settle" }))["prepared"], Value::Null);
+}
+
+/// A new line of this machine's process, in one of its own.
+fn line_of(effects: &[Value]) -> Shim {
+    let born = effects.iter().find(|effect| effect["effect"] == "line_formed").unwrap();
+    let mut line = Shim::start();
+    line.ask(json!({ "do": "restore", "record": born["record"] }));
+    line
+}
+
+fn sent(effects: &[Value]) -> Request<'static> {
+    let request = effects.iter().find(|effect| effect["effect"] == "send").unwrap()["request"].as_str().unwrap();
+    let bytes: &'static [u8] = hex::decode(request).unwrap().leak();
+    Request::decode(bytes).unwrap()
+}
+
+fn of(event: &Event<'_>) -> String {
+    hex::encode(event.to_vec())
+}
+
+/// What one end sent along a line, as the other gets it.
+fn arrives(effects: &[Value]) -> Value {
+    let Request::Packet { line_id, payload } = sent(effects) else { panic!() };
+    json!({ "do": "event", "bytes": of(&Event::Packet { line_id, payload }), "now": NOW })
+}
+
+/// A Bob of this number uses the Port: what Alice is told, and his end of the line.
+fn use_port(text: &Value, line_link: [u8; 16], n: u8) -> (String, Shim) {
+    let mut bob = Shim::start();
+    bob.step(json!({ "do": "bob_scan", "seed": hex::encode([n; 64]), "port": text }));
+    let effects = bob.step(json!({ "do": "connect", "proof": "on_board", "now": NOW }));
+    let Request::Connect { proof, .. } = sent(&effects) else { panic!() };
+    let (line_id, pair_hash) = (LineId::from([n; 16]), PairHash::from([n; 32]));
+    let formed = |proof| of(&Event::LineFormed { line_link: line_link.into(), line_id, pair_hash, proof });
+    let effects = bob.step(json!({ "do": "event", "bytes": formed(None), "now": NOW }));
+    (formed(proof), line_of(&effects))
+}
+
+#[test]
+fn two_shims_form_a_line_of_a_superport() {
+    let mut alice = Shim::start();
+    let policy = json!({ "uses": 1, "again": "refuse", "asks": true });
+    let offer = json!({ "do": "alice_offer", "seed": "a1".repeat(64), "line_link": "01".repeat(16), "policy": policy });
+    let effects = alice.step(offer);
+    assert!(matches!(sent(&effects), Request::SetLineLink { version: 1, admits: Admits::Many, .. }));
+    let text = &effects[1]["text"];
+    alice.step(json!({ "do": "settle" }));
+
+    let (event, mut at_bob) = use_port(text, [1; 16], 7);
+    let event = |knows: Value| json!({ "do": "event", "bytes": event, "now": NOW, "knows": knows });
+    for standing in [json!("blocked"), json!({ "connected": "05".repeat(16) })] {
+        let refused = alice.say(event(json!({ "standing": standing })).to_string().as_bytes());
+        assert_eq!(refused, json!({ "ok": false, "error": "Stray", "line_id": "07".repeat(16) }), "{standing}");
+    }
+    let step = alice.ask(event(json!({})))["prepared"].take();
+    assert_eq!(step["taken"], json!({ "disconnect": "07".repeat(16) }));
+    assert_eq!((step["once"].as_str().map(str::len), &step["strikes"]), (Some(64), &Value::Null));
+    alice.ask(json!({ "do": "drop" }));
+    let effects = alice.step(event(json!({})));
+    assert_eq!(alice.state()["used"], 1);
+    let mut at_alice = line_of(&effects);
+    let next = json!({ "do": "set_policy", "policy": { "uses": "unlimited" } });
+    assert_eq!(alice.say(next.to_string().as_bytes())["error"], "Unsettled");
+    alice.step(json!({ "do": "settle" }));
+    let (late, _) = use_port(text, [1; 16], 8);
+    let late = json!({ "do": "event", "bytes": late, "now": NOW });
+    assert_eq!(alice.say(late.to_string().as_bytes())["error"], "Stray");
+    alice.step(next);
+    assert_eq!(alice.step(late).last().unwrap()["effect"], "line_formed");
+
+    // He waits for her word.
+    assert_eq!(at_alice.state()["phase"], "asked");
+    let effects = at_alice.step(json!({ "do": "accept", "now": NOW }));
+    let effects = at_bob.step(arrives(&effects));
+    at_alice.step(arrives(&effects));
+    let [at_alice, at_bob] = [at_alice.state(), at_bob.state()];
+    assert_eq!((&at_alice["phase"], &at_alice["check_code"]), (&json!("confirmed"), &at_bob["check_code"]));
+    assert_eq!(at_bob["phase"], "confirmed");
+
+    // Another is turned away.
+    let mut other = line_of(&alice.ask(json!({ "do": "unsent" }))["effects"].take().as_array().unwrap().clone());
+    assert_eq!(other.state()["phase"], "joined");
+    assert_eq!(other.say(br#"{"do":"decline"}"#)["error"], "OutOfOrder");
+    alice.step(json!({ "do": "settle" }));
+    alice.step(json!({ "do": "set_policy", "policy": { "uses": "unlimited", "asks": true } }));
+    let (event, _) = use_port(text, [1; 16], 9);
+    let effects = alice.step(json!({ "do": "event", "bytes": event, "now": NOW }));
+    let mut declined = line_of(&effects);
+    let effects = declined.step(json!({ "do": "decline" }));
+    assert_eq!(effects.last().unwrap()["why"], "Declined");
+    let once = json!({ "do": "set_policy", "policy": { "uses": "once" } }).to_string();
+    alice.step(json!({ "do": "settle" }));
+    assert_eq!(alice.say(once.as_bytes())["error"], "SingleUse");
+    assert_eq!(alice.say(br#"{"do":"set_policy","policy":{"uses":"twice"}}"#)["error"], "usage");
+}
+
+#[test]
+fn shims_introduce_somebody() {
+    let mut alice = Shim::start();
+    let offer = json!({ "do": "alice_offer", "seed": "a1".repeat(64), "line_link": "01".repeat(16),
+        "policy": { "uses": "unlimited" }, "introducer": "cc".repeat(16) });
+    let effects = alice.step(offer);
+    alice.step(json!({ "do": "settle" }));
+
+    // Along the line of Alice and Carol, which another shim has.
+    let mut carol = Shim::start();
+    carol.step(json!({ "do": "granted", "port": effects[1]["port"], "from": "cc".repeat(16) }));
+    let introduce = json!({ "do": "introduce", "name": "Carol", "seed": "ca".repeat(64), "now": NOW });
+    let effects = carol.step(introduce.clone());
+    assert_eq!((&effects[0]["effect"], &effects[0]["line_id"]), (&json!("tell"), &json!("cc".repeat(16))));
+    assert_eq!(carol.state()["phase"], "telling");
+    assert_eq!(carol.say(introduce.to_string().as_bytes())["error"], "Unsettled");
+    let said = hex::decode(effects[0]["bytes"].as_str().unwrap()).unwrap();
+    let Ok(Introduction::Ticket(ticket)) = Introduction::decode(&said) else { panic!() };
+    let told =
+        json!({ "line_link": "01".repeat(16), "ticket": hex::encode(ticket.ticket.as_bytes()), "name": "Carol" });
+    let tell = |from: &str| json!({ "do": "tell", "told": told, "from": from, "outstanding": 0, "now": NOW });
+    alice.ask(tell(&"cc".repeat(16)));
+    assert_eq!(alice.say(tell(&"cd".repeat(16)).to_string().as_bytes())["error"], "TicketRefused");
+    let text = carol.step(json!({ "do": "told" }))[0]["text"].take();
+    carol.step(json!({ "do": "settle" }));
+
+    let (event, mut at_bob) = use_port(&text, [1; 16], 7);
+    let event = |told: &[&Value]| json!({ "do": "event", "bytes": event, "now": NOW, "knows": { "told": told } });
+    let unknown = json!({ "ok": false, "error": "UnknownTicket", "line_id": "07".repeat(16) });
+    assert_eq!(alice.say(event(&[]).to_string().as_bytes()), unknown);
+    let step = alice.ask(event(&[&told]))["prepared"].take();
+    assert_eq!((&step["strikes"], &step["once"]), (&told["ticket"], &told["ticket"]));
+    alice.ask(json!({ "do": "drop" }));
+    let mut at_alice = line_of(&alice.step(event(&[&told])));
+    alice.step(json!({ "do": "settle" }));
+    assert_eq!(at_alice.state()["introduced"], json!({ "name": "Carol", "by": "cc".repeat(16) }));
+    assert_eq!(at_bob.state()["introduced"], json!({ "name": "Carol", "by": null }));
+
+    let effects = at_alice.ask(json!({ "do": "unsent" }))["effects"].take();
+    let effects = at_bob.step(arrives(effects.as_array().unwrap()));
+    at_alice.step(arrives(&effects));
+    assert_eq!(at_alice.state()["phase"], "confirmed");
+
+    // What is said along a line is told apart.
+    for (introduction, says) in [
+        (
+            said,
+            json!({ "ticket": { "line_link": "01".repeat(16), "ticket": told["ticket"], "name": "Carol", "expires": null } }),
+        ),
+        (Introduction::Withdrawn { line_link: [1; 16].into() }.to_vec(), json!({ "withdrawn": "01".repeat(16) })),
+    ] {
+        let bytes = hex::encode(introduction);
+        let effects = at_alice.step(json!({ "do": "seal_introduction", "bytes": bytes }));
+        let heard = at_bob.step(arrives(&effects));
+        assert_eq!(heard, [json!({ "effect": "introduction", "bytes": bytes, "said": says })]);
+        let answer = carol.say(json!({ "do": "hear", "bytes": bytes, "from": "cc".repeat(16) }).to_string().as_bytes());
+        assert_eq!(answer["ok"], says["withdrawn"].is_string(), "{answer}");
+    }
+    assert_eq!(carol.ask(json!({ "do": "commit" }))["effects"], json!([{ "effect": "ended", "why": "Withdrawn" }]));
+    let state = carol.state();
+    assert_eq!((&state["role"], &state["phase"]), (&json!("introducer"), &json!("ended")));
+    assert_eq!(carol.say(introduce.to_string().as_bytes())["error"], "OutOfOrder");
+}
+
+#[test]
+fn a_shim_is_a_pool() {
+    let mut pool = Shim::start();
+    let bad = json!({ "do": "pool", "seed": "07".repeat(64), "low": 2, "full": 1 }).to_string();
+    assert_eq!(pool.say(bad.as_bytes())["error"], "BadBounds");
+    let effects = pool.step(json!({ "do": "pool", "seed": "07".repeat(64), "low": 1, "full": 1 }));
+    assert_eq!(pool.say(br#"{"do":"take"}"#)["error"], "Empty");
+    let Request::IssueLineLink { request_id } = sent(&effects) else { panic!() };
+    let issued = of(&Event::LineLinkIssued { request_id, line_link: LineLink::from([1; 16]) });
+    let event = json!({ "do": "event", "bytes": issued, "now": NOW });
+    assert!(pool.step(event.clone()).is_empty());
+    assert_eq!(pool.say(event.to_string().as_bytes())["error"], "Repeated");
+    let state = pool.state();
+    assert_eq!([&state["role"], &state["held"], &state["asked"]], [&json!("pool"), &json!(1), &json!(0)]);
+    let record = state["record"].clone();
+    assert_eq!(Shim::start().ask(json!({ "do": "restore", "record": record })), state);
+    let effects = pool.step(json!({ "do": "take" }));
+    assert_eq!(effects[0], json!({ "effect": "link", "line_link": "01".repeat(16) }));
+    assert!(matches!(sent(&effects), Request::IssueLineLink { .. }));
 }
 
 #[test]

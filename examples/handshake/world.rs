@@ -1,0 +1,144 @@
+//! The users, the relay between them, and the post.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use port_protocol::{Event, Line, LineId, LineLink, Port, Rejected, Seed, SendProof};
+
+use crate::client::Client;
+use crate::machines::Stop;
+use crate::relay::{Relay, User};
+use crate::show::{self, note};
+use crate::store::StoreError;
+use crate::tamper::Tamper;
+
+pub struct World {
+    clients: BTreeMap<User, Client>,
+    relay: Relay,
+    pub tamper: Tamper,
+    /// Whether what is sent is told in a few words, not in all.
+    pub brief: bool,
+    pub crashes: u32,
+    pub flipped: u32,
+    /// What the users were told in the end.
+    pub told: Vec<String>,
+}
+
+impl World {
+    pub fn new(crash: bool, tamper: Tamper) -> Self {
+        let (clients, relay) = (BTreeMap::new(), Relay::new());
+        let mut world = Self { clients, relay, tamper, brief: false, crashes: 0, flipped: 0, told: Vec::new() };
+        world.client(User::Alice).store.power_fails = crash;
+        world
+    }
+
+    pub fn client(&mut self, user: User) -> &mut Client {
+        self.clients.entry(user).or_default()
+    }
+
+    /// Lets a user do something, then carries packets until there are none left.
+    pub fn run(
+        &mut self,
+        user: User,
+        command: impl FnOnce(&mut Client) -> Result<(), Stop>,
+    ) -> Result<(), Box<dyn Error>> {
+        self.attempt(user, command)?;
+        while let Some(parcel) = self.relay.post.pop_front() {
+            self.tamper(parcel.to, &parcel.event)?;
+            self.deliver(parcel.to, &parcel.event)?;
+            self.relay.acknowledge(&parcel)?;
+        }
+        Ok(())
+    }
+
+    pub fn deliver(&mut self, to: User, event: &[u8]) -> Result<(), Stop> {
+        if self.brief {
+            show::brief_event(to, event)
+        } else {
+            show::event(to, event)
+        }
+        match self.attempt(to, |client| client.receive(event)) {
+            Err(Stop::Rejected(why)) => {
+                match (why, Event::decode(event)) {
+                    (Rejected::Closed | Rejected::NotMine, Ok(Event::Disconnected { .. })) => note("which was known"),
+                    _ => note(&format!("refused: {why} ({why:?})")),
+                }
+                self.send(to)
+            }
+            done => done,
+        }
+    }
+
+    /// After a crash, a client has only what it stored; it carries on from there.
+    fn attempt(&mut self, user: User, command: impl FnOnce(&mut Client) -> Result<(), Stop>) -> Result<(), Stop> {
+        let mut done = command(self.client(user)).and_then(|()| self.send(user));
+        while let Err(Stop::Store(failure @ StoreError::PowerFailed(..))) = done {
+            self.crashes += 1;
+            note(&format!("✂ {user} crashes: {failure}. She starts again from there"));
+            done = self.client(user).restart().and_then(|()| self.send(user));
+        }
+        done
+    }
+
+    /// Sends what waits in the outbox. Only then it is settled.
+    fn send(&mut self, user: User) -> Result<(), Stop> {
+        for request in self.client(user).outbox.split_off(0) {
+            if self.brief {
+                show::brief_request(user, &request)
+            } else {
+                show::request(user, &request)
+            }
+            if let Err(why) = self.relay.take(user, &request) {
+                note(&format!("the relay does not take it: {why}"));
+            }
+        }
+        for why in self.client(user).ended.split_off(0) {
+            let told = format!("{user} is told: {why}");
+            note(&told);
+            self.told.push(told);
+        }
+        self.client(user).settle()
+    }
+
+    /// Reads a Port's text and connects. Gives the Port's link.
+    pub fn use_port(&mut self, user: User, text: &str) -> Result<LineLink, Box<dyn Error>> {
+        let port = Port::parse(text)?;
+        let line_link = port.line_link();
+        self.run(user, |bob| bob.scan(port, Seed::from_os()?))?;
+        self.run(user, |bob| bob.connect(line_link, SendProof::OnBoard))?;
+        Ok(line_link)
+    }
+
+    /// Whether it is this user who was told this.
+    pub fn was_told(&self, user: User, why: &str) -> bool {
+        self.told.iter().any(|told| told.starts_with(&format!("{user} is told")) && told.ends_with(why))
+    }
+
+    /// Both ends of the line on which this user is alone with Alice: both confirmed, with the same code.
+    pub fn joined(&mut self, user: User) -> Result<[Line; 2], Box<dyn Error>> {
+        let at_bob = self.client(user).only_line()?.ok_or("no line")?;
+        let at_alice = self.client(User::Alice).line(at_bob.claims().line_id)?;
+        let code = at_alice.check_code().ok_or("Alice's end is not confirmed")?.to_string();
+        let same = at_bob.check_code().ok_or("his end is not confirmed")?.to_string();
+        if at_alice.confirmed() != at_bob.confirmed() || code != same {
+            return Err("the two ends are not of one line".into());
+        }
+        println!("\n  Alice: check code {code}\n  {:<6} check code {same}\n", format!("{user}:"));
+        Ok([at_alice, at_bob])
+    }
+
+    pub fn say(&mut self, line_id: LineId, from: User, to: User, message: &str) -> Result<(), Box<dyn Error>> {
+        println!("  {from} says: {message}");
+        self.run(from, |client| client.say(line_id, message))?;
+        if self.client(to).heard.is_empty() {
+            // A line brings a message at most once. What a crash swallowed, the app says again.
+            println!("  {to} did not hear it. {from} says it again, and this time the power stays on");
+            let power_fails = std::mem::take(&mut self.client(User::Alice).store.power_fails);
+            self.run(from, |client| client.say(line_id, message))?;
+            self.client(User::Alice).store.power_fails = power_fails;
+        }
+        let heard = self.client(to).heard.pop().filter(|heard| heard == message).ok_or("not heard")?;
+        println!("  {to} hears: {heard}\n");
+        Ok(())
+    }
+}
