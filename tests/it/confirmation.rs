@@ -226,7 +226,7 @@ fn r6_5_a_close_that_comes_first_ends_the_line_unconfirmed() {
         (b, a)
     }] {
         let close = arrives(&closes.takes(&Input::Close));
-        assert_eq!(words(&hears(&mut other, &close)), "Ended");
+        assert_eq!(words(&hears(&mut other, &close)), "Disconnect, Ended");
         assert_eq!((other.as_line().confirmed(), other.state().as_str()), (None, "Closed ByPeer"));
     }
 }
@@ -331,8 +331,8 @@ const TABLE: &[Row] = &[
     (JOINED_BOB, "Alice's Opening|Alice's Message", Always, "BobConfirmed, answer due", "Answer, says"),
     (CONFIRMED_BOB, "Alice's Confirm", Always, "BobConfirmed, answer due", "Answer"),
     (CONFIRMED_BOB, "Alice's Opening|Alice's Message", Always, "=", "says"),
-    (ALICE, "Bob's Close", Always, "Closed ByPeer", "Ended"),
-    (BOB, "Alice's Close", Always, "Closed ByPeer", "Ended"),
+    (ALICE, "Bob's Close", Always, "Closed ByPeer", "Disconnect, Ended"),
+    (BOB, "Alice's Close", Always, "Closed ByPeer", "Disconnect, Ended"),
     (ALICE, "Dropped", Always, "=", "Dropped"),
     (BOB, "Dropped", Always, "=", "Dropped"),
     (NOT_CLOSED, "Disconnected", Always, "Closed ByServer", "Ended"),

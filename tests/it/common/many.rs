@@ -13,6 +13,15 @@ pub fn all_are(standing: Standing) -> impl Fn(&PairHash) -> Standing {
     move |_: &PairHash| standing
 }
 
+/// There is a record of this line.
+pub struct There(pub LineId);
+
+impl Known for There {
+    fn has_line(&self, line_id: &LineId) -> bool {
+        *line_id == self.0
+    }
+}
+
 pub fn id(line: u8) -> LineId {
     [line; 16].into()
 }

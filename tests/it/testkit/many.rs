@@ -113,7 +113,7 @@ fn r14_4_nor_does_one_that_comes_again_when_the_port_has_expired() {
     alice.settle().unwrap().commit().for_each(drop);
     let before = alice.record().to_vec();
     let again = alice.handle_bytes(&formed, common::EXPIRY).err();
-    assert_eq!((again, &*alice.record()), (Some(Rejected::Stray(common::line_id())), &before[..]));
+    assert_eq!((again, &*alice.record()), (Some(Rejected::Due), &before[..]));
     let ended: Vec<_> = alice.tick(common::EXPIRY).unwrap().commit().map(|effect| format!("{effect:?}")).collect();
     assert!(ended.len() == 2 && ended[0].contains("CloseLineLink"), "{ended:?}");
 }
@@ -201,7 +201,7 @@ fn r14_4_an_app_that_ignores_the_limit_is_found() {
     let mut both = used(1, false);
     both.insert(3, Choice::UsePort(2, 0, SendProof::OnBoard));
     let odd = [makes_room, NOTHING_ODD, NOTHING_ODD].map(|oddity: Oddity| Odd(Client::default(), oddity));
-    assert_eq!(World::new(odd).run(&Schedule(both)), Err(Violation::MovedByRefused(0)));
+    assert_eq!(World::new(odd).run(&Schedule(both)), Err(Violation::OverLimit(0)));
 }
 
 /// An old proof on a new line.
