@@ -65,6 +65,11 @@ impl World {
                 }
                 self.send(to)
             }
+            // The store knew better: what is to be done about it waits in the outbox.
+            Err(Stop::UsedBefore(taken)) => {
+                note(&format!("refused: used before ({taken:?})"));
+                self.send(to)
+            }
             done => done,
         }
     }
