@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use port_protocol::{Name, Offer, Policy, Rejected, Seed};
+use port_protocol::{Introduction, Name, Offer, Policy, Rejected, Seed};
 
 use crate::machines::Stop;
 use crate::relay::User;
@@ -11,8 +11,8 @@ use crate::superport::check;
 use crate::tamper::Tamper;
 use crate::world::World;
 
-pub fn introduce() -> Result<(), Box<dyn Error>> {
-    let mut world = World::new(false, Tamper::Nothing);
+pub fn introduce(crash: bool) -> Result<(), Box<dyn Error>> {
+    let mut world = World::new(crash, Tamper::Nothing);
     world.brief = true;
 
     heading("Alice and Carol form a line, by a Port");
@@ -28,6 +28,9 @@ pub fn introduce() -> Result<(), Box<dyn Error>> {
     let port = world.client(User::Alice).shown.take().ok_or("no contact port")?;
     let line_link = port.line_link();
     world.run(User::Alice, |alice| alice.grant(&port, with_carol))?;
+    if world.client(User::Carol).introducer(line_link).is_err() {
+        world.again(User::Alice, User::Carol, |alice| alice.grant(&port, with_carol))?;
+    }
     println!("\n  Carol: {:?}", world.client(User::Carol).introducer(line_link)?.phase());
 
     heading("Carol tells Alice of a ticket, and hands it to Bob");
@@ -56,6 +59,10 @@ pub fn introduce() -> Result<(), Box<dyn Error>> {
     world.run(User::Carol, |carol| carol.make_ticket(line_link, Name::new("Carol")?, Seed::from_os()?))?;
     let text = world.client(User::Carol).shown.take().ok_or("no ticket")?.qr_text().to_string();
     world.run(User::Alice, |alice| alice.withdraw(line_link, with_carol))?;
+    if !world.was_told(User::Carol, "Withdrawn") {
+        let withdrawn = Introduction::Withdrawn { line_link };
+        world.again(User::Alice, User::Carol, |alice| alice.introduce(with_carol, &withdrawn))?;
+    }
     check(world.was_told(User::Carol, "Withdrawn"), "Carol does not know")?;
 
     heading("Dora uses hers");
@@ -69,5 +76,9 @@ pub fn introduce() -> Result<(), Box<dyn Error>> {
 
     heading("Bob's line stays, and Carol's");
     world.say(at_bob.claims().line_id, User::Bob, User::Alice, "Carol says hello.")?;
-    world.say(with_carol, User::Alice, User::Carol, "Thank you all the same!")
+    world.say(with_carol, User::Alice, User::Carol, "Thank you all the same!")?;
+    if crash {
+        println!("  Alice was stopped {} times, each right after a write.", world.crashes);
+    }
+    Ok(())
 }

@@ -30,7 +30,7 @@ use port_protocol::SendProof;
 const USAGE: &str = "\
 usage: handshake [--along-the-line] [--crash] [--tamper]
        handshake --superport N [--crash]
-       handshake --introduce
+       handshake --introduce [--crash]
        handshake [--along-the-line] --hostile SEED
 
   --along-the-line  Bob sends his proof after the line was formed, not on board of his request
@@ -84,8 +84,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 one::refused_proof(send_proof)?;
             }
         }
-        (true, None, None) if rest == Options::default() => introduce::introduce()?,
         // A Port for many takes the proof on board only.
+        (true, None, None) if rest == (Options { crash, ..Options::default() }) => introduce::introduce(crash)?,
         (false, Some(limit), None) if rest == (Options { crash, ..Options::default() }) => {
             superport::superport(limit, crash)?;
         }

@@ -65,6 +65,11 @@ impl World {
                 }
                 self.send(to)
             }
+            // The store knew better: what is to be done about it waits in the outbox.
+            Err(Stop::UsedBefore(taken)) => {
+                note(&format!("refused: used before ({taken:?})"));
+                self.send(to)
+            }
             done => done,
         }
     }
@@ -127,15 +132,25 @@ impl World {
         Ok([at_alice, at_bob])
     }
 
+    /// A line brings a message at most once. What a crash swallowed, the app says again.
+    pub fn again(
+        &mut self,
+        from: User,
+        to: User,
+        command: impl FnOnce(&mut Client) -> Result<(), Stop>,
+    ) -> Result<(), Box<dyn Error>> {
+        println!("  {to} did not hear it. {from} says it again, and this time the power stays on");
+        let power_fails = std::mem::take(&mut self.client(User::Alice).store.power_fails);
+        self.run(from, command)?;
+        self.client(User::Alice).store.power_fails = power_fails;
+        Ok(())
+    }
+
     pub fn say(&mut self, line_id: LineId, from: User, to: User, message: &str) -> Result<(), Box<dyn Error>> {
         println!("  {from} says: {message}");
         self.run(from, |client| client.say(line_id, message))?;
         if self.client(to).heard.is_empty() {
-            // A line brings a message at most once. What a crash swallowed, the app says again.
-            println!("  {to} did not hear it. {from} says it again, and this time the power stays on");
-            let power_fails = std::mem::take(&mut self.client(User::Alice).store.power_fails);
-            self.run(from, |client| client.say(line_id, message))?;
-            self.client(User::Alice).store.power_fails = power_fails;
+            self.again(from, to, |client| client.say(line_id, message))?;
         }
         let heard = self.client(to).heard.pop().filter(|heard| heard == message).ok_or("not heard")?;
         println!("  {to} hears: {heard}\n");
