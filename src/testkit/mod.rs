@@ -49,6 +49,7 @@
 
 mod app;
 mod client;
+mod introductions;
 mod lies;
 mod machine;
 mod refused;
@@ -61,7 +62,7 @@ mod world;
 pub use app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 pub use client::{Care, Client};
 pub use relay::Parcel;
-pub use schedule::{Answer, Choice, Claim, End, Fault, Forgery, Schedule};
+pub use schedule::{Answer, Change, Choice, Claim, End, Fault, Forgery, Schedule};
 pub use store::{Conflict, Put, Store};
 pub use witness::Violation;
 pub use world::World;

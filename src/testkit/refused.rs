@@ -4,8 +4,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::app::App;
-use super::machine::{Any, Halt, Input, ToDo};
-use crate::{Event, UnixSeconds};
+use super::machine::{Any, Halt, Input, Tables, ToDo};
+use crate::{Event, Rejected, UnixSeconds};
 
 /// A step was dropped, and yet the machine moved.
 pub(super) struct Moved;
@@ -28,10 +28,15 @@ impl Refused {
             && let Some(asked) = machines.iter_mut().find(|machine| machine.key() == event.key())
         {
             let (before, mut taken) = (asked.record(), false);
-            let outcome = asked.step(Input::Event(&event, &app.associated_data(&event)), now, &mut |_| {
+            let (records, tickets) = (app.records(), app.tickets());
+            let untold = tickets.is_none();
+            let known = Tables::of(&event, records.iter().map(Vec::as_slice), tickets.unwrap_or_default());
+            let outcome = asked.step(Input::Event(&event, &app.associated_data(&event), &known), now, &mut |_| {
                 taken = true;
                 Err(Halt::Idle)
             });
+            // It may know more than it says.
+            taken |= untold && matches!(outcome, Err(Halt::Rejected(Rejected::UnknownTicket(_))));
             if outcome.is_ok() || *asked.record() != *before {
                 return Err(Moved);
             }
@@ -130,7 +135,7 @@ mod tests {
             pair_hash: [1; 32].into(),
             proof: None,
         };
-        let yielded = bob.step(Input::Event(&formed, &[]), NOW, &mut |_| Ok(())).unwrap();
+        let yielded = bob.step(Input::Event(&formed, &[], &Tables::default()), NOW, &mut |_| Ok(())).unwrap();
         let line = yielded.into_iter().find_map(|one| match one {
             ToDo::Adopt(born) => Some(Any::Line(born.commit())),
             _ => None,
