@@ -319,13 +319,7 @@ impl Client {
 }
 
 /// One transaction, and the points around it.
-fn keep(
-    store: &mut Store,
-    care: Care,
-    power: &mut Power,
-    mut put: Put,
-    also: impl Fn(&mut Store),
-) -> Result<(), Halt> {
+fn keep(store: &mut Store, care: Care, power: &mut Power, mut put: Put, also: impl Fn(&mut Store)) -> Result<(), Halt> {
     power.point()?;
     if !care.marks {
         put.once = None;
