@@ -446,6 +446,9 @@ impl App for Client {
                 // Those that are spent refuse it.
                 for key in ports {
                     let _ = self.drive(key, Input::GiveUp, UnixSeconds(0), &mut Power::default());
+                    if let Key::LineLink(line_link) = key {
+                        self.store.forget_tickets(line_link);
+                    }
                 }
                 // The old one, without these, must not come back where its marks are gone.
                 self.back_up();
