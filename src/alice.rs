@@ -267,6 +267,15 @@ impl Alice {
         }
     }
 
+    /// Along which line a contact port is granted, and its tickets are told of (§16.1); `None` if it is none, and once it is dead.
+    pub fn introducer(&self) -> Option<LineId> {
+        match &self.0.state {
+            State::Requesting(requesting) => requesting.offer.introducer,
+            State::Offered(offered) => offered.introducer(),
+            State::Spent(_) => None,
+        }
+    }
+
     /// How often a Port for many was used. 0 for any other, and once it is dead.
     pub fn used(&self) -> u32 {
         match &self.0.state {

@@ -101,6 +101,10 @@ impl Offered {
         self.many.as_ref().map_or(0, |many| many.used)
     }
 
+    pub(crate) fn introducer(&self) -> Option<LineId> {
+        self.many.as_ref()?.introducer
+    }
+
     /// Whether something is new of it.
     pub(crate) const fn is_due(&self) -> bool {
         self.due
@@ -227,10 +231,9 @@ impl Offered {
         outstanding: usize,
         now: UnixSeconds,
     ) -> Result<(), Rejected> {
-        let introducer = self.many.as_ref().and_then(|many| many.introducer);
         match outstanding {
             _ if told.line_link != self.port.line_link => Err(Rejected::NotMine),
-            _ if introducer != Some(from) || told.has_expired(now) => Err(Rejected::TicketRefused),
+            _ if self.introducer() != Some(from) || told.has_expired(now) => Err(Rejected::TicketRefused),
             MAX_TICKETS.. => Err(Rejected::TooManyTickets),
             _ => Ok(()),
         }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use crate::{Event, Key, LineId, Offer, Policy, SendProof, UnixSeconds};
+use crate::{Event, Key, LineId, Name, Offer, Policy, SendProof, ToldTicket, UnixSeconds};
 
 /// One user's app, whatever it is made of. [`Client`](super::Client) is one.
 ///
@@ -46,6 +46,12 @@ pub trait App {
         Vec::new()
     }
 
+    /// The rows of its told tickets (§16.4), by which the kit sees whether a use of a contact port is refused. An app that does not
+    /// say, `None`, is not held to that.
+    fn tickets(&self) -> Option<Vec<ToldTicket>> {
+        None
+    }
+
     /// Backs the store up, in the place of the last backup. An app without backups leaves this out.
     fn back_up(&mut self) {}
 
@@ -69,7 +75,8 @@ pub enum Receipt {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Make a Port: [`Seed::from_bytes`](crate::Seed::from_bytes) of this seed. Show it when it is ready.
+    /// Make a Port: [`Seed::from_bytes`](crate::Seed::from_bytes) of this seed. Show it when it is ready; grant it, if it is a
+    /// contact port.
     MakePort {
         /// The machine's randomness.
         seed: [u8; 64],
@@ -85,7 +92,16 @@ pub enum Command {
         /// How the proof travels.
         send_proof: SendProof,
     },
-    /// Revoke, cancel: give up the Port of this record.
+    /// Introduce somebody by the contact port of this record (§16.3): make a ticket, tell Alice, then show the Port with it.
+    Introduce {
+        /// The record's.
+        key: Key,
+        /// What the introducer calls herself: another name each time.
+        name: Name,
+        /// The ticket's randomness.
+        seed: [u8; 64],
+    },
+    /// Revoke, cancel: give up the Port of this record. Whoever has been granted it is told (§16.6).
     GiveUp(Key),
     /// From now on the Port of this record may be used like this (§14.2).
     SetPolicy(Key, Policy),
@@ -104,6 +120,7 @@ impl core::fmt::Debug for Command {
         match self {
             Self::MakePort { offer, .. } => write!(f, "MakePort({offer:?})"),
             Self::UsePort { send_proof, .. } => write!(f, "UsePort({send_proof:?})"),
+            Self::Introduce { key, .. } => write!(f, "Introduce({key:?})"),
             Self::GiveUp(key) => write!(f, "GiveUp({key:?})"),
             Self::SetPolicy(key, policy) => write!(f, "SetPolicy({key:?}, {policy:?})"),
             Self::Decide(line, accept) => write!(f, "Decide({line:?}, {accept})"),

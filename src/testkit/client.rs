@@ -5,12 +5,19 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
-use super::machine::{Any, Halt, Input, ToDo};
+use super::introductions::Introduced;
+use super::machine::{Any, Halt, Input, Tables, ToDo};
 use super::store::{Conflict, Put, Store};
-use crate::{Alice, Bob, BobPhase, Born, Event, Key, Line, Machine, Port, Rejected, Request, Seed, Taken, UnixSeconds};
+use crate::{
+    Alice, Bob, BobPhase, Born, Event, Introduction, Key, Line, LineId, LinePhase, Machine, Port, Rejected, Request,
+    Seed, Taken, ToldTicket, UnixSeconds,
+};
 
 /// How many events are kept that came too early (§6.4).
 const MOST_EARLY: usize = 64;
+/// How many of those whose tickets are unknown are kept, and for how many seconds (§16.7).
+const MOST_UNKNOWN: usize = 16;
+pub(super) const LONGEST_UNKNOWN: u64 = 3600;
 
 /// What stands between a roll-back and a second line. Leave one away, and see what happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,15 +26,17 @@ pub struct Care {
     pub compares: bool,
     /// It keeps [`once`](crate::Step::once), where no backup reaches (§8.4).
     pub marks: bool,
+    /// It deletes the row of a ticket that is used, [`strikes`](crate::Step::strikes) (§16.4).
+    pub strikes: bool,
     /// Whoever restores a backup first revokes every open Port in it (§11).
     pub revokes: bool,
 }
 
 impl Care {
     /// As SPEC.md has it.
-    pub const FULL: Self = Self { compares: true, marks: true, revokes: true };
+    pub const FULL: Self = Self { compares: true, marks: true, strikes: true, revokes: true };
     /// What an app must not be like.
-    pub const NONE: Self = Self { compares: false, marks: false, revokes: false };
+    pub const NONE: Self = Self { compares: false, marks: false, strikes: false, revokes: false };
 }
 
 /// The kit's own app: a store, and the three lines around every machine in it.
@@ -41,6 +50,8 @@ pub struct Client {
     machines: BTreeMap<Key, Any>,
     /// Events that overtook what they need. In memory, and not acknowledged.
     early: VecDeque<Vec<u8>>,
+    /// The same of who came by a contact port before Alice was told of him, and since when (§16.7).
+    unknown: BTreeMap<Vec<u8>, UnixSeconds>,
     /// Whoever says again what is unsent, after a pause. In memory.
     paused: BTreeSet<Key>,
     output: Vec<Output>,
@@ -62,6 +73,7 @@ impl Client {
             backup: None,
             machines: BTreeMap::new(),
             early: VecDeque::new(),
+            unknown: BTreeMap::new(),
             paused: BTreeSet::new(),
             output: Vec::new(),
         }
@@ -88,7 +100,12 @@ impl Client {
             .machines
             .iter()
             .filter(|(key, machine)| machine.may_be_deleted() && !(keeps_lines && matches!(key, Key::Line(_))));
-        dead.for_each(|(key, _)| self.store.delete(*key));
+        for (key, _) in dead {
+            self.store.delete(*key);
+            if let Key::LineLink(line_link) = key {
+                self.store.forget_tickets(*line_link);
+            }
+        }
         self.load();
     }
 
@@ -99,7 +116,7 @@ impl Client {
 
     fn begin<M: Machine>(&mut self, born: Born<M>, power: &mut Power) -> Result<Key, Halt> {
         let key = born.key();
-        keep(&mut self.store, self.care, power, Put::birth(&born))?;
+        keep(&mut self.store, self.care, power, Put::birth(&born), |_| {})?;
         self.machines.extend(Any::restore(&born.commit().record()).map(|machine| (key, machine)));
         Ok(key)
     }
@@ -107,35 +124,66 @@ impl Client {
     /// The three lines, what they ask for, and settling.
     fn drive(&mut self, key: Key, input: Input<'_>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let mut machine = self.machines.remove(&key).ok_or(Rejected::NotMine)?;
+        let introduced = Introduced::by(&machine, &input, now);
         let Self { store, care, .. } = self;
-        let outcome = machine.step(input, now, &mut |put| keep(store, *care, power, put));
+        let also = |store: &mut Store| introduced.iter().for_each(|introduced| introduced.keep(store, now));
+        let outcome = machine.step(input, now, &mut |put| keep(store, *care, power, put, also));
         let key = machine.key();
         self.machines.insert(key, machine);
         if let Err(Halt::Conflict(_)) = outcome {
             // Somebody else moved it, or it is an old one: what is stored counts.
             self.load();
         }
-        self.act(key, outcome?, power)?;
+        let to_do = outcome?;
+        if let Some(key) = introduced.and_then(|introduced| introduced.key()) {
+            self.load();
+            self.say_unsent_if_over(key, now, power)?;
+        }
+        self.act(key, to_do, now, power)?;
         self.settle(key, now, power)
+    }
+
+    /// An introducer's machine whose right was withdrawn says so.
+    fn say_unsent_if_over(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+        match self.machines.get(&key) {
+            Some(introducer @ Any::Introducer(_)) if introducer.is_over() => {
+                self.say_unsent(key, now, power)?;
+                self.settle(key, now, power)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn settle(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let Some(machine) = self.machines.get_mut(&key) else { return Ok(()) };
         let Self { store, care, .. } = self;
-        match machine.step(Input::Settle, now, &mut |put| keep(store, *care, power, put)) {
+        match machine.step(Input::Settle, now, &mut |put| keep(store, *care, power, put, |_| {})) {
             Ok(_) | Err(Halt::Idle) => Ok(()),
             Err(halt) => Err(halt),
         }
     }
 
-    fn act(&mut self, key: Key, to_do: Vec<ToDo>, power: &mut Power) -> Result<(), Halt> {
+    fn act(&mut self, key: Key, to_do: Vec<ToDo>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         for one in to_do {
             power.point()?;
             match (one, key) {
                 (ToDo::Send(request), _) => self.output.push(Output::Send(request)),
                 (ToDo::Show(text), _) => self.output.push(Output::Show(text)),
                 (ToDo::Hear(text), Key::Line(line_id)) => self.output.push(Output::Hear(line_id, text)),
-                (ToDo::Adopt(born), _) => self.adopt(*born, power)?,
+                (ToDo::Adopt(born), _) => self.adopt(*born, now, power)?,
+                (ToDo::Grant(said), _) => {
+                    let Some(Any::Alice(alice)) = self.machines.get(&key) else { continue };
+                    // Said again with every start: whether it could be said now matters little.
+                    alice.introducer().map_or(Ok(()), |line_id| or_not(self.say_along(line_id, &said, now, power)))?;
+                }
+                (ToDo::TellAlice(line_id, said), _) => match self.say_along(line_id, &said, now, power) {
+                    Ok(()) => self.drive(key, Input::Told, now, power)?,
+                    // Nobody is left to be told.
+                    Err(Halt::Rejected(Rejected::Closed | Rejected::NotMine)) => {
+                        self.drive(key, Input::GiveUp, now, power)?;
+                    }
+                    Err(halt) => return Err(halt),
+                },
                 (ToDo::Pause, _) => drop(self.paused.insert(key)),
                 (ToDo::Hear(_) | ToDo::Tell, _) => {}
             }
@@ -144,13 +192,33 @@ impl Client {
     }
 
     /// §8.3. A line that is stored goes on as it is; one whose name is another's is dropped.
-    fn adopt(&mut self, born: Born<Line>, power: &mut Power) -> Result<(), Halt> {
+    fn adopt(&mut self, born: Born<Line>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let key = born.key();
         if self.store.get(key).is_none() {
             self.begin(born, power)?;
-            self.say_unsent(key, power)?;
+            self.say_unsent(key, now, power)?;
         }
         Ok(())
+    }
+
+    /// To the machine of an introducer, or to Alice's.
+    fn say_along(&mut self, line_id: LineId, said: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+        let introduction = Introduction::decode(said).map_err(Rejected::from)?;
+        self.drive(Key::Line(line_id), Input::SayIntroduction(&introduction), now, power)
+    }
+
+    /// What is stored counts, whatever is in memory.
+    fn give_up(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+        self.load();
+        let contact = match self.machines.get(&key) {
+            Some(Any::Alice(alice)) => alice.introducer().zip(alice.port().map(Port::line_link)),
+            _ => None,
+        };
+        self.drive(key, Input::GiveUp, now, power)?;
+        // §16.6.
+        let Some((line_id, line_link)) = contact else { return Ok(()) };
+        self.store.forget_tickets(line_link);
+        self.say_along(line_id, &Introduction::Withdrawn { line_link }.to_vec(), now, power)
     }
 
     /// Takes an event to its machine, and does what an error says.
@@ -158,7 +226,9 @@ impl Client {
         let event = Event::decode(bytes).map_err(Rejected::from)?;
         power.point()?;
         let data = self.data.clone();
-        let outcome = self.drive(event.key(), Input::Event(&event, &data), now, power);
+        let known = Tables::of(&event, self.store.records(), self.store.tickets().cloned());
+        let since = self.unknown.remove(bytes).unwrap_or(now);
+        let outcome = self.drive(event.key(), Input::Event(&event, &data, &known), now, power);
         match (&outcome, &event) {
             (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
             (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
@@ -176,9 +246,16 @@ impl Client {
                 self.drive(event.key(), Input::Tick, now, power)?;
                 return self.hear(bytes, now, power);
             }
+            (Err(Halt::Rejected(Rejected::UnknownTicket(line_id))), _) => {
+                if self.may_be_told(event.key(), since, now) {
+                    self.unknown.insert(bytes.to_vec(), since);
+                    return Err(Halt::Early);
+                }
+                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
+            }
             // A use that is not stored by itself yet: a crash came between.
             (Err(Halt::Rejected(Rejected::Unsettled)), _) => {
-                self.say_unsent(event.key(), power)?;
+                self.say_unsent(event.key(), now, power)?;
                 self.settle(event.key(), now, power)?;
                 return self.hear(bytes, now, power);
             }
@@ -220,28 +297,52 @@ impl Client {
         Halt::Early
     }
 
+    /// Whether the introducer's line may hold something unread (§16.7).
+    fn may_be_told(&self, key: Key, since: UnixSeconds, now: UnixSeconds) -> bool {
+        let Some(Any::Alice(alice)) = self.machines.get(&key) else { return false };
+        let line = alice.introducer().and_then(|line_id| self.machines.get(&Key::Line(line_id)));
+        matches!(line, Some(Any::Line(line)) if line.phase() != LinePhase::Closed)
+            && self.unknown.len() < MOST_UNKNOWN
+            && now.0.saturating_sub(since.0) < LONGEST_UNKNOWN
+    }
+
+    /// Hands in again what came too early.
+    fn hear_again(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        let early = mem::take(&mut self.early).into_iter().chain(self.unknown.keys().cloned().collect::<Vec<_>>());
+        early.into_iter().try_for_each(|event| go_on(self.hear(&event, now, power)))
+    }
+
     fn is_connecting(&self) -> bool {
         self.machines.values().any(|it| matches!(it, Any::Bob(bob) if bob.phase() == BobPhase::Connecting))
     }
 
-    fn say_unsent(&mut self, key: Key, power: &mut Power) -> Result<(), Halt> {
+    fn say_unsent(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let unsent = self.machines.get(&key).map(Any::unsent).unwrap_or_default();
-        self.act(key, unsent, power)
+        self.act(key, unsent, now, power)
     }
 }
 
 /// One transaction, and the points around it.
-fn keep(store: &mut Store, care: Care, power: &mut Power, mut put: Put) -> Result<(), Halt> {
+fn keep(store: &mut Store, care: Care, power: &mut Power, mut put: Put, also: impl Fn(&mut Store)) -> Result<(), Halt> {
     power.point()?;
     if !care.marks {
         put.once = None;
+    }
+    if !care.strikes {
+        put.strikes = None;
     }
     if care.compares {
         store.put(put)?
     } else {
         store.overwrite(put)
     }
+    also(store);
     Ok(power.point()?)
+}
+
+/// If it can be done.
+fn or_not(outcome: Result<(), Halt>) -> Result<(), Halt> {
+    Ok(go_on(outcome)?)
 }
 
 /// Nothing but a failure of power stops a client.
@@ -256,9 +357,7 @@ impl App for Client {
     fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
         match self.hear(event, now, power) {
             Ok(()) => {
-                for event in mem::take(&mut self.early) {
-                    go_on(self.hear(&event, now, power))?;
-                }
+                self.hear_again(now, power)?;
                 Ok(Receipt::Acknowledged)
             }
             // Nobody has heard it: an old machine is gone, and what is stored was restored.
@@ -271,7 +370,7 @@ impl App for Client {
         go_on(match command {
             Command::MakePort { seed, offer } => {
                 let born = Alice::request(offer.clone(), Seed::from_bytes(seed));
-                self.begin(born, power).and_then(|key| self.say_unsent(key, power))
+                self.begin(born, power).and_then(|key| self.say_unsent(key, now, power))
             }
             Command::UsePort { seed, text, send_proof } => {
                 let Ok(port) = Port::parse(text) else { return Ok(()) };
@@ -281,7 +380,8 @@ impl App for Client {
                 let scanned = if self.store.get(key).is_none() { self.begin(born, power).map(drop) } else { Ok(()) };
                 scanned.and_then(|()| self.drive(key, Input::Connect(*send_proof), now, power))
             }
-            Command::GiveUp(key) => self.drive(*key, Input::GiveUp, now, power),
+            Command::Introduce { key, name, seed } => self.drive(*key, Input::Introduce(name, seed), now, power),
+            Command::GiveUp(key) => self.give_up(*key, now, power),
             Command::SetPolicy(key, policy) => self.drive(*key, Input::SetPolicy(*policy), now, power),
             Command::Decide(line_id, accept) => self.drive(Key::Line(*line_id), Input::Decide(*accept), now, power),
             Command::Say(line_id, text) => {
@@ -291,8 +391,9 @@ impl App for Client {
             Command::Close(line_id) => self.drive(Key::Line(*line_id), Input::Close, now, power),
             Command::Tick => {
                 for key in mem::take(&mut self.paused) {
-                    go_on(self.say_unsent(key, power))?;
+                    go_on(self.say_unsent(key, now, power))?;
                 }
+                self.hear_again(now, power)?;
                 let keys: Vec<_> = self.machines.keys().copied().collect();
                 return keys.into_iter().try_for_each(|key| go_on(self.drive(key, Input::Tick, now, power)));
             }
@@ -301,11 +402,12 @@ impl App for Client {
 
     fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
         self.early.clear();
+        self.unknown.clear();
         self.paused.clear();
         self.load();
         let keys: Vec<_> = self.machines.keys().copied().collect();
         keys.into_iter()
-            .try_for_each(|key| go_on(self.say_unsent(key, power).and_then(|()| self.settle(key, now, power))))
+            .try_for_each(|key| go_on(self.say_unsent(key, now, power).and_then(|()| self.settle(key, now, power))))
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -318,6 +420,10 @@ impl App for Client {
 
     fn associated_data(&self, _: &Event<'_>) -> Vec<u8> {
         self.data.clone()
+    }
+
+    fn tickets(&self) -> Option<Vec<ToldTicket>> {
+        Some(self.store.tickets().cloned().collect())
     }
 
     fn back_up(&mut self) {
@@ -344,6 +450,9 @@ impl App for Client {
                 // Those that are spent refuse it.
                 for key in ports {
                     let _ = self.drive(key, Input::GiveUp, UnixSeconds(0), &mut Power::default());
+                    if let Key::LineLink(line_link) = key {
+                        self.store.forget_tickets(line_link);
+                    }
                 }
                 // The old one, without these, must not come back where its marks are gone.
                 self.back_up();

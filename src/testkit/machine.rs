@@ -1,4 +1,4 @@
-//! The three machines behind one face, for a client that keeps them in one table.
+//! The four machines behind one face, for a client that keeps them in one table.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 use super::app::PowerFailed;
 use super::store::{Conflict, Put};
 use crate::{
-    Alice, AliceEffect, Bob, BobEffect, Born, Event, Key, Line, LineEffect, LinePhase, Machine, Policy, Record,
-    Rejected, SEAL_OVERHEAD, SendProof, Step, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Born, Event, Introducer, IntroducerEffect, IntroducerPhase, Introduction, Key,
+    Kind, Known, Line, LineEffect, LineId, LinePhase, MAX_INTRODUCTION, Machine, Name, Policy, Record, Rejected,
+    SEAL_OVERHEAD, SealError, Seed, SendProof, Step, TicketHash, ToldTicket, UnixSeconds,
 };
 
 #[derive(Debug)]
@@ -17,13 +18,46 @@ pub(super) enum Any {
     Alice(Alice),
     Bob(Bob),
     Line(Line),
+    Introducer(Introducer),
+}
+
+/// What a client knows of who comes (§14.6, §16.4): its line of this event, and the tickets that it was told of.
+#[derive(Default, Debug)]
+pub(super) struct Tables {
+    line: Option<LineId>,
+    tickets: Vec<ToldTicket>,
+}
+
+impl Tables {
+    pub(super) fn of<'r>(
+        event: &Event<'_>,
+        mut records: impl Iterator<Item = &'r [u8]>,
+        tickets: impl IntoIterator<Item = ToldTicket>,
+    ) -> Self {
+        let Event::LineFormed { line_id: comes, .. } = event else { return Self::default() };
+        let line = records.find_map(|record| {
+            let claims = Line::restore(record).ok()?.claims();
+            (claims.line_id == *comes).then_some(claims.line_id)
+        });
+        Self { line, tickets: tickets.into_iter().collect() }
+    }
+}
+
+impl Known for Tables {
+    fn has_line(&self, line_id: &LineId) -> bool {
+        self.line == Some(*line_id)
+    }
+
+    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+        self.tickets.iter().find(|told| told.ticket == *ticket).cloned()
+    }
 }
 
 /// What can be handed to a machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Input<'a> {
-    /// With associated data.
-    Event(&'a Event<'a>, &'a [u8]),
+    /// With associated data, and what is known of who comes.
+    Event(&'a Event<'a>, &'a [u8], &'a Tables),
     Connect(SendProof),
     /// With associated data.
     Say(&'a [u8], &'a [u8]),
@@ -32,6 +66,12 @@ pub(super) enum Input<'a> {
     SetPolicy(Policy),
     /// Accept, or decline.
     Decide(bool),
+    /// Make a ticket, of this seed.
+    Introduce(&'a Name, &'a [u8; 64]),
+    /// Alice was told of it.
+    Told,
+    /// Say this to an introducer's machine, or to Alice's (§16.3).
+    SayIntroduction(&'a Introduction<'a>),
     Tick,
     Settle,
 }
@@ -43,6 +83,10 @@ pub(super) enum ToDo {
     Show(String),
     Adopt(Box<Born<Line>>),
     Hear(Vec<u8>),
+    /// Along its introducer's line: this contact port is hers.
+    Grant(Vec<u8>),
+    /// Along this line: here comes somebody. Then there is something to show.
+    TellAlice(LineId, Vec<u8>),
     /// The same again, after a pause (§6.5).
     Pause,
     /// An app tells its user.
@@ -70,7 +114,8 @@ impl Any {
         let alice = Alice::restore(record).ok().map(Self::Alice);
         let bob = || Bob::restore(record).ok().map(Self::Bob);
         let line = || Line::restore(record).ok().map(Self::Line);
-        alice.or_else(bob).or_else(line)
+        let introducer = || Introducer::restore(record).ok().map(Self::Introducer);
+        alice.or_else(bob).or_else(line).or_else(introducer)
     }
 
     pub(super) fn key(&self) -> Key {
@@ -78,6 +123,7 @@ impl Any {
             Self::Alice(alice) => alice.key(),
             Self::Bob(bob) => bob.key(),
             Self::Line(line) => line.key(),
+            Self::Introducer(introducer) => introducer.key(),
         }
     }
 
@@ -86,6 +132,7 @@ impl Any {
             Self::Alice(alice) => alice.revision(),
             Self::Bob(bob) => bob.revision(),
             Self::Line(line) => line.revision(),
+            Self::Introducer(introducer) => introducer.revision(),
         }
     }
 
@@ -94,6 +141,7 @@ impl Any {
             Self::Alice(alice) => alice.record(),
             Self::Bob(bob) => bob.record(),
             Self::Line(line) => line.record(),
+            Self::Introducer(introducer) => introducer.record(),
         }
     }
 
@@ -102,6 +150,7 @@ impl Any {
             Self::Alice(alice) => alice.unsent().map(ToDo::from).collect(),
             Self::Bob(bob) => bob.unsent().map(ToDo::from).collect(),
             Self::Line(line) => line.unsent().map(ToDo::from).collect(),
+            Self::Introducer(introducer) => introducer.unsent().map(ToDo::from).collect(),
         }
     }
 
@@ -110,6 +159,7 @@ impl Any {
             Self::Alice(alice) => alice.is_spent(),
             Self::Bob(bob) => bob.is_spent(),
             Self::Line(line) => line.phase() == LinePhase::Closed,
+            Self::Introducer(introducer) => matches!(introducer.phase(), IntroducerPhase::Ended(_)),
         }
     }
 
@@ -123,30 +173,30 @@ impl Any {
         match self {
             Self::Alice(alice) => {
                 let step = match input {
-                    Input::Event(event, _) => alice.handle(event, now)?,
+                    Input::Event(event, _, known) => alice.handle_knowing(event, known, now)?,
                     Input::GiveUp => alice.revoke()?,
                     Input::SetPolicy(policy) => alice.set_policy(policy)?,
                     Input::Tick => alice.tick(now).ok_or(Halt::Idle)?,
                     Input::Settle => alice.settle().ok_or(Halt::Idle)?,
-                    Input::Connect(_) | Input::Say(..) | Input::Close | Input::Decide(_) => return Err(Halt::Idle),
+                    _ => return Err(Halt::Idle),
                 };
                 advance(step, keep)
             }
             Self::Bob(bob) => {
                 let step = match input {
-                    Input::Event(event, _) => bob.handle(event, now)?,
+                    Input::Event(event, ..) => bob.handle(event, now)?,
                     Input::Connect(how) => bob.connect(how, now)?,
                     Input::GiveUp => bob.cancel()?,
                     Input::Tick => bob.tick(now).ok_or(Halt::Idle)?,
                     Input::Settle => bob.settle().ok_or(Halt::Idle)?,
-                    Input::Say(..) | Input::Close | Input::SetPolicy(_) | Input::Decide(_) => return Err(Halt::Idle),
+                    _ => return Err(Halt::Idle),
                 };
                 advance(step, keep)
             }
             Self::Line(line) => {
                 let mut buffer;
                 let step = match input {
-                    Input::Event(event, data) => {
+                    Input::Event(event, data, _) => {
                         let length = if let Event::Packet { payload, .. } = event { payload.len() } else { 0 };
                         buffer = vec![0; length];
                         line.open(event, data, &mut buffer, now)?
@@ -160,7 +210,28 @@ impl Any {
                     Input::Settle => line.settle().ok_or(Halt::Idle)?,
                     Input::Decide(true) => line.accept(now)?,
                     Input::Decide(false) => line.decline()?,
-                    Input::Connect(_) | Input::GiveUp | Input::SetPolicy(_) => return Err(Halt::Idle),
+                    Input::SayIntroduction(introduction) => {
+                        buffer = vec![0; MAX_INTRODUCTION.saturating_add(SEAL_OVERHEAD)];
+                        line.introduce(introduction, &mut buffer).map_err(|error| match error {
+                            SealError::Closed => Halt::Rejected(Rejected::Closed),
+                            _ => Halt::Idle,
+                        })?
+                    }
+                    _ => return Err(Halt::Idle),
+                };
+                advance(step, keep)
+            }
+            Self::Introducer(introducer) => {
+                let step = match input {
+                    Input::Event(..) => return Err(Rejected::NotMine.into()),
+                    Input::Introduce(name, seed) => {
+                        introducer.introduce(name.clone(), None, Seed::from_bytes(seed), now)?
+                    }
+                    Input::Told => introducer.told()?,
+                    Input::GiveUp => introducer.cancel()?,
+                    Input::Tick => introducer.tick(now).ok_or(Halt::Idle)?,
+                    Input::Settle => introducer.settle().ok_or(Halt::Idle)?,
+                    _ => return Err(Halt::Idle),
                 };
                 advance(step, keep)
             }
@@ -180,6 +251,9 @@ impl From<AliceEffect<'_>> for ToDo {
     fn from(effect: AliceEffect<'_>) -> Self {
         match effect {
             AliceEffect::Send(request) => Self::Send(request.to_vec()),
+            AliceEffect::PortReady(port) if port.kind() == Kind::ContactPort => {
+                Self::Grant(Introduction::Grant { port: port.to_bytes().as_slice() }.to_vec())
+            }
             AliceEffect::PortReady(port) => Self::Show(port.qr_text().to_string()),
             AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line.clone())),
             AliceEffect::Ended(_) => Self::Tell,
@@ -204,6 +278,16 @@ impl From<LineEffect<'_>> for ToDo {
             LineEffect::Message(text) => Self::Hear(text.to_vec()),
             LineEffect::Dropped => Self::Pause,
             LineEffect::Introduction(_) | LineEffect::Asked | LineEffect::Ended(_) => Self::Tell,
+        }
+    }
+}
+
+impl From<IntroducerEffect<'_>> for ToDo {
+    fn from(effect: IntroducerEffect<'_>) -> Self {
+        match effect {
+            IntroducerEffect::Tell(line_id, introduction) => Self::TellAlice(line_id, introduction.to_vec()),
+            IntroducerEffect::Ready(port) => Self::Show(port.qr_text().to_string()),
+            IntroducerEffect::Ended(_) => Self::Tell,
         }
     }
 }

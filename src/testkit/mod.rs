@@ -49,6 +49,7 @@
 
 mod app;
 mod client;
+mod introductions;
 mod lies;
 mod machine;
 mod refused;

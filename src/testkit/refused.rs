@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::app::App;
-use super::machine::{Any, Halt, Input, ToDo};
+use super::machine::{Any, Halt, Input, Tables, ToDo};
 use crate::{Event, Rejected, UnixSeconds};
 
 /// A step was dropped, and yet the machine moved.
@@ -28,22 +28,29 @@ impl Refused {
             && let Some(asked) = machines.iter_mut().find(|machine| machine.key() == event.key())
         {
             let (before, mut taken) = (asked.record(), false);
-            let data = app.associated_data(&event);
+            let (records, tickets, data) = (app.records(), app.tickets(), app.associated_data(&event));
+            let untold = tickets.is_none();
+            let known = Tables::of(&event, records.iter().map(Vec::as_slice), tickets.unwrap_or_default());
             let mut hear = |asked: &mut Any| {
-                asked.step(Input::Event(&event, &data), now, &mut |_| {
+                asked.step(Input::Event(&event, &data, &known), now, &mut |_| {
                     taken = true;
                     Err(Halt::Idle)
                 })
             };
             let mut outcome = hear(asked);
-            // An app that has not settled yet does so, and hands it in again.
-            if matches!(outcome, Err(Halt::Rejected(Rejected::Unsettled))) {
-                let settled = Any::restore(&before).and_then(|mut settled| {
-                    settled.step(Input::Settle, now, &mut |_| Ok(())).ok()?;
-                    Some(settled)
-                });
-                outcome = settled.map_or(outcome, |mut settled| hear(&mut settled));
+            // An app that has not settled yet does so, and one whose deadline has come ticks, and hands it in again.
+            let first = match outcome {
+                Err(Halt::Rejected(Rejected::Unsettled)) => Some(Input::Settle),
+                Err(Halt::Rejected(Rejected::Due)) => Some(Input::Tick),
+                _ => None,
+            };
+            if let (Some(first), Some(mut again)) = (first, Any::restore(&before))
+                && again.step(first, now, &mut |_| Ok(())).is_ok()
+            {
+                outcome = hear(&mut again);
             }
+            // It may know more than it says.
+            taken |= untold && matches!(outcome, Err(Halt::Rejected(Rejected::UnknownTicket(_))));
             if outcome.is_ok() || *asked.record() != *before {
                 return Err(Moved);
             }
@@ -142,7 +149,7 @@ mod tests {
             pair_hash: [1; 32].into(),
             proof: None,
         };
-        let yielded = bob.step(Input::Event(&formed, &[]), NOW, &mut |_| Ok(())).unwrap();
+        let yielded = bob.step(Input::Event(&formed, &[], &Tables::default()), NOW, &mut |_| Ok(())).unwrap();
         let line = yielded.into_iter().find_map(|one| match one {
             ToDo::Adopt(born) => Some(Any::Line(born.commit())),
             _ => None,

@@ -55,6 +55,12 @@ pub enum Choice {
     SetPolicy(u8, u8, Change),
     /// He lets in who waits on a line, or turns him away.
     Decide(u8, u8, bool),
+    /// He grants a contact port to whom he has a confirmed line with (§16).
+    Grant(u8, u8),
+    /// He introduces somebody, whoever reads what he shows then, by a contact port that he was granted.
+    Introduce(u8, u8),
+    /// He takes back a contact port that he granted.
+    Withdraw(u8, u8),
     /// He reads any Port that was ever shown, and uses it.
     UsePort(u8, u8, SendProof),
     /// He gives up what he has of a Port.
@@ -287,6 +293,9 @@ impl Choice {
             87..97 => Self::MakePort(user, if b < 192 { None } else { Some(mostly(c % 24, c, b)) }),
             97..109 => Self::UsePort(user, b, if c < 128 { SendProof::OnBoard } else { SendProof::AlongTheLine }),
             109 => Self::GiveUp(user, b),
+            110..124 if c >= 240 => Self::Withdraw(user, b),
+            110..124 if c >= 192 => Self::Introduce(user, b),
+            110..124 if c >= 160 => Self::Grant(user, b),
             110..124 => Self::Say(user, b),
             124..126 if c >= 128 => Self::Decide(user, b, c < 208),
             124..126 => Self::Close(user, b),
@@ -336,6 +345,9 @@ impl Choice {
             Self::UsePort(a, b, SendProof::AlongTheLine) => [97, a, b, 128],
             Self::GiveUp(a, b) => [109, a, b, 0],
             Self::Say(a, b) => [110, a, b, 0],
+            Self::Grant(a, b) => [110, a, b, 160],
+            Self::Introduce(a, b) => [110, a, b, 192],
+            Self::Withdraw(a, b) => [110, a, b, 240],
             Self::Close(a, b) => [124, a, b, 0],
             Self::Tick(a) => [126, a, 0, 0],
             // Any below 192.

@@ -1,4 +1,4 @@
-//! A store as §8.2 and §8.4 want it, in memory.
+//! A store as §8.2, §8.4 and §16.4 want it, in memory.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -6,7 +6,7 @@ use core::fmt;
 
 use thiserror::Error;
 
-use crate::{Born, Key, Machine, Mark, Replaces, Step, Taken};
+use crate::{Born, Key, LineLink, Machine, Mark, Replaces, Step, Taken, TicketHash, ToldTicket};
 
 /// What a step or a birth asks of the store, in one transaction.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,18 +23,21 @@ pub struct Put {
     pub once: Option<Mark>,
     /// What to do if it is there already.
     pub taken: Option<Taken>,
+    /// The ticket whose row is deleted (§16.4).
+    pub strikes: Option<TicketHash>,
 }
 
 // Records hold secrets (§8.7).
 impl fmt::Debug for Put {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, revision, record: _, replaces, once, taken } = self;
+        let Self { key, revision, record: _, replaces, once, taken, strikes } = self;
         let mut put = f.debug_struct("Put");
         put.field("key", key)
             .field("revision", revision)
             .field("replaces", replaces)
             .field("once", once)
-            .field("taken", taken);
+            .field("taken", taken)
+            .field("strikes", strikes);
         put.finish_non_exhaustive()
     }
 }
@@ -50,13 +53,15 @@ impl Put {
             replaces: step.replaces(),
             once: step.once(),
             taken: step.taken(),
+            strikes: step.strikes(),
         }
     }
 
     /// What a birth asks.
     pub fn birth<M: Machine>(born: &Born<M>) -> Self {
         let (key, record) = (born.key(), born.record().to_vec());
-        Self { key, revision: born.revision(), record, replaces: born.replaces(), once: born.once(), taken: None }
+        let (revision, replaces, once) = (born.revision(), born.replaces(), born.once());
+        Self { key, revision, record, replaces, once, taken: None, strikes: None }
     }
 }
 
@@ -74,26 +79,30 @@ pub enum Conflict {
     /// again. What to do stands with [`Taken`].
     #[error("the mark is there already")]
     Marked(Taken),
+    /// The ticket has no row any more: it was used (§16.4).
+    #[error("the ticket has no row")]
+    Struck,
 }
 
-/// One table of records and one of marks. A clone is a backup.
+/// One table of records, one of marks and one of tickets (§16.4). A clone is a backup.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Store {
     records: BTreeMap<Key, (u64, Vec<u8>)>,
     marks: BTreeSet<Mark>,
+    tickets: BTreeMap<TicketHash, ToldTicket>,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { records, marks } = self;
-        write!(f, "Store({} records, {} marks)", records.len(), marks.len())
+        let Self { records, marks, tickets } = self;
+        write!(f, "Store({} records, {} marks, {} tickets)", records.len(), marks.len(), tickets.len())
     }
 }
 
 impl Store {
     /// Empty.
     pub const fn new() -> Self {
-        Self { records: BTreeMap::new(), marks: BTreeSet::new() }
+        Self { records: BTreeMap::new(), marks: BTreeSet::new(), tickets: BTreeMap::new() }
     }
 
     /// All of it, or nothing (§8.2, §8.4).
@@ -114,6 +123,9 @@ impl Store {
         {
             return Err(Conflict::Marked(taken));
         }
+        if put.strikes.is_some_and(|ticket| !self.tickets.contains_key(&ticket)) {
+            return Err(Conflict::Struck);
+        }
         self.overwrite(put);
         Ok(())
     }
@@ -125,6 +137,25 @@ impl Store {
         }
         self.records.insert(put.key, (put.revision, put.record));
         self.marks.extend(put.once);
+        put.strikes.and_then(|ticket| self.tickets.remove(&ticket));
+    }
+
+    /// Keeps the row of a ticket, in the transaction of the line's step that told of it; unless she was told before, or another
+    /// contact told her, or it was used (§16.4).
+    pub fn tell(&mut self, told: ToldTicket) {
+        if !self.marks.contains(&Mark::from(*told.ticket.as_bytes())) {
+            self.tickets.entry(told.ticket).or_insert(told);
+        }
+    }
+
+    /// The rows of this contact port go, for it was withdrawn (§16.6).
+    pub fn forget_tickets(&mut self, line_link: LineLink) {
+        self.tickets.retain(|_, told| told.line_link != line_link);
+    }
+
+    /// The rows of all tickets that she was told of and that were not used.
+    pub fn tickets(&self) -> impl Iterator<Item = &ToldTicket> {
+        self.tickets.values()
     }
 
     /// Deletes this record. It must be one that may be (§8.3): dead and settled.
@@ -132,9 +163,10 @@ impl Store {
         self.records.remove(&key);
     }
 
-    /// The records of a backup come back. The marks, kept where a backup does not reach, stay.
+    /// The records of a backup come back, and the rows. The marks, kept where a backup does not reach, stay.
     pub fn roll_back_records(&mut self, backup: &Self) {
         self.records.clone_from(&backup.records);
+        self.tickets.clone_from(&backup.tickets);
     }
 
     /// The record under this key.

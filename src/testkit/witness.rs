@@ -1,6 +1,7 @@
 //! What holds whatever the relay does and whoever dies when, as seen from above: by somebody who sees every store.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
 
@@ -10,7 +11,7 @@ use super::machine::Any;
 use crate::proof::PrivateKey;
 use crate::{
     Admits, Alice, AliceEnd, AlicePhase, Bob, BobEnd, BobPhase, Claims, Key, Kind, Line, LineId, LineLink, LinePhase,
-    Machine, Nonce, Offer, PairHash, Payload, Port, PortHash, Request, RequestId, Secret, Seed, Uses,
+    Machine, Name, Nonce, Offer, PairHash, Payload, Port, PortHash, Request, RequestId, Secret, Seed, Uses,
 };
 
 /// What did not hold. Clients are named by number.
@@ -26,6 +27,15 @@ pub enum Violation {
     /// §8.4: a Port for many was given up, and its user did not say so.
     #[error("client {0} gave up a Port for many by itself")]
     Revoked(usize),
+    /// §16.4: a second line from one ticket.
+    #[error("client {0} has a second line from one ticket")]
+    TicketTwice(usize),
+    /// §16.5: a line of a contact port whose ticket nobody made, or another than whom Alice takes for the introducer.
+    #[error("client {0} takes somebody for an introducer who is none")]
+    NotIntroduced(usize),
+    /// §4.4, §16.6: a line of a Port that was over, or withdrawn, before.
+    #[error("client {0} let in somebody by a Port that it had withdrawn")]
+    AfterWithdrawal(usize),
     /// §8.1: an event that is none, that no machine is asked for, or that its machine refuses changed a record, took one away
     /// or added one; or a step that was dropped moved the machine.
     #[error("client {0} was moved by what is refused")]
@@ -133,6 +143,12 @@ pub(super) struct Witness {
     packets: BTreeMap<(usize, LineId, Nonce), Vec<u8>>,
     said: BTreeMap<Vec<u8>, (usize, LineId)>,
     heard: BTreeSet<(usize, Vec<u8>)>,
+    /// Who made the ticket of this name. No two have the same.
+    introducers: BTreeMap<String, (usize, Key)>,
+    /// Who was let in by it at its maker's.
+    introduced: BTreeMap<(usize, String), Claims>,
+    /// Whose Ports are over, or withdrawn.
+    over: BTreeSet<(usize, LineLink)>,
     /// The first 16 bytes of each.
     secrets: BTreeSet<[u8; 16]>,
     rolled_back: BTreeSet<usize>,
@@ -170,12 +186,40 @@ impl Witness {
         }
     }
 
+    /// A contact port is shown by others than its maker.
     pub(super) fn shows(&mut self, who: usize, port: &Port) {
+        if port.ticket().is_none() {
+            self.makes(who, port);
+        }
+    }
+
+    fn makes(&mut self, who: usize, port: &Port) {
         self.makers.entry(port.hash()).or_insert((who, port.line_link));
         if port.kind() != Kind::Port {
             let public_key = *port.public_key.as_bytes();
             self.many.insert(port.hash(), public_key);
             self.public_keys.insert(Key::LineLink(port.line_link), public_key);
+        }
+    }
+
+    /// Randomness for a ticket.
+    pub(super) fn introduces(&mut self, who: usize, key: Key, name: &Name, seed: &[u8; 64]) {
+        self.introducers.insert(name.as_str().to_string(), (who, key));
+        if let ([_, _, secret, _], _) = seed.as_chunks() {
+            self.secrets.insert(*secret);
+        }
+    }
+
+    pub(super) fn has_introductions(&self) -> bool {
+        !self.introducers.is_empty()
+    }
+
+    /// The user took it back, and nothing came between.
+    pub(super) fn withdraws(&mut self, who: usize, key: Key) {
+        if let Key::LineLink(line_link) = key
+            && self.makers.values().any(|made| *made == (who, line_link))
+        {
+            self.over.insert((who, line_link));
         }
     }
 
@@ -185,6 +229,7 @@ impl Witness {
         self.rolled_back.insert(who);
         self.records.retain(|(of, _), _| *of != who);
         self.alive.retain(|(of, _)| *of != who);
+        self.over.retain(|(of, _)| *of != who);
     }
 
     pub(super) fn gives_up(&mut self, who: usize, key: Key) {
@@ -202,6 +247,7 @@ impl Witness {
     /// Looks through the store of one client, at what has changed.
     pub(super) fn looks(&mut self, who: usize, records: &[Vec<u8>]) -> Result<(), Violation> {
         let mut new_alices = 0_usize;
+        let mut over = Vec::new();
         for record in records {
             if self.records.iter().any(|((of, _), seen)| *of == who && seen == record) {
                 continue;
@@ -227,9 +273,15 @@ impl Witness {
             match machine {
                 Any::Line(line) => self.sees(who, &line, record)?,
                 Any::Bob(bob) => self.sees_bob(who, &bob),
-                Any::Alice(alice) => self.sees_alice(who, &alice)?,
+                Any::Alice(alice) => {
+                    self.sees_alice(who, &alice)?;
+                    over.extend(matches!(alice.phase(), AlicePhase::Ended(_)).then(|| alice.key()));
+                }
+                Any::Introducer(_) => {}
             }
         }
+        // From now on.
+        over.into_iter().for_each(|key| self.withdraws(who, key));
         self.misses(who, records, new_alices)
     }
 
@@ -253,9 +305,17 @@ impl Witness {
         if let (Any::Bob(_), Key::LineLink(line_link)) = (machine, machine.key()) {
             self.forgotten.insert((who, line_link));
         }
+        // What was granted once may be granted again.
+        if let (Any::Introducer(_), key) = (machine, machine.key()) {
+            self.alive.retain(|(of, record)| *of != who || Any::restore(record).is_none_or(|it| it.key() != key));
+        }
     }
 
-    fn sees_alice(&self, who: usize, alice: &Alice) -> Result<(), Violation> {
+    fn sees_alice(&mut self, who: usize, alice: &Alice) -> Result<(), Violation> {
+        // Shown to nobody as it is, but granted.
+        if let Some(port) = alice.port().filter(|port| port.kind() == Kind::ContactPort) {
+            self.makes(who, port);
+        }
         let is_many = |(port, made): (&PortHash, &(usize, LineLink))| {
             Key::LineLink(made.1) == alice.key() && self.many.contains_key(port)
         };
@@ -288,6 +348,9 @@ impl Witness {
         let port = line.port();
         let name = (who, claims.line_id);
         let new = Seen::of(line);
+        if !self.lines.contains_key(&name) && self.is_over(who, port) {
+            return Err(Violation::AfterWithdrawal(who));
+        }
         let seen = self.lines.entry(name).or_insert_with(|| new.clone());
         if seen.may_become(&new) {
             seen.code = seen.code.or(new.code);
@@ -301,6 +364,7 @@ impl Witness {
             seen.confirmed = true;
             self.confirmed.push(name);
         }
+        self.sees_introduced(who, line)?;
         if self.many.contains_key(&port) && self.makers.get(&port).is_some_and(|(maker, _)| *maker == who) {
             let proof = line.proof().map(|proof| (who, port, proof));
             if proof.is_some_and(|proof| *self.by_proof.entry(proof).or_insert(claims) != claims) {
@@ -310,6 +374,29 @@ impl Witness {
         }
         let first = *self.first.entry((who, port)).or_insert(claims);
         if first == claims || self.may_have_two(who, port) { Ok(()) } else { Err(Violation::SecondLine(who)) }
+    }
+
+    fn is_over(&self, who: usize, port: PortHash) -> bool {
+        let made = self.makers.get(&port);
+        made.is_some_and(|(maker, line_link)| *maker == who && self.over.contains(&(who, *line_link)))
+    }
+
+    /// At Alice's: one line of each ticket, and it is the introducer's line that she was told of it by.
+    fn sees_introduced(&mut self, who: usize, line: &Line) -> Result<(), Violation> {
+        let Some((introduced, by)) = line.introduced().and_then(|introduced| Some((introduced, introduced.by?))) else {
+            return Ok(());
+        };
+        let name = introduced.name.as_str();
+        let claims = line.claims();
+        if *self.introduced.entry((who, name.to_string())).or_insert(claims) != claims {
+            return Err(Violation::TicketTwice(who));
+        }
+        let Some((introducer, key)) = self.introducers.get(name) else { return Err(Violation::NotIntroduced(who)) };
+        let is_mine = *key == Key::Granted(by);
+        // A line that was rolled back may be anybody's now.
+        let told = [who, *introducer].iter().any(|who| self.rolled_back.contains(who))
+            || self.other_end(who, by).is_some_and(|(other, ..)| other == *introducer);
+        if is_mine && told { Ok(()) } else { Err(Violation::NotIntroduced(who)) }
     }
 
     /// The lines of a Port for many at its maker's. Who is rolled back has forgotten how many there were (§11).
@@ -464,7 +551,7 @@ impl Witness {
 fn is_same(earlier: &Any, later: &Any) -> bool {
     let may_become = match (earlier, later) {
         (Any::Line(earlier), Any::Line(later)) => Seen::of(earlier).may_become(&Seen::of(later)),
-        (Any::Alice(_), Any::Alice(_)) | (Any::Bob(_), Any::Bob(_)) => true,
+        (Any::Alice(_), Any::Alice(_)) | (Any::Bob(_), Any::Bob(_)) | (Any::Introducer(_), Any::Introducer(_)) => true,
         _ => false,
     };
     // No two records of one machine have one revision.

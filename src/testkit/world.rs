@@ -11,7 +11,7 @@ use rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
 use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
-use super::client::Client;
+use super::client::{Client, LONGEST_UNKNOWN};
 use super::lies::flip;
 use super::machine::Any;
 use super::refused::{Moved, Refused};
@@ -19,7 +19,10 @@ use super::relay::{Parcel, Relay};
 use super::schedule::{Change, Choice, Fault, Schedule};
 use super::witness::{Violation, Witness};
 use crate::server::Limits;
-use crate::{Alice, Event, LineId, Machine, Offer, Policy, Port, Relay as RelayName, Request, UnixSeconds, Uses};
+use crate::{
+    Alice, Event, Introducer, IntroducerPhase, Key, Line, LineId, LinePhase, Machine, Name, Offer, Policy, Port,
+    Relay as RelayName, Request, UnixSeconds, Uses,
+};
 
 /// When every world begins.
 const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
@@ -114,6 +117,15 @@ impl<A: App> World<A> {
             self.deliver_all()?;
         }
         self.witness.compares()?;
+        // Who came by a contact port, and was never told of, is turned away after a while (§16.7).
+        if self.witness.has_introductions() {
+            self.now = UnixSeconds(self.now.0.saturating_add(LONGEST_UNKNOWN));
+            for who in 0..self.apps.len() {
+                self.command(who, &Command::Tick)?;
+            }
+            self.deliver_all()?;
+            self.witness.compares()?;
+        }
         if self.is_fair() { self.witness.finds_lost(&self.stores()) } else { Ok(()) }
     }
 
@@ -252,6 +264,36 @@ impl<A: App> World<A> {
                 let Some(line_id) = self.line_of(who, n) else { return Ok(false) };
                 self.command(who, &Command::Decide(line_id, accept))
             }
+            Choice::Grant(who, n) => {
+                let who = self.user(who);
+                let is_confirmed = |line: &Line| line.phase() == LinePhase::Confirmed;
+                let lines: Vec<_> = self.restored::<Line>(who).filter(is_confirmed).collect();
+                let Some(line) = pick(&lines, n) else { return Ok(false) };
+                let offer = Offer::new().policy(Policy::unlimited()).introducer(line.claims().line_id);
+                let seed = self.seed(Some(&offer));
+                self.command(who, &Command::MakePort { seed, offer })
+            }
+            Choice::Introduce(who, n) => {
+                let who = self.user(who);
+                let is_ready = |introducer: &Introducer| introducer.phase() == IntroducerPhase::Granted;
+                let ready: Vec<_> = self.restored::<Introducer>(who).filter(is_ready).collect();
+                let Some(introducer) = pick(&ready, n) else { return Ok(false) };
+                // No two alike, so that it is seen whose ticket was used.
+                self.said = self.said.saturating_add(1);
+                let Ok(name) = Name::new(&format!("introducer {}", self.said)) else { return Ok(false) };
+                let mut seed = [0; 64];
+                self.rng.fill_bytes(&mut seed);
+                let key = introducer.key();
+                self.witness.introduces(who, key, &name, &seed);
+                self.command(who, &Command::Introduce { key, name, seed })
+            }
+            Choice::Withdraw(who, n) => {
+                let who = self.user(who);
+                let granted: Vec<_> =
+                    self.alices(who).into_iter().filter(|alice| alice.introducer().is_some()).collect();
+                let Some(alice) = pick(&granted, n) else { return Ok(false) };
+                self.give_up(who, alice.key())
+            }
             Choice::UsePort(who, n, send_proof) => {
                 let Some(text) = pick(&self.shown, n).cloned() else { return Ok(false) };
                 let seed = self.seed(None);
@@ -263,8 +305,7 @@ impl<A: App> World<A> {
                 let machines = records.iter().filter_map(|record| Any::restore(record));
                 let ports: Vec<_> = machines.filter(|it| !matches!(it, Any::Line(_))).map(|it| it.key()).collect();
                 let Some(key) = pick(&ports, n) else { return Ok(false) };
-                self.witness.gives_up(who, *key);
-                self.command(who, &Command::GiveUp(*key))
+                self.give_up(who, *key)
             }
             Choice::Say(who, n) => {
                 let who = self.user(who);
@@ -295,11 +336,25 @@ impl<A: App> World<A> {
         seed
     }
 
+    fn restored<M: Machine>(&self, who: usize) -> impl Iterator<Item = M> + use<M, A> {
+        let records = self.apps.get(who).map(A::records).unwrap_or_default();
+        records.into_iter().filter_map(|record| M::restore(&record).ok())
+    }
+
     /// Those whose Ports are not dead.
     fn alices(&self, who: usize) -> Vec<Alice> {
-        let records = self.apps.get(who).map(A::records).unwrap_or_default();
-        let alices = records.iter().filter_map(|record| Alice::restore(record).ok());
-        alices.filter(|alice| !alice.is_spent()).collect()
+        self.restored::<Alice>(who).filter(|alice| !alice.is_spent()).collect()
+    }
+
+    fn give_up(&mut self, who: usize, key: Key) -> Happened {
+        self.witness.gives_up(who, key);
+        let is_alice = self.restored::<Alice>(who).any(|alice| alice.key() == key);
+        let crashes = self.count_of(Fault::Crash);
+        let happened = self.command(who, &Command::GiveUp(key))?;
+        if is_alice && self.count_of(Fault::Crash) == crashes {
+            self.witness.withdraws(who, key);
+        }
+        Ok(happened)
     }
 
     fn line_of(&self, who: usize, n: u8) -> Option<LineId> {

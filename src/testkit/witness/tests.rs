@@ -1,8 +1,8 @@
 use alloc::vec;
 
-use super::super::machine::{Input, ToDo};
+use super::super::machine::{Input, Tables, ToDo};
 use super::*;
-use crate::{Alice, Event, Offer, Seed, SendProof, UnixSeconds};
+use crate::{Alice, Event, Introducer, Introduction, Offer, Policy, Seed, SendProof, UnixSeconds};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -58,7 +58,7 @@ fn dead(mut bob: Any) -> Any {
 
 fn line_of(machine: &mut Any, proof: Option<crate::Proof>) -> Any {
     let event = Event::LineFormed { line_link: [1; 16].into(), line_id: line_id(1), pair_hash: [1; 32].into(), proof };
-    let formed = step(machine, Input::Event(&event, &[])).into_iter().find_map(|one| match one {
+    let formed = step(machine, Input::Event(&event, &[], &Tables::default())).into_iter().find_map(|one| match one {
         ToDo::Adopt(born) => Some(Any::Line(born.commit())),
         _ => None,
     });
@@ -93,7 +93,8 @@ fn say(from: &mut Any, to: &mut Any) {
         let ToDo::Send(request) = sent else { continue };
         let Ok(Request::Packet { line_id, payload }) = Request::decode(&request) else { continue };
         // What came before is refused.
-        let _ = to.step(Input::Event(&Event::Packet { line_id, payload }, &[]), NOW, &mut |_| Ok(()));
+        let _ =
+            to.step(Input::Event(&Event::Packet { line_id, payload }, &[], &Tables::default()), NOW, &mut |_| Ok(()));
     }
     let _ = from.step(Input::Settle, NOW, &mut |_| Ok(()));
 }
@@ -271,4 +272,76 @@ fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
     talk(&mut ends);
     assert_eq!(finds(&ends, true, false, false), Ok(()));
     assert_eq!(finds(&ends, false, false, false), LOST);
+}
+
+/// Alice's end of a line of Port 1, with somebody whom Carol introduced: Alice's line with her is line 9.
+fn introduced() -> Line {
+    let offer = Offer::new().policy(Policy::unlimited()).introducer(line_id(9));
+    let mut alice = Any::Alice(Alice::offer([1; 16].into(), offer, Seed::from_bytes(&[1; 64])).commit());
+    let grant = match &alice {
+        Any::Alice(alice) => alice.port().unwrap().to_bytes(),
+        _ => unreachable!(),
+    };
+    let mut carol = Any::Introducer(Introducer::granted(grant.as_slice(), line_id(9)).unwrap().commit());
+    let told = step(&mut carol, Input::Introduce(&Name::new("Carol").unwrap(), &[3; 64]));
+    let Some(ToDo::TellAlice(_, said)) = told.first() else { panic!("{told:?}") };
+    let Introduction::Ticket(ticket) = Introduction::decode(said).unwrap() else { panic!("no ticket") };
+    let ready = step(&mut carol, Input::Told);
+    let Some(ToDo::Show(text)) = ready.first() else { panic!("{ready:?}") };
+    let mut bob = Any::Bob(Bob::scan(Port::parse(text).unwrap(), Seed::from_bytes(&[2; 64])).commit());
+    let sent = step(&mut bob, Input::Connect(SendProof::OnBoard));
+    let Some(ToDo::Send(request)) = sent.first() else { panic!("{sent:?}") };
+    let Ok(Request::Connect { line_link, proof }) = Request::decode(request) else { panic!("no Connect") };
+    let formed = Event::LineFormed { line_link, line_id: line_id(1), pair_hash: [1; 32].into(), proof };
+    let known = Tables::of(&formed, [].into_iter(), [ticket]);
+    let yielded = step(&mut alice, Input::Event(&formed, &[], &known));
+    let line = yielded.into_iter().find_map(|one| match one {
+        ToDo::Adopt(born) => Some(born.commit()),
+        _ => None,
+    });
+    line.unwrap()
+}
+
+/// §16.5: the introducer is whoever has the other end of the line that she told along.
+#[test]
+fn an_introducer_is_who_made_the_ticket() {
+    const CAROL: usize = 2;
+    let line = introduced();
+    let key = Key::LineLink([1; 16].into());
+    let (port, her) = (line.port(), |who, code| (who, 9, seen(8, 8, Some(code))));
+    let sees = |other: (usize, u8, Seen), name: &str, introducer: (usize, Key), rolled_back: &[usize]| {
+        let mut witness = witness(&[her(ALICE, 7), other]);
+        witness.makers.insert(port, (ALICE, [1; 16].into()));
+        witness.introducers.insert(name.to_string(), introducer);
+        witness.rolled_back.extend(rolled_back);
+        witness.sees_introduced(ALICE, &line)
+    };
+    let bad = Err(Violation::NotIntroduced(ALICE));
+    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, key), &[]), Ok(()));
+    assert_eq!(sees(her(CAROL, 7), "Dave", (CAROL, key), &[]), bad);
+    assert_eq!(sees(her(CAROL, 7), "Carol", (3, key), &[]), bad);
+    assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[]), bad);
+    assert_eq!(sees(her(CAROL, 6), "Carol", (CAROL, key), &[]), bad);
+    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, Key::LineLink([2; 16].into())), &[]), bad);
+    // Whose line that was is not known any more.
+    assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[CAROL]), Ok(()));
+    assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[BOB]), bad);
+}
+
+/// §16.4.
+#[test]
+fn a_second_line_of_one_ticket_and_one_of_what_is_over() {
+    let line = introduced();
+    let mut witness = witness(&[]);
+    witness.makers.insert(line.port(), (ALICE, [1; 16].into()));
+    witness.introduced.insert((ALICE, "Carol".to_string()), Claims { line_id: line_id(2), ..line.claims() });
+    assert_eq!(witness.sees_introduced(ALICE, &line), Err(Violation::TicketTwice(ALICE)));
+    // Another's is nothing to him.
+    witness.withdraws(BOB, Key::LineLink([1; 16].into()));
+    assert!(!witness.is_over(ALICE, line.port()));
+    witness.withdraws(ALICE, Key::LineLink([1; 16].into()));
+    assert!(witness.is_over(ALICE, line.port()));
+    assert_eq!(witness.sees(ALICE, &line, &line.record()), Err(Violation::AfterWithdrawal(ALICE)));
+    witness.rolled_back(ALICE);
+    assert!(!witness.is_over(ALICE, line.port()));
 }

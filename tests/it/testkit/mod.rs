@@ -2,6 +2,7 @@
 //! the violations that it is there to find.
 #![cfg(feature = "testkit")]
 
+mod contact;
 mod lies;
 mod many;
 mod schedule;
@@ -124,7 +125,7 @@ fn r8_2_replaces_catches_an_old_process() {
 
 #[test]
 fn r8_4_marks_kept_apart_catch_old_records() {
-    let care = Care { compares: true, marks: true, revokes: false };
+    let care = Care { revokes: false, ..Care::FULL };
     let mut caught = world(care);
     assert_eq!(caught.run(&roll_back(RollBack::Records)), Ok(()));
     assert_eq!(caught.count_of(Fault::RollBack), 1);

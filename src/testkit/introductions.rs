@@ -1,0 +1,68 @@
+//! What comes of an introduction, in the transaction of the line's step that it came with (§16.3, §16.4).
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::machine::{Any, Input};
+use super::store::{Put, Store};
+use crate::{
+    Alice, Content, Event, Introducer, Introduction, Key, Line, LineEffect, LineId, Machine, Payload, UnixSeconds,
+};
+
+/// What came along a line, for the machines of contact ports.
+pub(super) struct Introduced {
+    text: Vec<u8>,
+    from: LineId,
+}
+
+impl Introduced {
+    /// What this line will hear, if it is that. It is asked before it moves, for all of it is one transaction.
+    pub(super) fn by(machine: &Any, input: &Input<'_>, now: UnixSeconds) -> Option<Self> {
+        let (Any::Line(line), Input::Event(event @ Event::Packet { line_id, payload }, ..)) = (machine, input) else {
+            return None;
+        };
+        let Ok(Payload::Sealed { content: Content::Introduction, .. }) = Payload::decode(payload) else { return None };
+        let (mut line, mut buffer) = (Line::restore(&line.record()).ok()?, vec![0; payload.len()]);
+        let text = line.open(event, &[], &mut buffer, now).ok()?.commit().find_map(|effect| match effect {
+            LineEffect::Introduction(introduction) => Some(introduction.to_vec()),
+            _ => None,
+        });
+        Some(Self { text: text?, from: *line_id })
+    }
+
+    /// Whose contact port it is about.
+    pub(super) fn key(&self) -> Option<Key> {
+        Some(match Introduction::decode(&self.text).ok()? {
+            Introduction::Grant { .. } | Introduction::Withdrawn { .. } => Key::Granted(self.from),
+            Introduction::Ticket(told) => Key::LineLink(told.line_link),
+        })
+    }
+
+    /// Whatever these say of it, the line's step is kept.
+    pub(super) fn keep(&self, store: &mut Store, now: UnixSeconds) {
+        let from = self.from;
+        match Introduction::decode(&self.text) {
+            Ok(Introduction::Grant { port }) => {
+                if let Ok(born) = Introducer::granted(port, from) {
+                    // A key that is taken: it was granted before.
+                    let _ = store.put(Put::birth(&born));
+                }
+            }
+            Ok(Introduction::Ticket(told)) => {
+                let outstanding = store.tickets().filter(|row| row.line_link == told.line_link).count();
+                let alice = store.get(Key::LineLink(told.line_link)).and_then(|record| Alice::restore(record).ok());
+                if alice.is_some_and(|alice| alice.tell(&told, from, outstanding, now).is_ok()) {
+                    store.tell(told);
+                }
+            }
+            Ok(introduction @ Introduction::Withdrawn { .. }) => {
+                let record = store.get(Key::Granted(from));
+                let Some(mut introducer) = record.and_then(|record| Introducer::restore(record).ok()) else { return };
+                if let Ok(step) = introducer.handle(&introduction, from) {
+                    let _ = store.put(Put::step(&step));
+                }
+            }
+            Err(_) => {}
+        }
+    }
+}
