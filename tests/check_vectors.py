@@ -618,12 +618,13 @@ class Alice(Client):
     def living_unsent(self):
         if self.state[0] == 1:
             return [request("IssueLineLink", request_id=self.state[1][0])]
-        return [*self.news(), {"port_ready": encode(self.state[1][0])}]
+        return [*self.news(again=True), {"port_ready": encode(self.state[1][0])}]
 
-    def news(self):
-        """All but the Port, which was shown before."""
+    def news(self, again=False):
+        """All but the Port, which was shown before. What the Server is to know is said again with the connection."""
         port, _, _, version, due, _ = fields_of(self.state[1], 6)
-        effects = [request("SetLineLink", line_link=port[2], version=version, admits=self.admits())] if due else []
+        says = due or (again and version > 0)
+        effects = [request("SetLineLink", line_link=port[2], version=version, admits=self.admits())] if says else []
         return effects + ([{"line_formed": Line(self.line()).record()}] if self.line() else [])
 
     def name_of_end(self, end):
@@ -708,9 +709,7 @@ class Alice(Client):
         line_id, proof = fields["line_id"], fields["proof"]
         if line:
             raise Refused("Repeated" if line[0][2] == line_id else "Unsettled")
-        require(knows["line_id"] != line_id, "Repeated")
-        if self.has_expired(now):
-            return self.go(self.spent(self.EXPIRED, line_id, port[2]))
+        require(not self.has_expired(now), "Due")
         require(self.refuses(now, knows) is None and self.admits() == MANY and proof is not None, "Stray")
         good = check(private_key, port[4], proof, with_ticket=port[1] == CONTACT_PORT)
         require(good is not None, "Stray")
@@ -890,7 +889,7 @@ class Line(Machine):
         if tag == 6 and phase[3]:
             _, end, packet, _ = phase
             effects = [self.send(packet)] if packet is not None else []
-            if end in (self.BY_US, self.PROOF_REFUSED, self.EXPIRED, self.DECLINED):
+            if end != self.BY_SERVER:
                 effects.append(request("Disconnect", line_id=self.state[0][2]))
             return effects + [{"ended": self.ENDS[end]}]
         return []
