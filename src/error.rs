@@ -83,7 +83,7 @@ pub enum Rejected {
     /// This phase does not take this event, or this call. Drop it.
     #[error("out of order")]
     OutOfOrder,
-    /// Too soon, but not wrong: a message that overtook the proof. Keep it, and hand it in again after the
+    /// Too soon, but not wrong: a message that overtook the proof. Keep it, in a table of yours, and hand it in again after the
     /// next step of this line.
     #[error("too early")]
     TooEarly,

@@ -220,7 +220,8 @@ impl Offer {
         self
     }
 
-    /// A contact port for the contact at the far end of this line (§16): only who she introduces gets in.
+    /// A contact port for the contact at the far end of this line (§16): only who she introduces gets in. When that line ends,
+    /// [`revoke`](crate::Alice::revoke) it, and keep the line's record until then (§16.6).
     #[must_use]
     pub const fn introducer(mut self, line_id: LineId) -> Self {
         self.introducer = Some(line_id);

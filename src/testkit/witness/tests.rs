@@ -307,7 +307,7 @@ fn introduced() -> Line {
 fn an_introducer_is_who_made_the_ticket() {
     const CAROL: usize = 2;
     let line = introduced();
-    let key = Key::LineLink([1; 16].into());
+    let key = Key::Granted(line_id(9));
     let (port, her) = (line.port(), |who, code| (who, 9, seen(8, 8, Some(code))));
     let sees = |other: (usize, u8, Seen), name: &str, introducer: (usize, Key), rolled_back: &[usize]| {
         let mut witness = witness(&[her(ALICE, 7), other]);
@@ -322,7 +322,7 @@ fn an_introducer_is_who_made_the_ticket() {
     assert_eq!(sees(her(CAROL, 7), "Carol", (3, key), &[]), bad);
     assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[]), bad);
     assert_eq!(sees(her(CAROL, 6), "Carol", (CAROL, key), &[]), bad);
-    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, Key::LineLink([2; 16].into())), &[]), bad);
+    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, Key::Granted(line_id(2))), &[]), bad);
     // Whose line that was is not known any more.
     assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[CAROL]), Ok(()));
     assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[BOB]), bad);
