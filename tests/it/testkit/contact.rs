@@ -27,11 +27,11 @@ fn with_contacts(seed: u64) -> Schedule {
     for (n, choice) in choices.iter_mut().enumerate() {
         let n = n as u8;
         *choice = match *choice {
-            Choice::MakePort(who, _) if n % 3 > 0 => Choice::Grant(who, n),
-            Choice::Say(who, at) if n % 3 > 0 => Choice::Introduce(who, at),
+            Choice::MakePort(who, _) if !n.is_multiple_of(3) => Choice::Grant(who, n),
+            Choice::Say(who, at) if !n.is_multiple_of(3) => Choice::Introduce(who, at),
             Choice::Tick(who) => Choice::UsePort(who, n, SendProof::OnBoard),
             Choice::Clock(who) => Choice::Withdraw(who, n),
-            Choice::BackUp(who) if n % 2 > 0 => {
+            Choice::BackUp(who) if !n.is_multiple_of(2) => {
                 Choice::SetPolicy(who, n, if n % 4 > 1 { Change::Pause } else { Change::Resume })
             }
             same => same,
