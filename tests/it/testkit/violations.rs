@@ -210,6 +210,9 @@ fn r8_7_a_store_shows_no_record_and_a_command_no_seed() {
     );
     let command = Command::Say([9; 16].into(), b"a word".to_vec());
     assert_eq!(format!("{command:?}"), "Say(LineId(09090909090909090909090909090909), 6 bytes)");
+    let command =
+        Command::Introduce { key: Key::Line([9; 16].into()), name: Name::new("Carol").unwrap(), seed: [7; 64] };
+    assert_eq!(format!("{command:?}"), "Introduce(Line(LineId(09090909090909090909090909090909)))");
     let born = Bob::scan(common::port(Offer::new()), common::seed(2));
     let mut store = Store::new();
     assert_eq!(store.put(Put::birth(&born)), Ok(()));
