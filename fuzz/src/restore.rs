@@ -176,6 +176,7 @@ fn event(script: &mut Input<'_>, key: Key) -> Vec<u8> {
         Key::LineLink(link) => *link.as_bytes(),
         Key::Line(id) => *id.as_bytes(),
         Key::Pool(id) => *id.as_bytes(),
+        Key::Granted(id) => *id.as_bytes(),
     };
     let proof = || {
         heard().events.iter().find_map(|event| match Event::decode(event) {
