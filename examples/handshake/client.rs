@@ -76,14 +76,13 @@ impl Client {
         let event = Event::decode(bytes)?;
         let mut machine = self.load(event.key())?;
         let mut buffer = vec![0; bytes.len()];
-        let line_id = if let Event::LineFormed { line_id, .. } = event { Some(line_id) } else { None };
         let handled = self.store.transaction(|tables| match &mut machine {
             Any::Alice(alice) => {
-                let step = alice.handle_knowing(&event, &Comes { tables, line_id }, now());
+                let step = alice.handle_knowing(&event, &Comes { tables }, now());
                 advance(tables, step)
             }
             Any::Bob(bob) => {
-                let step = bob.handle_knowing(&event, &Comes { tables, line_id }, now());
+                let step = bob.handle_knowing(&event, &Comes { tables }, now());
                 advance(tables, step)
             }
             Any::Line(line) => {

@@ -22,8 +22,8 @@ impl Client {
     }
 
     /// Carol: a ticket for somebody. Its Port is shown once Alice was told.
-    pub fn make_ticket(&mut self, line_link: LineLink, name: Name, seed: Seed) -> Result<(), Stop> {
-        let mut introducer = self.introducer(line_link)?;
+    pub fn make_ticket(&mut self, with_alice: LineId, name: Name, seed: Seed) -> Result<(), Stop> {
+        let mut introducer = self.introducer(with_alice)?;
         let to_do = self.store.transaction(|tables| advance(tables, introducer.introduce(name, None, seed, now())))?;
         self.act(to_do)
     }
@@ -45,8 +45,8 @@ impl Client {
         let sealed = self.store.transaction(|tables| advance(tables, line.introduce(introduction, &mut buffer)));
         match (sealed, introduction) {
             // Nobody can be told any more.
-            (Err(Stop::Seal(SealError::Closed)), Introduction::Ticket(told)) => {
-                let mut introducer = self.introducer(told.line_link)?;
+            (Err(Stop::Seal(SealError::Closed)), Introduction::Ticket(_)) => {
+                let mut introducer = self.introducer(line_id)?;
                 let to_do = self.store.transaction(|tables| advance(tables, introducer.cancel()))?;
                 self.act(to_do)
             }
@@ -54,8 +54,8 @@ impl Client {
         }
     }
 
-    pub fn introducer(&self, line_link: LineLink) -> Result<Introducer, Stop> {
-        match self.load(Key::LineLink(line_link))? {
+    pub fn introducer(&self, with_alice: LineId) -> Result<Introducer, Stop> {
+        match self.load(Key::Granted(with_alice))? {
             Any::Introducer(introducer) => Ok(introducer),
             _ => Err(Rejected::NotMine.into()),
         }
@@ -78,8 +78,8 @@ impl Tables {
                     self.tell(told.clone());
                 }
             }
-            Introduction::Withdrawn { line_link } => {
-                if let Ok(Any::Introducer(mut introducer)) = Any::load(self, Key::LineLink(*line_link))
+            Introduction::Withdrawn { .. } => {
+                if let Ok(Any::Introducer(mut introducer)) = Any::load(self, Key::Granted(from))
                     && let Ok(step) = introducer.handle(introduction, from)
                 {
                     return advance(self, Ok::<_, Stop>(step));

@@ -28,13 +28,13 @@ pub fn introduce(crash: bool) -> Result<(), Box<dyn Error>> {
     let port = world.client(User::Alice).shown.take().ok_or("no contact port")?;
     let line_link = port.line_link();
     world.run(User::Alice, |alice| alice.grant(&port, with_carol))?;
-    if world.client(User::Carol).introducer(line_link).is_err() {
+    if world.client(User::Carol).introducer(with_carol).is_err() {
         world.again(User::Alice, User::Carol, |alice| alice.grant(&port, with_carol))?;
     }
-    println!("\n  Carol: {:?}", world.client(User::Carol).introducer(line_link)?.phase());
+    println!("\n  Carol: {:?}", world.client(User::Carol).introducer(with_carol)?.phase());
 
     heading("Carol tells Alice of a ticket, and hands it to Bob");
-    world.run(User::Carol, |carol| carol.make_ticket(line_link, Name::new("Carol")?, Seed::from_os()?))?;
+    world.run(User::Carol, |carol| carol.make_ticket(with_carol, Name::new("Carol")?, Seed::from_os()?))?;
     let told = world.client(User::Alice).store.tables().outstanding(line_link);
     check(told == 1, "Alice was not told")?;
     let text = show::port(&world.client(User::Carol).shown.take().ok_or("no ticket")?)?;
@@ -56,7 +56,7 @@ pub fn introduce(crash: bool) -> Result<(), Box<dyn Error>> {
     check(world.client(User::Alice).lines()?.len() == 2, "a ticket got in twice")?;
 
     heading("Carol introduces Dora, but before she comes Alice withdraws Carol's right");
-    world.run(User::Carol, |carol| carol.make_ticket(line_link, Name::new("Carol")?, Seed::from_os()?))?;
+    world.run(User::Carol, |carol| carol.make_ticket(with_carol, Name::new("Carol")?, Seed::from_os()?))?;
     let text = world.client(User::Carol).shown.take().ok_or("no ticket")?.qr_text().to_string();
     world.run(User::Alice, |alice| alice.withdraw(line_link, with_carol))?;
     if !world.was_told(User::Carol, "Withdrawn") {
@@ -70,7 +70,7 @@ pub fn introduce(crash: bool) -> Result<(), Box<dyn Error>> {
     check(world.was_told(User::Dora, "Refused(Closed)"), "an introduction outlived its right")?;
     check(world.client(User::Dora).lines()?.is_empty(), "an introduction outlived its right")?;
     check(world.client(User::Alice).lines()?.len() == 2, "an introduction outlived its right")?;
-    let another = world.client(User::Carol).make_ticket(line_link, Name::new("Carol")?, Seed::from_os()?);
+    let another = world.client(User::Carol).make_ticket(with_carol, Name::new("Carol")?, Seed::from_os()?);
     check(matches!(another, Err(Stop::Rejected(Rejected::OutOfOrder))), "Carol made another ticket")?;
     println!("  And Carol makes no more tickets.");
 

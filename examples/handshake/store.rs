@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use port_protocol::{Born, Key, Known, Line, LineId, LineLink, Machine, Mark, PairHash, Replaces, Standing};
+use port_protocol::{Born, Key, Known, Line, LineId, LineLink, Machine, Mark, Replaces};
 use port_protocol::{RestoreError, TicketHash, ToldTicket};
 use thiserror::Error;
 
@@ -133,16 +133,12 @@ impl Tables {
 /// What the tables say of somebody who comes.
 pub struct Comes<'a> {
     pub tables: &'a Tables,
-    /// The line that the Server says he comes by.
-    pub line_id: Option<LineId>,
 }
 
 impl Known for Comes<'_> {
-    /// This app knows of no pairs: it sees only whether an event came again. (It would keep a table of them to block somebody,
-    /// or to have one line with each.)
-    fn pair(&self, _: &PairHash) -> Standing {
-        let stored = self.line_id.filter(|line_id| self.tables.get(Key::Line(*line_id)).is_some());
-        stored.map_or(Standing::Stranger, Standing::Connected)
+    /// This app knows of no pairs. (It would keep a table of them to block somebody, or to have one line with each.)
+    fn has_line(&self, line_id: &LineId) -> bool {
+        self.tables.get(Key::Line(*line_id)).is_some()
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {

@@ -208,6 +208,11 @@ impl Told {
 }
 
 impl Known for Knows {
+    /// Connected by the very line that comes: there is a record of it.
+    fn has_line(&self, line_id: &LineId) -> bool {
+        self.pair(&PairHash::from([0; 32])) == Standing::Connected(*line_id)
+    }
+
     fn pair(&self, _: &PairHash) -> Standing {
         match self.standing {
             StandingIn::Stranger => Standing::Stranger,
