@@ -52,13 +52,13 @@ const ALL: Scope = Scope {
 /// Everybody, one deviation, one crash.
 #[test]
 fn r10_two_ports_and_a_thief() {
-    search(ALL, 1_767_803);
+    search(ALL, 1_777_579);
 }
 
 /// One Port: two deviations, one crash.
 #[test]
 fn r10_a_port_its_bob_and_a_thief() {
-    search(Scope { cast: &[0, 2, 4], deviations: 2, ..ALL }, 225_793);
+    search(Scope { cast: &[0, 2, 4], deviations: 2, ..ALL }, 227_121);
 }
 
 /// From the request for a line link to a word each way: two deviations, two crashes.
@@ -66,7 +66,7 @@ fn r10_a_port_its_bob_and_a_thief() {
 fn r10_a_port_and_its_bob() {
     search(
         Scope { cast: &[0, 2], from_the_request: true, deviations: 2, crashes: 2, speakers: &[0, 2], ..ALL },
-        125_079,
+        127_490,
     );
 }
 
@@ -82,19 +82,19 @@ const MANY: Scope = Scope { cast: &[0, 2, 4, 5], limit: Some(2), ..ALL };
 /// A Superport for two, and three who have it: one deviation, one crash.
 #[test]
 fn r10_a_superport_two_bobs_and_a_thief() {
-    search(MANY, 665_931);
+    search(MANY, 668_226);
 }
 
 /// For one: two deviations.
 #[test]
 fn r10_a_superport_for_one_its_bob_and_a_thief() {
-    search(Scope { cast: &[0, 2, 4], limit: Some(1), deviations: 2, crashes: 0, ..MANY }, 59_880);
+    search(Scope { cast: &[0, 2, 4], limit: Some(1), deviations: 2, crashes: 0, ..MANY }, 59_808);
 }
 
 /// One of two says a word at once: one deviation, one crash.
 #[test]
 fn r10_a_superport_and_an_early_word() {
-    search(Scope { cast: &[0, 2, 5], speakers: &[2], ..MANY }, 79_982);
+    search(Scope { cast: &[0, 2, 5], speakers: &[2], ..MANY }, 80_387);
 }
 
 /// For one, with a crash as well: some minutes.
