@@ -6,7 +6,7 @@ use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink, RequestId};
 use crate::known::Known;
 use crate::line::Line;
-use crate::machine::{Born, Emit, Held, Record, Role, Step};
+use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
 use crate::message::{Event, Request};
 use crate::offered::{Comer, Moved, Offered};
 use crate::policy::{Offer, Policy};
@@ -311,23 +311,7 @@ impl State {
     }
 }
 
-impl From<Held<State>> for Alice {
-    fn from(held: Held<State>) -> Self {
-        Self(held)
-    }
-}
-
-impl AsRef<Held<State>> for Alice {
-    fn as_ref(&self) -> &Held<State> {
-        &self.0
-    }
-}
-
-impl AsMut<Held<State>> for Alice {
-    fn as_mut(&mut self) -> &mut Held<State> {
-        &mut self.0
-    }
-}
+holds!(Alice);
 
 impl Role for Alice {
     const ROLE: u8 = 1;

@@ -6,7 +6,7 @@ use crate::error::Rejected;
 use crate::id::{Key, LineLink, PortHash};
 use crate::known::{Known, Standing};
 use crate::line::{Introduced, Line, Origin, Phase};
-use crate::machine::{Born, Emit, Held, Record, Role, Step};
+use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
 use crate::message::{Event, Reason, Request};
 use crate::port::{Kind, Port, Terms, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
@@ -275,23 +275,7 @@ impl State {
     }
 }
 
-impl From<Held<State>> for Bob {
-    fn from(held: Held<State>) -> Self {
-        Self(held)
-    }
-}
-
-impl AsRef<Held<State>> for Bob {
-    fn as_ref(&self) -> &Held<State> {
-        &self.0
-    }
-}
-
-impl AsMut<Held<State>> for Bob {
-    fn as_mut(&mut self) -> &mut Held<State> {
-        &mut self.0
-    }
-}
+holds!(Bob);
 
 impl Role for Bob {
     const ROLE: u8 = 2;

@@ -5,7 +5,7 @@ use minicbor::{Decode, Decoder, Encode, decode};
 use crate::error::{PortError, Rejected};
 use crate::id::{Key, LineId};
 use crate::introduction::Introduction;
-use crate::machine::{Born, Emit, Held, Record, Role, Step};
+use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
 use crate::port::{Port, UnixSeconds};
 use crate::secret::Seed;
 use crate::ticket::{Name, Ticket};
@@ -226,23 +226,7 @@ impl Grant {
     }
 }
 
-impl From<Held<State>> for Introducer {
-    fn from(held: Held<State>) -> Self {
-        Self(held)
-    }
-}
-
-impl AsRef<Held<State>> for Introducer {
-    fn as_ref(&self) -> &Held<State> {
-        &self.0
-    }
-}
-
-impl AsMut<Held<State>> for Introducer {
-    fn as_mut(&mut self) -> &mut Held<State> {
-        &mut self.0
-    }
-}
+holds!(Introducer);
 
 impl Role for Introducer {
     const ROLE: u8 = 5;

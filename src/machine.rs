@@ -90,6 +90,30 @@ impl Emit<'_> {
     }
 }
 
+/// What a role has around its state.
+macro_rules! holds {
+    ($machine:ident) => {
+        impl From<Held<State>> for $machine {
+            fn from(held: Held<State>) -> Self {
+                Self(held)
+            }
+        }
+
+        impl AsRef<Held<State>> for $machine {
+            fn as_ref(&self) -> &Held<State> {
+                &self.0
+            }
+        }
+
+        impl AsMut<Held<State>> for $machine {
+            fn as_mut(&mut self) -> &mut Held<State> {
+                &mut self.0
+            }
+        }
+    };
+}
+pub(crate) use holds;
+
 /// A state, and how often it was replaced.
 #[derive(Debug)]
 pub struct Held<S> {

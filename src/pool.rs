@@ -8,7 +8,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::error::{PoolError, Rejected};
 use crate::id::{Key, LineLink, PoolId, RequestId};
-use crate::machine::{Born, Emit, Held, Record, Role, Step};
+use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
 use crate::message::{Event, Request};
 use crate::port::UnixSeconds;
 use crate::secret::{Secret, Seed};
@@ -271,23 +271,7 @@ impl<'b, C> Decode<'b, C> for Slots {
     }
 }
 
-impl From<Held<State>> for Pool {
-    fn from(held: Held<State>) -> Self {
-        Self(held)
-    }
-}
-
-impl AsRef<Held<State>> for Pool {
-    fn as_ref(&self) -> &Held<State> {
-        &self.0
-    }
-}
-
-impl AsMut<Held<State>> for Pool {
-    fn as_mut(&mut self) -> &mut Held<State> {
-        &mut self.0
-    }
-}
+holds!(Pool);
 
 impl Role for Pool {
     const ROLE: u8 = 4;

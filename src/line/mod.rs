@@ -15,7 +15,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use crate::error::{Rejected, RestoreError, SealError};
 use crate::id::{Key, LineId, PairHash};
 use crate::introduction::{self, Introduction, MAX_INTRODUCTION};
-use crate::machine::{Born, Emit, Held, Machine, Record, Role, Step};
+use crate::machine::{Born, Emit, Held, Machine, Record, Role, Step, holds};
 use crate::message::{Content, Event, Request};
 use crate::port::{Relay, UnixSeconds};
 use crate::secret::Secret;
@@ -430,23 +430,7 @@ impl<'b, C> Decode<'b, C> for Born<Line> {
     }
 }
 
-impl From<Held<State>> for Line {
-    fn from(held: Held<State>) -> Self {
-        Self(held)
-    }
-}
-
-impl AsRef<Held<State>> for Line {
-    fn as_ref(&self) -> &Held<State> {
-        &self.0
-    }
-}
-
-impl AsMut<Held<State>> for Line {
-    fn as_mut(&mut self) -> &mut Held<State> {
-        &mut self.0
-    }
-}
+holds!(Line);
 
 impl Role for Line {
     const ROLE: u8 = 3;
