@@ -6,7 +6,7 @@ use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink, RequestId};
 use crate::known::Known;
 use crate::line::Line;
-use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
+use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
 use crate::message::{Event, Request};
 use crate::offered::{Comer, Moved, Offered};
 use crate::policy::{Offer, Policy};
@@ -134,7 +134,9 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
             Ok(Moved::to(next))
         }
         (State::Offered(offered), Event::LineFormed { line_id, pair_hash, proof, .. }) => {
-            offered.used_by(&Comer { line_id: *line_id, pair_hash: *pair_hash, proof: proof.as_ref() }, known, now)
+            let standing = known.pair(pair_hash);
+            let comer = Comer { line_id: *line_id, pair_hash: *pair_hash, standing, proof: proof.as_ref() };
+            offered.used_by(&comer, known, now)
         }
         // A line of a Port for many that was stored: what answers a stray would end it (§14.4).
         (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Repeated),
@@ -316,7 +318,6 @@ holds!(Alice);
 impl Role for Alice {
     const ROLE: u8 = 1;
     type State = State;
-    type Change = State;
     type Effect<'m> = AliceEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -347,17 +348,7 @@ impl Role for Alice {
         }
     }
 
-    fn key_after(_: &State, next: &State) -> Key {
-        Self::key_of(next)
-    }
-
-    fn record_after(revision: u64, _: &State, next: &State) -> Record {
-        Record::of::<Self>(revision, next)
-    }
-
-    fn change(state: &mut State, next: &mut State) {
-        core::mem::swap(state, next);
-    }
+    whole_state!();
 
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<AliceEffect<'m>> {
         if let Emit::Refused(line_id) = emit {

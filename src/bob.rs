@@ -6,7 +6,7 @@ use crate::error::Rejected;
 use crate::id::{Key, LineLink, PortHash};
 use crate::known::{Known, Standing};
 use crate::line::{Introduced, Line, Origin, Phase};
-use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
+use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
 use crate::message::{Event, Reason, Request};
 use crate::port::{Kind, Port, Terms, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
@@ -280,7 +280,6 @@ holds!(Bob);
 impl Role for Bob {
     const ROLE: u8 = 2;
     type State = State;
-    type Change = State;
     type Effect<'m> = BobEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -310,17 +309,7 @@ impl Role for Bob {
         }
     }
 
-    fn key_after(_: &State, next: &State) -> Key {
-        Self::key_of(next)
-    }
-
-    fn record_after(revision: u64, _: &State, next: &State) -> Record {
-        Record::of::<Self>(revision, next)
-    }
-
-    fn change(state: &mut State, next: &mut State) {
-        core::mem::swap(state, next);
-    }
+    whole_state!();
 
     fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<BobEffect<'m>> {
         match (&self.0.state, place) {

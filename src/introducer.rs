@@ -5,7 +5,7 @@ use minicbor::{Decode, Decoder, Encode, decode};
 use crate::error::{PortError, Rejected};
 use crate::id::{Key, LineId};
 use crate::introduction::Introduction;
-use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
+use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
 use crate::port::{Port, UnixSeconds};
 use crate::secret::Seed;
 use crate::ticket::{Name, Ticket};
@@ -231,7 +231,6 @@ holds!(Introducer);
 impl Role for Introducer {
     const ROLE: u8 = 5;
     type State = State;
-    type Change = State;
     type Effect<'m> = IntroducerEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -258,17 +257,7 @@ impl Role for Introducer {
         }
     }
 
-    fn key_after(_: &State, next: &State) -> Key {
-        Self::key_of(next)
-    }
-
-    fn record_after(revision: u64, _: &State, next: &State) -> Record {
-        Record::of::<Self>(revision, next)
-    }
-
-    fn change(state: &mut State, next: &mut State) {
-        core::mem::swap(state, next);
-    }
+    whole_state!();
 
     fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<IntroducerEffect<'m>> {
         match (&self.0.state, place) {

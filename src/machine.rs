@@ -114,6 +114,26 @@ macro_rules! holds {
 }
 pub(crate) use holds;
 
+/// Of a role whose steps each make a whole next state.
+macro_rules! whole_state {
+    () => {
+        type Change = State;
+
+        fn key_after(_: &State, next: &State) -> Key {
+            Self::key_of(next)
+        }
+
+        fn record_after(revision: u64, _: &State, next: &State) -> $crate::machine::Record {
+            $crate::machine::Record::of::<Self>(revision, next)
+        }
+
+        fn change(state: &mut State, next: &mut State) {
+            core::mem::swap(state, next);
+        }
+    };
+}
+pub(crate) use whole_state;
+
 /// A state, and how often it was replaced.
 #[derive(Debug)]
 pub struct Held<S> {

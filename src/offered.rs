@@ -62,6 +62,8 @@ pub(crate) struct Moved {
 pub(crate) struct Comer<'e> {
     pub(crate) line_id: LineId,
     pub(crate) pair_hash: PairHash,
+    /// By the caller's.
+    pub(crate) standing: Standing,
     pub(crate) proof: Option<&'e Proof>,
 }
 
@@ -142,16 +144,16 @@ impl Offered {
 
     pub(crate) fn used_by(&self, comer: &Comer<'_>, known: &impl Known, now: UnixSeconds) -> Result<Moved, Rejected> {
         match &self.many {
-            None => Ok(self.spend(comer, known, now)),
+            None => Ok(self.spend(comer, now)),
             Some(many) => self.admit(many, comer, known, now),
         }
     }
 
     /// §4.3: whatever comes of it, a Port for one use is spent.
-    fn spend(&self, comer: &Comer<'_>, known: &impl Known, now: UnixSeconds) -> Moved {
+    fn spend(&self, comer: &Comer<'_>, now: UnixSeconds) -> Moved {
         let Self { port, private_key, policy, .. } = self;
-        let origin = self.origin(comer, known, None);
-        let phase = match (self.refuses(comer, known, now), comer.proof) {
+        let origin = self.origin(comer, None);
+        let phase = match (self.refuses(comer, now), comer.proof) {
             (Some(end), _) => Err(end),
             (None, None) => Ok(Phase::awaiting_proof(private_key, &port.rad, policy.asks(), self.expiry(), now)),
             (None, Some(proof)) => {
@@ -180,7 +182,7 @@ impl Offered {
         if self.has_expired(now) {
             return Err(Rejected::Due);
         }
-        if self.refuses(comer, known, now).is_some() || policy.admits(port.kind, many.used) != Admits::Many {
+        if self.refuses(comer, now).is_some() || policy.admits(port.kind, many.used) != Admits::Many {
             return Err(refused);
         }
         let proof = comer.proof.ok_or(refused)?;
@@ -212,7 +214,7 @@ impl Offered {
         let ticket =
             ticket.zip(told).map(|(secret, ToldTicket { name, expires, .. })| Ticket { secret, name, expires });
         let introduced = ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: many.introducer });
-        let origin = self.origin(comer, known, introduced);
+        let origin = self.origin(comer, introduced);
         let shown = (&secret, proof, ticket.as_ref());
         let (phase, seed) = Phase::of_alice_of_many(&origin, shown, &many.seed, policy.asks(), now).ok_or(refused)?;
         let line = Some(Born::line(origin, phase));
@@ -240,8 +242,8 @@ impl Offered {
     }
 
     /// Whoever comes, and however good his proof.
-    fn refuses(&self, comer: &Comer<'_>, known: &impl Known, now: UnixSeconds) -> Option<AliceEnd> {
-        match known.pair(&comer.pair_hash) {
+    fn refuses(&self, comer: &Comer<'_>, now: UnixSeconds) -> Option<AliceEnd> {
+        match comer.standing {
             _ if self.has_expired(now) => Some(AliceEnd::Expired),
             _ if self.policy.is_paused() => Some(AliceEnd::Paused),
             Standing::Blocked => Some(AliceEnd::Blocked),
@@ -250,8 +252,8 @@ impl Offered {
         }
     }
 
-    fn origin(&self, comer: &Comer<'_>, known: &impl Known, introduced: Option<Introduced>) -> Origin {
-        let replaces = match known.pair(&comer.pair_hash) {
+    fn origin(&self, comer: &Comer<'_>, introduced: Option<Introduced>) -> Origin {
+        let replaces = match comer.standing {
             Standing::Connected(line_id) if self.policy.replaces() => Some(line_id),
             _ => None,
         };
@@ -271,8 +273,7 @@ impl Offered {
     }
 
     pub(crate) fn expiry(&self) -> Option<UnixSeconds> {
-        let ends = [self.port.expires(), self.policy.end()];
-        ends.into_iter().flatten().min()
+        self.policy.expiry(self.port.expires())
     }
 
     pub(crate) fn has_expired(&self, now: UnixSeconds) -> bool {

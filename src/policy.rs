@@ -149,8 +149,9 @@ impl Policy {
         matches!(self.again, Again::Replace)
     }
 
-    pub(crate) const fn end(&self) -> Option<UnixSeconds> {
-        self.until
+    /// Of a Port that expires then (§14.1).
+    pub(crate) fn expiry(&self, of_port: Option<UnixSeconds>) -> Option<UnixSeconds> {
+        [of_port, self.until].into_iter().flatten().min()
     }
 
     /// Whether there is a use left, after so many.
@@ -229,7 +230,7 @@ impl Offer {
     }
 
     pub(crate) fn expiry(&self) -> Option<UnixSeconds> {
-        [self.terms.expires, self.policy.until].into_iter().flatten().min()
+        self.policy.expiry(self.terms.expires)
     }
 
     /// Of which kind the Port will be.

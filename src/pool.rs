@@ -8,7 +8,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::error::{PoolError, Rejected};
 use crate::id::{Key, LineLink, PoolId, RequestId};
-use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
+use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
 use crate::message::{Event, Request};
 use crate::port::UnixSeconds;
 use crate::secret::{Secret, Seed};
@@ -278,7 +278,6 @@ impl Role for Pool {
     /// The link, and a request for each place.
     const MOST_EFFECTS: usize = 1 + MAX_POOL;
     type State = State;
-    type Change = State;
     type Effect<'m> = PoolEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -298,17 +297,7 @@ impl Role for Pool {
         None
     }
 
-    fn key_after(_: &State, next: &State) -> Key {
-        Self::key_of(next)
-    }
-
-    fn record_after(revision: u64, _: &State, next: &State) -> Record {
-        Record::of::<Self>(revision, next)
-    }
-
-    fn change(state: &mut State, next: &mut State) {
-        core::mem::swap(state, next);
-    }
+    whole_state!();
 
     fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<PoolEffect<'m>> {
         let state = &self.0.state;

@@ -1,7 +1,7 @@
 //! What holds whatever the relay does and whoever dies when, as seen from above: by somebody who sees every store.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -10,8 +10,8 @@ use thiserror::Error;
 use super::machine::Any;
 use crate::proof::PrivateKey;
 use crate::{
-    Admits, Alice, AliceEnd, AlicePhase, Bob, BobEnd, BobPhase, Claims, Key, Kind, Line, LineId, LineLink, LinePhase,
-    Machine, Name, Nonce, Offer, PairHash, Payload, Port, PortHash, Request, RequestId, Secret, Seed, Uses,
+    Admits, AlicePhase, Bob, BobEnd, BobPhase, Claims, Key, Line, LineId, LineLink, LinePhase, Machine, Nonce, Offer,
+    PairHash, Payload, Port, PortHash, Request, RequestId, Secret, Seed,
 };
 
 /// What did not hold. Clients are named by number.
@@ -173,53 +173,10 @@ impl Witness {
         }
     }
 
-    /// The user wants it to be for so many.
-    pub(super) fn allows(&mut self, key: Key, uses: Uses) {
-        let uses = match uses {
-            Uses::Once => 1,
-            Uses::UpTo(n) => n,
-            Uses::Unlimited => u32::MAX,
-        };
-        if let Some(public_key) = self.public_keys.get(&key) {
-            let limit = self.limits.entry(*public_key).or_default();
-            *limit = (*limit).max(uses);
-        }
-    }
-
     /// A contact port is shown by others than its maker.
     pub(super) fn shows(&mut self, who: usize, port: &Port) {
         if port.ticket().is_none() {
             self.makes(who, port);
-        }
-    }
-
-    fn makes(&mut self, who: usize, port: &Port) {
-        self.makers.entry(port.hash()).or_insert((who, port.line_link));
-        if port.kind() != Kind::Port {
-            let public_key = *port.public_key.as_bytes();
-            self.many.insert(port.hash(), public_key);
-            self.public_keys.insert(Key::LineLink(port.line_link), public_key);
-        }
-    }
-
-    /// Randomness for a ticket.
-    pub(super) fn introduces(&mut self, who: usize, key: Key, name: &Name, seed: &[u8; 64]) {
-        self.introducers.insert(name.as_str().to_string(), (who, key));
-        if let ([_, _, secret, _], _) = seed.as_chunks() {
-            self.secrets.insert(*secret);
-        }
-    }
-
-    pub(super) fn has_introductions(&self) -> bool {
-        !self.introducers.is_empty()
-    }
-
-    /// The user took it back, and nothing came between.
-    pub(super) fn withdraws(&mut self, who: usize, key: Key) {
-        if let Key::LineLink(line_link) = key
-            && self.makers.values().any(|made| *made == (who, line_link))
-        {
-            self.over.insert((who, line_link));
         }
     }
 
@@ -230,10 +187,6 @@ impl Witness {
         self.records.retain(|(of, _), _| *of != who);
         self.alive.retain(|(of, _)| *of != who);
         self.over.retain(|(of, _)| *of != who);
-    }
-
-    pub(super) fn gives_up(&mut self, who: usize, key: Key) {
-        self.unwanted.insert((who, key));
     }
 
     pub(super) fn says(&mut self, who: usize, line_id: LineId, text: &[u8]) {
@@ -311,24 +264,6 @@ impl Witness {
         }
     }
 
-    fn sees_alice(&mut self, who: usize, alice: &Alice) -> Result<(), Violation> {
-        // Shown to nobody as it is, but granted.
-        if let Some(port) = alice.port().filter(|port| port.kind() == Kind::ContactPort) {
-            self.makes(who, port);
-        }
-        let is_many = |(port, made): (&PortHash, &(usize, LineLink))| {
-            Key::LineLink(made.1) == alice.key() && self.many.contains_key(port)
-        };
-        if alice.phase() == AlicePhase::Ended(AliceEnd::Revoked)
-            && self.makers.iter().any(is_many)
-            && !self.unwanted.contains(&(who, alice.key()))
-            && !self.rolled_back.contains(&who)
-        {
-            return Err(Violation::Revoked(who));
-        }
-        Ok(())
-    }
-
     fn sees_bob(&mut self, who: usize, bob: &Bob) {
         let Key::LineLink(line_link) = bob.key() else { return };
         if let BobPhase::Ended(BobEnd::Cancelled | BobEnd::Expired) = bob.phase() {
@@ -374,37 +309,6 @@ impl Witness {
         }
         let first = *self.first.entry((who, port)).or_insert(claims);
         if first == claims || self.may_have_two(who, port) { Ok(()) } else { Err(Violation::SecondLine(who)) }
-    }
-
-    fn is_over(&self, who: usize, port: PortHash) -> bool {
-        let made = self.makers.get(&port);
-        made.is_some_and(|(maker, line_link)| *maker == who && self.over.contains(&(who, *line_link)))
-    }
-
-    /// At Alice's: one line of each ticket, and it is the introducer's line that she was told of it by.
-    fn sees_introduced(&mut self, who: usize, line: &Line) -> Result<(), Violation> {
-        let Some((introduced, by)) = line.introduced().and_then(|introduced| Some((introduced, introduced.by?))) else {
-            return Ok(());
-        };
-        let name = introduced.name.as_str();
-        let claims = line.claims();
-        if *self.introduced.entry((who, name.to_string())).or_insert(claims) != claims {
-            return Err(Violation::TicketTwice(who));
-        }
-        let Some((introducer, key)) = self.introducers.get(name) else { return Err(Violation::NotIntroduced(who)) };
-        let is_mine = *key == Key::Granted(by);
-        // A line that was rolled back may be anybody's now.
-        let told = [who, *introducer].iter().any(|who| self.rolled_back.contains(who))
-            || self.other_end(who, by).is_some_and(|(other, ..)| other == *introducer);
-        if is_mine && told { Ok(()) } else { Err(Violation::NotIntroduced(who)) }
-    }
-
-    /// The lines of a Port for many at its maker's. Who is rolled back has forgotten how many there were (§11).
-    fn counts(&self, who: usize, port: PortHash) -> Result<(), Violation> {
-        let lines = self.lines.iter().filter(|((of, _), line)| *of == who && line.port == port).count();
-        let limit = self.many.get(&port).and_then(|key| self.limits.get(key)).copied().unwrap_or_default();
-        let over = u32::try_from(lines).is_ok_and(|lines| lines > limit);
-        if over && !self.rolled_back.contains(&who) { Err(Violation::OverLimit(who)) } else { Ok(()) }
     }
 
     /// Whether he does not know any more what became of a Port, so that a line of it may have another's name.
@@ -565,5 +469,6 @@ fn lines_in(stores: &[Vec<Vec<u8>>]) -> impl Iterator<Item = (usize, Line)> {
     stores.iter().enumerate().flat_map(of)
 }
 
+mod owners;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
+use alloc::string::ToString;
 use alloc::vec;
 
 use super::super::machine::{Input, Tables, ToDo};
 use super::*;
-use crate::{Alice, Event, Introducer, Introduction, Offer, Policy, Seed, SendProof, UnixSeconds};
+use crate::{Alice, Event, Introducer, Introduction, Name, Offer, Policy, Seed, SendProof, UnixSeconds};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -718,3 +718,42 @@ fn r8_6_introducer_records_are_strict() {
     println!("{:?} bytes", records.iter().map(Vec::len).collect::<Vec<_>>());
     assert_eq!(Introducer::restore(&granted(CAROL).0.record()).map(drop), Err(RestoreError::AnotherRole));
 }
+
+/// A table that answers with another ticket's row.
+struct AnyRow(ToldTicket);
+
+impl Known for AnyRow {
+    fn ticket(&self, _: &TicketHash) -> Option<ToldTicket> {
+        Some(self.0.clone())
+    }
+}
+
+#[test]
+fn r16_4_another_tickets_row_lets_nobody_in() {
+    let (mut alice, mut carol) = granted(CAROL);
+    let ((told, _), (_, port)) = (ticket(&mut carol, 3, "Carol", None), ticket(&mut carol, 5, "Carol", None));
+    let (_, proof) = bob_of(BOB, &port);
+    let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
+    let before = alice.record().to_vec();
+    let error = alice.handle_knowing(&formed, &AnyRow(told), NOW).map(drop).unwrap_err();
+    assert_eq!((error, &*alice.record()), (Rejected::UnknownTicket(id(BOB)), &before[..]));
+}
+
+#[test]
+fn r16_3_a_line_has_one_grant_and_it_stands_in_nobodys_way() {
+    let (alice, carol) = granted(CAROL);
+    // Another contact port along the same line finds the key taken; the same along another line does not.
+    let other = Alice::offer(link(9), Offer::new().policy(Policy::unlimited()).introducer(id(CAROL)), seed(7)).commit();
+    let along =
+        |alice: &Alice, line| Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), id(line)).unwrap().key();
+    assert_eq!(along(&other, CAROL), carol.key());
+    assert_ne!(along(&alice, CAROL + 1), carol.key());
+    // Nor is it the key of a Port that is scanned, or of the line.
+    let granted_link = alice.port().unwrap().line_link();
+    assert!(
+        ![Key::LineLink(granted_link), Key::Line(id(CAROL))]
+            .map(|key| key.to_bytes())
+            .contains(&carol.key().to_bytes())
+    );
+    assert_eq!(carol.key().to_bytes()[..2], [5, CAROL]);
+}
