@@ -140,13 +140,15 @@ pub mod rank {
     use port_protocol::{Line, LinePhase};
 
     pub const AWAITING_PROOF: u8 = 1;
-    pub const JOINED: u8 = 2;
-    pub const CONFIRMED: u8 = 3;
-    pub const CLOSED: u8 = 4;
+    pub const ASKED: u8 = 2;
+    pub const JOINED: u8 = 3;
+    pub const CONFIRMED: u8 = 4;
+    pub const CLOSED: u8 = 5;
 
     pub fn of(line: &Line) -> u8 {
         match line.phase() {
             LinePhase::AwaitingProof => AWAITING_PROOF,
+            LinePhase::Asked => ASKED,
             LinePhase::Joined => JOINED,
             LinePhase::Confirmed => CONFIRMED,
             LinePhase::Closed => CLOSED,
