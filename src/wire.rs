@@ -101,8 +101,7 @@ impl<const N: usize> Bytes<N> {
 
     /// What `value` encodes to. `N` is chosen to hold it (tests named `longest`); were it not, the result would be
     /// empty, which decodes nowhere.
-    /// Not inlined: a record is long, and is written where it is wanted, not moved there.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn of<T: Encode<()>>(value: &T) -> Self {
         let mut new = Self::EMPTY;
         new.write(value);
@@ -110,6 +109,7 @@ impl<const N: usize> Bytes<N> {
     }
 
     /// [`of`](Self::of), in place.
+    #[inline(never)]
     pub(crate) fn write<T: Encode<()>>(&mut self, value: &T) {
         self.length = 0;
         if minicbor::encode(value, &mut *self).is_err() {
@@ -124,8 +124,9 @@ impl<const N: usize> Bytes<N> {
 
     /// `None`, and nothing added, if there is no room.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Option<()> {
-        self.bytes.get_mut(self.length..)?.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        self.length = self.length.checked_add(bytes.len())?;
+        let end = self.length.checked_add(bytes.len())?;
+        self.bytes.get_mut(self.length..end)?.copy_from_slice(bytes);
+        self.length = end;
         Some(())
     }
 
