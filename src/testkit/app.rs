@@ -75,13 +75,23 @@ pub enum Receipt {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Make a Port: [`Seed::from_bytes`](crate::Seed::from_bytes) of this seed. Show it when it is ready; grant it, if it is a
-    /// contact port.
+    /// Make a Port: [`Seed::from_bytes`](crate::Seed::from_bytes) of this seed; of a link from the pool, if there is one. Show it
+    /// when it is ready; grant it, if it is a contact port.
     MakePort {
         /// The machine's randomness.
         seed: [u8; 64],
         /// What else stands in the Port.
         offer: Offer,
+    },
+    /// Begin a pool of line links (§15), [`Pool::new`](crate::Pool::new), in the place of the one before. An app without pools has
+    /// nothing to do.
+    MakePool {
+        /// The machine's randomness.
+        seed: [u8; 64],
+        /// With fewer it asks for more.
+        low: u8,
+        /// So many.
+        full: u8,
     },
     /// Read this Port and use it.
     UsePort {
@@ -98,6 +108,8 @@ pub enum Command {
         key: Key,
         /// What the introducer calls herself: another name each time.
         name: Name,
+        /// When the ticket expires.
+        expires: Option<UnixSeconds>,
         /// The ticket's randomness.
         seed: [u8; 64],
     },
@@ -119,6 +131,7 @@ impl core::fmt::Debug for Command {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::MakePort { offer, .. } => write!(f, "MakePort({offer:?})"),
+            Self::MakePool { low, full, .. } => write!(f, "MakePool({low}, {full})"),
             Self::UsePort { send_proof, .. } => write!(f, "UsePort({send_proof:?})"),
             Self::Introduce { key, .. } => write!(f, "Introduce({key:?})"),
             Self::GiveUp(key) => write!(f, "GiveUp({key:?})"),

@@ -5,18 +5,14 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
-use super::introductions::Introduced;
+use super::introductions::{Introduced, withdrawn};
 use super::machine::{Any, Halt, Input, Tables, ToDo};
 use super::store::{Conflict, Put, Store};
 use crate::{
-    Alice, Bob, BobPhase, Born, Event, Introduction, Key, Line, LineId, LinePhase, Machine, Port, Rejected, Request,
-    Seed, Taken, ToldTicket, UnixSeconds,
+    Bob, Born, Event, Introduction, Key, Line, LineId, Machine, Port, Rejected, Seed, ToldTicket, UnixSeconds,
 };
 
-/// How many events are kept that came too early (§6.4).
-const MOST_EARLY: usize = 64;
-/// How many of those whose tickets are unknown are kept, and for how many seconds (§16.7).
-const MOST_UNKNOWN: usize = 16;
+/// For how many seconds an event whose ticket is unknown is kept (§16.7).
 pub(super) const LONGEST_UNKNOWN: u64 = 3600;
 
 /// What stands between a roll-back and a second line. Leave one away, and see what happens.
@@ -123,24 +119,45 @@ impl Client {
 
     /// The three lines, what they ask for, and settling.
     fn drive(&mut self, key: Key, input: Input<'_>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+        let machine = self.machines.get(&key);
+        let introduced = machine.and_then(|machine| Introduced::by(machine, &input, now));
+        let withdrawn = machine.and_then(|machine| withdrawn(machine, &input));
+        let also = |store: &mut Store| {
+            introduced.iter().for_each(|introduced| introduced.keep(store, now));
+            withdrawn.iter().for_each(|(line_link, line_id)| store.withdraw(*line_link, *line_id));
+        };
+        let (key, to_do) = self.advance(key, input, now, power, also)?;
+        if let Some(key) = introduced.and_then(|introduced| introduced.key()) {
+            self.load();
+            self.say_unsent_if_over(key, now, power)?;
+        }
+        self.act(key, to_do, now, power)?;
+        self.settle(key, now, power)?;
+        if matches!(key, Key::Line(_)) && self.machines.get(&key).is_some_and(Any::is_over) {
+            self.withdraw_what_ended(now, power)?;
+        }
+        Ok(())
+    }
+
+    /// The three lines, and what else belongs into the transaction.
+    fn advance(
+        &mut self,
+        key: Key,
+        input: Input<'_>,
+        now: UnixSeconds,
+        power: &mut Power,
+        also: impl Fn(&mut Store),
+    ) -> Result<(Key, Vec<ToDo>), Halt> {
         let mut machine = self.machines.remove(&key).ok_or(Rejected::NotMine)?;
-        let introduced = Introduced::by(&machine, &input, now);
         let Self { store, care, .. } = self;
-        let also = |store: &mut Store| introduced.iter().for_each(|introduced| introduced.keep(store, now));
-        let outcome = machine.step(input, now, &mut |put| keep(store, *care, power, put, also));
+        let outcome = machine.step(input, now, &mut |put| keep(store, *care, power, put, &also));
         let key = machine.key();
         self.machines.insert(key, machine);
         if let Err(Halt::Conflict(_)) = outcome {
             // Somebody else moved it, or it is an old one: what is stored counts.
             self.load();
         }
-        let to_do = outcome?;
-        if let Some(key) = introduced.and_then(|introduced| introduced.key()) {
-            self.load();
-            self.say_unsent_if_over(key, now, power)?;
-        }
-        self.act(key, to_do, now, power)?;
-        self.settle(key, now, power)
+        Ok((key, outcome?))
     }
 
     /// An introducer's machine whose right was withdrawn says so.
@@ -185,7 +202,8 @@ impl Client {
                     Err(halt) => return Err(halt),
                 },
                 (ToDo::Pause, _) => drop(self.paused.insert(key)),
-                (ToDo::Hear(_) | ToDo::Tell, _) => {}
+                // A link is asked for by `take` alone.
+                (ToDo::Hear(_) | ToDo::Link(_) | ToDo::Tell, _) => {}
             }
         }
         Ok(power.point()?)
@@ -205,115 +223,6 @@ impl Client {
     fn say_along(&mut self, line_id: LineId, said: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let introduction = Introduction::decode(said).map_err(Rejected::from)?;
         self.drive(Key::Line(line_id), Input::SayIntroduction(&introduction), now, power)
-    }
-
-    /// What is stored counts, whatever is in memory.
-    fn give_up(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        self.load();
-        let contact = match self.machines.get(&key) {
-            Some(Any::Alice(alice)) => alice.introducer().zip(alice.port().map(Port::line_link)),
-            _ => None,
-        };
-        self.drive(key, Input::GiveUp, now, power)?;
-        // §16.6.
-        let Some((line_id, line_link)) = contact else { return Ok(()) };
-        self.store.forget_tickets(line_link);
-        self.say_along(line_id, &Introduction::Withdrawn { line_link }.to_vec(), now, power)
-    }
-
-    /// Takes an event to its machine, and does what an error says.
-    fn hear(&mut self, bytes: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        let event = Event::decode(bytes).map_err(Rejected::from)?;
-        power.point()?;
-        let data = self.data.clone();
-        let known = Tables::of(&event, self.store.records(), self.store.tickets().cloned());
-        let since = self.unknown.remove(bytes).unwrap_or(now);
-        let outcome = self.drive(event.key(), Input::Event(&event, &data, &known), now, power);
-        match (&outcome, &event) {
-            (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
-            (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
-            (Err(Halt::Rejected(Rejected::NotMine)), Event::Packet { .. } | Event::Disconnected { .. })
-                if self.is_connecting() =>
-            {
-                return Err(self.keep_early(bytes));
-            }
-            // §8.4: this Port was used before. What it is used for now is a stray.
-            (Err(Halt::Conflict(Conflict::Marked(Taken::Revoke))), _) => {
-                self.drive(event.key(), Input::GiveUp, now, power)?;
-                return self.hear(bytes, now, power);
-            }
-            (Err(Halt::Rejected(Rejected::Due)), _) => {
-                self.drive(event.key(), Input::Tick, now, power)?;
-                return self.hear(bytes, now, power);
-            }
-            (Err(Halt::Rejected(Rejected::UnknownTicket(line_id))), _) => {
-                if self.may_be_told(event.key(), since, now) {
-                    self.unknown.insert(bytes.to_vec(), since);
-                    return Err(Halt::Early);
-                }
-                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
-            }
-            // A use that is not stored by itself yet: a crash came between.
-            (Err(Halt::Rejected(Rejected::Unsettled)), _) => {
-                self.say_unsent(event.key(), now, power)?;
-                self.settle(event.key(), now, power)?;
-                return self.hear(bytes, now, power);
-            }
-            // A line that is stored was formed before, by a Port for many: its event came again.
-            (
-                Err(
-                    Halt::Conflict(Conflict::Marked(Taken::Disconnect(line_id)))
-                    | Halt::Rejected(Rejected::Stray(line_id)),
-                ),
-                _,
-            ) if self.store.get(Key::Line(*line_id)).is_none() => {
-                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
-            }
-            (Err(Halt::Rejected(Rejected::StrayLink(line_link))), _) => {
-                self.output.push(Output::Send(Request::CloseLineLink { line_link: *line_link }.to_vec()));
-            }
-            // §8.3: what a tombstone would say that is not there any more.
-            (Err(Halt::Rejected(Rejected::NotMine)), Event::LineFormed { line_link, line_id, .. })
-                if [Key::LineLink(*line_link), Key::Line(*line_id)]
-                    .iter()
-                    .all(|key| self.store.get(*key).is_none()) =>
-            {
-                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
-            }
-            // §7.2: a link that nobody here asked for. The same answer again is none: its Port may be on offer.
-            (Err(Halt::Rejected(Rejected::NotMine)), Event::LineLinkIssued { line_link, .. })
-                if self.store.get(Key::LineLink(*line_link)).is_none() =>
-            {
-                self.output.push(Output::Send(Request::CloseLineLink { line_link: *line_link }.to_vec()));
-            }
-            _ => {}
-        }
-        outcome
-    }
-
-    fn keep_early(&mut self, event: &[u8]) -> Halt {
-        self.early.push_back(event.to_vec());
-        self.early.drain(..self.early.len().saturating_sub(MOST_EARLY));
-        Halt::Early
-    }
-
-    /// Whether the introducer's line may hold something unread (§16.7).
-    fn may_be_told(&self, key: Key, since: UnixSeconds, now: UnixSeconds) -> bool {
-        let Some(Any::Alice(alice)) = self.machines.get(&key) else { return false };
-        let line = alice.introducer().and_then(|line_id| self.machines.get(&Key::Line(line_id)));
-        matches!(line, Some(Any::Line(line)) if line.phase() != LinePhase::Closed)
-            && self.unknown.len() < MOST_UNKNOWN
-            && now.0.saturating_sub(since.0) < LONGEST_UNKNOWN
-    }
-
-    /// Hands in again what came too early.
-    fn hear_again(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        let early = mem::take(&mut self.early).into_iter().chain(self.unknown.keys().cloned().collect::<Vec<_>>());
-        early.into_iter().try_for_each(|event| go_on(self.hear(&event, now, power)))
-    }
-
-    fn is_connecting(&self) -> bool {
-        self.machines.values().any(|it| matches!(it, Any::Bob(bob) if bob.phase() == BobPhase::Connecting))
     }
 
     fn say_unsent(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
@@ -368,10 +277,8 @@ impl App for Client {
 
     fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
         go_on(match command {
-            Command::MakePort { seed, offer } => {
-                let born = Alice::request(offer.clone(), Seed::from_bytes(seed));
-                self.begin(born, power).and_then(|key| self.say_unsent(key, now, power))
-            }
+            Command::MakePort { seed, offer } => self.make_port(seed, offer, now, power),
+            Command::MakePool { seed, low, full } => self.make_pool(seed, *low, *full, now, power),
             Command::UsePort { seed, text, send_proof } => {
                 let Ok(port) = Port::parse(text) else { return Ok(()) };
                 let born = Bob::scan(port, Seed::from_bytes(seed));
@@ -380,7 +287,9 @@ impl App for Client {
                 let scanned = if self.store.get(key).is_none() { self.begin(born, power).map(drop) } else { Ok(()) };
                 scanned.and_then(|()| self.drive(key, Input::Connect(*send_proof), now, power))
             }
-            Command::Introduce { key, name, seed } => self.drive(*key, Input::Introduce(name, seed), now, power),
+            Command::Introduce { key, name, expires, seed } => {
+                self.drive(*key, Input::Introduce(name, *expires, seed), now, power)
+            }
             Command::GiveUp(key) => self.give_up(*key, now, power),
             Command::SetPolicy(key, policy) => self.drive(*key, Input::SetPolicy(*policy), now, power),
             Command::Decide(line_id, accept) => self.drive(Key::Line(*line_id), Input::Decide(*accept), now, power),
@@ -406,8 +315,11 @@ impl App for Client {
         self.paused.clear();
         self.load();
         let keys: Vec<_> = self.machines.keys().copied().collect();
-        keys.into_iter()
-            .try_for_each(|key| go_on(self.say_unsent(key, now, power).and_then(|()| self.settle(key, now, power))))
+        for key in keys {
+            go_on(self.say_unsent(key, now, power).and_then(|()| self.settle(key, now, power)))?;
+        }
+        go_on(self.withdraw_what_ended(now, power))?;
+        go_on(self.say_withdrawn(now, power))
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -454,6 +366,11 @@ impl App for Client {
                         self.store.forget_tickets(line_link);
                     }
                 }
+                // §15.6: its links may have been used since.
+                if let Some(pool) = self.pool() {
+                    self.store.delete(pool);
+                    self.load();
+                }
                 // The old one, without these, must not come back where its marks are gone.
                 self.back_up();
             }
@@ -462,3 +379,6 @@ impl App for Client {
         true
     }
 }
+
+mod hear;
+mod ports;

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use super::machine::{Any, Input};
 use super::store::{Put, Store};
 use crate::{
-    Alice, Content, Event, Introducer, Introduction, Key, Line, LineEffect, LineId, Machine, Payload, UnixSeconds,
+    Alice, Content, Event, Introducer, Introduction, Key, Line, LineEffect, LineId, LineLink, Machine, Payload, Port,
+    Rejected, UnixSeconds,
 };
 
 /// What came along a line, for the machines of contact ports.
@@ -44,14 +45,28 @@ impl Introduced {
         match Introduction::decode(&self.text) {
             Ok(Introduction::Grant { port }) => {
                 if let Ok(born) = Introducer::granted(port, from) {
+                    let key = born.key();
+                    let before = store.get(key).and_then(Any::restore);
+                    if before.is_some_and(|before| before.may_be_deleted()) {
+                        store.delete(key);
+                    }
                     // A key that is taken: it was granted before.
                     let _ = store.put(Put::birth(&born));
                 }
             }
             Ok(Introduction::Ticket(told)) => {
-                let outstanding = store.tickets().filter(|row| row.line_link == told.line_link).count();
                 let alice = store.get(Key::LineLink(told.line_link)).and_then(|record| Alice::restore(record).ok());
-                if alice.is_some_and(|alice| alice.tell(&told, from, outstanding, now).is_ok()) {
+                let Some(alice) = alice else { return };
+                let tell = |store: &Store| {
+                    let outstanding = store.tickets().filter(|row| row.line_link == told.line_link).count();
+                    alice.tell(&told, from, outstanding, now)
+                };
+                let mut taken = tell(store);
+                if taken == Err(Rejected::TooManyTickets) {
+                    store.forget_expired(now);
+                    taken = tell(store);
+                }
+                if taken.is_ok() {
                     store.tell(told);
                 }
             }
@@ -64,5 +79,13 @@ impl Introduced {
             }
             Err(_) => {}
         }
+    }
+}
+
+/// A contact port that its maker takes back, and along which line that is to be said (§16.6).
+pub(super) fn withdrawn(machine: &Any, input: &Input<'_>) -> Option<(LineLink, LineId)> {
+    match (machine, input) {
+        (Any::Alice(alice), Input::GiveUp) => alice.port().map(Port::line_link).zip(alice.introducer()),
+        _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The four machines behind one face, for a client that keeps them in one table.
+//! The five machines behind one face, for a client that keeps them in one table.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -9,8 +9,8 @@ use super::app::PowerFailed;
 use super::store::{Conflict, Put};
 use crate::{
     Alice, AliceEffect, Bob, BobEffect, Born, Event, Introducer, IntroducerEffect, IntroducerPhase, Introduction, Key,
-    Kind, Known, Line, LineEffect, LineId, LinePhase, MAX_INTRODUCTION, Machine, Name, Policy, Record, Rejected,
-    SEAL_OVERHEAD, SealError, Seed, SendProof, Step, TicketHash, ToldTicket, UnixSeconds,
+    Kind, Known, Line, LineEffect, LineId, LineLink, LinePhase, MAX_INTRODUCTION, Machine, Name, Policy, Pool,
+    PoolEffect, Record, Rejected, SEAL_OVERHEAD, SealError, Seed, SendProof, Step, TicketHash, ToldTicket, UnixSeconds,
 };
 
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(super) enum Any {
     Bob(Bob),
     Line(Line),
     Introducer(Introducer),
+    Pool(Pool),
 }
 
 /// What a client knows of who comes (§14.6, §16.4): its line of this event, and the tickets that it was told of.
@@ -66,12 +67,14 @@ pub(super) enum Input<'a> {
     SetPolicy(Policy),
     /// Accept, or decline.
     Decide(bool),
-    /// Make a ticket, of this seed.
-    Introduce(&'a Name, &'a [u8; 64]),
+    /// Make a ticket, of this seed, that expires then.
+    Introduce(&'a Name, Option<UnixSeconds>, &'a [u8; 64]),
     /// Alice was told of it.
     Told,
     /// Say this to an introducer's machine, or to Alice's (§16.3).
     SayIntroduction(&'a Introduction<'a>),
+    /// A line link out of the pool (§15.4).
+    Take,
     Tick,
     Settle,
 }
@@ -87,6 +90,8 @@ pub(super) enum ToDo {
     Grant(Vec<u8>),
     /// Along this line: here comes somebody. Then there is something to show.
     TellAlice(LineId, Vec<u8>),
+    /// A Port is to be made of this link (§15.4).
+    Link(LineLink),
     /// The same again, after a pause (§6.5).
     Pause,
     /// An app tells its user.
@@ -115,7 +120,8 @@ impl Any {
         let bob = || Bob::restore(record).ok().map(Self::Bob);
         let line = || Line::restore(record).ok().map(Self::Line);
         let introducer = || Introducer::restore(record).ok().map(Self::Introducer);
-        alice.or_else(bob).or_else(line).or_else(introducer)
+        let pool = || Pool::restore(record).ok().map(Self::Pool);
+        alice.or_else(bob).or_else(line).or_else(introducer).or_else(pool)
     }
 
     pub(super) fn key(&self) -> Key {
@@ -124,6 +130,7 @@ impl Any {
             Self::Bob(bob) => bob.key(),
             Self::Line(line) => line.key(),
             Self::Introducer(introducer) => introducer.key(),
+            Self::Pool(pool) => pool.key(),
         }
     }
 
@@ -133,6 +140,7 @@ impl Any {
             Self::Bob(bob) => bob.revision(),
             Self::Line(line) => line.revision(),
             Self::Introducer(introducer) => introducer.revision(),
+            Self::Pool(pool) => pool.revision(),
         }
     }
 
@@ -142,6 +150,7 @@ impl Any {
             Self::Bob(bob) => bob.record(),
             Self::Line(line) => line.record(),
             Self::Introducer(introducer) => introducer.record(),
+            Self::Pool(pool) => pool.record(),
         }
     }
 
@@ -151,6 +160,7 @@ impl Any {
             Self::Bob(bob) => bob.unsent().map(ToDo::from).collect(),
             Self::Line(line) => line.unsent().map(ToDo::from).collect(),
             Self::Introducer(introducer) => introducer.unsent().map(ToDo::from).collect(),
+            Self::Pool(pool) => pool.unsent().map(ToDo::from).collect(),
         }
     }
 
@@ -160,6 +170,7 @@ impl Any {
             Self::Bob(bob) => bob.is_spent(),
             Self::Line(line) => line.phase() == LinePhase::Closed,
             Self::Introducer(introducer) => matches!(introducer.phase(), IntroducerPhase::Ended(_)),
+            Self::Pool(_) => false,
         }
     }
 
@@ -224,13 +235,22 @@ impl Any {
             Self::Introducer(introducer) => {
                 let step = match input {
                     Input::Event(..) => return Err(Rejected::NotMine.into()),
-                    Input::Introduce(name, seed) => {
-                        introducer.introduce(name.clone(), None, Seed::from_bytes(seed), now)?
+                    Input::Introduce(name, expires, seed) => {
+                        introducer.introduce(name.clone(), expires, Seed::from_bytes(seed), now)?
                     }
                     Input::Told => introducer.told()?,
                     Input::GiveUp => introducer.cancel()?,
                     Input::Tick => introducer.tick(now).ok_or(Halt::Idle)?,
                     Input::Settle => introducer.settle().ok_or(Halt::Idle)?,
+                    _ => return Err(Halt::Idle),
+                };
+                advance(step, keep)
+            }
+            Self::Pool(pool) => {
+                let step = match input {
+                    Input::Event(event, ..) => pool.handle(event)?,
+                    Input::Take => pool.take().map_err(|_| Halt::Idle)?,
+                    // It has no deadline, and nothing to settle.
                     _ => return Err(Halt::Idle),
                 };
                 advance(step, keep)
@@ -288,6 +308,15 @@ impl From<IntroducerEffect<'_>> for ToDo {
             IntroducerEffect::Tell(line_id, introduction) => Self::TellAlice(line_id, introduction.to_vec()),
             IntroducerEffect::Ready(port) => Self::Show(port.qr_text().to_string()),
             IntroducerEffect::Ended(_) => Self::Tell,
+        }
+    }
+}
+
+impl From<PoolEffect<'_>> for ToDo {
+    fn from(effect: PoolEffect<'_>) -> Self {
+        match effect {
+            PoolEffect::Link(line_link) => Self::Link(line_link),
+            PoolEffect::Send(request) => Self::Send(request.to_vec()),
         }
     }
 }

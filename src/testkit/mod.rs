@@ -62,7 +62,7 @@ mod world;
 pub use app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 pub use client::{Care, Client};
 pub use relay::Parcel;
-pub use schedule::{Answer, Change, Choice, Claim, End, Fault, Forgery, Schedule};
+pub use schedule::{Answer, Change, Choice, Claim, End, Expiry, Fault, Forgery, Schedule, Terms};
 pub use store::{Conflict, Put, Store};
 pub use witness::Violation;
 pub use world::World;

@@ -25,7 +25,7 @@ impl Refused {
     pub(super) fn of(app: &impl App, event: &[u8], now: UnixSeconds) -> Result<Option<Self>, Moved> {
         let mut machines: Vec<_> = app.records().iter().filter_map(|record| Any::restore(record)).collect();
         if let Ok(event) = Event::decode(event)
-            && let Some(asked) = machines.iter_mut().find(|machine| machine.key() == event.key())
+            && let Some(asked) = asked(&mut machines, &event)
         {
             let (before, mut taken) = (asked.record(), false);
             let (records, tickets, data) = (app.records(), app.tickets(), app.associated_data(&event));
@@ -67,6 +67,15 @@ impl Refused {
         let is_there = |one: &Alone| records.iter().any(|record| one.may_be.contains(record));
         records.iter().any(strange) || !alone.iter().all(|one| one.may_be_missing || is_there(one))
     }
+}
+
+/// An answer that no Alice waits for may be the pool's (§7.2).
+fn asked<'m>(machines: &'m mut [Any], event: &Event<'_>) -> Option<&'m mut Any> {
+    let is_answer = matches!(event, Event::LineLinkIssued { .. });
+    let is_asked = |machine: &Any| machine.key() == event.key();
+    let place = machines.iter().position(is_asked);
+    let pool = || machines.iter().position(|machine| is_answer && matches!(machine, Any::Pool(_)));
+    machines.get_mut(place.or_else(pool)?)
 }
 
 impl Alone {

@@ -55,10 +55,14 @@ pub enum Choice {
     SetPolicy(u8, u8, Change),
     /// He lets in who waits on a line, or turns him away.
     Decide(u8, u8, bool),
-    /// He grants a contact port to whom he has a confirmed line with (§16).
-    Grant(u8, u8),
-    /// He introduces somebody, whoever reads what he shows then, by a contact port that he was granted.
-    Introduce(u8, u8),
+    /// He begins a pool of line links, of which his Ports are made from then on: of one to four at least, and up to three more
+    /// (§15).
+    MakePool(u8, u8),
+    /// He grants a contact port to whom he has a confirmed line with, one of his first eight, on these terms (§16).
+    Grant(u8, u8, Terms),
+    /// He introduces somebody, whoever reads what he shows then, by a contact port that he was granted; with a ticket that expires
+    /// in so many seconds, as a power of two up to 23, or does not.
+    Introduce(u8, u8, Option<u8>),
     /// He takes back a contact port that he granted.
     Withdraw(u8, u8),
     /// He reads any Port that was ever shown, and uses it.
@@ -71,6 +75,26 @@ pub enum Choice {
     Close(u8, u8),
     /// His alarm goes off.
     Tick(u8),
+}
+
+/// On which terms a contact port is granted (§16.1).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Terms {
+    /// For so many uses at most, up to three; `None`: without limit.
+    pub uses: Option<u8>,
+    /// Whether each waits for her word (§14.5).
+    pub asks: bool,
+    /// `None`: for ever.
+    pub expiry: Option<Expiry>,
+}
+
+/// Where an expiry stands: in so many seconds, as a power of two up to 31.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expiry {
+    /// In the Port, so that everybody knows (§2.1).
+    Port(u8),
+    /// In her policy alone (§14.1).
+    Policy(u8),
 }
 
 /// What becomes of a policy (§14.2).
@@ -163,74 +187,6 @@ impl Schedule {
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|choice| choice.to_bytes()).collect()
     }
-
-    /// Leaves choices out, and makes numbers small, for as long as it still fails.
-    #[must_use = "the schedule itself stays as it is"]
-    pub fn shrink(&self, mut fails: impl FnMut(&Self) -> bool) -> Self {
-        let mut least = self.clone();
-        loop {
-            let less = least.shorter(&mut fails).smaller(&mut fails);
-            if less == least {
-                return least;
-            }
-            least = less;
-        }
-    }
-
-    /// Leaves out halves first, single choices last.
-    fn shorter(&self, fails: &mut impl FnMut(&Self) -> bool) -> Self {
-        let mut least = self.clone();
-        let mut part = least.0.len();
-        while part > 0 {
-            let mut from = 0;
-            while from < least.0.len() {
-                let mut less = least.clone();
-                less.0.drain(from..from.saturating_add(part).min(least.0.len()));
-                // What was left out may have been there to bring a crash nearer.
-                if fails(&less) || {
-                    less.crash_sooner();
-                    fails(&less)
-                } {
-                    least = less;
-                } else {
-                    from = from.saturating_add(part);
-                }
-            }
-            part /= 2;
-        }
-        least
-    }
-
-    fn crash_sooner(&mut self) {
-        for choice in &mut self.0 {
-            if let Choice::Crash(_, after) = choice {
-                *after = after.saturating_sub(1);
-            }
-        }
-    }
-
-    fn smaller(&self, fails: &mut impl FnMut(&Self) -> bool) -> Self {
-        let mut least = self.clone();
-        for at in 0..least.0.len() {
-            // Not the first: it says what happens.
-            for place in 1..4 {
-                for number in 0..8 {
-                    let mut less = least.clone();
-                    let Some(choice) = less.0.get_mut(at) else { continue };
-                    let mut bytes = choice.to_bytes();
-                    match bytes.get_mut(place) {
-                        Some(byte) if *byte > number => *byte = number,
-                        _ => continue,
-                    }
-                    *choice = Choice::from_bytes(bytes);
-                    if fails(&less) {
-                        least = less;
-                    }
-                }
-            }
-        }
-        least
-    }
 }
 
 impl Choice {
@@ -279,6 +235,7 @@ impl Choice {
             ),
             68 => Self::Clock(mostly(b % 24, b, c)),
             69..78 => Self::Crash(user, mostly(b % 16, b, c)),
+            81 if c >= 64 => Self::MakePool(user, b),
             78..82 => Self::Wake(user),
             82..85 => Self::BackUp(user),
             85..87 => Self::RollBack(
@@ -294,8 +251,9 @@ impl Choice {
             97..109 => Self::UsePort(user, b, if c < 128 { SendProof::OnBoard } else { SendProof::AlongTheLine }),
             109 => Self::GiveUp(user, b),
             110..124 if c >= 240 => Self::Withdraw(user, b),
-            110..124 if c >= 192 => Self::Introduce(user, b),
-            110..124 if c >= 160 => Self::Grant(user, b),
+            110..124 if c >= 216 => Self::Introduce(user, b, Some(c.saturating_sub(216))),
+            110..124 if c >= 192 => Self::Introduce(user, b, None),
+            110..124 if c >= 160 => Self::Grant(user, b % 8, Terms::from_bytes(c.saturating_sub(160), b / 8)),
             110..124 => Self::Say(user, b),
             124..126 if c >= 128 => Self::Decide(user, b, c < 208),
             124..126 => Self::Close(user, b),
@@ -345,8 +303,13 @@ impl Choice {
             Self::UsePort(a, b, SendProof::AlongTheLine) => [97, a, b, 128],
             Self::GiveUp(a, b) => [109, a, b, 0],
             Self::Say(a, b) => [110, a, b, 0],
-            Self::Grant(a, b) => [110, a, b, 160],
-            Self::Introduce(a, b) => [110, a, b, 192],
+            Self::MakePool(a, b) => [81, a, b, ANY],
+            Self::Grant(a, b, terms) => {
+                let [how, when] = terms.to_bytes();
+                [110, a, (b % 8).saturating_add(when.saturating_mul(8)), how.saturating_add(160)]
+            }
+            Self::Introduce(a, b, None) => [110, a, b, 192],
+            Self::Introduce(a, b, Some(n)) => [110, a, b, if n < 24 { n.saturating_add(216) } else { 239 }],
             Self::Withdraw(a, b) => [110, a, b, 240],
             Self::Close(a, b) => [124, a, b, 0],
             Self::Tick(a) => [126, a, 0, 0],
@@ -375,6 +338,37 @@ impl Choice {
             Self::RollBack(..) => Fault::RollBack,
             _ => return None,
         })
+    }
+}
+
+impl Terms {
+    /// How, of five bits, and when, of five.
+    const fn from_bytes(how: u8, when: u8) -> Self {
+        Self {
+            uses: match how % 4 {
+                0 => None,
+                uses => Some(uses),
+            },
+            asks: how & 4 != 0,
+            expiry: match how / 8 % 4 {
+                2 => Some(Expiry::Port(when % 32)),
+                3 => Some(Expiry::Policy(when % 32)),
+                _ => None,
+            },
+        }
+    }
+
+    const fn to_bytes(self) -> [u8; 2] {
+        let (expires, when) = match self.expiry {
+            None => (0, 0),
+            Some(Expiry::Port(when)) => (16, when % 32),
+            Some(Expiry::Policy(when)) => (24, when % 32),
+        };
+        let uses = match self.uses {
+            None => 0,
+            Some(uses) => uses % 4,
+        };
+        [uses | if self.asks { 4 } else { 0 } | expires, when]
     }
 }
 
@@ -437,3 +431,5 @@ impl Fault {
         matches!(self, Self::Drop | Self::Delay | Self::Reorder | Self::Duplicate | Self::Crash)
     }
 }
+
+mod shrink;

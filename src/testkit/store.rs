@@ -6,7 +6,7 @@ use core::fmt;
 
 use thiserror::Error;
 
-use crate::{Born, Key, LineLink, Machine, Mark, Replaces, Step, Taken, TicketHash, ToldTicket};
+use crate::{Born, Key, LineId, LineLink, Machine, Mark, Replaces, Step, Taken, TicketHash, ToldTicket, UnixSeconds};
 
 /// What a step or a birth asks of the store, in one transaction.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,17 +84,19 @@ pub enum Conflict {
     Struck,
 }
 
-/// One table of records, one of marks and one of tickets (§16.4). A clone is a backup.
+/// One table of records, one of marks, one of tickets (§16.4) and one of contacts who are to be told that their right is withdrawn
+/// (§16.6). A clone is a backup.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Store {
     records: BTreeMap<Key, (u64, Vec<u8>)>,
     marks: BTreeSet<Mark>,
     tickets: BTreeMap<TicketHash, ToldTicket>,
+    withdrawn: BTreeMap<LineLink, LineId>,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { records, marks, tickets } = self;
+        let Self { records, marks, tickets, withdrawn: _ } = self;
         write!(f, "Store({} records, {} marks, {} tickets)", records.len(), marks.len(), tickets.len())
     }
 }
@@ -102,7 +104,7 @@ impl fmt::Debug for Store {
 impl Store {
     /// Empty.
     pub const fn new() -> Self {
-        Self { records: BTreeMap::new(), marks: BTreeSet::new(), tickets: BTreeMap::new() }
+        Self { records: BTreeMap::new(), marks: BTreeSet::new(), tickets: BTreeMap::new(), withdrawn: BTreeMap::new() }
     }
 
     /// All of it, or nothing (§8.2, §8.4).
@@ -153,6 +155,28 @@ impl Store {
         self.tickets.retain(|_, told| told.line_link != line_link);
     }
 
+    /// The rows that have expired go: she was told of too many (§16.4).
+    pub fn forget_expired(&mut self, now: UnixSeconds) {
+        self.tickets.retain(|_, told| !told.has_expired(now));
+    }
+
+    /// This contact port is withdrawn: its rows go, and the contact at the far end of this line is to be told. In the transaction of
+    /// the step that revokes it, whose record does not say whom (§16.6).
+    pub fn withdraw(&mut self, line_link: LineLink, line_id: LineId) {
+        self.forget_tickets(line_link);
+        self.withdrawn.insert(line_link, line_id);
+    }
+
+    /// Of which contact ports that is still to be said, and along which lines.
+    pub fn withdrawn(&self) -> impl Iterator<Item = (LineLink, LineId)> {
+        self.withdrawn.iter().map(|(line_link, line_id)| (*line_link, *line_id))
+    }
+
+    /// It was said, or nobody is left to be told.
+    pub fn forget_withdrawn(&mut self, line_link: LineLink) {
+        self.withdrawn.remove(&line_link);
+    }
+
     /// The rows of all tickets that she was told of and that were not used.
     pub fn tickets(&self) -> impl Iterator<Item = &ToldTicket> {
         self.tickets.values()
@@ -163,10 +187,11 @@ impl Store {
         self.records.remove(&key);
     }
 
-    /// The records of a backup come back, and the rows. The marks, kept where a backup does not reach, stay.
+    /// The records of a backup come back, and all rows. The marks, kept where a backup does not reach, stay.
     pub fn roll_back_records(&mut self, backup: &Self) {
         self.records.clone_from(&backup.records);
         self.tickets.clone_from(&backup.tickets);
+        self.withdrawn.clone_from(&backup.withdrawn);
     }
 
     /// The record under this key.

@@ -7,11 +7,11 @@ use core::mem;
 
 use thiserror::Error;
 
-use super::machine::Any;
-use crate::proof::PrivateKey;
+use self::owners::{Made, Wish};
+use super::machine::{Any, ToDo};
 use crate::{
-    Admits, AlicePhase, Bob, BobEnd, BobPhase, Claims, Key, Line, LineId, LineLink, LinePhase, Machine, Nonce, Offer,
-    PairHash, Payload, Port, PortHash, Request, RequestId, Secret, Seed,
+    Admits, AlicePhase, Bob, BobEnd, BobPhase, Claims, Key, Line, LineId, LineLink, LinePhase, Machine, Nonce,
+    PairHash, Payload, Policy, PortHash, Request, RequestId, Secret, UnixSeconds,
 };
 
 /// What did not hold. Clients are named by number.
@@ -33,9 +33,27 @@ pub enum Violation {
     /// §16.5: a line of a contact port whose ticket nobody made, or another than whom Alice takes for the introducer.
     #[error("client {0} takes somebody for an introducer who is none")]
     NotIntroduced(usize),
-    /// §4.4, §16.6: a line of a Port that was over, or withdrawn, before.
+    /// §16.4: more rows of one contact port than an introducer may leave.
+    #[error("client {0} holds too many tickets of one introducer")]
+    TooManyTickets(usize),
+    /// §4.4, §16.6: a line of a Port that was over, or withdrawn, before; or of a contact port whose introducer's line was over.
     #[error("client {0} let in somebody by a Port that it had withdrawn")]
     AfterWithdrawal(usize),
+    /// §4.3, §14.1, §16.4: a line of a Port, or by a ticket, that had expired.
+    #[error("client {0} has a line of a Port, or by a ticket, that had expired")]
+    AfterExpiry(usize),
+    /// §14.4: a line of a Port that was paused.
+    #[error("client {0} let in somebody while its Port was paused")]
+    WhilePaused(usize),
+    /// §14.5: a line of a Port that asks goes on, and nobody said so.
+    #[error("client {0} let in somebody without its user's word")]
+    NotAsked(usize),
+    /// §14.2, §16.6: a policy changed to what its user did not set, at least not of this Port.
+    #[error("client {0} changed a policy by itself")]
+    PolicyMoved(usize),
+    /// §15.4: more Ports of a link, those to come of a pool that has it included, than there were requests that it was issued for.
+    #[error("client {0} has two Ports of one link, or a Port of a link that its pool has still")]
+    LinkTwice(usize),
     /// §8.1: an event that is none, that no machine is asked for, or that its machine refuses changed a record, took one away
     /// or added one; or a step that was dropped moved the machine.
     #[error("client {0} was moved by what is refused")]
@@ -121,8 +139,10 @@ pub(super) struct Witness {
     by_proof: BTreeMap<(usize, PortHash, [u8; 32]), Claims>,
     /// What users gave up.
     unwanted: BTreeSet<(usize, Key)>,
-    /// Whose Ports these are, and of which links.
-    makers: BTreeMap<PortHash, (usize, LineLink)>,
+    /// What time it is, by every clock.
+    pub(super) now: UnixSeconds,
+    /// Whose Ports these are.
+    makers: BTreeMap<PortHash, Made>,
     /// Each record as it was last seen.
     records: BTreeMap<(usize, Key), Vec<u8>>,
     /// Every record that was ever seen of what was not over: without secrets, two are alike.
@@ -131,11 +151,21 @@ pub(super) struct Witness {
     forgotten: BTreeSet<(usize, LineLink)>,
     /// Links of Ports that a Bob gave up, or had to.
     given_up: BTreeSet<LineLink>,
-    /// The public keys of Ports for many, and for how many their users wanted each, at most.
-    many: BTreeMap<PortHash, [u8; 32]>,
-    limits: BTreeMap<[u8; 32], u32>,
+    /// What their users want of the Ports of these public keys.
+    wishes: BTreeMap<[u8; 32], Wish>,
     /// Under which key a user knows them.
     public_keys: BTreeMap<Key, [u8; 32]>,
+    /// What the policy of each may be: as it was last seen, or as it was set since.
+    policies: BTreeMap<(usize, Key), Vec<Policy>>,
+    /// Lines of which the user said that they go on.
+    let_in: BTreeSet<(usize, LineId)>,
+    /// Every line that was ever seen, also inside of the machine that yields it.
+    came: BTreeSet<(usize, LineId, PortHash)>,
+    /// Contact ports, and along which lines they were granted.
+    contacts: BTreeMap<(usize, LineLink), LineId>,
+    /// For which requests this link was issued to this client, and of which public keys it had Ports of it.
+    issued: BTreeMap<(usize, LineLink), BTreeSet<RequestId>>,
+    offered: BTreeMap<(usize, LineLink), BTreeSet<[u8; 32]>>,
     /// Links of which their owner wants no lines at present.
     shut: BTreeSet<LineLink>,
     /// Lines that were confirmed since all stores were last compared.
@@ -145,6 +175,8 @@ pub(super) struct Witness {
     heard: BTreeSet<(usize, Vec<u8>)>,
     /// Who made the ticket of this name. No two have the same.
     introducers: BTreeMap<String, (usize, Key)>,
+    /// When it expires.
+    expiries: BTreeMap<String, UnixSeconds>,
     /// Who was let in by it at its maker's.
     introduced: BTreeMap<(usize, String), Claims>,
     /// Whose Ports are over, or withdrawn.
@@ -155,29 +187,8 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    /// Randomness for a machine. Its private key is a secret, and so is a Port's RAD.
-    pub(super) fn gave(&mut self, seed: &[u8; 64], makes: Option<&Offer>) {
-        let makes_port = makes.is_some();
-        if let ([private_key, _, rad, _], _) = seed.as_chunks() {
-            self.secrets.insert(*private_key);
-            self.secrets.extend(makes_port.then_some(*rad));
-        }
-        if makes_port {
-            // As a Port for many makes them of it.
-            let (private_key, rad, request_id, _) = Seed::from_bytes(seed).expand();
-            self.secrets.extend(private_key.expose().first_chunk());
-            self.secrets.insert(*rad.expose());
-            let key = Key::Request(RequestId::from(*request_id.expose()));
-            self.public_keys.insert(key, *PrivateKey::new(private_key).public_key().as_bytes());
-            makes.iter().for_each(|offer| self.allows(key, offer.policy.limit()));
-        }
-    }
-
-    /// A contact port is shown by others than its maker.
-    pub(super) fn shows(&mut self, who: usize, port: &Port) {
-        if port.ticket().is_none() {
-            self.makes(who, port);
-        }
+    pub(super) fn begins(now: UnixSeconds) -> Self {
+        Self { now, ..Self::default() }
     }
 
     /// From now on its counters and what it heard may repeat (§11), and so may the lines of Ports that it used. Those of
@@ -187,6 +198,7 @@ impl Witness {
         self.records.retain(|(of, _), _| *of != who);
         self.alive.retain(|(of, _)| *of != who);
         self.over.retain(|(of, _)| *of != who);
+        self.policies.retain(|(of, _), _| *of != who);
     }
 
     pub(super) fn says(&mut self, who: usize, line_id: LineId, text: &[u8]) {
@@ -200,7 +212,7 @@ impl Witness {
     /// Looks through the store of one client, at what has changed.
     pub(super) fn looks(&mut self, who: usize, records: &[Vec<u8>]) -> Result<(), Violation> {
         let mut new_alices = 0_usize;
-        let mut over = Vec::new();
+        let mut ended = Vec::new();
         for record in records {
             if self.records.iter().any(|((of, _), seen)| *of == who && seen == record) {
                 continue;
@@ -223,19 +235,28 @@ impl Witness {
             if !machine.is_over() && !self.alive.insert((who, record.clone())) {
                 return Err(Violation::WentBack(who));
             }
+            for yielded in machine.unsent() {
+                if let ToDo::Adopt(born) = yielded {
+                    self.comes(who, &born.commit())?;
+                }
+            }
             match machine {
                 Any::Line(line) => self.sees(who, &line, record)?,
                 Any::Bob(bob) => self.sees_bob(who, &bob),
                 Any::Alice(alice) => {
                     self.sees_alice(who, &alice)?;
-                    over.extend(matches!(alice.phase(), AlicePhase::Ended(_)).then(|| alice.key()));
+                    ended.extend(if let AlicePhase::Ended(end) = alice.phase() {
+                        Some((alice.key(), end))
+                    } else {
+                        None
+                    });
                 }
-                Any::Introducer(_) => {}
+                Any::Introducer(_) | Any::Pool(_) => {}
             }
         }
-        // From now on.
-        over.into_iter().for_each(|key| self.withdraws(who, key));
-        self.misses(who, records, new_alices)
+        self.misses(who, records, new_alices)?;
+        self.ends(who, &ended)?;
+        self.hands_out(who)
     }
 
     /// What is gone: what may be deleted (§8.3), or an Alice who has her link now, and with it another key (§8.2).
@@ -246,6 +267,8 @@ impl Witness {
             let Some(machine) = self.records.remove(&name).and_then(|record| Any::restore(&record)) else { continue };
             match machine.key() {
                 _ if machine.may_be_deleted() => self.forgets(who, &machine),
+                // §15.6.
+                Key::Pool(_) if self.unwanted.contains(&name) => {}
                 Key::Request(_) if new_alices > 0 => new_alices = new_alices.saturating_sub(1),
                 _ => return Err(Violation::WentBack(who)),
             }
@@ -270,7 +293,7 @@ impl Witness {
             self.given_up.insert(line_link);
         }
         // His own Port: the Alice who had its key is gone.
-        if self.makers.values().any(|made| *made == (who, line_link)) {
+        if self.has_made(who, line_link) {
             self.forgotten.insert((who, line_link));
         }
     }
@@ -283,9 +306,7 @@ impl Witness {
         let port = line.port();
         let name = (who, claims.line_id);
         let new = Seen::of(line);
-        if !self.lines.contains_key(&name) && self.is_over(who, port) {
-            return Err(Violation::AfterWithdrawal(who));
-        }
+        self.comes(who, line)?;
         let seen = self.lines.entry(name).or_insert_with(|| new.clone());
         if seen.may_become(&new) {
             seen.code = seen.code.or(new.code);
@@ -300,7 +321,10 @@ impl Witness {
             self.confirmed.push(name);
         }
         self.sees_introduced(who, line)?;
-        if self.many.contains_key(&port) && self.makers.get(&port).is_some_and(|(maker, _)| *maker == who) {
+        if self.is_let_in_unasked(who, line) {
+            return Err(Violation::NotAsked(who));
+        }
+        if self.makers.get(&port).is_some_and(|made| made.by == who && made.kind.is_for_many()) {
             let proof = line.proof().map(|proof| (who, port, proof));
             if proof.is_some_and(|proof| *self.by_proof.entry(proof).or_insert(claims) != claims) {
                 return Err(Violation::SecondLine(who));
@@ -313,14 +337,14 @@ impl Witness {
 
     /// Whether he does not know any more what became of a Port, so that a line of it may have another's name.
     fn has_forgotten(&self, who: usize, port: PortHash) -> bool {
-        let used = self.makers.get(&port).is_some_and(|(_, line_link)| self.forgotten.contains(&(who, *line_link)));
+        let used = self.makers.get(&port).is_some_and(|made| self.forgotten.contains(&(who, made.line_link)));
         used || self.rolled_back.contains(&who)
     }
 
     /// A Bob who has forgotten that he used it.
     fn may_have_two(&self, who: usize, port: PortHash) -> bool {
         match self.makers.get(&port) {
-            Some((maker, line_link)) if *maker == who => self.forgotten.contains(&(who, *line_link)),
+            Some(made) if made.by == who => self.forgotten.contains(&(who, made.line_link)),
             _ => self.has_forgotten(who, port),
         }
     }
@@ -389,6 +413,7 @@ impl Witness {
             let waits = |record: &Vec<u8>| match Any::restore(record) {
                 Some(Any::Bob(bob)) => bob.phase() == BobPhase::Connecting && !self.is_shut(&bob),
                 Some(Any::Alice(alice)) => alice.phase() == AlicePhase::Requesting,
+                Some(Any::Pool(pool)) => pool.asked() > 0,
                 _ => false,
             };
             if records.iter().any(waits) {
@@ -406,7 +431,7 @@ impl Witness {
     /// A Bob who gives up never hears of his line if the reply is lost, and has no line to close. For its Alice he is one who is
     /// offline (§6.6): her user may close it.
     fn is_given_up(&self, line: &Line) -> bool {
-        self.makers.get(&line.port()).is_some_and(|(_, line_link)| self.given_up.contains(line_link))
+        self.makers.get(&line.port()).is_some_and(|made| self.given_up.contains(&made.line_link))
     }
 
     pub(super) fn sends(&mut self, who: usize, bytes: &[u8]) -> Result<(), Violation> {
@@ -455,8 +480,7 @@ impl Witness {
 fn is_same(earlier: &Any, later: &Any) -> bool {
     let may_become = match (earlier, later) {
         (Any::Line(earlier), Any::Line(later)) => Seen::of(earlier).may_become(&Seen::of(later)),
-        (Any::Alice(_), Any::Alice(_)) | (Any::Bob(_), Any::Bob(_)) | (Any::Introducer(_), Any::Introducer(_)) => true,
-        _ => false,
+        (earlier, later) => mem::discriminant(earlier) == mem::discriminant(later),
     };
     // No two records of one machine have one revision.
     may_become && earlier.revision() < later.revision()
@@ -469,6 +493,7 @@ fn lines_in(stores: &[Vec<Vec<u8>>]) -> impl Iterator<Item = (usize, Line)> {
     stores.iter().enumerate().flat_map(of)
 }
 
+mod guests;
 mod owners;
 #[cfg(test)]
 mod tests;

@@ -7,22 +7,18 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use chacha20::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
 
 use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 use super::client::{Client, LONGEST_UNKNOWN};
 use super::lies::flip;
-use super::machine::Any;
 use super::refused::{Moved, Refused};
 use super::relay::{Parcel, Relay};
-use super::schedule::{Change, Choice, Fault, Schedule};
+use super::schedule::{Choice, Fault, Schedule};
 use super::witness::{Violation, Witness};
 use crate::server::Limits;
-use crate::{
-    Alice, Event, Introducer, IntroducerPhase, Key, Line, LineId, LinePhase, Machine, Name, Offer, Policy, Port,
-    Relay as RelayName, Request, UnixSeconds, Uses,
-};
+use crate::{Event, Port, Request, UnixSeconds};
 
 /// When every world begins.
 const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
@@ -72,7 +68,7 @@ impl<A: App> World<A> {
             requests: Vec::new(),
             shown: Vec::new(),
             said: 0,
-            witness: Witness::default(),
+            witness: Witness::begins(BEGIN),
             faults: BTreeMap::new(),
             trace: String::new(),
         }
@@ -119,7 +115,7 @@ impl<A: App> World<A> {
         self.witness.compares()?;
         // Who came by a contact port, and was never told of, is turned away after a while (§16.7).
         if self.witness.has_introductions() {
-            self.now = UnixSeconds(self.now.0.saturating_add(LONGEST_UNKNOWN));
+            self.pass_until(UnixSeconds(self.now.0.saturating_add(LONGEST_UNKNOWN)));
             for who in 0..self.apps.len() {
                 self.command(who, &Command::Tick)?;
             }
@@ -127,6 +123,11 @@ impl<A: App> World<A> {
             self.witness.compares()?;
         }
         if self.is_fair() { self.witness.finds_lost(&self.stores()) } else { Ok(()) }
+    }
+
+    fn pass_until(&mut self, now: UnixSeconds) {
+        self.now = now;
+        self.witness.now = now;
     }
 
     fn is_fair(&self) -> bool {
@@ -210,7 +211,7 @@ impl<A: App> World<A> {
             Choice::Forge(n, forgery) => self.forge(n, forgery),
             Choice::Clock(n) => {
                 // The end itself never comes: what is kept for ever is kept until then.
-                self.now = self.later(n).min(UnixSeconds(u64::MAX.saturating_sub(1)));
+                self.pass_until(self.later(n).min(UnixSeconds(u64::MAX.saturating_sub(1))));
                 Ok(true)
             }
             Choice::Crash(who, after) => {
@@ -227,139 +228,8 @@ impl<A: App> World<A> {
                 Ok(true)
             }
             Choice::RollBack(who, how) => self.roll_back(self.user(who), how),
-            Choice::MakePort(who, expires) => {
-                let offer = expires.map_or_else(Offer::new, |n| Offer::new().expires(self.later(n)));
-                // With all or with nothing.
-                let relay = expires.and_then(|_| RelayName::new("relay.example").ok());
-                let offer = relay.map_or(offer.clone(), |relay| offer.relay(relay));
-                let seed = self.seed(Some(&offer));
-                self.command(self.user(who), &Command::MakePort { seed, offer })
-            }
-            Choice::MakeSuperport(who, n) => {
-                let policy = Policy::up_to(u32::from(n % 3).saturating_add(1)).asking(n >= 96);
-                let offer = Offer::new().policy(policy);
-                let seed = self.seed(Some(&offer));
-                self.command(self.user(who), &Command::MakePort { seed, offer })
-            }
-            Choice::SetPolicy(who, n, change) => {
-                let who = self.user(who);
-                let alices = self.alices(who);
-                let Some(alice) = pick(&alices, n) else { return Ok(false) };
-                let Some(policy) = alice.policy() else { return Ok(false) };
-                let uses = match (policy.limit(), change) {
-                    (Uses::UpTo(n), Change::Raise) => Uses::UpTo(n.saturating_add(1)),
-                    (Uses::UpTo(_), Change::Lower) => Uses::UpTo(1),
-                    (uses, _) => uses,
-                };
-                let policy = match change {
-                    Change::Pause => policy.paused(true),
-                    Change::Resume => policy.paused(false),
-                    Change::Raise | Change::Lower => policy.uses(uses),
-                };
-                self.witness.allows(alice.key(), policy.limit());
-                self.command(who, &Command::SetPolicy(alice.key(), policy))
-            }
-            Choice::Decide(who, n, accept) => {
-                let who = self.user(who);
-                let Some(line_id) = self.line_of(who, n) else { return Ok(false) };
-                self.command(who, &Command::Decide(line_id, accept))
-            }
-            Choice::Grant(who, n) => {
-                let who = self.user(who);
-                let is_confirmed = |line: &Line| line.phase() == LinePhase::Confirmed;
-                let lines: Vec<_> = self.restored::<Line>(who).filter(is_confirmed).collect();
-                let Some(line) = pick(&lines, n) else { return Ok(false) };
-                let offer = Offer::new().policy(Policy::unlimited()).introducer(line.claims().line_id);
-                let seed = self.seed(Some(&offer));
-                self.command(who, &Command::MakePort { seed, offer })
-            }
-            Choice::Introduce(who, n) => {
-                let who = self.user(who);
-                let is_ready = |introducer: &Introducer| introducer.phase() == IntroducerPhase::Granted;
-                let ready: Vec<_> = self.restored::<Introducer>(who).filter(is_ready).collect();
-                let Some(introducer) = pick(&ready, n) else { return Ok(false) };
-                // No two alike, so that it is seen whose ticket was used.
-                self.said = self.said.saturating_add(1);
-                let Ok(name) = Name::new(&format!("introducer {}", self.said)) else { return Ok(false) };
-                let mut seed = [0; 64];
-                self.rng.fill_bytes(&mut seed);
-                let key = introducer.key();
-                self.witness.introduces(who, key, &name, &seed);
-                self.command(who, &Command::Introduce { key, name, seed })
-            }
-            Choice::Withdraw(who, n) => {
-                let who = self.user(who);
-                let granted: Vec<_> =
-                    self.alices(who).into_iter().filter(|alice| alice.introducer().is_some()).collect();
-                let Some(alice) = pick(&granted, n) else { return Ok(false) };
-                self.give_up(who, alice.key())
-            }
-            Choice::UsePort(who, n, send_proof) => {
-                let Some(text) = pick(&self.shown, n).cloned() else { return Ok(false) };
-                let seed = self.seed(None);
-                self.command(self.user(who), &Command::UsePort { seed, text, send_proof })
-            }
-            Choice::GiveUp(who, n) => {
-                let who = self.user(who);
-                let records = self.apps.get(who).map(A::records).unwrap_or_default();
-                let machines = records.iter().filter_map(|record| Any::restore(record));
-                let ports: Vec<_> = machines.filter(|it| !matches!(it, Any::Line(_))).map(|it| it.key()).collect();
-                let Some(key) = pick(&ports, n) else { return Ok(false) };
-                self.give_up(who, *key)
-            }
-            Choice::Say(who, n) => {
-                let who = self.user(who);
-                let Some(line_id) = self.line_of(who, n) else { return Ok(false) };
-                // No two alike, so that one that comes twice is seen.
-                self.said = self.said.saturating_add(1);
-                let text = format!("word {}", self.said).into_bytes();
-                self.witness.says(who, line_id, &text);
-                self.command(who, &Command::Say(line_id, text))
-            }
-            Choice::Close(who, n) => {
-                let who = self.user(who);
-                let Some(line_id) = self.line_of(who, n) else { return Ok(false) };
-                self.command(who, &Command::Close(line_id))
-            }
-            Choice::Tick(who) => self.command(self.user(who), &Command::Tick),
+            wish => self.wants(wish),
         }
-    }
-
-    fn later(&self, n: u8) -> UnixSeconds {
-        UnixSeconds(self.now.0.saturating_add(1_u64.checked_shl(u32::from(n)).unwrap_or(u64::MAX)))
-    }
-
-    fn seed(&mut self, makes: Option<&Offer>) -> [u8; 64] {
-        let mut seed = [0; 64];
-        self.rng.fill_bytes(&mut seed);
-        self.witness.gave(&seed, makes);
-        seed
-    }
-
-    fn restored<M: Machine>(&self, who: usize) -> impl Iterator<Item = M> + use<M, A> {
-        let records = self.apps.get(who).map(A::records).unwrap_or_default();
-        records.into_iter().filter_map(|record| M::restore(&record).ok())
-    }
-
-    /// Those whose Ports are not dead.
-    fn alices(&self, who: usize) -> Vec<Alice> {
-        self.restored::<Alice>(who).filter(|alice| !alice.is_spent()).collect()
-    }
-
-    fn give_up(&mut self, who: usize, key: Key) -> Happened {
-        self.witness.gives_up(who, key);
-        let is_alice = self.restored::<Alice>(who).any(|alice| alice.key() == key);
-        let crashes = self.count_of(Fault::Crash);
-        let happened = self.command(who, &Command::GiveUp(key))?;
-        if is_alice && self.count_of(Fault::Crash) == crashes {
-            self.witness.withdraws(who, key);
-        }
-        Ok(happened)
-    }
-
-    fn line_of(&self, who: usize, n: u8) -> Option<LineId> {
-        let lines: Vec<_> = self.witness.lines_of(who).collect();
-        pick(&lines, n).copied()
     }
 
     /// Lets a client do something. It may die of it, and of starting again; what left it until then has left it.
@@ -410,6 +280,7 @@ impl<A: App> World<A> {
         let Some(app) = self.apps.get_mut(who) else { return Ok(()) };
         let (output, records) = (app.output(), app.records());
         self.witness.looks(who, &records)?;
+        app.tickets().map_or(Ok(()), |rows| self.witness.looks_at_rows(who, &rows))?;
         for one in output {
             match one {
                 Output::Send(request) => self.take(who, request)?,
@@ -447,6 +318,7 @@ impl<A: App> World<A> {
         self.note(format_args!("  to {to}: {name} {}", digest(event)));
         let mut receipt = Receipt::NotYet;
         let Some(app) = self.apps.get(*to) else { return Ok(receipt) };
+        self.witness.brings(*to, event);
         let refused = Refused::of(app, event, self.now).map_err(|Moved| Violation::MovedByRefused(*to))?;
         let crashes = self.count_of(Fault::Crash);
         self.with(*to, |app, now, power| app.deliver(event, now, power).map(|told| receipt = told))?;
@@ -508,3 +380,5 @@ fn digest(bytes: &[u8]) -> String {
 fn word(value: &impl core::fmt::Debug) -> String {
     format!("{value:?}").chars().take_while(char::is_ascii_alphanumeric).collect()
 }
+
+mod users;

@@ -1,49 +1,114 @@
-//! Whom a Port's maker lets in: as many as he wants (§14), by whom he is told (§16), and nobody any more once he took it back.
+//! What users want of the Ports that they make, and what their machines make of it: of which link (§15), under which policy (§14),
+//! and until when.
 
-use alloc::string::ToString;
+use alloc::collections::BTreeSet;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use super::{Violation, Witness};
-use crate::{Alice, AliceEnd, AlicePhase, Key, Kind, Line, LineLink, Machine, Name, Port, PortHash, Uses};
+use crate::proof::PrivateKey;
+use crate::{
+    Alice, AliceEnd, Event, Key, Kind, Line, LineId, LineLink, LinePhase, Machine, Offer, Policy, Pool, PoolEffect,
+    Port, RequestId, Seed, UnixSeconds, Uses,
+};
+
+/// A Port, as its maker's record or its text has it.
+#[derive(Clone, Debug)]
+pub(super) struct Made {
+    pub(super) by: usize,
+    pub(super) line_link: LineLink,
+    pub(super) kind: Kind,
+    pub(super) public_key: [u8; 32],
+    pub(super) expires: Option<UnixSeconds>,
+}
+
+/// What its user wants of it.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    /// How often it was ever to be used, at most.
+    pub(super) uses: u32,
+    pub(super) asks: bool,
+    pub(super) expires: Option<UnixSeconds>,
+}
 
 impl Witness {
-    /// The user wants it to be for so many.
-    pub(in super::super) fn allows(&mut self, key: Key, uses: Uses) {
-        let uses = match uses {
-            Uses::Once => 1,
-            Uses::UpTo(n) => n,
-            Uses::Unlimited => u32::MAX,
+    /// Randomness for a machine. Its private key is a secret, and so is a Port's RAD.
+    pub(in super::super) fn gave(&mut self, seed: &[u8; 64], makes: Option<&Offer>) {
+        if let ([private_key, ..], _) = seed.as_chunks() {
+            self.secrets.insert(*private_key);
+        }
+        let Some(offer) = makes else { return };
+        self.keeps_block(seed);
+        // As a Port for many makes them of it.
+        let (private_key, rad, request_id, _) = Seed::from_bytes(seed).expand();
+        self.secrets.extend(private_key.expose().first_chunk());
+        self.secrets.insert(*rad.expose());
+        let (private_key, request_id) = if offer.kind().is_for_many() {
+            (private_key, request_id)
+        } else {
+            let Seed { private_key, request_id, .. } = Seed::from_bytes(seed);
+            (private_key, request_id)
         };
-        if let Some(public_key) = self.public_keys.get(&key) {
-            let limit = self.limits.entry(*public_key).or_default();
-            *limit = (*limit).max(uses);
+        let public_key = *PrivateKey::new(private_key).public_key().as_bytes();
+        self.public_keys.insert(Key::Request(RequestId::from(*request_id.expose())), public_key);
+        let Offer { policy, .. } = offer;
+        let wish = Wish { uses: most(policy.limit()), asks: policy.asks(), expires: offer.expiry() };
+        self.wishes.insert(public_key, wish);
+    }
+
+    /// A RAD, a ticket's secret, or the name of a pool, which never leaves its client (§15.1).
+    pub(super) fn keeps_block(&mut self, seed: &[u8; 64]) {
+        if let ([_, _, block, _], _) = seed.as_chunks() {
+            self.secrets.insert(*block);
         }
     }
 
-    pub(super) fn makes(&mut self, who: usize, port: &Port) {
-        self.makers.entry(port.hash()).or_insert((who, port.line_link));
-        if port.kind() != Kind::Port {
-            let public_key = *port.public_key.as_bytes();
-            self.many.insert(port.hash(), public_key);
-            self.public_keys.insert(Key::LineLink(port.line_link), public_key);
+    /// The user sets this, from now on.
+    pub(in super::super) fn allows(&mut self, who: usize, key: Key, policy: Policy) {
+        let public_key = self.public_keys.get(&key);
+        if let Some(wish) = public_key.and_then(|public_key| self.wishes.get_mut(public_key)) {
+            wish.uses = wish.uses.max(most(policy.limit()));
+        }
+        if let Some(may_be) = self.policies.get_mut(&(who, key)) {
+            may_be.push(policy);
         }
     }
 
-    /// Randomness for a ticket.
-    pub(in super::super) fn introduces(&mut self, who: usize, key: Key, name: &Name, seed: &[u8; 64]) {
-        self.introducers.insert(name.as_str().to_string(), (who, key));
-        if let ([_, _, secret, _], _) = seed.as_chunks() {
-            self.secrets.insert(*secret);
+    /// A contact port is shown by others than its maker.
+    pub(in super::super) fn shows(&mut self, who: usize, port: &Port) {
+        if port.ticket().is_none() {
+            self.makes(who, port);
         }
     }
 
-    pub(in super::super) fn has_introductions(&self) -> bool {
-        !self.introducers.is_empty()
+    fn makes(&mut self, who: usize, port: &Port) {
+        let (line_link, kind, public_key) = (port.line_link, port.kind(), *port.public_key.as_bytes());
+        let made = Made { by: who, line_link, kind, public_key, expires: port.expires() };
+        self.makers.entry(port.hash()).or_insert(made);
+        self.public_keys.insert(Key::LineLink(line_link), public_key);
+    }
+
+    pub(super) fn has_made(&self, who: usize, line_link: LineLink) -> bool {
+        self.makers.values().any(|made| (made.by, made.line_link) == (who, line_link))
+    }
+
+    /// A pool (§15), and in the place of which.
+    pub(in super::super) fn begins_pool(&mut self, who: usize, before: &[Key], seed: &[u8; 64]) {
+        before.iter().for_each(|before| self.gives_up(who, *before));
+        self.keeps_block(seed);
+    }
+
+    /// An event reaches a client.
+    pub(in super::super) fn brings(&mut self, who: usize, event: &[u8]) {
+        if let Ok(Event::LineLinkIssued { request_id, line_link }) = Event::decode(event) {
+            self.issued.entry((who, line_link)).or_default().insert(request_id);
+        }
     }
 
     /// The user took it back, and nothing came between.
     pub(in super::super) fn withdraws(&mut self, who: usize, key: Key) {
         if let Key::LineLink(line_link) = key
-            && self.makers.values().any(|made| *made == (who, line_link))
+            && self.has_made(who, line_link)
         {
             self.over.insert((who, line_link));
         }
@@ -54,51 +119,90 @@ impl Witness {
     }
 
     pub(super) fn sees_alice(&mut self, who: usize, alice: &Alice) -> Result<(), Violation> {
-        // Shown to nobody as it is, but granted.
-        if let Some(port) = alice.port().filter(|port| port.kind() == Kind::ContactPort) {
-            self.makes(who, port);
+        if let Some(port) = alice.port() {
+            // Shown to nobody as it is, but granted.
+            if port.kind() == Kind::ContactPort {
+                self.makes(who, port);
+            }
+            let name = (who, port.line_link);
+            self.offered.entry(name).or_default().insert(*port.public_key.as_bytes());
+            self.contacts.extend(alice.introducer().map(|line_id| (name, line_id)));
         }
-        let is_many = |(port, made): (&PortHash, &(usize, LineLink))| {
-            Key::LineLink(made.1) == alice.key() && self.many.contains_key(port)
+        let name = (who, alice.key());
+        let Some(policy) = alice.policy() else {
+            self.policies.remove(&name);
+            return Ok(());
         };
-        if alice.phase() == AlicePhase::Ended(AliceEnd::Revoked)
-            && self.makers.iter().any(is_many)
-            && !self.unwanted.contains(&(who, alice.key()))
-            && !self.rolled_back.contains(&who)
-        {
-            return Err(Violation::Revoked(who));
+        let may_be = self.policies.entry(name).or_insert_with(|| vec![*policy]);
+        if !may_be.contains(policy) {
+            return Err(Violation::PolicyMoved(who));
+        }
+        if may_be.last() == Some(policy) {
+            *may_be = vec![*policy];
         }
         Ok(())
     }
 
-    pub(super) fn is_over(&self, who: usize, port: PortHash) -> bool {
-        let made = self.makers.get(&port);
-        made.is_some_and(|(maker, line_link)| *maker == who && self.over.contains(&(who, *line_link)))
-    }
-
-    /// At Alice's: one line of each ticket, and it is the introducer's line that she was told of it by.
-    pub(super) fn sees_introduced(&mut self, who: usize, line: &Line) -> Result<(), Violation> {
-        let Some((introduced, by)) = line.introduced().and_then(|introduced| Some((introduced, introduced.by?))) else {
-            return Ok(());
-        };
-        let name = introduced.name.as_str();
-        let claims = line.claims();
-        if *self.introduced.entry((who, name.to_string())).or_insert(claims) != claims {
-            return Err(Violation::TicketTwice(who));
+    /// What is over is so from now on: nobody gives up a Port for many but its user; and a contact port ends with the introducer's
+    /// line (§16.6).
+    pub(super) fn ends(&mut self, who: usize, ended: &[(Key, AliceEnd)]) -> Result<(), Violation> {
+        let of_contacts = self.contacts.iter().filter(|((of, _), line)| *of == who && self.is_line_over(who, **line));
+        let of_contacts: Vec<_> = of_contacts.map(|((_, line_link), _)| Key::LineLink(*line_link)).collect();
+        for (key, end) in ended {
+            let is_it = |made: &Made| Key::LineLink(made.line_link) == *key && made.kind.is_for_many();
+            if *end == AliceEnd::Revoked
+                && self.makers.values().any(is_it)
+                && !self.unwanted.contains(&(who, *key))
+                && !of_contacts.contains(key)
+                && !self.rolled_back.contains(&who)
+            {
+                return Err(Violation::Revoked(who));
+            }
+            self.withdraws(who, *key);
         }
-        let Some((introducer, key)) = self.introducers.get(name) else { return Err(Violation::NotIntroduced(who)) };
-        let is_mine = *key == Key::Granted(by);
-        // A line that was rolled back may be anybody's now.
-        let told = [who, *introducer].iter().any(|who| self.rolled_back.contains(who))
-            || self.other_end(who, by).is_some_and(|(other, ..)| other == *introducer);
-        if is_mine && told { Ok(()) } else { Err(Violation::NotIntroduced(who)) }
+        of_contacts.into_iter().for_each(|key| self.withdraws(who, key));
+        Ok(())
     }
 
-    /// The lines of a Port for many at its maker's. Who is rolled back has forgotten how many there were (§11).
-    pub(super) fn counts(&self, who: usize, port: PortHash) -> Result<(), Violation> {
-        let lines = self.lines.iter().filter(|((of, _), line)| *of == who && line.port == port).count();
-        let limit = self.many.get(&port).and_then(|key| self.limits.get(key)).copied().unwrap_or_default();
-        let over = u32::try_from(lines).is_ok_and(|lines| lines > limit);
-        if over && !self.rolled_back.contains(&who) { Err(Violation::OverLimit(who)) } else { Ok(()) }
+    /// Or gone: it may only be deleted after the contact port is withdrawn.
+    fn is_line_over(&self, who: usize, line_id: LineId) -> bool {
+        let line = self.records.get(&(who, Key::Line(line_id))).and_then(|record| Line::restore(record).ok());
+        line.is_none_or(|line| line.phase() == LinePhase::Closed)
+    }
+
+    /// §15.4: of each link one Port, and none as long as the pool has it. The relay may issue one for several requests.
+    pub(super) fn hands_out(&self, who: usize) -> Result<(), Violation> {
+        let mut held = Vec::new();
+        for (_, record) in self.records.iter().filter(|((of, key), _)| *of == who && matches!(key, Key::Pool(_))) {
+            held.extend(links(record));
+        }
+        let is_twice = |((of, link), ports): (&(usize, LineLink), &BTreeSet<_>)| {
+            let to_come = held.iter().filter(|held| *held == link).count();
+            let issued = self.issued.get(&(who, *link)).map_or(0, BTreeSet::len);
+            *of == who && ports.len().saturating_add(to_come) > issued
+        };
+        let twice = !self.rolled_back.contains(&who) && self.offered.iter().any(is_twice);
+        if twice { Err(Violation::LinkTwice(who)) } else { Ok(()) }
+    }
+}
+
+/// What would come out of this pool.
+fn links(pool: &[u8]) -> Vec<LineLink> {
+    let mut links = Vec::new();
+    let Ok(mut pool) = Pool::restore(pool) else { return links };
+    while let Ok(step) = pool.take() {
+        links.extend(step.commit().find_map(|effect| match effect {
+            PoolEffect::Link(line_link) => Some(line_link),
+            PoolEffect::Send(_) => None,
+        }));
+    }
+    links
+}
+
+const fn most(uses: Uses) -> u32 {
+    match uses {
+        Uses::Once => 1,
+        Uses::UpTo(n) => n,
+        Uses::Unlimited => u32::MAX,
     }
 }

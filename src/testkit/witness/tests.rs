@@ -3,7 +3,7 @@ use alloc::vec;
 
 use super::super::machine::{Input, Tables, ToDo};
 use super::*;
-use crate::{Alice, Event, Introducer, Introduction, Name, Offer, Policy, Seed, SendProof, UnixSeconds};
+use crate::{Alice, Event, Introducer, Introduction, Kind, Name, Offer, Policy, Port, Seed, SendProof, UnixSeconds};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -23,10 +23,14 @@ fn line_id(n: u8) -> LineId {
     [n; 16].into()
 }
 
+fn made() -> Made {
+    Made { by: ALICE, line_link: [1; 16].into(), kind: Kind::Port, public_key: [1; 32], expires: None }
+}
+
 /// Alice has made Port 1.
 fn witness(lines: &[(usize, u8, Seen)]) -> Witness {
     let lines = lines.iter().map(|(who, name, seen)| ((*who, line_id(*name)), seen.clone())).collect();
-    let makers = [([1; 32].into(), (ALICE, [1; 16].into()))].into();
+    let makers = [([1; 32].into(), made())].into();
     Witness { lines, makers, ..Witness::default() }
 }
 
@@ -257,7 +261,7 @@ fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
     let finds = |ends: &[Any; 2], both: bool, given_up: bool, forgotten: bool| {
         let stores = [records(&[&ends[ALICE]]), if both { records(&[&ends[BOB]]) } else { vec![] }];
         let mut witness = witness(&[]);
-        witness.makers = [(port().hash(), (ALICE, [1; 16].into()))].into();
+        witness.makers = [(port().hash(), made())].into();
         stores.iter().enumerate().for_each(|(who, records)| assert_eq!(witness.looks(who, records), Ok(())));
         witness.given_up.extend(given_up.then_some(LineLink::from([1; 16])));
         witness.forgotten.extend(forgotten.then_some((ALICE, [1; 16].into())));
@@ -284,7 +288,7 @@ fn introduced() -> Line {
         _ => unreachable!(),
     };
     let mut carol = Any::Introducer(Introducer::granted(grant.as_slice(), line_id(9)).unwrap().commit());
-    let told = step(&mut carol, Input::Introduce(&Name::new("Carol").unwrap(), &[3; 64]));
+    let told = step(&mut carol, Input::Introduce(&Name::new("Carol").unwrap(), None, &[3; 64]));
     let Some(ToDo::TellAlice(_, said)) = told.first() else { panic!("{told:?}") };
     let Introduction::Ticket(ticket) = Introduction::decode(said).unwrap() else { panic!("no ticket") };
     let ready = step(&mut carol, Input::Told);
@@ -312,7 +316,7 @@ fn an_introducer_is_who_made_the_ticket() {
     let (port, her) = (line.port(), |who, code| (who, 9, seen(8, 8, Some(code))));
     let sees = |other: (usize, u8, Seen), name: &str, introducer: (usize, Key), rolled_back: &[usize]| {
         let mut witness = witness(&[her(ALICE, 7), other]);
-        witness.makers.insert(port, (ALICE, [1; 16].into()));
+        witness.makers.insert(port, made());
         witness.introducers.insert(name.to_string(), introducer);
         witness.rolled_back.extend(rolled_back);
         witness.sees_introduced(ALICE, &line)
@@ -334,7 +338,7 @@ fn an_introducer_is_who_made_the_ticket() {
 fn a_second_line_of_one_ticket_and_one_of_what_is_over() {
     let line = introduced();
     let mut witness = witness(&[]);
-    witness.makers.insert(line.port(), (ALICE, [1; 16].into()));
+    witness.makers.insert(line.port(), made());
     witness.introduced.insert((ALICE, "Carol".to_string()), Claims { line_id: line_id(2), ..line.claims() });
     assert_eq!(witness.sees_introduced(ALICE, &line), Err(Violation::TicketTwice(ALICE)));
     // Another's is nothing to him.

@@ -12,14 +12,27 @@ const GRANTED: &[Choice] = &[
     Choice::DeliverAll,
     Choice::UsePort(CAROL, 0, SendProof::OnBoard),
     Choice::DeliverAll,
-    Choice::Grant(ALICE, 0),
+    Choice::Grant(ALICE, 0, FREE),
     Choice::DeliverAll,
 ];
 
 /// What was shown: Alice's Port first, then each Port with a ticket.
 const TICKET: u8 = 1;
-const INTRODUCED: &[Choice] = &[Choice::Introduce(CAROL, 0), Choice::DeliverAll];
+const INTRODUCED: &[Choice] = &[Choice::Introduce(CAROL, 0, None), Choice::DeliverAll];
 const USED: &[Choice] = &[Choice::UsePort(BOB, TICKET, SendProof::OnBoard), Choice::DeliverAll];
+
+const FREE: Terms = Terms { uses: None, asks: false, expiry: None };
+
+/// Half of all are free.
+fn terms(n: u8) -> Terms {
+    let how = n / 3;
+    let expiry = match how % 8 {
+        1 => Some(Expiry::Port(n % 16)),
+        3 => Some(Expiry::Policy(n % 16)),
+        _ => None,
+    };
+    Terms { uses: (how % 4 == 3).then_some(n % 3 + 1), asks: how % 8 == 5, expiry }
+}
 
 /// Drawn from a seed, behind a grant; but people grant, introduce and withdraw more than they talk.
 fn with_contacts(seed: u64) -> Schedule {
@@ -27,8 +40,10 @@ fn with_contacts(seed: u64) -> Schedule {
     for (n, choice) in choices.iter_mut().enumerate() {
         let n = n as u8;
         *choice = match *choice {
-            Choice::MakePort(who, _) if !n.is_multiple_of(3) => Choice::Grant(who, n),
-            Choice::Say(who, at) if !n.is_multiple_of(3) => Choice::Introduce(who, at),
+            Choice::MakePort(who, _) if !n.is_multiple_of(3) => Choice::Grant(who, n, terms(n)),
+            Choice::Say(who, at) if !n.is_multiple_of(3) => {
+                Choice::Introduce(who, at, n.is_multiple_of(5).then_some(n % 16))
+            }
             Choice::Tick(who) => Choice::UsePort(who, n, SendProof::OnBoard),
             Choice::Clock(who) => Choice::Withdraw(who, n),
             Choice::BackUp(who) if !n.is_multiple_of(2) => {
@@ -54,7 +69,7 @@ fn introduced<A: App>(world: &World<A>) -> Vec<Line> {
 #[test]
 fn a_choice_is_what_its_bytes_say() {
     for (a, b) in [(0, 0), (1, 7), (255, 255)] {
-        for choice in [Choice::Grant(a, b), Choice::Introduce(a, b), Choice::Withdraw(a, b)] {
+        for choice in [Choice::Grant(a, b % 8, FREE), Choice::Introduce(a, b, None), Choice::Withdraw(a, b)] {
             assert_eq!(Choice::from_bytes(choice.to_bytes()), choice);
             assert_eq!(choice.fault(), None);
         }
@@ -129,7 +144,7 @@ fn r16_4_a_ticket_that_is_used_again_forms_no_line_and_an_app_that_forgets_it_is
 fn r16_4_nor_does_one_that_she_is_told_of_again() {
     let used = [Choice::Deliver, Choice::UsePort(BOB, TICKET, SendProof::OnBoard), Choice::Delay, Choice::DeliverAll];
     let told_again = |crash| {
-        let dies = [Choice::Crash(CAROL, crash), Choice::Introduce(CAROL, 0)];
+        let dies = [Choice::Crash(CAROL, crash), Choice::Introduce(CAROL, 0, None)];
         schedule(&[GRANTED, &dies, &used, CLAIMED])
     };
     let mut found = 0;
@@ -190,7 +205,7 @@ fn r16_4_a_ticket_is_for_one() {
 
 #[test]
 fn r16_7_who_comes_before_alice_was_told_waits_for_her() {
-    let early = [Choice::Introduce(CAROL, 0), Choice::UsePort(BOB, TICKET, SendProof::OnBoard)];
+    let early = [Choice::Introduce(CAROL, 0, None), Choice::UsePort(BOB, TICKET, SendProof::OnBoard)];
     let mut world = world(Care::FULL);
     play(&mut world, &[GRANTED, &early, &[Choice::Delay, Choice::Deliver]]);
     assert_eq!((introduced(&world).len(), count(&world, "Disconnect")), (0, 0), "{}", world.trace());
@@ -200,7 +215,7 @@ fn r16_7_who_comes_before_alice_was_told_waits_for_her() {
 
 #[test]
 fn r16_7_but_not_for_ever_nor_if_nobody_can_tell_her() {
-    let early = [Choice::Introduce(CAROL, 0), Choice::UsePort(BOB, TICKET, SendProof::OnBoard), Choice::Drop];
+    let early = [Choice::Introduce(CAROL, 0, None), Choice::UsePort(BOB, TICKET, SendProof::OnBoard), Choice::Drop];
     let (too_long, closed) = ([Choice::Clock(12), Choice::Tick(ALICE)], [Choice::Close(ALICE, 0), Choice::Wake(ALICE)]);
     for (when, ends) in
         [(&[][..], false), (&[Choice::Clock(11), Choice::Tick(ALICE)], false), (&too_long, true), (&closed, true)]
@@ -214,29 +229,8 @@ fn r16_7_but_not_for_ever_nor_if_nobody_can_tell_her() {
 }
 
 /// Keeps to its Ports, whatever its user wants.
-struct Stubborn(Client);
-
-impl App for Stubborn {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
-        self.0.deliver(event, now, power)
-    }
-
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        if matches!(command, Command::GiveUp(_)) { Ok(()) } else { self.0.command(command, now, power) }
-    }
-
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.restart(now, power)
-    }
-
-    fn output(&mut self) -> Vec<Output> {
-        self.0.output()
-    }
-
-    fn records(&self) -> Vec<Vec<u8>> {
-        self.0.records()
-    }
-}
+const STUBBORN: fn(Command) -> Option<Command> =
+    |command| Some(command).filter(|command| !matches!(command, Command::GiveUp(_)));
 
 #[test]
 fn r16_6_what_is_withdrawn_lets_nobody_in_and_an_app_that_goes_on_is_found() {
@@ -250,45 +244,22 @@ fn r16_6_what_is_withdrawn_lets_nobody_in_and_an_app_that_goes_on_is_found() {
         assert_eq!((introduced(&whole).len(), whole.apps()[0].tickets()), (0, Some(vec![])));
         let carol = whole.apps()[1].records().into_iter().find_map(|record| Introducer::restore(&record).ok()).unwrap();
         assert_eq!(carol.phase(), IntroducerPhase::Ended(IntroducerEnd::Withdrawn), "{}", whole.trace());
-        let mut stubborn = World::new([(); 3].map(|()| Stubborn(Client::default())));
+        let mut stubborn = World::new([(); 3].map(|()| Rewords(Client::default(), STUBBORN)));
         assert_eq!(stubborn.run(&choices), Err(Violation::AfterWithdrawal(0)), "{}", stubborn.trace());
     }
 }
 
 /// Calls itself something else than its user says.
-struct Nameless(Client);
-
-impl App for Nameless {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
-        self.0.deliver(event, now, power)
+const NAMELESS: fn(Command) -> Option<Command> = |command| match command {
+    Command::Introduce { key, name: _, expires, seed } => {
+        Some(Command::Introduce { key, name: Name::new("").unwrap(), expires, seed })
     }
-
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        match command {
-            Command::Introduce { key, name: _, seed } => {
-                let name = Name::new("").unwrap();
-                self.0.command(&Command::Introduce { key: *key, name, seed: *seed }, now, power)
-            }
-            command => self.0.command(command, now, power),
-        }
-    }
-
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.restart(now, power)
-    }
-
-    fn output(&mut self) -> Vec<Output> {
-        self.0.output()
-    }
-
-    fn records(&self) -> Vec<Vec<u8>> {
-        self.0.records()
-    }
-}
+    command => Some(command),
+};
 
 #[test]
 fn r16_5_a_name_that_nobody_gave_is_found() {
-    let mut world = World::new([(); 3].map(|()| Nameless(Client::default())));
+    let mut world = World::new([(); 3].map(|()| Rewords(Client::default(), NAMELESS)));
     assert_eq!(world.run(&schedule(&[GRANTED, INTRODUCED, USED])), Err(Violation::NotIntroduced(0)));
 }
 

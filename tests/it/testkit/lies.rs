@@ -15,21 +15,7 @@ impl App for Listener {
         self.0.deliver(event, now, power)
     }
 
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.command(command, now, power)
-    }
-
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.restart(now, power)
-    }
-
-    fn output(&mut self) -> Vec<Output> {
-        self.0.output()
-    }
-
-    fn records(&self) -> Vec<Vec<u8>> {
-        self.0.records()
-    }
+    leaves!(0: command restart output records);
 }
 
 const ALICE: usize = 0;

@@ -141,35 +141,10 @@ fn r14_2_a_policy_that_is_changed_counts_from_then_on() {
 }
 
 /// Makes every Superport for nine.
-struct Generous(Client);
-
-impl App for Generous {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
-        self.0.deliver(event, now, power)
-    }
-
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        match command {
-            Command::MakePort { seed, .. } => {
-                let offer = Offer::new().policy(Policy::up_to(9));
-                self.0.command(&Command::MakePort { seed: *seed, offer }, now, power)
-            }
-            command => self.0.command(command, now, power),
-        }
-    }
-
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.restart(now, power)
-    }
-
-    fn output(&mut self) -> Vec<Output> {
-        self.0.output()
-    }
-
-    fn records(&self) -> Vec<Vec<u8>> {
-        self.0.records()
-    }
-}
+const GENEROUS: fn(Command) -> Option<Command> = |command| match command {
+    Command::MakePort { seed, .. } => Some(Command::MakePort { seed, offer: Offer::new().policy(Policy::up_to(9)) }),
+    command => Some(command),
+};
 
 /// One use more whenever somebody comes, and afterwards not.
 fn makes_room(
@@ -194,7 +169,7 @@ fn r14_4_an_app_that_ignores_the_limit_is_found() {
         let mut honest = world(Care::FULL);
         assert_eq!(honest.run(&choices), Ok(()));
         assert_eq!(lines(&honest).0, usize::from(limit));
-        let mut generous = World::new([(); 3].map(|()| Generous(Client::default())));
+        let mut generous = World::new([(); 3].map(|()| Rewords(Client::default(), GENEROUS)));
         assert_eq!(generous.run(&choices), found, "{}", generous.trace());
     }
     // Both have connected before the Server hears that it is full.

@@ -2,10 +2,47 @@
 //! the violations that it is there to find.
 #![cfg(feature = "testkit")]
 
+/// What an app leaves to the kit's client in this field of it.
+macro_rules! leaves {
+    ($client:tt: deliver $($rest:tt)*) => {
+        fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+            self.$client.deliver(event, now, power)
+        }
+        leaves!($client: $($rest)*);
+    };
+    ($client:tt: command $($rest:tt)*) => {
+        fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+            self.$client.command(command, now, power)
+        }
+        leaves!($client: $($rest)*);
+    };
+    ($client:tt: restart $($rest:tt)*) => {
+        fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+            self.$client.restart(now, power)
+        }
+        leaves!($client: $($rest)*);
+    };
+    ($client:tt: output $($rest:tt)*) => {
+        fn output(&mut self) -> Vec<Output> {
+            self.$client.output()
+        }
+        leaves!($client: $($rest)*);
+    };
+    ($client:tt: records $($rest:tt)*) => {
+        fn records(&self) -> Vec<Vec<u8>> {
+            self.$client.records()
+        }
+        leaves!($client: $($rest)*);
+    };
+    ($client:tt:) => {};
+}
+
 mod contact;
 mod lies;
 mod many;
+mod pool;
 mod schedule;
+mod terms;
 mod violations;
 
 use port_protocol::server::Limits;
@@ -40,17 +77,18 @@ impl App for Odd {
         .map(drop)
     }
 
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.restart(now, power)
+    leaves!(0: restart output records);
+}
+
+/// The kit's client, whose user is understood to want something else.
+struct Rewords(Client, fn(Command) -> Option<Command>);
+
+impl App for Rewords {
+    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+        self.1(command.clone()).map_or(Ok(()), |command| self.0.command(&command, now, power))
     }
 
-    fn output(&mut self) -> Vec<Output> {
-        self.0.output()
-    }
-
-    fn records(&self) -> Vec<Vec<u8>> {
-        self.0.records()
-    }
+    leaves!(0: deliver restart output records);
 }
 
 /// Runs all of them, and tells of the first that fails, as short as it gets.
@@ -433,8 +471,8 @@ fn r8_1_a_client_that_sends_before_it_stores_is_found_and_the_schedule_shrinks()
 fn every_choice_that_can_be_written_has_bytes_of_its_own() {
     use Choice::{
         AnswerUnasked, BackUp, ClaimTwice, Clock, Close, Crash, CrossLine, Decide, Delay, Deliver, DeliverAll, Drop,
-        Duplicate, Flip, Forge, GiveUp, MakePort, MakeSuperport, Misroute, Reorder, RollBack as Back, Say, SetPolicy,
-        Tick, UsePort, Wake,
+        Duplicate, Flip, Forge, GiveUp, Grant, Introduce, MakePool, MakePort, MakeSuperport, Misroute, Reorder,
+        RollBack as Back, Say, SetPolicy, Tick, UsePort, Wake,
     };
     let numbers = [0, 1, 2, 3, 15, 16, 23, 24, 63, 64, 127, 128, 191, 192, 239, 240, 254, 255];
     let pairs = || numbers.into_iter().flat_map(|a| numbers.map(|b| (a, b)));
@@ -461,10 +499,20 @@ fn every_choice_that_can_be_written_has_bytes_of_its_own() {
         all.extend(changes.map(|change| SetPolicy(a, b, change)));
         all.extend([true, false].map(|accept| Decide(a, b, accept)));
         all.extend((b < 192).then_some(MakeSuperport(a, b)));
+        all.push(MakePool(a, b));
+        all.extend([None, Some(b % 24)].map(|expires| Introduce(a, b, expires)));
+    }
+    let expiries = (0..32).flat_map(|n| [Expiry::Port(n), Expiry::Policy(n)]).map(Some).chain([None]);
+    for (n, expiry) in expiries.flat_map(|expiry| (0..8).map(move |n| (n, expiry))) {
+        let terms = |uses| [true, false].map(|asks| Terms { uses, asks, expiry });
+        let terms = [None, Some(1), Some(2), Some(3)].into_iter().flat_map(terms);
+        all.extend(terms.map(|terms| Grant(7, n, terms)));
     }
     for choice in &all {
         assert_eq!(Choice::from_bytes(choice.to_bytes()), *choice);
     }
+    all.sort_by_key(|choice| choice.to_bytes());
+    all.dedup();
     let bytes: std::collections::BTreeSet<_> = all.iter().map(|choice| choice.to_bytes()).collect();
     assert_eq!(bytes.len(), all.len());
 }

@@ -14,17 +14,11 @@ struct Meddled {
 }
 
 impl App for Meddled {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
-        self.client.deliver(event, now, power)
-    }
+    leaves!(client: deliver restart);
 
     fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
         self.wanted = Some(command.clone());
         self.client.command(command, now, power)
-    }
-
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.client.restart(now, power)
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -210,8 +204,12 @@ fn r8_7_a_store_shows_no_record_and_a_command_no_seed() {
     );
     let command = Command::Say([9; 16].into(), b"a word".to_vec());
     assert_eq!(format!("{command:?}"), "Say(LineId(09090909090909090909090909090909), 6 bytes)");
-    let command =
-        Command::Introduce { key: Key::Line([9; 16].into()), name: Name::new("Carol").unwrap(), seed: [7; 64] };
+    let command = Command::Introduce {
+        key: Key::Line([9; 16].into()),
+        name: Name::new("Carol").unwrap(),
+        expires: None,
+        seed: [7; 64],
+    };
     assert_eq!(format!("{command:?}"), "Introduce(Line(LineId(09090909090909090909090909090909)))");
     let born = Bob::scan(common::port(Offer::new()), common::seed(2));
     let mut store = Store::new();
@@ -358,17 +356,7 @@ impl App for Overwrites {
         self.0.deliver(event, now, power)
     }
 
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.command(command, now, power)
-    }
-
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.restart(now, power)
-    }
-
-    fn output(&mut self) -> Vec<Output> {
-        self.0.output()
-    }
+    leaves!(0: command restart output);
 
     fn records(&self) -> Vec<Vec<u8>> {
         let stored = |record: Vec<u8>| match Line::restore(&record) {

@@ -1,0 +1,3 @@
+//! Pools in the kit's worlds (§15).
+
+use super::*;
