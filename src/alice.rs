@@ -8,7 +8,7 @@ use crate::known::Known;
 use crate::line::Line;
 use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
 use crate::message::{Event, Request};
-use crate::offered::{Comer, Moved, Offered};
+use crate::offered::{Beside, Comer, Moved, Offered};
 use crate::policy::{Offer, Policy};
 use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
@@ -34,9 +34,8 @@ pub enum AliceEffect<'m> {
     /// that (§14.2). A contact port is not shown: it is granted, along the introducer's line, by
     /// [`Introduction::Grant`](crate::Introduction::Grant). To do so again does no harm.
     PortReady(&'m Port),
-    /// A line was formed. Insert it at [`Born::key`] (if that is taken, ask [`Born::is_stored_as`]), commit a clone of it, do
-    /// what is in its `unsent()`, then settle this Alice.
-    LineFormed(&'m Born<Line>),
+    /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `unsent()`.
+    LineFormed(Line),
     /// It is over without a line. Tell the user, then settle.
     Ended(AliceEnd),
 }
@@ -138,7 +137,7 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
             let comer = Comer { line_id: *line_id, pair_hash: *pair_hash, standing, proof: proof.as_ref() };
             offered.used_by(&comer, known, now)
         }
-        // A line of a Port for many that was stored: what answers a stray would end it (§14.4).
+        // It came again: what answers a stray would end a good line of a Port for many (§14.4).
         (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Repeated),
         (State::Spent(spent), event) => Err(spent.reject(event)),
         _ => Err(Rejected::OutOfOrder),
@@ -186,8 +185,8 @@ impl Alice {
         known: &impl Known,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
-        let Moved { state, once, strikes, emit } = transition(&self.0.state, event, known, now)?;
-        Ok(Step::striking(self, state, emit, once, strikes))
+        let Moved { state, emit, beside } = transition(&self.0.state, event, known, now)?;
+        Ok(Step::with(self, state, emit, beside))
     }
 
     /// [`handle`](Alice::handle) for a caller that only moves bytes.
@@ -203,7 +202,6 @@ impl Alice {
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::SingleUse`]: a plain Port stays one, and a Superport too.
-    /// [`Rejected::Unsettled`].
     pub fn set_policy(&mut self, policy: Policy) -> Result<Step<'_, Self>, Rejected> {
         let (state, emit) = match &self.0.state {
             State::Requesting(requesting) => {
@@ -217,20 +215,17 @@ impl Alice {
             State::Offered(offered) => (State::Offered(offered.with_policy(policy)?), Emit::Rest),
             State::Spent(_) => return Err(Rejected::OutOfOrder),
         };
-        Ok(Step::new(self, state, emit, None))
+        Ok(Step::new(self, state, emit))
     }
 
     /// Takes the Port back (§4.4): it forms no line any more. So is a contact's right withdrawn (§16.6): delete the rows of its
     /// tickets, and let her know by [`Introduction::Withdrawn`](crate::Introduction::Withdrawn).
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::Unsettled`].
+    /// [`Rejected::OutOfOrder`]: it is dead already.
     pub fn revoke(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        if matches!(&self.0.state, State::Offered(offered) if !offered.is_settled()) {
-            return Err(Rejected::Unsettled);
-        }
         let state = self.0.state.end(AliceEnd::Revoked).ok_or(Rejected::OutOfOrder)?;
-        Ok(Step::new(self, state, Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox))
     }
 
     /// Whether to take a ticket that somebody tells of, along the line `from` (§16.4). Nothing moves. If so, insert the row in the
@@ -318,6 +313,7 @@ holds!(Alice);
 impl Role for Alice {
     const ROLE: u8 = 1;
     type State = State;
+    type Beside = Beside;
     type Effect<'m> = AliceEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -331,7 +327,7 @@ impl Role for Alice {
     fn deadline_of(state: &State) -> Option<UnixSeconds> {
         match state {
             State::Requesting(requesting) => requesting.offer.expiry(),
-            State::Offered(offered) => offered.expiry().filter(|_| offered.is_settled()),
+            State::Offered(offered) => offered.expiry(),
             State::Spent(_) => None,
         }
     }
@@ -350,7 +346,7 @@ impl Role for Alice {
 
     whole_state!();
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<AliceEffect<'m>> {
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, beside: &mut Self::Beside) -> Option<AliceEffect<'m>> {
         if let Emit::Refused(line_id) = emit {
             return Some(AliceEffect::Send(Request::Disconnect { line_id }));
         }
@@ -363,7 +359,9 @@ impl Role for Alice {
             (State::Offered(offered), 0) => {
                 offered.news().filter(|_| offered.is_due() || matches!(emit, Emit::Outbox)).map(AliceEffect::Send)
             }
-            (State::Offered(offered), 1) => offered.line().map(AliceEffect::LineFormed),
+            (State::Offered(_), 1) | (State::Spent(Spent::Formed { .. }), 0) => {
+                beside.line.take().map(|line| AliceEffect::LineFormed(line.commit()))
+            }
             (State::Offered(offered), _) => Some(AliceEffect::PortReady(offered.port())),
             (State::Spent(spent), place) => spent.effect(place).map(AliceEffect::from),
             _ => None,
@@ -371,11 +369,10 @@ impl Role for Alice {
     }
 }
 
-impl<'m> From<Last<'m, AliceEnd>> for AliceEffect<'m> {
-    fn from(last: Last<'m, AliceEnd>) -> Self {
+impl From<Last<AliceEnd>> for AliceEffect<'_> {
+    fn from(last: Last<AliceEnd>) -> Self {
         match last {
             Last::Send(request) => Self::Send(request),
-            Last::LineFormed(line) => Self::LineFormed(line),
             Last::Ended(end) => Self::Ended(end),
         }
     }

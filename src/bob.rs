@@ -25,9 +25,8 @@ pub struct Bob(Held<State>);
 pub enum BobEffect<'m> {
     /// Send this to the Server.
     Send(Request<'m>),
-    /// A line was formed. Insert it at [`Born::key`] (if that is taken, ask [`Born::is_stored_as`]), commit a clone of it, do
-    /// what is in its `unsent()`, then settle this Bob.
-    LineFormed(&'m Born<Line>),
+    /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `unsent()`.
+    LineFormed(Line),
     /// It is over without a line. Tell the user, then settle.
     Ended(BobEnd),
 }
@@ -124,8 +123,11 @@ pub struct Connecting {
     ticket: Option<Ticket>,
 }
 
+/// Where an event takes a Bob, and the line that he has then.
+type Moved = (State, Option<Born<Line>>);
+
 /// §5.3, §5.4: the whole of Bob. His commands, connect and cancel, and the deadline need no event and stand below.
-fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSeconds) -> Result<State, Rejected> {
+fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSeconds) -> Result<Moved, Rejected> {
     if event.key() != Bob::key_of(state) {
         return Err(Rejected::NotMine);
     }
@@ -133,7 +135,7 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
         (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, proof: None, .. }) => {
             let Connecting { line_link, kind, port, terms, secret, proof, send_proof, private_key, ticket } =
                 connecting;
-            let ended = |end| Ok(State::Spent(Spent::ended(event.key(), end, Farewell::disconnect(*line_id))));
+            let ended = |end| Ok((State::Spent(Spent::ended(event.key(), end, Farewell::disconnect(*line_id))), None));
             let replaces = match known.pair(pair_hash) {
                 _ if terms.have_expired(now) => return ended(BobEnd::Expired),
                 Standing::Blocked => return ended(BobEnd::Blocked),
@@ -150,12 +152,13 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
                 introduced: ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: None }),
             };
             let phase = Phase::of_bob(&origin, secret, proof, *send_proof, private_key.as_ref(), ticket.as_ref());
-            Ok(State::Spent(Spent::formed(*line_link, origin, phase)))
+            let spent = Spent::Formed { line_link: *line_link, line_id: *line_id };
+            Ok((State::Spent(spent), Some(Line::born(origin, phase))))
         }
         // It may be resumed: he goes on asking.
         (State::Connecting(_), Event::Refused { reason: Reason::Paused, .. }) => Err(Rejected::Paused),
         (State::Connecting(_), Event::Refused { reason, .. }) => {
-            Ok(State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::NOTHING)))
+            Ok((State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::NOTHING)), None))
         }
         // A proof on board is on its way to an Alice.
         (_, Event::LineFormed { proof: Some(_), .. }) => Err(Rejected::NotMine),
@@ -196,7 +199,7 @@ impl Bob {
                 ticket: port.ticket.clone(),
             })
         };
-        Ok(Step::new(self, state, Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox))
     }
 
     /// Takes an event from the Server (§5.5); of who made the Port nothing is known: **he is not blocked**. For that there is
@@ -219,8 +222,8 @@ impl Bob {
         known: &impl Known,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
-        let state = transition(&self.0.state, event, known, now)?;
-        Ok(Step::new(self, state, Emit::Outbox, None))
+        let (state, line) = transition(&self.0.state, event, known, now)?;
+        Ok(Step::with(self, state, Emit::Outbox, line))
     }
 
     /// [`handle`](Bob::handle) for a caller that only moves bytes.
@@ -237,7 +240,7 @@ impl Bob {
     /// [`Rejected::OutOfOrder`]: it is over already.
     pub fn cancel(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let state = self.0.state.end(BobEnd::Cancelled).ok_or(Rejected::OutOfOrder)?;
-        Ok(Step::new(self, state, Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox))
     }
 
     /// Where to connect; `None` once it is over, or if the Port does not say.
@@ -280,6 +283,7 @@ holds!(Bob);
 impl Role for Bob {
     const ROLE: u8 = 2;
     type State = State;
+    type Beside = Option<Born<Line>>;
     type Effect<'m> = BobEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -311,23 +315,23 @@ impl Role for Bob {
 
     whole_state!();
 
-    fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<BobEffect<'m>> {
+    fn effect<'m>(&'m self, _: Emit<'m>, place: usize, beside: &mut Self::Beside) -> Option<BobEffect<'m>> {
         match (&self.0.state, place) {
             (State::Connecting(Connecting { line_link, proof, send_proof, .. }), 0) => {
                 let proof = (*send_proof == SendProof::OnBoard).then(|| proof.clone());
                 Some(BobEffect::Send(Request::Connect { line_link: *line_link, proof }))
             }
+            (State::Spent(Spent::Formed { .. }), 0) => beside.take().map(|line| BobEffect::LineFormed(line.commit())),
             (State::Spent(spent), place) => spent.effect(place).map(BobEffect::from),
             _ => None,
         }
     }
 }
 
-impl<'m> From<Last<'m, BobEnd>> for BobEffect<'m> {
-    fn from(last: Last<'m, BobEnd>) -> Self {
+impl From<Last<BobEnd>> for BobEffect<'_> {
+    fn from(last: Last<BobEnd>) -> Self {
         match last {
             Last::Send(request) => Self::Send(request),
-            Last::LineFormed(line) => Self::LineFormed(line),
             Last::Ended(end) => Self::Ended(end),
         }
     }

@@ -96,8 +96,7 @@ pub enum Rejected {
     /// after a use that was good. The far end can't tell why.
     #[error("a line that is not taken")]
     Stray(LineId),
-    /// A line from a Port for many was formed and is not stored yet, or a ticket was made and is not handed over yet. Do what is
-    /// `unsent()`, settle, and hand this in again.
+    /// A ticket was made and is not handed over yet. Do what is `unsent()`, settle, and try again.
     #[error("not settled yet")]
     Unsettled,
     /// A Port for one use is for one use, and a Superport is none, whose least is [`Policy::up_to`](crate::Policy::up_to) 0 or 1. Make

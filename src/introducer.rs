@@ -154,7 +154,7 @@ impl Introducer {
             State::Telling(..) | State::Ready(..) => return Err(Rejected::Unsettled),
             State::Ended { .. } => return Err(Rejected::OutOfOrder),
         };
-        Ok(Step::new(self, state, Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox))
     }
 
     /// Alice was told: the packet was handed over to the relay, not just queued in memory. Only now can Bob have the ticket
@@ -165,7 +165,7 @@ impl Introducer {
     pub fn told(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let State::Telling(grant, ticket) = &self.0.state else { return Err(Rejected::OutOfOrder) };
         let state = State::Ready(grant.clone(), ticket.clone());
-        Ok(Step::new(self, state, Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox))
     }
 
     /// Takes what Alice says, along the line `from`: [`Introduction::Withdrawn`]. A ticket that was not handed over yet never is.
@@ -192,7 +192,7 @@ impl Introducer {
 
     fn end(&mut self, end: IntroducerEnd) -> Result<Step<'_, Self>, Rejected> {
         let state = self.0.state.grant().map(|grant| grant.end(end)).ok_or(Rejected::OutOfOrder)?;
-        Ok(Step::new(self, state, Emit::Outbox, None))
+        Ok(Step::new(self, state, Emit::Outbox))
     }
 
     /// The line with Alice; `None` once it is over.
@@ -231,6 +231,7 @@ holds!(Introducer);
 impl Role for Introducer {
     const ROLE: u8 = 5;
     type State = State;
+    type Beside = ();
     type Effect<'m> = IntroducerEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -259,7 +260,7 @@ impl Role for Introducer {
 
     whole_state!();
 
-    fn effect<'m>(&'m self, _: Emit<'m>, place: usize) -> Option<IntroducerEffect<'m>> {
+    fn effect<'m>(&'m self, _: Emit<'m>, place: usize, (): &mut ()) -> Option<IntroducerEffect<'m>> {
         match (&self.0.state, place) {
             (State::Telling(grant, ticket), 0) => {
                 let told = ticket.told(grant.port.line_link);

@@ -54,15 +54,13 @@
 //! };
 //! let step = alice.handle(&formed(proof_on_board), now)?;
 //! put(step.key(), &step.record());
-//! let Some(AliceEffect::LineFormed(born)) = step.commit().next() else { return Err("refused".into()) };
-//! put(born.key(), &born.record());
-//! let mut at_alice = born.clone().commit();
+//! if let Some(line) = step.line() { put(line.key(), &line.record()) } // in the same transaction
+//! let Some(AliceEffect::LineFormed(mut at_alice)) = step.commit().next() else { return Err("refused".into()) };
 //!
 //! let step = bob.handle(&formed(None), now)?;
 //! put(step.key(), &step.record());
-//! let Some(BobEffect::LineFormed(born)) = step.commit().next() else { return Err("refused".into()) };
-//! put(born.key(), &born.record());
-//! let mut at_bob = born.clone().commit();
+//! if let Some(line) = step.line() { put(line.key(), &line.record()) }
+//! let Some(BobEffect::LineFormed(mut at_bob)) = step.commit().next() else { return Err("refused".into()) };
 //!
 //! // Alice's Confirm shows Bob that she is Alice; his Answer shows her that he saw the very same handshake.
 //! let (mut for_alice, mut for_bob) = ([0; 256], [0; 256]);
@@ -99,8 +97,8 @@
 //!
 //! # What the caller keeps to
 //!
-//! - **Keep, then commit** ([`Machine`], §8.1). A store that compares and swaps by [`Step::replaces`] makes it hold between
-//!   processes too.
+//! - **Keep, then commit** ([`Machine`], §8.1): the record, and in the same transaction the new line's, if there is one
+//!   ([`Step::line`]). A store that compares and swaps by [`Step::replaces`] makes it hold between processes too.
 //! - **Settle** ([`Machine::settle`]) when everything a commit asked for was done; after a crash, [`Machine::restore`] and do
 //!   what is [`unsent`](Machine::unsent).
 //! - **Tick** ([`Machine::tick`]) at the [`deadline`](Machine::deadline).

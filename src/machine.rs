@@ -8,11 +8,12 @@ use zeroize::Zeroize;
 
 use crate::error::{DecodeError, RestoreError};
 use crate::id::{Key, LineId, LineLink, Mark, TicketHash};
+use crate::line::Line;
 use crate::port::UnixSeconds;
 use crate::wire::{self, Bytes};
 
 /// The longest record of any machine, in bytes.
-pub const MAX_RECORD: usize = 800;
+pub const MAX_RECORD: usize = 560;
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
 /// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line), [`Pool`](crate::Pool) and
@@ -26,6 +27,8 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
     type State: fmt::Debug + Encode<()> + for<'b> Decode<'b, ()>;
     /// What a step makes other: little, where a state is much.
     type Change: fmt::Debug;
+    /// What goes into the same transaction beside the record.
+    type Beside: Beside;
     /// What a step of this role asks the caller to do.
     type Effect<'m>
     where
@@ -39,10 +42,32 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
     fn after_settling(state: &Self::State) -> Option<Self::Change>;
     fn key_after(state: &Self::State, change: &Self::Change) -> Key;
     fn record_after(revision: u64, state: &Self::State, change: &Self::Change) -> Record;
-    /// Leaves what is no longer true in `change`, to be dropped with it: a state is moved once.
-    fn change(state: &mut Self::State, change: &mut Self::Change);
+    fn change(state: &mut Self::State, change: Self::Change);
     /// The effect in one of [`MOST_EFFECTS`](Self::MOST_EFFECTS) places. Without its outbox a machine is asked for the second only.
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<Self::Effect<'m>>;
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, beside: &mut Self::Beside) -> Option<Self::Effect<'m>>;
+}
+
+/// What goes into the same transaction beside a record: nothing, of most roles.
+pub trait Beside: fmt::Debug + Default {
+    fn once(&self) -> Option<Once> {
+        None
+    }
+
+    fn strikes(&self) -> Option<TicketHash> {
+        None
+    }
+
+    fn line(&self) -> Option<&Born<Line>> {
+        None
+    }
+}
+
+impl Beside for () {}
+
+impl Beside for Option<Born<Line>> {
+    fn line(&self) -> Option<&Born<Line>> {
+        self.as_ref()
+    }
 }
 
 /// What a step emits: a view of the outbox (§8.1), and what it lends from the caller's buffer.
@@ -127,8 +152,9 @@ macro_rules! whole_state {
             $crate::machine::Record::of::<Self>(revision, next)
         }
 
-        fn change(state: &mut State, next: &mut State) {
-            core::mem::swap(state, next);
+        #[inline(always)]
+        fn change(state: &mut State, next: State) {
+            *state = next;
         }
     };
 }
@@ -192,7 +218,7 @@ pub trait Machine: Role {
     /// What is not settled: the very effects that the committed steps gave, byte for byte (§8.1). Do it after a restore,
     /// and whenever the connection to the relay comes back; all of it is safe to repeat.
     fn unsent(&self) -> Effects<'_, Self> {
-        Effects::new(self, Emit::Outbox)
+        Effects::new(self, Emit::Outbox, Self::Beside::default())
     }
 
     /// Empties the outbox; `None` if there is nothing to empty. What only the other side can answer (a request, a proof, a
@@ -202,7 +228,7 @@ pub trait Machine: Role {
     /// just queued in memory. What is settled is forgotten; so after a restore, [`unsent`](Machine::unsent) comes first.
     fn settle(&mut self) -> Option<Step<'_, Self>> {
         let change = Self::after_settling(&self.as_ref().state)?;
-        Some(Step::new(self, change, Emit::Nothing, None))
+        Some(Step::new(self, change, Emit::Nothing))
     }
 
     /// When to call [`tick`](Machine::tick); `None`: never.
@@ -216,7 +242,7 @@ pub trait Machine: Role {
             return None;
         }
         let change = Self::after_deadline(&self.as_ref().state)?;
-        Some(Step::new(self, change, Emit::Outbox, None))
+        Some(Step::new(self, change, Emit::Outbox))
     }
 }
 
@@ -262,9 +288,6 @@ impl<M: Machine> Born<M> {
         self.0
     }
 
-    pub(crate) const fn machine(&self) -> &M {
-        &self.0
-    }
 }
 
 /// A transition that has not happened yet (§8.1). Keep [`record`](Step::record), then [`commit`](Step::commit); or drop
@@ -275,8 +298,7 @@ pub struct Step<'m, M: Machine> {
     machine: &'m mut M,
     change: M::Change,
     emit: Emit<'m>,
-    once: Option<Once>,
-    strikes: Option<TicketHash>,
+    beside: M::Beside,
 }
 
 /// A mark, and what is to be done if it is there already.
@@ -298,19 +320,13 @@ pub enum Taken {
 
 impl<'m, M: Machine> Step<'m, M> {
     #[inline]
-    pub(crate) const fn new(machine: &'m mut M, change: M::Change, emit: Emit<'m>, once: Option<Once>) -> Self {
-        Self { machine, change, emit, once, strikes: None }
+    pub(crate) fn new(machine: &'m mut M, change: M::Change, emit: Emit<'m>) -> Self {
+        Self::with(machine, change, emit, M::Beside::default())
     }
 
     #[inline]
-    pub(crate) const fn striking(
-        machine: &'m mut M,
-        change: M::Change,
-        emit: Emit<'m>,
-        once: Option<Once>,
-        strikes: Option<TicketHash>,
-    ) -> Self {
-        Self { machine, change, emit, once, strikes }
+    pub(crate) const fn with(machine: &'m mut M, change: M::Change, emit: Emit<'m>, beside: M::Beside) -> Self {
+        Self { machine, change, emit, beside }
     }
 
     /// Where the new record is kept.
@@ -338,18 +354,25 @@ impl<'m, M: Machine> Step<'m, M> {
     /// A mark to insert as *unique* in the same transaction (§8.4). If it is there already, drop the step: this use was taken
     /// before. What to do then is [`taken`](Step::taken).
     pub fn once(&self) -> Option<Mark> {
-        self.once.map(|once| once.mark)
+        self.beside.once().map(|once| once.mark)
     }
 
     /// What to do if the mark is there already.
     pub fn taken(&self) -> Option<Taken> {
-        self.once.map(|once| once.taken)
+        self.beside.once().map(|once| once.taken)
     }
 
     /// The ticket whose row is to be deleted in the same transaction (§16.4). If it is not there, drop the step: the ticket
     /// was used.
-    pub const fn strikes(&self) -> Option<TicketHash> {
-        self.strikes
+    pub fn strikes(&self) -> Option<TicketHash> {
+        self.beside.strikes()
+    }
+
+    /// A new line (§8.3): its record is to be inserted at its key, which must be free, in the same transaction. If it is not,
+    /// drop the step: the event came again, or the Server has given one `line_id` to two lines. The machine comes with the
+    /// effect `LineFormed`.
+    pub fn line(&self) -> Option<&Born<Line>> {
+        self.beside.line()
     }
 
     /// Now it has happened, in memory: what the caller has to do comes back, in order.
@@ -359,12 +382,12 @@ impl<'m, M: Machine> Step<'m, M> {
     /// the same transaction: put the record, commit the step, keep the text, commit the transaction; acknowledge to the
     /// Server last.
     #[inline]
-    pub fn commit(mut self) -> Effects<'m, M> {
+    pub fn commit(self) -> Effects<'m, M> {
         let revision = self.revision();
         let held = self.machine.as_mut();
         held.revision = revision;
-        M::change(&mut held.state, &mut self.change);
-        Effects::new(self.machine, self.emit)
+        M::change(&mut held.state, self.change);
+        Effects::new(self.machine, self.emit, self.beside)
     }
 }
 
@@ -380,15 +403,16 @@ pub struct Replaces {
 /// What a step asks for, in order: a view of the machine's outbox.
 #[must_use = "effects are not done by themselves"]
 #[derive(Debug)]
-pub struct Effects<'m, M> {
+pub struct Effects<'m, M: Role> {
     machine: &'m M,
     emit: Emit<'m>,
     places: ops::Range<usize>,
+    beside: M::Beside,
 }
 
 impl<'m, M: Role> Effects<'m, M> {
-    const fn new(machine: &'m M, emit: Emit<'m>) -> Self {
-        Self { machine, emit, places: emit.places(M::MOST_EFFECTS) }
+    const fn new(machine: &'m M, emit: Emit<'m>, beside: M::Beside) -> Self {
+        Self { machine, emit, places: emit.places(M::MOST_EFFECTS), beside }
     }
 }
 
@@ -396,8 +420,8 @@ impl<'m, M: Machine> Iterator for Effects<'m, M> {
     type Item = M::Effect<'m>;
 
     fn next(&mut self) -> Option<M::Effect<'m>> {
-        let Self { machine, emit, places } = self;
-        places.find_map(|place| machine.effect(*emit, place))
+        let Self { machine, emit, places, beside } = self;
+        places.find_map(|place| machine.effect(*emit, place, beside))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink, Mark, PairHash, TicketHash};
 use crate::known::{Known, Standing};
 use crate::line::{Introduced, Line, Origin, Phase};
-use crate::machine::{Born, Emit, Once, Taken};
+use crate::machine::{self, Born, Emit, Once, Taken};
 use crate::message::{Admits, Request};
 use crate::policy::{Offer, Policy};
 use crate::port::{Kind, Port, UnixSeconds};
@@ -45,17 +45,35 @@ pub struct Many {
     used: u32,
     #[n(2)]
     introducer: Option<LineId>,
-    /// The last use, until it was stored by itself.
-    #[n(3)]
-    line: Option<Born<Line>>,
 }
 
 /// Where an event takes an Alice, and what the caller's tables have to do with it.
 pub(crate) struct Moved {
     pub(crate) state: State,
-    pub(crate) once: Option<Once>,
-    pub(crate) strikes: Option<TicketHash>,
     pub(crate) emit: Emit<'static>,
+    pub(crate) beside: Beside,
+}
+
+/// What goes into the same transaction beside her record.
+#[derive(Default, Debug)]
+pub struct Beside {
+    once: Option<Once>,
+    strikes: Option<TicketHash>,
+    pub(crate) line: Option<Born<Line>>,
+}
+
+impl machine::Beside for Beside {
+    fn once(&self) -> Option<Once> {
+        self.once
+    }
+
+    fn strikes(&self) -> Option<TicketHash> {
+        self.strikes
+    }
+
+    fn line(&self) -> Option<&Born<Line>> {
+        self.line.as_ref()
+    }
 }
 
 /// Somebody who comes, by the Server's word.
@@ -68,8 +86,8 @@ pub(crate) struct Comer<'e> {
 }
 
 impl Moved {
-    pub(crate) const fn to(state: State) -> Self {
-        Self { state, once: None, strikes: None, emit: Emit::Outbox }
+    pub(crate) fn to(state: State) -> Self {
+        Self { state, emit: Emit::Outbox, beside: Beside::default() }
     }
 }
 
@@ -84,7 +102,7 @@ impl Offered {
         let (kind, public_key) = (offer.kind(), private_key.public_key());
         let Offer { terms, policy, introducer } = offer;
         let port = Port { kind, line_link, public_key, rad, terms, ticket: None };
-        let many = seed.map(|seed| Many { seed, used: 0, introducer, line: None });
+        let many = seed.map(|seed| Many { seed, used: 0, introducer });
         let mut offered = Self { port, private_key, policy, version: 0, due: false, many };
         // As it is issued, a link admits one.
         offered.tell(Admits::One);
@@ -118,22 +136,15 @@ impl Offered {
         (self.version > 0).then_some(Request::SetLineLink { line_link, version, admits })
     }
 
-    /// The last use, until it was stored by itself.
-    pub(crate) fn line(&self) -> Option<&Born<Line>> {
-        self.many.as_ref()?.line.as_ref()
-    }
-
     /// `None` if it is already.
     pub(crate) fn settled(&self) -> Option<Self> {
-        let many = self.many.clone().map(|many| Many { line: None, ..many });
-        (self.due || self.line().is_some()).then(|| Self { due: false, many, ..self.clone() })
+        self.due.then(|| Self { due: false, ..self.clone() })
     }
 
     /// §14.2.
     pub(crate) fn with_policy(&self, policy: Policy) -> Result<Self, Rejected> {
         match self.port.kind {
             kind if !policy.suits(kind) => Err(Rejected::SingleUse),
-            _ if !self.is_settled() => Err(Rejected::Unsettled),
             _ => {
                 let mut next = Self { policy, ..self.clone() };
                 next.tell(self.admits());
@@ -161,9 +172,13 @@ impl Offered {
             }
         };
         let mark = Mark::from(*origin.port.as_bytes());
-        let ended = |end| Spent::ended(Key::LineLink(port.line_link), end, Farewell::disconnect(comer.line_id));
-        let spent = phase.map_or_else(ended, |phase| Spent::formed(port.line_link, origin, phase));
-        Moved { once: Some(Once { mark, taken: Taken::Revoke }), ..Moved::to(State::Spent(spent)) }
+        let (line_link, line_id) = (port.line_link, comer.line_id);
+        let (spent, line) = match phase {
+            Ok(phase) => (Spent::Formed { line_link, line_id }, Some(Line::born(origin, phase))),
+            Err(end) => (Spent::ended(Key::LineLink(line_link), end, Farewell::disconnect(line_id)), None),
+        };
+        let beside = Beside { once: Some(Once { mark, taken: Taken::Revoke }), strikes: None, line };
+        Moved { beside, ..Moved::to(State::Spent(spent)) }
     }
 
     /// §14.4: one more use of a Port for many, in this order. What is refused uses nothing up, and looks alike.
@@ -171,11 +186,7 @@ impl Offered {
         let Self { port, private_key, policy, .. } = self;
         let Comer { line_id, .. } = *comer;
         let refused = Rejected::Stray(line_id);
-        if let Some(line) = &many.line {
-            let same = line.key() == Key::Line(line_id);
-            return Err(if same { Rejected::Repeated } else { Rejected::Unsettled });
-        }
-        // Stored long ago: what answers a stray would end it.
+        // It came again: what answers a stray would end it.
         if known.has_line(&line_id) {
             return Err(Rejected::Repeated);
         }
@@ -209,7 +220,7 @@ impl Offered {
         if told.as_ref().is_some_and(|told| told.has_expired(now)) {
             // Struck out, or a clock that jumps back would revive it.
             let state = State::Offered(self.clone());
-            return Ok(Moved { once, strikes, emit: Emit::Refused(line_id), ..Moved::to(state) });
+            return Ok(Moved { state, emit: Emit::Refused(line_id), beside: Beside { once, strikes, line: None } });
         }
         let ticket =
             ticket.zip(told).map(|(secret, ToldTicket { name, expires, .. })| Ticket { secret, name, expires });
@@ -217,12 +228,12 @@ impl Offered {
         let origin = self.origin(comer, introduced);
         let shown = (&secret, proof, ticket.as_ref());
         let (phase, seed) = Phase::of_alice_of_many(&origin, shown, &many.seed, policy.asks(), now).ok_or(refused)?;
-        let line = Some(Born::line(origin, phase));
-        let many = Many { seed, used: many.used.saturating_add(1), line, ..many.clone() };
+        let line = Some(Line::born(origin, phase));
+        let many = Many { seed, used: many.used.saturating_add(1), introducer: many.introducer };
         let before = self.admits();
         let mut next = Self { many: Some(many), ..self.clone() };
         next.tell(before);
-        Ok(Moved { once, strikes, emit: Emit::Rest, ..Moved::to(State::Offered(next)) })
+        Ok(Moved { state: State::Offered(next), emit: Emit::Rest, beside: Beside { once, strikes, line } })
     }
 
     /// §16.4: whether she takes a ticket that she is told of. Nothing moves: it is a row of her caller's.
@@ -278,11 +289,6 @@ impl Offered {
 
     pub(crate) fn has_expired(&self, now: UnixSeconds) -> bool {
         self.expiry().is_some_and(|expiry| now >= expiry)
-    }
-
-    /// A line that is not stored yet must not go down with the Port.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.line().is_none()
     }
 
     pub(crate) fn end(&self, end: AliceEnd) -> State {

@@ -135,7 +135,7 @@ impl Pool {
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
     pub fn handle(&mut self, event: &Event<'_>) -> Result<Step<'_, Self>, Rejected> {
         let state = transition(&self.0.state, event)?;
-        Ok(Step::new(self, state, Emit::Nothing, None))
+        Ok(Step::new(self, state, Emit::Nothing))
     }
 
     /// [`handle`](Pool::handle) for a caller that only moves bytes.
@@ -154,7 +154,7 @@ impl Pool {
     pub fn take(&mut self) -> Result<Step<'_, Self>, PoolError> {
         let line_link = self.0.state.held().next().ok_or(PoolError::Empty)?;
         let (state, asked) = self.0.state.without(line_link);
-        Ok(Step::new(self, state, Emit::Handed { line_link, asked }, None))
+        Ok(Step::new(self, state, Emit::Handed { line_link, asked }))
     }
 
     /// How many links are here, to be taken.
@@ -278,6 +278,7 @@ impl Role for Pool {
     /// The link, and a request for each place.
     const MOST_EFFECTS: usize = 1 + MAX_POOL;
     type State = State;
+    type Beside = ();
     type Effect<'m> = PoolEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -299,7 +300,7 @@ impl Role for Pool {
 
     whole_state!();
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<PoolEffect<'m>> {
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, (): &mut ()) -> Option<PoolEffect<'m>> {
         let state = &self.0.state;
         let (link, since) = match emit {
             Emit::Handed { line_link, asked } => (Some(line_link), state.requests.saturating_sub(asked.into())),

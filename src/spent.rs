@@ -4,8 +4,6 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink};
-use crate::line::{Line, Origin, Phase};
-use crate::machine::Born;
 use crate::message::{Event, Request};
 
 /// No key is left to leak. What remains tells a late event what became of the Port.
@@ -19,9 +17,6 @@ pub enum Spent<End> {
         line_link: LineLink,
         #[n(1)]
         line_id: LineId,
-        /// Until it was stored by itself.
-        #[n(2)]
-        line: Option<Born<Line>>,
     },
     /// Without one. Named by its request if it never had a link.
     #[n(2)]
@@ -47,19 +42,14 @@ pub struct Farewell {
 
 /// The last effects of an Alice or a Bob.
 #[derive(Debug)]
-pub enum Last<'m, End> {
-    Send(Request<'m>),
-    LineFormed(&'m Born<Line>),
+pub enum Last<End> {
+    Send(Request<'static>),
     Ended(End),
 }
 
 impl<End: Clone> Spent<End> {
     pub(crate) const fn ended(key: Key, end: End, farewell: Farewell) -> Self {
         Self::Ended { key, end, farewell: Some(farewell) }
-    }
-
-    pub(crate) fn formed(line_link: LineLink, origin: Origin, phase: Phase) -> Self {
-        Self::Formed { line_link, line_id: origin.line_id, line: Some(Born::line(origin, phase)) }
     }
 
     pub(crate) const fn key(&self) -> Key {
@@ -84,9 +74,6 @@ impl<End: Clone> Spent<End> {
     /// `None` if it is already.
     pub(crate) fn settled(&self) -> Option<Self> {
         match self {
-            &Self::Formed { line_link, line_id, line: Some(_) } => {
-                Some(Self::Formed { line_link, line_id, line: None })
-            }
             Self::Ended { key, end, farewell: Some(_) } => {
                 Some(Self::Ended { key: *key, end: end.clone(), farewell: None })
             }
@@ -94,9 +81,8 @@ impl<End: Clone> Spent<End> {
         }
     }
 
-    pub(crate) fn effect(&self, place: usize) -> Option<Last<'_, End>> {
+    pub(crate) fn effect(&self, place: usize) -> Option<Last<End>> {
         match (self, place) {
-            (Self::Formed { line, .. }, 0) => line.as_ref().map(Last::LineFormed),
             (Self::Ended { end, farewell: Some(Farewell { disconnect, close }), .. }, _) => match place {
                 0 => disconnect.map(|line_id| Last::Send(Request::Disconnect { line_id })),
                 1 => close.map(|line_link| Last::Send(Request::CloseLineLink { line_link })),

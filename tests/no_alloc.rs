@@ -41,6 +41,12 @@ impl Store {
         self.put(&step.record());
         step.commit()
     }
+
+    /// The same, of a step that yields a line, which is kept there.
+    fn keep_with<'m, M: Machine>(&mut self, step: Step<'m, M>, lines: &mut Self) -> Effects<'m, M> {
+        lines.put(&step.line().expect("a line").record());
+        self.keep(step)
+    }
 }
 
 /// Moves a line's packet to the other end: the event's bytes.
@@ -86,14 +92,11 @@ fn handshake(how: SendProof) {
     };
     let mut alice: Alice = alices.restored();
     let step = alice.handle_bytes(formed(on_board).encode_into(&mut out).unwrap(), NOW).unwrap();
-    let Some(AliceEffect::LineFormed(line)) = alices.keep(step).next() else { panic!("no line") };
-    let mut at_alice: Line = at_alices.born(line.clone());
+    let Some(AliceEffect::LineFormed(mut at_alice)) = alices.keep_with(step, &mut at_alices).next() else { panic!("no line") };
     let mut bob: Bob = bobs.restored();
     let step = bob.handle_bytes(formed(None).encode_into(&mut out).unwrap(), NOW).unwrap();
-    let Some(BobEffect::LineFormed(line)) = bobs.keep(step).next() else { panic!("no line") };
-    let mut at_bob: Line = at_bobs.born(line.clone());
-    alices.keep(alice.settle().unwrap()).for_each(drop);
-    bobs.keep(bob.settle().unwrap()).for_each(drop);
+    let Some(BobEffect::LineFormed(_)) = bobs.keep_with(step, &mut at_bobs).next() else { panic!("no line") };
+    let mut at_bob: Line = at_bobs.restored();
 
     if how == SendProof::AlongTheLine {
         let proof = packet(at_bob.unsent(), &mut out);

@@ -23,6 +23,9 @@ fn put(key: Key, record: &[u8]) {
 
 fn keep<'m, M: Machine>(step: Step<'m, M>) -> Effects<'m, M> {
     put(step.key(), &step.record());
+    if let Some(line) = step.line() {
+        put(line.key(), &line.record());
+    }
     step.commit()
 }
 
@@ -56,13 +59,9 @@ pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
     let Request::Connect { proof, .. } = request else { unreachable!() };
 
     let step = alice.handle_bytes(line_formed(proof).encode_into(&mut wire).unwrap(), NOW).unwrap();
-    let Some(AliceEffect::LineFormed(line)) = keep(step).next() else { unreachable!() };
-    let mut at_alice = born(line.clone());
-    keep(alice.settle().unwrap()).for_each(drop);
+    let Some(AliceEffect::LineFormed(mut at_alice)) = keep(step).next() else { unreachable!() };
     let step = bob.handle_bytes(line_formed(None).encode_into(&mut wire).unwrap(), NOW).unwrap();
-    let Some(BobEffect::LineFormed(line)) = keep(step).next() else { unreachable!() };
-    let mut at_bob = born(line.clone());
-    keep(bob.settle().unwrap()).for_each(drop);
+    let Some(BobEffect::LineFormed(mut at_bob)) = keep(step).next() else { unreachable!() };
 
     let confirm = relay(at_alice.unsent().next(), &mut wire);
     let answer = relay(keep(at_bob.handle_bytes(confirm, &mut buffer, NOW).unwrap()).next(), &mut reply);

@@ -122,7 +122,7 @@ impl Client {
                 ToDo::Hear(message) => self.heard.push(message),
                 ToDo::Note(_) => {}
                 ToDo::Tell(line_id, said) => self.introduce(line_id, &Introduction::decode(&said)?)?,
-                ToDo::Adopt(line) => self.adopt(&line)?,
+                ToDo::Wake(key) => self.wake(key)?,
                 ToDo::End(why) => self.ended.push(why),
             }
         }
@@ -132,19 +132,12 @@ impl Client {
     /// A machine that is new: its record first, then the machine.
     pub fn begin<M: Machine>(&mut self, born: Born<M>) -> Result<(), Stop> {
         self.store.transaction(|tables| tables.insert(&born))?;
-        let key = born.commit().key();
-        let to_do = self.load(key)?.unsent();
-        self.act(to_do)
+        self.wake(born.commit().key())
     }
 
-    /// A line was formed: from now on it has a record of its own.
-    fn adopt(&mut self, born: &Born<Line>) -> Result<(), Stop> {
-        match self.store.tables().get(born.key()) {
-            None => self.begin(born.clone()),
-            // A crash came before `settle`. What this line has to do is done with all the others.
-            Some(record) if born.is_stored_as(record)? => Ok(()),
-            Some(_) => Err(Stop::LineIdTaken),
-        }
+    fn wake(&mut self, key: Key) -> Result<(), Stop> {
+        let to_do = self.load(key)?.unsent();
+        self.act(to_do)
     }
 
     /// For when everything was done, and every request was *sent*: no machine needs to say it again. (A larger app remembers

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Born, DecodeError, Introducer, IntroducerEffect, Key, Line, LineEffect, LineId,
+    Alice, AliceEffect, Bob, BobEffect, DecodeError, Introducer, IntroducerEffect, Key, Line, LineEffect, LineId,
     Machine, Port, PortError, Rejected, RestoreError, SealError, Step, Taken, UnixSeconds,
 };
 use thiserror::Error;
@@ -27,14 +27,17 @@ fn keep<M: Machine>(tables: &mut Tables, step: &Step<'_, M>) -> Result<(), Stop>
     tables.put(&row).map_err(|error| match (error, step.taken()) {
         (StoreError::UsedBefore, Some(taken)) => Stop::UsedBefore(taken),
         (error, _) => error.into(),
-    })
+    })?;
+    // A new line, in the same transaction.
+    step.line().map_or(Ok(()), |line| Ok(tables.insert(line)?))
 }
 
 /// An effect of any machine, as bytes and text.
 pub enum ToDo {
     Send(Vec<u8>),
     Show(Port),
-    Adopt(Box<Born<Line>>),
+    /// A line was formed, and its record is stored: do what is unsent there.
+    Wake(Key),
     Hear(String),
     /// What the other end's machine says of a contact port: it is heard in the transaction of the step that brought it.
     Note(Vec<u8>),
@@ -58,8 +61,6 @@ pub enum Stop {
     Restore(#[from] RestoreError),
     #[error("this was used before, and the record that said so was lost, or it is an old proof")]
     UsedBefore(Taken),
-    #[error("the Server gave one line_id to two lines")]
-    LineIdTaken,
     #[error("no randomness: {0}")]
     NoRandomness(#[from] getrandom::Error),
 }
@@ -120,7 +121,7 @@ impl From<AliceEffect<'_>> for ToDo {
         match effect {
             AliceEffect::Send(request) => Self::Send(request.to_vec()),
             AliceEffect::PortReady(port) => Self::Show(port.clone()),
-            AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line.clone())),
+            AliceEffect::LineFormed(line) => Self::Wake(line.key()),
             AliceEffect::Ended(why) => Self::End(format!("the Port ended: {why:?}")),
         }
     }
@@ -130,7 +131,7 @@ impl From<BobEffect<'_>> for ToDo {
     fn from(effect: BobEffect<'_>) -> Self {
         match effect {
             BobEffect::Send(request) => Self::Send(request.to_vec()),
-            BobEffect::LineFormed(line) => Self::Adopt(Box::new(line.clone())),
+            BobEffect::LineFormed(line) => Self::Wake(line.key()),
             BobEffect::Ended(why) => Self::End(format!("the Port ended without a line: {why:?}")),
         }
     }

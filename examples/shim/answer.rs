@@ -18,6 +18,7 @@ pub fn newborn<M: Machine>(born: &Born<M>) -> Value {
         "once": null,
         "taken": null,
         "strikes": null,
+        "line": null,
         "record": hex::encode(&*born.record()),
     })
 }
@@ -32,6 +33,9 @@ pub fn step<M: Machine>(step: &Step<'_, M>) -> Value {
         "once": step.once().map(|mark| hex::encode(mark.as_bytes())),
         "taken": step.taken().map(taken),
         "strikes": step.strikes().map(|ticket| hex::encode(ticket.as_bytes())),
+        "line": step.line().map(|line| {
+            json!({ "key": hex::encode(line.key().to_bytes()), "record": hex::encode(&*line.record()) })
+        }),
         "record": hex::encode(&*step.record()),
     })
 }
@@ -110,7 +114,7 @@ impl From<AliceEffect<'_>> for Effect {
         match effect {
             AliceEffect::Send(request) => Self::send(&request),
             AliceEffect::PortReady(port) => Self::port_ready(port),
-            AliceEffect::LineFormed(line) => Self::line_formed(line),
+            AliceEffect::LineFormed(line) => Self::line_formed(&line),
             AliceEffect::Ended(why) => Self::ended(&why),
         }
     }
@@ -120,7 +124,7 @@ impl From<BobEffect<'_>> for Effect {
     fn from(effect: BobEffect<'_>) -> Self {
         match effect {
             BobEffect::Send(request) => Self::send(&request),
-            BobEffect::LineFormed(line) => Self::line_formed(line),
+            BobEffect::LineFormed(line) => Self::line_formed(&line),
             BobEffect::Ended(BobEnd::Refused(reason)) => {
                 Self(json!({ "effect": "ended", "why": "Refused", "reason": format!("{reason:?}") }))
             }
@@ -185,9 +189,8 @@ impl Effect {
         Self(json!({ "effect": "send", "request": hex::encode(request.to_vec()) }))
     }
 
-    fn line_formed(line: &Born<Line>) -> Self {
-        let (key, record) = (hex::encode(line.key().to_bytes()), hex::encode(&*line.record()));
-        Self(json!({ "effect": "line_formed", "key": key, "record": record }))
+    fn line_formed(line: &Line) -> Self {
+        Self(json!({ "effect": "line_formed", "line_id": hex::encode(line.claims().line_id.as_bytes()) }))
     }
 
     fn ended(why: &impl Debug) -> Self {

@@ -1,6 +1,5 @@
 //! Line: one end of a connection (§6).
 
-mod born;
 mod epoch;
 mod padding;
 mod phase;
@@ -15,7 +14,7 @@ use minicbor::{Decode, Encode};
 use crate::error::{Rejected, SealError};
 use crate::id::{Key, LineId, PairHash};
 use crate::introduction::{self, Introduction, MAX_INTRODUCTION};
-use crate::machine::{Emit, Held, Record, Role, Step, holds};
+use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
 use crate::message::{Content, Event, Request};
 use crate::port::{Relay, UnixSeconds};
 use crate::secret::Secret;
@@ -132,6 +131,10 @@ pub struct Confirmed {
 }
 
 impl Line {
+    pub(crate) fn born(origin: Origin, phase: Phase) -> Born<Self> {
+        Born::new(State { origin, phase })
+    }
+
     /// Takes an event from the Server (§6.4). A message is opened into `buffer`, which has to be as long as the packet,
     /// and comes back from [`Step::commit`].
     ///
@@ -260,7 +263,7 @@ impl Line {
             return Err(SealError::Unconfirmed);
         }
         let (counters, packet) = session.seal(content, message, associated_data, buffer)?;
-        Ok(Step::new(self, Change::Counters(counters), Emit::Sealed(packet), None))
+        Ok(Step::new(self, Change::Counters(counters), Emit::Sealed(packet)))
     }
 
     /// Ends the line, for good (§6.7): the keys go, the other end is told, and so is the Server.
@@ -281,7 +284,7 @@ impl Line {
             return Err(Rejected::OutOfOrder);
         };
         let early = early.map(|early| early.kept_from(now));
-        Ok(Step::new(self, Change::Phase(Phase::AliceJoined { session, confirm, early }), Emit::Outbox, None))
+        Ok(Step::new(self, Change::Phase(Phase::AliceJoined { session, confirm, early }), Emit::Outbox))
     }
 
     /// Turns away who waits (§14.5). He can't tell it from a Port that is closed.
@@ -303,14 +306,14 @@ impl Line {
             (_, None) => return Err(Rejected::OutOfOrder),
             (_, Some(session)) => session.counters(),
         };
-        Ok(Step::new(self, Change::Counters(counters), Emit::Dropped, None))
+        Ok(Step::new(self, Change::Counters(counters), Emit::Dropped))
     }
 
     fn end(&mut self, end: LineEnd, close: Option<Bytes<MAX_OWN>>) -> Result<Step<'_, Self>, Rejected> {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
-        Ok(Step::new(self, Change::closed(end, close), Emit::Outbox, None))
+        Ok(Step::new(self, Change::closed(end, close), Emit::Outbox))
     }
 
     /// Where it stands.
@@ -400,6 +403,7 @@ impl Role for Line {
     const ROLE: u8 = 3;
     type State = State;
     type Change = Change;
+    type Beside = ();
     type Effect<'m> = LineEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -454,14 +458,15 @@ impl Role for Line {
         }
     }
 
-    fn change(state: &mut State, change: &mut Change) {
+    #[inline(always)]
+    fn change(state: &mut State, change: Change) {
         match change {
-            Change::Phase(phase) => core::mem::swap(&mut state.phase, phase),
-            Change::Counters(counters) => state.phase.count(*counters),
+            Change::Phase(phase) => state.phase = phase,
+            Change::Counters(counters) => state.phase.count(counters),
         }
     }
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize) -> Option<LineEffect<'m>> {
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, (): &mut ()) -> Option<LineEffect<'m>> {
         let line_id = self.0.state.origin.line_id;
         let send = |payload| LineEffect::Send(Request::Packet { line_id, payload });
         match (&self.0.state.phase, place) {

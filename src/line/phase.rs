@@ -342,7 +342,7 @@ pub(super) fn transition<'m>(
     let state = &line.0.state;
     let session = match &state.phase {
         Phase::AwaitingProof { until, .. } if now >= *until => {
-            return Ok(Step::new(line, Change::closed(LineEnd::Expired, None), Emit::Outbox, None));
+            return Ok(Step::new(line, Change::closed(LineEnd::Expired, None), Emit::Outbox));
         }
         Phase::AwaitingProof { .. } | Phase::AliceAsked { .. } => return Err(Rejected::TooEarly),
         phase => phase.session().ok_or(Rejected::Closed)?,
@@ -359,7 +359,7 @@ pub(super) fn transition<'m>(
         let (phase, text, outbox) =
             transition_by_other_epoch(&state.phase, &sealed, payload, (own, data), buffer, now)?;
         let emit = text.map_or(Emit::Nothing, |text| emit(content, text, outbox));
-        return Ok(Step::new(line, Change::Phase(phase), emit, None));
+        return Ok(Step::new(line, Change::Phase(phase), emit));
     }
     let (counters, text) = session.open(&sealed, own, data, buffer)?;
     if content == Content::Introduction {
@@ -374,11 +374,11 @@ pub(super) fn transition<'m>(
         )
         | (Phase::AliceConfirmed { confirm: None, .. }, Content::Opening | Content::Message | Content::Introduction)
         | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message | Content::Introduction) => {
-            return Ok(Step::new(line, Change::Counters(counters), emit(content, text, false), None));
+            return Ok(Step::new(line, Change::Counters(counters), emit(content, text, false)));
         }
         // Bob speaks, but has not heard Alice: she says Confirm again.
         (Phase::AliceConfirmed { confirm: Some(_), .. }, Content::Opening) => {
-            return Ok(Step::new(line, Change::Counters(counters), emit(content, text, true), None));
+            return Ok(Step::new(line, Change::Counters(counters), emit(content, text, true)));
         }
         (Phase::AliceJoined { confirm, early, .. }, Content::Opening) => {
             let (confirm, early) = (Some(confirm.clone()), early.clone());
@@ -416,7 +416,7 @@ pub(super) fn transition<'m>(
         // Well sealed, but not this end's to hear.
         _ => return Err(Rejected::OutOfOrder),
     };
-    Ok(Step::new(line, Change::Phase(phase), emit(content, text, outbox), None))
+    Ok(Step::new(line, Change::Phase(phase), emit(content, text, outbox)))
 }
 
 const fn emit(content: Content, text: &[u8], outbox: bool) -> Emit<'_> {
@@ -492,5 +492,5 @@ fn transition_by_proof<'m>(
         }
         _ => return Err(Rejected::OutOfOrder),
     };
-    Ok(Step::new(line, change, Emit::Outbox, None))
+    Ok(Step::new(line, change, Emit::Outbox))
 }

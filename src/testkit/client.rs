@@ -9,7 +9,7 @@ use super::introductions::{Introduced, withdrawn};
 use super::machine::{Any, Halt, Input, Tables, ToDo};
 use super::store::{Conflict, Put, Store};
 use crate::{
-    Bob, Born, Event, Introduction, Key, Line, LineId, Machine, Port, Rejected, Seed, ToldTicket, UnixSeconds,
+    Bob, Born, Event, Introduction, Key, LineId, Machine, Port, Rejected, Seed, ToldTicket, UnixSeconds,
 };
 
 /// For how many seconds an event whose ticket is unknown is kept (§16.7).
@@ -89,14 +89,7 @@ impl Client {
 
     /// Deletes all that may be deleted (§8.3).
     pub fn sweep(&mut self) {
-        let yields = |machine: &Any| machine.unsent().iter().any(|one| matches!(one, ToDo::Adopt(_)));
-        // A line that was never adopted would be adopted again.
-        let keeps_lines = self.machines.values().any(yields);
-        let dead = self
-            .machines
-            .iter()
-            .filter(|(key, machine)| machine.may_be_deleted() && !(keeps_lines && matches!(key, Key::Line(_))));
-        for (key, _) in dead {
+        for (key, _) in self.machines.iter().filter(|(_, machine)| machine.may_be_deleted()) {
             self.store.delete(*key);
             if let Key::LineLink(line_link) = key {
                 self.store.forget_tickets(*line_link);
@@ -187,7 +180,11 @@ impl Client {
                 (ToDo::Send(request), _) => self.output.push(Output::Send(request)),
                 (ToDo::Show(text), _) => self.output.push(Output::Show(text)),
                 (ToDo::Hear(text), Key::Line(line_id)) => self.output.push(Output::Hear(line_id, text)),
-                (ToDo::Adopt(born), _) => self.adopt(*born, now, power)?,
+                (ToDo::Adopt(line), _) => {
+                    let key = line.key();
+                    self.machines.insert(key, Any::Line(*line));
+                    self.say_unsent(key, now, power)?;
+                }
                 (ToDo::Grant(said), _) => {
                     let Some(Any::Alice(alice)) = self.machines.get(&key) else { continue };
                     // Said again with every start: whether it could be said now matters little.
@@ -207,16 +204,6 @@ impl Client {
             }
         }
         Ok(power.point()?)
-    }
-
-    /// §8.3. A line that is stored goes on as it is; one whose name is another's is dropped.
-    fn adopt(&mut self, born: Born<Line>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        let key = born.key();
-        if self.store.get(key).is_none() {
-            self.begin(born, power)?;
-            self.say_unsent(key, now, power)?;
-        }
-        Ok(())
     }
 
     /// To the machine of an introducer, or to Alice's.

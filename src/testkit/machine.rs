@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::app::PowerFailed;
 use super::store::{Conflict, Put};
 use crate::{
-    Alice, AliceEffect, Bob, BobEffect, Born, Event, Introducer, IntroducerEffect, IntroducerPhase, Introduction, Key,
+    Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, IntroducerPhase, Introduction, Key,
     Kind, Known, Line, LineEffect, LineId, LineLink, LinePhase, MAX_INTRODUCTION, Machine, Name, Policy, Pool,
     PoolEffect, Record, Rejected, SEAL_OVERHEAD, SealError, Seed, SendProof, Step, TicketHash, ToldTicket, UnixSeconds,
 };
@@ -84,7 +84,7 @@ pub(super) enum Input<'a> {
 pub(super) enum ToDo {
     Send(Vec<u8>),
     Show(String),
-    Adopt(Box<Born<Line>>),
+    Adopt(Box<Line>),
     Hear(Vec<u8>),
     /// Along its introducer's line: this contact port is hers.
     Grant(Vec<u8>),
@@ -275,7 +275,7 @@ impl From<AliceEffect<'_>> for ToDo {
                 Self::Grant(Introduction::Grant { port: port.to_bytes().as_slice() }.to_vec())
             }
             AliceEffect::PortReady(port) => Self::Show(port.qr_text().to_string()),
-            AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line.clone())),
+            AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
             AliceEffect::Ended(_) => Self::Tell,
         }
     }
@@ -285,7 +285,7 @@ impl From<BobEffect<'_>> for ToDo {
     fn from(effect: BobEffect<'_>) -> Self {
         match effect {
             BobEffect::Send(request) => Self::Send(request.to_vec()),
-            BobEffect::LineFormed(line) => Self::Adopt(Box::new(line.clone())),
+            BobEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
             BobEffect::Ended(_) => Self::Tell,
         }
     }

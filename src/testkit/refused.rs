@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::app::App;
-use super::machine::{Any, Halt, Input, Tables, ToDo};
+use super::machine::{Any, Halt, Input, Tables};
 use crate::{Event, Rejected, UnixSeconds};
 
 /// A step was dropped, and yet the machine moved.
@@ -38,14 +38,9 @@ impl Refused {
                 })
             };
             let mut outcome = hear(asked);
-            // An app that has not settled yet does so, and one whose deadline has come ticks, and hands it in again.
-            let first = match outcome {
-                Err(Halt::Rejected(Rejected::Unsettled)) => Some(Input::Settle),
-                Err(Halt::Rejected(Rejected::Due)) => Some(Input::Tick),
-                _ => None,
-            };
-            if let (Some(first), Some(mut again)) = (first, Any::restore(&before))
-                && again.step(first, now, &mut |_| Ok(())).is_ok()
+            // An app whose deadline has come ticks, and hands it in again.
+            if let (Err(Halt::Rejected(Rejected::Due)), Some(mut again)) = (&outcome, Any::restore(&before))
+                && again.step(Input::Tick, now, &mut |_| Ok(())).is_ok()
             {
                 outcome = hear(&mut again);
             }
@@ -58,7 +53,7 @@ impl Refused {
                 return Ok(None);
             }
         }
-        Ok(Some(Self(machines.into_iter().flat_map(|machine| Alone::of(machine, now)).collect())))
+        Ok(Some(Self(machines.into_iter().map(|machine| Alone::of(machine, now)).collect())))
     }
 
     pub(super) fn has_moved(&self, records: &[Vec<u8>]) -> bool {
@@ -79,18 +74,7 @@ fn asked<'m>(machines: &'m mut [Any], event: &Event<'_>) -> Option<&'m mut Any> 
 }
 
 impl Alone {
-    /// With the lines that it yields, which may be stored at any time (§8.3).
-    fn of(machine: Any, now: UnixSeconds) -> Vec<Self> {
-        let yields = machine.unsent().into_iter().filter_map(|one| match one {
-            ToDo::Adopt(born) => Some(Self { may_be_missing: true, ..Self::by_itself(Any::Line(born.commit()), now) }),
-            _ => None,
-        });
-        let mut all: Vec<_> = yields.collect();
-        all.push(Self::by_itself(machine, now));
-        all
-    }
-
-    fn by_itself(mut machine: Any, now: UnixSeconds) -> Self {
+    fn of(mut machine: Any, now: UnixSeconds) -> Self {
         let mut may_be = vec![machine.record().to_vec()];
         for alone in [Input::Settle, Input::Tick, Input::Settle] {
             if machine.step(alone, now, &mut |_| Ok(())).is_ok() {
@@ -105,7 +89,7 @@ impl Alone {
 mod tests {
     use super::super::app::{Command, Output, Power, PowerFailed, Receipt};
     use super::*;
-    use crate::{Alice, Bob, Offer, Seed, SendProof};
+    use crate::{Alice, Bob, Offer, Seed};
 
     struct Stored(Vec<Vec<u8>>);
 
@@ -140,32 +124,15 @@ mod tests {
         refused.has_moved(&later)
     }
 
-    /// §8.1, §8.3: no record is added and none is gone, but for a line that a machine yields.
+    /// §8.1: no record is added and none is gone.
     #[test]
     fn what_a_store_may_look_like_after_what_is_refused() {
         let port =
             |n| Alice::offer([n; 16].into(), Offer::new(), Seed::from_bytes(&[n; 64])).commit().port().unwrap().clone();
         let scanned = |n| Any::Bob(Bob::scan(port(n), Seed::from_bytes(&[9; 64])).commit());
-        let (mut bob, other) = (scanned(1), scanned(2));
+        let (bob, other) = (scanned(1), scanned(2));
         assert!(!has_moved(&[&bob, &other], &[&bob, &other]));
         assert!(has_moved(&[&bob], &[&bob, &other]));
         assert!(has_moved(&[&bob, &other], &[&bob]));
-
-        bob.step(Input::Connect(SendProof::OnBoard), NOW, &mut |_| Ok(())).unwrap();
-        let formed = Event::LineFormed {
-            line_link: [1; 16].into(),
-            line_id: [1; 16].into(),
-            pair_hash: [1; 32].into(),
-            proof: None,
-        };
-        let yielded = bob.step(Input::Event(&formed, &[], &Tables::default()), NOW, &mut |_| Ok(())).unwrap();
-        let line = yielded.into_iter().find_map(|one| match one {
-            ToDo::Adopt(born) => Some(Any::Line(born.commit())),
-            _ => None,
-        });
-        let line = line.unwrap();
-        assert!(!has_moved(&[&bob], &[&bob]));
-        assert!(!has_moved(&[&bob], &[&bob, &line]));
-        assert!(has_moved(&[&other], &[&other, &line]));
     }
 }

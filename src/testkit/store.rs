@@ -25,19 +25,22 @@ pub struct Put {
     pub taken: Option<Taken>,
     /// The ticket whose row is deleted (§16.4).
     pub strikes: Option<TicketHash>,
+    /// A new line: its key, which must be free, and its record (§8.3).
+    pub line: Option<(Key, Vec<u8>)>,
 }
 
 // Records hold secrets (§8.7).
 impl fmt::Debug for Put {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, revision, record: _, replaces, once, taken, strikes } = self;
+        let Self { key, revision, record: _, replaces, once, taken, strikes, line } = self;
         let mut put = f.debug_struct("Put");
         put.field("key", key)
             .field("revision", revision)
             .field("replaces", replaces)
             .field("once", once)
             .field("taken", taken)
-            .field("strikes", strikes);
+            .field("strikes", strikes)
+            .field("line", &line.as_ref().map(|(key, _)| key));
         put.finish_non_exhaustive()
     }
 }
@@ -54,6 +57,7 @@ impl Put {
             once: step.once(),
             taken: step.taken(),
             strikes: step.strikes(),
+            line: step.line().map(|line| (line.key(), line.record().to_vec())),
         }
     }
 
@@ -61,7 +65,7 @@ impl Put {
     pub fn birth<M: Machine>(born: &Born<M>) -> Self {
         let (key, record) = (born.key(), born.record().to_vec());
         let (revision, replaces, once) = (born.revision(), born.replaces(), born.once());
-        Self { key, revision, record, replaces, once, taken: None, strikes: None }
+        Self { key, revision, record, replaces, once, taken: None, strikes: None, line: None }
     }
 }
 
@@ -120,6 +124,9 @@ impl Store {
         if put.replaces.map(|old| old.key) != Some(put.key) && self.records.contains_key(&put.key) {
             return Err(Conflict::Taken);
         }
+        if put.line.as_ref().is_some_and(|(key, _)| self.records.contains_key(key)) {
+            return Err(Conflict::Taken);
+        }
         if let (Some(mark), Some(taken)) = (put.once, put.taken)
             && self.marks.contains(&mark)
         {
@@ -138,6 +145,7 @@ impl Store {
             self.records.remove(&key);
         }
         self.records.insert(put.key, (put.revision, put.record));
+        self.records.extend(put.line.map(|(key, record)| (key, (0, record))));
         self.marks.extend(put.once);
         put.strikes.and_then(|ticket| self.tickets.remove(&ticket));
     }

@@ -8,7 +8,7 @@ use core::mem;
 use thiserror::Error;
 
 use self::owners::{Made, Wish};
-use super::machine::{Any, ToDo};
+use super::machine::Any;
 use crate::{
     Admits, AlicePhase, Bob, BobEnd, BobPhase, Claims, Key, Line, LineId, LineLink, LinePhase, Machine, Nonce,
     PairHash, Payload, Policy, PortHash, Request, RequestId, Secret, UnixSeconds,
@@ -234,11 +234,6 @@ impl Witness {
             }
             if !machine.is_over() && !self.alive.insert((who, record.clone())) {
                 return Err(Violation::WentBack(who));
-            }
-            for yielded in machine.unsent() {
-                if let ToDo::Adopt(born) = yielded {
-                    self.comes(who, &born.commit())?;
-                }
             }
             match machine {
                 Any::Line(line) => self.sees(who, &line, record)?,

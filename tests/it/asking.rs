@@ -233,7 +233,7 @@ fn r14_6_who_is_connected_already_is_refused_let_in_or_takes_the_old_ones_place(
         bob.handle_knowing(&formed(2, 2, None), &known, NOW).unwrap().commit().for_each(drop);
         let mut bob = bob
             .unsent()
-            .find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line.clone().commit()) } else { None })
+            .find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line) } else { None })
             .unwrap();
         assert_eq!((alice.replaces(), bob.replaces()), (None, None), "not before it is confirmed");
         confirm(&mut alice, &mut bob);

@@ -99,14 +99,14 @@ fn everything(watch: &mut Watch) {
         let Some(AliceEffect::LineFormed(line)) = alice.handle_bytes(&good, NOW).unwrap().commit().next() else {
             unreachable!()
         };
-        line.clone().commit()
+        line
     });
     along_the_line(watch, &good);
     let mut at_bob = watch.watch("Bob's keys", NONE, || {
         let Some(BobEffect::LineFormed(line)) = bob.handle(&formed(None), NOW).unwrap().commit().next() else {
             unreachable!()
         };
-        line.clone().commit()
+        line
     });
 
     let confirm = watch.watch("Confirm", NONE, || packet_of(at_alice.unsent().next()));
@@ -153,7 +153,7 @@ fn along_the_line(watch: &mut Watch, on_board: &[u8]) {
     let Some(AliceEffect::LineFormed(line)) = step.commit().next() else { unreachable!() };
     let mut line = watch.watch("the record of a line that waits", NONE, || {
         drop(black_box(line.record()));
-        line.clone().commit()
+        line
     });
     let (mut ended, mut confirm) = (None, None);
     let event = |payload| Event::Packet { line_id: LINE.into(), payload };

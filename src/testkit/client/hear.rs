@@ -46,12 +46,6 @@ impl Client {
                 }
                 self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
             }
-            // A use that is not stored by itself yet: a crash came between.
-            (Err(Halt::Rejected(Rejected::Unsettled)), _) => {
-                self.say_unsent(event.key(), now, power)?;
-                self.settle(event.key(), now, power)?;
-                return self.hear(bytes, now, power);
-            }
             // A line that is stored was formed before, by a Port for many: its event came again.
             (
                 Err(

@@ -64,7 +64,7 @@ fn dead(mut bob: Any) -> Any {
 fn line_of(machine: &mut Any, proof: Option<crate::Proof>) -> Any {
     let event = Event::LineFormed { line_link: [1; 16].into(), line_id: line_id(1), pair_hash: [1; 32].into(), proof };
     let formed = step(machine, Input::Event(&event, &[], &Tables::default())).into_iter().find_map(|one| match one {
-        ToDo::Adopt(born) => Some(Any::Line(born.commit())),
+        ToDo::Adopt(line) => Some(Any::Line(*line)),
         _ => None,
     });
     formed.unwrap()
@@ -301,7 +301,7 @@ fn introduced() -> Line {
     let known = Tables::of(&formed, [].into_iter(), [ticket]);
     let yielded = step(&mut alice, Input::Event(&formed, &[], &known));
     let line = yielded.into_iter().find_map(|one| match one {
-        ToDo::Adopt(born) => Some(born.commit()),
+        ToDo::Adopt(line) => Some(*line),
         _ => None,
     });
     line.unwrap()

@@ -69,7 +69,7 @@ pub enum End {
 pub enum Effect {
     Send(Vec<u8>),
     PortReady(String),
-    LineFormed(Box<Born<Line>>),
+    LineFormed(Box<Line>),
     Message(Vec<u8>),
     Introduction(Vec<u8>),
     Dropped,
@@ -122,7 +122,7 @@ impl fmt::Display for Effect {
                 _ => f.write_str("?"),
             },
             Self::PortReady(_) => f.write_str("PortReady"),
-            Self::LineFormed(born) => write!(f, "LineFormed {}", state_of(&born.record())),
+            Self::LineFormed(line) => write!(f, "LineFormed {}", state_of(&line.record())),
             Self::Message(_) => f.write_str("says"),
             Self::Introduction(_) => f.write_str("Introduction"),
             Self::Dropped => f.write_str("Dropped"),
@@ -254,10 +254,13 @@ impl Any {
             keep(asked)
         });
         let after = self.record();
-        if outcome.is_err() {
-            assert_eq!(before, after, "{state} moved, on an error or by a dropped step");
-        } else {
+        if let Ok(effects) = &outcome {
             let put = put.unwrap();
+            let formed = effects.iter().find_map(|effect| match effect {
+                Effect::LineFormed(line) => Some((line.key(), line.record().to_vec())),
+                _ => None,
+            });
+            assert_eq!(put.line, formed, "what was kept is what comes");
             assert_eq!(put.replaces, Some(Replaces { key, revision }));
             assert_eq!((put.revision, self.revision()), (revision + 1, revision + 1));
             assert_eq!((put.key, &put.record), (self.key(), &after), "what was kept is what it is");
@@ -268,6 +271,8 @@ impl Any {
                 !state.contains("Offered") && ["Formed", "Ended", "Closed"].iter().any(|word| state.contains(word));
             let settled = self.state().ends_with(", settled") && !state.ends_with(", settled");
             assert!(!over || *input == Input::Settle && settled, "{state} moved");
+        } else {
+            assert_eq!(before, after, "{state} moved, on an error or by a dropped step");
         }
         outcome
     }
@@ -361,7 +366,7 @@ fn of_alice(effect: AliceEffect<'_>) -> Effect {
     match effect {
         AliceEffect::Send(request) => Effect::Send(request.to_vec()),
         AliceEffect::PortReady(port) => Effect::PortReady(port.qr_text().as_str().to_owned()),
-        AliceEffect::LineFormed(line) => Effect::LineFormed(line.clone().into()),
+        AliceEffect::LineFormed(line) => Effect::LineFormed(line.into()),
         AliceEffect::Ended(end) => Effect::Ended(End::Alice(end)),
     }
 }
@@ -369,7 +374,7 @@ fn of_alice(effect: AliceEffect<'_>) -> Effect {
 fn of_bob(effect: BobEffect<'_>) -> Effect {
     match effect {
         BobEffect::Send(request) => Effect::Send(request.to_vec()),
-        BobEffect::LineFormed(line) => Effect::LineFormed(line.clone().into()),
+        BobEffect::LineFormed(line) => Effect::LineFormed(line.into()),
         BobEffect::Ended(end) => Effect::Ended(End::Bob(end)),
     }
 }

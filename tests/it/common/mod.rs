@@ -120,7 +120,7 @@ pub fn decode_proof(proof: &Cbor) -> Result<Proof, DecodeError> {
 
 pub fn born_line(effects: Vec<Effect>) -> Line {
     let line = effects.into_iter().find_map(|effect| match effect {
-        Effect::LineFormed(born) => Some(born.commit()),
+        Effect::LineFormed(line) => Some(*line),
         _ => None,
     });
     line.unwrap()
@@ -300,7 +300,7 @@ fn reach(offer: Offer) -> Vec<Vec<u8>> {
                 let Ok(effects) = next.give(input, now) else { continue };
                 open.push_back(next);
                 open.extend(effects.into_iter().filter_map(|effect| match effect {
-                    Effect::LineFormed(born) => Some(Any::from(born.commit())),
+                    Effect::LineFormed(line) => Some(Any::from(*line)),
                     _ => None,
                 }));
             }

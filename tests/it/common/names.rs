@@ -20,10 +20,7 @@ pub fn state_of(record: &[u8]) -> String {
     match (role, tag) {
         (1, 1) => format!("{name} Requesting{}", if fields.len() > 4 { ", many" } else { "" }),
         (1, 2) => {
-            let many = fields.get(5).map_or(String::new(), |many| match many.items().get(3) {
-                Some(line) => format!(", many, Formed {}", phase_of(line.at(&[1]).items())),
-                None => ", many".to_owned(),
-            });
+            let many = if fields.len() > 5 { ", many" } else { "" };
             format!("{name} Offered{many}{}", if fields[4] == Cbor::Bool(true) { ", SetLineLink due" } else { "" })
         }
         (2, 1) => format!("{name} Scanned{}", if fields[0].items().len() > 7 { ", ticket" } else { "" }),
@@ -32,10 +29,7 @@ pub fn state_of(record: &[u8]) -> String {
             let many = if fields.len() > 7 { ", many" } else { "" };
             format!("{name} Connecting{how}{many}{}", if fields.len() > 8 { ", ticket" } else { "" })
         }
-        _ if fields[0].uint() == 1 => match fields.get(3) {
-            Some(line) => format!("{name} Formed {}", phase_of(line.at(&[1]).items())),
-            None => format!("{name} Formed, settled"),
-        },
+        _ if fields[0].uint() == 1 => format!("{name} Formed"),
         _ => {
             let end = match &fields[2] {
                 Cbor::Uint(end) => ["?", "Revoked", "Expired", "ProofRefused", "Paused", "Blocked", "AlreadyConnected"]

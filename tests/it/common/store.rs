@@ -14,11 +14,14 @@ pub struct Put {
     pub record: Vec<u8>,
     pub replaces: Option<Replaces>,
     pub once: Option<Mark>,
+    /// A new line, which must not be there yet.
+    pub line: Option<(Key, Vec<u8>)>,
 }
 
 impl Put {
     pub fn birth<M: Machine>(born: &Born<M>) -> Self {
-        Self { key: born.key(), revision: 0, record: born.record().to_vec(), replaces: born.replaces(), once: None }
+        let (key, record) = (born.key(), born.record().to_vec());
+        Self { key, revision: 0, record, replaces: born.replaces(), once: None, line: None }
     }
 
     pub fn step<M: Machine>(step: &Step<'_, M>) -> Self {
@@ -28,6 +31,7 @@ impl Put {
             record: step.record().to_vec(),
             replaces: step.replaces(),
             once: step.once(),
+            line: step.line().map(|line| (line.key(), line.record().to_vec())),
         }
     }
 }
@@ -64,8 +68,12 @@ impl Store {
         if replaced != Some(put.key) && self.records.contains_key(&put.key) {
             return Err(Conflict::Taken);
         }
+        if put.line.as_ref().is_some_and(|(key, _)| self.records.contains_key(key)) {
+            return Err(Conflict::Taken);
+        }
         replaced.and_then(|key| self.records.remove(&key));
         self.records.insert(put.key, (put.revision, put.record.clone()));
+        self.records.extend(put.line.clone().map(|(key, record)| (key, (0, record))));
         self.marks.extend(put.once);
         Ok(())
     }

@@ -203,23 +203,13 @@ impl World {
                 Effect::Message(text) => self.users[user].heard.push(text),
                 Effect::Ended(end) => self.users[user].ends.push(end),
                 Effect::Link(_) => unreachable!("nobody has a pool here"),
-                Effect::LineFormed(born) => self.adopt(user, &born)?,
+                Effect::LineFormed(line) => {
+                    self.users[user].lines.insert(line.key());
+                    self.wake_one(user, line.key())?;
+                }
             }
         }
         self.point()
-    }
-
-    /// §8.3.
-    fn adopt(&mut self, user: usize, born: &Born<Line>) -> Running<()> {
-        let key = born.key();
-        if self.put(user, &Put::birth(born))?.is_err() {
-            let (_, stored) = &self.users[user].store.records[&key];
-            if !born.is_stored_as(stored).unwrap() {
-                return Ok(());
-            }
-        }
-        self.users[user].lines.insert(key);
-        self.wake_one(user, key)
     }
 
     fn wake_one(&mut self, user: usize, key: Key) -> Running<()> {

@@ -187,32 +187,12 @@ impl World {
         self.point()
     }
 
-    /// The line of a machine that yields one, and settling.
-    fn adopt<M: Machine>(&mut self, who: u8, mut machine: M, born: &Born<Line>) -> Running {
-        self.point()?;
-        let key = born.key();
-        if self.user(who).store.put(&Put::birth(born)).is_err() {
-            assert!(born.is_stored_as(&self.user(who).store.records[&key].1).unwrap());
-        }
-        self.point()?;
-        if let Some(step) = machine.settle() {
-            self.user(who).store.put(&Put::step(&step)).unwrap();
-        }
-        self.user(who).wake = true;
-        self.point()
-    }
-
     fn alice(&mut self) -> Running {
         let key = Key::LineLink(link(CAROL + 1));
         let alice: Alice = self.alice.load(key).unwrap();
         if !self.granted {
             self.introduce(0, &Introduction::Grant { port: alice.port().unwrap().to_bytes().as_slice() })?;
             self.granted = true;
-        }
-        let born =
-            alice.unsent().find_map(|e| if let AliceEffect::LineFormed(born) = e { Some(born.clone()) } else { None });
-        if let Some(born) = born {
-            self.adopt(0, alice, &born)?;
         }
         if self.alice.wake {
             self.wake(0)?;
@@ -227,13 +207,12 @@ impl World {
             match alice.handle_knowing(&decoded, &self.rows, NOW) {
                 Ok(step) => {
                     let (put, strikes) = (Put::step(&step), step.strikes().unwrap());
-                    let born = step
-                        .commit()
-                        .find_map(|e| if let AliceEffect::LineFormed(born) = e { Some(born.clone()) } else { None });
+                    assert!(step.line().is_some());
                     self.point()?;
                     self.alice.store.put(&put).unwrap();
                     assert!(self.rows.told.remove(strikes.as_bytes()).is_some());
-                    self.adopt(0, alice, &born.unwrap())?;
+                    self.alice.wake = true;
+                    self.point()?;
                     self.alice.acknowledge(&event);
                 }
                 // The line that it is of is there.
@@ -307,13 +286,7 @@ impl World {
             step.commit().for_each(drop);
             self.point()?;
         }
-        let unsent: Vec<_> = bob
-            .unsent()
-            .map(|e| if let BobEffect::LineFormed(born) = e { Ok(born.clone()) } else { Err(format!("{e:?}")) })
-            .collect();
-        if let Some(Ok(born)) = unsent.into_iter().next() {
-            self.adopt(BOB, bob, &born)?;
-        } else if let Some(BobEffect::Send(request)) = bob.unsent().next()
+        if let Some(BobEffect::Send(request)) = bob.unsent().next()
             && (self.bob.wake || self.connected.is_empty())
         {
             self.send(BOB, &request.to_vec());
@@ -331,11 +304,11 @@ impl World {
             let mut bob: Bob = self.bob.load(key).unwrap();
             if let Ok(step) = bob.handle(&decoded, NOW) {
                 let put = Put::step(&step);
-                let Some(BobEffect::LineFormed(born)) = step.commit().next() else { panic!() };
-                let born = born.clone();
+                assert!(put.line.is_some());
                 self.point()?;
                 self.bob.store.put(&put).unwrap();
-                self.adopt(BOB, bob, &born)?;
+                self.bob.wake = true;
+                self.point()?;
             }
             self.bob.acknowledge(&event);
             self.point()?;

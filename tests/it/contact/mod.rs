@@ -72,7 +72,7 @@ fn line_of_alice(alice: &mut Alice, formed: &Event<'_>, known: &impl Known) -> L
     let step = alice.handle_knowing(formed, known, NOW).unwrap();
     let mut effects = step.commit();
     let line =
-        effects.find_map(|e| if let AliceEffect::LineFormed(born) = e { Some(born.clone().commit()) } else { None });
+        effects.find_map(|e| if let AliceEffect::LineFormed(born) = e { Some(born) } else { None });
     alice.settle().unwrap().commit().for_each(drop);
     line.unwrap()
 }
@@ -80,7 +80,7 @@ fn line_of_alice(alice: &mut Alice, formed: &Event<'_>, known: &impl Known) -> L
 fn line_of_bob(bob: &mut Bob, line_link: LineLink, line: u8) -> Line {
     let step = bob.handle(&formed_on(line_link, line, None), NOW).unwrap();
     let Some(BobEffect::LineFormed(born)) = step.commit().next() else { panic!() };
-    born.clone().commit()
+    born
 }
 
 /// What the line's other end hears.
@@ -230,7 +230,7 @@ fn r16_1_carol_introduces_bob_to_alice() {
     assert_eq!(step.taken(), Some(Taken::Disconnect(id(BOB))));
     rows.told.remove(told.ticket.as_bytes());
     let Some(AliceEffect::LineFormed(born)) = step.commit().last() else { panic!() };
-    let mut at_alice = born.clone().commit();
+    let mut at_alice = born;
     let mut at_bob = line_of_bob(&mut bob, link(CAROL + 1), BOB);
     confirm(&mut at_alice, &mut at_bob);
 

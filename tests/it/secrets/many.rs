@@ -70,11 +70,11 @@ impl Use {
         let ((mut bob, proof), mut alice) = (connecting_guest(), host());
         let step = alice.handle_knowing(&formed(Some(proof)), &Told, NOW).unwrap();
         let at_alice = step.commit().find_map(|effect| match effect {
-            AliceEffect::LineFormed(line) => Some(line.clone().commit()),
+            AliceEffect::LineFormed(line) => Some(line),
             _ => None,
         });
         let at_bob = bob.handle(&formed(None), NOW).unwrap().commit().find_map(|effect| match effect {
-            BobEffect::LineFormed(line) => Some(line.clone().commit()),
+            BobEffect::LineFormed(line) => Some(line),
             _ => None,
         });
         let (mut at_alice, mut at_bob) = (at_alice.unwrap(), at_bob.unwrap());
@@ -204,7 +204,7 @@ pub(super) fn see(see: &mut Shown) {
     let mut asked = Alice::offer(link(), Offer::new().policy(Policy::once().asking(true)), seed("alice")).commit();
     let step = asked.handle(&formed(Some(super::proof())), NOW).unwrap();
     let Some(AliceEffect::LineFormed(line)) = step.commit().next() else { panic!("no line") };
-    let mut line = line.clone().commit();
+    let mut line = line;
     see.see("asked", &line);
     line.unsent().for_each(|effect| see.see("asked", &effect));
     see.see("accepts", &Line::restore(&line.record()).unwrap().accept(NOW).unwrap());

@@ -114,7 +114,7 @@ fn proof() -> Proof {
 fn line_at_alice(proof: Option<Proof>) -> (Alice, Line) {
     let mut alice = offered();
     let line = match alice.handle(&formed(proof), NOW).unwrap().commit().next() {
-        Some(AliceEffect::LineFormed(line)) => line.clone().commit(),
+        Some(AliceEffect::LineFormed(line)) => line,
         other => panic!("{other:?}"),
     };
     (alice, line)
@@ -123,7 +123,7 @@ fn line_at_alice(proof: Option<Proof>) -> (Alice, Line) {
 fn line_at_bob(how: SendProof) -> (Bob, Line) {
     let mut bob = connecting(how);
     let line = match bob.handle(&formed(None), NOW).unwrap().commit().next() {
-        Some(BobEffect::LineFormed(line)) => line.clone().commit(),
+        Some(BobEffect::LineFormed(line)) => line,
         other => panic!("{other:?}"),
     };
     (bob, line)

@@ -29,14 +29,14 @@ fn r13_two_machines_form_and_confirm_a_line() {
         let Some(BobEffect::LineFormed(line)) = bob.handle_bytes(&reply.unwrap(), NOW).unwrap().commit().next() else {
             panic!()
         };
-        let mut at_bob = line.clone().commit();
+        let mut at_bob = line;
 
         let delivered = relay.waiting(ALICE);
         let Some(AliceEffect::LineFormed(line)) = alice.handle_bytes(&delivered[0].1, NOW).unwrap().commit().next()
         else {
             panic!()
         };
-        let mut at_alice = line.clone().commit();
+        let mut at_alice = line;
         // Delivered once more, because it was not acknowledged.
         assert_eq!(alice.handle_bytes(&relay.waiting(ALICE)[0].1, NOW).err(), Some(Rejected::Repeated));
         relay.acknowledge_all(ALICE);

@@ -106,7 +106,7 @@ fn takes(proof: &Proof) -> bool {
     let Some(AliceEffect::LineFormed(line)) = alice.handle(&formed(None), NOW).unwrap().commit().next() else {
         panic!("no line")
     };
-    let (mut line, payload) = (line.clone().commit(), Payload::Proof { proof: proof.clone() }.to_vec());
+    let (mut line, payload) = (line, Payload::Proof { proof: proof.clone() }.to_vec());
     let effects = line.handle(&packet(&payload), &mut [], NOW).unwrap().commit().map(|effect| name_of(&effect));
     let effects: Vec<_> = effects.collect();
     assert_eq!(effects.iter().any(|effect| effect == "Ended(ProofRefused)"), !on_board, "{effects:?}");
