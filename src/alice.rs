@@ -132,13 +132,15 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
             let next = if offered.has_expired(now) { offered.end(AliceEnd::Expired) } else { State::Offered(offered) };
             Ok(Moved::to(next))
         }
+        // It came again: what answers a stray would end a good line (§4.4).
+        (State::Offered(_) | State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => {
+            Err(Rejected::Repeated)
+        }
         (State::Offered(offered), Event::LineFormed { line_id, pair_hash, proof, .. }) => {
             let standing = known.pair(pair_hash);
             let comer = Comer { line_id: *line_id, pair_hash: *pair_hash, standing, proof: proof.as_ref() };
             offered.used_by(&comer, known, now)
         }
-        // It came again: what answers a stray would end a good line of a Port for many (§14.4).
-        (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Repeated),
         (State::Spent(spent), event) => Err(spent.reject(event)),
         _ => Err(Rejected::OutOfOrder),
     }

@@ -135,8 +135,11 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
         (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, proof: None, .. }) => {
             let Connecting { line_link, kind, port, terms, secret, proof, send_proof, private_key, ticket } =
                 connecting;
-            let ended = |end| Ok((State::Spent(Spent::ended(event.key(), end, Farewell::disconnect(*line_id))), None));
+            let ends = |end, farewell| Ok((State::Spent(Spent::ended(event.key(), end, farewell)), None));
+            let ended = |end| ends(end, Farewell::disconnect(*line_id));
             let replaces = match known.pair(pair_hash) {
+                // He used this Port before, and has forgotten it. The line is a good one.
+                _ if known.has_line(line_id) => return ends(BobEnd::Refused(Reason::Yours), Farewell::NOTHING),
                 _ if terms.have_expired(now) => return ended(BobEnd::Expired),
                 Standing::Blocked => return ended(BobEnd::Blocked),
                 Standing::Connected(line_id) => Some(line_id),

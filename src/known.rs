@@ -17,10 +17,11 @@ use crate::ticket::ToldTicket;
 /// assert_eq!(known.pair(&[9; 32].into()), Standing::Blocked);
 /// ```
 pub trait Known {
-    /// Whether there is a record of this line. Then the event came again, and nothing is done about it: say so, for what answers a
-    /// stray would end a good line.
+    /// Whether there is a record of this line. Then the event came again: to Alice nothing happens, for what answers a stray would end
+    /// a good line; and Bob's Port was used before, by him.
     ///
-    /// - *No, though there is*: look yourself before you send `Disconnect` for it ([`Rejected::Stray`](crate::Rejected::Stray)).
+    /// - *No, though there is*: the step's transaction fails, for its [`line`](crate::Step::line) is there. Look yourself before you
+    ///   send `Disconnect` for it ([`Rejected::Stray`](crate::Rejected::Stray)).
     fn has_line(&self, line_id: &LineId) -> bool {
         let _ = line_id;
         false

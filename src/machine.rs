@@ -13,7 +13,7 @@ use crate::port::UnixSeconds;
 use crate::wire::{self, Bytes};
 
 /// The longest record of any machine, in bytes.
-pub const MAX_RECORD: usize = 560;
+pub const MAX_RECORD: usize = 530;
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
 /// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line), [`Pool`](crate::Pool) and

@@ -186,10 +186,6 @@ impl Offered {
         let Self { port, private_key, policy, .. } = self;
         let Comer { line_id, .. } = *comer;
         let refused = Rejected::Stray(line_id);
-        // It came again: what answers a stray would end it.
-        if known.has_line(&line_id) {
-            return Err(Rejected::Repeated);
-        }
         if self.has_expired(now) {
             return Err(Rejected::Due);
         }

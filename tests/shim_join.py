@@ -35,6 +35,9 @@ class Client:
             assert self.store.pop(replaces["key"])[0] == replaces["revision"]
         assert prepared["key"] not in self.store
         self.store[prepared["key"]] = prepared["revision"], prepared["record"]
+        if line := prepared["line"]:
+            assert line["key"] not in self.store
+            self.store[line["key"]] = 0, line["record"]
         self.act(self.ask("commit")["effects"])
 
     def act(self, effects):
@@ -45,8 +48,6 @@ class Client:
                 case "port_ready":
                     self.text = effect["text"]
                 case "line_formed":
-                    self.store[effect["key"]] = 0, effect["record"]
-                    self.step("settle")
                     self.ask("restore", record=effect["record"])
                     self.act(self.ask("unsent")["effects"])
                 case "message":

@@ -190,7 +190,8 @@ impl Effect {
     }
 
     fn line_formed(line: &Line) -> Self {
-        Self(json!({ "effect": "line_formed", "line_id": hex::encode(line.claims().line_id.as_bytes()) }))
+        let (key, record) = (hex::encode(line.key().to_bytes()), hex::encode(&*line.record()));
+        Self(json!({ "effect": "line_formed", "key": key, "record": record }))
     }
 
     fn ended(why: &impl Debug) -> Self {

@@ -195,7 +195,7 @@ impl Any {
             }
             Self::Bob(bob) => {
                 let step = match input {
-                    Input::Event(event, ..) => bob.handle(event, now)?,
+                    Input::Event(event, _, known) => bob.handle_knowing(event, known, now)?,
                     Input::Connect(how) => bob.connect(how, now)?,
                     Input::GiveUp => bob.cancel()?,
                     Input::Tick => bob.tick(now).ok_or(Halt::Idle)?,

@@ -64,8 +64,8 @@ fn r4_2_only_her_own_request_id_is_hers() {
 #[test]
 fn r4_3_every_line_formed_spends_her() {
     for (proof, state) in [
-        (None, "Alice Formed AwaitingProof"),
-        (Some(proof(Offer::new())), "Alice Formed AliceJoined"),
+        (None, "Alice Formed"),
+        (Some(proof(Offer::new())), "Alice Formed"),
         (Some(bad_proof()), "Alice Ended ProofRefused"),
     ] {
         let mut alice = alice(Offer::new());
@@ -81,14 +81,11 @@ fn r4_3_every_line_formed_spends_her() {
 fn r4_3_a_second_line_is_refused() {
     for first in [None, Some(proof(Offer::new())), Some(bad_proof())] {
         for second in [None, Some(proof(Offer::new())), Some(proof_by(3, Offer::new())), Some(bad_proof())] {
-            for settled in [false, true] {
-                let mut alice = alice(Offer::new());
-                alice.takes(&formed([1; 16], first.clone()));
-                if settled {
-                    alice.takes(&Input::Settle);
-                }
-                assert_eq!(rejected(&mut alice, &formed([2; 16], second.clone())), Rejected::Stray([2; 16].into()));
-            }
+            let mut alice = alice(Offer::new());
+            alice.takes(&formed([1; 16], first.clone()));
+            assert_eq!(rejected(&mut alice, &formed([2; 16], second.clone())), Rejected::Stray([2; 16].into()));
+            let _ = alice.give(&Input::Settle, NOW);
+            assert_eq!(rejected(&mut alice, &formed([2; 16], second)), Rejected::Stray([2; 16].into()));
         }
     }
 }
@@ -105,7 +102,7 @@ fn r4_3_a_refused_proof_spends_her_and_the_good_one_comes_too_late() {
 #[test]
 fn r4_3_past_its_expiry_there_is_no_line() {
     for (now, state) in [
-        (UnixSeconds(EXPIRY.0 - 1), "Alice Formed AliceJoined"),
+        (UnixSeconds(EXPIRY.0 - 1), "Alice Formed"),
         (EXPIRY, "Alice Ended Expired"),
         (UnixSeconds(u64::MAX), "Alice Ended Expired"),
     ] {
@@ -130,8 +127,7 @@ fn r4_4_spent_holds_no_key_and_no_rad() {
     let holds = |record: &[u8], secret: &[u8]| record.windows(secret.len()).any(|window| window == secret);
     for (state, machine) in states(expiring()).into_iter().filter(|(state, _)| state.starts_with("Alice")) {
         for secret in secrets {
-            // A line that waits for the proof still needs them, and lies in her record until it has its own.
-            let needed = ["Alice Requesting", "Alice Offered", "Alice Formed AwaitingProof"].contains(&&state[..]);
+            let needed = ["Alice Requesting", "Alice Offered"].contains(&&state[..]);
             assert_eq!(holds(&machine.record(), secret), needed, "{state}");
         }
     }
@@ -150,7 +146,6 @@ fn r4_4_a_further_line_formed_is_repeated_or_stray() {
             assert_eq!(rejected(&mut revoked, &formed([1; 16], proof)), Rejected::Stray([1; 16].into()));
         }
         if !settled {
-            with_line.takes(&Input::Settle);
             revoked.takes(&Input::Settle);
         }
     }
@@ -197,18 +192,17 @@ const TABLE: &[Row] = &[
         "Alice Ended Expired",
         "Disconnect, Ended",
     ),
-    ("Alice Offered", "LineFormed|LineFormed again", Early, "Alice Formed AwaitingProof", "LineFormed AwaitingProof"),
+    ("Alice Offered", "LineFormed|LineFormed again", Early, "Alice Formed", "LineFormed AwaitingProof"),
     (
         "Alice Offered",
         "LineFormed, good proof|LineFormed again, good proof",
         Early,
-        "Alice Formed AliceJoined",
+        "Alice Formed",
         "LineFormed AliceJoined",
     ),
     ("Alice Offered", "LineFormed, bad proof", Early, "Alice Ended ProofRefused", "Disconnect, Ended"),
     ("Alice Offered", "revokes", Always, "Alice Ended Revoked", "CloseLineLink, Ended"),
     ("Alice Offered", "deadline", Late, "Alice Ended Expired", "CloseLineLink, Ended"),
-    ("Alice Formed AwaitingProof|Alice Formed AliceJoined", "settles", Always, "Alice Formed, settled", ""),
     ("Alice Ended Revoked", "settles", Always, "Alice Ended Revoked, settled", ""),
     ("Alice Ended Revoked, no link", "settles", Always, "Alice Ended Revoked, no link, settled", ""),
     ("Alice Ended Expired", "settles", Always, "Alice Ended Expired, settled", ""),
@@ -273,8 +267,7 @@ fn r4_5_her_outbox_is_what_the_last_step_asked_for_until_it_is_settled() {
     for (state, outbox, settles) in [
         ("Alice Requesting", "IssueLineLink", false),
         ("Alice Offered", "PortReady", false),
-        ("Alice Formed AliceJoined", "LineFormed AliceJoined", true),
-        ("Alice Formed AwaitingProof", "LineFormed AwaitingProof", true),
+        ("Alice Formed", "", false),
         ("Alice Ended Revoked", "CloseLineLink, Ended", true),
         ("Alice Ended Revoked, no link", "Ended", true),
         ("Alice Ended ProofRefused", "Disconnect, Ended", true),

@@ -230,9 +230,10 @@ fn r14_6_who_is_connected_already_is_refused_let_in_or_takes_the_old_ones_place(
             continue;
         }
         let mut alice = line_of(outcome.unwrap().commit()).unwrap();
-        bob.handle_knowing(&formed(2, 2, None), &known, NOW).unwrap().commit().for_each(drop);
         let mut bob = bob
-            .unsent()
+            .handle_knowing(&formed(2, 2, None), &known, NOW)
+            .unwrap()
+            .commit()
             .find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line) } else { None })
             .unwrap();
         assert_eq!((alice.replaces(), bob.replaces()), (None, None), "not before it is confirmed");
@@ -254,5 +255,36 @@ fn r14_6_bob_takes_no_line_with_whom_he_blocked() {
         step.commit().for_each(drop);
         assert_eq!(bob.phase(), BobPhase::Ended(BobEnd::Blocked));
         assert_eq!(words(&Any::from(bob).unsent()), "Disconnect, Ended");
+    }
+}
+
+#[test]
+fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
+    let mut bob = Any::from(connecting(2, offering(Policy::once()).port().unwrap()).0);
+    let Any::Bob(again) = &mut bob else { panic!() };
+    let before = again.record().to_vec();
+    let event = formed(9, 9, None);
+    // The line of this event is stored: it came of this very Port.
+    let step = again.handle_knowing(&event, &There(id(9)), NOW).unwrap();
+    assert!(step.line().is_none());
+    step.commit().for_each(|effect| assert!(matches!(effect, BobEffect::Ended(BobEnd::Refused(Reason::Yours)))));
+    assert_eq!(again.phase(), BobPhase::Ended(BobEnd::Refused(Reason::Yours)));
+    // Of another line he knows nothing.
+    let mut bob = Bob::restore(&before).unwrap();
+    assert!(bob.handle_knowing(&event, &There(id(8)), NOW).unwrap().line().is_some());
+}
+
+#[test]
+fn r4_4_an_event_that_comes_again_to_a_port_that_knows_nothing_of_it_is_repeated() {
+    // Her record was rolled back, and the line's was not.
+    for policy in [Policy::once(), Policy::unlimited()] {
+        let mut alice = offering(policy);
+        let before = alice.record().to_vec();
+        let proof = proof_of(2, &alice);
+        for proof in [None, Some(bad_proof()), Some(proof)] {
+            let event = formed(9, 2, proof);
+            assert_eq!(alice.handle_knowing(&event, &There(id(9)), NOW).err(), Some(Rejected::Repeated));
+            assert_eq!(*alice.record(), before[..]);
+        }
     }
 }

@@ -81,7 +81,7 @@ fn came_out_well(world: &World) {
     for user in [ALICE, BOB] {
         let me = &world.users[user];
         assert_eq!((me.lines.len(), me.store.lines().len()), (1, 1));
-        assert_eq!(world.port_state(user), ["Alice Formed, settled", "Bob Formed, settled"][user]);
+        assert_eq!(world.port_state(user), ["Alice Formed", "Bob Formed"][user]);
         let line = Any::from(world.line(user).unwrap());
         assert!(line.state().starts_with("Closed") && line.unsent().is_empty(), "{}", line.state());
         // Told at least once.
@@ -163,7 +163,7 @@ fn r8_1_every_pair_of_stops_in_a_handshake_leaves_the_same_line() {
             }
         }
         // Each of the first ones has all of what followed as a second.
-        assert!(undisturbed > 60 && schedules > 2_500, "{schedules} schedules of {undisturbed} points");
+        assert!(undisturbed > 50 && schedules > 1_900, "{schedules} schedules of {undisturbed} points");
     }
 }
 
@@ -190,10 +190,14 @@ fn r8_1_a_stop_anywhere_leaves_an_end_that_both_see_or_the_line() {
                     let over = |w: &World| w.port_state(user).contains("Ended") || w.line(user).is_some();
                     until(&mut world, &over, user, &|w| w.give(user, port(w), &input).map(drop));
                     // The other one tries, or hears of it.
-                    let both = |w: &World| [ALICE, BOB].iter().all(|&user| w.port_state(user).ends_with(", settled"));
+                    let over = |w: &World, user| {
+                        let state = w.port_state(user);
+                        state.ends_with("Formed") || state.ends_with(", settled")
+                    };
+                    let both = |w: &World| [ALICE, BOB].iter().all(|&user| over(w, user));
                     until(&mut world, &both, BOB, &|w| {
                         let other = 1 - user;
-                        if !w.port_state(other).contains("ttled") && other == ALICE {
+                        if !over(w, other) && other == ALICE {
                             // Nobody will come: her Port is good until she takes it back.
                             w.give(ALICE, w.port_key(ALICE).unwrap(), &Input::Revoke).map(drop)?;
                         }

@@ -61,18 +61,18 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
                     moves("Alice Ended ProofRefused", "Disconnect, Ended")
                 }
                 // Another line_id or pair_hash: a line that no honest far end confirms (see below).
-                Some(_) => moves("Alice Formed AliceJoined", "LineFormed AliceJoined"),
-                None => moves("Alice Formed AwaitingProof", "LineFormed AwaitingProof"),
+                Some(_) => moves("Alice Formed", "LineFormed AliceJoined"),
+                None => moves("Alice Formed", "LineFormed AwaitingProof"),
             }
         }
         (Any::Alice(_), Event::LineLinkIssued { line_link, .. }, _) if spent => Error(Rejected::StrayLink(*line_link)),
         (Any::Alice(_), Event::LineFormed { line_id, .. }, _) if spent => Error(stray(*line_id)),
         (Any::Bob(_), Event::LineFormed { proof: Some(_), .. }, _) => Error(Rejected::NotMine),
         (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting" => {
-            moves("Bob Formed BobJoined, proof to send", "LineFormed BobJoined, proof to send")
+            moves("Bob Formed", "LineFormed BobJoined, proof to send")
         }
         (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting on board" => {
-            moves("Bob Formed BobJoined", "LineFormed BobJoined")
+            moves("Bob Formed", "LineFormed BobJoined")
         }
         // The reason is the Server's claim.
         (Any::Bob(_), Event::Refused { reason: Reason::Paused, .. }, _) if state.starts_with("Bob Connecting") => {

@@ -120,9 +120,8 @@ impl World {
                 "port_ready" => self.text = effect["text"].take(),
                 "message" => self.heard[who].push(effect["bytes"].take()),
                 "ended" => self.ended[who] = effect["why"].take(),
-                // The line is stored, its Port's machine is settled, and another process goes on with the line.
+                // The line is stored, and another process goes on with it.
                 "line_formed" => {
-                    self.shims[who].step(json!({ "do": "settle" }));
                     std::mem::replace(&mut self.shims[who], Shim::start()).end();
                     let line = self.shims[who].ask(json!({ "do": "restore", "record": effect["record"] }));
                     assert_eq!((&line["role"], &line["key"]), (&json!("line"), &effect["key"]));
@@ -262,7 +261,9 @@ fn two_shims_form_a_line_of_a_superport() {
         let refused = alice.say(event(json!({ "standing": standing })).to_string().as_bytes());
         assert_eq!(refused, json!({ "ok": false, "error": "Stray", "line_id": "07".repeat(16) }), "{standing}");
     }
-    let step = alice.ask(event(json!({})))["prepared"].take();
+    let mut step = alice.ask(event(json!({})))["prepared"].take();
+    let line = step["line"].take();
+    assert_eq!((&line["key"], line["record"].is_string()), (&json!(format!("03{}", "07".repeat(16))), true));
     assert_eq!(step["taken"], json!({ "disconnect": "07".repeat(16) }));
     assert_eq!((step["once"].as_str().map(str::len), &step["strikes"]), (Some(64), &Value::Null));
     alice.ask(json!({ "do": "drop" }));
@@ -270,13 +271,12 @@ fn two_shims_form_a_line_of_a_superport() {
     assert_eq!(alice.state()["used"], 1);
     let mut at_alice = line_of(&effects);
     let next = json!({ "do": "set_policy", "policy": { "uses": "unlimited" } });
-    assert_eq!(alice.say(next.to_string().as_bytes())["error"], "Unsettled");
-    alice.step(json!({ "do": "settle" }));
     let (late, _) = use_port(text, [1; 16], 8);
     let late = json!({ "do": "event", "bytes": late, "now": NOW });
     assert_eq!(alice.say(late.to_string().as_bytes())["error"], "Stray");
     alice.step(next);
-    assert_eq!(alice.step(late).last().unwrap()["effect"], "line_formed");
+    let formed = alice.step(late);
+    assert_eq!(formed.last().unwrap()["effect"], "line_formed");
 
     // He waits for her word.
     assert_eq!(at_alice.state()["phase"], "asked");
@@ -288,10 +288,9 @@ fn two_shims_form_a_line_of_a_superport() {
     assert_eq!(at_bob["phase"], "confirmed");
 
     // Another is turned away.
-    let mut other = line_of(&alice.ask(json!({ "do": "unsent" }))["effects"].take().as_array().unwrap().clone());
+    let mut other = line_of(&formed);
     assert_eq!(other.state()["phase"], "joined");
     assert_eq!(other.say(br#"{"do":"decline"}"#)["error"], "OutOfOrder");
-    alice.step(json!({ "do": "settle" }));
     alice.step(json!({ "do": "set_policy", "policy": { "uses": "unlimited", "asks": true } }));
     let (event, _) = use_port(text, [1; 16], 9);
     let effects = alice.step(json!({ "do": "event", "bytes": event, "now": NOW }));
@@ -299,7 +298,6 @@ fn two_shims_form_a_line_of_a_superport() {
     let effects = declined.step(json!({ "do": "decline" }));
     assert_eq!(effects.last().unwrap()["why"], "Declined");
     let once = json!({ "do": "set_policy", "policy": { "uses": "once" } }).to_string();
-    alice.step(json!({ "do": "settle" }));
     assert_eq!(alice.say(once.as_bytes())["error"], "SingleUse");
     assert_eq!(alice.say(br#"{"do":"set_policy","policy":{"uses":"twice"}}"#)["error"], "usage");
 }
@@ -338,7 +336,6 @@ fn shims_introduce_somebody() {
     assert_eq!((&step["strikes"], &step["once"]), (&told["ticket"], &told["ticket"]));
     alice.ask(json!({ "do": "drop" }));
     let mut at_alice = line_of(&alice.step(event(&[&told])));
-    alice.step(json!({ "do": "settle" }));
     assert_eq!(at_alice.state()["introduced"], json!({ "name": "Carol", "by": "cc".repeat(16) }));
     assert_eq!(at_bob.state()["introduced"], json!({ "name": "Carol", "by": null }));
 

@@ -130,6 +130,9 @@ impl World {
             return Err(Stopped);
         }
         let outcome = self.users[user].store.put(put);
+        if let (Ok(()), Some((key, _))) = (&outcome, &put.line) {
+            self.users[user].lines.insert(*key);
+        }
         if self.faults.store_fails_late.contains(&(self.puts - 1)) {
             return Err(Stopped);
         }
@@ -203,10 +206,7 @@ impl World {
                 Effect::Message(text) => self.users[user].heard.push(text),
                 Effect::Ended(end) => self.users[user].ends.push(end),
                 Effect::Link(_) => unreachable!("nobody has a pool here"),
-                Effect::LineFormed(line) => {
-                    self.users[user].lines.insert(line.key());
-                    self.wake_one(user, line.key())?;
-                }
+                Effect::LineFormed(line) => self.wake_one(user, line.key())?,
             }
         }
         self.point()

@@ -71,10 +71,7 @@ fn proof_of(bob: &mut Bob) -> Proof {
 fn line_of_alice(alice: &mut Alice, formed: &Event<'_>, known: &impl Known) -> Line {
     let step = alice.handle_knowing(formed, known, NOW).unwrap();
     let mut effects = step.commit();
-    let line =
-        effects.find_map(|e| if let AliceEffect::LineFormed(born) = e { Some(born) } else { None });
-    alice.settle().unwrap().commit().for_each(drop);
-    line.unwrap()
+    effects.find_map(|e| if let AliceEffect::LineFormed(line) = e { Some(line) } else { None }).unwrap()
 }
 
 fn line_of_bob(bob: &mut Bob, line_link: LineLink, line: u8) -> Line {

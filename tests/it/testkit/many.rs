@@ -219,39 +219,6 @@ fn r8_4_an_app_that_revokes_a_superport_for_an_old_proof_is_found() {
     assert_eq!(world.run(&Schedule([used(2, false), vec![Choice::GiveUp(0, 0)]].concat())), Ok(()));
 }
 
-/// The new line is stored, and the app settles the next time that it has something to do.
-fn settles_late(
-    client: &mut Client,
-    _: UnixSeconds,
-    power: &mut Power,
-    act: &mut Act<'_>,
-) -> Result<Receipt, PowerFailed> {
-    let alice = client.records().iter().find_map(|record| Alice::restore(record).ok());
-    let is_next = |alice: &Alice| alice.phase() == AlicePhase::Offered && alice.used() == 0;
-    if !alice.is_some_and(|alice| is_next(&alice)) {
-        return act(client, power);
-    }
-    // As if it died before that; but its memory is whole.
-    let mut less = Power::default();
-    less.fail_after(8);
-    Ok(act(client, &mut less).unwrap_or(Receipt::Acknowledged))
-}
-
-#[test]
-fn r14_4_an_app_may_settle_when_the_next_one_comes() {
-    let mut world =
-        World::new([settles_late, NOTHING_ODD, NOTHING_ODD].map(|oddity: Oddity| Odd(Client::default(), oddity)));
-    play(&mut world, &[&used(2, false)]);
-    let unsettled = |world: &World<Odd>| {
-        let alice = world.apps()[0].records().iter().find_map(|record| Alice::restore(record).ok()).unwrap();
-        alice.unsent().any(|effect| matches!(effect, AliceEffect::LineFormed(_)))
-    };
-    assert!(unsettled(&world), "{}", world.trace());
-    play(&mut world, &[AND_ANOTHER]);
-    assert_eq!(world.finish(), Ok(()), "{}", world.trace());
-    assert_eq!(lines(&world), (2, 2), "{}", world.trace());
-}
-
 /// Both are told that their line has the name of the first.
 #[test]
 fn r10_two_users_who_were_told_one_name_are_not_mistaken_for_each_other() {

@@ -274,10 +274,8 @@ impl Host {
         self.alice(formed(n, proof));
         self.born(n, AtAlice);
         let first = if self.log.last("send").is_empty() { Vec::new() } else { self.log.sent() };
-        self.settle_alice();
         self.bob(n, formed(n, None));
         self.born(n, AtBob);
-        self.settle_bob(n);
         first
     }
 
@@ -304,16 +302,9 @@ fn a_superport() -> Host {
     host.alice(formed(BOB_1, proof.clone()));
     host.born(BOB_1, AtAlice);
     let confirm = host.log.sent();
-    // Not settled: the line may not be stored yet.
-    host.alice(formed(BOB_1, proof)); // Repeated
     let other = host.come(BOB_2);
-    host.alice(formed(BOB_2, other.clone())); // Unsettled
-    host.revoke(); // Unsettled
-    host.set_policy(Policy::up_to(7)); // Unsettled
-    host.settle_alice();
     host.bob(BOB_1, formed(BOB_1, None));
     host.born(BOB_1, AtBob);
-    host.settle_bob(BOB_1);
 
     // Epoch 0: Bob's opening words, the first of them late. Alice seals in epoch 1 at once.
     let late = host.seal(BOB_1, AtBob, "one", b"");

@@ -122,7 +122,8 @@ impl Log {
         let more = json!({
             "key": key, "record": hex(&*record), "replaces": hex(replaces.key.to_bytes()),
             "once": step.once().map(|mark| hex(mark.as_bytes())), "taken": step.taken().map(|taken| name_of(&taken)),
-            "strikes": step.strikes().map(|ticket| hex(ticket.as_bytes())), "effects": M::commit_shown(step),
+            "strikes": step.strikes().map(|ticket| hex(ticket.as_bytes())),
+            "line": step.line().map(|line| hex(&*line.record())), "effects": M::commit_shown(step),
         });
         self.push(what, more);
     }
@@ -305,12 +306,9 @@ impl Play {
         self.alice(formed(proof));
         self.born(AtAlice);
         let confirm = if how == SendProof::OnBoard { self.log.sent() } else { Vec::new() };
-        self.settle_alice();
         self.bob(formed(None));
         self.born(AtBob);
-        let first = if how == SendProof::OnBoard { confirm } else { self.log.sent() };
-        self.settle_bob();
-        first
+        if how == SendProof::OnBoard { confirm } else { self.log.sent() }
     }
 }
 
