@@ -48,20 +48,19 @@ fn links<A: App>(world: &World<A>, who: usize) -> Vec<Key> {
 #[test]
 fn r15_no_schedule_breaks_what_must_hold_of_a_pool() {
     let (mut held, mut lines, mut begun) = (0, 0, 0);
-    all_hold(0..40, with_pools, |world| {
+    all_hold(0..30, with_pools, |world| {
         held += (0..3).filter_map(|who| stands(world, who)).filter(|(held, _)| *held > 0).count();
         lines += (0..3).filter(|who| !links(world, *who).is_empty()).count();
         begun += count(world, "wants MakePool");
     });
-    println!("{held} pools with links, {lines} clients with Ports, {begun} begun");
-    assert!(held > 40 && lines > 40 && begun > 130, "{held}, {lines}, {begun}");
+    assert!(held > 30 && lines > 30 && begun > 100, "{held}, {lines}, {begun}");
 }
 
 #[test]
 fn r15_what_only_honest_faults_disturb_comes_to_a_good_end_with_pools() {
     let mut heard = 0;
     all_hold(
-        100..140,
+        100..130,
         |seed| with_pools(seed).with_only(Fault::is_honest),
         |world| {
             heard += count(world, " hears ");
@@ -125,7 +124,7 @@ fn r15_3_a_link_that_is_issued_twice_gives_one_port() {
 
 #[test]
 fn r15_6_a_backup_that_comes_back_brings_no_pool() {
-    let backed_up = [&LEAST[..], &[Choice::BackUp(ALICE), MAKE, Choice::DeliverAll]].concat();
+    let backed_up = [LEAST, &[Choice::BackUp(ALICE), MAKE, Choice::DeliverAll]].concat();
     for how in [RollBack::Process, RollBack::Records, RollBack::Everything] {
         let mut world = world(Care::FULL);
         play(&mut world, &[&backed_up, &[Choice::RollBack(ALICE, how)]]);
@@ -150,7 +149,10 @@ fn r15_6_a_pool_that_is_begun_anew_leaves_nothing_of_the_old_one() {
 }
 
 /// The kit's client; but what the kit sees of its store is meddled with.
-struct Misplaced(Client, fn(&[Vec<u8>], Vec<Vec<u8>>) -> Vec<Vec<u8>>, Vec<Vec<u8>>);
+struct Misplaced(Client, Meddle, Vec<Vec<u8>>);
+
+/// With what there was before the last command, and what there is.
+type Meddle = fn(&[Vec<u8>], Vec<Vec<u8>>) -> Vec<Vec<u8>>;
 
 impl App for Misplaced {
     fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
@@ -165,7 +167,7 @@ impl App for Misplaced {
     leaves!(0: deliver restart output);
 }
 
-fn misplaced(how: fn(&[Vec<u8>], Vec<Vec<u8>>) -> Vec<Vec<u8>>, then: &[Choice]) -> Result<(), Violation> {
+fn misplaced(how: Meddle, then: &[Choice]) -> Result<(), Violation> {
     let app = |who| Misplaced(Client::default(), if who == 0 { how } else { |_, records| records }, vec![]);
     World::new([0, 1].map(app)).run(&Schedule([FILLED, then].concat()))
 }

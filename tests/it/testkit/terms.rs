@@ -340,8 +340,10 @@ fn r16_4_alice_holds_256_tickets_of_one_contact() {
     play(&mut world, &[&told(1, None)]);
     // The step of her line is kept: the next word opens.
     assert_eq!(rows(&world), MAX_TICKETS);
+    let expired = |world: &World| world.apps()[0].tickets().unwrap().iter().any(|row| row.expires.is_some());
+    assert!(expired(&world));
     play(&mut world, &[&[Choice::Clock(4)], &told(1, None)]);
-    assert_eq!(rows(&world), MAX_TICKETS);
+    assert_eq!((rows(&world), expired(&world)), (MAX_TICKETS, false));
     assert_eq!(world.finish(), Ok(()));
 }
 
