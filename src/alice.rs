@@ -221,7 +221,8 @@ impl Alice {
     }
 
     /// Takes the Port back (§4.4): it forms no line any more. So is a contact's right withdrawn (§16.6): delete the rows of its
-    /// tickets, and let her know by [`Introduction::Withdrawn`](crate::Introduction::Withdrawn).
+    /// tickets, and let her know by [`Introduction::Withdrawn`](crate::Introduction::Withdrawn). Once she is dead this machine does
+    /// not say whom: note the link and the line in the same transaction, and say it again after a crash until it was handed over.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it is dead already.

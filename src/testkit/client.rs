@@ -15,7 +15,8 @@ use crate::{
 /// For how many seconds an event whose ticket is unknown is kept (§16.7).
 pub(super) const LONGEST_UNKNOWN: u64 = 3600;
 
-/// What stands between a roll-back and a second line. Leave one away, and see what happens.
+/// What stands between a roll-back and a second line, and between a contact who is gone and another guest of his. Leave one away,
+/// and see what happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Care {
     /// The store compares and swaps by [`replaces`](crate::Step::replaces) (§8.2).
@@ -26,13 +27,15 @@ pub struct Care {
     pub strikes: bool,
     /// Whoever restores a backup first revokes every open Port in it (§11).
     pub revokes: bool,
+    /// It withdraws the contact ports of introducers whose lines are over (§16.6).
+    pub withdraws: bool,
 }
 
 impl Care {
     /// As SPEC.md has it.
-    pub const FULL: Self = Self { compares: true, marks: true, strikes: true, revokes: true };
+    pub const FULL: Self = Self { compares: true, marks: true, strikes: true, revokes: true, withdraws: true };
     /// What an app must not be like.
-    pub const NONE: Self = Self { compares: false, marks: false, strikes: false, revokes: false };
+    pub const NONE: Self = Self { compares: false, marks: false, strikes: false, revokes: false, withdraws: false };
 }
 
 /// The kit's own app: a store, and the three lines around every machine in it.

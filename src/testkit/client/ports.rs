@@ -97,7 +97,7 @@ impl Client {
     /// §16.6: the contact ports of introducers whose line is over. It is not deleted before.
     pub(super) fn withdraw_what_ended(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let is_over = |machine: &Any| match machine {
-            Any::Alice(alice) => {
+            Any::Alice(alice) if self.care.withdraws => {
                 alice.introducer().is_some_and(|line| self.machines.get(&Key::Line(line)).is_none_or(Any::is_over))
             }
             _ => false,

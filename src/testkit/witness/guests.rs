@@ -59,7 +59,9 @@ impl Witness {
 
     pub(super) fn is_over(&self, who: usize, port: PortHash) -> bool {
         let made = self.makers.get(&port);
-        made.is_some_and(|made| made.by == who && self.over.contains(&(who, made.line_link)))
+        // Nor one that he used himself, when the Alice who had its key was gone.
+        let is_over = |name| self.over.contains(&name) && !self.forgotten.contains(&name);
+        made.is_some_and(|made| made.by == who && is_over((who, made.line_link)))
     }
 
     /// The Port by what it says, at either end; at its maker's also by what the user wants, and the ticket.

@@ -2,12 +2,12 @@
 
 use super::*;
 
-const ALICE: u8 = 0;
-const CAROL: u8 = 1;
-const BOB: u8 = 2;
+pub(super) const ALICE: u8 = 0;
+pub(super) const CAROL: u8 = 1;
+pub(super) const BOB: u8 = 2;
 
 /// Alice and Carol have a line, and along it Carol is granted a contact port.
-const GRANTED: &[Choice] = &[
+pub(super) const GRANTED: &[Choice] = &[
     Choice::MakePort(ALICE, None),
     Choice::DeliverAll,
     Choice::UsePort(CAROL, 0, SendProof::OnBoard),
@@ -17,11 +17,17 @@ const GRANTED: &[Choice] = &[
 ];
 
 /// What was shown: Alice's Port first, then each Port with a ticket.
-const TICKET: u8 = 1;
-const INTRODUCED: &[Choice] = &[Choice::Introduce(CAROL, 0, None), Choice::DeliverAll];
-const USED: &[Choice] = &[Choice::UsePort(BOB, TICKET, SendProof::OnBoard), Choice::DeliverAll];
+pub(super) const TICKET: u8 = 1;
+pub(super) const INTRODUCED: &[Choice] = &[Choice::Introduce(CAROL, 0, None), Choice::DeliverAll];
+pub(super) const USED: &[Choice] = &[Choice::UsePort(BOB, TICKET, SendProof::OnBoard), Choice::DeliverAll];
 
-const FREE: Terms = Terms { uses: None, asks: false, expiry: None };
+pub(super) const FREE: Terms = Terms { uses: None, asks: false, expiry: None };
+
+pub(super) fn granted(terms: Terms) -> Vec<Choice> {
+    let grant =
+        |choice: &Choice| if matches!(choice, Choice::Grant(..)) { Choice::Grant(ALICE, 0, terms) } else { *choice };
+    GRANTED.iter().map(grant).collect()
+}
 
 /// Half of all are free.
 fn terms(n: u8) -> Terms {
@@ -31,11 +37,11 @@ fn terms(n: u8) -> Terms {
         3 => Some(Expiry::Policy(n % 16)),
         _ => None,
     };
-    Terms { uses: (how % 4 == 3).then_some(n % 3 + 1), asks: how % 8 == 5, expiry }
+    Terms { uses: (how % 4 == 3).then_some(n % 3 + 1), asks: how % 4 == 1, expiry }
 }
 
 /// Drawn from a seed, behind a grant; but people grant, introduce and withdraw more than they talk.
-fn with_contacts(seed: u64) -> Schedule {
+pub(super) fn with_contacts(seed: u64) -> Schedule {
     let Schedule(mut choices) = Schedule::from_seed(seed, 120);
     for (n, choice) in choices.iter_mut().enumerate() {
         let n = n as u8;
@@ -46,13 +52,15 @@ fn with_contacts(seed: u64) -> Schedule {
             }
             Choice::Tick(who) => Choice::UsePort(who, n, SendProof::OnBoard),
             Choice::Clock(who) => Choice::Withdraw(who, n),
+            Choice::Close(who, at) if n.is_multiple_of(2) => Choice::Decide(who, at, !n.is_multiple_of(8)),
+            Choice::GiveUp(..) => Choice::Clock(n % 8),
             Choice::BackUp(who) if !n.is_multiple_of(2) => {
                 Choice::SetPolicy(who, n, if n % 4 > 1 { Change::Pause } else { Change::Resume })
             }
             same => same,
         };
     }
-    Schedule([GRANTED.to_vec(), choices].concat())
+    Schedule([granted(terms((seed as u8).wrapping_mul(3))), choices].concat())
 }
 
 fn count<A: App>(world: &World<A>, what: &str) -> usize {
@@ -60,7 +68,7 @@ fn count<A: App>(world: &World<A>, what: &str) -> usize {
 }
 
 /// Alice's lines of contact ports.
-fn introduced<A: App>(world: &World<A>) -> Vec<Line> {
+pub(super) fn introduced<A: App>(world: &World<A>) -> Vec<Line> {
     let records = world.apps().iter().flat_map(App::records);
     let lines = records.filter_map(|record| Line::restore(&record).ok());
     lines.filter(|line| line.introduced().is_some_and(|introduced| introduced.by.is_some())).collect()
@@ -98,14 +106,26 @@ fn r16_no_schedule_breaks_what_must_hold_of_a_contact_port() {
     let happens = ["wants Introduce", "Grant(", "Withdraw(", "wants GiveUp", " hears ", "sends Disconnect"];
     let mut counts = [0; 6];
     let mut lines = 0;
+    // Of the contact ports: that are limited, ask, have expired; lines that wait.
+    let mut terms = [0; 4];
     all_hold(0..60, with_contacts, |world| {
         counts.iter_mut().zip(happens).for_each(|(n, what)| *n += count(world, what));
         lines += introduced(world).len();
+        let alices = || world.apps().iter().flat_map(App::records).filter_map(|record| Alice::restore(&record).ok());
+        let of_contacts = |is: fn(&Policy) -> bool| {
+            let offered = alices().filter(|alice| alice.introducer().is_some());
+            offered.filter(|alice| alice.policy().is_some_and(is)).count()
+        };
+        terms[0] += of_contacts(|policy| matches!(policy.limit(), Uses::UpTo(_)));
+        terms[1] += of_contacts(Policy::asks);
+        terms[2] += alices().filter(|alice| alice.phase() == AlicePhase::Ended(AliceEnd::Expired)).count();
+        terms[3] += introduced(world).iter().filter(|line| line.phase() == LinePhase::Asked).count();
     });
     let counts: Vec<_> = happens.iter().zip(counts).collect();
-    println!("{counts:?}, {lines} lines");
+    println!("{counts:?}, {lines} lines, {terms:?}");
     assert!(counts.iter().all(|(_, n)| *n > 10), "{counts:?}");
     assert!(lines > 10, "{lines}");
+    assert!(terms[..3].iter().all(|n| *n > 10) && terms[3] > 2, "{terms:?}");
 }
 
 #[test]
@@ -124,7 +144,7 @@ fn r16_what_only_honest_faults_disturb_comes_to_a_good_end() {
 /// Bob's line, as the relay has it, is the second.
 const CLAIMED: &[Choice] = &[Choice::ClaimTwice(1, Claim::SameProof), Choice::DeliverAll];
 
-fn schedule(choices: &[&[Choice]]) -> Schedule {
+pub(super) fn schedule(choices: &[&[Choice]]) -> Schedule {
     Schedule(choices.concat())
 }
 

@@ -172,6 +172,10 @@ fn r6_5_who_waits_for_ever_is_found() {
         let mute = found(who, |_, output| output.retain(|one| !matches!(one, Output::Send(_))));
         assert_eq!(mute, Err(Violation::Lost(who)));
     }
+    // §15.6: so does a pool that never asks.
+    let output = |_: &mut Meddled, output: &mut Vec<Output>| output.clear();
+    let app = Meddled { client: Client::default(), wanted: None, output, stored: vec![] };
+    assert_eq!(World::new([app]).run(&Schedule(vec![Choice::MakePool(0, 0)])), Err(Violation::Lost(0)));
     // Alice never says Confirm: neither end has heard of the other.
     let unsaid = found(ALICE, |_, output| {
         output.retain(|one| {
