@@ -5,7 +5,7 @@ use minicbor::{Decode, Decoder, Encode, decode};
 use crate::error::{PortError, Rejected};
 use crate::id::{Key, LineId};
 use crate::introduction::Introduction;
-use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
+use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds, whole_state};
 use crate::port::{Port, UnixSeconds};
 use crate::secret::Seed;
 use crate::ticket::{Name, Ticket};
@@ -231,7 +231,7 @@ holds!(Introducer);
 impl Role for Introducer {
     const ROLE: u8 = 5;
     type State = State;
-    type Beside = ();
+    type Beside = Nothing;
     type Effect<'m> = IntroducerEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -260,7 +260,7 @@ impl Role for Introducer {
 
     whole_state!();
 
-    fn effect<'m>(&'m self, _: Emit<'m>, place: usize, (): &mut ()) -> Option<IntroducerEffect<'m>> {
+    fn effect<'m>(&'m self, _: Emit<'m>, place: usize, _: &mut Nothing) -> Option<IntroducerEffect<'m>> {
         match (&self.0.state, place) {
             (State::Telling(grant, ticket), 0) => {
                 let told = ticket.told(grant.port.line_link);

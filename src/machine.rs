@@ -62,7 +62,11 @@ pub trait Beside: fmt::Debug + Default {
     }
 }
 
-impl Beside for () {}
+/// Nothing goes beside the record.
+#[derive(Default, Debug)]
+pub struct Nothing;
+
+impl Beside for Nothing {}
 
 impl Beside for Option<Born<Line>> {
     fn line(&self) -> Option<&Born<Line>> {
@@ -287,7 +291,6 @@ impl<M: Machine> Born<M> {
     pub fn commit(self) -> M {
         self.0
     }
-
 }
 
 /// A transition that has not happened yet (§8.1). Keep [`record`](Step::record), then [`commit`](Step::commit); or drop

@@ -8,7 +8,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::error::{PoolError, Rejected};
 use crate::id::{Key, LineLink, PoolId, RequestId};
-use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
+use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds, whole_state};
 use crate::message::{Event, Request};
 use crate::port::UnixSeconds;
 use crate::secret::{Secret, Seed};
@@ -278,7 +278,7 @@ impl Role for Pool {
     /// The link, and a request for each place.
     const MOST_EFFECTS: usize = 1 + MAX_POOL;
     type State = State;
-    type Beside = ();
+    type Beside = Nothing;
     type Effect<'m> = PoolEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -300,7 +300,7 @@ impl Role for Pool {
 
     whole_state!();
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, (): &mut ()) -> Option<PoolEffect<'m>> {
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, _: &mut Nothing) -> Option<PoolEffect<'m>> {
         let state = &self.0.state;
         let (link, since) = match emit {
             Emit::Handed { line_link, asked } => (Some(line_link), state.requests.saturating_sub(asked.into())),

@@ -476,10 +476,12 @@ class Machine:
     def record(self):
         return encode([1, self.ROLE, self.revision, self.state])
 
-    def go(self, state, effects=None, once=None, taken=None, strikes=None):
-        """A step that is committed: everything in the outbox, unless told otherwise."""
+    def go(self, state, effects=None, once=None, taken=None, strikes=None, line=None):
+        """A step that is committed: everything in the outbox, unless told otherwise, and a new line."""
         self.state, self.revision = state, self.revision + 1
-        return (self.unsent() if effects is None else effects), once, taken, strikes
+        line = line and Line(line).record()
+        effects = (self.unsent() if effects is None else effects) + ([{"line_formed": line}] if line else [])
+        return effects, once, taken, strikes, line
 
     def tick(self, now):
         require(self.deadline() is not None and now >= self.deadline(), "NotYet")
@@ -496,9 +498,6 @@ class Client(Machine):
     def spent(self, end, disconnect=None, close=None):
         return [3, [2, self.key(), end, array(disconnect, close)]]
 
-    def spent_with(self, line_link, line_id, line):
-        return [3, [1, line_link, line_id, line]]
-
     def reject(self, name, fields):
         body = self.state[1]
         require(name in ("LineFormed", "LineLinkIssued"), "OutOfOrder")
@@ -509,9 +508,7 @@ class Client(Machine):
         if self.state[0] != 3:
             return self.living_unsent()
         body = self.state[1]
-        if body[0] == 1:
-            return [{"line_formed": Line(body[3]).record()}] if len(body) == 4 else []
-        if len(body) == 3:
+        if body[0] == 1 or len(body) == 3:
             return []
         disconnect, close = fields_of(body[3], 2)
         effects = [request("Disconnect", line_id=disconnect)] if disconnect else []
@@ -559,7 +556,7 @@ def has_passed(time, now):
 class Alice(Client):
     """§4, §14. [1, [request_id, private key, RAD, offer, seed]], [2, [Port, private key, policy, version, due, many]], [3, spent].
 
-    Many, of a Port for many only: [seed, used, introducer, line]."""
+    Many, of a Port for many only: [seed, used, introducer]."""
 
     ROLE = 1
     ENDS = [None, "Revoked", "Expired", "ProofRefused", "Paused", "Blocked", "AlreadyConnected"]
@@ -596,10 +593,6 @@ class Alice(Client):
         port, _, policy, _, _, many = fields_of(self.state[1], 6)
         return admits(port[1], policy, many[1] if many else 0)
 
-    def line(self):
-        """The last use, until it is settled."""
-        return fields_of(fields_of(self.state[1], 6)[5] or [], 4)[3] if self.state[0] == 2 else None
-
     def expiry(self):
         """§14.1: by the Port, and by the policy."""
         tag, body = self.state
@@ -608,8 +601,7 @@ class Alice(Client):
         terms, policy = (body[3][0], body[3][1]) if tag == 1 else (body[0][5:], body[2])
         return earliest(fields_of(terms, 1)[0], fields_of(policy, 5)[4])
 
-    def deadline(self):
-        return None if self.line() else self.expiry()
+    deadline = expiry
 
     def living_key(self):
         body = self.state[1]
@@ -624,8 +616,7 @@ class Alice(Client):
         """All but the Port, which was shown before. What the Server is to know is said again with the connection."""
         port, _, _, version, due, _ = fields_of(self.state[1], 6)
         says = due or (again and version > 0)
-        effects = [request("SetLineLink", line_link=port[2], version=version, admits=self.admits())] if says else []
-        return effects + ([{"line_formed": Line(self.line()).record()}] if self.line() else [])
+        return [request("SetLineLink", line_link=port[2], version=version, admits=self.admits())] if says else []
 
     def name_of_end(self, end):
         return self.ENDS[end]
@@ -635,7 +626,6 @@ class Alice(Client):
         return self.spent(end, close=None if self.state[0] == 1 else self.state[1][0][2])
 
     def revoke(self):
-        require(not self.line(), "Unsettled")
         return self.go(self.end(self.REVOKED))
 
     def ended_by_time(self):
@@ -645,8 +635,8 @@ class Alice(Client):
         if self.state[0] != 2:
             return super().settle()
         port, private_key, policy, version, due, many = fields_of(self.state[1], 6)
-        require(due or self.line(), "Nothing")
-        return self.go([2, array(port, private_key, policy, version, False, many and array(*many[:3]))], [])
+        require(due, "Nothing")
+        return self.go([2, array(port, private_key, policy, version, False, many)], [])
 
     def set_policy(self, policy):
         """§14.2"""
@@ -657,9 +647,8 @@ class Alice(Client):
             require(suits(policy, kind_of(body[3])), "SingleUse")
             return self.go([1, [*body[:3], offer, *body[4:]]], [])
         require(suits(policy, body[0][1]), "SingleUse")
-        require(not self.line(), "Unsettled")
         self.go(self.told([*body[:2], policy, *body[3:]], self.admits()))
-        return self.news(), None, None, None
+        return self.news(), None, None, None, None
 
     def handle(self, data, now, knows):
         name, fields = read_message(EVENTS, data)
@@ -699,16 +688,14 @@ class Alice(Client):
         elif end is None:
             line = joined_alice(origin, private_key, port[4], proof, asks)
             end = None if line else self.PROOF_REFUSED
-        state = self.spent_with(port[2], line_id, line) if line else self.spent(end, disconnect=line_id)
-        return self.go(state, once=hash_of_port(port), taken="Revoke")
+        state = [3, [1, port[2], line_id]] if line else self.spent(end, disconnect=line_id)
+        return self.go(state, once=hash_of_port(port), taken="Revoke", line=line)
 
     def admit(self, fields, now, knows):
         """§14.4: one more use of a Port for many."""
         port, private_key, policy, version, due, many = self.state[1]
-        seed, used, introducer, line = fields_of(many, 4)
+        seed, used, introducer = fields_of(many, 3)
         line_id, proof = fields["line_id"], fields["proof"]
-        if line:
-            raise Refused("Repeated" if line[0][2] == line_id else "Unsettled")
         require(not self.has_expired(now), "Due")
         require(self.refuses(now, knows) is None and self.admits() == MANY and proof is not None, "Stray")
         good = check(private_key, port[4], proof, with_ticket=port[1] == CONTACT_PORT)
@@ -734,10 +721,10 @@ class Alice(Client):
         session = session_of("alice", 1, epoch_1(secret, dh(ephemeral, proof[0]), heard, ephemeral_key))
         early = [first[1], 0, None, now + SEVEN_DAYS]
         line = [origin, [7 if policy[3] else 2, session, confirm, early]]
-        body = [port, private_key, policy, version, due, array(seed, used + 1, introducer, line)]
+        body = [port, private_key, policy, version, due, array(seed, used + 1, introducer)]
         once = strikes or mark_of_use(hash_of_port(port), secret)
-        self.go(self.told(body, self.admits()))
-        return self.news(), once, "Disconnect", strikes
+        state = self.told(body, self.admits())
+        return self.go(state, Alice(state).news(), once, "Disconnect", strikes, line)
 
 
 class Bob(Client):
@@ -810,7 +797,7 @@ class Bob(Client):
         payload = write_message(PAYLOADS, "Proof", {"proof": proof}) if how == 2 else None
         upgrade = [secret, private_key, heard] if private_key else None
         line = [origin, array(4, session_of("bob", 0, hkdf_extract(heard, secret)), payload, upgrade)]
-        return self.go(self.spent_with(line_link, line_id, line))
+        return self.go([3, [1, line_link, line_id]], line=line)
 
 
 def origin_of(port, fields, replaces=None, introduced=None):
@@ -1224,7 +1211,7 @@ def handshakes(file="handshakes.json"):
             before = machine.record() if machine else None
             try:
                 replaces = machine and (bytes([machine.key()[0]]) + machine.key()[1]).hex()
-                machine, effects, once, taken, strikes = act(machine, step, formed)
+                machine, effects, once, taken, strikes, line = act(machine, step, formed)
             except Refused as refused:
                 same(str(refused), step.get("error"), what)
                 same(machine.record(), before, what)
@@ -1239,6 +1226,7 @@ def handshakes(file="handshakes.json"):
             same(once and once.hex(), step.get("once"), what)
             same(taken, step.get("taken"), what)
             same(strikes and strikes.hex(), step.get("strikes"), what)
+            same(line and line.hex(), step.get("line"), what)
             formed = next((each["line_formed"] for each in effects if "line_formed" in each), formed)
             counts["steps"] += 1
         if play["derived"] and "uses" in play["derived"]:
@@ -1296,7 +1284,7 @@ def what_is_known(knows):
 
 
 def act(machine, step, formed):
-    """One step: the machine after it, its effects, its mark, what to do if that is taken, which ticket it strikes."""
+    """One step: the machine after it, its effects, its mark, what to do if that is taken, which ticket it strikes, a new line."""
     argument = {key: bytes.fromhex(value) for key, value in step.items() if key in BYTES}
     offer, knows = unhex(step.get("offer")), what_is_known(step.get("knows"))
     born = {
@@ -1308,7 +1296,7 @@ def act(machine, step, formed):
     }
     if step["does"] in born:
         machine = born[step["does"]]()
-        return machine, machine.unsent(), None, None, None
+        return machine, machine.unsent(), None, None, None, None
     does = {
         "handle": lambda: machine.handle(argument["event"], step["now"], knows),
         "connect": lambda: machine.connect({"OnBoard": 1, "AlongTheLine": 2}[step["send_proof"]], step["now"]),
@@ -1410,8 +1398,7 @@ def keys_of_uses(steps):
 
 STATES = {
     *("alice requesting", "alice offered", "bob scanned", "bob connecting on board", "bob connecting along the line"),
-    *("alice spent with a line, unsettled", "alice spent with a line", "bob spent with a line, unsettled"),
-    *("bob spent with a line", *(f"alice spent {end}{how}" for end in Alice.ENDS[1:] for how in ("", ", unsettled"))),
+    *("alice spent with a line", "bob spent with a line", *(f"alice spent {end}{how}" for end in Alice.ENDS[1:] for how in ("", ", unsettled"))),
     *(f"bob spent {end}" for end in ("Cancelled", "Expired", "Blocked", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
     *(f"bob spent {end}, unsettled" for end in ("Cancelled", "Expired", "Blocked")),
     *(f"bob spent Refused({why}), unsettled" for why in REASONS[1:PAUSED]),
@@ -1421,7 +1408,6 @@ STATES = {
     *(f"line closed {end}" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused", "Declined")),
     # Ports for many (§14), contact ports (§16), Ports that ask (§14.5).
     *("alice requesting for many", "alice offered, due", "alice offered for many", "alice offered for many, due"),
-    *("alice offered for many, with a line", "alice offered for many, due, with a line"),
     *("bob scanned with a ticket", "bob connecting on board for many", "bob connecting on board for many, with a ticket"),
     *("line awaiting proof, asks", "line of alice asked", "line of alice asked, early", "line of alice joined, early"),
     *("line of alice confirmed, early", "line of alice confirmed, early, counted", "line of bob joined for many"),
@@ -1454,7 +1440,7 @@ def state_name(role, machine):
         return f"{role} spent {end}{', unsettled' if len(body) == 4 else ''}"
     if role == "alice":
         name, is_for_many = ("alice requesting", len(body) == 5) if tag == 1 else ("alice offered", len(body) == 6)
-        rest = "" if tag == 1 else (", due" if body[4] else "") + (", with a line" if machine.line() else "")
+        rest = "" if tag == 1 else (", due" if body[4] else "")
         return f"{name}{' for many' if is_for_many else ''}{rest}"
     if tag == 1:
         return f"bob scanned{' with a ticket' if len(body[0]) == 8 else ''}"

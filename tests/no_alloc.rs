@@ -92,7 +92,9 @@ fn handshake(how: SendProof) {
     };
     let mut alice: Alice = alices.restored();
     let step = alice.handle_bytes(formed(on_board).encode_into(&mut out).unwrap(), NOW).unwrap();
-    let Some(AliceEffect::LineFormed(mut at_alice)) = alices.keep_with(step, &mut at_alices).next() else { panic!("no line") };
+    let Some(AliceEffect::LineFormed(mut at_alice)) = alices.keep_with(step, &mut at_alices).next() else {
+        panic!("no line")
+    };
     let mut bob: Bob = bobs.restored();
     let step = bob.handle_bytes(formed(None).encode_into(&mut out).unwrap(), NOW).unwrap();
     let Some(BobEffect::LineFormed(_)) = bobs.keep_with(step, &mut at_bobs).next() else { panic!("no line") };

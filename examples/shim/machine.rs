@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use crate::answer::{effects, introduced, state};
 
-#[expect(clippy::large_enum_variant, reason = "one of it")]
 pub enum Any {
     Alice(Alice),
     Bob(Bob),

@@ -14,7 +14,7 @@ use minicbor::{Decode, Encode};
 use crate::error::{Rejected, SealError};
 use crate::id::{Key, LineId, PairHash};
 use crate::introduction::{self, Introduction, MAX_INTRODUCTION};
-use crate::machine::{Born, Emit, Held, Record, Role, Step, holds};
+use crate::machine::{Born, Emit, Held, Nothing, Record, Role, Step, holds};
 use crate::message::{Content, Event, Request};
 use crate::port::{Relay, UnixSeconds};
 use crate::secret::Secret;
@@ -403,7 +403,7 @@ impl Role for Line {
     const ROLE: u8 = 3;
     type State = State;
     type Change = Change;
-    type Beside = ();
+    type Beside = Nothing;
     type Effect<'m> = LineEffect<'m>;
 
     fn key_of(state: &State) -> Key {
@@ -466,7 +466,7 @@ impl Role for Line {
         }
     }
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, (): &mut ()) -> Option<LineEffect<'m>> {
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, _: &mut Nothing) -> Option<LineEffect<'m>> {
         let line_id = self.0.state.origin.line_id;
         let send = |payload| LineEffect::Send(Request::Packet { line_id, payload });
         match (&self.0.state.phase, place) {

@@ -8,9 +8,7 @@ use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 use super::introductions::{Introduced, withdrawn};
 use super::machine::{Any, Halt, Input, Tables, ToDo};
 use super::store::{Conflict, Put, Store};
-use crate::{
-    Bob, Born, Event, Introduction, Key, LineId, Machine, Port, Rejected, Seed, ToldTicket, UnixSeconds,
-};
+use crate::{Bob, Born, Event, Introduction, Key, LineId, Machine, Port, Rejected, Seed, ToldTicket, UnixSeconds};
 
 /// For how many seconds an event whose ticket is unknown is kept (§16.7).
 pub(super) const LONGEST_UNKNOWN: u64 = 3600;

@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 use super::app::PowerFailed;
 use super::store::{Conflict, Put};
 use crate::{
-    Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, IntroducerPhase, Introduction, Key,
-    Kind, Known, Line, LineEffect, LineId, LineLink, LinePhase, MAX_INTRODUCTION, Machine, Name, Policy, Pool,
-    PoolEffect, Record, Rejected, SEAL_OVERHEAD, SealError, Seed, SendProof, Step, TicketHash, ToldTicket, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, IntroducerPhase, Introduction, Key, Kind,
+    Known, Line, LineEffect, LineId, LineLink, LinePhase, MAX_INTRODUCTION, Machine, Name, Policy, Pool, PoolEffect,
+    Record, Rejected, SEAL_OVERHEAD, SealError, Seed, SendProof, Step, TicketHash, ToldTicket, UnixSeconds,
 };
 
 #[derive(Debug)]

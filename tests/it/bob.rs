@@ -194,13 +194,7 @@ const TABLE: &[Row] = &[
     ("Bob Scanned", "connects", Early, "Bob Connecting", "Connect"),
     ("Bob Scanned", "connects on board|connects", Late, "Bob Ended Expired", "Ended"),
     ("Bob Connecting on board", "LineFormed|LineFormed again", Early, "Bob Formed", "LineFormed BobJoined"),
-    (
-        "Bob Connecting",
-        "LineFormed|LineFormed again",
-        Early,
-        "Bob Formed",
-        "LineFormed BobJoined, proof to send",
-    ),
+    ("Bob Connecting", "LineFormed|LineFormed again", Early, "Bob Formed", "LineFormed BobJoined, proof to send"),
     (
         "Bob Connecting|Bob Connecting on board",
         "LineFormed|LineFormed again",

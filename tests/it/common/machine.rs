@@ -137,7 +137,6 @@ pub fn words(effects: &[Effect]) -> String {
     effects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-#[expect(clippy::large_enum_variant, reason = "as an app keeps them that has no heap")]
 #[derive(Debug)]
 pub enum Any {
     Alice(Alice),

@@ -60,9 +60,7 @@ pub fn proof_of(n: u8, alice: &Alice) -> Proof {
 }
 
 pub fn line_of<'m>(effects: impl IntoIterator<Item = AliceEffect<'m>>) -> Option<Line> {
-    effects
-        .into_iter()
-        .find_map(|e| if let AliceEffect::LineFormed(line) = e { Some(line) } else { None })
+    effects.into_iter().find_map(|e| if let AliceEffect::LineFormed(line) = e { Some(line) } else { None })
 }
 
 /// Alice's end and Bob's, of seed `n` and pair `n`, by the use of this line; all settled.
@@ -71,9 +69,7 @@ pub fn ends(alice: &mut Alice, n: u8, line: u8) -> (Line, Line) {
     let at_alice = line_of(alice.handle(&formed(line, n, Some(proof)), NOW).unwrap().commit());
     settle(alice);
     let step = bob.handle(&formed(line, n, None), NOW).unwrap();
-    let at_bob = step
-        .commit()
-        .find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line) } else { None });
+    let at_bob = step.commit().find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line) } else { None });
     (at_alice.unwrap(), at_bob.unwrap())
 }
 
