@@ -19,15 +19,20 @@
 #[allow(dead_code, unused_imports, reason = "what all other tests share: here a part is used")]
 #[path = "../it/common/mod.rs"]
 mod common;
+mod contact;
 mod ledger;
 mod properties;
+mod told;
 mod world;
 
 use stateright::{Checker, Model};
 use world::Scope;
 
 /// Visits all of it. The number is known, and the same each time: another one is another search, to be looked at.
-fn search(scope: Scope, states: usize) {
+fn search<M>(scope: M, states: usize)
+where
+    M: Model<State: Clone + std::hash::Hash + PartialEq + std::fmt::Debug + Send + Sync, Action: Clone + PartialEq + std::fmt::Debug + Send + Sync> + Send + Sync + 'static,
+{
     let checker = scope.checker().threads(2).spawn_bfs().join();
     println!(
         "{} unique states, {} steps, {} deep",
@@ -102,4 +107,46 @@ fn r10_a_superport_and_an_early_word() {
 #[ignore = "takes long; run it when src/ changes what it sends or keeps"]
 fn r10_a_superport_for_one_its_bob_and_a_thief_deeper() {
     search(Scope { cast: &[0, 2, 4], limit: Some(1), deviations: 2, speakers: &[2], ..MANY }, 867_603);
+}
+
+const BOB: contact::Guest =
+    contact::Guest { user: contact::BOB, by: contact::CAROL, ticket: 0, through: contact::CAROL };
+const THIEF: contact::Guest = contact::Guest { user: contact::THIEF, ..BOB };
+const OTHER_BOB: contact::Guest = contact::Guest { user: contact::OTHER_BOB, ticket: 1, ..BOB };
+
+/// Carol and two whom she introduces, with a ticket each.
+const INTRODUCED: contact::Scope = contact::Scope {
+    contacts: &[contact::CAROL],
+    guests: &[BOB],
+    limit: 2,
+    tickets_expire: false,
+    from_the_grant: false,
+    deviations: 1,
+    crashes: 1,
+    revisions: 4,
+};
+
+#[test]
+fn r16_a_00() {
+    search(contact::Scope { deviations: 0, crashes: 0, ..INTRODUCED }, 1);
+}
+#[test]
+fn r16_b_10() {
+    search(contact::Scope { deviations: 1, crashes: 0, ..INTRODUCED }, 1);
+}
+#[test]
+fn r16_c_11() {
+    search(contact::Scope { deviations: 1, crashes: 1, ..INTRODUCED }, 1);
+}
+#[test]
+fn r16_d_20() {
+    search(contact::Scope { deviations: 2, crashes: 0, ..INTRODUCED }, 1);
+}
+#[test]
+fn r16_e_thief_10() {
+    search(contact::Scope { guests: &[BOB, THIEF], deviations: 1, crashes: 0, ..INTRODUCED }, 1);
+}
+#[test]
+fn r16_f_two_10() {
+    search(contact::Scope { guests: &[BOB, OTHER_BOB], deviations: 1, crashes: 0, ..INTRODUCED }, 1);
 }
