@@ -224,10 +224,14 @@ impl Kept {
         assert_eq!(put.replaces, Some(Replaces { key: self.key, revision: self.revision }));
         let acts: Vec<_> = effects.unwrap().into_iter().map(|effect| act(self.user, effect)).collect();
         let next = Self::of(self.user, &put.record);
+        self.assert_new_seed(next);
+        Some(Moved { once: put.once, ..Moved::to(next, acts) })
+    }
+
+    pub fn assert_new_seed(self, next: Self) {
         if next.used > self.used {
             assert_ne!(seed_in(&self.record), seed_in(&next.record), "a seed that tells of keys before (§14.7)");
         }
-        Some(Moved { once: put.once, ..Moved::to(next, acts) })
     }
 
     fn input(self, told: Told) -> Say {

@@ -84,7 +84,7 @@ pub enum Told {
         line: Id,
         pair: Id,
         proof: Option<Number>,
-        rows: u16,
+        rows: u32,
         lines: u8,
     },
     /// The owner hears of a ticket, along this line, and has so many rows.
@@ -98,9 +98,12 @@ pub enum Told {
     /// An introducer hears that.
     Said(Said),
     /// And makes a ticket, of this seed; it may expire when a Port does.
-    Introduces { n: u8, expires: bool },
-    /// Its owner was told.
-    WasTold,
+    Introduces {
+        n: u8,
+        expires: bool,
+    },
+    /// And the relay has word of it for the owner.
+    HandedOver,
 }
 
 /// A row of tickets by its number.
@@ -216,7 +219,7 @@ impl Row {
         let mut seen = seen();
         let known = seen.rows.iter().position(|known| *known == told).map(|known| known as u8);
         Self(known.unwrap_or_else(|| {
-            assert!(seen.rows.len() < 16, "more rows than bits");
+            assert!(seen.rows.len() < 32, "more rows than bits");
             place(&mut seen.rows, Box::leak(Box::new(told.clone())))
         }))
     }
@@ -265,7 +268,7 @@ pub struct Knowing {
     pub numbers: Vec<Number>,
     pub lines: Id,
     /// The rows and the lines of a contact port's owner, a bit each.
-    pub tables: Option<(u16, u8)>,
+    pub tables: Option<(u32, u8)>,
 }
 
 /// All that can be told.
@@ -331,4 +334,3 @@ pub fn act(user: User, effect: Effect) -> Act {
         Effect::Link(_) => unreachable!("nobody has a pool here"),
     }
 }
-

@@ -21,7 +21,8 @@ impl State {
             Fact::Connect { by, proof: Some(known), .. } if known == proof.original() => Some(by),
             _ => None,
         });
-        let ticket = guests.iter().find(|guest| Some(guest.user) == maker).map(|guest| ticket_of(guest.by, guest.ticket));
+        let ticket =
+            guests.iter().find(|guest| Some(guest.user) == maker).map(|guest| ticket_of(guest.by, guest.ticket));
         let Some(ticket) = ticket else {
             self.broken.not_told |= born;
             return;
@@ -29,7 +30,10 @@ impl State {
         let row_of = |row: &Row| row.get().ticket == ticket && row.link() == contact;
         if let (Some(policy), true) = (before.policy, of.late) {
             let takes = !policy.is_paused() && policy.limit() != Uses::UpTo(before.used);
-            if takes && before.port.as_ref().is_some_and(|port| port.expires().is_none()) && self.rows.iter().any(row_of) {
+            if takes
+                && before.port.as_ref().is_some_and(|port| port.expires().is_none())
+                && self.rows.iter().any(row_of)
+            {
                 insert(&mut self.expired, ticket);
             }
         }

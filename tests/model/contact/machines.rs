@@ -9,7 +9,7 @@ use crate::ledger::*;
 
 /// What Alice's tables say of who comes.
 struct Tables {
-    rows: u16,
+    rows: u32,
     lines: u8,
 }
 
@@ -19,7 +19,11 @@ impl Known for Tables {
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
-        (0..16).filter(|bit| self.rows & 1 << bit != 0).map(|bit| Row(bit).get()).find(|row| row.ticket == *ticket).cloned()
+        (0..32)
+            .filter(|bit| self.rows & 1 << bit != 0)
+            .map(|bit| Row(bit).get())
+            .find(|row| row.ticket == *ticket)
+            .cloned()
     }
 }
 
@@ -67,7 +71,7 @@ impl Kept {
                 let expires = expires.then_some(EXPIRY);
                 introducer.introduce(name_of(self.user), expires, seed_of(self.user, n), now).ok()
             }
-            Told::WasTold => introducer.told().ok(),
+            Told::HandedOver => introducer.told().ok(),
             Told::Said(said) => introducer.handle(&Introduction::decode(&said.to_vec()).unwrap(), from).ok(),
             Told::GivesUp => introducer.cancel().ok(),
             Told::Deadline => introducer.tick(now),
@@ -81,8 +85,7 @@ impl Kept {
             Told::Comes { line, pair, proof, rows, lines } => {
                 let Key::LineLink(line_link) = self.key else { return None };
                 let proof = proof.map(|number| seen().proof(number));
-                let event =
-                    Event::LineFormed { line_link, line_id: line_id(line), pair_hash: pair_hash(pair), proof };
+                let event = Event::LineFormed { line_link, line_id: line_id(line), pair_hash: pair_hash(pair), proof };
                 self.used(&event, &Tables { rows, lines }, now)
             }
             // As a step: nothing moves.
@@ -111,6 +114,7 @@ impl Kept {
                     AliceEffect::LineFormed(born) => Act::Adopt(Self::born(self.user, born)),
                     AliceEffect::Ended(_) => Act::Ended,
                 });
+                self.assert_new_seed(moved.next);
                 Some(moved)
             }
             Err(Rejected::Stray(line)) => Some(self.stray(line)),

@@ -114,15 +114,8 @@ pub enum Place {
 }
 
 /// Ports first: their lines may not be stored yet.
-pub const PLACES: [Place; 7] = [
-    Place::Port(0),
-    Place::Port(1),
-    Place::Line(1),
-    Place::Line(2),
-    Place::Line(3),
-    Place::Line(4),
-    Place::Line(5),
-];
+pub const PLACES: [Place; 7] =
+    [Place::Port(0), Place::Port(1), Place::Line(1), Place::Line(2), Place::Line(3), Place::Line(4), Place::Line(5)];
 
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -206,11 +199,15 @@ impl State {
 
     /// The payloads and proofs that the relay knows.
     pub fn numbers(&self) -> Vec<Number> {
-        let mut numbers: Vec<_> = self.known.iter().filter_map(|fact| match *fact {
-            Fact::Packet { payload, .. } => Some(payload),
-            Fact::Connect { proof, .. } => proof,
-            _ => None,
-        }).collect();
+        let mut numbers: Vec<_> = self
+            .known
+            .iter()
+            .filter_map(|fact| match *fact {
+                Fact::Packet { payload, .. } => Some(payload),
+                Fact::Connect { proof, .. } => proof,
+                _ => None,
+            })
+            .collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers
@@ -219,7 +216,7 @@ impl State {
     /// What would move it, told by the relay, the clock or its user.
     pub fn moves(&self, user: User, place: Place, numbers: &[Number]) -> &'static [Move] {
         let Some(held) = self.held(user, place) else { return &[] };
-        let bits = |all: &mut dyn Iterator<Item = u8>| all.fold(0u16, |bits, bit| bits | 1 << bit);
+        let bits = |all: &mut dyn Iterator<Item = u8>| all.fold(0u32, |bits, bit| bits | 1 << bit);
         let lines = &self.me[usize::from(user)].lines;
         let tables = (user == ALICE && matches!(place, Place::Port(_))).then(|| {
             let stored = (1..).zip(lines).filter(|(_, line)| line.is_some()).map(|(name, _)| name);
@@ -261,7 +258,7 @@ impl State {
     fn introduce(&mut self, contact: User, said: Said, life: &mut Life) -> Option<()> {
         let introducer = self.held(contact, Place::Port(0))?;
         // If nobody can be told, she gives it up.
-        let next = if self.say(contact, line_with(contact), said, life)? { Told::WasTold } else { Told::GivesUp };
+        let next = if self.say(contact, line_with(contact), said, life)? { Told::HandedOver } else { Told::GivesUp };
         life.lives().then_some(())?;
         let moved = introducer.told(next, false)?;
         *self.slot(contact, Place::Port(0)) = Some(moved.next);
@@ -291,9 +288,9 @@ impl State {
             Place::Line(line) => {
                 let Some(contact) = contact_on(line) else { return Some(()) };
                 let hers = if user == ALICE { port_of(contact) } else { Place::Port(0) };
-                let moved = self.held(user, hers).and_then(|held| held.told(Told::GivesUp, false));
-                if let Some(moved) = moved {
-                    self.keep(user, hers, moved);
+                let (told, late) = (Told::GivesUp, false);
+                if let Some(moved) = self.held(user, hers).and_then(|held| held.told(told, late)) {
+                    self.keep(user, hers, &Move { told, late, moved });
                     self.act(user, hers, &moved.acts, life)?;
                     self.settle(user, hers, life)?;
                 }
@@ -313,7 +310,8 @@ impl State {
     }
 
     /// One transaction: the record, the mark, the row that is struck out, and what was heard.
-    fn keep(&mut self, user: User, place: Place, moved: &Moved) {
+    fn keep(&mut self, user: User, place: Place, of: &Move) {
+        let moved = of.moved;
         let before = *self.slot(user, place);
         self.broken.spent_moved |= before.is_some_and(|before| before.spent);
         *self.slot(user, place) = Some(moved.next);
@@ -324,24 +322,24 @@ impl State {
             self.rows.retain(|row| row.get().ticket != ticket);
         }
         if let (ALICE, Place::Port(n)) = (user, place) {
-            self.withdrawn[n] |= moved.next.spent;
+            self.withdrawn[n] |= moved.next.spent || of.told == Told::GivesUp;
         }
         for act in &moved.acts {
             if let (Act::Heard(said), Place::Line(line)) = (*act, place) {
-                self.hear(user, line, said);
+                self.hear(user, line, said, of.late);
             }
         }
     }
 
     /// §16.3, §16.4.
-    fn hear(&mut self, user: User, line: Id, said: Said) {
+    pub fn hear(&mut self, user: User, line: Id, said: Said, late: bool) {
         let Some(contact) = contact_on(line) else { return };
         match said {
             Said::Ticket(row) if user == ALICE => {
                 insert(&mut self.heard, (line, row));
                 let told = row.get();
                 let rows = self.rows.iter().filter(|other| other.link() == row.link()).count() as u8;
-                let takes = |port: Kept| port.told(Told::Hears { row, from: line, rows }, false).is_some();
+                let takes = |port: Kept| port.told(Told::Hears { row, from: line, rows }, late).is_some();
                 if self.held(ALICE, port_of(row.link())).is_some_and(takes)
                     && !self.rows.iter().any(|other| other.get().ticket == told.ticket)
                     && !self.marks.contains(&Mark::from(*told.ticket.as_bytes()))
@@ -358,7 +356,8 @@ impl State {
                 }
             }
             Said::Withdrawn(_) if user == contact => {
-                if let Some(moved) = self.held(user, Place::Port(0)).and_then(|held| held.told(Told::Said(said), false)) {
+                if let Some(moved) = self.held(user, Place::Port(0)).and_then(|held| held.told(Told::Said(said), false))
+                {
                     *self.slot(user, Place::Port(0)) = Some(moved.next);
                 }
             }
@@ -379,7 +378,7 @@ impl State {
                 _ => Some(()),
             };
         }
-        self.keep(user, place, moved);
+        self.keep(user, place, of);
         if let Told::Introduces { .. } = told {
             self.made[usize::from(user) - 1] += 1;
         }
@@ -416,8 +415,8 @@ impl State {
         if guest.through != guest.by {
             let other = self.held(ALICE, port_of(guest.through)).and_then(|alice| alice.port.clone());
             let Some(other) = other else { return false };
-            let ticket = Cbor::read(&port.to_bytes().as_slice()).at(&[7]).clone();
-            let mut items = Cbor::read(&other.to_bytes().as_slice()).items().to_vec();
+            let ticket = Cbor::read(port.to_bytes().as_slice()).at(&[7]).clone();
+            let mut items = Cbor::read(other.to_bytes().as_slice()).items().to_vec();
             items.resize(7, Cbor::Null);
             items.push(ticket);
             port = Port::from_bytes(&Cbor::Array(items).write()).unwrap();

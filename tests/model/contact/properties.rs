@@ -7,7 +7,7 @@ use super::*;
 use crate::common::{Any, Input, arrives, born_line, expiring};
 
 /// Alice's line with a contact, confirmed: both ends.
-fn confirmed(contact: User) -> [Kept; 2] {
+fn line_of(contact: User) -> [Kept; 2] {
     let line = line_with(contact);
     let mut alice = Any::from(Alice::offer(link(line), Offer::new(), seed_of(ALICE, line)).commit());
     let port = Alice::restore(&alice.record()).unwrap().port().unwrap().clone();
@@ -45,11 +45,11 @@ impl Model for Scope {
             let granted = Shown::of(born.port.as_ref().unwrap().to_bytes().as_slice());
             // The Server knows for how many it is.
             *state.slot(ALICE, port_of(contact)) = born.settled().or(Some(born));
-            let [at_alice, at_contact] = confirmed(contact);
+            let [at_alice, at_contact] = line_of(contact);
             *state.slot(ALICE, Place::Line(line_with(contact))) = Some(at_alice);
             *state.slot(contact, Place::Line(line_with(contact))) = Some(at_contact);
             if !self.from_the_grant {
-                state.hear(contact, line_with(contact), Said::Grant(granted));
+                state.hear(contact, line_with(contact), Said::Grant(granted), false);
             }
         }
         vec![state]
@@ -131,57 +131,75 @@ impl Model for Scope {
             Property::<Self>::always("one ticket, one line, whoever was rolled back (§16.4)", |_, state| {
                 !state.broken.ticket_twice
             }),
-            Property::<Self>::always("as many lines as the contact port is for, and none while it is paused (§14.4)", |_, state| {
-                !state.broken.over_limit
-            }),
+            Property::<Self>::always(
+                "as many lines as the contact port is for, and none while it is paused (§14.4)",
+                |_, state| !state.broken.over_limit,
+            ),
             Property::<Self>::always("what is withdrawn or over lets nobody in (§16.6)", |_, state| {
                 !state.broken.after_withdrawal
             }),
-            Property::<Self>::always("nobody gets in without a ticket that this contact told of (§16.4)", |_, state| {
-                !state.broken.not_told
-            }),
+            Property::<Self>::always(
+                "nobody gets in without a ticket that this contact told of (§16.4)",
+                |_, state| !state.broken.not_told,
+            ),
             Property::<Self>::always("nobody has a ticket before the relay has word of it (§16.3)", |_, state| {
                 !state.broken.handed_first
             }),
             Property::<Self>::always("a ticket that came too late is never good again (§16.4)", |_, state| {
                 !state.broken.revived
             }),
-            Property::<Self>::always("what is refused uses nothing up (§14.4)", |_, state| !state.broken.counted_refused),
+            Property::<Self>::always("what is refused uses nothing up (§14.4)", |_, state| {
+                !state.broken.counted_refused
+            }),
             Property::<Self>::always("no ticket that was used has a row (§16.4)", |_, state| {
                 state.rolled_back
                     || !state.rows.iter().any(|row| state.marks.contains(&Mark::from(*row.get().ticket.as_bytes())))
             }),
-            Property::<Self>::always("when the line with a contact is over, so is her contact port (§16.6)", |scope, state| {
-                scope.contacts.iter().all(|contact| {
-                    let line = state.held(ALICE, Place::Line(line_with(*contact)));
-                    let over = line.is_some_and(|line| line.spent && line.settled().is_none());
-                    state.rolled_back || !over || state.held(ALICE, port_of(*contact)).is_some_and(|port| port.spent)
-                })
-            }),
+            Property::<Self>::always(
+                "when the line with a contact is over, so is her contact port (§16.6)",
+                |scope, state| {
+                    scope.contacts.iter().all(|contact| {
+                        let line = state.held(ALICE, Place::Line(line_with(*contact)));
+                        let over = line.is_some_and(|line| line.spent && line.settled().is_none());
+                        state.rolled_back
+                            || !over
+                            || state.held(ALICE, port_of(*contact)).is_some_and(|port| port.spent)
+                    })
+                },
+            ),
             Property::<Self>::always("two confirmed ends agree on the whole transcript (§6.5)", |scope, state| {
-                scope.ends_agree(state, |[alice, bob]| alice.confirmed == bob.confirmed)
+                scope.confirmed(state).all(|(alice, _, bob)| alice.confirmed == bob.confirmed)
             }),
-            Property::<Self>::always("and name the same introducer, at Alice's by the line of her contact (§16.5)", |scope, state| {
-                scope.ends_agree(state, |[alice, bob]| match (&alice.introduced, &bob.introduced) {
-                    (Some((name, Some(by))), Some((same, None))) => {
-                        name == same && contact_on(*by).is_some_and(|contact| name_of(contact).as_str() == name)
-                    }
-                    _ => false,
-                })
-            }),
+            Property::<Self>::always(
+                "and name the same introducer: at Alice's end who told her of this ticket, by this name (§16.5)",
+                |scope, state| {
+                    scope.confirmed(state).all(|(alice, guest, bob)| {
+                        let (Some((name, Some(by))), Some((same, None))) = (&alice.introduced, &bob.introduced) else {
+                            return false;
+                        };
+                        let ticket = ticket_of(guest.by, guest.ticket);
+                        let told = |row: &ToldTicket| row.ticket == ticket && row.name.as_str() == name;
+                        name == same && state.heard.iter().any(|(line, row)| line == by && told(row.get()))
+                    })
+                },
+            ),
             Property::<Self>::always("no two lines have the same keys (§6.2)", |scope, state| {
-                let codes = || scope.ends(state).filter_map(|(user, _, end)| Some((user == ALICE, &end.confirmed.as_ref()?.1)));
+                let codes =
+                    || scope.ends(state).filter_map(|(user, _, end)| Some((user == ALICE, &end.confirmed.as_ref()?.1)));
                 codes().all(|code| codes().filter(|other| *other == code).count() == 1)
             }),
-            Property::<Self>::always("behind a confirmed end there is one other, of the same Port (§6.5)", |scope, state| {
-                scope.has_one_other_end(state)
-            }),
-            Property::<Self>::always("a spent machine and a closed line never move again (§4.4, §6.7)", |_, state| {
-                !state.broken.spent_moved
-            }),
-            Property::<Self>::always("what nobody disturbed stays completable, whoever crashed (§8.1)", |scope, state| {
-                state.deviations < scope.deviations || scope.completes(state)
-            }),
+            Property::<Self>::always(
+                "behind a confirmed end there is one other, of the same Port (§6.5)",
+                |scope, state| scope.has_one_other_end(state),
+            ),
+            Property::<Self>::always(
+                "a spent machine and a closed line never move again (§4.4, §6.7)",
+                |_, state| !state.broken.spent_moved,
+            ),
+            Property::<Self>::always(
+                "what nobody disturbed stays completable, whoever crashed (§8.1)",
+                |scope, state| state.deviations < scope.deviations || scope.completes(state),
+            ),
             // The search is not empty.
             Property::<Self>::sometimes("all are introduced, confirmed at both ends", |scope, state| {
                 scope.is_complete(state)
@@ -192,16 +210,19 @@ impl Model for Scope {
             Property::<Self>::sometimes("so they are though somebody lied", |scope, state| {
                 (scope.deviations == 0 || state.deviations == 0) && scope.is_complete(state)
             }),
-            Property::<Self>::sometimes("a contact hears that she is withdrawn, and a ticket of hers comes to nothing", |scope, state| {
-                scope.deviations == 0
-                    || scope.contacts.iter().any(|contact| {
-                        state.withdrawn[usize::from(*contact) - 1]
-                            && state.held(*contact, Place::Port(0)).is_some_and(|introducer| introducer.spent)
-                            && !state.handed.is_empty()
-                            && state.used.is_empty()
-                            && state.knows(Fact::Disconnect { by: ALICE, line: pair_of(BOB) })
-                    })
-            }),
+            Property::<Self>::sometimes(
+                "a contact hears that she is withdrawn, and a ticket of hers comes to nothing",
+                |scope, state| {
+                    scope.deviations == 0
+                        || scope.contacts.iter().any(|contact| {
+                            state.withdrawn[usize::from(*contact) - 1]
+                                && state.held(*contact, Place::Port(0)).is_some_and(|introducer| introducer.spent)
+                                && !state.handed.is_empty()
+                                && state.used.is_empty()
+                                && state.knows(Fact::Disconnect { by: ALICE, line: pair_of(BOB) })
+                        })
+                },
+            ),
         ]
     }
 }
@@ -223,7 +244,8 @@ impl Scope {
         let told = match place {
             Place::Port(0) if is_contact(user) => {
                 let n = state.made[usize::from(user) - 1];
-                let introduces = (n < self.tickets(user)).then_some(Told::Introduces { n, expires: self.tickets_expire });
+                let introduces =
+                    (n < self.tickets(user)).then_some(Told::Introduces { n, expires: self.tickets_expire });
                 introduces.into_iter().chain([Told::GivesUp, Told::Deadline]).collect()
             }
             Place::Line(line) if Some(user) == contact_on(line) => {
@@ -250,24 +272,30 @@ impl Scope {
         state.me.iter().enumerate().flat_map(ends)
     }
 
-    /// Of each line that is confirmed at both.
-    fn ends_agree(&self, state: &State, agree: impl Fn([&LineFace; 2]) -> bool) -> bool {
-        let confirmed = self.ends(state).filter(|(_, _, end)| end.confirmed.is_some());
-        confirmed.clone().filter(|(user, ..)| *user == ALICE).all(|(_, _, alice)| {
-            let name = |end: &LineFace| end.claims.line_id;
-            let mut others = confirmed.clone().filter(|(user, _, end)| *user != ALICE && name(end) == name(alice));
-            others.all(|(_, _, bob)| agree([alice, bob]))
+    /// The ends of each line that is confirmed at both.
+    fn confirmed<'s>(&'s self, state: &'s State) -> impl Iterator<Item = (&'s LineFace, &'s Guest, &'s LineFace)> {
+        let confirmed = || self.ends(state).filter(|(_, _, end)| end.confirmed.is_some());
+        confirmed().filter(|(user, ..)| *user == ALICE).flat_map(move |(_, _, alice)| {
+            let others = confirmed().filter(|(_, _, end)| end.claims.line_id == alice.claims.line_id);
+            others.filter_map(move |(user, _, end)| Some((alice, self.guest(user)?, end)))
         })
     }
 
     fn has_one_other_end(&self, state: &State) -> bool {
         self.ends(state).all(|(user, line, face)| {
             let Some(confirmed) = &face.confirmed else { return true };
-            let unsent = line.unsent().iter().filter_map(|act| if let Act::Send(fact) = act { Some(*fact) } else { None });
-            let sent: Vec<_> = state.known.iter().copied().chain(unsent).filter_map(|fact| match fact {
-                Fact::Packet { by, payload, .. } if by == user => Some(payload),
-                _ => None,
-            }).collect();
+            let unsent =
+                line.unsent().iter().filter_map(|act| if let Act::Send(fact) = act { Some(*fact) } else { None });
+            let sent: Vec<_> = state
+                .known
+                .iter()
+                .copied()
+                .chain(unsent)
+                .filter_map(|fact| match fact {
+                    Fact::Packet { by, payload, .. } if by == user => Some(payload),
+                    _ => None,
+                })
+                .collect();
             let (mut certain, mut possible) = (0, 0);
             for (other, end, at_other) in self.ends(state) {
                 if (other == ALICE) == (user == ALICE) || at_other.claims != face.claims {
@@ -307,11 +335,14 @@ impl Scope {
                 }
                 for place in PLACES {
                     let numbers = state.numbers();
-                    for of in state.moves(user, place, &numbers).iter().copied().chain(self.commands(&state, user, place)) {
-                        let wanted = !of.late && match of.told {
-                            Told::Connect(how) => how == SendProof::OnBoard && user != THIEF,
-                            told => told != Told::Says,
-                        };
+                    for of in
+                        state.moves(user, place, &numbers).iter().copied().chain(self.commands(&state, user, place))
+                    {
+                        let wanted = !of.late
+                            && match of.told {
+                                Told::Connect(how) => how == SendProof::OnBoard && user != THIEF,
+                                told => told != Told::Says,
+                            };
                         if !wanted || !state.honest(self, user, place, &of) {
                             continue;
                         }
