@@ -10,6 +10,8 @@
 //! Or the first Alice's Port is for many ([`Scope::limit`]), and one more Bob has it. An honest relay then gives everybody a line of his own; its owner
 //! pauses, lowers and raises it at the price of a lie; and a use may come to her before she has stored the last one.
 //!
+//! Or Alice has contacts who introduce others to her: `contact` says who is there, and what it costs.
+//!
 //! Nothing of the crate is abstracted: a state holds the machines' own records, and a step is made by the crate on what it restores from them. What
 //! is abstract is the world. The relay has two names for lines and three for pairs. It alters a message in one way, and invents one proof and two
 //! packets; `forgery` has the others. Time is before or after the expiry. A user says one thing. A store keeps every put: `crash` has those

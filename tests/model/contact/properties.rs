@@ -5,6 +5,7 @@ use stateright::{Model, Property};
 
 use super::*;
 use crate::common::{Any, Input, arrives, born_line, expiring};
+use crate::properties::{End, have_one_other_end, share_no_keys};
 
 /// Alice's line with a contact, confirmed: both ends.
 fn line_of(contact: User) -> [Kept; 2] {
@@ -115,7 +116,6 @@ impl Model for Scope {
                 (ALICE, Some(()))
             }
         };
-        // Nobody came to do what is unsent, if he was told while he was down.
         next.me[usize::from(user)].down = done.is_none();
         next.crashes -= u8::from(done.is_none());
         Some(next)
@@ -184,13 +184,11 @@ impl Model for Scope {
                 },
             ),
             Property::<Self>::always("no two lines have the same keys (§6.2)", |scope, state| {
-                let codes =
-                    || scope.ends(state).filter_map(|(user, _, end)| Some((user == ALICE, &end.confirmed.as_ref()?.1)));
-                codes().all(|code| codes().filter(|other| *other == code).count() == 1)
+                share_no_keys(scope.ends(state), |user| user == ALICE)
             }),
             Property::<Self>::always(
                 "behind a confirmed end there is one other, of the same Port (§6.5)",
-                |scope, state| scope.has_one_other_end(state),
+                |scope, state| have_one_other_end(scope.ends(state), &state.known, |a, b| (a == ALICE) != (b == ALICE)),
             ),
             Property::<Self>::always(
                 "a spent machine and a closed line never move again (§4.4, §6.7)",
@@ -265,7 +263,7 @@ impl Scope {
     }
 
     /// The lines of those who are introduced.
-    fn ends<'s>(&self, state: &'s State) -> impl Iterator<Item = (User, Kept, &'static LineFace)> + Clone + use<'s> {
+    fn ends<'s>(&self, state: &'s State) -> impl Iterator<Item = End> + Clone + use<'s> {
         let ends = |(user, me): (usize, &'s Me)| {
             me.lines[..3].iter().flatten().filter_map(move |line| Some((user as User, *line, line.face()?)))
         };
@@ -278,43 +276,6 @@ impl Scope {
         confirmed().filter(|(user, ..)| *user == ALICE).flat_map(move |(_, _, alice)| {
             let others = confirmed().filter(|(_, _, end)| end.claims.line_id == alice.claims.line_id);
             others.filter_map(move |(user, _, end)| Some((alice, self.guest(user)?, end)))
-        })
-    }
-
-    fn has_one_other_end(&self, state: &State) -> bool {
-        self.ends(state).all(|(user, line, face)| {
-            let Some(confirmed) = &face.confirmed else { return true };
-            let unsent =
-                line.unsent().iter().filter_map(|act| if let Act::Send(fact) = act { Some(*fact) } else { None });
-            let sent: Vec<_> = state
-                .known
-                .iter()
-                .copied()
-                .chain(unsent)
-                .filter_map(|fact| match fact {
-                    Fact::Packet { by, payload, .. } if by == user => Some(payload),
-                    _ => None,
-                })
-                .collect();
-            let (mut certain, mut possible) = (0, 0);
-            for (other, end, at_other) in self.ends(state) {
-                if (other == ALICE) == (user == ALICE) || at_other.claims != face.claims {
-                    continue;
-                }
-                // Whether it has the same keys, its own step tells.
-                let opens = |payload: &Number| {
-                    let heard = end.told(Told::Packet(*payload), false).and_then(|moved| moved.next.face());
-                    heard.is_some_and(|heard| heard.confirmed.as_ref() == Some(confirmed))
-                };
-                match at_other.phase {
-                    LinePhase::Confirmed => certain += u8::from(at_other.confirmed.as_ref() == Some(confirmed)),
-                    LinePhase::Joined => certain += u8::from(sent.iter().any(opens)),
-                    // Its keys are gone.
-                    LinePhase::Closed => possible += 1,
-                    _ => {}
-                }
-            }
-            certain == 1 || certain == 0 && possible > 0
         })
     }
 
