@@ -3,7 +3,7 @@
 use port_protocol::*;
 use stateright::{Model, Property};
 
-use super::common::{expiring, seed};
+use super::common::expiring;
 use super::ledger::*;
 use super::world::*;
 
@@ -15,7 +15,7 @@ impl Model for Scope {
         let many = self.limit.is_some();
         let mut state = State { many, deviations: self.deviations, crashes: self.crashes, ..State::default() };
         for &alice in self.cast.iter().filter(|user| **user < BOB) {
-            let seed = seed(alice + 1);
+            let seed = seed_of(alice, 1);
             let me = &mut state.me[usize::from(alice)];
             if self.from_the_request {
                 // The process went before it could ask.

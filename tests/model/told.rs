@@ -25,6 +25,15 @@ pub fn pair_hash(n: Id) -> PairHash {
     [0xC0 + n; 32].into()
 }
 
+/// Of somebody: no two are alike.
+pub const fn seed_bytes(user: User, n: u8) -> [u8; 64] {
+    [16 * user + n; 64]
+}
+
+pub fn seed_of(user: User, n: u8) -> Seed {
+    Seed::from_bytes(&seed_bytes(user, n))
+}
+
 pub const fn number(name: &[u8; 16]) -> Id {
     name[0] & 0x0f
 }

@@ -2,7 +2,6 @@
 
 use port_protocol::*;
 
-use super::common::seed;
 use super::ledger::*;
 
 /// The cast. Bob's number is his Alice's and [`BOB`] more; the thief has the first Alice's Port, and so has, where it is for many, one
@@ -308,7 +307,7 @@ impl State {
 
     pub fn scan(&mut self, user: User) -> bool {
         let Some(port) = self.at(alice_of(user)).port.and_then(|alice| alice.port.clone()) else { return false };
-        self.at_mut(user).port = Some(Kept::born(user, &Bob::scan(port, seed(user + 1))));
+        self.at_mut(user).port = Some(Kept::born(user, &Bob::scan(port, seed_of(user, 1))));
         true
     }
 

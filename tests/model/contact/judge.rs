@@ -28,7 +28,7 @@ impl State {
             return;
         };
         let row_of = |row: &Row| row.get().ticket == ticket && row.link() == contact;
-        if let (Some(policy), true) = (before.policy, of.late) {
+        if let (Some(policy), true) = (before.policy, of.late && proof == proof.original()) {
             let takes = !policy.is_paused() && policy.limit() != Uses::UpTo(before.used);
             if takes
                 && before.port.as_ref().is_some_and(|port| port.expires().is_none())

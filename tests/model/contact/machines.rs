@@ -27,19 +27,9 @@ impl Known for Tables {
     }
 }
 
-/// The second part of somebody's seed: of an introducer it is a ticket's secret.
-const fn block_of(user: User, n: u8) -> [u8; 16] {
-    [16 * user + n; 16]
-}
-
-/// A seed of somebody: no two are alike.
-pub fn seed_of(user: User, n: u8) -> Seed {
-    Seed::from_bytes(&[block_of(user, n); 4].concat().try_into().unwrap())
-}
-
-/// What a contact's ticket is known by (§16.2).
+/// What a contact's ticket is known by (§16.2): its secret is the second part of a seed.
 pub fn ticket_of(contact: User, n: u8) -> TicketHash {
-    let secret = Cbor::Bytes(block_of(contact, n).to_vec());
+    let secret = Cbor::Bytes(seed_bytes(contact, n)[32..48].to_vec());
     let hashed = Cbor::Array(vec![Cbor::Text("port-protocol ticket".into()), secret]).write();
     <[u8; 32]>::from(Sha256::digest(hashed)).into()
 }

@@ -17,7 +17,7 @@ use port_protocol::*;
 use crate::common::cbor::Cbor;
 use crate::ledger::*;
 use crate::world::Life;
-use machines::{name_of, seed_of, ticket_of};
+use machines::{name_of, ticket_of};
 
 /// The cast. A contact's contact port has the contact's number as its link's; whom they introduce has lines by the number of his pair.
 pub const ALICE: User = 0;

@@ -84,7 +84,8 @@ impl Model for Scope {
                 }
                 for of in state.moves(user, place, &numbers).iter().copied().chain(self.commands(state, user, place)) {
                     let honest = state.honest(self, user, place, &of);
-                    let in_vain = of.moved.stray && !honest && !of.moved.unknown;
+                    // Whose ticket is over must be refused for good, and who is not known yet waits.
+                    let in_vain = of.moved.stray && !honest && !of.moved.unknown && !(self.tickets_expire && of.late);
                     let unwanted = matches!(of.told, Told::Says | Told::Connect(SendProof::AlongTheLine));
                     if unwanted || in_vain || !honest && !may_deviate {
                         continue;
