@@ -85,7 +85,8 @@ impl Model for Scope {
                 for of in state.moves(user, place, &numbers).iter().copied().chain(self.commands(state, user, place)) {
                     let honest = state.honest(self, user, place, &of);
                     // Whose ticket is over must be refused for good, and who is not known yet waits.
-                    let in_vain = of.moved.stray && !honest && !of.moved.unknown && !(self.tickets_expire && of.late);
+                    let matters = of.moved.unknown || self.tickets_expire && of.late;
+                    let in_vain = of.moved.stray && !honest && !matters;
                     let unwanted = matches!(of.told, Told::Says | Told::Connect(SendProof::AlongTheLine));
                     if unwanted || in_vain || !honest && !may_deviate {
                         continue;
