@@ -108,13 +108,15 @@ fn from_the_store(c: &mut Criterion) {
     group.bench_function("Alice, LineFormed with a proof", |b| {
         b.iter(|| {
             let mut alice = Alice::restore(black_box(&of_alice)).unwrap();
-            black_box(alice.handle_bytes(black_box(&to_alice), NOW).unwrap().record());
+            let step = alice.handle_bytes(black_box(&to_alice), NOW).unwrap();
+            black_box((step.record(), step.line().unwrap().record()));
         });
     });
     group.bench_function("Bob, LineFormed", |b| {
         b.iter(|| {
             let mut bob = Bob::restore(black_box(&of_bob)).unwrap();
-            black_box(bob.handle_bytes(black_box(&to_bob), NOW).unwrap().record());
+            let step = bob.handle_bytes(black_box(&to_bob), NOW).unwrap();
+            black_box((step.record(), step.line().unwrap().record()));
         });
     });
     group.bench_function("Line, a message of 100 B", |b| {

@@ -39,7 +39,6 @@ pub trait User: Owner {
     /// Revoke, cancel.
     fn stop(&mut self) -> Result<Step<'_, Self>, Rejected>;
     fn is_spent(&self) -> bool;
-    fn born(&self) -> Option<Born<Line>>;
 }
 
 impl Owner for Alice {
@@ -47,7 +46,7 @@ impl Owner for Alice {
         match effect {
             AliceEffect::Send(request) => Said::Send(request.to_vec()),
             AliceEffect::PortReady(port) => Said::Ready(port.to_bytes().as_slice().to_vec()),
-            AliceEffect::LineFormed(born) => Said::Formed(born.record().to_vec()),
+            AliceEffect::LineFormed(line) => Said::Formed(line.record().to_vec()),
             AliceEffect::Ended(end) => Said::Ended(format!("{end:?}")),
         }
     }
@@ -65,18 +64,13 @@ impl User for Alice {
     fn is_spent(&self) -> bool {
         self.is_spent()
     }
-
-    fn born(&self) -> Option<Born<Line>> {
-        self.unsent()
-            .find_map(|effect| if let AliceEffect::LineFormed(born) = effect { Some(born.clone()) } else { None })
-    }
 }
 
 impl Owner for Bob {
     fn said(effect: BobEffect<'_>) -> Said {
         match effect {
             BobEffect::Send(request) => Said::Send(request.to_vec()),
-            BobEffect::LineFormed(born) => Said::Formed(born.record().to_vec()),
+            BobEffect::LineFormed(line) => Said::Formed(line.record().to_vec()),
             BobEffect::Ended(end) => Said::Ended(format!("{end:?}")),
         }
     }
@@ -93,11 +87,6 @@ impl User for Bob {
 
     fn is_spent(&self) -> bool {
         self.is_spent()
-    }
-
-    fn born(&self) -> Option<Born<Line>> {
-        self.unsent()
-            .find_map(|effect| if let BobEffect::LineFormed(born) = effect { Some(born.clone()) } else { None })
     }
 }
 
@@ -191,7 +180,14 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
     assert_eq!(step.revision(), revision.saturating_add(1));
     let named = matches!((key, done.key), (Key::Request(_), Key::LineLink(_)));
     assert!(done.key == key || named, "the key changed: {key:?}, {:?}", done.key);
+    let line = step.line().map(|line| {
+        let restored = Line::restore(&line.record()).expect("a line's record");
+        assert_eq!((restored.revision(), restored.key()), (0, line.key()));
+        Said::Formed(line.record().to_vec())
+    });
     done.said = step.commit().map(M::said).collect();
+    let formed: Vec<_> = done.said.iter().filter(|said| matches!(said, Said::Formed(_))).collect();
+    assert!(formed == line.iter().collect::<Vec<_>>(), "the line that was stored is not the line that comes");
 
     assert!(*machine.record() == *done.record, "committed is not what was to be stored");
     assert_eq!((machine.key(), machine.revision()), (done.key, revision.saturating_add(1)));
@@ -201,8 +197,9 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
 
     let after = unsent(machine);
     assert_eq!(unsent(&restored), after, "a crash changed the outbox");
-    let lent = |said: &Said| matches!(said, Said::Message(_) | Said::Introduction(_) | Said::Dropped | Said::Link(_));
-    assert!(!after.iter().any(lent), "an outbox holds what is lent: a message that was opened, a link that was taken");
+    use Said::{Dropped, Formed, Introduction, Link, Message};
+    let lent = |said: &Said| matches!(said, Message(_) | Introduction(_) | Dropped | Link(_) | Formed(_));
+    assert!(!after.iter().any(lent), "an outbox holds what is lent, or stored: a message, a link that was taken, a line");
     let kept: Vec<_> = done.said.iter().filter(|said| !lent(said)).cloned().collect();
     // A sealed packet is lent as well. (The record of a stranger may have one in its outbox.)
     let only_sealed = matches!(kept[..], [Said::Sealed(_)]);

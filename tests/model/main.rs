@@ -10,6 +10,8 @@
 //! Or the first Alice's Port is for many ([`Scope::limit`]), and one more Bob has it. An honest relay then gives everybody a line of his own; its owner
 //! pauses, lowers and raises it at the price of a lie; and a use may come to her before she has stored the last one.
 //!
+//! Or Alice has contacts who introduce others to her: `contact` says who is there, and what it costs.
+//!
 //! Nothing of the crate is abstracted: a state holds the machines' own records, and a step is made by the crate on what it restores from them. What
 //! is abstract is the world. The relay has two names for lines and three for pairs. It alters a message in one way, and invents one proof and two
 //! packets; `forgery` has the others. Time is before or after the expiry. A user says one thing. A store keeps every put: `crash` has those
@@ -19,15 +21,26 @@
 #[allow(dead_code, unused_imports, reason = "what all other tests share: here a part is used")]
 #[path = "../it/common/mod.rs"]
 mod common;
+mod contact;
 mod ledger;
 mod properties;
+mod told;
 mod world;
 
+use contact::{CAROL, DAVE, Guest};
 use stateright::{Checker, Model};
 use world::Scope;
 
 /// Visits all of it. The number is known, and the same each time: another one is another search, to be looked at.
-fn search(scope: Scope, states: usize) {
+fn search<M>(scope: M, states: usize)
+where
+    M: Model<
+            State: Clone + std::hash::Hash + PartialEq + std::fmt::Debug + Send + Sync,
+            Action: Clone + PartialEq + std::fmt::Debug + Send + Sync,
+        > + Send
+        + Sync
+        + 'static,
+{
     let checker = scope.checker().threads(2).spawn_bfs().join();
     println!(
         "{} unique states, {} steps, {} deep",
@@ -102,4 +115,78 @@ fn r10_a_superport_and_an_early_word() {
 #[ignore = "takes long; run it when src/ changes what it sends or keeps"]
 fn r10_a_superport_for_one_its_bob_and_a_thief_deeper() {
     search(Scope { cast: &[0, 2, 4], limit: Some(1), deviations: 2, speakers: &[2], ..MANY }, 867_603);
+}
+
+const INTRODUCED: contact::Scope = contact::Scope {
+    contacts: &[CAROL],
+    guests: &[BOB, THIEF],
+    limit: 2,
+    tickets_expire: false,
+    from_the_grant: false,
+    deviations: 1,
+    crashes: 1,
+    revisions: 4,
+};
+
+const BOB: Guest = Guest { user: contact::BOB, by: CAROL, ticket: 0, through: CAROL };
+/// He has a copy of Bob's.
+const THIEF: Guest = Guest { user: contact::THIEF, ..BOB };
+/// He has one of his own.
+const OTHER_BOB: Guest = Guest { user: contact::OTHER_BOB, ticket: 1, ..BOB };
+
+/// A contact port for two, one ticket, and two who have it: one deviation, one crash.
+#[test]
+fn r10_a_ticket_its_bob_and_a_thief() {
+    search(INTRODUCED, 69_721);
+}
+
+/// Two deviations.
+#[test]
+fn r10_a_ticket_its_bob_and_a_thief_who_are_deceived() {
+    search(contact::Scope { deviations: 2, crashes: 0, ..INTRODUCED }, 151_186);
+}
+
+/// For one, with two tickets: one deviation, one crash.
+#[test]
+fn r10_two_tickets_for_one_line() {
+    search(contact::Scope { guests: &[BOB, OTHER_BOB], limit: 1, ..INTRODUCED }, 327_651);
+}
+
+/// From the grant: one deviation, two crashes.
+#[test]
+fn r10_a_grant_and_a_ticket() {
+    search(contact::Scope { guests: &[BOB], from_the_grant: true, crashes: 2, ..INTRODUCED }, 47_192);
+}
+
+/// It expires, and the contact port does not: two deviations, one crash.
+#[test]
+fn r10_a_ticket_that_expires() {
+    search(contact::Scope { guests: &[BOB], tickets_expire: true, deviations: 2, ..INTRODUCED }, 115_638);
+}
+
+const TWO: contact::Scope = contact::Scope {
+    contacts: &[CAROL, DAVE],
+    // He has Dave's contact port with Carol's ticket.
+    guests: &[BOB, Guest { through: DAVE, ..THIEF }],
+    ..INTRODUCED
+};
+
+/// Two contacts, of whom one passes on the other's ticket: one deviation, one crash.
+#[test]
+fn r10_two_contacts_and_a_thief() {
+    search(TWO, 106_839);
+}
+
+/// Two deviations.
+#[test]
+#[ignore = "takes long; run it when src/ changes what it sends or keeps"]
+fn r10_two_contacts_and_a_thief_deeper() {
+    search(contact::Scope { deviations: 2, crashes: 0, ..TWO }, 409_529);
+}
+
+/// Two deviations and a crash: some minutes.
+#[test]
+#[ignore = "takes long; run it when src/ changes what it sends or keeps"]
+fn r10_a_ticket_its_bob_and_a_thief_deeper() {
+    search(contact::Scope { deviations: 2, ..INTRODUCED }, 1_816_370);
 }

@@ -3,7 +3,7 @@
 use port_protocol::*;
 use stateright::{Model, Property};
 
-use super::common::{expiring, seed};
+use super::common::expiring;
 use super::ledger::*;
 use super::world::*;
 
@@ -15,7 +15,7 @@ impl Model for Scope {
         let many = self.limit.is_some();
         let mut state = State { many, deviations: self.deviations, crashes: self.crashes, ..State::default() };
         for &alice in self.cast.iter().filter(|user| **user < BOB) {
-            let seed = seed(alice + 1);
+            let seed = seed_of(alice, 1);
             let me = &mut state.me[usize::from(alice)];
             if self.from_the_request {
                 // The process went before it could ask.
@@ -132,7 +132,7 @@ impl Model for Scope {
             }),
             Property::<Self>::always("what is refused uses nothing up (§14.4)", |_, state| !state.counted_refused),
             Property::<Self>::always("no two lines have the same keys (§6.2)", |scope, state| {
-                scope.shares_no_keys(state)
+                share_no_keys(scope.lines(state), |user| user < BOB)
             }),
             Property::<Self>::always(
                 "of who said nothing early, epoch 0 is over with his Answer (§14.7)",
@@ -153,7 +153,11 @@ impl Model for Scope {
             }),
             Property::<Self>::always(
                 "behind a confirmed end there is one other, of the same Port (§6.5)",
-                |scope, state| scope.has_one_other_end(state),
+                |scope, state| {
+                    have_one_other_end(scope.lines(state), &state.known, |a, b| {
+                        (a < BOB) != (b < BOB) && alice_of(a) == alice_of(b)
+                    })
+                },
             ),
             Property::<Self>::always("a message is heard once, and was said at the other end (§6.4)", |_, state| {
                 !state.false_words
@@ -181,7 +185,7 @@ impl Model for Scope {
 }
 
 impl Scope {
-    fn lines<'s>(&self, state: &'s State) -> impl Iterator<Item = (User, Kept, &'static LineFace)> + Clone + 's {
+    fn lines<'s>(&self, state: &'s State) -> impl Iterator<Item = End> + Clone + 's {
         let cast = self.cast;
         cast.iter().flat_map(|&user| {
             state.at(user).lines.iter().flatten().filter_map(move |line| Some((user, *line, line.face()?)))
@@ -195,45 +199,52 @@ impl Scope {
             others.all(|(_, at_bob)| at_alice == at_bob || state.many && at_alice.0.line_id != at_bob.0.line_id)
         })
     }
+}
 
-    fn shares_no_keys(&self, state: &State) -> bool {
-        let codes = self.lines(state).filter_map(|(user, _, line)| Some((user < BOB, &line.confirmed.as_ref()?.1)));
-        codes.clone().all(|code| codes.clone().filter(|other| *other == code).count() == 1)
-    }
+/// A Line of somebody's.
+pub type End = (User, Kept, &'static LineFace);
 
-    fn has_one_other_end(&self, state: &State) -> bool {
-        self.lines(state).all(|(user, line, face)| {
-            let Some(confirmed) = &face.confirmed else { return true };
-            let sent = state.known.iter().copied().chain(line.unsent().iter().filter_map(|act| match act {
-                Act::Send(fact) => Some(*fact),
+pub fn share_no_keys(ends: impl Iterator<Item = End> + Clone, is_alice: impl Fn(User) -> bool) -> bool {
+    let codes = ends.filter_map(|(user, _, line)| Some((is_alice(user), &line.confirmed.as_ref()?.1)));
+    codes.clone().all(|code| codes.clone().filter(|other| *other == code).count() == 1)
+}
+
+/// Behind each that is confirmed, among those of whom may have used the same Port.
+pub fn have_one_other_end(
+    ends: impl Iterator<Item = End> + Clone,
+    known: &[Fact],
+    opposite: impl Fn(User, User) -> bool,
+) -> bool {
+    ends.clone().all(|(user, line, face)| {
+        let Some(confirmed) = &face.confirmed else { return true };
+        let sent = known.iter().copied().chain(line.unsent().iter().filter_map(|act| match act {
+            Act::Send(fact) => Some(*fact),
+            _ => None,
+        }));
+        let sent: Vec<_> = sent
+            .filter_map(|fact| match fact {
+                Fact::Packet { by, payload, .. } if by == user => Some(payload),
                 _ => None,
-            }));
-            let sent: Vec<_> = sent
-                .filter_map(|fact| match fact {
-                    Fact::Packet { by, payload, .. } if by == user => Some(payload),
-                    _ => None,
-                })
-                .collect();
-            let (mut certain, mut possible) = (0, 0);
-            for (other, end, at_other) in self.lines(state) {
-                if (other < BOB) == (user < BOB) || alice_of(other) != alice_of(user) || at_other.claims != face.claims
-                {
-                    continue;
-                }
-                // Whether it has the same keys, its own step tells.
-                let opens = |payload: &Number| {
-                    let heard = end.told(Told::Packet(*payload), false).and_then(|moved| moved.next.face());
-                    heard.is_some_and(|heard| heard.confirmed.as_ref() == Some(confirmed))
-                };
-                match at_other.phase {
-                    LinePhase::Confirmed => certain += u8::from(at_other.confirmed.as_ref() == Some(confirmed)),
-                    LinePhase::Joined => certain += u8::from(sent.iter().any(opens)),
-                    // Its keys are gone.
-                    LinePhase::Closed => possible += 1,
-                    _ => {}
-                }
+            })
+            .collect();
+        let (mut certain, mut possible) = (0, 0);
+        for (other, end, at_other) in ends.clone() {
+            if !opposite(user, other) || at_other.claims != face.claims {
+                continue;
             }
-            certain == 1 || certain == 0 && possible > 0
-        })
-    }
+            // Whether it has the same keys, its own step tells.
+            let opens = |payload: &Number| {
+                let heard = end.told(Told::Packet(*payload), false).and_then(|moved| moved.next.face());
+                heard.is_some_and(|heard| heard.confirmed.as_ref() == Some(confirmed))
+            };
+            match at_other.phase {
+                LinePhase::Confirmed => certain += u8::from(at_other.confirmed.as_ref() == Some(confirmed)),
+                LinePhase::Joined => certain += u8::from(sent.iter().any(opens)),
+                // Its keys are gone.
+                LinePhase::Closed => possible += 1,
+                _ => {}
+            }
+        }
+        certain == 1 || certain == 0 && possible > 0
+    })
 }

@@ -2,7 +2,6 @@
 
 use port_protocol::*;
 
-use super::common::seed;
 use super::ledger::*;
 
 /// The cast. Bob's number is his Alice's and [`BOB`] more; the thief has the first Alice's Port, and so has, where it is for many, one
@@ -103,7 +102,7 @@ pub struct Life(pub Option<u8>);
 
 impl Life {
     /// Whether one more thing is done.
-    const fn lives(&mut self) -> bool {
+    pub const fn lives(&mut self) -> bool {
         match &mut self.0 {
             None => true,
             Some(0) => false,
@@ -159,7 +158,8 @@ impl State {
     pub fn moves(&self, held: Kept, numbers: &[Number]) -> impl Iterator<Item = Move> + use<> {
         // To end a stray line costs an Alice with a plain Port nothing, and she does not look for what she has.
         let many = self.many;
-        held.moves(numbers, if many { 3 } else { 2 }).iter().copied().filter(move |it| many || !it.moved.stray)
+        let knowing = Knowing { numbers: numbers.to_vec(), lines: if many { 3 } else { 2 }, tables: None };
+        held.moves(knowing).iter().copied().filter(move |it| many || !it.moved.stray)
     }
 
     /// Does what a step asks for; `None`: the process went.
@@ -169,7 +169,7 @@ impl State {
                 return None;
             }
             match *act {
-                Act::Show => {}
+                Act::Show | Act::Ended => {}
                 Act::Send(fact) => {
                     if let Fact::Connect { by, link, .. } = fact
                         && !self.many
@@ -197,6 +197,7 @@ impl State {
                     heard.push(of);
                     heard.sort_unstable();
                 }
+                Act::Heard(_) | Act::Tell(_) | Act::Hand(_) => unreachable!("nobody is introduced here"),
             }
         }
         Some(())
@@ -306,7 +307,7 @@ impl State {
 
     pub fn scan(&mut self, user: User) -> bool {
         let Some(port) = self.at(alice_of(user)).port.and_then(|alice| alice.port.clone()) else { return false };
-        self.at_mut(user).port = Some(Kept::born(user, &Bob::scan(port, seed(user + 1))));
+        self.at_mut(user).port = Some(Kept::born(user, &Bob::scan(port, seed_of(user, 1))));
         true
     }
 

@@ -45,15 +45,11 @@ fn handshake(flip: u8) -> Option<()> {
     // Each is told of the line, Alice with the proof.
     let formed = relay.ask(BOB, &request, flip, &mut wire)?;
     let step = bob.handle_bytes(formed, NOW).ok()?;
-    let bob = Bob::restore(&step.record()).ok()?;
-    let Some(BobEffect::LineFormed(born)) = bob.unsent().next() else { return None };
-    let mut at_bob = Line::restore(&born.record()).ok()?;
+    let mut at_bob = Line::restore(&step.line()?.record()).ok()?;
 
     let formed = relay.hear(ALICE, &mut wire)?;
     let step = alice.handle_bytes(formed, NOW).ok()?;
-    let alice = Alice::restore(&step.record()).ok()?;
-    let Some(AliceEffect::LineFormed(born)) = alice.unsent().next() else { return None };
-    let mut at_alice = Line::restore(&born.record()).ok()?;
+    let mut at_alice = Line::restore(&step.line()?.record()).ok()?;
 
     // Confirm, and its answer.
     pass(&mut relay, (ALICE, &at_alice), (BOB, &mut at_bob))?;

@@ -1,0 +1,135 @@
+//! The steps that only introductions need: those of an Introducer, and what an Alice and a Line do beside.
+
+use port_protocol::*;
+use sha2::{Digest, Sha256};
+
+use crate::common::cbor::Cbor;
+use crate::common::{EXPIRY, Put, of_line};
+use crate::ledger::*;
+
+/// What Alice's tables say of who comes.
+struct Tables {
+    rows: u32,
+    lines: u8,
+}
+
+impl Known for Tables {
+    fn has_line(&self, line_id: &LineId) -> bool {
+        self.lines & 1 << number(line_id.as_bytes()) != 0
+    }
+
+    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+        (0..32)
+            .filter(|bit| self.rows & 1 << bit != 0)
+            .map(|bit| Row(bit).get())
+            .find(|row| row.ticket == *ticket)
+            .cloned()
+    }
+}
+
+/// What a contact's ticket is known by (§16.2): its secret is the second part of a seed.
+pub fn ticket_of(contact: User, n: u8) -> TicketHash {
+    let secret = Cbor::Bytes(seed_bytes(contact, n)[32..48].to_vec());
+    let hashed = Cbor::Array(vec![Cbor::Text("port-protocol ticket".into()), secret]).write();
+    <[u8; 32]>::from(Sha256::digest(hashed)).into()
+}
+
+/// What an introducer calls herself: it names her.
+pub fn name_of(user: User) -> Name {
+    Name::new(["Alice", "Carol", "Dave"][usize::from(user)]).unwrap()
+}
+
+impl Kept {
+    pub fn introducer(self) -> Introducer {
+        Introducer::restore(&self.record).unwrap()
+    }
+
+    pub fn introducer_unsent(self) -> Vec<Act> {
+        self.introducer().unsent().map(of_introducer).collect()
+    }
+
+    pub fn introducer_settled(self) -> Option<Moved> {
+        let mut introducer = self.introducer();
+        introducer.settle().map(|step| self.made(step, of_introducer))
+    }
+
+    pub fn introducer_told(self, told: Told, now: UnixSeconds) -> Option<Moved> {
+        let mut introducer = self.introducer();
+        let Key::Granted(from) = self.key else { return None };
+        let step = match told {
+            Told::Introduces { n, expires } => {
+                let expires = expires.then_some(EXPIRY);
+                introducer.introduce(name_of(self.user), expires, seed_of(self.user, n), now).ok()
+            }
+            Told::HandedOver => introducer.told().ok(),
+            Told::Said(said) => introducer.handle(&Introduction::decode(&said.to_vec()).unwrap(), from).ok(),
+            Told::GivesUp => introducer.cancel().ok(),
+            Told::Deadline => introducer.tick(now),
+            _ => None,
+        };
+        step.map(|step| self.made(step, of_introducer))
+    }
+    /// What an Alice or a Line does about introductions.
+    pub fn introduced(self, told: Told, now: UnixSeconds) -> Option<Moved> {
+        match told {
+            Told::Comes { line, pair, proof, rows, lines } => {
+                let Key::LineLink(line_link) = self.key else { return None };
+                let proof = proof.map(|number| seen().proof(number));
+                let event = Event::LineFormed { line_link, line_id: line_id(line), pair_hash: pair_hash(pair), proof };
+                self.used(&event, &Tables { rows, lines }, now)
+            }
+            // As a step: nothing moves.
+            Told::Hears { row, from, rows } => {
+                let alice = Alice::restore(&self.record).unwrap();
+                let takes = alice.tell(row.get(), line_id(from), rows.into(), now);
+                takes.is_ok().then(|| Moved::to(self, Vec::new()))
+            }
+            Told::Seals(said) => {
+                let (mut line, mut buffer) = (Line::restore(&self.record).ok()?, [0; MAX_INTRODUCTION + SEAL_OVERHEAD]);
+                let said = said.to_vec();
+                let step = line.introduce(&Introduction::decode(&said).unwrap(), &mut buffer).ok()?;
+                Some(self.made(step, |effect| act(self.user, of_line(effect))))
+            }
+            _ => None,
+        }
+    }
+
+    fn used(self, event: &Event<'_>, tables: &Tables, now: UnixSeconds) -> Option<Moved> {
+        let mut alice = Alice::restore(&self.record).unwrap();
+        match alice.handle_knowing(event, tables, now) {
+            Ok(step) => {
+                let moved = self.made(step, |effect| match effect {
+                    AliceEffect::Send(Request::SetLineLink { .. }) | AliceEffect::PortReady(_) => Act::Show,
+                    AliceEffect::Send(request) => Act::Send(fact(self.user, &request.to_vec())),
+                    AliceEffect::LineFormed(born) => Act::Adopt(Self::born(self.user, born)),
+                    AliceEffect::Ended(_) => Act::Ended,
+                });
+                self.assert_new_seed(moved.next);
+                Some(moved)
+            }
+            Err(Rejected::Stray(line)) => Some(self.stray(line)),
+            Err(Rejected::UnknownTicket(line)) => Some(Moved { unknown: true, ..self.stray(line) }),
+            Err(_) => None,
+        }
+    }
+
+    fn stray(self, line: LineId) -> Moved {
+        let acts = vec![Act::Send(Fact::Disconnect { by: self.user, line: number(line.as_bytes()) })];
+        Moved { stray: true, ..Moved::to(self, acts) }
+    }
+
+    fn made<'m, M: Machine>(self, step: Step<'m, M>, act: impl Fn(M::Effect<'m>) -> Act) -> Moved {
+        let (put, strikes) = (Put::step(&step), step.strikes());
+        assert_eq!(put.replaces, Some(Replaces { key: self.key, revision: self.revision }));
+        let acts = step.commit().map(act).collect();
+        Moved { once: put.once, strikes, ..Moved::to(Self::of(self.user, &put.record), acts) }
+    }
+}
+
+fn of_introducer(effect: IntroducerEffect<'_>) -> Act {
+    match effect {
+        IntroducerEffect::Tell(_, introduction) => Act::Tell(Said::of(&introduction)),
+        IntroducerEffect::Ready(port) => Act::Hand(Shown::of(port.to_bytes().as_slice())),
+        IntroducerEffect::Ended(_) => Act::Ended,
+    }
+}

@@ -1,0 +1,427 @@
+//! §16, searched in the same way: Alice, her contacts Carol and Dave, to whom she grants a contact port each, and those whom they
+//! introduce. The line of Alice and each contact is two real Lines, confirmed beforehand, and its packets are the relay's to lose, repeat and
+//! reorder like all others. Alice's rows are the caller's table: inserted with the step of the line that she hears along, struck with that of
+//! the use.
+//!
+//! At the price of a lie, beside all that costs it elsewhere: Alice withdraws, a contact gives up, or closes the line; a contact lies to
+//! Alice, of any ticket that there is; Alice waits no longer for word of somebody (§16.7), or her records and rows, not her marks, are rolled
+//! back to when she last heard of a ticket.
+
+mod judge;
+mod machines;
+mod properties;
+mod relay;
+
+use port_protocol::*;
+
+use crate::common::cbor::Cbor;
+use crate::ledger::*;
+use crate::world::Life;
+use machines::{name_of, ticket_of};
+
+/// The cast. A contact's contact port has the contact's number as its link's; whom they introduce has lines by the number of his pair.
+pub const ALICE: User = 0;
+pub const CAROL: User = 1;
+pub const DAVE: User = 2;
+pub const BOB: User = 3;
+pub const OTHER_BOB: User = 4;
+pub const THIEF: User = 5;
+
+/// Somebody who is introduced: he has the ticket that this contact made as her first, second, …
+#[derive(Clone, Copy, Debug)]
+pub struct Guest {
+    pub user: User,
+    pub by: User,
+    pub ticket: u8,
+    /// Whose contact port he has it with: another's, if he or a contact is up to something.
+    pub through: User,
+}
+
+/// How far to search.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    pub contacts: &'static [User],
+    pub guests: &'static [Guest],
+    pub limit: u32,
+    /// Whether tickets expire, and not the contact ports.
+    pub tickets_expire: bool,
+    /// Whether the grant is still to be said.
+    pub from_the_grant: bool,
+    pub deviations: u8,
+    pub crashes: u8,
+    /// A line's last revision, but not of a contact's.
+    pub revisions: u64,
+}
+
+/// One user's records.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Me {
+    /// Alice's contact ports by contact, a contact's right to introduce, a guest's Port.
+    pub ports: [Option<Kept>; 2],
+    /// By name: three, and the two contacts'.
+    pub lines: [Option<Kept>; 5],
+    pub down: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct State {
+    pub me: [Me; 6],
+    /// Alice's tables, sorted.
+    pub rows: Vec<Row>,
+    pub marks: Vec<Mark>,
+    /// Alice's, as it was when she last heard of a ticket.
+    pub backup: Option<([Option<Kept>; 2], Vec<Row>)>,
+    /// What the relay knows, sorted.
+    pub known: Vec<Fact>,
+    /// What contacts handed over, sorted.
+    pub handed: Vec<Shown>,
+    /// How many tickets a contact made.
+    pub made: [u8; 2],
+    /// Of which tickets the relay had word, from their makers; sorted.
+    pub said: Vec<Row>,
+    /// Of what Alice heard, along which line; sorted.
+    pub heard: Vec<(Id, Row)>,
+    /// Which tickets let somebody in, and by whose contact port; sorted.
+    pub used: Vec<(TicketHash, User)>,
+    /// Which came when they were over; sorted.
+    pub expired: Vec<TicketHash>,
+    pub withdrawn: [bool; 2],
+    pub deviations: u8,
+    pub crashes: u8,
+    pub rolled_back: bool,
+    pub broken: Broken,
+}
+
+/// What must never be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Broken {
+    pub ticket_twice: bool,
+    pub over_limit: bool,
+    pub after_withdrawal: bool,
+    pub not_told: bool,
+    pub handed_first: bool,
+    pub revived: bool,
+    pub spent_moved: bool,
+    pub counted_refused: bool,
+}
+
+/// One of a user's records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Alice has one for each contact, everybody else the first.
+    Port(usize),
+    Line(Id),
+}
+
+/// Ports first: their lines may not be stored yet.
+pub const PLACES: [Place; 7] =
+    [Place::Port(0), Place::Port(1), Place::Line(1), Place::Line(2), Place::Line(3), Place::Line(4), Place::Line(5)];
+
+#[derive(Clone, Debug)]
+pub enum Action {
+    Tell { user: User, place: Place, of: Move, deviates: bool, stop: Option<u8> },
+    Scan(User),
+    Wake { user: User, stop: Option<u8> },
+    RollBack,
+}
+
+impl PartialEq for Action {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+const fn is_contact(user: User) -> bool {
+    user == CAROL || user == DAVE
+}
+
+/// The number of a guest's pair, and of his line, as an honest relay has it.
+const fn pair_of(guest: User) -> Id {
+    guest - DAVE
+}
+
+/// Of the line of Alice and a contact.
+pub const fn line_with(contact: User) -> Id {
+    contact + 3
+}
+
+const fn contact_on(line: Id) -> Option<User> {
+    if line > 3 { Some(line - 3) } else { None }
+}
+
+/// Its place among hers.
+fn port_of(contact: User) -> Place {
+    Place::Port(usize::from(contact) - 1)
+}
+
+fn insert<T: Ord>(all: &mut Vec<T>, one: T) {
+    if let Err(at) = all.binary_search(&one) {
+        all.insert(at, one);
+    }
+}
+
+impl Scope {
+    fn guest(&self, user: User) -> Option<&Guest> {
+        self.guests.iter().find(|guest| guest.user == user)
+    }
+
+    pub fn cast(&self) -> impl Iterator<Item = User> + Clone + '_ {
+        [ALICE].into_iter().chain(self.contacts.iter().copied()).chain(self.guests.iter().map(|guest| guest.user))
+    }
+
+    /// How many tickets this contact is to make.
+    fn tickets(&self, contact: User) -> u8 {
+        let of = self.guests.iter().filter(|guest| guest.by == contact);
+        of.map(|guest| guest.ticket + 1).max().unwrap_or(0)
+    }
+}
+
+impl State {
+    pub fn held(&self, user: User, place: Place) -> Option<Kept> {
+        let me = &self.me[usize::from(user)];
+        match place {
+            Place::Port(n) => me.ports[n],
+            Place::Line(name) => me.lines[usize::from(name) - 1],
+        }
+    }
+
+    fn slot(&mut self, user: User, place: Place) -> &mut Option<Kept> {
+        let me = &mut self.me[usize::from(user)];
+        match place {
+            Place::Port(n) => &mut me.ports[n],
+            Place::Line(name) => &mut me.lines[usize::from(name) - 1],
+        }
+    }
+
+    pub fn knows(&self, fact: Fact) -> bool {
+        self.known.binary_search(&fact).is_ok()
+    }
+
+    /// The payloads and proofs that the relay knows.
+    pub fn numbers(&self) -> Vec<Number> {
+        let mut numbers: Vec<_> = self
+            .known
+            .iter()
+            .filter_map(|fact| match *fact {
+                Fact::Packet { payload, .. } => Some(payload),
+                Fact::Connect { proof, .. } => proof,
+                _ => None,
+            })
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    /// What would move it, told by the relay, the clock or its user.
+    pub fn moves(&self, user: User, place: Place, numbers: &[Number]) -> &'static [Move] {
+        let Some(held) = self.held(user, place) else { return &[] };
+        let bits = |all: &mut dyn Iterator<Item = u8>| all.fold(0u32, |bits, bit| bits | 1 << bit);
+        let lines = &self.me[usize::from(user)].lines;
+        let tables = (user == ALICE && matches!(place, Place::Port(_))).then(|| {
+            let stored = (1..).zip(lines).filter(|(_, line)| line.is_some()).map(|(name, _)| name);
+            (bits(&mut self.rows.iter().map(|row| row.0)), bits(&mut { stored }) as u8)
+        });
+        held.moves(Knowing { numbers: numbers.to_vec(), lines: 3, tables })
+    }
+
+    /// Does what a step asks for; `None`: the process went.
+    fn act(&mut self, user: User, place: Place, acts: &[Act], life: &mut Life) -> Option<()> {
+        for act in acts {
+            life.lives().then_some(())?;
+            match *act {
+                // What was heard was kept with the step.
+                Act::Show | Act::Heard(_) => {}
+                Act::Send(fact) => insert(&mut self.known, fact),
+                // §8.3.
+                Act::Adopt(born) => {
+                    let place = Place::Line(born.name());
+                    let line = *self.slot(user, place).get_or_insert(born);
+                    if line.face().map(|line| line.claims) == born.face().map(|line| line.claims) {
+                        self.act(user, place, line.unsent(), life)?;
+                    }
+                }
+                Act::Tell(said) => self.introduce(user, said, life)?,
+                Act::Hand(port) => {
+                    let ticket = Port::from_bytes(&port.bytes()).unwrap().ticket().unwrap().hash();
+                    self.broken.handed_first |= !self.said.iter().any(|row| row.get().ticket == ticket);
+                    insert(&mut self.handed, port);
+                }
+                Act::Ended => self.ended(user, place, life)?,
+                Act::Hear(_) => unreachable!("nobody says a word here"),
+            }
+        }
+        Some(())
+    }
+
+    /// §16.3: Alice is told; only then is there something to hand over.
+    fn introduce(&mut self, contact: User, said: Said, life: &mut Life) -> Option<()> {
+        let introducer = self.held(contact, Place::Port(0))?;
+        // If nobody can be told, she gives it up.
+        let next = if self.say(contact, line_with(contact), said, life)? { Told::HandedOver } else { Told::GivesUp };
+        life.lives().then_some(())?;
+        let moved = introducer.told(next, false)?;
+        *self.slot(contact, Place::Port(0)) = Some(moved.next);
+        self.act(contact, Place::Port(0), &moved.acts, life)
+    }
+
+    /// Along their line, if that is open.
+    fn say(&mut self, user: User, line: Id, said: Said, life: &mut Life) -> Option<bool> {
+        let moved = self.held(user, Place::Line(line)).and_then(|held| held.told(Told::Seals(said), false));
+        let Some(moved) = moved else { return Some(false) };
+        *self.slot(user, Place::Line(line)) = Some(moved.next);
+        self.act(user, Place::Line(line), &moved.acts, life)?;
+        if let Said::Ticket(row) = said {
+            insert(&mut self.said, row);
+        }
+        Some(true)
+    }
+
+    /// §16.6: what is withdrawn has no rows, and its contact is told. A line that ends takes along what hung on it.
+    fn ended(&mut self, user: User, place: Place, life: &mut Life) -> Option<()> {
+        match place {
+            Place::Port(n) if user == ALICE => {
+                let contact = n as User + 1;
+                self.rows.retain(|row| row.link() != contact);
+                self.say(ALICE, line_with(contact), Said::Withdrawn(contact), life)?;
+            }
+            Place::Line(line) => {
+                let Some(contact) = contact_on(line) else { return Some(()) };
+                let hers = if user == ALICE { port_of(contact) } else { Place::Port(0) };
+                let (told, late) = (Told::GivesUp, false);
+                if let Some(moved) = self.held(user, hers).and_then(|held| held.told(told, late)) {
+                    self.keep(user, hers, &Move { told, late, moved });
+                    self.act(user, hers, &moved.acts, life)?;
+                    self.settle(user, hers, life)?;
+                }
+            }
+            Place::Port(_) => {}
+        }
+        Some(())
+    }
+
+    /// §8.1: everything was done, so the outbox is emptied.
+    fn settle(&mut self, user: User, place: Place, life: &mut Life) -> Option<()> {
+        if let Some(settled) = self.held(user, place).and_then(Kept::settled) {
+            life.lives().then_some(())?;
+            *self.slot(user, place) = Some(settled);
+        }
+        Some(())
+    }
+
+    /// One transaction: the record, the mark, the row that is struck out, and what was heard.
+    fn keep(&mut self, user: User, place: Place, of: &Move) {
+        let moved = of.moved;
+        let before = *self.slot(user, place);
+        self.broken.spent_moved |= before.is_some_and(|before| before.spent);
+        *self.slot(user, place) = Some(moved.next);
+        if let Some(mark) = moved.once {
+            insert(&mut self.marks, mark);
+        }
+        if let Some(ticket) = moved.strikes {
+            self.rows.retain(|row| row.get().ticket != ticket);
+        }
+        if let (ALICE, Place::Port(n)) = (user, place) {
+            self.withdrawn[n] |= moved.next.spent || of.told == Told::GivesUp;
+        }
+        for act in &moved.acts {
+            if let (Act::Heard(said), Place::Line(line)) = (*act, place) {
+                self.hear(user, line, said, of.late);
+            }
+        }
+    }
+
+    /// §16.3, §16.4.
+    pub fn hear(&mut self, user: User, line: Id, said: Said, late: bool) {
+        let Some(contact) = contact_on(line) else { return };
+        match said {
+            Said::Ticket(row) if user == ALICE => {
+                insert(&mut self.heard, (line, row));
+                let told = row.get();
+                let rows = self.rows.iter().filter(|other| other.link() == row.link()).count() as u8;
+                let takes = |port: Kept| port.told(Told::Hears { row, from: line, rows }, late).is_some();
+                if self.held(ALICE, port_of(row.link())).is_some_and(takes)
+                    && !self.rows.iter().any(|other| other.get().ticket == told.ticket)
+                    && !self.marks.contains(&Mark::from(*told.ticket.as_bytes()))
+                {
+                    insert(&mut self.rows, row);
+                    self.backup = Some((self.me[usize::from(ALICE)].ports, self.rows.clone()));
+                }
+            }
+            Said::Grant(port) if user == contact => {
+                let born = Introducer::granted(&port.bytes(), line_id(line)).unwrap();
+                let slot = self.slot(user, Place::Port(0));
+                if slot.is_none_or(|held| held.spent && held.settled().is_none()) {
+                    *slot = Some(Kept::born(user, &born));
+                }
+            }
+            Said::Withdrawn(_) if user == contact => {
+                if let Some(moved) = self.held(user, Place::Port(0)).and_then(|held| held.told(Told::Said(said), false))
+                {
+                    *self.slot(user, Place::Port(0)) = Some(moved.next);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts the record, does what it asks for, settles.
+    pub fn step(&mut self, user: User, place: Place, of: &Move, guests: &[Guest], life: &mut Life) -> Option<()> {
+        let Move { told, moved, .. } = *of;
+        self.judge(user, place, of, guests);
+        // §8.4: the store drops the step. A line that is stored is none that came to nothing.
+        if moved.stray || moved.once.is_some_and(|mark| self.marks.contains(&mark)) {
+            return match told {
+                Told::Comes { line, .. } if self.held(user, Place::Line(line)).is_none() => {
+                    self.act(user, place, &[Act::Send(Fact::Disconnect { by: user, line })], life)
+                }
+                _ => Some(()),
+            };
+        }
+        self.keep(user, place, of);
+        if let Told::Introduces { .. } = told {
+            self.made[usize::from(user) - 1] += 1;
+        }
+        self.act(user, place, &moved.acts, life)?;
+        self.settle(user, place, life)?;
+        // She heard that she is withdrawn.
+        match self.held(user, Place::Port(0)) {
+            Some(over) if is_contact(user) && over.spent => {
+                self.act(user, Place::Port(0), over.unsent(), life)?;
+                self.settle(user, Place::Port(0), life)
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// After a restart, or when the connection comes back.
+    pub fn wake(&mut self, user: User, life: &mut Life) -> Option<()> {
+        for place in PLACES {
+            if let Some(held) = self.held(user, place) {
+                self.act(user, place, held.unsent(), life)?;
+                self.settle(user, place, life)?;
+            }
+        }
+        Some(())
+    }
+
+    /// Who was handed a ticket scans it; the thief a copy, or another contact port with it.
+    pub fn scan(&mut self, guest: &Guest) -> bool {
+        let ticket = ticket_of(guest.by, guest.ticket);
+        let ports = self.handed.iter().map(|shown| Port::from_bytes(&shown.bytes()).unwrap());
+        let Some(mut port) = { ports }.find(|port| port.ticket().is_some_and(|own| own.hash() == ticket)) else {
+            return false;
+        };
+        if guest.through != guest.by {
+            let other = self.held(ALICE, port_of(guest.through)).and_then(|alice| alice.port.clone());
+            let Some(other) = other else { return false };
+            let ticket = Cbor::read(port.to_bytes().as_slice()).at(&[7]).clone();
+            let mut items = Cbor::read(other.to_bytes().as_slice()).items().to_vec();
+            items.resize(7, Cbor::Null);
+            items.push(ticket);
+            port = Port::from_bytes(&Cbor::Array(items).write()).unwrap();
+        }
+        *self.slot(guest.user, Place::Port(0)) = Some(Kept::born(guest.user, &Bob::scan(port, seed_of(guest.user, 0))));
+        true
+    }
+}

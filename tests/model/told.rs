@@ -1,0 +1,345 @@
+//! All that can be sent, told and asked for, by names and numbers that are small enough to enumerate.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+use port_protocol::*;
+
+use super::common::cbor::Cbor;
+use super::common::{Effect, bad_proof};
+use super::ledger::Kept;
+
+/// A world of Ports for one has two names for lines, one for many three; both have three for pairs. A contact's line has one of its own.
+pub type User = u8;
+pub type Id = u8;
+
+pub fn link(n: Id) -> LineLink {
+    [0xA0 + n; 16].into()
+}
+
+pub fn line_id(n: Id) -> LineId {
+    [0xB0 + n; 16].into()
+}
+
+pub fn pair_hash(n: Id) -> PairHash {
+    [0xC0 + n; 32].into()
+}
+
+/// Of somebody: no two are alike.
+pub const fn seed_bytes(user: User, n: u8) -> [u8; 64] {
+    [16 * user + n; 64]
+}
+
+pub fn seed_of(user: User, n: u8) -> Seed {
+    Seed::from_bytes(&seed_bytes(user, n))
+}
+
+pub const fn number(name: &[u8; 16]) -> Id {
+    name[0] & 0x0f
+}
+
+/// What somebody sent, and so the relay knows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Fact {
+    IssueLineLink { by: User },
+    Connect { by: User, link: Id, proof: Option<Number> },
+    Packet { by: User, line: Id, payload: Number },
+    Disconnect { by: User, line: Id },
+    CloseLineLink { by: User, link: Id },
+}
+
+/// A payload by its number. A proof's number is that of the payload that carries it along a line.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Number {
+    at: u16,
+    pub is_proof: bool,
+}
+
+impl Number {
+    /// Of which it is the altered one, or itself.
+    pub const fn original(self) -> Self {
+        Self { at: self.at & !1, ..self }
+    }
+
+    /// What the relay makes of it: the proof's key in another encoding, or so it hopes (§2.3); the packet as of another
+    /// content.
+    pub const fn altered(self) -> Self {
+        Self { at: self.at + 1, ..self }
+    }
+}
+
+/// What a machine is told, by the relay or by its user.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Told {
+    Issued {
+        link: Id,
+    },
+    Formed {
+        line: Id,
+        pair: Id,
+        proof: Option<Number>,
+    },
+    Refused(Reason),
+    Packet(Number),
+    Disconnected,
+    Connect(SendProof),
+    Says,
+    Policy(Change),
+    /// Revoke, cancel or close.
+    GivesUp,
+    Deadline,
+    /// Somebody comes to a contact port, whose owner has these rows and these lines, a bit each.
+    Comes {
+        line: Id,
+        pair: Id,
+        proof: Option<Number>,
+        rows: u32,
+        lines: u8,
+    },
+    /// The owner hears of a ticket, along this line, and has so many rows.
+    Hears {
+        row: Row,
+        from: Id,
+        rows: u8,
+    },
+    /// An introduction for the other end of the line.
+    Seals(Said),
+    /// An introducer hears that.
+    Said(Said),
+    /// And makes a ticket, of this seed; it may expire when a Port does.
+    Introduces {
+        n: u8,
+        expires: bool,
+    },
+    /// And the relay has word of it for the owner.
+    HandedOver,
+}
+
+/// A row of tickets by its number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Row(pub u8);
+
+/// A Port's bytes by their number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Shown(u8);
+
+/// An introduction (§16.3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Said {
+    Grant(Shown),
+    Ticket(Row),
+    Withdrawn(Id),
+}
+
+/// What becomes of a Superport's policy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Change {
+    Pause,
+    Resume,
+    Lower,
+    Raise,
+}
+
+/// Something a step asks for.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    Send(Fact),
+    Adopt(Kept),
+    Hear(User),
+    Show,
+    /// It is over.
+    Ended,
+    /// The other end of the line said this.
+    Heard(Said),
+    /// An introducer's: first this, along her line with the Port's owner.
+    Tell(Said),
+    /// And then this, to whom is introduced.
+    Hand(Shown),
+}
+
+/// Bytes that were seen, by number.
+#[derive(Default)]
+pub struct Seen {
+    pub faces: HashMap<(User, Vec<u8>), Kept>,
+    /// Every other one is the altered form of the one before.
+    payloads: Vec<Vec<u8>>,
+    rows: Vec<&'static ToldTicket>,
+    ports: Vec<Vec<u8>>,
+}
+
+static SEEN: LazyLock<Mutex<Seen>> = LazyLock::new(Mutex::default);
+
+/// What the relay can make by itself.
+pub static FORGED: LazyLock<Vec<Number>> = LazyLock::new(|| {
+    let nonce = Nonce { epoch: 0, counter: 0 };
+    let sealed = |content| Payload::Sealed { content, nonce, ciphertext: &[0; 16] };
+    let payloads = [Payload::Proof { proof: bad_proof() }, sealed(Content::Confirm), sealed(Content::Message)];
+    let numbers = payloads.map(|payload| seen().number(&payload.to_vec()));
+    numbers.into_iter().flat_map(|number| [number, number.altered()]).collect()
+});
+
+impl Seen {
+    fn number(&mut self, payload: &[u8]) -> Number {
+        let is_proof = matches!(Payload::decode(payload), Ok(Payload::Proof { .. }));
+        let known = self.payloads.iter().step_by(2).position(|known| known == payload);
+        let at = known.map_or(self.payloads.len(), |place| place * 2) as u16;
+        if known.is_none() {
+            let value = Cbor::read(payload);
+            let altered = if is_proof {
+                let mut key = value.at(&[1, 1, 0]).bytes().to_vec();
+                key[31] ^= 0x80;
+                value.with(&[1, 1, 0], Cbor::Bytes(key))
+            } else {
+                let content = value.at(&[1, 1]).uint() % 5 + 1;
+                value.with(&[1, 1], Cbor::Uint(content))
+            };
+            self.payloads.extend([payload.to_vec(), altered.write()]);
+        }
+        Number { at, is_proof }
+    }
+
+    pub fn payload(&self, number: Number) -> Vec<u8> {
+        self.payloads[usize::from(number.at)].clone()
+    }
+
+    pub fn proof(&self, number: Number) -> Proof {
+        match Payload::decode(&self.payloads[usize::from(number.at)]) {
+            Ok(Payload::Proof { proof }) => proof,
+            other => panic!("no proof: {other:?}"),
+        }
+    }
+}
+
+pub fn seen() -> std::sync::MutexGuard<'static, Seen> {
+    SEEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Where this one stands, behind all others if it is new.
+fn place<T: PartialEq>(all: &mut Vec<T>, one: T) -> u8 {
+    let place = all.iter().position(|known| *known == one).unwrap_or(all.len());
+    if place == all.len() {
+        all.push(one);
+    }
+    place as u8
+}
+
+impl Row {
+    pub fn of(told: &ToldTicket) -> Self {
+        let mut seen = seen();
+        let known = seen.rows.iter().position(|known| *known == told).map(|known| known as u8);
+        Self(known.unwrap_or_else(|| {
+            assert!(seen.rows.len() < 32, "more rows than bits");
+            place(&mut seen.rows, Box::leak(Box::new(told.clone())))
+        }))
+    }
+
+    pub fn get(self) -> &'static ToldTicket {
+        seen().rows[usize::from(self.0)]
+    }
+
+    pub fn link(self) -> Id {
+        number(self.get().line_link.as_bytes())
+    }
+}
+
+impl Shown {
+    pub fn of(port: &[u8]) -> Self {
+        Self(place(&mut seen().ports, port.to_vec()))
+    }
+
+    pub fn bytes(self) -> Vec<u8> {
+        seen().ports[usize::from(self.0)].clone()
+    }
+}
+
+impl Said {
+    pub fn of(introduction: &Introduction<'_>) -> Self {
+        match introduction {
+            Introduction::Grant { port } => Self::Grant(Shown::of(port)),
+            Introduction::Ticket(told) => Self::Ticket(Row::of(told)),
+            Introduction::Withdrawn { line_link } => Self::Withdrawn(number(line_link.as_bytes())),
+            other => panic!("an introduction that this model does not know: {other:?}"),
+        }
+    }
+
+    pub fn to_vec(self) -> Vec<u8> {
+        match self {
+            Self::Grant(port) => Introduction::Grant { port: &port.bytes() }.to_vec(),
+            Self::Ticket(row) => Introduction::Ticket(row.get().clone()).to_vec(),
+            Self::Withdrawn(of) => Introduction::Withdrawn { line_link: link(of) }.to_vec(),
+        }
+    }
+}
+
+/// What anybody knows who tells somebody something: these payloads and proofs, and so many names for lines.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Knowing {
+    pub numbers: Vec<Number>,
+    pub lines: Id,
+    /// The rows and the lines of a contact port's owner, a bit each.
+    pub tables: Option<(u32, u8)>,
+}
+
+/// All that can be told.
+pub fn all_told(Knowing { numbers: known, lines, tables }: &Knowing) -> Vec<Told> {
+    let numbers = || known.iter().flat_map(|number| [*number, number.altered()]).chain(FORGED.iter().copied());
+    let proofs = || numbers().filter(|number| number.is_proof).map(Some).chain([None]);
+    let formed = |line| {
+        move |pair| {
+            move |proof| match *tables {
+                Some((rows, lines)) => Told::Comes { line, pair, proof, rows, lines },
+                None => Told::Formed { line, pair, proof },
+            }
+        }
+    };
+    let mut all: Vec<_> = numbers().map(Told::Packet).collect();
+    all.extend([1, 2].map(|link| Told::Issued { link }));
+    for line in 1..=*lines {
+        for pair in [1, 2, 3] {
+            all.extend(proofs().map(formed(line)(pair)));
+        }
+    }
+    all.extend([Reason::Claimed, Reason::Unknown].map(Told::Refused));
+    all.extend([SendProof::OnBoard, SendProof::AlongTheLine].map(Told::Connect));
+    all.extend([Change::Pause, Change::Resume, Change::Lower, Change::Raise].map(Told::Policy));
+    all.extend([Told::Disconnected, Told::Says, Told::GivesUp, Told::Deadline]);
+    all
+}
+
+pub fn fact(by: User, request: &[u8]) -> Fact {
+    match Request::decode(request).unwrap() {
+        Request::IssueLineLink { .. } => Fact::IssueLineLink { by },
+        Request::Connect { line_link, proof } => {
+            let proof = proof.map(|proof| seen().number(&Payload::Proof { proof }.to_vec()));
+            Fact::Connect { by, link: number(line_link.as_bytes()), proof }
+        }
+        Request::Packet { line_id, payload } => {
+            Fact::Packet { by, line: number(line_id.as_bytes()), payload: seen().number(payload) }
+        }
+        Request::Disconnect { line_id } => Fact::Disconnect { by, line: number(line_id.as_bytes()) },
+        Request::CloseLineLink { line_link } => Fact::CloseLineLink { by, link: number(line_link.as_bytes()) },
+        other => panic!("a request that this model does not know: {other:?}"),
+    }
+}
+
+/// What a user says on a line: it names who said it.
+pub fn words(user: User) -> Vec<u8> {
+    vec![user; 3]
+}
+
+pub fn act(user: User, effect: Effect) -> Act {
+    match effect {
+        // What the Server makes of it is no matter: it may bring anybody.
+        Effect::Send(request) if matches!(Request::decode(&request), Ok(Request::SetLineLink { .. })) => Act::Show,
+        Effect::Send(request) => Act::Send(fact(user, &request)),
+        Effect::LineFormed(born) => Act::Adopt(Kept::of(user, &born.record())),
+        Effect::Message(text) => {
+            assert_eq!(text, words(text[0]), "words that nobody said");
+            Act::Hear(text[0])
+        }
+        Effect::Introduction(said) => Act::Heard(Said::of(&Introduction::decode(&said).unwrap())),
+        Effect::Ended(_) => Act::Ended,
+        Effect::PortReady(_) | Effect::Dropped | Effect::Asked => Act::Show,
+        Effect::Link(_) => unreachable!("nobody has a pool here"),
+    }
+}
