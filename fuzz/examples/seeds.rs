@@ -27,7 +27,7 @@ fn main() {
     let schedules = schedules();
     let choices = || schedules.values().map(|schedule| Schedule::from_bytes(schedule).0);
     let worlds: Vec<_> = choices().map(|choices| world::run(3, &choices)).collect();
-    let kept: BTreeSet<_> = choices().flat_map(|choices| kept(&choices)).collect();
+    let kept: BTreeSet<_> = choices().chain(many()).flat_map(|choices| kept(&choices)).collect();
 
     write("drive_pair", &schedules, |_| true);
     write("world", &crowds(), world::world);
@@ -148,6 +148,16 @@ fn schedules() -> Seeds {
 }
 
 /// Two Alices, two Bobs, a thief: in each somebody hears a word.
+/// Superports, one of which asks, for the records of those who have to do with them.
+fn many() -> [Vec<Choice>; 3] {
+    use Choice::{Close, Decide, DeliverAll, MakeSuperport, Say, UsePort};
+    let used =
+        |uses| [MakeSuperport(ALICE, uses), DeliverAll, UsePort(BOB, 0, SendProof::OnBoard), Say(BOB, 0), DeliverAll];
+    let lets_in =
+        |lets: bool| [&used(u8::MAX)[..], &[Decide(ALICE, 0, lets), DeliverAll, Say(BOB, 0), DeliverAll]].concat();
+    [[&used(1)[..], &[Say(BOB, 0), Close(ALICE, 0), DeliverAll]].concat(), lets_in(true), lets_in(false)]
+}
+
 fn crowds() -> Seeds {
     use Choice::{
         AnswerUnasked, BackUp, ClaimTwice, Close, Crash, CrossLine, Deliver, DeliverAll, Drop, Duplicate, Forge,
@@ -396,7 +406,6 @@ fn kind(said: &Said) -> String {
             Request::Connect { proof: Some(_), .. } => "connect-with-proof".into(),
             request => word(&request),
         },
-        Said::Formed(line) => format!("formed-{:?}", Line::restore(line).expect("its own record").phase()),
         Said::Ended(end) => end.replace(['(', ')'], "-"),
         said => word(said),
     }

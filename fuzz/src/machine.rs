@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Born, Content, Event, Key, Line, LineEffect, LineLink, Machine, Payload, Pool,
+    Alice, AliceEffect, Bob, BobEffect, Content, Event, Key, Line, LineEffect, LineLink, Machine, Payload, Pool,
     PoolEffect, Rejected, Replaces, Request, Step, UnixSeconds,
 };
 
@@ -199,7 +199,10 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
     assert_eq!(unsent(&restored), after, "a crash changed the outbox");
     use Said::{Dropped, Formed, Introduction, Link, Message};
     let lent = |said: &Said| matches!(said, Message(_) | Introduction(_) | Dropped | Link(_) | Formed(_));
-    assert!(!after.iter().any(lent), "an outbox holds what is lent, or stored: a message, a link that was taken, a line");
+    assert!(
+        !after.iter().any(lent),
+        "an outbox holds what is lent, or stored: a message, a link that was taken, a line"
+    );
     let kept: Vec<_> = done.said.iter().filter(|said| !lent(said)).cloned().collect();
     // A sealed packet is lent as well. (The record of a stranger may have one in its outbox.)
     let only_sealed = matches!(kept[..], [Said::Sealed(_)]);

@@ -279,6 +279,11 @@ impl Kept {
 }
 
 impl Moved {
+    /// The line that is stored with it.
+    pub fn line(&self) -> Option<Kept> {
+        self.acts.iter().find_map(|act| if let Act::Adopt(line) = act { Some(*line) } else { None })
+    }
+
     pub const fn to(next: Kept, acts: Vec<Act>) -> Self {
         Self { next, acts, once: None, strikes: None, stray: false, unknown: false }
     }

@@ -44,17 +44,6 @@ impl Model for Scope {
                 if state.crashes > 0 {
                     actions.extend((1..8).map(|stop| Action::Wake { user, stop: Some(stop) }));
                 }
-                // It hears before it does what is unsent, and that must wait.
-                let line_in_port = |act: &Act| matches!(act, Act::Adopt(_));
-                let Some(held) = me.port.filter(|port| state.many && port.unsent().iter().any(line_in_port)) else {
-                    continue;
-                };
-                for Move { told, late, moved } in state.moves(held, &numbers) {
-                    let deviates = late || !state.honest(user, Place::Port, told);
-                    if !deviates || may_deviate && matches!(told, Told::Policy(_) | Told::GivesUp) {
-                        actions.push(Action::Tell { user, place: Place::Port, told, deviates, moved, stop: None });
-                    }
-                }
                 continue;
             }
             if user >= BOB && me.port.is_none() && state.clone().scan(user) {

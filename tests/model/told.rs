@@ -332,7 +332,7 @@ pub fn act(user: User, effect: Effect) -> Act {
         // What the Server makes of it is no matter: it may bring anybody.
         Effect::Send(request) if matches!(Request::decode(&request), Ok(Request::SetLineLink { .. })) => Act::Show,
         Effect::Send(request) => Act::Send(fact(user, &request)),
-        Effect::LineFormed(born) => Act::Adopt(Kept::of(user, &born.record())),
+        Effect::LineFormed(line) => Act::Adopt(Kept::of(user, &line.record())),
         Effect::Message(text) => {
             assert_eq!(text, words(text[0]), "words that nobody said");
             Act::Hear(text[0])

@@ -181,14 +181,8 @@ impl State {
                         self.known.insert(at, fact);
                     }
                 }
-                // §8.3.
-                Act::Adopt(born) => {
-                    let place = Place::Line(born.name());
-                    let line = *self.slot(user, place).get_or_insert(born);
-                    if line.face().map(|line| line.claims) == born.face().map(|line| line.claims) {
-                        self.act(user, place, line.unsent(), life)?;
-                    }
-                }
+                // It was stored with the step.
+                Act::Adopt(line) => self.act(user, Place::Line(line.name()), line.unsent(), life)?,
                 Act::Hear(of) => {
                     let claims = |user, place| self.held(user, place).and_then(Kept::face).map(|line| line.claims);
                     let said = |name| of != user && claims(of, Place::Line(name)) == claims(user, place);
@@ -238,12 +232,16 @@ impl State {
                 _ => Some(()),
             };
         }
+        // §8.3: so it does if there is a line of this name.
+        let born = moved.line();
+        if born.is_some_and(|line| self.held(user, Place::Line(line.name())).is_some()) {
+            return Some(());
+        }
         let marks = &mut self.at_mut(user).marks;
         marks.extend(moved.once);
         marks.sort_unstable();
         self.spent_moved |= before.spent;
         let joined = |face: Kept| face.face().is_some_and(|line| line.phase == LinePhase::Joined);
-        let born = moved.acts.iter().find_map(|act| if let Act::Adopt(line) = act { Some(*line) } else { None });
         if joined(next) && !joined(before) || born.is_some_and(joined) && user < BOB {
             let by = match told {
                 Told::Formed { proof, .. } => proof,
@@ -290,6 +288,9 @@ impl State {
             self.at_mut(user).spoke = Some(before.name());
         }
         *self.slot(user, place) = Some(next);
+        if let Some(line) = born {
+            *self.slot(user, Place::Line(line.name())) = Some(line);
+        }
         self.act(user, place, &moved.acts, life)?;
         self.settle(user, place, life)
     }

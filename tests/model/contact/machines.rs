@@ -101,7 +101,7 @@ impl Kept {
                 let moved = self.made(step, |effect| match effect {
                     AliceEffect::Send(Request::SetLineLink { .. }) | AliceEffect::PortReady(_) => Act::Show,
                     AliceEffect::Send(request) => Act::Send(fact(self.user, &request.to_vec())),
-                    AliceEffect::LineFormed(born) => Act::Adopt(Self::born(self.user, born)),
+                    AliceEffect::LineFormed(line) => Act::Adopt(Self::of(self.user, &line.record())),
                     AliceEffect::Ended(_) => Act::Ended,
                 });
                 self.assert_new_seed(moved.next);

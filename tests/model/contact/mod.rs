@@ -233,14 +233,8 @@ impl State {
                 // What was heard was kept with the step.
                 Act::Show | Act::Heard(_) => {}
                 Act::Send(fact) => insert(&mut self.known, fact),
-                // §8.3.
-                Act::Adopt(born) => {
-                    let place = Place::Line(born.name());
-                    let line = *self.slot(user, place).get_or_insert(born);
-                    if line.face().map(|line| line.claims) == born.face().map(|line| line.claims) {
-                        self.act(user, place, line.unsent(), life)?;
-                    }
-                }
+                // It was stored with the step.
+                Act::Adopt(line) => self.act(user, Place::Line(line.name()), line.unsent(), life)?,
                 Act::Tell(said) => self.introduce(user, said, life)?,
                 Act::Hand(port) => {
                     let ticket = Port::from_bytes(&port.bytes()).unwrap().ticket().unwrap().hash();
@@ -309,12 +303,15 @@ impl State {
         Some(())
     }
 
-    /// One transaction: the record, the mark, the row that is struck out, and what was heard.
+    /// One transaction: the record, the new line, the mark, the row that is struck out, and what was heard.
     fn keep(&mut self, user: User, place: Place, of: &Move) {
         let moved = of.moved;
         let before = *self.slot(user, place);
         self.broken.spent_moved |= before.is_some_and(|before| before.spent);
         *self.slot(user, place) = Some(moved.next);
+        if let Some(line) = moved.line() {
+            *self.slot(user, Place::Line(line.name())) = Some(line);
+        }
         if let Some(mark) = moved.once {
             insert(&mut self.marks, mark);
         }
@@ -368,8 +365,12 @@ impl State {
     /// Puts the record, does what it asks for, settles.
     pub fn step(&mut self, user: User, place: Place, of: &Move, guests: &[Guest], life: &mut Life) -> Option<()> {
         let Move { told, moved, .. } = *of;
+        // §8.3: the store drops the step if there is a line of this name.
+        if moved.line().is_some_and(|line| self.held(user, Place::Line(line.name())).is_some()) {
+            return Some(());
+        }
         self.judge(user, place, of, guests);
-        // §8.4: the store drops the step. A line that is stored is none that came to nothing.
+        // §8.4: so it does if the mark is there. A line that is stored is none that came to nothing.
         if moved.stray || moved.once.is_some_and(|mark| self.marks.contains(&mark)) {
             return match told {
                 Told::Comes { line, .. } if self.held(user, Place::Line(line)).is_none() => {
