@@ -183,7 +183,7 @@ pub struct Held<S> {
 /// # let event = Event::LineLinkIssued { request_id: [7; 16].into(), line_link: [1; 16].into() };
 /// # let now = UnixSeconds(0);
 /// let step = alice.handle(&event, now)?; //         pure: nothing has moved, on Ok or on Err
-/// put(step.key(), &step.record()); //               keep the new state first
+/// put(step.key(), &step.record()); //               keep the new state first (and with it a new line's: `step.line()`)
 /// for effect in step.commit() { act(effect) } //    now it has moved: send, show, connect
 /// # Ok::<(), Rejected>(())
 /// ```
@@ -228,8 +228,8 @@ pub trait Machine: Role {
     /// Empties the outbox; `None` if there is nothing to empty. What only the other side can answer (a request, a proof, a
     /// `Confirm`) stays until it does.
     ///
-    /// **Only once everything in it was done for good**: a new line's record stored, a request handed over to the relay, not
-    /// just queued in memory. What is settled is forgotten; so after a restore, [`unsent`](Machine::unsent) comes first.
+    /// **Only once everything in it was done for good**: a request handed over to the relay, not just queued in memory. What is
+    /// settled is forgotten; so after a restore, [`unsent`](Machine::unsent) comes first.
     fn settle(&mut self) -> Option<Step<'_, Self>> {
         let change = Self::after_settling(&self.as_ref().state)?;
         Some(Step::new(self, change, Emit::Nothing))
@@ -380,8 +380,8 @@ impl<'m, M: Machine> Step<'m, M> {
 
     /// Now it has happened, in memory: what the caller has to do comes back, in order.
     ///
-    /// The outbox brings it back after a crash, but for what only the caller's buffer holds, a message that was opened, a
-    /// packet that was sealed; and for a [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in
+    /// The outbox brings it back after a crash, but for a new line, which is in the store by then; for what only the caller's buffer
+    /// holds, a message that was opened, a packet that was sealed; and for a [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in
     /// the same transaction: put the record, commit the step, keep the text, commit the transaction; acknowledge to the
     /// Server last.
     #[inline]
