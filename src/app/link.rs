@@ -25,7 +25,7 @@ pub enum Scanned {
     Bundle(Bundle),
     /// A short link: get the bundle of this id, with [`Request::FetchBundle`](crate::app::Request::FetchBundle), and read it with
     /// [`response::bundle`](crate::app::response::bundle). Its server has seen it before: who runs that can pose as Bob, or as Alice.
-    BundleId(String),
+    BundleId(SecretText),
 }
 
 impl Scanned {
@@ -53,7 +53,7 @@ impl Scanned {
         }
         match bundle_id {
             // One that is both would be read as either.
-            Some(id) if fields.is_empty() && !id.is_empty() => Ok(Self::BundleId((*id).into())),
+            Some(id) if fields.is_empty() && !id.is_empty() => Ok(Self::BundleId(String::from(&*id).into())),
             Some(_) => Err(BundleError::Malformed),
             None => fields.check()?.shown().map(Self::Bundle).ok_or(BundleError::Malformed),
         }

@@ -94,7 +94,7 @@ pub enum Request<'a> {
     /// These contact ports are to take users again.
     ResumeContactPorts(&'a [LineLink]),
     /// The bundle behind a short link. Answer: [`response::bundle`](super::response::bundle).
-    FetchBundle(&'a str),
+    FetchBundle(&'a SecretText),
     /// Something to be said on a line.
     Message {
         /// The line.
@@ -143,7 +143,7 @@ impl Request<'_> {
             Self::ResumeContactPorts(_) => "/management/contact-sharing/resume",
             Self::FetchBundle(id) => {
                 let mut path = String::from("/management/bundle?bundleId=");
-                path.extend(byte_serialize(id.as_bytes()));
+                path.extend(byte_serialize(id.as_str().as_bytes()));
                 return Cow::Owned(path);
             }
             Self::Message { .. } => "/messaging/message",

@@ -4,9 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Text with secrets in it: a bundle, a link, a message. Zeroized on drop, also what it outgrew; `Debug` shows nothing of it.
+/// Text with secrets in it: a bundle, a link, a message. Zeroized on drop, also what it outgrew; `Debug` shows nothing of it,
+/// and it is compared in constant time.
 #[derive(Clone, Default)]
 pub struct SecretText(Zeroizing<String>);
 
@@ -27,6 +29,14 @@ impl SecretText {
         self.0.push_str(text);
     }
 }
+
+impl PartialEq for SecretText {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str().as_bytes().ct_eq(other.as_str().as_bytes()).into()
+    }
+}
+
+impl Eq for SecretText {}
 
 impl From<String> for SecretText {
     fn from(text: String) -> Self {
