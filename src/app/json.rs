@@ -1,7 +1,6 @@
 //! JSON (RFC 8259) as the app writes it, and read more strictly than `JSON.parse` does (§17.1): no key twice, no other type.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use core::fmt::{self, Write as _};
 use core::ops::Deref;
 
@@ -164,12 +163,16 @@ pub(crate) fn string(out: &mut SecretText, value: &str) {
 }
 
 /// An array of lowercase hex.
-pub(crate) fn hex_array<'a>(items: impl Iterator<Item = &'a [u8; 16]>) -> String {
-    let mut text = String::from("[");
-    for (at, item) in items.enumerate() {
-        let comma = if at == 0 { "" } else { "," };
-        let _ = write!(text, "{comma}\"{}\"", HEXLOWER.encode_display(item));
+pub(crate) fn hex_array<'a>(items: impl Iterator<Item = &'a [u8; 16]>) -> SecretText {
+    let mut text = SecretText::default();
+    let mut before = "[";
+    for item in items {
+        let _ = write!(text, "{before}\"{}\"", HEXLOWER.encode_display(item));
+        before = ",";
     }
-    text.push(']');
+    if before == "[" {
+        text.push_str(before);
+    }
+    text.push_str("]");
     text
 }
