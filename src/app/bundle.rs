@@ -1,5 +1,8 @@
 //! What Alice shares (§17.2): a [`Bundle`] as JSON.
 
+use alloc::format;
+use alloc::string::String;
+
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -323,6 +326,9 @@ pub(crate) fn seconds(text: &str) -> Option<UnixSeconds> {
 }
 
 /// The same, written. `None` after the year 9999.
-pub(crate) fn date(seconds: UnixSeconds) -> Option<alloc::string::String> {
-    OffsetDateTime::from_unix_timestamp(seconds.0.try_into().ok()?).ok()?.format(&Rfc3339).ok()
+pub(crate) fn date(seconds: UnixSeconds) -> Option<String> {
+    let date = OffsetDateTime::from_unix_timestamp(seconds.0.try_into().ok()?).ok()?;
+    let ((year, month, day), (hour, minute, second)) = (date.to_calendar_date(), date.to_hms());
+    let month = u8::from(month);
+    (year <= 9999).then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
 }

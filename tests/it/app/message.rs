@@ -188,6 +188,19 @@ fn r17_6_messages_are_read_strictly() {
     refused(&of(&with(grant().to_json().as_str(), "keyHash", Some("00".repeat(32).into()))));
 }
 
+/// As deep as one likes: what is handed on as it stands is not taken apart, on the stack or off it.
+#[test]
+fn r17_6_data_may_be_deep() {
+    let data = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let text = format!(r#"{{"messageId":"{}","contentType":1,"data":{data}}}"#, "01".repeat(16));
+    let message = Message::from_json(&text).unwrap();
+    assert_eq!(message.to_json().unwrap().as_str(), text);
+    for content_type in [25, 26] {
+        let text = text.replace("\"contentType\":1", &format!("\"contentType\":{content_type}"));
+        assert_eq!(Message::from_json(&text), Err(MessageError::Malformed));
+    }
+}
+
 #[test]
 fn r17_5_yap_is_its_parts_in_order() {
     let text = yap::seal(&alice(), public_key(&bob()), &[7; 32].into(), [6; 12], b"hello").unwrap();
