@@ -170,6 +170,9 @@ fn r17_7_an_end_is_of_one_line() {
     let both = |line: &str| with(&text(&ended()), "lineId", Some(line.into()));
     assert_eq!(Event::from_json(&both(&id(2))), Ok(ended()));
     assert_eq!(Event::from_json(&both(&id(3))), Err(EventError::Malformed));
+    // What has a content is a message, whatever it says of Ports.
+    let json = with(&text(&used(Kind::Port)), "messageContent", Some(value(content().to_json().as_str())));
+    assert_eq!(Event::from_json(&json), Ok(message()));
     // It counts before a message that came with it, as in the app.
     let json = with(&text(&ended()), "messageContent", Some(value(content().to_json().as_str())));
     assert_eq!(Event::from_json(&json), Ok(ended()));
@@ -185,6 +188,7 @@ fn r17_7_what_is_of_no_line_is_the_callers() {
         json!({"group": "g", "sender": "m", "messageContent": {"encryptedContent": ""}}),
         json!({"group": "g", "lineId": id(2), "deletion": id(2)}),
         json!({"removedFromGroup": "g"}),
+        json!({"removedFromGroup": "g", "deletion": id(2)}),
         json!({"messageContent": {"encryptedContent": ""}}),
         json!({"later": true}),
     ] {

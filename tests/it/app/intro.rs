@@ -195,12 +195,6 @@ fn r17_4_the_padding_is_looked_at_whole() {
             assert!(check(&cut(std::str::from_utf8(&bad).unwrap())).is_err(), "{length}, {at}");
         }
     }
-    for bad in ["\0", "\u{11}", "\u{7f}"] {
-        let text = format!("{plain}{}", " ".repeat(31 - (plain.len() - 1) % 16 - 16));
-        let sealed = encrypted(&of(&line, &format!("{text}{bad}")));
-        let whole = sealed.len() - sealed.len() % 16 - if (text.len() + 1) % 16 == 0 { 16 } else { 0 };
-        assert!(check(&with_encrypted(&json, &sealed[..whole])).is_err(), "{bad:?}");
-    }
 }
 
 #[test]
@@ -210,6 +204,7 @@ fn r17_4_no_more_than_512_bytes_are_decrypted() {
         let start = format!(r#"{{"rad":"{}","x":""#, "04".repeat(16));
         format!("{start}{}\"}}", "y".repeat(length - start.len() - 2))
     };
+    assert_eq!(MAX_ENCRYPTED_INTRO, 512);
     let longest = of(&line, &plain(MAX_ENCRYPTED_INTRO - 17));
     assert_eq!(encrypted(&longest).len(), MAX_ENCRYPTED_INTRO);
     assert!(check(&longest).is_ok());

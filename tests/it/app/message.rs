@@ -60,6 +60,22 @@ fn r17_5_one_error_for_what_does_not_open() {
     assert_eq!(line().open(&sealed(&not_text).unwrap()), Err(MessageError::Forged));
 }
 
+#[test]
+fn r17_5_the_padding_is_one_of_pkcs7() {
+    // A last block that ends in this byte: the block of padding behind it is cut off.
+    let opened = |text: &str| {
+        let good = bytes(&line().seal([1; 16], text).unwrap());
+        line().open(&sealed(&good[..good.len() - 16]).unwrap())
+    };
+    let ends_in = |byte: char| opened(&format!("{}{byte}", "x".repeat(31)));
+    assert_eq!(ends_in('\u{1}').unwrap().as_str(), "x".repeat(31));
+    assert_eq!(opened(&"\u{10}".repeat(16)).unwrap().as_str(), "");
+    assert_eq!(opened(&"\u{11}".repeat(32)), Err(MessageError::Forged));
+    for bad in ['\0', '\u{2}', '\u{10}', '\u{11}', '\u{20}', '\u{21}', '\u{7f}'] {
+        assert_eq!(ends_in(bad), Err(MessageError::Forged), "{bad:?}");
+    }
+}
+
 /// §17.9: nothing vouches for it.
 #[test]
 fn r17_9_a_message_can_be_changed_and_sent_back() {
@@ -110,6 +126,10 @@ fn r17_6_messages_are_written_as_the_app_does() {
     assert_eq!((tail.reply_id.as_deref(), tail.expires_on.as_deref()), (Some("ab\""), Some("2026")));
     assert_eq!(read.to_json().unwrap().as_str(), reply);
 
+    // One of the two will do; both are written.
+    let late = text.replace(",\"replyId\":null", "");
+    assert_eq!(Message::from_json(&late), Ok(message.clone()));
+
     let bad = Message { content: Content::Other { content_type: 1, data: "{},\"x\":1" }, ..message };
     assert_eq!(bad.to_json(), Err(MessageError::Malformed));
 }
@@ -139,7 +159,7 @@ fn r17_6_contact_ports_are_typed() {
     assert!(!format!("{ticket:?}").contains("5, 5"));
 
     // The app sends one without a bundle first, and takes it for nothing.
-    for nothing in ["{}", r#"{"bundle":null}"#, r#"{"x":1}"#] {
+    for nothing in ["{}", r#"{"bundle":null}"#, r#"{"bundle":false}"#, r#"{"bundle":""}"#, r#"{"x":1}"#] {
         let text = format!(r#"{{"messageId":"{id}","contentType":25,"data":{nothing}}}"#);
         let read = Message::from_json(&text).unwrap();
         assert_eq!(read.content, Content::Other { content_type: 25, data: nothing });
