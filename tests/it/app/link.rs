@@ -164,7 +164,7 @@ fn r17_3_a_short_link_gives_its_id() {
     assert_eq!(id("https://porting.me/?bundleId=a&bundleId=b"), None);
     assert_eq!(id(&format!("{}&bundleId=a", port().link())), None, "which of the two?");
     let scanned = |id| Scanned::parse(&format!("https://porting.me/?bundleId={id}"));
-    assert!(scanned("abc") == scanned("abc") && scanned("abc") != scanned("abd") && scanned("abc") != scanned("ab"));
+    assert!(scanned("abc") == scanned("abc") && scanned("abc") != scanned("abx") && scanned("abc") != scanned("ab"));
     assert!(!format!("{:?}", Scanned::parse("https://porting.me/?bundleId=abc")).contains("abc"));
 }
 
