@@ -299,7 +299,7 @@ impl Port {
     /// # Errors
     /// Those of [`Port::from_bytes`].
     pub fn parse(text: &str) -> Result<Self, PortError> {
-        let text = text.trim_matches(|c: char| c.is_whitespace() || ZERO_WIDTH.contains(&c));
+        let text = trimmed(text);
         let base32 = match (text.strip_prefix(QR_PREFIX), text.split_once('#')) {
             (Some(base32), _) => base32,
             (None, Some((base, fragment))) if is_link_base(base) => fragment,
@@ -318,6 +318,10 @@ impl Port {
 
 /// What messengers and copying leave around a text.
 const ZERO_WIDTH: [char; 7] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}'];
+
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || ZERO_WIDTH.contains(&c))
+}
 
 fn is_link_base(base: &str) -> bool {
     base.strip_prefix("https://").is_some_and(|rest| {

@@ -86,6 +86,18 @@ impl SharedSecret {
         hkdf.finalize().1
     }
 
+    /// One of the app's, as it was kept.
+    #[cfg(feature = "app")]
+    pub(crate) const fn from_raw(secret: Secret<32>) -> Self {
+        Self(secret)
+    }
+
+    /// The app's formats have it as a key (§17.4).
+    #[cfg(feature = "app")]
+    pub(crate) const fn raw(&self) -> &Secret<32> {
+        &self.0
+    }
+
     /// What a use is known again by (§14.4): of the secret, for key bytes can be written in other ways.
     pub(crate) fn mark(&self, port: &PortHash) -> Mark {
         wire::hash(&("port-protocol use", port, &self.0)).into()

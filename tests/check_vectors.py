@@ -11,6 +11,7 @@ import re
 import string
 import struct
 import sys
+import urllib.parse
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,7 @@ import cbor2
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -1495,7 +1496,7 @@ def packets():
 
 
 def shipped_app():
-    """Keys, secrets and raw AES-CBC of the app that is in people's hands."""
+    """What the app that is in people's hands makes (§17)."""
     for entry in load("port-app-1.0.0.json"):
         alice, bob = bytes.fromhex(entry["alice_private_key"]), bytes.fromhex(entry["bob_private_key"])
         secret = dh(alice, public_key_of(bob))
@@ -1505,6 +1506,18 @@ def shipped_app():
         encrypted = base64.urlsafe_b64decode(entry["intro_message"]["encryptedSecretContent"])
         plain = cbc(secret, encrypted[:16], encrypted[16:], encrypt=False)
         same(plain[: -plain[-1]].decode(), entry["intro_plaintext"], "intro message")
+
+        bundle = json.loads(entry["bundle_json"])
+        same(bundle["pubkey"], public_key_of(alice).hex(), "pubkey")
+        same(bundle["keyHash"], sha256(bundle["pubkey"].encode()).hexdigest(), "keyHash")
+        same("https://porting.me/?" + urllib.parse.urlencode(bundle), entry["link"], "link")
+        said = base64.urlsafe_b64decode(entry["line_message"]["encryptedContent"])
+        plain = cbc(secret, said[:16], said[16:], encrypt=False)
+        same(plain[: -plain[-1]].decode(), entry["line_message_plaintext"], "line message")
+        yap = base64.urlsafe_b64decode(entry["yap_v1_alice_to_bob"])
+        key = bytes(a ^ b for a, b in zip(secret, dh(bob, yap[:32])))
+        opened = AESGCM(key).decrypt(yap[32:44], yap[60:] + yap[44:60], b"").decode()
+        same(opened, "yap " + json.loads(entry["intro_plaintext"])["name"], "YAP")
         counts["secrets of the app"] += 1
 
 

@@ -143,6 +143,38 @@ fn line_links_for_later() {
     }
 }
 
+/// §17.1: the app's formats are read on the heap, and take no more of it than a few times the text.
+#[cfg(feature = "app")]
+fn bounded() {
+    use port_protocol::app::*;
+
+    let mut texts: Vec<String> = Vec::new();
+    for size in [0, 100, 10_000, 200_000] {
+        for bit in ["{", "[", "\"", "%41", "&", "a&", "0,", "\\u0041", "\0"] {
+            let many = bit.repeat(size / bit.len());
+            let fields =
+                ["portId", "name", "encryptedSecretContent", "encryptedContent", "bundle", "lineId", "messageId"];
+            texts.extend(fields.map(|field| format!("{{\"{field}\":\"{many}")));
+            texts.extend(fields.map(|field| format!("{{\"{field}\":\"{many}\",\"pubkey\":\"{}\"}}", "01".repeat(32))));
+            texts.push(format!("https://porting.me/?bundleId={many}"));
+            texts.push(format!("https://porting.me/?name={many}&x={many}"));
+            texts.push(format!("[{}\"x\"]", format!("\"{}\",", "01".repeat(16)).repeat(size / 35)));
+            texts.push(many);
+        }
+    }
+    for text in &texts {
+        let before = dhat::HeapStats::get().total_bytes;
+        let _ = (Bundle::from_json(text), Grant::from_json(text), Scanned::parse(text), Name::new(text));
+        let _ = (Event::from_json(text), Message::from_json(text), EncryptedContent::from_json(text));
+        let _ = Intro::from_json(text).check(&[1; 32].into(), Kind::Port, &[2; 16].into());
+        let _ = (response::line_links(text), response::connected(text), response::bundle(text));
+        let taken = dhat::HeapStats::get().total_bytes - before;
+        // Eleven readers, and a vector that grows is counted at each of its sizes.
+        let bound = 16 * text.len() as u64 + 16_384;
+        assert!(taken <= bound, "{taken} for {} of {:.60}", text.len(), text);
+    }
+}
+
 fn blocks() -> u64 {
     dhat::HeapStats::get().total_blocks
 }
@@ -157,5 +189,7 @@ fn main() {
     // The control: what does take from it is counted.
     drop(std::hint::black_box(vec![0_u8; 32]));
     assert_eq!(blocks() - before, 1);
+    #[cfg(feature = "app")]
+    bounded();
     println!("two handshakes, sixteen Ports from a pool, and no block taken from the heap");
 }

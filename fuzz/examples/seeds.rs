@@ -1,6 +1,8 @@
 //! Writes `fuzz/seeds/` anew: schedules first, and from what happens in them everything else. Fails if one of them does
 //! not get where it is meant to.
 
+mod app;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,8 +19,9 @@ use port_protocol::{
 };
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
-    Owner, Said, decode_event, decode_introduction, decode_port, drive_pair, line_open, restore_alice, restore_bob,
-    restore_introducer, restore_line, restore_pool, server_handle, unsent, with_script,
+    Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
+    drive_pair, line_open, restore_alice, restore_bob, restore_introducer, restore_line, restore_pool, server_handle,
+    unsent, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -41,6 +44,10 @@ fn main() {
     write("restore_introducer", &introducers(), restore_introducer);
     write("line_open", &packets(), |_| true);
     write("server_handle", &requests(), |_| true);
+    write("app_bundle", &app::bundles(), app_bundle);
+    write("app_link", &app::links(), app_link);
+    write("app_intro", &app::intros(), app_intro);
+    write("app_event", &app::events(), app_event);
 }
 
 fn write(target: &str, seeds: &Seeds, check: impl Fn(&[u8]) -> bool) {

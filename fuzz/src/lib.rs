@@ -8,6 +8,7 @@
 //! cargo run --manifest-path fuzz/Cargo.toml --example seeds       # write the seeds anew
 //! ```
 
+pub mod app;
 mod contact;
 mod decode;
 mod input;
@@ -19,6 +20,7 @@ mod rules;
 mod server;
 pub mod world;
 
+pub use app::{app_bundle, app_event, app_intro, app_link};
 pub use contact::{decode_introduction, restore_introducer};
 pub use decode::{decode_event, decode_port};
 pub use machine::{Owner, Said, unsent};

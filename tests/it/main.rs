@@ -2,6 +2,7 @@
 //! allocator counts for every thread, and `model`, which takes minutes. `cargo test --all-features --test it vectors::` runs a file.
 
 mod alice;
+mod app;
 mod asking;
 mod bob;
 mod cddl;

@@ -1,0 +1,94 @@
+//! Seeds of the app's formats.
+
+use port_protocol::app::{Bundle, Content, Event, Grant, Happened, Intro, Message, Name, Tail, UnauthenticatedLine};
+use port_protocol::{Kind, UnixSeconds};
+use port_protocol_fuzz::app::{private_key, public_key, rad};
+
+use crate::Seeds;
+
+fn bundles_of_all_kinds() -> [(&'static str, Bundle); 5] {
+    let name = |name| Name::new(name).expect("a name");
+    let port = Bundle::port([3; 16].into(), public_key(1), rad());
+    let superport = Bundle::superport([3; 16].into(), public_key(1), rad());
+    [
+        ("plain", port.clone()),
+        ("hostile-name", port.clone().named(name("a&b=c?d+e%26\"\\\u{1}👋"))),
+        ("expires", port.named(name("Zoë")).expiring(UnixSeconds(1_800_000_000))),
+        ("superport", superport.named(name("Shop"))),
+        ("contact-port", grant().share([5; 16].into(), Some(name("Alice")))),
+    ]
+}
+
+fn grant() -> Grant {
+    Grant::new([3; 16].into(), public_key(1), rad())
+}
+
+pub fn bundles() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (what, bundle) in bundles_of_all_kinds() {
+        seeds.insert(what.into(), bundle.to_json().as_str().into());
+    }
+    seeds.insert("grant".into(), grant().to_json().as_str().into());
+    let contents = [
+        ("grant", Content::ContactPortBundle(grant())),
+        ("ticket", Content::ContactPortTicket { contact_port: [3; 16].into(), ticket: [5; 16].into() }),
+        ("text", Content::Other { content_type: 1, data: "{\"text\":\"hello\"}" }),
+    ];
+    for (what, content) in contents {
+        let message = Message { id: [1; 16].into(), content, tail: Some(Tail::default()) };
+        seeds.insert(format!("message-{what}"), message.to_json().expect("JSON").as_str().into());
+    }
+    seeds
+}
+
+pub fn links() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (what, bundle) in bundles_of_all_kinds() {
+        seeds.insert(what.into(), bundle.link().as_str().into());
+        seeds.insert(format!("{what}-for-app"), bundle.link_for_app().text.as_str().into());
+    }
+    seeds.insert("short".into(), "https://porting.me/?bundleId=a%2Fb".into());
+    let surrounded = format!(" \"{}\"\u{200b}", bundles_of_all_kinds()[0].1.link());
+    seeds.insert("surrounded".into(), surrounded.into());
+    seeds
+}
+
+pub fn intros() -> Seeds {
+    let mut seeds = Seeds::new();
+    for (what, bundle) in bundles_of_all_kinds() {
+        let (intro, _) = Intro::make(&private_key(2), [7; 16], &bundle, &Name::new("Bob").expect("a name"));
+        seeds.insert(what.into(), intro.to_json().as_str().into());
+    }
+    let (rad, ticket) = ("04".repeat(16), "05".repeat(16));
+    seeds.insert("plaintext".into(), format!("{{\"name\":\"Bob\",\"rad\":\"{rad}\"}}").into());
+    let with_ticket = format!("{{\"name\":\"\\u0001\",\"rad\":\"{rad}\",\"ticket\":\"{ticket}\"}}");
+    seeds.insert("plaintext-ticket".into(), with_ticket.into());
+    seeds
+}
+
+pub fn events() -> Seeds {
+    let bundle = Bundle::port([3; 16].into(), public_key(1), rad());
+    let (intro, _) = Intro::make(&private_key(2), [7; 16], &bundle, &Name::new("Bob").expect("a name"));
+    let used = |kind| Happened::Used {
+        kind,
+        port_id: [3; 16].into(),
+        line_id: [2; 16].into(),
+        pair_hash: [6; 32].into(),
+        intro: intro.clone(),
+    };
+    let content = UnauthenticatedLine::from_secret([9; 32].into()).seal([1; 16], "hello").expect("short");
+    let happened = [
+        ("port", used(Kind::Port)),
+        ("superport", used(Kind::Superport)),
+        ("contact-port", used(Kind::ContactPort)),
+        ("ended", Happened::Ended { line_id: [2; 16].into() }),
+        ("message", Happened::Message { line_id: [2; 16].into(), content }),
+    ];
+    happened
+        .into_iter()
+        .map(|(what, happened)| {
+            let event = Event { what: happened, timestamp: Some(UnixSeconds(1_800_000_000)) };
+            (what.into(), event.to_json().as_str().into())
+        })
+        .collect()
+}

@@ -1,0 +1,193 @@
+//! §17.3: links.
+
+use super::{HOSTILE, contact_port, name, port, reader, superport, with};
+use port_protocol::UnixSeconds;
+use port_protocol::app::{Bundle, BundleError, Scanned};
+use serde_json::{Value, json};
+
+fn read(text: &str) -> Result<Bundle, BundleError> {
+    Scanned::parse(text).map(|scanned| match scanned {
+        Scanned::Bundle(bundle) => bundle,
+        other => panic!("{other:?}"),
+    })
+}
+
+fn json(bundle: &Bundle) -> Value {
+    serde_json::from_str(bundle.to_json().as_str()).unwrap()
+}
+
+#[test]
+fn r17_3_what_is_written_is_read() {
+    for bundle in [port(), superport(), contact_port(), port().expiring(UnixSeconds(1_790_000_000))] {
+        assert_eq!(read(bundle.link().as_str()), Ok(bundle.clone()));
+        assert_eq!(reader::read(bundle.link().as_str()), Some(json(&bundle)));
+        assert_eq!(bundle.link_for_app().text, bundle.link());
+    }
+}
+
+#[test]
+fn r17_3_the_link_is_a_form_in_the_order_of_the_bundle() {
+    let link = contact_port().named(name("Zoë & Co")).link();
+    let keys: Vec<_> = link.as_str().split(['?', '&']).skip(1).map(|pair| pair.split_once('=').unwrap().0).collect();
+    assert_eq!(keys, ["portId", "version", "org", "target", "name", "rad", "keyHash", "pubkey", "ticket"]);
+    assert!(link.as_str().starts_with("https://porting.me/?portId=0303"));
+    assert!(link.as_str().contains("&target=4&name=Zo%C3%AB+%26+Co&rad=0404"));
+}
+
+#[test]
+fn r17_3_every_name_comes_back_by_our_own_reader() {
+    for hostile in HOSTILE {
+        let bundle = port().named(name(hostile));
+        assert_eq!(read(bundle.link().as_str()), Ok(bundle), "{hostile:?}");
+    }
+}
+
+#[test]
+fn r17_3_the_app_can_read_what_it_is_offered() {
+    for hostile in HOSTILE {
+        let bundle = port().named(name(hostile));
+        let shown = bundle.link_for_app();
+        let meant = shown.renamed.clone().map_or(bundle.clone(), |name| bundle.clone().named(name));
+        assert_eq!(reader::read(shown.text.as_str()), Some(json(&meant)), "{hostile:?}");
+        assert_eq!(read(shown.text.as_str()), Ok(meant), "{hostile:?}");
+        // It is changed where it must be, and nowhere else.
+        let own_is_read = reader::read(bundle.link().as_str()) == Some(json(&bundle));
+        assert_eq!(shown.renamed.is_none(), own_is_read, "{hostile:?}");
+        let wide = hostile.replace('&', "＆").replace('=', "＝").replace('?', "？").replace('+', "＋");
+        assert_eq!(shown.renamed.map_or(hostile.into(), |name| name.as_str().to_owned()), wide);
+    }
+}
+
+#[test]
+fn r17_3_the_app_trips_over_these_links_as_its_fact_sheet_says() {
+    let reads = |text: &str| reader::read(port().named(name(text)).link().as_str());
+    assert_eq!(reads("a&b"), None);
+    assert_eq!(reads("a?b").unwrap().get("pubkey"), None);
+    assert_eq!(reads("a=b").unwrap()["name"], "a");
+    assert_eq!(reads("a+b").unwrap()["name"], "a b");
+}
+
+#[test]
+fn r17_3_what_surrounds_a_link_is_forgiven() {
+    let bundle = port().named(name("A"));
+    let link = bundle.link();
+    let link = link.as_str();
+    for text in
+        [format!("\"{link}\""), format!(" {link}\n"), format!("\u{200b}\"{link}\" "), format!("\"\u{feff}{link}")]
+    {
+        assert_eq!(read(&text), Ok(bundle.clone()), "{text}");
+    }
+    assert_eq!(read(&format!("\t{} ", bundle.to_json())), Ok(bundle.clone()), "JSON is read too");
+}
+
+#[test]
+fn r17_3_scanned_json_is_validated() {
+    let bad = with(port().to_json().as_str(), "keyHash", Some("00".repeat(32).into()));
+    assert_eq!(Scanned::parse(&bad), Err(BundleError::WrongKeyHash));
+    assert_eq!(Scanned::parse("{}"), Err(BundleError::Malformed));
+}
+
+#[test]
+fn r17_3_only_this_base_is_one() {
+    let link = port().link();
+    let query = link.as_str().strip_prefix("https://porting.me/?").unwrap();
+    for base in [
+        "",
+        "?",
+        "http://porting.me/?",
+        "https://porting.me?",
+        "https://porting.me/#",
+        "https://porting.me/x?",
+        "https://porting.me:443/?",
+        "https://www.porting.me/?",
+        "https://porting.me.evil.example/?",
+        "https://evil.example/?https://porting.me/?",
+        "HTTPS://PORTING.ME/?",
+    ] {
+        assert_eq!(Scanned::parse(&format!("{base}{query}")), Err(BundleError::Malformed), "{base}");
+    }
+}
+
+#[test]
+fn r17_3_a_query_is_read_as_strictly_as_json() {
+    let bundle = contact_port().named(name("A b"));
+    let link = bundle.link();
+    let link = link.as_str();
+    let (base, query) = link.split_once('?').unwrap();
+    let pairs: Vec<_> = query.split('&').collect();
+    let join = |pairs: &[&str]| format!("{base}?{}", pairs.join("&"));
+
+    let turned: Vec<_> = pairs.iter().rev().copied().collect();
+    assert_eq!(read(&join(&turned)), Ok(bundle.clone()));
+    assert_eq!(read(&format!("{link}&utm=1&utm=2&x&=&&y=%25")), Ok(bundle.clone()));
+    assert_eq!(read(&link.replace("name=A+b", "n%61me=%41%20b")), Ok(bundle));
+    for at in 0..pairs.len() {
+        let mut without = pairs.clone();
+        let pair = without.remove(at);
+        let key = pair.split_once('=').unwrap().0;
+        if key != "name" {
+            assert_eq!(Scanned::parse(&join(&without)), Err(BundleError::Malformed), "{key} missing");
+            assert!(Scanned::parse(&join(&[&without[..], &[key]].concat())).is_err(), "{key} empty");
+        }
+        assert_eq!(Scanned::parse(&join(&[&pairs[..], &[pair]].concat())), Err(BundleError::Malformed), "{key} twice");
+    }
+    for bad in ["%", "%4", "%zz", "%+4", "%ff", "%C3", "%ED%A0%80"] {
+        assert_eq!(Scanned::parse(&link.replace("A+b", bad)), Err(BundleError::Malformed), "{bad}");
+        assert_eq!(Scanned::parse(&format!("{link}&{bad}=1")), Err(BundleError::Malformed), "{bad}");
+    }
+    for target in ["", "04", "+4", "4.0", " 4", "4x", "0x4", "-4", "18446744073709551620"] {
+        let text = link.replace("target=4", &format!("target={target}"));
+        assert_eq!(Scanned::parse(&text), Err(BundleError::Malformed), "{target}");
+    }
+    assert_eq!(Scanned::parse(&link.replace("target=4", "target=1")), Err(BundleError::Group));
+    assert_eq!(Scanned::parse(&link.replace("target=4", "target=5")), Err(BundleError::UnsupportedTarget));
+    assert_eq!(Scanned::parse(&link.replace("=1.0.0", "=1.0.1")), Err(BundleError::UnsupportedVersion));
+    assert_eq!(Scanned::parse(&link.replace("A+b", &"x".repeat(31))), Err(BundleError::NameTooLong));
+    assert_eq!(Scanned::parse(&format!("{link}#x")), Err(BundleError::Malformed));
+    assert_eq!(Scanned::parse(&link.replace("target=4", "target=0")), Err(BundleError::Malformed), "a ticket");
+}
+
+#[test]
+fn r17_3_a_short_link_gives_its_id() {
+    let id = |text: &str| match Scanned::parse(text) {
+        Ok(Scanned::BundleId(id)) => Some(id.as_str().to_owned()),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => {
+            assert_eq!(error, BundleError::Malformed);
+            None
+        }
+    };
+    assert_eq!(id("https://porting.me/?bundleId=abc-1").as_deref(), Some("abc-1"));
+    assert_eq!(id("\"https://porting.me/?x=1&bundleId=a%2Fb+c%26\"").as_deref(), Some("a/b c&"));
+    assert_eq!(id("https://porting.me/?bundleId="), None);
+    assert_eq!(id("https://porting.me/?"), None);
+    assert_eq!(id("https://porting.me/?bundleId=a&bundleId=b"), None);
+    assert_eq!(id(&format!("{}&bundleId=a", port().link())), None, "which of the two?");
+    let scanned = |id| Scanned::parse(&format!("https://porting.me/?bundleId={id}"));
+    assert!(scanned("abc") == scanned("abc") && scanned("abc") != scanned("abx") && scanned("abc") != scanned("ab"));
+    assert!(!format!("{:?}", Scanned::parse("https://porting.me/?bundleId=abc")).contains("abc"));
+}
+
+#[test]
+fn r17_3_json_and_link_say_the_same() {
+    let bundle = superport().named(name("a&b"));
+    let Value::Object(object) = json(&bundle) else { unreachable!() };
+    let form = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(object.iter().map(|(key, value)| (key, value.as_str().map_or(value.to_string(), str::to_owned))))
+        .finish();
+    assert_eq!(json!(object.len()), json!(8));
+    assert_eq!(read(&format!("https://porting.me/?{form}")), Ok(bundle));
+}
+
+/// The text is the link (§17.3); keys and ids as random as they are. A native Port takes version 5 at this level (§2.5).
+#[test]
+fn r17_3_a_link_in_a_qr_code() {
+    use qrcode::{EcLevel, QrCode, Version};
+    for vector in super::vectors() {
+        let text = read(&vector.link).unwrap().link_for_app().text;
+        let code = QrCode::with_error_correction_level(text.as_str(), EcLevel::M).unwrap();
+        let Version::Normal(version @ 13..=15) = code.version() else { panic!("{:?}", code.version()) };
+        assert_eq!(version == 13, text.as_str().len() < 300);
+    }
+    assert_eq!(port().link().as_str().len(), 284);
+}
