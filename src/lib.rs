@@ -24,21 +24,21 @@
 //! # use std::collections::BTreeMap;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let mut store = BTreeMap::new();
-//! # let mut put = |key: Key, record: &[u8]| { store.insert(key, record.to_vec()); };
+//! # let mut put = |row: Row| { store.insert(row.key, row.record.to_vec()); };
 //! # let now = UnixSeconds(1_790_000_000);
 //! # let (seed_a, seed_b) = (Seed::from_bytes(&[1; 64]), Seed::from_bytes(&[2; 64]));
 //! // Alice has a line link from the Server, and makes a Port of it. Keep the record first, then commit.
 //! let born = Alice::offer(LineLink::from([7; 16]), Offer::new(), seed_a);
-//! put(born.key(), &born.record());
+//! put(born.row());
 //! let mut alice = born.commit();
 //! let text = alice.port().map(Port::qr_text).ok_or("no Port")?; // show it as a QR code
 //!
 //! // Bob reads the text, and asks the Server to connect, with his proof on board.
 //! let born = Bob::scan(Port::parse(text.as_str())?, seed_b);
-//! put(born.key(), &born.record());
+//! put(born.row());
 //! let mut bob = born.commit();
 //! let step = bob.connect(SendProof::OnBoard, now)?; // nothing has moved yet
-//! put(step.key(), &step.record()); //                  keep the new state
+//! step.rows().for_each(&mut put); //                   keep the new state
 //! let mut proof_on_board = None;
 //! for effect in step.commit() {
 //!     let BobEffect::Send(Request::Connect { proof, .. }) = effect else { continue };
@@ -53,13 +53,11 @@
 //!     proof,
 //! };
 //! let step = alice.handle(&formed(proof_on_board), now)?;
-//! put(step.key(), &step.record());
-//! if let Some(line) = step.line() { put(line.key(), &line.record()) } // in the same transaction
+//! step.rows().for_each(&mut put); //                   Alice's record, and the line's: in one transaction
 //! let Some(AliceEffect::LineFormed(mut at_alice)) = step.commit().next() else { return Err("refused".into()) };
 //!
 //! let step = bob.handle(&formed(None), now)?;
-//! put(step.key(), &step.record());
-//! if let Some(line) = step.line() { put(line.key(), &line.record()) }
+//! step.rows().for_each(&mut put);
 //! let Some(BobEffect::LineFormed(mut at_bob)) = step.commit().next() else { return Err("refused".into()) };
 //!
 //! // Alice's Confirm shows Bob that she is Alice; his Answer shows her that he saw the very same handshake.
@@ -71,10 +69,10 @@
 //!     }
 //! }
 //! let step = at_bob.handle(&relay(at_alice.unsent().next())?, &mut for_bob, now)?;
-//! put(step.key(), &step.record());
+//! step.rows().for_each(&mut put);
 //! let answer = relay(step.commit().next())?;
 //! let step = at_alice.handle(&answer, &mut for_alice, now)?;
-//! put(step.key(), &step.record());
+//! step.rows().for_each(&mut put);
 //! step.commit().for_each(drop);
 //!
 //! assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
@@ -97,8 +95,8 @@
 //!
 //! # What the caller keeps to
 //!
-//! - **Keep, then commit** ([`Machine`], §8.1): the record, and in the same transaction the new line's, if there is one
-//!   ([`Step::line`]). A store that compares and swaps by [`Step::replaces`] makes it hold between processes too.
+//! - **Keep, then commit** ([`Machine`], §8.1): all [`rows`](Step::rows) of a step in one transaction, for a new line has a record of
+//!   its own. A store that compares and swaps by [`Row::replaces`] makes it hold between processes too.
 //! - **Settle** ([`Machine::settle`]) when everything a commit asked for was done; after a crash, [`Machine::restore`] and do
 //!   what is [`unsent`](Machine::unsent).
 //! - **Tick** ([`Machine::tick`]) at the [`deadline`](Machine::deadline).
@@ -188,7 +186,7 @@ pub use line::{
     CheckCode, Claims, Confirmed, Introduced, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE,
     SEAL_OVERHEAD, padded_len,
 };
-pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Step, Taken};
+pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Row, Step, Taken};
 pub use message::{Admits, Content, Event, Nonce, Payload, Reason, Request};
 pub use policy::{Again, Offer, Policy, Uses};
 pub use pool::{MAX_POOL, Pool, PoolEffect};

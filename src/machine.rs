@@ -1,6 +1,6 @@
 //! Prepare, commit, settle, restore: once, for every role (§8).
 
-use core::{fmt, ops};
+use core::{fmt, iter, ops};
 
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -177,13 +177,13 @@ pub struct Held<S> {
 ///
 /// ```
 /// # use port_protocol::{Alice, AliceEffect, Machine, Offer, Request, Event, Seed, Rejected, UnixSeconds};
-/// # fn put(_: port_protocol::Key, _: &[u8]) {}
+/// # fn put(_: &port_protocol::Row) {}
 /// # fn act(_: AliceEffect) {}
 /// # let mut alice = Alice::request(Offer::new(), Seed::from_bytes(&[7; 64])).commit();
 /// # let event = Event::LineLinkIssued { request_id: [7; 16].into(), line_link: [1; 16].into() };
 /// # let now = UnixSeconds(0);
 /// let step = alice.handle(&event, now)?; //         pure: nothing has moved, on Ok or on Err
-/// put(step.key(), &step.record()); //               keep the new state first (and with it a new line's: `step.line()`)
+/// for row in step.rows() { put(&row) } //           keep the new state first, in one transaction
 /// for effect in step.commit() { act(effect) } //    now it has moved: send, show, connect
 /// # Ok::<(), Rejected>(())
 /// ```
@@ -272,6 +272,11 @@ impl<M: Machine> Born<M> {
         self.0.record()
     }
 
+    /// What is to be written.
+    pub fn row(&self) -> Row {
+        Row { key: self.key(), revision: self.revision(), record: self.record(), replaces: self.replaces() }
+    }
+
     /// 0.
     pub fn revision(&self) -> u64 {
         self.0.revision()
@@ -332,12 +337,19 @@ impl<'m, M: Machine> Step<'m, M> {
         Self { machine, change, emit, beside }
     }
 
+    /// All that is to be written in one transaction: the new record, and that of a new line. A store that takes every one of them
+    /// has forgotten nothing but [`once`](Step::once) and [`strikes`](Step::strikes).
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        let own = Row { key: self.key(), revision: self.revision(), record: self.record(), replaces: self.replaces() };
+        iter::once(own).chain(self.line().map(Born::row))
+    }
+
     /// Where the new record is kept.
     pub fn key(&self) -> Key {
         M::key_after(&self.machine.as_ref().state, &self.change)
     }
 
-    /// The new record: the whole next state with its outbox.
+    /// The new record: the whole next state with its outbox. A new [`line`](Step::line) is not in it.
     pub fn record(&self) -> Record {
         M::record_after(self.revision(), &self.machine.as_ref().state, &self.change)
     }
@@ -392,6 +404,19 @@ impl<'m, M: Machine> Step<'m, M> {
         M::change(&mut held.state, self.change);
         Effects::new(self.machine, self.emit, self.beside)
     }
+}
+
+/// A record as it is written: in the place of another, or where nothing is (§8.2).
+#[derive(Debug)]
+pub struct Row {
+    /// Where it is kept.
+    pub key: Key,
+    /// Its revision.
+    pub revision: u64,
+    /// The record.
+    pub record: Record,
+    /// The one that it takes the place of, which must be there; `None`: nothing may be there.
+    pub replaces: Option<Replaces>,
 }
 
 /// Names a stored record and its revision.

@@ -131,7 +131,7 @@ impl Client {
 
     /// A machine that is new: its record first, then the machine.
     pub fn begin<M: Machine>(&mut self, born: Born<M>) -> Result<(), Stop> {
-        self.store.transaction(|tables| tables.insert(&born))?;
+        self.store.transaction(|tables| tables.put(&born.row()))?;
         self.wake(born.commit().key())
     }
 

@@ -66,7 +66,7 @@ impl Tables {
     /// Something was said of a contact port, along this line. What is not to be taken leaves the line's step as it is.
     pub fn hear(&mut self, introduction: &Introduction<'_>, from: LineId) -> Result<Vec<ToDo>, Stop> {
         match introduction {
-            Introduction::Grant { port } => match self.insert(&Introducer::granted(port, from)?) {
+            Introduction::Grant { port } => match self.put(&Introducer::granted(port, from)?.row()) {
                 // It came before.
                 Ok(()) | Err(StoreError::Taken) => {}
                 Err(error) => return Err(error.into()),

@@ -8,7 +8,7 @@ use port_protocol::{
 };
 use thiserror::Error;
 
-use crate::store::{Row, StoreError, Tables};
+use crate::store::{StoreError, Tables};
 
 /// Everything a client does with a machine is three lines. Which command it is differs; what is done with it does not.
 pub fn advance<'m, M: Machine, E>(tables: &mut Tables, command: Result<Step<'m, M>, E>) -> Result<Vec<ToDo>, Stop>
@@ -17,19 +17,15 @@ where
     Stop: From<E>,
 {
     let step = command?; //                        pure: nothing has moved, on Ok or on Err
-    keep(tables, &step)?; //                       keep the new state first
+    keep(tables, &step)?; //                       keep the new state first, in one transaction
     Ok(step.commit().map(ToDo::from).collect()) // now it has moved: send, show, connect
 }
 
 fn keep<M: Machine>(tables: &mut Tables, step: &Step<'_, M>) -> Result<(), Stop> {
-    let (key, revision, replaces, once) = (step.key(), step.revision(), step.replaces(), step.once());
-    let row = Row { key, revision, record: &step.record(), replaces, once, strikes: step.strikes() };
-    tables.put(&row).map_err(|error| match (error, step.taken()) {
+    tables.keep(step).map_err(|error| match (error, step.taken()) {
         (StoreError::UsedBefore, Some(taken)) => Stop::UsedBefore(taken),
         (error, _) => error.into(),
-    })?;
-    // A new line, in the same transaction.
-    step.line().map_or(Ok(()), |line| Ok(tables.insert(line)?))
+    })
 }
 
 /// An effect of any machine, as bytes and text.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use port_protocol::{Born, Key, Known, Line, LineId, LineLink, Machine, Mark, Replaces};
+use port_protocol::{Key, Known, Line, LineId, LineLink, Machine, Mark, Row, Step};
 use port_protocol::{RestoreError, TicketHash, ToldTicket};
 use thiserror::Error;
 
@@ -22,16 +22,6 @@ pub struct Tables {
     told: BTreeMap<TicketHash, ToldTicket>,
     /// What was written last.
     last: Option<(Key, u64)>,
-}
-
-/// One row of the table for all machines, as a step would have it.
-pub struct Row<'a> {
-    pub key: Key,
-    pub revision: u64,
-    pub record: &'a [u8],
-    pub replaces: Option<Replaces>,
-    pub once: Option<Mark>,
-    pub strikes: Option<TicketHash>,
 }
 
 #[derive(Clone, Copy, Debug, Error)]
@@ -68,8 +58,18 @@ impl Store {
 }
 
 impl Tables {
-    /// Keeps a record in the place of the one that it replaces, and what it uses up for ever.
-    pub fn put(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
+    /// Keeps what a step asks for: its rows, and what it uses up for ever.
+    pub fn keep<M: Machine>(&mut self, step: &Step<'_, M>) -> Result<(), StoreError> {
+        let used = step.once().is_some_and(|mark| !self.marks.insert(mark))
+            || step.strikes().is_some_and(|ticket| self.told.remove(&ticket).is_none());
+        if used {
+            return Err(StoreError::UsedBefore);
+        }
+        step.rows().try_for_each(|row| self.put(&row))
+    }
+
+    /// Keeps a record, in the place of the one that it replaces.
+    pub fn put(&mut self, row: &Row) -> Result<(), StoreError> {
         let replaced = row.replaces.map(|old| old.key);
         if let Some(old) = row.replaces
             && self.records.get(&old.key).is_none_or(|(revision, _)| *revision != old.revision)
@@ -79,23 +79,12 @@ impl Tables {
         if replaced != Some(row.key) && self.records.contains_key(&row.key) {
             return Err(StoreError::Taken);
         }
-        let used = row.once.is_some_and(|mark| !self.marks.insert(mark))
-            || row.strikes.is_some_and(|ticket| self.told.remove(&ticket).is_none());
-        if used {
-            return Err(StoreError::UsedBefore);
-        }
         if let Some(old) = replaced {
             self.records.remove(&old);
         }
         self.records.insert(row.key, (row.revision, row.record.to_vec()));
         self.last = Some((row.key, row.revision));
         Ok(())
-    }
-
-    /// Keeps a machine that is new.
-    pub fn insert<M: Machine>(&mut self, born: &Born<M>) -> Result<(), StoreError> {
-        let (key, revision, replaces, once) = (born.key(), born.revision(), born.replaces(), born.once());
-        self.put(&Row { key, revision, record: &born.record(), replaces, once, strikes: None })
     }
 
     pub fn get(&self, key: Key) -> Option<&[u8]> {

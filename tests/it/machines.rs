@@ -419,3 +419,20 @@ fn r8_7_no_secret_is_shown() {
         }
     }
 }
+
+#[test]
+fn r8_3_the_rows_of_a_step_are_all_that_it_writes() {
+    let mut alice = offered(Offer::new());
+    let born = Alice::offer(line_link(), Offer::new(), seed(1)).row();
+    assert_eq!((born.key, born.revision, born.replaces, &*born.record), (alice.key(), 0, None, &*alice.record()));
+    let event = line_formed(Some(proof(Offer::new())));
+    let step = alice.handle_bytes(&event, NOW).unwrap();
+    let [own, line] = &step.rows().collect::<Vec<_>>()[..] else { panic!("two rows") };
+    let replaces = Some(Replaces { key: Key::LineLink(line_link()), revision: 0 });
+    assert_eq!((own.key, own.revision, own.replaces), (step.key(), 1, replaces));
+    assert_eq!(*own.record, *step.record());
+    assert_eq!((line.key, line.revision, line.replaces), (Key::Line(line_id()), 0, None));
+    assert_eq!(*line.record, *step.line().unwrap().record());
+    // Nothing but itself, where no line is formed.
+    assert_eq!(offered(Offer::new()).revoke().unwrap().rows().count(), 1);
+}

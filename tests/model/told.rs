@@ -98,7 +98,7 @@ pub enum Told {
     },
     /// The owner hears of a ticket, along this line, and has so many rows.
     Hears {
-        row: Row,
+        row: TicketRow,
         from: Id,
         rows: u8,
     },
@@ -117,7 +117,7 @@ pub enum Told {
 
 /// A row of tickets by its number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Row(pub u8);
+pub struct TicketRow(pub u8);
 
 /// A Port's bytes by their number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -127,7 +127,7 @@ pub struct Shown(u8);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Said {
     Grant(Shown),
-    Ticket(Row),
+    Ticket(TicketRow),
     Withdrawn(Id),
 }
 
@@ -223,7 +223,7 @@ fn place<T: PartialEq>(all: &mut Vec<T>, one: T) -> u8 {
     place as u8
 }
 
-impl Row {
+impl TicketRow {
     pub fn of(told: &ToldTicket) -> Self {
         let mut seen = seen();
         let known = seen.rows.iter().position(|known| *known == told).map(|known| known as u8);
@@ -256,7 +256,7 @@ impl Said {
     pub fn of(introduction: &Introduction<'_>) -> Self {
         match introduction {
             Introduction::Grant { port } => Self::Grant(Shown::of(port)),
-            Introduction::Ticket(told) => Self::Ticket(Row::of(told)),
+            Introduction::Ticket(told) => Self::Ticket(TicketRow::of(told)),
             Introduction::Withdrawn { line_link } => Self::Withdrawn(number(line_link.as_bytes())),
             other => panic!("an introduction that this model does not know: {other:?}"),
         }

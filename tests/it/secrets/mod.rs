@@ -228,6 +228,7 @@ fn shown() -> Shown {
         let step = alice.handle(&formed(proof), NOW).unwrap();
         see.see("forms a line", &step);
         see.see("", &step.replaces().unwrap());
+        step.rows().for_each(|row| see.see("", &row));
         see.see("", &step.once().unwrap());
         see.see("", &step.key());
         let effects = step.commit();

@@ -27,7 +27,7 @@ impl State {
             self.broken.not_told |= born;
             return;
         };
-        let row_of = |row: &Row| row.get().ticket == ticket && row.link() == contact;
+        let row_of = |row: &TicketRow| row.get().ticket == ticket && row.link() == contact;
         if let (Some(policy), true) = (before.policy, of.late && proof == proof.original()) {
             let takes = !policy.is_paused() && policy.limit() != Uses::UpTo(before.used);
             if takes

@@ -21,7 +21,7 @@ impl Known for Tables {
     fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
         (0..32)
             .filter(|bit| self.rows & 1 << bit != 0)
-            .map(|bit| Row(bit).get())
+            .map(|bit| TicketRow(bit).get())
             .find(|row| row.ticket == *ticket)
             .cloned()
     }

@@ -67,10 +67,10 @@ pub struct Me {
 pub struct State {
     pub me: [Me; 6],
     /// Alice's tables, sorted.
-    pub rows: Vec<Row>,
+    pub rows: Vec<TicketRow>,
     pub marks: Vec<Mark>,
     /// Alice's, as it was when she last heard of a ticket.
-    pub backup: Option<([Option<Kept>; 2], Vec<Row>)>,
+    pub backup: Option<([Option<Kept>; 2], Vec<TicketRow>)>,
     /// What the relay knows, sorted.
     pub known: Vec<Fact>,
     /// What contacts handed over, sorted.
@@ -78,9 +78,9 @@ pub struct State {
     /// How many tickets a contact made.
     pub made: [u8; 2],
     /// Of which tickets the relay had word, from their makers; sorted.
-    pub said: Vec<Row>,
+    pub said: Vec<TicketRow>,
     /// Of what Alice heard, along which line; sorted.
-    pub heard: Vec<(Id, Row)>,
+    pub heard: Vec<(Id, TicketRow)>,
     /// Which tickets let somebody in, and by whose contact port; sorted.
     pub used: Vec<(TicketHash, User)>,
     /// Which came when they were over; sorted.

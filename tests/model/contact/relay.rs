@@ -68,7 +68,7 @@ impl State {
             rows.iter().flat_map(|row| contacts.iter().map(move |of| (row.get(), *of))).flat_map(|(told, of)| {
                 [CAROL, DAVE].map(|by| ToldTicket { line_link: link(of), name: name_of(by), ..told.clone() })
             });
-        let mut lies: Vec<_> = lies.map(|told| Said::Ticket(Row::of(&told))).collect();
+        let mut lies: Vec<_> = lies.map(|told| Said::Ticket(TicketRow::of(&told))).collect();
         lies.sort_unstable();
         lies.dedup();
         lies.retain(|said| !matches!(said, Said::Ticket(row) if self.heard.contains(&(line_with(contact), *row))));
