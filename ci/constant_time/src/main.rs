@@ -10,14 +10,17 @@ use std::process::ExitCode;
 use crabgrind::memcheck::{MemState, mark_memory};
 use crabgrind::valgrind::{count_errors, running_mode};
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Event, Line, LineEffect, Machine, Offer, Payload, Proof, Request,
-    SEAL_OVERHEAD, Seed, SendProof, UnixSeconds, padded_len,
+    Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, Introduction, Known, Line, LineEffect,
+    Machine, Name, Offer, Payload, Proof, Request, SEAL_OVERHEAD, Seed, SendProof, TicketHash, ToldTicket, UnixSeconds,
+    padded_len,
 };
 
 /// No branch that depends on a secret.
 const NONE: RangeInclusive<usize> = 0..=0;
 /// The one that makes it public whether a proof is good.
 const CHECKED: RangeInclusive<usize> = 1..=1;
+/// That, and then which row of told tickets is meant: of a good proof its ticket's hash is public, for Alice was told it.
+const LOOKED_UP: RangeInclusive<usize> = 2..=2;
 /// The same for a packet: in the library, and of the library's result.
 const OPENED: RangeInclusive<usize> = 2..=2;
 
@@ -102,6 +105,7 @@ fn everything(watch: &mut Watch) {
         line
     });
     along_the_line(watch, &good);
+    with_a_ticket(watch);
     let mut at_bob = watch.watch("Bob's keys", NONE, || {
         let Some(BobEffect::LineFormed(line)) = bob.handle(&formed(None), NOW).unwrap().commit().next() else {
             unreachable!()
@@ -165,6 +169,47 @@ fn along_the_line(watch: &mut Watch, on_board: &[u8]) {
             line.handle(&event(&good), &mut [], NOW).unwrap().commit().next().map(|effect| packet_of(Some(effect)));
     });
     assert!(ended.is_some() && confirm.is_some());
+}
+
+/// What Alice was told of.
+struct Told(ToldTicket);
+
+impl Known for Told {
+    fn ticket(&self, _: &TicketHash) -> Option<ToldTicket> {
+        Some(self.0.clone())
+    }
+}
+
+/// A contact port: a ticket stands behind the RAD.
+fn with_a_ticket(watch: &mut Watch) {
+    let mut alice = Alice::offer(LINK.into(), Offer::new().introducer(LINE.into()), secret_seed(1)).commit();
+    published(alice.port().unwrap().public_key().as_bytes());
+    let mut carol = Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), LINE.into()).unwrap().commit();
+    let told = watch.watch("a ticket", NONE, || {
+        let step = carol.introduce(Name::new("Carol").unwrap(), None, secret_seed(3), NOW).unwrap();
+        let Some(IntroducerEffect::Tell(_, Introduction::Ticket(told))) = step.commit().next() else { unreachable!() };
+        told
+    });
+    published(told.ticket.as_bytes());
+    let Some(IntroducerEffect::Ready(port)) = carol.told().unwrap().commit().next() else { unreachable!() };
+    let mut bob = Bob::scan(port, secret_seed(2)).commit();
+    let mut wire = [0; 256];
+    let event = watch.watch("Bob makes the proof of a ticket", NONE, || {
+        let step = bob.connect(SendProof::OnBoard, NOW).unwrap();
+        let Some(BobEffect::Send(Request::Connect { proof, .. })) = step.commit().next() else { unreachable!() };
+        formed(proof).encode_into(&mut wire).unwrap()
+    });
+    let good = published(event).to_vec();
+    let mut bad = good.clone();
+    if let Some(last) = bad.last_mut() {
+        *last ^= 1;
+    }
+    watch.watch("Carol's record", NONE, || drop(black_box(carol.record())));
+    watch.watch("the record of a Bob with a ticket", NONE, || drop(black_box(bob.record())));
+    let known = Told(told);
+    let mut use_it = |bytes: &[u8]| alice.handle_knowing(&Event::decode(bytes).unwrap(), &known, NOW).is_ok();
+    assert!(!watch.watch("Alice refuses the proof of a ticket", CHECKED, || use_it(&bad)));
+    assert!(watch.watch("Alice takes the proof of a ticket", LOOKED_UP, || use_it(&good)));
 }
 
 fn formed(proof: Option<Proof>) -> Event<'static> {
