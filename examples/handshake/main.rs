@@ -13,6 +13,8 @@ mod hostile;
 mod introduce;
 mod machines;
 mod one;
+#[path = "../common/qr.rs"]
+mod qr;
 mod relay;
 mod show;
 mod store;

@@ -1,12 +1,9 @@
 //! What is printed.
 
-use std::io::{IsTerminal, stdout};
-
 use port_protocol::{Event, LineId, Nonce, Payload, Port, Request};
-use qrcode::render::unicode::Dense1x2;
 use qrcode::types::QrError;
-use qrcode::{EcLevel, QrCode, Version};
 
+use crate::qr;
 use crate::relay::User;
 
 pub fn heading(text: &str) {
@@ -109,20 +106,6 @@ pub fn short(text: &str) -> String {
 /// What to read from the screen: the QR code, and its text.
 pub fn port(port: &Port) -> Result<String, QrError> {
     let text = port.qr_text().to_string();
-    qr_code(&text)?;
+    qr::show(&text)?;
     Ok(text)
-}
-
-/// The QR code, black on white whatever the terminal's colours are.
-fn qr_code(text: &str) -> Result<(), QrError> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::M)?;
-    let (on, off) = if stdout().is_terminal() { ("\x1b[30;107m", "\x1b[0m") } else { ("", "") };
-    for line in code.render::<Dense1x2>().quiet_zone(true).build().lines() {
-        println!("  {on}{line}{off}");
-    }
-    let width = code.width();
-    if let Version::Normal(version) = code.version() {
-        println!("\n  QR version {version}: {width}×{width}, error correction M, {} characters", text.len());
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::common::example;
 use port_protocol::{Admits, Event, Introduction, LineId, LineLink, PairHash, Request};
 use serde_json::{Value, json};
 
@@ -61,23 +62,9 @@ impl Shim {
     }
 }
 
-/// The shim of this very build: by now it was built beside this test, unless only this test was asked for.
 fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        // <target directory>/<profile>/deps/it-<hash>
-        let test = std::env::current_exe().unwrap();
-        let directory = test.ancestors().nth(2).unwrap();
-        let profile = match directory.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            profile => profile,
-        };
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--example", "shim"]);
-        cargo.args(["--profile", profile, "--target-dir"]).arg(directory.parent().unwrap());
-        assert!(cargo.status().unwrap().success());
-        directory.join("examples").join(format!("shim{}", std::env::consts::EXE_SUFFIX))
-    })
+    PATH.get_or_init(|| example("shim", "alloc"))
 }
 
 /// Two shims, and the packets between them.

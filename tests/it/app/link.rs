@@ -190,4 +190,7 @@ fn r17_3_a_link_in_a_qr_code() {
         assert_eq!(version == 13, text.as_str().len() < 300);
     }
     assert_eq!(port().link().as_str().len(), 284);
+    let longest = read(&super::vectors()[0].link).unwrap().named(name(&"字".repeat(30))).link();
+    let code = QrCode::with_error_correction_level(longest.as_str(), EcLevel::M).unwrap();
+    assert_eq!((longest.as_str().len(), code.version()), (560, Version::Normal(19)));
 }

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod event;
+mod example;
 mod intro;
 mod link;
 mod message;

@@ -4,6 +4,7 @@
 #![cfg(feature = "alloc")]
 
 pub mod cbor;
+pub mod example;
 pub mod keys;
 pub mod machine;
 pub mod many;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use cbor::Cbor;
+pub use example::example;
 pub use machine::*;
 pub use names::*;
 use port_protocol::*;
