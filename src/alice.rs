@@ -241,6 +241,13 @@ impl<D: Dialect> AliceOf<D> {
         }
     }
 
+    pub(crate) const fn offered(&self) -> Option<&Port> {
+        match &self.0.state {
+            State::Offered(offered) => Some(offered.port()),
+            _ => None,
+        }
+    }
+
     /// How the Port may be used; `None` once it is dead.
     pub const fn policy(&self) -> Option<&Policy> {
         match &self.0.state {
@@ -321,10 +328,7 @@ impl Alice {
 
     /// The Port, while it is on offer.
     pub const fn port(&self) -> Option<&Port> {
-        match &self.0.state {
-            State::Offered(offered) => Some(offered.port()),
-            _ => None,
-        }
+        self.offered()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::secret::{Rad, Secret};
 use crate::ticket::Ticket;
 
 /// How an [`AliceOf`](crate::AliceOf) and a [`BobOf`](crate::BobOf) speak: what a proof is, which line comes of it, and how the Server
-/// is asked. Sealed.
+/// is asked. Sealed: there are [`Native`] and, with the feature `app`, `app::App`.
 pub trait Dialect: Speaks {}
 
 /// This crate's own: its lines are authenticated.
