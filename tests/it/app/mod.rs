@@ -5,6 +5,7 @@ mod bundle;
 mod event;
 mod intro;
 mod link;
+pub mod machines;
 mod message;
 mod properties;
 mod reader;
