@@ -1,7 +1,11 @@
 //! Alice: one Port at its creator's side (§4).
 
+use core::fmt;
+use core::marker::PhantomData;
+
 use minicbor::{Decode, Encode};
 
+use crate::dialect::{Ask, Dialect, Native, Says};
 use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink, RequestId};
 use crate::known::Known;
@@ -13,7 +17,7 @@ use crate::policy::{Offer, Policy};
 use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::{Rad, Secret, Seed};
-use crate::spent::{Farewell, Last, Spent};
+use crate::spent::{Farewell, Spent};
 use crate::ticket::ToldTicket;
 
 /// One Port at its creator's side (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
@@ -22,8 +26,10 @@ use crate::ticket::ToldTicket;
 /// [`AliceEnd`].
 ///
 /// A Port for many (§14) stays offered: each good proof yields a [`Line`], and what is refused uses nothing up.
-#[derive(Debug)]
-pub struct Alice(Held<State>);
+pub type Alice = AliceOf<Native>;
+
+/// An [`Alice`] of any [`Dialect`]: what she does stands there.
+pub struct AliceOf<D: Dialect>(Held<State>, PhantomData<fn() -> D>);
 
 /// What an Alice asks her caller to do.
 #[derive(Debug)]
@@ -121,25 +127,32 @@ impl Requesting {
 }
 
 /// §4.2–§4.4: the whole of Alice but for uses of a Port for many. Her commands, and the deadline, need no event and stand below.
-fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSeconds) -> Result<Moved, Rejected> {
-    if event.key() != Alice::key_of(state) {
+/// The proof is handed in beside the event: each dialect has its own.
+fn transition<D: Dialect>(
+    state: &State,
+    (event, proof): (&Event<'_>, Option<&D::Proof>),
+    known: &impl Known,
+    now: UnixSeconds,
+) -> Result<Moved<D::Line>, Rejected> {
+    if event.key() != state.key() {
         return Err(Rejected::NotMine);
     }
     match (state, event) {
         (State::Requesting(requesting), Event::LineLinkIssued { line_link, .. }) => {
             let offered = requesting.clone().offered(*line_link);
             // Too late to be offered: the Server need not keep the link.
-            let next = if offered.has_expired(now) { offered.end(AliceEnd::Expired) } else { State::Offered(offered) };
+            let next =
+                if offered.has_expired(now) { offered.end::<D>(AliceEnd::Expired) } else { State::Offered(offered) };
             Ok(Moved::to(next))
         }
         // It came again: what answers a stray would end a good line (§4.4).
         (State::Offered(_) | State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => {
             Err(Rejected::Repeated)
         }
-        (State::Offered(offered), Event::LineFormed { line_id, pair_hash, proof, .. }) => {
+        (State::Offered(offered), Event::LineFormed { line_id, pair_hash, .. }) => {
             let standing = known.pair(pair_hash);
-            let comer = Comer { line_id: *line_id, pair_hash: *pair_hash, standing, proof: proof.as_ref() };
-            offered.used_by(&comer, known, now)
+            let comer = Comer { line_id: *line_id, pair_hash: *pair_hash, standing, proof };
+            offered.used_by::<D>(&comer, known, now)
         }
         (State::Spent(spent), event) => Err(spent.reject(event)),
         _ => Err(Rejected::OutOfOrder),
@@ -153,7 +166,7 @@ impl Requesting {
     }
 }
 
-impl Alice {
+impl<D: Dialect> AliceOf<D> {
     /// A Port yet to be: its line link has to be asked for (§4.1). The request is in
     /// [`unsent`](crate::Machine::unsent).
     pub fn request(offer: Offer, seed: Seed) -> Born<Self> {
@@ -167,36 +180,14 @@ impl Alice {
         Born::new(State::Offered(Requesting::new(offer, seed).offered(line_link)))
     }
 
-    /// Takes an event from the Server (§4.5), from somebody of whom nothing is known: **nobody is blocked**, nobody is connected
-    /// already, and no ticket is good. For all that there is [`handle_knowing`](Alice::handle_knowing).
-    ///
-    /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved.
-    pub fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        self.handle_knowing(event, &(), now)
-    }
-
-    /// [`handle`](Alice::handle), with what the caller knows of who comes: whom the user blocked or has a line with already
-    /// (§14.6), which tickets she was told of (§16.4).
-    ///
-    /// # Errors
-    /// The same.
-    pub fn handle_knowing(
+    pub(crate) fn take(
         &mut self,
-        event: &Event<'_>,
+        event: (&Event<'_>, Option<&D::Proof>),
         known: &impl Known,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
-        let Moved { state, emit, beside } = transition(&self.0.state, event, known, now)?;
+        let Moved { state, emit, beside } = transition::<D>(&self.0.state, event, known, now)?;
         Ok(Step::with(self, state, emit, beside))
-    }
-
-    /// [`handle`](Alice::handle) for a caller that only moves bytes.
-    ///
-    /// # Errors
-    /// The same, and [`Rejected::Malformed`] or [`Rejected::UnsupportedVersion`] for bytes that are no event.
-    pub fn handle_bytes(&mut self, event: &[u8], now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        self.handle(&Event::decode(event)?, now)
     }
 
     /// Changes how the Port may be used (§14.2): the limit, also below what was used; pause, resume; until when. What is in
@@ -227,7 +218,7 @@ impl Alice {
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it is dead already.
     pub fn revoke(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let state = self.0.state.end(AliceEnd::Revoked).ok_or(Rejected::OutOfOrder)?;
+        let state = self.0.state.end::<D>(AliceEnd::Revoked).ok_or(Rejected::OutOfOrder)?;
         Ok(Step::new(self, state, Emit::Outbox))
     }
 
@@ -250,8 +241,7 @@ impl Alice {
         }
     }
 
-    /// The Port, while it is on offer.
-    pub const fn port(&self) -> Option<&Port> {
+    pub(crate) const fn offered(&self) -> Option<&Port> {
         match &self.0.state {
             State::Offered(offered) => Some(offered.port()),
             _ => None,
@@ -300,31 +290,76 @@ impl Alice {
     }
 }
 
+impl Alice {
+    /// Takes an event from the Server (§4.5), from somebody of whom nothing is known: **nobody is blocked**, nobody is connected
+    /// already, and no ticket is good. For all that there is [`handle_knowing`](Alice::handle_knowing).
+    ///
+    /// # Errors
+    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    pub fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        self.handle_knowing(event, &(), now)
+    }
+
+    /// [`handle`](Alice::handle), with what the caller knows of who comes: whom the user blocked or has a line with already
+    /// (§14.6), which tickets she was told of (§16.4).
+    ///
+    /// # Errors
+    /// The same.
+    pub fn handle_knowing(
+        &mut self,
+        event: &Event<'_>,
+        known: &impl Known,
+        now: UnixSeconds,
+    ) -> Result<Step<'_, Self>, Rejected> {
+        let proof = match event {
+            Event::LineFormed { proof, .. } => proof.as_ref(),
+            _ => None,
+        };
+        self.take((event, proof), known, now)
+    }
+
+    /// [`handle`](Alice::handle) for a caller that only moves bytes.
+    ///
+    /// # Errors
+    /// The same, and [`Rejected::Malformed`] or [`Rejected::UnsupportedVersion`] for bytes that are no event.
+    pub fn handle_bytes(&mut self, event: &[u8], now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        self.handle(&Event::decode(event)?, now)
+    }
+
+    /// The Port, while it is on offer.
+    pub const fn port(&self) -> Option<&Port> {
+        self.offered()
+    }
+}
+
 impl State {
-    /// `None` if it was over before.
-    fn end(&self, end: AliceEnd) -> Option<Self> {
+    const fn key(&self) -> Key {
         match self {
-            Self::Requesting(_) => Some(Self::Spent(Spent::ended(Alice::key_of(self), end, Farewell::NOTHING))),
-            Self::Offered(offered) => Some(offered.end(end)),
+            Self::Requesting(requesting) => Key::Request(requesting.request_id),
+            Self::Offered(offered) => Key::LineLink(offered.port().line_link),
+            Self::Spent(spent) => spent.key(),
+        }
+    }
+
+    /// `None` if it was over before.
+    fn end<D: Dialect>(&self, end: AliceEnd) -> Option<Self> {
+        match self {
+            Self::Requesting(_) => Some(Self::Spent(Spent::ended(self.key(), end, Farewell::NOTHING))),
+            Self::Offered(offered) => Some(offered.end::<D>(end)),
             Self::Spent(_) => None,
         }
     }
 }
 
-holds!(Alice);
-
-impl Role for Alice {
-    const ROLE: u8 = 1;
+impl<D: Dialect> Role for AliceOf<D> {
+    const ROLE: u8 = D::ALICE;
     type State = State;
-    type Beside = Beside;
-    type Effect<'m> = AliceEffect<'m>;
+    type Line = D::Line;
+    type Beside = Beside<D::Line>;
+    type Effect<'m> = D::AliceEffect<'m>;
 
     fn key_of(state: &State) -> Key {
-        match state {
-            State::Requesting(requesting) => Key::Request(requesting.request_id),
-            State::Offered(offered) => Key::LineLink(offered.port().line_link),
-            State::Spent(spent) => spent.key(),
-        }
+        state.key()
     }
 
     fn deadline_of(state: &State) -> Option<UnixSeconds> {
@@ -336,7 +371,7 @@ impl Role for Alice {
     }
 
     fn after_deadline(state: &State) -> Option<State> {
-        state.end(AliceEnd::Expired)
+        state.end::<D>(AliceEnd::Expired)
     }
 
     fn after_settling(state: &State) -> Option<State> {
@@ -349,34 +384,33 @@ impl Role for Alice {
 
     whole_state!();
 
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, beside: &mut Self::Beside) -> Option<AliceEffect<'m>> {
+    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, beside: &mut Self::Beside) -> Option<D::AliceEffect<'m>> {
+        D::alice_effect(self.says(emit, place, beside)?)
+    }
+}
+
+impl<D: Dialect> AliceOf<D> {
+    fn says(&self, emit: Emit<'_>, place: usize, beside: &mut Beside<D::Line>) -> Option<Says<'_, D, AliceEnd>> {
         if let Emit::Refused(line_id) = emit {
-            return Some(AliceEffect::Send(Request::Disconnect { line_id }));
+            return Some(Says::Ask(Ask::Disconnect(line_id)));
         }
         match (&self.0.state, place) {
-            (State::Requesting(Requesting { request_id, .. }), 0) => {
-                Some(AliceEffect::Send(Request::IssueLineLink { request_id: *request_id }))
+            (State::Requesting(Requesting { request_id, offer, .. }), 0) => {
+                Some(Says::Ask(Ask::Issue { request_id: *request_id, offer }))
             }
             // Before anybody sees the Port, the Server knows for how many it is: else the first would burn its link (§14.2).
             // It is said again whenever the connection comes back, as the Port is shown again: the Server may not have heard it.
             (State::Offered(offered), 0) => {
-                offered.news().filter(|_| offered.is_due() || matches!(emit, Emit::Outbox)).map(AliceEffect::Send)
+                offered.news().filter(|_| offered.is_due() || matches!(emit, Emit::Outbox)).map(Says::Ask)
             }
             (State::Offered(_), 1) | (State::Spent(Spent::Formed { .. }), 0) => {
-                beside.line.take().map(|line| AliceEffect::LineFormed(line.commit()))
+                beside.line.take().map(|line| Says::LineFormed(line.commit()))
             }
-            (State::Offered(offered), _) => Some(AliceEffect::PortReady(offered.port())),
-            (State::Spent(spent), place) => spent.effect(place).map(AliceEffect::from),
+            (State::Offered(offered), _) => Some(Says::PortReady(offered.port())),
+            (State::Spent(spent), place) => spent.says(place),
             _ => None,
         }
     }
 }
 
-impl From<Last<AliceEnd>> for AliceEffect<'_> {
-    fn from(last: Last<AliceEnd>) -> Self {
-        match last {
-            Last::Send(request) => Self::Send(request),
-            Last::Ended(end) => Self::Ended(end),
-        }
-    }
-}
+holds!(AliceOf, "Alice", State);

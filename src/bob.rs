@@ -1,24 +1,30 @@
 //! Bob: one Port at its user's side (§5).
 
+use core::fmt;
+use core::marker::PhantomData;
+
 use minicbor::{Decode, Encode};
 
+use crate::dialect::{Ask, Dialect, Native, Says, Speaks};
 use crate::error::Rejected;
 use crate::id::{Key, LineLink, PortHash};
 use crate::known::{Known, Standing};
-use crate::line::{Introduced, Line, Origin, Phase};
+use crate::line::{Introduced, Line, Origin};
 use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
 use crate::message::{Event, Reason, Request};
 use crate::port::{Kind, Port, Terms, UnixSeconds};
-use crate::proof::{self, PrivateKey, Proof, SharedSecret};
+use crate::proof::{self, PrivateKey, SharedSecret};
 use crate::secret::{Secret, Seed};
-use crate::spent::{Farewell, Last, Spent};
+use crate::spent::{Farewell, Spent};
 use crate::ticket::Ticket;
 
 /// One Port at its user's side (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
 ///
 /// What comes of it is a [`Line`] or a [`BobEnd`].
-#[derive(Debug)]
-pub struct Bob(Held<State>);
+pub type Bob = BobOf<Native>;
+
+/// A [`Bob`] of any [`Dialect`]: what he does stands there.
+pub struct BobOf<D: Dialect>(Held<State<D::Proof>>, PhantomData<fn() -> D>);
 
 /// What a Bob asks his caller to do.
 #[derive(Debug)]
@@ -79,11 +85,11 @@ pub enum BobPhase {
 
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(flat)]
-pub enum State {
+pub enum State<P> {
     #[n(1)]
     Scanned(#[n(0)] Scanned),
     #[n(2)]
-    Connecting(#[n(0)] Connecting),
+    Connecting(#[n(0)] Connecting<P>),
     #[n(3)]
     Spent(#[n(0)] Spent<BobEnd>),
 }
@@ -101,40 +107,44 @@ pub struct Scanned {
 
 /// Waits for the Server's answer. The private key of a Port for one use is gone: it had one use.
 #[derive(Clone, Debug, Encode, Decode)]
-pub struct Connecting {
+pub struct Connecting<P> {
     #[n(0)]
-    line_link: LineLink,
+    pub(crate) line_link: LineLink,
     #[n(1)]
-    kind: Kind,
+    pub(crate) kind: Kind,
     #[n(2)]
-    port: PortHash,
+    pub(crate) port: PortHash,
     #[n(3)]
-    terms: Terms,
+    pub(crate) terms: Terms,
     #[n(4)]
-    secret: SharedSecret,
+    pub(crate) secret: SharedSecret,
     #[n(5)]
-    proof: Proof,
+    pub(crate) proof: P,
     #[n(6)]
-    send_proof: SendProof,
+    pub(crate) send_proof: SendProof,
     /// For the ephemeral key of a Port for many (§14.7).
     #[n(7)]
-    private_key: Option<PrivateKey>,
+    pub(crate) private_key: Option<PrivateKey>,
     #[n(8)]
-    ticket: Option<Ticket>,
+    pub(crate) ticket: Option<Ticket>,
 }
 
 /// Where an event takes a Bob, and the line that he has then.
-type Moved = (State, Option<Born<Line>>);
+type Moved<D> = (State<<D as Speaks>::Proof>, Option<Born<<D as Speaks>::Line>>);
 
 /// §5.3, §5.4: the whole of Bob. His commands, connect and cancel, and the deadline need no event and stand below.
-fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSeconds) -> Result<Moved, Rejected> {
-    if event.key() != Bob::key_of(state) {
+fn transition<D: Dialect>(
+    state: &State<D::Proof>,
+    event: &Event<'_>,
+    known: &impl Known,
+    now: UnixSeconds,
+) -> Result<Moved<D>, Rejected> {
+    if event.key() != state.key() {
         return Err(Rejected::NotMine);
     }
     match (state, event) {
         (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, proof: None, .. }) => {
-            let Connecting { line_link, kind, port, terms, secret, proof, send_proof, private_key, ticket } =
-                connecting;
+            let Connecting { line_link, kind, port, terms, ticket, .. } = connecting;
             let ends = |end, farewell| Ok((State::Spent(Spent::ended(event.key(), end, farewell)), None));
             let ended = |end| ends(end, Farewell::disconnect(*line_id));
             let replaces = match known.pair(pair_hash) {
@@ -154,9 +164,8 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
                 replaces,
                 introduced: ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: None }),
             };
-            let phase = Phase::of_bob(&origin, secret, proof, *send_proof, private_key.as_ref(), ticket.as_ref());
             let spent = Spent::Formed { line_link: *line_link, line_id: *line_id };
-            Ok((State::Spent(spent), Some(Line::born(origin, phase))))
+            Ok((State::Spent(spent), Some(D::line_of_bob(origin, connecting))))
         }
         // It may be resumed: he goes on asking.
         (State::Connecting(_), Event::Refused { reason: Reason::Paused, .. }) => Err(Rejected::Paused),
@@ -173,8 +182,7 @@ fn transition(state: &State, event: &Event<'_>, known: &impl Known, now: UnixSec
 impl Bob {
     /// A Port that was read (§5.1). Nothing is used yet; it keeps until there is a network.
     pub fn scan(port: Port, seed: Seed) -> Born<Self> {
-        let Seed { private_key, block: iv, request_id: _ } = seed;
-        Born::new(State::Scanned(Scanned { port, private_key: PrivateKey::new(private_key), iv }))
+        Self::read(port, seed)
     }
 
     /// Uses the Port (§5.2). Past its expiry the step ends with [`BobEnd::Expired`] instead. A Port for many takes the proof on
@@ -183,26 +191,7 @@ impl Bob {
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it was used before. The request is in [`unsent`](crate::Machine::unsent).
     pub fn connect(&mut self, send_proof: SendProof, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        let State::Scanned(Scanned { port, private_key, iv }) = &self.0.state else {
-            return Err(Rejected::OutOfOrder);
-        };
-        let state = if port.terms.have_expired(now) {
-            self.0.state.end(BobEnd::Expired).ok_or(Rejected::OutOfOrder)?
-        } else {
-            let (proof, secret) = proof::prove(private_key, iv.expose(), port);
-            State::Connecting(Connecting {
-                line_link: port.line_link,
-                kind: port.kind,
-                port: port.hash(),
-                terms: port.terms.clone(),
-                secret,
-                proof,
-                send_proof: if port.kind.is_for_many() { SendProof::OnBoard } else { send_proof },
-                private_key: port.kind.is_for_many().then(|| private_key.clone()),
-                ticket: port.ticket.clone(),
-            })
-        };
-        Ok(Step::new(self, state, Emit::Outbox))
+        self.connect_by(proof::prove, send_proof, now)
     }
 
     /// Takes an event from the Server (§5.5); of who made the Port nothing is known: **he is not blocked**. For that there is
@@ -225,8 +214,7 @@ impl Bob {
         known: &impl Known,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
-        let (state, line) = transition(&self.0.state, event, known, now)?;
-        Ok(Step::with(self, state, Emit::Outbox, line))
+        self.take(event, known, now)
     }
 
     /// [`handle`](Bob::handle) for a caller that only moves bytes.
@@ -235,6 +223,51 @@ impl Bob {
     /// The same, and [`Rejected::Malformed`] or [`Rejected::UnsupportedVersion`] for bytes that are no event.
     pub fn handle_bytes(&mut self, event: &[u8], now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         self.handle(&Event::decode(event)?, now)
+    }
+}
+
+impl<D: Dialect> BobOf<D> {
+    pub(crate) fn read(port: Port, seed: Seed) -> Born<Self> {
+        let Seed { private_key, block: iv, request_id: _ } = seed;
+        Born::new(State::Scanned(Scanned { port, private_key: PrivateKey::new(private_key), iv }))
+    }
+
+    pub(crate) fn connect_by(
+        &mut self,
+        prove: impl FnOnce(&PrivateKey, &[u8; 16], &Port) -> (D::Proof, SharedSecret),
+        send_proof: SendProof,
+        now: UnixSeconds,
+    ) -> Result<Step<'_, Self>, Rejected> {
+        let State::Scanned(Scanned { port, private_key, iv }) = &self.0.state else {
+            return Err(Rejected::OutOfOrder);
+        };
+        let state = if port.terms.have_expired(now) {
+            self.0.state.end(BobEnd::Expired).ok_or(Rejected::OutOfOrder)?
+        } else {
+            let (proof, secret) = prove(private_key, iv.expose(), port);
+            State::Connecting(Connecting {
+                line_link: port.line_link,
+                kind: port.kind,
+                port: D::hash(port),
+                terms: port.terms.clone(),
+                secret,
+                proof,
+                send_proof: if port.kind.is_for_many() { SendProof::OnBoard } else { send_proof },
+                private_key: (D::HAS_EPOCHS && port.kind.is_for_many()).then(|| private_key.clone()),
+                ticket: port.ticket.clone(),
+            })
+        };
+        Ok(Step::new(self, state, Emit::Outbox))
+    }
+
+    pub(crate) fn take(
+        &mut self,
+        event: &Event<'_>,
+        known: &impl Known,
+        now: UnixSeconds,
+    ) -> Result<Step<'_, Self>, Rejected> {
+        let (state, line) = transition::<D>(&self.0.state, event, known, now)?;
+        Ok(Step::with(self, state, Emit::Outbox, line))
     }
 
     /// Gives the Port up (§5.4). A line that is formed all the same comes back as [`Rejected::Stray`].
@@ -271,33 +304,36 @@ impl Bob {
     }
 }
 
-impl State {
+impl<P> State<P> {
+    const fn key(&self) -> Key {
+        match self {
+            Self::Scanned(scanned) => Key::LineLink(scanned.port.line_link),
+            Self::Connecting(connecting) => Key::LineLink(connecting.line_link),
+            Self::Spent(spent) => spent.key(),
+        }
+    }
+
     /// `None` if it was over before.
     fn end(&self, end: BobEnd) -> Option<Self> {
         match self {
             Self::Spent(_) => None,
-            _ => Some(Self::Spent(Spent::ended(Bob::key_of(self), end, Farewell::NOTHING))),
+            _ => Some(Self::Spent(Spent::ended(self.key(), end, Farewell::NOTHING))),
         }
     }
 }
 
-holds!(Bob);
+impl<D: Dialect> Role for BobOf<D> {
+    const ROLE: u8 = D::BOB;
+    type State = State<D::Proof>;
+    type Line = D::Line;
+    type Beside = Option<Born<D::Line>>;
+    type Effect<'m> = D::BobEffect<'m>;
 
-impl Role for Bob {
-    const ROLE: u8 = 2;
-    type State = State;
-    type Beside = Option<Born<Line>>;
-    type Effect<'m> = BobEffect<'m>;
-
-    fn key_of(state: &State) -> Key {
-        match state {
-            State::Scanned(scanned) => Key::LineLink(scanned.port.line_link),
-            State::Connecting(connecting) => Key::LineLink(connecting.line_link),
-            State::Spent(spent) => spent.key(),
-        }
+    fn key_of(state: &Self::State) -> Key {
+        state.key()
     }
 
-    fn deadline_of(state: &State) -> Option<UnixSeconds> {
+    fn deadline_of(state: &Self::State) -> Option<UnixSeconds> {
         match state {
             State::Scanned(scanned) => scanned.port.terms.expires,
             State::Connecting(connecting) => connecting.terms.expires,
@@ -305,37 +341,27 @@ impl Role for Bob {
         }
     }
 
-    fn after_deadline(state: &State) -> Option<State> {
+    fn after_deadline(state: &Self::State) -> Option<Self::State> {
         state.end(BobEnd::Expired)
     }
 
-    fn after_settling(state: &State) -> Option<State> {
+    fn after_settling(state: &Self::State) -> Option<Self::State> {
         match state {
             State::Spent(spent) => spent.settled().map(State::Spent),
             _ => None,
         }
     }
 
-    whole_state!();
+    whole_state!(State<D::Proof>);
 
-    fn effect<'m>(&'m self, _: Emit<'m>, place: usize, beside: &mut Self::Beside) -> Option<BobEffect<'m>> {
-        match (&self.0.state, place) {
-            (State::Connecting(Connecting { line_link, proof, send_proof, .. }), 0) => {
-                let proof = (*send_proof == SendProof::OnBoard).then(|| proof.clone());
-                Some(BobEffect::Send(Request::Connect { line_link: *line_link, proof }))
-            }
-            (State::Spent(Spent::Formed { .. }), 0) => beside.take().map(|line| BobEffect::LineFormed(line.commit())),
-            (State::Spent(spent), place) => spent.effect(place).map(BobEffect::from),
-            _ => None,
-        }
+    fn effect<'m>(&'m self, _: Emit<'m>, place: usize, beside: &mut Self::Beside) -> Option<D::BobEffect<'m>> {
+        D::bob_effect(match (&self.0.state, place) {
+            (State::Connecting(connecting), 0) => Says::Ask(Ask::Connect(connecting)),
+            (State::Spent(Spent::Formed { .. }), 0) => Says::LineFormed(beside.take()?.commit()),
+            (State::Spent(spent), place) => spent.says(place)?,
+            _ => return None,
+        })
     }
 }
 
-impl From<Last<BobEnd>> for BobEffect<'_> {
-    fn from(last: Last<BobEnd>) -> Self {
-        match last {
-            Last::Send(request) => Self::Send(request),
-            Last::Ended(end) => Self::Ended(end),
-        }
-    }
-}
+holds!(BobOf, "Bob", State<D::Proof>);

@@ -5,6 +5,7 @@ use minicbor::{Decode, Decoder, Encode, decode};
 use crate::error::{PortError, Rejected};
 use crate::id::{Key, LineId};
 use crate::introduction::Introduction;
+use crate::line::Line;
 use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds, whole_state};
 use crate::port::{Port, UnixSeconds};
 use crate::secret::Seed;
@@ -231,6 +232,7 @@ holds!(Introducer);
 impl Role for Introducer {
     const ROLE: u8 = 5;
     type State = State;
+    type Line = Line;
     type Beside = Nothing;
     type Effect<'m> = IntroducerEffect<'m>;
 

@@ -151,6 +151,7 @@ mod alice;
 #[cfg(feature = "app")]
 pub mod app;
 mod bob;
+mod dialect;
 mod error;
 mod id;
 mod introducer;
@@ -173,8 +174,9 @@ pub mod testkit;
 mod ticket;
 mod wire;
 
-pub use alice::{Alice, AliceEffect, AliceEnd, AlicePhase};
-pub use bob::{Bob, BobEffect, BobEnd, BobPhase, SendProof};
+pub use alice::{Alice, AliceEffect, AliceEnd, AliceOf, AlicePhase};
+pub use bob::{Bob, BobEffect, BobEnd, BobOf, BobPhase, SendProof};
+pub use dialect::{Dialect, Native};
 pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
 pub use id::{Key, LineId, LineLink, Mark, PairHash, PoolId, PortHash, RequestId, TicketHash};
 pub use introducer::{Introducer, IntroducerEffect, IntroducerEnd, IntroducerPhase};

@@ -8,7 +8,6 @@ use zeroize::Zeroize;
 
 use crate::error::{DecodeError, RestoreError};
 use crate::id::{Key, LineId, LineLink, Mark, TicketHash};
-use crate::line::Line;
 use crate::port::UnixSeconds;
 use crate::wire::{self, Bytes};
 
@@ -27,8 +26,10 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
     type State: fmt::Debug + Encode<()> + for<'b> Decode<'b, ()>;
     /// What a step makes other: little, where a state is much.
     type Change: fmt::Debug;
+    /// What it may yield.
+    type Line: Role;
     /// What goes into the same transaction beside the record.
-    type Beside: Beside;
+    type Beside: Beside<Self::Line>;
     /// What a step of this role asks the caller to do.
     type Effect<'m>
     where
@@ -48,7 +49,7 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
 }
 
 /// What goes into the same transaction beside a record: nothing, of most roles.
-pub trait Beside: fmt::Debug + Default {
+pub trait Beside<L>: fmt::Debug + Default {
     fn once(&self) -> Option<Once> {
         None
     }
@@ -57,7 +58,7 @@ pub trait Beside: fmt::Debug + Default {
         None
     }
 
-    fn line(&self) -> Option<&Born<Line>> {
+    fn line(&self) -> Option<&Born<L>> {
         None
     }
 }
@@ -66,10 +67,10 @@ pub trait Beside: fmt::Debug + Default {
 #[derive(Default, Debug)]
 pub struct Nothing;
 
-impl Beside for Nothing {}
+impl<L> Beside<L> for Nothing {}
 
-impl Beside for Option<Born<Line>> {
-    fn line(&self) -> Option<&Born<Line>> {
+impl<L: fmt::Debug> Beside<L> for Option<Born<L>> {
+    fn line(&self) -> Option<&Born<L>> {
         self.as_ref()
     }
 }
@@ -121,6 +122,32 @@ impl Emit<'_> {
 
 /// What a role has around its state.
 macro_rules! holds {
+    // One of any dialect: it is shown by the name that users know.
+    ($machine:ident, $name:literal, $state:ty) => {
+        impl<D: Dialect> From<Held<$state>> for $machine<D> {
+            fn from(held: Held<$state>) -> Self {
+                Self(held, core::marker::PhantomData)
+            }
+        }
+
+        impl<D: Dialect> AsRef<Held<$state>> for $machine<D> {
+            fn as_ref(&self) -> &Held<$state> {
+                &self.0
+            }
+        }
+
+        impl<D: Dialect> AsMut<Held<$state>> for $machine<D> {
+            fn as_mut(&mut self) -> &mut Held<$state> {
+                &mut self.0
+            }
+        }
+
+        impl<D: Dialect> fmt::Debug for $machine<D> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple($name).field(&self.0).finish()
+            }
+        }
+    };
     ($machine:ident) => {
         impl From<Held<State>> for $machine {
             fn from(held: Held<State>) -> Self {
@@ -146,18 +173,21 @@ pub(crate) use holds;
 /// Of a role whose steps each make a whole next state.
 macro_rules! whole_state {
     () => {
-        type Change = State;
+        whole_state!(State);
+    };
+    ($state:ty) => {
+        type Change = $state;
 
-        fn key_after(_: &State, next: &State) -> Key {
+        fn key_after(_: &$state, next: &$state) -> Key {
             Self::key_of(next)
         }
 
-        fn record_after(revision: u64, _: &State, next: &State) -> $crate::machine::Record {
+        fn record_after(revision: u64, _: &$state, next: &$state) -> $crate::machine::Record {
             $crate::machine::Record::of::<Self>(revision, next)
         }
 
         #[inline(always)]
-        fn change(state: &mut State, next: State) {
+        fn change(state: &mut $state, next: $state) {
             *state = next;
         }
     };
@@ -386,7 +416,7 @@ impl<'m, M: Machine> Step<'m, M> {
     /// A new line (§8.3): its record is to be inserted at its key, which must be free, in the same transaction. If it is not,
     /// drop the step: the event came again, or the Server has given one `line_id` to two lines. The machine comes with the
     /// effect `LineFormed`.
-    pub fn line(&self) -> Option<&Born<Line>> {
+    pub fn line(&self) -> Option<&Born<M::Line>> {
         self.beside.line()
     }
 
@@ -511,5 +541,5 @@ impl<'b, M: Role, S: Decode<'b, ()>> Decode<'b, ()> for Layout<M, S> {
 fn is_of_another_role<M: Role>(record: &[u8]) -> bool {
     let mut d = Decoder::new(record);
     let header = (d.array(), d.u8(), d.u8());
-    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && (1..=5).contains(&role))
+    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && matches!(role, 1..=5 | 16..=18))
 }

@@ -1,17 +1,20 @@
 //! Offered: an Alice who waits for somebody who holds the Port (§4.3, §14.4).
 
+use core::fmt;
+
 use minicbor::{Decode, Encode};
 
 use crate::alice::{AliceEnd, State};
+use crate::dialect::{Ask, Dialect, Shown};
 use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink, Mark, PairHash, TicketHash};
 use crate::known::{Known, Standing};
-use crate::line::{Introduced, Line, Origin, Phase};
+use crate::line::{Introduced, Origin};
 use crate::machine::{self, Born, Emit, Once, Taken};
-use crate::message::{Admits, Request};
+use crate::message::Admits;
 use crate::policy::{Offer, Policy};
-use crate::port::{Kind, Port, UnixSeconds};
-use crate::proof::{self, PrivateKey, Proof};
+use crate::port::{Port, UnixSeconds};
+use crate::proof::PrivateKey;
 use crate::secret::{Rad, Secret};
 use crate::spent::{Farewell, Spent};
 use crate::ticket::{self, MAX_TICKETS, Ticket, ToldTicket};
@@ -48,21 +51,27 @@ pub struct Many {
 }
 
 /// Where an event takes an Alice, and what the caller's tables have to do with it.
-pub(crate) struct Moved {
+pub(crate) struct Moved<L> {
     pub(crate) state: State,
     pub(crate) emit: Emit<'static>,
-    pub(crate) beside: Beside,
+    pub(crate) beside: Beside<L>,
 }
 
 /// What goes into the same transaction beside her record.
-#[derive(Default, Debug)]
-pub struct Beside {
+#[derive(Debug)]
+pub struct Beside<L> {
     once: Option<Once>,
     strikes: Option<TicketHash>,
-    pub(crate) line: Option<Born<Line>>,
+    pub(crate) line: Option<Born<L>>,
 }
 
-impl machine::Beside for Beside {
+impl<L> Default for Beside<L> {
+    fn default() -> Self {
+        Self { once: None, strikes: None, line: None }
+    }
+}
+
+impl<L: fmt::Debug> machine::Beside<L> for Beside<L> {
     fn once(&self) -> Option<Once> {
         self.once
     }
@@ -71,21 +80,21 @@ impl machine::Beside for Beside {
         self.strikes
     }
 
-    fn line(&self) -> Option<&Born<Line>> {
+    fn line(&self) -> Option<&Born<L>> {
         self.line.as_ref()
     }
 }
 
 /// Somebody who comes, by the Server's word.
-pub(crate) struct Comer<'e> {
+pub(crate) struct Comer<'e, P> {
     pub(crate) line_id: LineId,
     pub(crate) pair_hash: PairHash,
     /// By the caller's.
     pub(crate) standing: Standing,
-    pub(crate) proof: Option<&'e Proof>,
+    pub(crate) proof: Option<&'e P>,
 }
 
-impl Moved {
+impl<L> Moved<L> {
     pub(crate) fn to(state: State) -> Self {
         Self { state, emit: Emit::Outbox, beside: Beside::default() }
     }
@@ -113,6 +122,10 @@ impl Offered {
         &self.port
     }
 
+    pub(crate) const fn private_key(&self) -> &PrivateKey {
+        &self.private_key
+    }
+
     pub(crate) const fn policy(&self) -> &Policy {
         &self.policy
     }
@@ -131,9 +144,9 @@ impl Offered {
     }
 
     /// What the Server is to know (§14.2).
-    pub(crate) fn news(&self) -> Option<Request<'static>> {
-        let (line_link, version, admits) = (self.port.line_link, self.version, self.admits());
-        (self.version > 0).then_some(Request::SetLineLink { line_link, version, admits })
+    pub(crate) fn news<P>(&self) -> Option<Ask<'_, P>> {
+        let Self { port, version, .. } = self;
+        (*version > 0).then(|| Ask::Set { port, version: *version, admits: self.admits() })
     }
 
     /// `None` if it is already.
@@ -153,28 +166,29 @@ impl Offered {
         }
     }
 
-    pub(crate) fn used_by(&self, comer: &Comer<'_>, known: &impl Known, now: UnixSeconds) -> Result<Moved, Rejected> {
+    pub(crate) fn used_by<D: Dialect>(
+        &self,
+        comer: &Comer<'_, D::Proof>,
+        known: &impl Known,
+        now: UnixSeconds,
+    ) -> Result<Moved<D::Line>, Rejected> {
         match &self.many {
-            None => Ok(self.spend(comer, now)),
-            Some(many) => self.admit(many, comer, known, now),
+            None => Ok(self.spend::<D>(comer, now)),
+            Some(many) => self.admit::<D>(many, comer, known, now),
         }
     }
 
     /// §4.3: whatever comes of it, a Port for one use is spent.
-    fn spend(&self, comer: &Comer<'_>, now: UnixSeconds) -> Moved {
-        let Self { port, private_key, policy, .. } = self;
-        let origin = self.origin(comer, None);
-        let phase = match (self.refuses(comer, now), comer.proof) {
-            (Some(end), _) => Err(end),
-            (None, None) => Ok(Phase::awaiting_proof(private_key, &port.rad, policy.asks(), self.expiry(), now)),
-            (None, Some(proof)) => {
-                Phase::of_alice(&origin, private_key, &port.rad, policy.asks(), proof).ok_or(AliceEnd::ProofRefused)
-            }
-        };
+    fn spend<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, now: UnixSeconds) -> Moved<D::Line> {
+        let origin = self.origin::<D>(comer, None);
         let mark = Mark::from(*origin.port.as_bytes());
-        let (line_link, line_id) = (port.line_link, comer.line_id);
-        let (spent, line) = match phase {
-            Ok(phase) => (Spent::Formed { line_link, line_id }, Some(Line::born(origin, phase))),
+        let line = match self.refuses(comer, now) {
+            Some(end) => Err(end),
+            None => D::line_of_one(origin, self, comer.proof, now).ok_or(AliceEnd::ProofRefused),
+        };
+        let (line_link, line_id) = (self.port.line_link, comer.line_id);
+        let (spent, line) = match line {
+            Ok(line) => (Spent::Formed { line_link, line_id }, Some(line)),
             Err(end) => (Spent::ended(Key::LineLink(line_link), end, Farewell::disconnect(line_id)), None),
         };
         let beside = Beside { once: Some(Once { mark, taken: Taken::Revoke }), strikes: None, line };
@@ -182,7 +196,13 @@ impl Offered {
     }
 
     /// §14.4: one more use of a Port for many, in this order. What is refused uses nothing up, and looks alike.
-    fn admit(&self, many: &Many, comer: &Comer<'_>, known: &impl Known, now: UnixSeconds) -> Result<Moved, Rejected> {
+    fn admit<D: Dialect>(
+        &self,
+        many: &Many,
+        comer: &Comer<'_, D::Proof>,
+        known: &impl Known,
+        now: UnixSeconds,
+    ) -> Result<Moved<D::Line>, Rejected> {
         let Self { port, private_key, policy, .. } = self;
         let Comer { line_id, .. } = *comer;
         let refused = Rejected::Stray(line_id);
@@ -193,13 +213,8 @@ impl Offered {
             return Err(refused);
         }
         let proof = comer.proof.ok_or(refused)?;
-        let (secret, ticket) = match port.kind {
-            Kind::ContactPort => {
-                let (secret, ticket) = proof::check_with_ticket(private_key, &port.rad, proof).ok_or(refused)?;
-                (secret, Some(ticket))
-            }
-            _ => (proof::check(private_key, &port.rad, proof).ok_or(refused)?, None),
-        };
+        let mut checked = D::check(private_key, port.kind, &port.rad, proof).ok_or(refused)?;
+        let ticket = checked.ticket.take();
         let told = match &ticket {
             Some(ticket) => {
                 let hash = ticket::hash(ticket);
@@ -211,7 +226,7 @@ impl Offered {
         };
         let strikes = told.as_ref().map(|told| told.ticket);
         // A ticket is used once, by whomever: it is told of again, perhaps, but not taken again (§16.4).
-        let mark = strikes.map_or_else(|| secret.mark(&port.hash()), |ticket| Mark::from(*ticket.as_bytes()));
+        let mark = strikes.map_or_else(|| checked.secret.mark(&D::hash(port)), |ticket| Mark::from(*ticket.as_bytes()));
         let once = Some(Once { mark, taken: Taken::Disconnect(line_id) });
         if told.as_ref().is_some_and(|told| told.has_expired(now)) {
             // Struck out, or a clock that jumps back would revive it.
@@ -221,10 +236,10 @@ impl Offered {
         let ticket =
             ticket.zip(told).map(|(secret, ToldTicket { name, expires, .. })| Ticket { secret, name, expires });
         let introduced = ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: many.introducer });
-        let origin = self.origin(comer, introduced);
-        let shown = (&secret, proof, ticket.as_ref());
-        let (phase, seed) = Phase::of_alice_of_many(&origin, shown, &many.seed, policy.asks(), now).ok_or(refused)?;
-        let line = Some(Line::born(origin, phase));
+        let origin = self.origin::<D>(comer, introduced);
+        let shown = Shown { checked, proof, ticket: ticket.as_ref() };
+        let (line, seed) = D::line_of_many(origin, self, shown, &many.seed, now).ok_or(refused)?;
+        let line = Some(line);
         let many = Many { seed, used: many.used.saturating_add(1), introducer: many.introducer };
         let before = self.admits();
         let mut next = Self { many: Some(many), ..self.clone() };
@@ -249,7 +264,7 @@ impl Offered {
     }
 
     /// Whoever comes, and however good his proof.
-    fn refuses(&self, comer: &Comer<'_>, now: UnixSeconds) -> Option<AliceEnd> {
+    fn refuses<P>(&self, comer: &Comer<'_, P>, now: UnixSeconds) -> Option<AliceEnd> {
         match comer.standing {
             _ if self.has_expired(now) => Some(AliceEnd::Expired),
             _ if self.policy.is_paused() => Some(AliceEnd::Paused),
@@ -259,12 +274,12 @@ impl Offered {
         }
     }
 
-    fn origin(&self, comer: &Comer<'_>, introduced: Option<Introduced>) -> Origin {
+    fn origin<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, introduced: Option<Introduced>) -> Origin {
         let replaces = match comer.standing {
             Standing::Connected(line_id) if self.policy.replaces() => Some(line_id),
             _ => None,
         };
-        Origin::new(&self.port, comer.line_id, comer.pair_hash, replaces, introduced)
+        Origin::new::<D>(&self.port, comer.line_id, comer.pair_hash, replaces, introduced)
     }
 
     fn admits(&self) -> Admits {
@@ -287,8 +302,8 @@ impl Offered {
         self.expiry().is_some_and(|expiry| now >= expiry)
     }
 
-    pub(crate) fn end(&self, end: AliceEnd) -> State {
-        let link = self.port.line_link;
-        State::Spent(Spent::ended(Key::LineLink(link), end, Farewell::close(link)))
+    pub(crate) fn end<D: Dialect>(&self, end: AliceEnd) -> State {
+        let Port { line_link, kind, .. } = self.port;
+        State::Spent(Spent::ended(Key::LineLink(line_link), end, Farewell::close::<D>(line_link, kind)))
     }
 }

@@ -8,6 +8,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::error::{PoolError, Rejected};
 use crate::id::{Key, LineLink, PoolId, RequestId};
+use crate::line::Line;
 use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds, whole_state};
 use crate::message::{Event, Request};
 use crate::port::UnixSeconds;
@@ -278,6 +279,7 @@ impl Role for Pool {
     /// The link, and a request for each place.
     const MOST_EFFECTS: usize = 1 + MAX_POOL;
     type State = State;
+    type Line = Line;
     type Beside = Nothing;
     type Effect<'m> = PoolEffect<'m>;
 

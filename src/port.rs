@@ -276,6 +276,12 @@ impl Port {
         wire::hash(&self.layout(None)).into()
     }
 
+    /// Of a Port of another dialect: no Port of this crate's own begins with a text.
+    #[cfg(feature = "app")]
+    pub(crate) fn hash_for(&self, dialect: &'static str) -> PortHash {
+        wire::hash(&(dialect, self.layout(None))).into()
+    }
+
     /// The QR text (§2.5): `PORT:` and Base32, all in QR's alphanumeric set. 119 characters for a plain Port, which fit
     /// a version 5 code at level M.
     pub fn qr_text(&self) -> QrText {

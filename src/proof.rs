@@ -70,7 +70,7 @@ impl PrivateKey {
 /// X25519(private_key_alice, public_key_bob) = X25519(private_key_bob, public_key_alice).
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(transparent)]
-pub(crate) struct SharedSecret(#[n(0)] Secret<32>);
+pub struct SharedSecret(#[n(0)] Secret<32>);
 
 impl SharedSecret {
     /// HKDF-Extract (RFC 5869): what every key of the line comes from (§6.2).

@@ -2,9 +2,11 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::dialect::{Ask, Dialect, Says};
 use crate::error::Rejected;
 use crate::id::{Key, LineId, LineLink};
-use crate::message::{Event, Request};
+use crate::message::Event;
+use crate::port::Kind;
 
 /// No key is left to leak. What remains tells a late event what became of the Port.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -38,13 +40,9 @@ pub struct Farewell {
     pub(crate) disconnect: Option<LineId>,
     #[n(1)]
     pub(crate) close: Option<LineLink>,
-}
-
-/// The last effects of an Alice or a Bob.
-#[derive(Debug)]
-pub enum Last<End> {
-    Send(Request<'static>),
-    Ended(End),
+    /// Of the link that is to be closed, where the dialect needs it.
+    #[n(2)]
+    pub(crate) kind: Option<Kind>,
 }
 
 impl<End: Clone> Spent<End> {
@@ -81,26 +79,25 @@ impl<End: Clone> Spent<End> {
         }
     }
 
-    pub(crate) fn effect(&self, place: usize) -> Option<Last<End>> {
-        match (self, place) {
-            (Self::Ended { end, farewell: Some(Farewell { disconnect, close }), .. }, _) => match place {
-                0 => disconnect.map(|line_id| Last::Send(Request::Disconnect { line_id })),
-                1 => close.map(|line_link| Last::Send(Request::CloseLineLink { line_link })),
-                _ => Some(Last::Ended(end.clone())),
-            },
-            _ => None,
+    /// The last effects.
+    pub(crate) fn says<D: Dialect>(&self, place: usize) -> Option<Says<'_, D, End>> {
+        let Self::Ended { end, farewell: Some(Farewell { disconnect, close, kind }), .. } = self else { return None };
+        match place {
+            0 => disconnect.map(Ask::Disconnect).map(Says::Ask),
+            1 => close.as_ref().map(|line_link| Says::Ask(Ask::Close { line_link, kind: *kind })),
+            _ => Some(Says::Ended(end.clone())),
         }
     }
 }
 
 impl Farewell {
-    pub(crate) const NOTHING: Self = Self { disconnect: None, close: None };
+    pub(crate) const NOTHING: Self = Self { disconnect: None, close: None, kind: None };
 
     pub(crate) const fn disconnect(line_id: LineId) -> Self {
-        Self { disconnect: Some(line_id), close: None }
+        Self { disconnect: Some(line_id), close: None, kind: None }
     }
 
-    pub(crate) const fn close(line_link: LineLink) -> Self {
-        Self { disconnect: None, close: Some(line_link) }
+    pub(crate) fn close<D: Dialect>(line_link: LineLink, kind: Kind) -> Self {
+        Self { disconnect: None, close: Some(line_link), kind: D::CLOSES_BY_KIND.then_some(kind) }
     }
 }

@@ -22,6 +22,10 @@ const MAX_NAME: usize = 32;
 pub struct Name(Bytes<MAX_NAME>);
 
 impl Name {
+    /// The empty one.
+    #[cfg(feature = "app")]
+    pub(crate) const NONE: Self = Self(Bytes::EMPTY);
+
     /// Takes a name; the empty one is none.
     ///
     /// # Errors

@@ -14,8 +14,9 @@ use super::json::{self, Object, Text, present};
 use super::name::Name;
 use super::text::SecretText;
 use crate::id::LineLink;
-use crate::port::{Kind, PublicKey, UnixSeconds};
+use crate::port::{Kind, Port, PublicKey, Terms, UnixSeconds};
 use crate::secret::{Rad, Secret};
+use crate::ticket::{self, Ticket};
 
 pub(crate) const VERSION: &str = "1.0.0";
 pub(crate) const ORG: &str = "numberless.tech";
@@ -48,6 +49,24 @@ impl Bundle {
     /// A Superport, for many.
     pub const fn superport(port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
         Self::new(Kind::Superport, port_id, public_key, rad)
+    }
+
+    /// As Alice's machine has it.
+    pub(crate) fn of(port: &Port, name: Option<Name>) -> Self {
+        let Port { kind, line_link: port_id, public_key, ref rad, ref ticket, .. } = *port;
+        let ticket = ticket.as_ref().map(|ticket| ticket.secret.clone());
+        let bundle = Self { name, ticket, ..Self::new(kind, port_id, public_key, rad.clone()) };
+        match port.expires() {
+            Some(expires) => bundle.expiring(expires),
+            None => bundle,
+        }
+    }
+
+    /// As Bob's machine takes it. The introducer's name is not the app's to tell.
+    pub(crate) fn to_port(&self) -> Port {
+        let Self { kind, port_id: line_link, public_key, ref rad, name: _, expires, ref ticket } = *self;
+        let ticket = ticket.clone().map(|secret| Ticket { secret, name: ticket::Name::NONE, expires: None });
+        Port { kind, line_link, public_key, rad: rad.clone(), terms: Terms { expires, relay: None }, ticket }
     }
 
     const fn new(kind: Kind, port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
@@ -179,6 +198,10 @@ impl Grant {
     /// A contact port.
     pub const fn new(port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
         Self(Bundle::new(Kind::ContactPort, port_id, public_key, rad))
+    }
+
+    pub(crate) fn of(port: &Port, name: Option<Name>) -> Self {
+        Self(Bundle::of(port, name))
     }
 
     /// With the owner's own name.

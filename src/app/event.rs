@@ -11,7 +11,7 @@ use super::intro::Intro;
 use super::json::{self, Hex, Object, Text, is_truthy};
 use super::message::EncryptedContent;
 use super::text::SecretText;
-use crate::id::{LineId, LineLink, PairHash};
+use crate::id::{Key, LineId, LineLink, PairHash};
 use crate::port::{Kind, UnixSeconds};
 
 /// The null of the app's ids.
@@ -88,6 +88,14 @@ struct Fields<'a> {
 }
 
 impl Event {
+    /// Which record this event belongs to (§8.2).
+    pub const fn key(&self) -> Key {
+        match &self.what {
+            Happened::Used { port_id, .. } => Key::LineLink(*port_id),
+            Happened::Ended { line_id } | Happened::Message { line_id, .. } => Key::Line(*line_id),
+        }
+    }
+
     /// Reads an event.
     ///
     /// # Errors

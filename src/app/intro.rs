@@ -1,5 +1,6 @@
 //! Bob's proof in the app (§17.4): `{pubkey, encryptedSecretContent}`.
 
+use minicbor::{Decode, Decoder, Encode, decode};
 use serde::Deserialize;
 
 use super::base64;
@@ -10,7 +11,8 @@ use super::json::{self, Hex, Object, Text, present};
 use super::message::UnauthenticatedLine;
 use super::name::Name;
 use super::text::SecretText;
-use crate::port::{Kind, PublicKey};
+use crate::dialect::Checked;
+use crate::port::{Kind, Port, PublicKey};
 use crate::proof::{PrivateKey, SharedSecret};
 use crate::secret::{Rad, Secret};
 use crate::wire::Bytes;
@@ -18,12 +20,23 @@ use crate::wire::Bytes;
 /// The longest `IV ‖ ciphertext` that is decrypted: 512 bytes. The longest that this crate makes has 304.
 pub const MAX_ENCRYPTED_INTRO: usize = 512;
 
+/// A name of 30 code units, all escaped, and a ticket.
+const MADE: usize = 304;
+
 /// An intro message, as Bob sent it or as somebody says that he did. Nothing in it has been checked, not even that it is one: what is
 /// damaged is an intro message that nobody accepts, so that every failure has one outcome.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Intro {
+    #[n(0)]
     public_key: Bytes<32>,
+    #[cbor(n(1), decode_with = "made")]
     encrypted: Bytes<MAX_ENCRYPTED_INTRO>,
+}
+
+/// In a record stands what this crate made itself: so it has the room.
+fn made<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Bytes<MAX_ENCRYPTED_INTRO>, decode::Error> {
+    let made = Bytes::<MADE>::decode(d, ctx)?;
+    Bytes::new(made.as_slice()).ok_or_else(|| decode::Error::message("intro"))
 }
 
 /// Who was let in.
@@ -41,7 +54,7 @@ impl Intro {
     /// Bob shows that he holds this bundle, and what he calls himself. `private_key` and `iv` are drawn for this and nothing else: the
     /// same pair of them under two names tells what the two have in common.
     pub fn make(private_key: &Secret<32>, iv: [u8; 16], bundle: &Bundle, name: &Name) -> (Self, UnauthenticatedLine) {
-        let (intro, secret) = prove(&PrivateKey::new(private_key.clone()), &iv, bundle, name);
+        let (intro, secret) = prove(&PrivateKey::new(private_key.clone()), &iv, &bundle.to_port(), name);
         (intro, UnauthenticatedLine::new(secret))
     }
 
@@ -51,7 +64,7 @@ impl Intro {
     /// [`IntroError`], whatever it was: key, length, padding, form, RAD, or a ticket that is missing or doesn't belong there.
     pub fn check(&self, private_key: &Secret<32>, kind: Kind, rad: &Rad) -> Result<Introduced, IntroError> {
         let checked = check(&PrivateKey::new(private_key.clone()), kind, rad, self).ok_or(IntroError)?;
-        let Checked { name, ticket, secret } = checked;
+        let Checked { claim: name, ticket, secret } = checked;
         Ok(Introduced { name, ticket, line: UnauthenticatedLine::new(secret) })
     }
 
@@ -91,12 +104,12 @@ impl core::fmt::Debug for Intro {
     }
 }
 
-pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], bundle: &Bundle, name: &Name) -> (Intro, SharedSecret) {
-    let secret = private_key.agree(bundle.public_key());
+pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], port: &Port, name: &Name) -> (Intro, SharedSecret) {
+    let secret = private_key.agree(port.public_key());
     let mut content = Object::default();
-    content.string("name", name.as_str()).hex("rad", bundle.rad().expose());
-    if let Some(ticket) = bundle.ticket() {
-        content.hex("ticket", ticket.expose());
+    content.string("name", name.as_str()).hex("rad", port.rad().expose());
+    if let Some(ticket) = port.ticket() {
+        content.hex("ticket", ticket.secret.expose());
     }
     let (mut public_key, mut encrypted) = (Bytes::EMPTY, Bytes::EMPTY);
     public_key.append(private_key.public_key().as_bytes());
@@ -105,15 +118,8 @@ pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], bundle: &Bundle, na
     (Intro { public_key, encrypted }, secret)
 }
 
-/// What an intro message that is accepted says.
-pub(crate) struct Checked {
-    pub(crate) name: Option<Name>,
-    pub(crate) ticket: Option<Secret<16>>,
-    pub(crate) secret: SharedSecret,
-}
-
 /// `None` is the one outcome of every failure.
-pub(crate) fn check(private_key: &PrivateKey, kind: Kind, rad: &Rad, intro: &Intro) -> Option<Checked> {
+pub(crate) fn check(private_key: &PrivateKey, kind: Kind, rad: &Rad, intro: &Intro) -> Option<Checked<Option<Name>>> {
     #[derive(Deserialize)]
     #[serde(bound(deserialize = "'de: 'a"))]
     struct Fields<'a> {
@@ -130,5 +136,5 @@ pub(crate) fn check(private_key: &PrivateKey, kind: Kind, rad: &Rad, intro: &Int
     let Fields { name, rad: shown, ticket } = json::read(content.as_str())?;
     let is_good = shown.0 == *rad && ticket.is_some() == (kind == Kind::ContactPort);
     let name = name.as_deref().map(Name::new).transpose().map_err(|_: BundleError| ()).ok()?;
-    is_good.then_some(Checked { name, ticket: ticket.map(|ticket| ticket.0), secret })
+    is_good.then_some(Checked { claim: name, ticket: ticket.map(|ticket| ticket.0), secret })
 }

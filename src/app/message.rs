@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
+use minicbor::{Decode, Encode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -17,14 +18,16 @@ use super::text::SecretText;
 use crate::id::LineLink;
 use crate::proof::SharedSecret;
 use crate::secret::Secret;
+use crate::ticket::{self, ToldTicket};
 
 /// The longest `IV ‖ ciphertext` that is sealed, and that is decrypted: 64 KiB. The app refuses to send much less.
 pub const MAX_ENCRYPTED_CONTENT: usize = 65_536;
 
 /// A line of the app, sealed by AES-256-CBC under the raw secret. **Nothing on it is authenticated** (§17.9): whoever carries a message
 /// can change it, send it back or send it again, and it opens. Of what it says, nothing is certain.
-#[derive(Clone, Debug)]
-pub struct UnauthenticatedLine(SharedSecret);
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(transparent)]
+pub struct UnauthenticatedLine(#[n(0)] SharedSecret);
 
 impl UnauthenticatedLine {
     pub(crate) const fn new(secret: SharedSecret) -> Self {
@@ -221,6 +224,14 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Content<'a> {
+    /// What Alice is to be told of, by [`tell`](crate::AliceOf::tell) of the contact port's; `None` if it is no ticket. The app does not say
+    /// what the introducer calls himself.
+    pub fn told_ticket(&self) -> Option<ToldTicket> {
+        let Self::ContactPortTicket { contact_port, ticket } = self else { return None };
+        let ticket = ticket::hash(ticket);
+        Some(ToldTicket { line_link: *contact_port, ticket, name: ticket::Name::NONE, expires: None })
+    }
+
     fn read(content_type: u32, data: &'a str) -> Option<Self> {
         #[derive(Deserialize)]
         struct Bundle<'a> {

@@ -38,13 +38,17 @@
 //! # Ok(()) }
 //! ```
 
+mod alice;
 mod base64;
+mod bob;
 mod bundle;
 mod cipher;
+mod dialect;
 mod error;
 mod event;
 mod intro;
 mod json;
+mod line;
 mod link;
 mod message;
 mod name;
@@ -53,10 +57,14 @@ pub mod response;
 mod text;
 pub mod yap;
 
+pub use alice::{Alice, AliceEffect};
+pub use bob::{Bob, BobEffect};
 pub use bundle::{Bundle, Grant};
+pub use dialect::App;
 pub use error::{BundleError, EventError, IntroError, MessageError, ResponseError};
 pub use event::{Event, Happened};
 pub use intro::{Intro, Introduced, MAX_ENCRYPTED_INTRO};
+pub use line::{Line, LineEffect, LinePhase};
 pub use link::{LinkForApp, Scanned};
 pub use message::{Content, EncryptedContent, MAX_ENCRYPTED_CONTENT, Message, MessageId, Tail, UnauthenticatedLine};
 pub use name::Name;

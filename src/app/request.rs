@@ -51,8 +51,12 @@ pub enum Request<'a> {
     LineLinks,
     /// Bob uses a bundle. Answer: [`response::connected`](super::response::connected).
     Connect {
-        /// The bundle.
-        bundle: &'a Bundle,
+        /// How the bundle may be used.
+        kind: Kind,
+        /// The bundle's.
+        port_id: LineLink,
+        /// That of a contact port.
+        ticket: Option<&'a Secret<16>>,
         /// His proof that he holds it.
         intro: &'a Intro,
     },
@@ -106,6 +110,13 @@ pub enum Request<'a> {
     },
 }
 
+impl<'a> Request<'a> {
+    /// Bob uses this bundle.
+    pub const fn connect(bundle: &'a Bundle, intro: &'a Intro) -> Self {
+        Self::Connect { kind: bundle.kind(), port_id: bundle.port_id(), ticket: bundle.ticket(), intro }
+    }
+}
+
 impl Request<'_> {
     /// The method.
     pub const fn method(&self) -> Method {
@@ -155,16 +166,16 @@ impl Request<'_> {
         let mut body = Object::default();
         match self {
             Self::LineLinks | Self::DeleteSuperport(_) | Self::FetchBundle(_) => return None,
-            Self::Connect { bundle, intro } => {
-                if let Some(ticket) = bundle.ticket() {
+            Self::Connect { kind, port_id, ticket, intro } => {
+                if let Some(ticket) = ticket {
                     body.hex("ticket", ticket.expose());
                 }
-                let key = match bundle.kind() {
+                let key = match kind {
                     Kind::Port => "lineLinkId",
                     Kind::Superport => "lineSuperportId",
                     Kind::ContactPort => "contactPortId",
                 };
-                body.hex(key, bundle.port_id().as_bytes()).value("introMessage", intro.to_json())
+                body.hex(key, port_id.as_bytes()).value("introMessage", intro.to_json())
             }
             Self::Disconnect(line_id) => body.hex("lineId", line_id.as_bytes()),
             Self::CreateSuperport { limit } => body.value("limit", limit),

@@ -403,6 +403,7 @@ impl Role for Line {
     const ROLE: u8 = 3;
     type State = State;
     type Change = Change;
+    type Line = Line;
     type Beside = Nothing;
     type Effect<'m> = LineEffect<'m>;
 

@@ -7,7 +7,8 @@ use super::epoch::{AliceEpochs, Early, Upgrade};
 use super::seal::{MAX_OWN, Sealed};
 use super::session::{Counters, End, Session, transcript};
 use super::{Line, LineEnd};
-use crate::bob::SendProof;
+use crate::bob::{Connecting, SendProof};
+use crate::dialect::Dialect;
 use crate::error::Rejected;
 use crate::id::{LineId, PairHash, PortHash};
 use crate::introduction;
@@ -165,7 +166,7 @@ pub struct Confirm {
 }
 
 impl Origin {
-    pub(crate) fn new(
+    pub(crate) fn new<D: Dialect>(
         port: &Port,
         line_id: LineId,
         pair_hash: PairHash,
@@ -173,7 +174,7 @@ impl Origin {
         introduced: Option<Introduced>,
     ) -> Self {
         let relay = port.relay().cloned();
-        Self { kind: port.kind, port: port.hash(), line_id, pair_hash, relay, replaces, introduced }
+        Self { kind: port.kind, port: D::hash(port), line_id, pair_hash, relay, replaces, introduced }
     }
 }
 
@@ -223,17 +224,11 @@ impl Phase {
     }
 
     /// Bob's end. He has a private key yet if the Port is for many.
-    pub(crate) fn of_bob(
-        origin: &Origin,
-        secret: &SharedSecret,
-        proof: &Proof,
-        send_proof: SendProof,
-        private_key: Option<&PrivateKey>,
-        ticket: Option<&Ticket>,
-    ) -> Self {
-        let transcript = transcript(origin, proof, ticket);
+    pub(crate) fn of_bob(origin: &Origin, connecting: &Connecting<Proof>) -> Self {
+        let Connecting { secret, proof, send_proof, private_key, ticket, .. } = connecting;
+        let transcript = transcript(origin, proof, ticket.as_ref());
         let session = Session::new(End::Bob, 0, &secret.extract(&transcript));
-        let upgrade = private_key.map(|private_key| Upgrade::new(secret, private_key, transcript));
+        let upgrade = private_key.as_ref().map(|private_key| Upgrade::new(secret, private_key, transcript));
         let proof = match send_proof {
             SendProof::OnBoard => None,
             SendProof::AlongTheLine => Some(Bytes::of(&Versioned(Payload::Proof { proof: proof.clone() }))),

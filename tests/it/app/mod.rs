@@ -6,6 +6,7 @@ mod event;
 mod example;
 mod intro;
 mod link;
+pub mod machines;
 mod message;
 mod properties;
 mod reader;

@@ -101,7 +101,7 @@ fn r17_8_a_bundle_is_used_by_its_kind() {
         (contact_port(), format!(r#"{{"ticket":"{}","contactPortId":"#, id(5))),
     ] {
         let (intro, _) = Intro::make(&bob(), [1; 16], &bundle, &name("Bob"));
-        let request = Request::Connect { bundle: &bundle, intro: &intro };
+        let request = Request::connect(&bundle, &intro);
         let body = format!(r#"{start}"{}","introMessage":{}}}"#, id(3), intro.to_json());
         assert_eq!(sent(&request), ("POST", "/management/line".into(), body));
     }

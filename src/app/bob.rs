@@ -1,0 +1,62 @@
+//! Bob of the app (§17.10).
+
+use super::bundle::Bundle;
+use super::dialect::App;
+use super::intro;
+use super::line::Line;
+use super::name::Name;
+use super::request::Request;
+use crate::bob::{BobEnd, BobOf, SendProof};
+use crate::error::Rejected;
+use crate::id::{Key, LineId, PairHash};
+use crate::known::Known;
+use crate::machine::{Born, Machine, Step};
+use crate::message::Event;
+use crate::port::UnixSeconds;
+use crate::secret::Seed;
+
+/// One bundle at its user's side: as [`Bob`](crate::Bob). The very intro message that was sent once is sent again, until the server
+/// has answered: it says yes or nothing, so that it is for the user to [`cancel`](BobOf::cancel).
+pub type Bob = BobOf<App>;
+
+/// What a Bob asks his caller to do.
+#[derive(Debug)]
+pub enum BobEffect<'m> {
+    /// Send this to the app's server. Its answer goes to [`connected`](Bob::connected).
+    Send(Request<'m>),
+    /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `unsent()`.
+    LineFormed(Line),
+    /// It is over without a line. Tell the user, then settle.
+    Ended(BobEnd),
+}
+
+impl Bob {
+    /// A bundle that was read. Nothing is used yet; it keeps until there is a network. The name in it is not kept.
+    pub fn scan(bundle: &Bundle, seed: Seed) -> Born<Self> {
+        Self::read(bundle.to_port(), seed)
+    }
+
+    /// Uses the bundle, under this name. Past its expiry the step ends with [`BobEnd::Expired`] instead.
+    ///
+    /// # Errors
+    /// [`Rejected::OutOfOrder`]: it was used before. The request is in [`unsent`](Machine::unsent).
+    pub fn connect(&mut self, name: &Name, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        self.connect_by(|private_key, iv, port| intro::prove(private_key, iv, port, name), SendProof::OnBoard, now)
+    }
+
+    /// What the server answered to his request ([`response::connected`](super::response::connected)), and what the caller knows of who
+    /// made the bundle. If it named no pair, [`cancel`](BobOf::cancel) and disconnect that line.
+    ///
+    /// # Errors
+    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    pub fn connected(
+        &mut self,
+        line_id: LineId,
+        pair_hash: PairHash,
+        known: &impl Known,
+        now: UnixSeconds,
+    ) -> Result<Step<'_, Self>, Rejected> {
+        let Key::LineLink(line_link) = self.key() else { return Err(Rejected::NotMine) };
+        self.take(&Event::LineFormed { line_link, line_id, pair_hash, proof: None }, known, now)
+    }
+}
