@@ -22,7 +22,7 @@ use crate::ticket::ToldTicket;
 
 /// One Port at its creator's side (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
 ///
-/// Every `LineFormed` spends it, durably, whatever proof came with it. What comes of it is a [`Line`] or an
+/// The first `LineFormed` spends it, durably, whatever proof came with it. What comes of it is a [`Line`] or an
 /// [`AliceEnd`].
 ///
 /// A Port for many (§14) stays offered: each good proof yields a [`Line`], and what is refused uses nothing up.
@@ -79,8 +79,8 @@ pub enum AlicePhase {
     Requesting,
     /// She waits for somebody who holds the Port.
     Offered,
-    /// Spent, with a line.
-    Formed,
+    /// Spent, with this line.
+    Formed(LineId),
     /// Spent, without one.
     Ended(AliceEnd),
 }
@@ -146,9 +146,7 @@ fn transition<D: Dialect>(
             Ok(Moved::to(next))
         }
         // It came again: what answers a stray would end a good line (§4.4).
-        (State::Offered(_) | State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => {
-            Err(Rejected::Repeated)
-        }
+        (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Repeated),
         (State::Offered(offered), Event::LineFormed { line_id, pair_hash, .. }) => {
             let standing = known.pair(pair_hash);
             let comer = Comer { line_id: *line_id, pair_hash: *pair_hash, standing, proof };
@@ -284,7 +282,7 @@ impl<D: Dialect> AliceOf<D> {
         match &self.0.state {
             State::Requesting(_) => AlicePhase::Requesting,
             State::Offered(_) => AlicePhase::Offered,
-            State::Spent(Spent::Formed { .. }) => AlicePhase::Formed,
+            State::Spent(Spent::Formed { line_id, .. }) => AlicePhase::Formed(*line_id),
             State::Spent(Spent::Ended { end, .. }) => AlicePhase::Ended(*end),
         }
     }

@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 
 use crate::dialect::{Ask, Dialect, Native, Says, Speaks};
 use crate::error::Rejected;
-use crate::id::{Key, LineLink, PortHash};
+use crate::id::{Key, LineId, LineLink, PortHash};
 use crate::known::{Known, Standing};
 use crate::line::{Introduced, Line, Origin};
 use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
@@ -77,8 +77,8 @@ pub enum BobPhase {
     Scanned,
     /// He waits for the Server's answer.
     Connecting,
-    /// Spent, with a line.
-    Formed,
+    /// Spent, with this line.
+    Formed(LineId),
     /// Spent, without one.
     Ended(BobEnd),
 }
@@ -174,6 +174,8 @@ fn transition<D: Dialect>(
         }
         // A proof on board is on its way to an Alice.
         (_, Event::LineFormed { proof: Some(_), .. }) => Err(Rejected::NotMine),
+        // It came again: what answers a stray would end a good line (§4.4).
+        (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Repeated),
         (State::Spent(spent), event) => Err(spent.reject(event)),
         _ => Err(Rejected::OutOfOrder),
     }
@@ -298,7 +300,7 @@ impl<D: Dialect> BobOf<D> {
         match &self.0.state {
             State::Scanned(_) => BobPhase::Scanned,
             State::Connecting(_) => BobPhase::Connecting,
-            State::Spent(Spent::Formed { .. }) => BobPhase::Formed,
+            State::Spent(Spent::Formed { line_id, .. }) => BobPhase::Formed(*line_id),
             State::Spent(Spent::Ended { end, .. }) => BobPhase::Ended(*end),
         }
     }

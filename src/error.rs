@@ -64,7 +64,7 @@ pub enum PoolError {
     Empty,
 }
 
-/// Why a machine did not move (§8.3).
+/// Why a machine did not move (§8.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Rejected {

@@ -17,11 +17,12 @@ use crate::ticket::ToldTicket;
 /// assert_eq!(known.pair(&[9; 32].into()), Standing::Blocked);
 /// ```
 pub trait Known {
-    /// Whether there is a record of this line. Then the event came again: to Alice nothing happens, for what answers a stray would end
-    /// a good line; and Bob's Port was used before, by him.
+    /// Whether there is a record of this line. Then the event came again, or its machine has forgotten it: no line is formed, and none
+    /// is ended.
     ///
-    /// - *No, though there is*: the step's transaction fails, for its [`line`](crate::Step::line) is there. Look yourself before you
-    ///   send `Disconnect` for it ([`Rejected::Stray`](crate::Rejected::Stray)).
+    /// - *No, though there is* (so say `&()`, a closure and [`Blocked`](crate::Blocked)): the transaction of a step that yields this
+    ///   line fails, for its [`line`](crate::Step::line) is there; but a step that yields none (expired, paused, blocked, a bad proof)
+    ///   sends `Disconnect` for the good line. So does whoever answers [`Rejected::Stray`](crate::Rejected::Stray) without looking.
     fn has_line(&self, line_id: &LineId) -> bool {
         let _ = line_id;
         false

@@ -201,7 +201,8 @@ pub struct Held<S> {
     pub(crate) state: S,
 }
 
-/// What [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line) and [`Pool`](crate::Pool) have in common (§8).
+/// What [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line), [`Pool`](crate::Pool) and
+/// [`Introducer`](crate::Introducer) have in common (§8).
 ///
 /// Everything a caller does with a machine is three lines, and the types force their order:
 ///
@@ -249,7 +250,8 @@ pub trait Machine: Role {
         }
     }
 
-    /// What is not settled: the very effects that the committed steps gave, byte for byte (§8.1). Do it after a restore,
+    /// What is not settled: the very effects that the committed steps gave, byte for byte, but for those that
+    /// [`commit`](Step::commit) gives once (§8.1). Do it after a restore,
     /// and whenever the connection to the relay comes back; all of it is safe to repeat.
     fn unsent(&self) -> Effects<'_, Self> {
         Effects::new(self, Emit::Outbox, Self::Beside::default())
@@ -328,8 +330,8 @@ impl<M: Machine> Born<M> {
     }
 }
 
-/// A transition that has not happened yet (§8.1). Keep [`record`](Step::record), then [`commit`](Step::commit); or drop
-/// it, and nothing has happened.
+/// A transition that has not happened yet (§8.1). Keep its [`rows`](Step::rows), with [`once`](Step::once) and
+/// [`strikes`](Step::strikes), in one transaction, then [`commit`](Step::commit); or drop it, and nothing has happened.
 #[must_use = "a step that is not committed has not happened"]
 #[derive(Debug)]
 pub struct Step<'m, M: Machine> {
@@ -349,7 +351,7 @@ pub struct Once {
 /// What to do if a step's mark is there already (§8.4): its use was taken before. Drop the step, and:
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Taken {
-    /// Revoke the Port: the record that said so was lost.
+    /// Revoke the Port, for the record that said so was lost; then hand the event in again, so that its far end is told.
     Revoke,
     /// If there is a record of this line, the event came again: drop it. If there is none, it is an old proof come again: send
     /// [`Request::Disconnect`](crate::Request::Disconnect) for the line. The Port stays as it is.
@@ -407,23 +409,26 @@ impl<'m, M: Machine> Step<'m, M> {
         self.beside.once().map(|once| once.taken)
     }
 
-    /// The ticket whose row is to be deleted in the same transaction (§16.4). If it is not there, drop the step: the ticket
-    /// was used.
+    /// The ticket whose row is to be deleted in the same transaction (§16.4). If it is not there, drop the step, and hand the event
+    /// in again with the rows as they are: the ticket was used.
     pub fn strikes(&self) -> Option<TicketHash> {
         self.beside.strikes()
     }
 
-    /// A new line (§8.3): its record is to be inserted at its key, which must be free, in the same transaction. If it is not,
-    /// drop the step: the event came again, or the Server has given one `line_id` to two lines. The machine comes with the
-    /// effect `LineFormed`.
+    /// A new line (§8.3): its record is to be inserted at its key, which must be free, in the same transaction: a crash between two
+    /// would lose the line, or leave it beside a Port that is not used up. If the key is taken, drop the step and the event, and send
+    /// no `Disconnect`: the event came again, or the Server has given one `line_id` to two lines.
+    ///
+    /// The machine comes with the effect `LineFormed`, once. What you want to know of it later, note in this transaction too: after a
+    /// crash no effect tells of it, and what it has to say is in its own [`unsent`](Machine::unsent).
     pub fn line(&self) -> Option<&Born<M::Line>> {
         self.beside.line()
     }
 
     /// Now it has happened, in memory: what the caller has to do comes back, in order.
     ///
-    /// The outbox brings it back after a crash, but for a new line, which is in the store by then; for what only the caller's buffer
-    /// holds, a message that was opened, a packet that was sealed; and for a [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in
+    /// The outbox brings it back after a crash, but for a new line, which is in the store by then; for a link that was taken out of a
+    /// pool (§15.4); for what only the caller's buffer holds, a message that was opened, a packet that was sealed; and for a [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in
     /// the same transaction: put the record, commit the step, keep the text, commit the transaction; acknowledge to the
     /// Server last.
     #[inline]

@@ -37,7 +37,7 @@ fn use_bundle(bundle: &Bundle, name: Option<Name>, as_json: bool) -> Result<(), 
     let name = name.map_or_else(|| Name::new(""), Ok)?;
     let private_key = Secret::from(random::<32>()?);
     let (intro, line) = Intro::make(&private_key, random()?, bundle, &name);
-    let request = Request::Connect { bundle, intro: &intro };
+    let request = Request::connect(bundle, &intro);
     if as_json {
         let made = json!({
             "kind": format!("{:?}", bundle.kind()),

@@ -107,6 +107,8 @@ impl Client {
             Err(Stop::UsedBefore(Taken::Revoke)) => {
                 if let Key::LineLink(line_link) = event.key() {
                     self.revoke(line_link)?;
+                    // Its far end is told.
+                    return self.receive(bytes);
                 }
             }
             _ => {}

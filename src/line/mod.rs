@@ -12,7 +12,7 @@ use core::fmt;
 use minicbor::{Decode, Encode};
 
 use crate::error::{Rejected, SealError};
-use crate::id::{Key, LineId, PairHash};
+use crate::id::{Key, LineId, PairHash, PortHash};
 use crate::introduction::{self, Introduction, MAX_INTRODUCTION};
 use crate::machine::{Born, Emit, Held, Nothing, Record, Role, Step, holds};
 use crate::message::{Content, Event, Request};
@@ -362,6 +362,11 @@ impl Line {
         self.0.state.phase.confirmed().map(|session| session.export(label, context))
     }
 
+    /// Of which Port it came.
+    pub const fn port(&self) -> PortHash {
+        self.0.state.origin.port
+    }
+
     /// Where the Port said to connect.
     pub const fn relay(&self) -> Option<&Relay> {
         self.0.state.origin.relay.as_ref()
@@ -371,10 +376,6 @@ impl Line {
 /// For the kit, which sees both ends.
 #[cfg(feature = "testkit")]
 impl Line {
-    pub(crate) const fn port(&self) -> crate::PortHash {
-        self.0.state.origin.port
-    }
-
     /// The check code that this line has, or will have once it is confirmed.
     pub(crate) fn code(&self) -> Option<CheckCode> {
         self.0.state.phase.session().filter(|_| !self.is_early()).map(session::Session::check_code)

@@ -212,3 +212,30 @@ impl Store {
         self.records.values().map(|(_, record)| record.as_slice())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Alice, Event, Offer, Seed, UnixSeconds};
+
+    /// §8.3: all of it, or nothing.
+    #[test]
+    fn a_line_whose_name_is_taken_is_not_stored_nor_is_what_it_came_with() {
+        let born = |n: u8| Alice::offer([n; 16].into(), Offer::new(), Seed::from_bytes(&[n; 64]));
+        let mut store = Store::new();
+        let mut alices = [1, 2].map(|n| {
+            store.put(Put::birth(&born(n))).unwrap();
+            (n, born(n).commit())
+        });
+        let mut outcomes = Vec::new();
+        for (n, alice) in &mut alices {
+            let before = store.clone();
+            let (line_link, line_id, pair_hash) = ([*n; 16].into(), [9; 16].into(), [9; 32].into());
+            let event = Event::LineFormed { line_link, line_id, pair_hash, proof: None };
+            let outcome = store.put(Put::step(&alice.handle(&event, UnixSeconds(0)).unwrap()));
+            assert_eq!(outcome.is_err(), store == before);
+            outcomes.push(outcome);
+        }
+        assert_eq!(outcomes, [Ok(()), Err(Conflict::Taken)]);
+    }
+}

@@ -159,7 +159,7 @@ pub(super) struct Witness {
     policies: BTreeMap<(usize, Key), Vec<Policy>>,
     /// Lines of which the user said that they go on.
     let_in: BTreeSet<(usize, LineId)>,
-    /// Every line that was ever seen, also inside of the machine that yields it.
+    /// Every line that was ever seen.
     came: BTreeSet<(usize, LineId, PortHash)>,
     /// Contact ports, and along which lines they were granted.
     contacts: BTreeMap<(usize, LineLink), LineId>,

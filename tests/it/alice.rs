@@ -170,7 +170,7 @@ fn r4_5_the_phase_says_where_she_stands() {
         let phase = match alice.phase() {
             AlicePhase::Requesting => "Alice Requesting",
             AlicePhase::Offered => "Alice Offered",
-            AlicePhase::Formed => "Alice Formed",
+            AlicePhase::Formed(_) => "Alice Formed",
             AlicePhase::Ended(AliceEnd::Revoked) => "Alice Ended Revoked",
             AlicePhase::Ended(AliceEnd::Expired) => "Alice Ended Expired",
             AlicePhase::Ended(AliceEnd::ProofRefused) => "Alice Ended ProofRefused",

@@ -258,33 +258,69 @@ fn r14_6_bob_takes_no_line_with_whom_he_blocked() {
     }
 }
 
-#[test]
-fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
-    let mut bob = Any::from(connecting(2, offering(Policy::once()).port().unwrap()).0);
-    let Any::Bob(again) = &mut bob else { panic!() };
-    let before = again.record().to_vec();
-    let event = formed(9, 9, None);
-    // The line of this event is stored: it came of this very Port.
-    let step = again.handle_knowing(&event, &There(id(9)), NOW).unwrap();
-    assert!(step.line().is_none());
-    step.commit().for_each(|effect| assert!(matches!(effect, BobEffect::Ended(BobEnd::Refused(Reason::Yours)))));
-    assert_eq!(again.phase(), BobPhase::Ended(BobEnd::Refused(Reason::Yours)));
-    // Of another line he knows nothing.
-    let mut bob = Bob::restore(&before).unwrap();
-    assert!(bob.handle_knowing(&event, &There(id(8)), NOW).unwrap().line().is_some());
+/// There is a record of this line, and its pair is blocked.
+struct ThereAndBlocked(LineId);
+
+impl Known for ThereAndBlocked {
+    fn has_line(&self, line_id: &LineId) -> bool {
+        *line_id == self.0
+    }
+
+    fn pair(&self, _: &PairHash) -> Standing {
+        Standing::Blocked
+    }
 }
 
 #[test]
-fn r4_4_an_event_that_comes_again_to_a_port_that_knows_nothing_of_it_is_repeated() {
+fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
+    let port = Alice::offer(line_link(), expiring(), seed(1)).commit().port().unwrap().clone();
+    let before = connecting(2, &port).0.record().to_vec();
+    let event = formed(9, 9, None);
+    // The line of this event is stored: it came of this very Port. Whatever else is true of him, it is a good one.
+    for (known, now) in [(id(9), NOW), (id(9), EXPIRY)] {
+        let mut again = Bob::restore(&before).unwrap();
+        let step = again.handle_knowing(&event, &ThereAndBlocked(known), now).unwrap();
+        assert!(step.line().is_none());
+        let said: Vec<_> = step.commit().map(|effect| format!("{effect:?}")).collect();
+        assert_eq!(said, ["Ended(Refused(Yours))"]);
+        assert_eq!(again.phase(), BobPhase::Ended(BobEnd::Refused(Reason::Yours)));
+        // And again: it is no stray.
+        assert_eq!(again.handle_knowing(&event, &There(id(9)), now).err(), Some(Rejected::Repeated));
+        assert_eq!(again.handle(&event, now).err(), Some(Rejected::Stray(id(9))), "he does not know");
+    }
+    // Of another line he knows nothing.
+    let mut bob = Bob::restore(&before).unwrap();
+    let step = bob.handle_knowing(&event, &There(id(8)), NOW).unwrap();
+    assert!(step.line().is_some());
+    step.commit().for_each(drop);
+    assert_eq!(bob.phase(), BobPhase::Formed(id(9)));
+    // A line of before comes again to a Bob who has another now.
+    assert_eq!(bob.handle_knowing(&formed(8, 9, None), &There(id(8)), NOW).err(), Some(Rejected::Repeated));
+}
+
+#[test]
+fn r4_3_an_alice_who_has_forgotten_that_she_was_used_is_spent_with_the_line_that_there_is() {
     // Her record was rolled back, and the line's was not.
-    for policy in [Policy::once(), Policy::unlimited()] {
-        let mut alice = offering(policy);
-        let before = alice.record().to_vec();
-        let proof = proof_of(2, &alice);
-        for proof in [None, Some(bad_proof()), Some(proof)] {
-            let event = formed(9, 2, proof);
-            assert_eq!(alice.handle_knowing(&event, &There(id(9)), NOW).err(), Some(Rejected::Repeated));
-            assert_eq!(*alice.record(), before[..]);
+    for proof in [None, Some(bad_proof()), Some(proof_of(2, &offering(Policy::once())))] {
+        for (known, now) in [(ThereAndBlocked(id(9)), NOW), (ThereAndBlocked(id(9)), EXPIRY)] {
+            let mut alice = Alice::offer(line_link(), expiring(), seed(1)).commit();
+            let mark = Mark::from(*alice.port().unwrap().hash().as_bytes());
+            let step = alice.handle_knowing(&formed(9, 2, proof.clone()), &known, now).unwrap();
+            assert!(step.line().is_none() && step.once() == Some(mark) && step.taken() == Some(Taken::Revoke));
+            assert_eq!(step.commit().count(), 0);
+            assert_eq!((alice.phase(), alice.settle().is_none()), (AlicePhase::Formed(id(9)), true));
+            assert_eq!(alice.handle(&formed(7, 2, proof.clone()), NOW).err(), Some(Rejected::Stray(id(7))));
         }
+    }
+}
+
+#[test]
+fn r14_4_an_event_that_comes_again_to_a_port_for_many_that_knows_nothing_of_it_is_repeated() {
+    let mut alice = offering(Policy::unlimited());
+    let (before, proof) = (alice.record().to_vec(), proof_of(2, &alice));
+    for proof in [None, Some(bad_proof()), Some(proof)] {
+        let event = formed(9, 2, proof);
+        assert_eq!(alice.handle_knowing(&event, &There(id(9)), NOW).err(), Some(Rejected::Repeated));
+        assert_eq!(*alice.record(), before[..]);
     }
 }

@@ -180,7 +180,7 @@ fn r5_5_the_phase_says_where_he_stands() {
         let phase = match bob.phase() {
             BobPhase::Scanned => "Bob Scanned".to_owned(),
             BobPhase::Connecting => "Bob Connecting".to_owned(),
-            BobPhase::Formed => "Bob Formed".to_owned(),
+            BobPhase::Formed(_) => "Bob Formed".to_owned(),
             BobPhase::Ended(BobEnd::Refused(reason)) => format!("Bob Ended Refused {}", reason as u8 + 1),
             BobPhase::Ended(end) => format!("Bob Ended {end:?}"),
             other => panic!("{other:?}"),

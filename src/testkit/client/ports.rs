@@ -104,9 +104,6 @@ impl Client {
         };
         let over: Vec<_> = self.machines.iter().filter(|(_, it)| is_over(it)).map(|(key, _)| *key).collect();
         for key in over {
-            // The last use, if it is not stored by itself yet.
-            self.say_unsent(key, now, power)?;
-            self.settle(key, now, power)?;
             or_not(self.give_up(key, now, power))?;
         }
         Ok(())

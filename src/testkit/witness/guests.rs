@@ -41,7 +41,7 @@ impl Witness {
         if counts.values().all(|count| *count <= MAX_TICKETS) { Ok(()) } else { Err(Violation::TooManyTickets(who)) }
     }
 
-    /// A line is seen for the first time, perhaps inside the machine that yields it.
+    /// A line is seen for the first time.
     pub(super) fn comes(&mut self, who: usize, line: &Line) -> Result<(), Violation> {
         let (line_id, port) = (line.claims().line_id, line.port());
         if self.lines.contains_key(&(who, line_id)) || !self.came.insert((who, line_id, port)) {
