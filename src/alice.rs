@@ -28,7 +28,7 @@ use crate::ticket::ToldTicket;
 /// A Port for many (§14) stays offered: each good proof yields a [`Line`], and what is refused uses nothing up.
 pub type Alice = AliceOf<Native>;
 
-/// An [`Alice`] of any [`Dialect`]: what she does stands there.
+/// An Alice of either [`Dialect`]: [`Alice`] speaks this crate's own, `app::Alice` the app's. What she is stands there.
 pub struct AliceOf<D: Dialect>(Held<State>, PhantomData<fn() -> D>);
 
 /// What an Alice asks her caller to do.

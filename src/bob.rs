@@ -23,7 +23,7 @@ use crate::ticket::Ticket;
 /// What comes of it is a [`Line`] or a [`BobEnd`].
 pub type Bob = BobOf<Native>;
 
-/// A [`Bob`] of any [`Dialect`]: what he does stands there.
+/// A Bob of either [`Dialect`]: [`Bob`] speaks this crate's own, `app::Bob` the app's. What he is stands there.
 pub struct BobOf<D: Dialect>(Held<State<D::Proof>>, PhantomData<fn() -> D>);
 
 /// What a Bob asks his caller to do.

@@ -112,7 +112,7 @@
 //! | `getrandom` | yes | [`Seed::from_os`] |
 //! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
 //! | `server` | yes | [`server`]: the relay's own machine, and with `alloc` a directory in memory for it |
-//! | `app` | no | [`app`]: the formats of a shipped app, on the heap; none of this crate's machines speaks them yet |
+//! | `app` | no | [`app`]: the formats of a shipped app, on the heap, and machines that speak them |
 //! | `testkit` | no | `server`, and it in hostile hands, for the tests of your own app |
 //!
 //! With `default-features = false` the crate is `no_std` and uses no heap; nor does it with them, in a handshake.

@@ -15,8 +15,8 @@ use crate::wire::{self, Bytes};
 pub const MAX_RECORD: usize = 530;
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
-/// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line), [`Pool`](crate::Pool) and
-/// [`Introducer`](crate::Introducer) are all there are.
+/// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line), [`Pool`](crate::Pool),
+/// [`Introducer`](crate::Introducer) and the app's are all there are.
 pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsMut<Held<Self::State>> {
     /// Stands in every record, so that none is restored as another's (§8.6).
     const ROLE: u8;

@@ -12,7 +12,8 @@ use crate::id::{Key, LineId, PairHash};
 use crate::known::Known;
 use crate::machine::{Born, Machine, Step};
 use crate::message::Event;
-use crate::port::UnixSeconds;
+use crate::port::{Port, UnixSeconds};
+use crate::proof::PrivateKey;
 use crate::secret::Seed;
 
 /// One bundle at its user's side: as [`Bob`](crate::Bob). The very intro message that was sent once is sent again, until the server
@@ -39,9 +40,13 @@ impl Bob {
     /// Uses the bundle, under this name. Past its expiry the step ends with [`BobEnd::Expired`] instead.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it was used before. The request is in [`unsent`](Machine::unsent).
+    /// [`Rejected::OutOfOrder`]: it was used before. [`Rejected::Malformed`]: it was restored from a record that was forged. The request
+    /// is in [`unsent`](Machine::unsent).
     pub fn connect(&mut self, name: &Name, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        self.connect_by(|private_key, iv, port| intro::prove(private_key, iv, port, name), SendProof::OnBoard, now)
+        let prove = |private_key: &PrivateKey, iv: &[u8; 16], port: &Port| intro::prove(private_key, iv, port, name);
+        let step = self.connect_by(prove, SendProof::OnBoard, now)?;
+        // A record that this crate did not write may say more than any bundle: what comes of it has no room.
+        if step.record().is_empty() { Err(Rejected::Malformed) } else { Ok(step) }
     }
 
     /// What the server answered to his request ([`response::connected`](super::response::connected)), and what the caller knows of who

@@ -1,9 +1,11 @@
 //! The formats of a shipped app, version 1.0.0 (§17): values in, JSON and text out, and back. No I/O.
 //!
-//! Everything here is the edge: it turns what that app writes into this crate's own types and the other way round.
+//! Most of this is the edge: it turns what that app writes into this crate's own types and the other way round.
 //! **Its lines are not this crate's lines**: nobody confirms anything, and what is said on one can be changed on its way
 //! (§17.9). Use the native Port where both ends can.
 //!
+//! - [`Alice`], [`Bob`] and [`Line`] are machines, as this crate's own: prepare, keep the record, commit ([`Machine`](crate::Machine)).
+//!   Replays, crashes, limits and policies are theirs.
 //! - [`Bundle`] is what Alice shares, [`Scanned::parse`] reads it from a link or a QR code, [`Bundle::link`] and
 //!   [`Bundle::link_for_app`] write it.
 //! - [`Intro`] is Bob's proof.
@@ -12,29 +14,45 @@
 //! - [`Event`] is what the app's server tells, [`Request`] what it is asked for, [`response`] what it answers.
 //!
 //! ```
-//! use port_protocol::app::{Bundle, Intro, Name, Scanned};
-//! use port_protocol::{Kind, LineLink, PublicKey, Rad, Secret};
+//! use port_protocol::app::{Alice, AliceEffect, Bob, BobEffect, Event, Happened, Name, Request, Scanned};
+//! use port_protocol::{Machine, Offer, Seed, UnixSeconds};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let private_key = |n: u8| Secret::from([n; 32]);
-//! # let public = |key: &Secret<32>| {
-//! #     PublicKey::from_bytes(x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(*key.expose())).to_bytes())
-//! # };
-//! # let (alice, bob) = (private_key(1), private_key(2));
-//! # let (rad, iv) = (Rad::from([3; 16]), [4; 16]);
+//! # let (seed_a, seed_b, now) = (Seed::from_bytes(&[1; 64]), Seed::from_bytes(&[2; 64]), UnixSeconds(1_790_000_000));
+//! # fn put(_: port_protocol::Key, _: &[u8]) {}
 //! // Alice shows a link.
-//! let bundle = Bundle::port(LineLink::from([7; 16]), public(&alice)?, rad.clone()).named(Name::new("Alice & Co")?);
+//! let born = Alice::offer([7; 16].into(), Offer::new(), seed_a);
+//! put(born.key(), &born.record());
+//! let mut alice = born.commit();
+//! let bundle = alice.bundle(Some(Name::new("Alice & Co")?)).ok_or("no Port")?;
 //! let shown = bundle.link_for_app();
 //! assert_eq!(shown.renamed.as_ref().map(Name::as_str), Some("Alice ＆ Co")); // the app can't read an `&` there
 //!
 //! // Bob reads it, and proves that he holds it.
 //! let Scanned::Bundle(scanned) = Scanned::parse(shown.text.as_str())? else { return Err("a short link".into()) };
-//! let (intro, at_bob) = Intro::make(&bob, iv, &scanned, &Name::new("Bob")?);
+//! let mut bob = Bob::scan(&scanned, seed_b).commit();
+//! let step = bob.connect(&Name::new("Bob")?, now)?;
+//! put(step.key(), &step.record());
+//! let Some(BobEffect::Send(request)) = step.commit().next() else { return Err("expired".into()) };
+//! assert_eq!(request.path(), "/management/line"); // send it, with its `method()` and `body()`
 //!
-//! // Alice checks.
-//! let introduced = Intro::from_json(intro.to_json().as_str()).check(&alice, Kind::Port, &rad)?;
-//! assert_eq!(introduced.name.as_ref().map(Name::as_str), Some("Bob")); // so he says
+//! // The server tells Alice, and answers Bob.
+//! # let Request::Connect { intro, .. } = request else { return Err("another request".into()) };
+//! # let what = Happened::Used {
+//! #     kind: scanned.kind(), port_id: [7; 16].into(), line_id: [8; 16].into(), pair_hash: [9; 32].into(), intro: intro.clone(),
+//! # };
+//! # let json = Event { what, timestamp: None }.to_json();
+//! let step = alice.handle(&Event::from_json(json.as_str())?, now)?;
+//! put(step.key(), &step.record());
+//! if let Some(line) = step.line() { put(line.key(), &line.record()) } // in the same transaction
+//! let Some(AliceEffect::LineFormed(at_alice)) = step.commit().next() else { return Err("refused".into()) };
+//! assert_eq!(at_alice.name().map(Name::as_str), Some("Bob")); // so he says
+//!
+//! let step = bob.connected([8; 16].into(), [9; 32].into(), &(), now)?;
+//! # put(step.key(), &step.record());
+//! # if let Some(line) = step.line() { put(line.key(), &line.record()) }
+//! let Some(BobEffect::LineFormed(at_bob)) = step.commit().next() else { return Err("refused".into()) };
 //! let sealed = at_bob.seal([5; 16], "hello")?;
-//! assert_eq!(introduced.line.open(&sealed)?.as_str(), "hello");
+//! assert_eq!(at_alice.open(&sealed)?.as_str(), "hello");
 //! # Ok(()) }
 //! ```
 

@@ -123,6 +123,8 @@ fn formed<'m>(effects: impl Iterator<Item = AliceEffect<'m>>) -> Line {
 fn ends(alice: &mut Alice, n: u8) -> (Line, Line) {
     let kind = shown(alice, n).kind();
     let mut bob = connecting(&shown(alice, n), n);
+    // His key had one use, whatever the kind: there are no epochs.
+    assert!(!bob.record().windows(32).any(|bytes| bytes == [n; 32]));
     let event = used(kind, n, intro_of(&bob));
     let at_alice = formed(alice.handle_knowing(&event, &knowing(n), NOW).unwrap().commit());
     let step = bob.connected(line_id(n), pair(n), &(), NOW).unwrap();
@@ -649,6 +651,19 @@ fn r17_10_records_are_strict_and_of_their_own_roles() {
         roles.into_iter().collect::<Vec<_>>(),
         [("app-alice-record", 0), ("app-bob-record", 1), ("app-line-record", 2)]
     );
+    // What no bundle says, a relay and the introducer's name, has no room beside the longest proof.
+    let (record, port) = (Bob::scan(&shown(&alice(Kind::ContactPort), 7), seed(2)).record(), [3, 1, 0]);
+    let text = |length| Cbor::Text("r".repeat(length));
+    let forged = Cbor::read(&record).with(&[&port[..], &[6]].concat(), text(64));
+    let mut forged = Bob::restore(&forged.with(&[&port[..], &[7, 1]].concat(), text(32)).write()).unwrap();
+    assert_eq!(forged.connect(&name(&"\u{1}".repeat(30)), NOW).err(), Some(Rejected::Malformed));
+    assert_eq!(forged.phase(), BobPhase::Scanned);
+    // A proof that this crate did not make is in no record: it might not fit.
+    let bob = connecting(&shown(&alice(Kind::Port), 7), 2).record();
+    for (length, fits) in [(304, true), (305, false), (512, false)] {
+        let other = Cbor::read(&bob).with(&[3, 1, 5, 1], Cbor::Bytes(vec![7; length])).write();
+        assert_eq!(Bob::restore(&other).is_ok(), fits, "{length}");
+    }
     let native = port_protocol::Alice::offer(link(), Offer::new(), seed(1)).record().to_vec();
     assert!(restore(&native)[..3].iter().all(|restored| *restored == Err(RestoreError::AnotherRole)));
 }

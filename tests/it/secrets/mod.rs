@@ -15,6 +15,8 @@ macro_rules! is_not {
     };
 }
 
+#[cfg(feature = "app")]
+mod app;
 mod contact;
 mod many;
 #[cfg(target_os = "linux")]
@@ -349,6 +351,8 @@ fn shown() -> Shown {
     see.see("", &LineEnd::ByPeer);
 
     contact::show(see);
+    #[cfg(feature = "app")]
+    app::see(see);
 
     // What goes wrong, each as itself and as it comes from where secrets are.
     let rejected = [
