@@ -178,6 +178,7 @@ impl<D: Dialect> AliceOf<D> {
         Born::new(State::Offered(Requesting::new(offer, seed).offered(line_link)))
     }
 
+    #[inline]
     pub(crate) fn take(
         &mut self,
         event: (&Event<'_>, Option<&D::Proof>),
@@ -388,6 +389,7 @@ impl<D: Dialect> Role for AliceOf<D> {
 }
 
 impl<D: Dialect> AliceOf<D> {
+    #[inline(always)]
     fn says(&self, emit: Emit<'_>, place: usize, beside: &mut Beside<D::Line>) -> Option<Says<'_, D, AliceEnd>> {
         if let Emit::Refused(line_id) = emit {
             return Some(Says::Ask(Ask::Disconnect(line_id)));

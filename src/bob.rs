@@ -262,6 +262,7 @@ impl<D: Dialect> BobOf<D> {
         Ok(Step::new(self, state, Emit::Outbox))
     }
 
+    #[inline]
     pub(crate) fn take(
         &mut self,
         event: &Event<'_>,

@@ -133,10 +133,12 @@ impl Speaks for Native {
     type AliceEffect<'m> = AliceEffect<'m>;
     type BobEffect<'m> = BobEffect<'m>;
 
+    #[inline(always)]
     fn hash(port: &Port) -> PortHash {
         port.hash()
     }
 
+    #[inline(always)]
     fn check(private_key: &PrivateKey, kind: Kind, rad: &Rad, proof: &Proof) -> Option<Checked<()>> {
         let (secret, ticket) = match kind {
             Kind::ContactPort => {
@@ -148,6 +150,7 @@ impl Speaks for Native {
         Some(Checked { secret, ticket, claim: () })
     }
 
+    #[inline(always)]
     fn line_of_one(origin: Origin, offered: &Offered, proof: Option<&Proof>, now: UnixSeconds) -> Option<Born<Line>> {
         let (private_key, rad, asks) = (offered.private_key(), offered.port().rad(), offered.policy().asks());
         let phase = match proof {
@@ -169,11 +172,13 @@ impl Speaks for Native {
         Some((Line::born(origin, phase), seed))
     }
 
+    #[inline(always)]
     fn line_of_bob(origin: Origin, connecting: &Connecting<Proof>) -> Born<Line> {
         let phase = Phase::of_bob(&origin, connecting);
         Line::born(origin, phase)
     }
 
+    #[inline(always)]
     fn alice_effect(says: Says<'_, Self, AliceEnd>) -> Option<AliceEffect<'_>> {
         Some(match says {
             Says::Ask(ask) => AliceEffect::Send(request(ask)),
@@ -183,6 +188,7 @@ impl Speaks for Native {
         })
     }
 
+    #[inline(always)]
     fn bob_effect(says: Says<'_, Self, BobEnd>) -> Option<BobEffect<'_>> {
         Some(match says {
             Says::Ask(ask) => BobEffect::Send(request(ask)),
@@ -193,6 +199,7 @@ impl Speaks for Native {
     }
 }
 
+#[inline(always)]
 fn request(ask: Ask<'_, Proof>) -> Request<'static> {
     match ask {
         Ask::Issue { request_id, offer: _ } => Request::IssueLineLink { request_id },

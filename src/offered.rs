@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::alice::{AliceEnd, State};
 use crate::dialect::{Ask, Dialect, Shown};
 use crate::error::Rejected;
-use crate::id::{Key, LineId, LineLink, Mark, PairHash, TicketHash};
+use crate::id::{Key, LineId, LineLink, Mark, PairHash, PortHash, TicketHash};
 use crate::known::{Known, Standing};
 use crate::line::{Introduced, Origin};
 use crate::machine::{self, Born, Emit, Once, Taken};
@@ -175,7 +175,7 @@ impl Offered {
         let line_id = comer.line_id;
         match &self.many {
             // The line is there, and the record that said so is not: it was rolled back. Hers it is, then.
-            None if known.has_line(&line_id) => Ok(self.formed::<D>(line_id, None)),
+            None if known.has_line(&line_id) => Ok(self.formed::<D>(D::hash(&self.port), line_id, None)),
             Some(_) if known.has_line(&line_id) => Err(Rejected::Repeated),
             None => Ok(self.spend::<D>(comer, now)),
             Some(many) => self.admit::<D>(many, comer, known, now),
@@ -185,26 +185,26 @@ impl Offered {
     /// §4.3: whatever comes of it, a Port for one use is spent.
     fn spend<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, now: UnixSeconds) -> Moved<D::Line> {
         let origin = self.origin::<D>(comer, None);
-        let (line_link, line_id) = (self.port.line_link, comer.line_id);
+        let (line_link, line_id, hash) = (self.port.line_link, comer.line_id, origin.port);
         let line = match self.refuses(comer, now) {
             Some(end) => Err(end),
             None => D::line_of_one(origin, self, comer.proof, now).ok_or(AliceEnd::ProofRefused),
         };
         match line {
-            Ok(line) => self.formed::<D>(line_id, Some(line)),
+            Ok(line) => self.formed::<D>(hash, line_id, Some(line)),
             Err(end) => {
                 let spent = Spent::ended(Key::LineLink(line_link), end, Farewell::disconnect(line_id));
-                self.spent::<D>(spent, None)
+                Self::spent::<D>(hash, spent, None)
             }
         }
     }
 
-    fn formed<D: Dialect>(&self, line_id: LineId, line: Option<Born<D::Line>>) -> Moved<D::Line> {
-        self.spent::<D>(Spent::Formed { line_link: self.port.line_link, line_id }, line)
+    fn formed<D: Dialect>(&self, hash: PortHash, line_id: LineId, line: Option<Born<D::Line>>) -> Moved<D::Line> {
+        Self::spent::<D>(hash, Spent::Formed { line_link: self.port.line_link, line_id }, line)
     }
 
-    fn spent<D: Dialect>(&self, spent: Spent<AliceEnd>, line: Option<Born<D::Line>>) -> Moved<D::Line> {
-        let mark = Mark::from(*D::hash(&self.port).as_bytes());
+    fn spent<D: Dialect>(hash: PortHash, spent: Spent<AliceEnd>, line: Option<Born<D::Line>>) -> Moved<D::Line> {
+        let mark = Mark::from(*hash.as_bytes());
         let beside = Beside { once: Some(Once { mark, taken: Taken::Revoke }), strikes: None, line };
         Moved { beside, ..Moved::to(State::Spent(spent)) }
     }
