@@ -18,10 +18,10 @@
 //! use port_protocol::{Machine, Offer, Seed, UnixSeconds};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (seed_a, seed_b, now) = (Seed::from_bytes(&[1; 64]), Seed::from_bytes(&[2; 64]), UnixSeconds(1_790_000_000));
-//! # fn put(_: port_protocol::Key, _: &[u8]) {}
+//! # fn put(_: port_protocol::Row) {}
 //! // Alice shows a link.
 //! let born = Alice::offer([7; 16].into(), Offer::new(), seed_a);
-//! put(born.key(), &born.record());
+//! put(born.row());
 //! let mut alice = born.commit();
 //! let bundle = alice.bundle(Some(Name::new("Alice & Co")?)).ok_or("no Port")?;
 //! let shown = bundle.link_for_app();
@@ -31,7 +31,7 @@
 //! let Scanned::Bundle(scanned) = Scanned::parse(shown.text.as_str())? else { return Err("a short link".into()) };
 //! let mut bob = Bob::scan(&scanned, seed_b).commit();
 //! let step = bob.connect(&Name::new("Bob")?, now)?;
-//! put(step.key(), &step.record());
+//! step.rows().for_each(put);
 //! let Some(BobEffect::Send(request)) = step.commit().next() else { return Err("expired".into()) };
 //! assert_eq!(request.path(), "/management/line"); // send it, with its `method()` and `body()`
 //!
@@ -42,14 +42,12 @@
 //! # };
 //! # let json = Event { what, timestamp: None }.to_json();
 //! let step = alice.handle(&Event::from_json(json.as_str())?, now)?;
-//! put(step.key(), &step.record());
-//! if let Some(line) = step.line() { put(line.key(), &line.record()) } // in the same transaction
+//! step.rows().for_each(put); // her record and the line's, in one transaction
 //! let Some(AliceEffect::LineFormed(at_alice)) = step.commit().next() else { return Err("refused".into()) };
 //! assert_eq!(at_alice.name().map(Name::as_str), Some("Bob")); // so he says
 //!
 //! let step = bob.connected([8; 16].into(), [9; 32].into(), &(), now)?;
-//! # put(step.key(), &step.record());
-//! # if let Some(line) = step.line() { put(line.key(), &line.record()) }
+//! # step.rows().for_each(put);
 //! let Some(BobEffect::LineFormed(at_bob)) = step.commit().next() else { return Err("refused".into()) };
 //! let sealed = at_bob.seal([5; 16], "hello")?;
 //! assert_eq!(at_alice.open(&sealed)?.as_str(), "hello");
