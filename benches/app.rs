@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use port_protocol::app::{Bundle, EncryptedContent, Intro, Message, Name, Scanned, UnauthenticatedLine};
+use port_protocol::app::{Bundle, EncryptedContent, Intro, Message, Name, Scanned, UnauthenticatedKey};
 use port_protocol::{Kind, PublicKey, Secret};
 use x25519_dalek::{PublicKey as Public, StaticSecret};
 
@@ -37,7 +37,7 @@ fn app(c: &mut Criterion) {
 
 type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
 
-fn messages(group: &mut Group<'_>, line: &UnauthenticatedLine) {
+fn messages(group: &mut Group<'_>, line: &UnauthenticatedKey) {
     let text = r#"{"messageId":"00000000000000000000000000000000","contentType":1,"data":{"text":"hello"},"replyId":null,"expiresOn":null}"#;
     let sealed = line.seal([6; 16], text).unwrap().to_json();
     group.bench_function("a message, seal", |b| b.iter(|| line.seal([6; 16], black_box(text)).unwrap().to_json()));

@@ -2,7 +2,7 @@
 //! parser reads, and is read again when it was written.
 
 use port_protocol::app::{
-    Bundle, EncryptedContent, Event, Grant, Happened, Intro, Message, Name, Scanned, SecretText, UnauthenticatedLine,
+    Bundle, EncryptedContent, Event, Grant, Happened, Intro, Message, Name, Scanned, SecretText, UnauthenticatedKey,
     response,
 };
 use port_protocol::{Kind, PublicKey, Rad, Secret};
@@ -121,7 +121,7 @@ pub fn app_event(data: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(data) else { return false };
     if let Ok(content) = EncryptedContent::from_json(text) {
         assert!(EncryptedContent::from_json(content.to_json().as_str()).as_ref() == Ok(&content));
-        let _ = UnauthenticatedLine::from_secret([9; 32].into()).open(&content);
+        let _ = UnauthenticatedKey::from_secret([9; 32].into()).open(&content);
     }
     let Ok(event) = Event::from_json(text) else { return false };
     assert!(Event::from_json(event.to_json().as_str()).as_ref() == Ok(&event));

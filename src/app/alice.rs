@@ -3,7 +3,7 @@
 use super::bundle::{Bundle, Grant};
 use super::dialect::App;
 use super::event::{Event, Happened};
-use super::line::Line;
+use super::line::UnauthenticatedLine;
 use super::name::Name;
 use super::request::Request;
 use crate::alice::{AliceEnd, AliceOf};
@@ -30,7 +30,7 @@ pub enum AliceEffect<'m> {
     /// server took that.
     PortReady,
     /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `unsent()`.
-    LineFormed(Line),
+    LineFormed(UnauthenticatedLine),
     /// It is over without a line. Tell the user, then settle. The server can't be told that an id for one use is dead: who uses it yet
     /// gets a line that is to be disconnected ([`Rejected::Stray`]).
     Ended(AliceEnd),

@@ -3,7 +3,7 @@
 use super::bundle::Bundle;
 use super::dialect::App;
 use super::intro;
-use super::line::Line;
+use super::line::UnauthenticatedLine;
 use super::name::Name;
 use super::request::Request;
 use crate::bob::{BobEnd, BobOf, SendProof};
@@ -26,7 +26,7 @@ pub enum BobEffect<'m> {
     /// Send this to the app's server. Its answer goes to [`connected`](Bob::connected).
     Send(Request<'m>),
     /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `unsent()`.
-    LineFormed(Line),
+    LineFormed(UnauthenticatedLine),
     /// It is over without a line. Tell the user, then settle.
     Ended(BobEnd),
 }

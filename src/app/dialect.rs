@@ -3,7 +3,7 @@
 use super::alice::AliceEffect;
 use super::bob::BobEffect;
 use super::intro::{self, Intro};
-use super::line::Line;
+use super::line::UnauthenticatedLine;
 use super::name::Name;
 use super::request::Request;
 use crate::alice::AliceEnd;
@@ -35,7 +35,7 @@ impl Speaks for App {
     const CLOSES_BY_KIND: bool = true;
     type Proof = Intro;
     type Claim = Option<Name>;
-    type Line = Line;
+    type Line = UnauthenticatedLine;
     type AliceEffect<'m> = AliceEffect<'m>;
     type BobEffect<'m> = BobEffect<'m>;
 
@@ -48,9 +48,14 @@ impl Speaks for App {
     }
 
     /// No proof comes along a line: who has none with him has a bad one.
-    fn line_of_one(origin: Origin, offered: &Offered, intro: Option<&Intro>, _: UnixSeconds) -> Option<Born<Line>> {
+    fn line_of_one(
+        origin: Origin,
+        offered: &Offered,
+        intro: Option<&Intro>,
+        _: UnixSeconds,
+    ) -> Option<Born<UnauthenticatedLine>> {
         let checked = Self::check(offered.private_key(), origin.kind, offered.port().rad(), intro?)?;
-        Some(Line::of_alice(origin, checked, offered.policy().asks()))
+        Some(UnauthenticatedLine::of_alice(origin, checked, offered.policy().asks()))
     }
 
     fn line_of_many(
@@ -59,13 +64,13 @@ impl Speaks for App {
         shown: Shown<'_, Self>,
         seed: &Secret<32>,
         _: UnixSeconds,
-    ) -> Option<(Born<Line>, Secret<32>)> {
+    ) -> Option<(Born<UnauthenticatedLine>, Secret<32>)> {
         // There are no ephemeral keys to make of it.
-        Some((Line::of_alice(origin, shown.checked, offered.policy().asks()), seed.clone()))
+        Some((UnauthenticatedLine::of_alice(origin, shown.checked, offered.policy().asks()), seed.clone()))
     }
 
-    fn line_of_bob(origin: Origin, connecting: &Connecting<Intro>) -> Born<Line> {
-        Line::of_bob(origin, connecting.secret.clone())
+    fn line_of_bob(origin: Origin, connecting: &Connecting<Intro>) -> Born<UnauthenticatedLine> {
+        UnauthenticatedLine::of_bob(origin, connecting.secret.clone())
     }
 
     fn alice_effect(says: Says<'_, Self, AliceEnd>) -> Option<AliceEffect<'_>> {

@@ -8,7 +8,7 @@ use super::bundle::Bundle;
 use super::cipher;
 use super::error::{BundleError, IntroError};
 use super::json::{self, Hex, Object, Text, present};
-use super::message::UnauthenticatedLine;
+use super::message::UnauthenticatedKey;
 use super::name::Name;
 use super::text::SecretText;
 use crate::dialect::Checked;
@@ -47,15 +47,15 @@ pub struct Introduced {
     /// The ticket that he came with, if it was by a contact port. Compare it with those that you were told of, and take each once.
     pub ticket: Option<Secret<16>>,
     /// The line to him.
-    pub line: UnauthenticatedLine,
+    pub line: UnauthenticatedKey,
 }
 
 impl Intro {
     /// Bob shows that he holds this bundle, and what he calls himself. `private_key` and `iv` are drawn for this and nothing else: the
     /// same pair of them under two names tells what the two have in common.
-    pub fn make(private_key: &Secret<32>, iv: [u8; 16], bundle: &Bundle, name: &Name) -> (Self, UnauthenticatedLine) {
+    pub fn make(private_key: &Secret<32>, iv: [u8; 16], bundle: &Bundle, name: &Name) -> (Self, UnauthenticatedKey) {
         let (intro, secret) = prove(&PrivateKey::new(private_key.clone()), &iv, &bundle.to_port(), name);
-        (intro, UnauthenticatedLine::new(secret))
+        (intro, UnauthenticatedKey::new(secret))
     }
 
     /// Alice checks, by the private key and RAD of her bundle of this kind. The comparison takes constant time.
@@ -65,7 +65,7 @@ impl Intro {
     pub fn check(&self, private_key: &Secret<32>, kind: Kind, rad: &Rad) -> Result<Introduced, IntroError> {
         let checked = check(&PrivateKey::new(private_key.clone()), kind, rad, self).ok_or(IntroError)?;
         let Checked { claim: name, ticket, secret } = checked;
-        Ok(Introduced { name, ticket, line: UnauthenticatedLine::new(secret) })
+        Ok(Introduced { name, ticket, line: UnauthenticatedKey::new(secret) })
     }
 
     /// Reads one. What is none, or longer than [`MAX_ENCRYPTED_INTRO`], is one that no check accepts.

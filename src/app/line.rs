@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::event::{Event, Happened};
-use super::message::{EncryptedContent, UnauthenticatedLine};
+use super::message::{EncryptedContent, UnauthenticatedKey};
 use super::name::Name;
 use super::request::Request;
 use crate::dialect::Checked;
@@ -18,16 +18,16 @@ use crate::proof::SharedSecret;
 /// (§17.9): whoever carries a message can change it, send it back or send it again, and it opens.
 ///
 /// There is no `confirmed()`: nobody shows at any time that he holds the key, that he was told of the same line, or of the same pair. All
-/// that there is are [`claims`](Line::claims).
+/// that there is are [`claims`](UnauthenticatedLine::claims).
 #[derive(Debug)]
-pub struct Line(Held<State>);
+pub struct UnauthenticatedLine(Held<State>);
 
 /// What a line of the app asks its caller to do.
 #[derive(PartialEq, Eq, Debug)]
 pub enum LineEffect<'m> {
     /// Send this to the app's server.
     Send(Request<'m>),
-    /// Somebody who holds the Port wants in, and its policy is to ask: [`accept`](Line::accept) or [`decline`](Line::decline).
+    /// Somebody who holds the Port wants in, and its policy is to ask: [`accept`](UnauthenticatedLine::accept) or [`decline`](UnauthenticatedLine::decline).
     Asked,
     /// The line is over. Tell the user, then settle.
     Ended(LineEnd),
@@ -60,9 +60,9 @@ pub struct State {
 #[cbor(flat)]
 pub enum Phase {
     #[n(1)]
-    Asked(#[n(0)] UnauthenticatedLine),
+    Asked(#[n(0)] UnauthenticatedKey),
     #[n(2)]
-    Open(#[n(0)] UnauthenticatedLine),
+    Open(#[n(0)] UnauthenticatedKey),
     /// The key is gone.
     #[n(3)]
     Closed {
@@ -74,19 +74,19 @@ pub enum Phase {
     },
 }
 
-impl Line {
+impl UnauthenticatedLine {
     pub(super) fn of_alice(origin: Origin, checked: Checked<Option<Name>>, asks: bool) -> Born<Self> {
         let Checked { secret, ticket: _, claim: name } = checked;
-        let key = UnauthenticatedLine::new(secret);
+        let key = UnauthenticatedKey::new(secret);
         Born::new(State { origin, phase: if asks { Phase::Asked(key) } else { Phase::Open(key) }, name })
     }
 
     pub(super) fn of_bob(origin: Origin, secret: SharedSecret) -> Born<Self> {
-        Born::new(State { origin, phase: Phase::Open(UnauthenticatedLine::new(secret)), name: None })
+        Born::new(State { origin, phase: Phase::Open(UnauthenticatedKey::new(secret)), name: None })
     }
 
     /// Takes the end of the line from the app's server: the other end has left, or it says so. A message is for
-    /// [`open`](Line::open).
+    /// [`open`](UnauthenticatedLine::open).
     ///
     /// # Errors
     /// [`Rejected::NotMine`], [`Rejected::OutOfOrder`], [`Rejected::Closed`]. Nothing has moved.
@@ -201,9 +201,9 @@ impl State {
     }
 }
 
-holds!(Line);
+holds!(UnauthenticatedLine);
 
-impl Role for Line {
+impl Role for UnauthenticatedLine {
     const ROLE: u8 = 18;
     type State = State;
     type Line = Self;

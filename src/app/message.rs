@@ -27,9 +27,9 @@ pub const MAX_ENCRYPTED_CONTENT: usize = 65_536;
 /// can change it, send it back or send it again, and it opens. Of what it says, nothing is certain.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(transparent)]
-pub struct UnauthenticatedLine(#[n(0)] SharedSecret);
+pub struct UnauthenticatedKey(#[n(0)] SharedSecret);
 
-impl UnauthenticatedLine {
+impl UnauthenticatedKey {
     pub(crate) const fn new(secret: SharedSecret) -> Self {
         Self(secret)
     }

@@ -4,12 +4,12 @@
 //! **Its lines are not this crate's lines**: nobody confirms anything, and what is said on one can be changed on its way
 //! (§17.9). Use the native Port where both ends can.
 //!
-//! - [`Alice`], [`Bob`] and [`Line`] are machines, as this crate's own: prepare, keep the record, commit ([`Machine`](crate::Machine)).
+//! - [`Alice`], [`Bob`] and [`UnauthenticatedLine`] are machines, as this crate's own: prepare, keep the record, commit ([`Machine`](crate::Machine)).
 //!   Replays, crashes, limits and policies are theirs.
 //! - [`Bundle`] is what Alice shares, [`Scanned::parse`] reads it from a link or a QR code, [`Bundle::link`] and
 //!   [`Bundle::link_for_app`] write it.
 //! - [`Intro`] is Bob's proof.
-//! - [`UnauthenticatedLine`] seals and opens what is said then; [`Message`] is what stands in it, [`yap`] a better seal that the app has
+//! - [`UnauthenticatedKey`] seals and opens what is said then; [`Message`] is what stands in it, [`yap`] a better seal that the app has
 //!   and does not use.
 //! - [`Event`] is what the app's server tells, [`Request`] what it is asked for, [`response`] what it answers.
 //!
@@ -80,9 +80,9 @@ pub use dialect::App;
 pub use error::{BundleError, EventError, IntroError, MessageError, ResponseError};
 pub use event::{Event, Happened};
 pub use intro::{Intro, Introduced, MAX_ENCRYPTED_INTRO};
-pub use line::{Line, LineEffect, LinePhase};
+pub use line::{LineEffect, LinePhase, UnauthenticatedLine};
 pub use link::{LinkForApp, Scanned};
-pub use message::{Content, EncryptedContent, MAX_ENCRYPTED_CONTENT, Message, MessageId, Tail, UnauthenticatedLine};
+pub use message::{Content, EncryptedContent, MAX_ENCRYPTED_CONTENT, Message, MessageId, Tail, UnauthenticatedKey};
 pub use name::Name;
 pub use request::{Method, Request};
 pub use text::{SecretBytes, SecretText};

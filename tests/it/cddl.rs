@@ -97,7 +97,7 @@ fn crate_reads(rule: &str, bytes: &[u8]) -> Option<bool> {
         #[cfg(feature = "app")]
         "app-bob-record" => app::Bob::restore(bytes).is_ok(),
         #[cfg(feature = "app")]
-        "app-line-record" => app::Line::restore(bytes).is_ok(),
+        "app-line-record" => app::UnauthenticatedLine::restore(bytes).is_ok(),
         _ => return None,
     })
 }

@@ -1,6 +1,6 @@
 //! Seeds of the app's formats.
 
-use port_protocol::app::{Bundle, Content, Event, Grant, Happened, Intro, Message, Name, Tail, UnauthenticatedLine};
+use port_protocol::app::{Bundle, Content, Event, Grant, Happened, Intro, Message, Name, Tail, UnauthenticatedKey};
 use port_protocol::{Kind, UnixSeconds};
 use port_protocol_fuzz::app::{private_key, public_key, rad};
 
@@ -76,7 +76,7 @@ pub fn events() -> Seeds {
         pair_hash: [6; 32].into(),
         intro: intro.clone(),
     };
-    let content = UnauthenticatedLine::from_secret([9; 32].into()).seal([1; 16], "hello").expect("short");
+    let content = UnauthenticatedKey::from_secret([9; 32].into()).seal([1; 16], "hello").expect("short");
     let happened = [
         ("port", used(Kind::Port)),
         ("superport", used(Kind::Superport)),

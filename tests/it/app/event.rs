@@ -1,7 +1,7 @@
 //! §17.7: events.
 
 use super::{bob, name, port, twice, with};
-use port_protocol::app::{EncryptedContent, Event, EventError, Happened, Intro, UnauthenticatedLine};
+use port_protocol::app::{EncryptedContent, Event, EventError, Happened, Intro, UnauthenticatedKey};
 use port_protocol::{Kind, LineLink, UnixSeconds};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn value(json: impl AsRef<str>) -> Value {
 }
 
 fn content() -> EncryptedContent {
-    UnauthenticatedLine::from_secret([9; 32].into()).seal([1; 16], "hello").unwrap()
+    UnauthenticatedKey::from_secret([9; 32].into()).seal([1; 16], "hello").unwrap()
 }
 
 fn used(kind: Kind) -> Event {

@@ -2,13 +2,13 @@
 
 use super::{HOSTILE, alice, bob, contact_port, name, port, public_key, rad, superport, twice, with};
 use data_encoding::{BASE64, BASE64URL, BASE64URL_NOPAD};
-use port_protocol::app::{Bundle, Intro, IntroError, Introduced, MAX_ENCRYPTED_INTRO, UnauthenticatedLine};
+use port_protocol::app::{Bundle, Intro, IntroError, Introduced, MAX_ENCRYPTED_INTRO, UnauthenticatedKey};
 use port_protocol::{Kind, Rad};
 use serde_json::{Value, json};
 
 const IV: [u8; 16] = [7; 16];
 
-fn made(bundle: &Bundle) -> (String, UnauthenticatedLine) {
+fn made(bundle: &Bundle) -> (String, UnauthenticatedKey) {
     let (intro, line) = Intro::make(&bob(), IV, bundle, &name("Bob"));
     (intro.to_json().as_str().to_owned(), line)
 }
@@ -18,7 +18,7 @@ fn check(json: &str) -> Result<Introduced, IntroError> {
 }
 
 /// An intro message of this plaintext.
-fn of(line: &UnauthenticatedLine, text: &str) -> String {
+fn of(line: &UnauthenticatedKey, text: &str) -> String {
     let sealed: Value = serde_json::from_str(line.seal(IV, text).unwrap().to_json().as_str()).unwrap();
     let key = hex::encode(public_key(&bob()).as_bytes());
     json!({"pubkey": key, "encryptedSecretContent": sealed["encryptedContent"]}).to_string()

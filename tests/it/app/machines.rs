@@ -1,4 +1,4 @@
-//! §17.10: Alice, Bob and Line in the app's dialect.
+//! §17.10: Alice, Bob and UnauthenticatedLine in the app's dialect.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use crate::common::cbor::{Cbor, not_canonical};
 use crate::common::store::{Conflict, Put, Store};
 use data_encoding::BASE64URL;
 use port_protocol::app::{
-    Alice, AliceEffect, App, Bob, BobEffect, Bundle, Content, EncryptedContent, Event, Happened, Intro, Line,
-    LineEffect, LinePhase, Request, response,
+    Alice, AliceEffect, App, Bob, BobEffect, Bundle, Content, EncryptedContent, Event, Happened, Intro, LineEffect,
+    LinePhase, Request, UnauthenticatedLine, response,
 };
 use port_protocol::*;
 use serde_json::Value;
@@ -114,13 +114,13 @@ fn knowing(ticket: u8) -> Tables {
 }
 
 /// Alice's end of what this step gave.
-fn formed<'m>(effects: impl Iterator<Item = AliceEffect<'m>>) -> Line {
+fn formed<'m>(effects: impl Iterator<Item = AliceEffect<'m>>) -> UnauthenticatedLine {
     let mut effects = effects;
     effects.find_map(|effect| if let AliceEffect::LineFormed(line) = effect { Some(line) } else { None }).unwrap()
 }
 
 /// Both ends of a line.
-fn ends(alice: &mut Alice, n: u8) -> (Line, Line) {
+fn ends(alice: &mut Alice, n: u8) -> (UnauthenticatedLine, UnauthenticatedLine) {
     let kind = shown(alice, n).kind();
     let mut bob = connecting(&shown(alice, n), n);
     // His key had one use, whatever the kind: there are no epochs.
@@ -152,7 +152,7 @@ fn alice_of(vector: &Vector, bundle: &Bundle) -> Alice {
 }
 
 /// A line's messages, both ways, are the app's to the byte.
-fn speaks(line: &Line, vector: &Vector) {
+fn speaks(line: &UnauthenticatedLine, vector: &Vector) {
     let sealed = EncryptedContent::from_json(&vector.line_message.to_string()).unwrap();
     assert_eq!(line.open(&sealed).unwrap().as_str(), vector.line_message_plaintext);
     assert_eq!(line.seal(iv(&vector.line_message, "encryptedContent"), &vector.line_message_plaintext), Ok(sealed));
@@ -183,7 +183,7 @@ fn r17_10_our_alice_and_the_apps_bob() {
         assert_eq!((line.kind(), line.phase()), (bundle.kind(), LinePhase::Open));
         assert_eq!(line.introduced_by(), bundle.ticket().map(|_| CAROL.into()));
         speaks(&line, &vector);
-        speaks(&Line::restore(&line.record()).unwrap(), &vector);
+        speaks(&UnauthenticatedLine::restore(&line.record()).unwrap(), &vector);
     }
 }
 
@@ -319,7 +319,7 @@ fn r17_10_policies_hold() {
         };
         let policy = if kind == Kind::Port { Policy::once() } else { Policy::up_to(1) };
         assert!(refuses(policy, &knowing(7), NOW).is_ok());
-        let refused = |result: Result<Line, _>, error| {
+        let refused = |result: Result<UnauthenticatedLine, _>, error| {
             // Of a Port for one use there is a step, which spends it.
             let expected = if kind == Kind::Port { None } else { Some(error) };
             assert_eq!(result.err(), Some(expected), "{kind:?}");
@@ -512,7 +512,7 @@ fn r17_10_a_line_that_is_over_opens_and_seals_nothing() {
         assert_eq!(effects, expected_of(end));
         drop(effects);
         for settled in [false, true] {
-            let mut restored = Line::restore(&line.record()).unwrap();
+            let mut restored = UnauthenticatedLine::restore(&line.record()).unwrap();
             assert_eq!(restored.unsent().collect::<Vec<_>>(), if settled { vec![] } else { expected_of(end) });
             assert_eq!(restored.open(&sealed).err(), Some(Rejected::Closed));
             assert_eq!(restored.seal([1; 16], "x").err(), Some(SealError::Closed));
@@ -549,7 +549,7 @@ fn r17_10_an_alice_who_asks_hears_nothing_before_her_word() {
         assert_eq!(line.seal([1; 16], "x").err(), Some(SealError::NotJoined));
         assert!(line.settle().is_none() && line.deadline().is_none() && line.tick(LATER).is_none());
         line.accept().unwrap().commit().for_each(drop);
-        let mut line = Line::restore(&line.record()).unwrap();
+        let mut line = UnauthenticatedLine::restore(&line.record()).unwrap();
         assert_eq!((line.unsent().count(), line.phase()), (0, LinePhase::Open));
         assert_eq!(line.open(&sealed).unwrap().as_str(), "hello");
         for refused in [line.accept().err(), line.decline().err()] {
@@ -623,7 +623,7 @@ fn r17_10_records_are_strict_and_of_their_own_roles() {
         [
             Alice::restore(bytes).map(|m| m.record().to_vec()),
             Bob::restore(bytes).map(|m| m.record().to_vec()),
-            Line::restore(bytes).map(|m| m.record().to_vec()),
+            UnauthenticatedLine::restore(bytes).map(|m| m.record().to_vec()),
             port_protocol::Alice::restore(bytes).map(|m| m.record().to_vec()),
             port_protocol::Bob::restore(bytes).map(|m| m.record().to_vec()),
             port_protocol::Line::restore(bytes).map(|m| m.record().to_vec()),
@@ -794,7 +794,7 @@ fn r17_10_a_crash_anywhere_leaves_the_same_line() {
             }
             let lines = [&world.alice, &world.bob].map(|store| {
                 let lines = store.records.iter().filter(|(key, _)| matches!(key, Key::Line(_)));
-                let mut lines = lines.map(|(_, (_, record))| Line::restore(record).unwrap());
+                let mut lines = lines.map(|(_, (_, record))| UnauthenticatedLine::restore(record).unwrap());
                 (lines.next().unwrap(), lines.count())
             });
             let [(at_alice, 0), (at_bob, 0)] = lines else { panic!() };

@@ -4,12 +4,12 @@ use super::{alice, bob, contact_port, grant, name, public_key, twice, with};
 use data_encoding::{BASE64URL, BASE64URL_NOPAD};
 use port_protocol::LineLink;
 use port_protocol::app::{
-    Content, EncryptedContent, MAX_ENCRYPTED_CONTENT, Message, MessageError, Tail, UnauthenticatedLine, yap,
+    Content, EncryptedContent, MAX_ENCRYPTED_CONTENT, Message, MessageError, Tail, UnauthenticatedKey, yap,
 };
 use serde_json::{Value, json};
 
-fn line() -> UnauthenticatedLine {
-    UnauthenticatedLine::from_secret([9; 32].into())
+fn line() -> UnauthenticatedKey {
+    UnauthenticatedKey::from_secret([9; 32].into())
 }
 
 fn bytes(sealed: &EncryptedContent) -> Vec<u8> {
@@ -47,7 +47,7 @@ fn r17_5_no_more_than_64_kib_are_sealed_or_opened() {
 #[test]
 fn r17_5_one_error_for_what_does_not_open() {
     let content = line().seal([1; 16], "hello").unwrap();
-    let other = UnauthenticatedLine::from_secret([8; 32].into());
+    let other = UnauthenticatedKey::from_secret([8; 32].into());
     assert_eq!(other.open(&content), Err(MessageError::Forged));
     let good = bytes(&content);
     for length in [0, 1, 15, 16, 17, 31] {

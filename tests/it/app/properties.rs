@@ -3,7 +3,7 @@
 use super::{HOSTILE, bob, contact_port, name, port, reader, superport};
 use port_protocol::UnixSeconds;
 use port_protocol::app::{
-    Bundle, EncryptedContent, Event, Grant, Happened, Intro, Message, Name, Scanned, UnauthenticatedLine, response,
+    Bundle, EncryptedContent, Event, Grant, Happened, Intro, Message, Name, Scanned, UnauthenticatedKey, response,
 };
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ fn read_all(text: &str) {
     }
     if let Ok(content) = EncryptedContent::from_json(text) {
         assert_eq!(EncryptedContent::from_json(content.to_json().as_str()), Ok(content.clone()));
-        let _ = UnauthenticatedLine::from_secret([9; 32].into()).open(&content);
+        let _ = UnauthenticatedKey::from_secret([9; 32].into()).open(&content);
     }
     let _ = (response::line_links(text), response::connected(text), response::superport(text));
     let _ = (response::contact_port(text), response::bundle(text));
@@ -58,7 +58,7 @@ fn good() -> Vec<String> {
         }
     }
     let id = "01".repeat(16);
-    let line = UnauthenticatedLine::from_secret([9; 32].into());
+    let line = UnauthenticatedKey::from_secret([9; 32].into());
     texts.push(line.seal([1; 16], "hello").unwrap().to_json().to_string());
     texts.push(format!(
         r#"{{"messageId":"{id}","contentType":26,"data":{{"ticketId":"{id}","contactPortId":"{id}"}},"replyId":null}}"#

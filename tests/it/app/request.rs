@@ -2,13 +2,13 @@
 
 use super::{bob, contact_port, name, port, superport, with};
 use port_protocol::app::{
-    BundleError, EncryptedContent, Intro, Method, Request, ResponseError, SecretText, UnauthenticatedLine, response,
+    BundleError, EncryptedContent, Intro, Method, Request, ResponseError, SecretText, UnauthenticatedKey, response,
 };
 use port_protocol::{LineId, LineLink, Secret};
 use serde_json::{Value, json};
 
 fn content() -> EncryptedContent {
-    UnauthenticatedLine::from_secret([9; 32].into()).seal([1; 16], "hello").unwrap()
+    UnauthenticatedKey::from_secret([9; 32].into()).seal([1; 16], "hello").unwrap()
 }
 
 /// Method, path, body.

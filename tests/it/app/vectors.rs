@@ -2,7 +2,7 @@
 
 use super::{Vector, vectors};
 use data_encoding::BASE64URL;
-use port_protocol::app::{Bundle, EncryptedContent, Intro, Message, Name, Scanned, UnauthenticatedLine, yap};
+use port_protocol::app::{Bundle, EncryptedContent, Intro, Message, Name, Scanned, UnauthenticatedKey, yap};
 use port_protocol::{Kind, PublicKey, Secret};
 use serde_json::Value;
 
@@ -86,7 +86,7 @@ fn r17_4_intro_messages() {
 #[test]
 fn r17_5_line_messages() {
     for vector in vectors() {
-        let line = UnauthenticatedLine::from_secret(vector.shared_secret.into());
+        let line = UnauthenticatedKey::from_secret(vector.shared_secret.into());
         let json = vector.line_message.to_string();
         let sealed = EncryptedContent::from_json(&json).unwrap();
         assert_eq!(sealed.to_json().as_str(), json);

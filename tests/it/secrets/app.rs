@@ -1,6 +1,8 @@
 //! §8.7, §17.10: the app's machines show and keep no more than this crate's own.
 
-use port_protocol::app::{Alice, AliceEffect, Bob, BobEffect, Event, Happened, Intro, Line, Name, Request};
+use port_protocol::app::{
+    Alice, AliceEffect, Bob, BobEffect, Event, Happened, Intro, Name, Request, UnauthenticatedLine,
+};
 use port_protocol::{Machine, Offer, Policy};
 
 use super::{NOW, Shown, TEXT, line_id, link, random, seed};
@@ -33,7 +35,7 @@ fn used() -> Event {
     Event { what, timestamp: None }
 }
 
-fn line(asks: bool) -> Line {
+fn line(asks: bool) -> UnauthenticatedLine {
     let mut alice = Alice::offer(link(), Offer::new().policy(Policy::once().asking(asks)), seed("alice")).commit();
     let effects = alice.handle(&used(), NOW).unwrap().commit();
     let line = effects.last();
@@ -102,5 +104,5 @@ fn r8_7_nothing_of_the_apps_machines_is_left_where_it_rested() {
     }
 }
 
-is_not!(Copy: Alice, Bob, Line);
-is_not!(Clone: Alice, Bob, Line);
+is_not!(Copy: Alice, Bob, UnauthenticatedLine);
+is_not!(Clone: Alice, Bob, UnauthenticatedLine);
