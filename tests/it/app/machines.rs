@@ -461,6 +461,10 @@ fn r17_10_what_is_asked_of_the_apps_server() {
 
 #[test]
 fn r17_10_ends_of_a_port() {
+    // Given up before there was an id.
+    let mut gone = Alice::request(Offer::new(), seed(1)).commit();
+    gone.revoke().unwrap().commit().for_each(drop);
+    assert_eq!(gone.issued(link(), NOW).err(), Some(Rejected::OutOfOrder));
     // By the deadline, at either side.
     for kind in KINDS {
         let mut alice = Alice::offer(link(), offer(kind).expires(NOW), seed(1)).commit();
