@@ -330,7 +330,11 @@ fn r17_10_policies_hold() {
         let connected = || Tables { connected: Some((pair(2), line_id(8))), ..knowing(7) };
         refused(refuses(policy.again(Again::Refuse), &connected(), NOW), stray);
         refused(refuses(policy.until(Some(NOW)), &knowing(7), NOW), Rejected::Due);
-        assert_eq!(refuses(policy, &connected(), NOW).unwrap().replaces(), Some(line_id(8)));
+        let mut line = refuses(policy, &connected(), NOW).unwrap();
+        assert_eq!(line.replaces(), Some(line_id(8)));
+        line.close().unwrap().commit().for_each(drop);
+        assert_eq!(line.replaces(), None);
+        assert_eq!(refuses(policy.asking(true), &connected(), NOW).unwrap().replaces(), None);
         assert_eq!(refuses(policy.again(Again::Allow), &connected(), NOW).unwrap().replaces(), None);
         let again = Tables { lines: vec![line_id(2)], ..knowing(7) };
         refused(refuses(policy, &again, NOW), Rejected::Repeated);
@@ -457,6 +461,10 @@ fn r17_10_what_is_asked_of_the_apps_server() {
 
 #[test]
 fn r17_10_ends_of_a_port() {
+    // Given up before there was an id.
+    let mut gone = Alice::request(Offer::new(), seed(1)).commit();
+    gone.revoke().unwrap().commit().for_each(drop);
+    assert_eq!(gone.issued(link(), NOW).err(), Some(Rejected::OutOfOrder));
     // By the deadline, at either side.
     for kind in KINDS {
         let mut alice = Alice::offer(link(), offer(kind).expires(NOW), seed(1)).commit();
@@ -688,6 +696,23 @@ fn r17_10_the_dialects_are_apart() {
     hashed.extend(bytes.as_slice());
     let expected: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(&hashed).into();
     assert_eq!(mark, Mark::from(expected));
+}
+
+/// §14.4: the mark of a use is of the app's hash.
+#[test]
+fn r17_10_the_mark_of_a_use() {
+    use sha2::Digest;
+
+    let mut alice = alice(Kind::Superport);
+    let port = port_protocol::Alice::offer(link(), offer(Kind::Superport), seed(1)).commit();
+    let port = port.port().unwrap().clone();
+    let hash =
+        sha2::Sha256::digest([&[0x82, 0x77], &b"port-protocol app 1.0.0"[..], port.to_bytes().as_slice()].concat());
+    let secret = x25519_dalek::x25519([2; 32], *port.public_key().as_bytes());
+    let used_by = [&[0x83, 0x71], &b"port-protocol use"[..], &[0x58, 32], &hash, &[0x58, 32], &secret].concat();
+    let event = used(Kind::Superport, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
+    let mark: [u8; 32] = sha2::Sha256::digest(used_by).into();
+    assert_eq!(alice.handle(&event, NOW).unwrap().once(), Some(mark.into()));
 }
 
 fn port_bytes(hash: &PortHash) -> [u8; 32] {
