@@ -152,8 +152,8 @@ fn transition<D: Dialect>(
                 _ if known.has_line(line_id) => return ends(BobEnd::Refused(Reason::Yours), Farewell::NOTHING),
                 _ if terms.have_expired(now) => return ended(BobEnd::Expired),
                 Standing::Blocked => return ended(BobEnd::Blocked),
-                Standing::Connected(line_id) => Some(line_id),
-                Standing::Stranger => None,
+                Standing::Connected(line_id) if D::CONFIRMS => Some(line_id),
+                Standing::Connected(_) | Standing::Stranger => None,
             };
             let origin = Origin {
                 kind: *kind,

@@ -35,6 +35,9 @@ pub trait Speaks: fmt::Debug + Sized + 'static {
     const BOB: u8;
     /// Whether a line of a Port for many has keys beyond those of its proof (§14.7).
     const HAS_EPOCHS: bool;
+    /// Whether the two ends of a line are ever confirmed. Where not, no line takes another's place: who the other is, is the Server's
+    /// word (§14.6).
+    const CONFIRMS: bool;
     /// Whether the Server, told to close a link, has to be told of which kind it was.
     const CLOSES_BY_KIND: bool;
     /// Bob's.
@@ -126,6 +129,7 @@ impl Speaks for Native {
     const ALICE: u8 = 1;
     const BOB: u8 = 2;
     const HAS_EPOCHS: bool = true;
+    const CONFIRMS: bool = true;
     const CLOSES_BY_KIND: bool = false;
     type Proof = Proof;
     type Claim = ();

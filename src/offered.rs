@@ -186,7 +186,7 @@ impl Offered {
     fn spend<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, now: UnixSeconds) -> Moved<D::Line> {
         let origin = self.origin::<D>(comer, None);
         let (line_link, line_id, hash) = (self.port.line_link, comer.line_id, origin.port);
-        let line = match self.refuses(comer, now) {
+        let line = match self.refuses::<D>(comer, now) {
             Some(end) => Err(end),
             None => D::line_of_one(origin, self, comer.proof, now).ok_or(AliceEnd::ProofRefused),
         };
@@ -223,7 +223,7 @@ impl Offered {
         if self.has_expired(now) {
             return Err(Rejected::Due);
         }
-        if self.refuses(comer, now).is_some() || policy.admits(port.kind, many.used) != Admits::Many {
+        if self.refuses::<D>(comer, now).is_some() || policy.admits(port.kind, many.used) != Admits::Many {
             return Err(refused);
         }
         let proof = comer.proof.ok_or(refused)?;
@@ -278,19 +278,21 @@ impl Offered {
     }
 
     /// Whoever comes, and however good his proof.
-    fn refuses<P>(&self, comer: &Comer<'_, P>, now: UnixSeconds) -> Option<AliceEnd> {
+    fn refuses<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, now: UnixSeconds) -> Option<AliceEnd> {
         match comer.standing {
             _ if self.has_expired(now) => Some(AliceEnd::Expired),
             _ if self.policy.is_paused() => Some(AliceEnd::Paused),
             Standing::Blocked => Some(AliceEnd::Blocked),
-            Standing::Connected(_) if self.policy.refuses_again() => Some(AliceEnd::AlreadyConnected),
+            Standing::Connected(_) if self.policy.refuses_again() || self.policy.replaces() && !D::CONFIRMS => {
+                Some(AliceEnd::AlreadyConnected)
+            }
             Standing::Connected(_) | Standing::Stranger => None,
         }
     }
 
     fn origin<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, introduced: Option<Introduced>) -> Origin {
         let replaces = match comer.standing {
-            Standing::Connected(line_id) if self.policy.replaces() => Some(line_id),
+            Standing::Connected(line_id) if self.policy.replaces() && D::CONFIRMS => Some(line_id),
             _ => None,
         };
         Origin::new::<D>(&self.port, comer.line_id, comer.pair_hash, replaces, introduced)

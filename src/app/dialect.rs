@@ -32,6 +32,7 @@ impl Speaks for App {
     const ALICE: u8 = 16;
     const BOB: u8 = 17;
     const HAS_EPOCHS: bool = false;
+    const CONFIRMS: bool = false;
     const CLOSES_BY_KIND: bool = true;
     type Proof = Intro;
     type Claim = Option<Name>;

@@ -184,11 +184,6 @@ impl UnauthenticatedLine {
         self.0.state.name.as_ref()
     }
 
-    /// The line that the two users had before, by the server's word, to be closed now (§14.6); `None` unless this one is open.
-    pub fn replaces(&self) -> Option<LineId> {
-        self.0.state.origin.replaces.filter(|_| self.phase() == LinePhase::Open)
-    }
-
     /// Alice's line with who introduced the two, through a contact port: along it she was told of the ticket.
     pub fn introduced_by(&self) -> Option<LineId> {
         self.0.state.origin.introduced.as_ref()?.by
