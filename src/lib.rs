@@ -165,6 +165,7 @@ mod policy;
 mod pool;
 mod port;
 mod proof;
+mod record;
 mod secret;
 #[cfg(feature = "server")]
 pub mod server;
@@ -188,12 +189,13 @@ pub use line::{
     CheckCode, Claims, Confirmed, Introduced, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE,
     SEAL_OVERHEAD, padded_len,
 };
-pub use machine::{Born, Effects, MAX_RECORD, Machine, Record, Replaces, Row, Step, Taken};
+pub use machine::{Born, Effects, Machine, Step, Taken};
 pub use message::{Admits, Content, Event, Nonce, Payload, Reason, Request};
 pub use policy::{Again, Offer, Policy, Uses};
 pub use pool::{MAX_POOL, Pool, PoolEffect};
 pub use port::{Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds};
 pub use proof::Proof;
+pub use record::{MAX_RECORD, Record, Replaces, Row};
 pub use secret::{Rad, Secret, Seed};
 pub use ticket::{MAX_TICKETS, Name, Ticket, ToldTicket};
 

@@ -2,17 +2,12 @@
 
 use core::{fmt, iter, ops};
 
-use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
-use zeroize::Zeroize;
+use minicbor::{Decode, Encode};
 
-use crate::error::{DecodeError, RestoreError};
+use crate::error::RestoreError;
 use crate::id::{Key, LineId, LineLink, Mark, TicketHash};
 use crate::port::UnixSeconds;
-use crate::wire::{self, Bytes};
-
-/// The longest record of any machine, in bytes.
-pub const MAX_RECORD: usize = 530;
+use crate::record::{self, Record, Replaces, Row};
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
 /// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line), [`Pool`](crate::Pool),
@@ -182,8 +177,8 @@ macro_rules! whole_state {
             Self::key_of(next)
         }
 
-        fn record_after(revision: u64, _: &$state, next: &$state) -> $crate::machine::Record {
-            $crate::machine::Record::of::<Self>(revision, next)
+        fn record_after(revision: u64, _: &$state, next: &$state) -> $crate::record::Record {
+            $crate::record::Record::of::<Self>(revision, next)
         }
 
         #[inline(always)]
@@ -243,11 +238,8 @@ pub trait Machine: Role {
     /// # Errors
     /// [`RestoreError`]: what to do stands with each.
     fn restore(record: &[u8]) -> Result<Self, RestoreError> {
-        match wire::decode::<Layout<Self, Self::State>>(record) {
-            Ok(Layout { revision, state, .. }) => Ok(Held { revision, state }.into()),
-            Err(DecodeError::Malformed) if is_of_another_role::<Self>(record) => Err(RestoreError::AnotherRole),
-            Err(error) => Err(error.into()),
-        }
+        let (revision, state) = record::read::<Self>(record)?;
+        Ok(Held { revision, state }.into())
     }
 
     /// What is not settled: the very effects that the committed steps gave, byte for byte, but for those that
@@ -304,24 +296,14 @@ impl<M: Machine> Born<M> {
         self.0.record()
     }
 
-    /// What is to be written.
+    /// What is to be written. It takes no record's place: its key must be free.
     pub fn row(&self) -> Row {
-        Row { key: self.key(), revision: self.revision(), record: self.record(), replaces: self.replaces() }
+        Row { key: self.key(), revision: self.revision(), record: self.record(), replaces: None }
     }
 
     /// 0.
     pub fn revision(&self) -> u64 {
         self.0.revision()
-    }
-
-    /// `None`: nothing was used yet.
-    pub const fn once(&self) -> Option<Mark> {
-        None
-    }
-
-    /// `None`: it takes no record's place. Its key must be free.
-    pub const fn replaces(&self) -> Option<Replaces> {
-        None
     }
 
     /// The machine. Its first effects are in [`unsent`](Machine::unsent).
@@ -428,9 +410,9 @@ impl<'m, M: Machine> Step<'m, M> {
     /// Now it has happened, in memory: what the caller has to do comes back, in order.
     ///
     /// The outbox brings it back after a crash, but for a new line, which is in the store by then; for a link that was taken out of a
-    /// pool (§15.4); for what only the caller's buffer holds, a message that was opened, a packet that was sealed; and for a [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in
-    /// the same transaction: put the record, commit the step, keep the text, commit the transaction; acknowledge to the
-    /// Server last.
+    /// pool (§15.4); for what only the caller's buffer holds, a message that was opened, a packet that was sealed; and for a
+    /// [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in the same transaction: put the record, commit
+    /// the step, keep the text, commit the transaction; acknowledge to the Server last.
     #[inline]
     pub fn commit(self) -> Effects<'m, M> {
         let revision = self.revision();
@@ -439,28 +421,6 @@ impl<'m, M: Machine> Step<'m, M> {
         M::change(&mut held.state, self.change);
         Effects::new(self.machine, self.emit, self.beside)
     }
-}
-
-/// A record as it is written: in the place of another, or where nothing is (§8.2).
-#[derive(Debug)]
-pub struct Row {
-    /// Where it is kept.
-    pub key: Key,
-    /// Its revision.
-    pub revision: u64,
-    /// The record.
-    pub record: Record,
-    /// The one that it takes the place of, which must be there; `None`: nothing may be there.
-    pub replaces: Option<Replaces>,
-}
-
-/// Names a stored record and its revision.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Replaces {
-    /// Where it is.
-    pub key: Key,
-    /// Its revision.
-    pub revision: u64,
 }
 
 /// What a step asks for, in order: a view of the machine's outbox.
@@ -486,65 +446,4 @@ impl<'m, M: Machine> Iterator for Effects<'m, M> {
         let Self { machine, emit, places, beside } = self;
         places.find_map(|place| machine.effect(*emit, place, beside))
     }
-}
-
-/// A machine's whole state as bytes (§8.6). It holds secrets: zeroized on drop, redacted in `Debug`. Store it where only
-/// this user can read it.
-pub struct Record(Bytes<MAX_RECORD>);
-
-impl Record {
-    /// `state` stands for one of the role's, and encodes as it does.
-    #[inline]
-    pub(crate) fn of<R: Role>(revision: u64, state: impl Encode<()>) -> Self {
-        Self(Bytes::of(&Layout::<R, _> { revision, state, role: core::marker::PhantomData }))
-    }
-}
-
-impl ops::Deref for Record {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.0.as_slice()
-    }
-}
-
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Record([redacted])")
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-/// `[version, role, revision, state]` (§8.6).
-struct Layout<M, S> {
-    revision: u64,
-    state: S,
-    role: core::marker::PhantomData<M>,
-}
-
-impl<M: Role, S: Encode<()>> Encode<()> for Layout<M, S> {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut ()) -> Result<(), encode::Error<W::Error>> {
-        e.array(4)?.u8(wire::VERSION)?.u8(M::ROLE)?.u64(self.revision)?.encode_with(&self.state, ctx)?.ok()
-    }
-}
-
-impl<'b, M: Role, S: Decode<'b, ()>> Decode<'b, ()> for Layout<M, S> {
-    fn decode(d: &mut Decoder<'b>, ctx: &mut ()) -> Result<Self, decode::Error> {
-        let (_, _, role) = (d.array()?, d.u8()?, d.u8()?);
-        if role != M::ROLE {
-            return Err(decode::Error::message("another role"));
-        }
-        Ok(Self { revision: d.u64()?, state: d.decode_with(ctx)?, role: core::marker::PhantomData })
-    }
-}
-
-fn is_of_another_role<M: Role>(record: &[u8]) -> bool {
-    let mut d = Decoder::new(record);
-    let header = (d.array(), d.u8(), d.u8());
-    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && matches!(role, 1..=5 | 16..=18))
 }

@@ -71,7 +71,7 @@ impl Early {
     }
 
     /// Bob has said how many he sent.
-    pub(super) fn expect(&self, sent: u8) -> Option<Self> {
+    pub(super) fn told(&self, sent: u8) -> Option<Self> {
         Self { sent: Some(sent), ..self.clone() }.unless_all_came()
     }
 

@@ -384,7 +384,7 @@ pub(super) fn transition<'m>(
             Content::Message | Content::Answer | Content::Introduction,
         ) => {
             let early = early.as_ref().and_then(|early| match text {
-                [sent] if content == Content::Answer => early.expect(*sent),
+                [sent] if content == Content::Answer => early.told(*sent),
                 _ => Some(early.clone()),
             });
             (Phase::AliceConfirmed { session: session.with(counters), confirm: None, early }, false)

@@ -6,7 +6,9 @@ use core::fmt;
 
 use thiserror::Error;
 
-use crate::{Born, Key, LineId, LineLink, Machine, Mark, Replaces, Step, Taken, TicketHash, ToldTicket, UnixSeconds};
+use crate::{
+    Born, Key, LineId, LineLink, Machine, Mark, Replaces, Row, Step, Taken, TicketHash, ToldTicket, UnixSeconds,
+};
 
 /// What a step or a birth asks of the store, in one transaction.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,9 +65,8 @@ impl Put {
 
     /// What a birth asks.
     pub fn birth<M: Machine>(born: &Born<M>) -> Self {
-        let (key, record) = (born.key(), born.record().to_vec());
-        let (revision, replaces, once) = (born.revision(), born.replaces(), born.once());
-        Self { key, revision, record, replaces, once, taken: None, strikes: None, line: None }
+        let Row { key, revision, record, replaces } = born.row();
+        Self { key, revision, record: record.to_vec(), replaces, once: None, taken: None, strikes: None, line: None }
     }
 }
 

@@ -72,7 +72,7 @@ fn r8_1_settling_leaves_only_what_the_other_side_can_answer() {
 #[test]
 fn r8_1_each_step_is_one_revision() {
     let alice = Alice::request(Offer::new(), seed(1));
-    assert_eq!((alice.replaces(), alice.commit().revision()), (None, 0));
+    assert_eq!((alice.row().replaces, alice.commit().revision()), (None, 0));
     let mut alice = offered(Offer::new());
     for _ in 0..3 {
         // Preparing does not count.

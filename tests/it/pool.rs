@@ -51,7 +51,7 @@ fn r15_1_it_is_born_empty_and_asks_for_all() {
         let born = Pool::new(low, full, seed(3)).unwrap();
         let bytes = seed_bytes(3);
         assert_eq!(born.key(), Key::Pool(<[u8; 16]>::try_from(&bytes[32..48]).unwrap().into()));
-        assert_eq!(born.replaces(), None);
+        assert_eq!(born.row().replaces, None);
         let asked: Vec<_> = (0..u64::from(full)).map(Cbor::Uint).collect();
         let state = [
             Cbor::Bytes(bytes[32..48].to_vec()),

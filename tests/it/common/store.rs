@@ -20,8 +20,8 @@ pub struct Put {
 
 impl Put {
     pub fn birth<M: Machine>(born: &Born<M>) -> Self {
-        let (key, record) = (born.key(), born.record().to_vec());
-        Self { key, revision: 0, record, replaces: born.replaces(), once: None, line: None }
+        let Row { key, revision, record, replaces } = born.row();
+        Self { key, revision, record: record.to_vec(), replaces, once: None, line: None }
     }
 
     pub fn step<M: Machine>(step: &Step<'_, M>) -> Self {
