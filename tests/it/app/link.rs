@@ -143,7 +143,9 @@ fn r17_3_a_query_is_read_as_strictly_as_json() {
     assert_eq!(Scanned::parse(&link.replace("target=4", "target=5")), Err(BundleError::UnsupportedTarget));
     assert_eq!(Scanned::parse(&link.replace("=1.0.0", "=1.0.1")), Err(BundleError::UnsupportedVersion));
     assert_eq!(Scanned::parse(&link.replace("A+b", &"x".repeat(31))), Err(BundleError::NameTooLong));
-    assert_eq!(Scanned::parse(&format!("{link}#x")), Err(BundleError::Malformed));
+    for fragment in [format!("{link}#x"), format!("{link}&x=1#x"), link.replace("A+b", "A#b")] {
+        assert_eq!(Scanned::parse(&fragment), Err(BundleError::Malformed), "{fragment}");
+    }
     assert_eq!(Scanned::parse(&link.replace("target=4", "target=0")), Err(BundleError::Malformed), "a ticket");
 }
 
@@ -162,6 +164,11 @@ fn r17_3_a_short_link_gives_its_id() {
     assert_eq!(id("https://porting.me/?bundleId="), None);
     assert_eq!(id("https://porting.me/?"), None);
     assert_eq!(id("https://porting.me/?bundleId=a&bundleId=b"), None);
+    assert_eq!(id("https://porting.me/?bundleId=a#b"), None);
+    assert_eq!(id("https://porting.me/?bundleId=a%23b").as_deref(), Some("a#b"));
+    for member in ["portId=1", "version=1.0.0", "pubkey=1", "rad=1"] {
+        assert_eq!(id(&format!("https://porting.me/?bundleId=a&{member}")), None, "{member}: which of the two?");
+    }
     assert_eq!(id(&format!("{}&bundleId=a", port().link())), None, "which of the two?");
     let scanned = |id| Scanned::parse(&format!("https://porting.me/?bundleId={id}"));
     assert!(scanned("abc") == scanned("abc") && scanned("abc") != scanned("abx") && scanned("abc") != scanned("ab"));
