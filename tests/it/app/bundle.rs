@@ -249,6 +249,27 @@ fn r17_2_hostile_names_are_written_as_json_stringify_does() {
     assert_eq!(read(&json), Err(BundleError::Malformed));
 }
 
+/// Every three of these in a row mean what they mean to another parser of JSON, or nothing.
+#[test]
+fn r17_1_escapes_are_read_as_json_has_them() {
+    let json = port().named(name("X")).to_json();
+    let parts = [
+        "", "x", "é", "\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t", "\\u0041", "\\u00e9", "\\uFFFF",
+        "\\u0000", "\\ud83d", "\\uDE00", "u", "\\", "\\x", "\\u12", "\\u+041", "\n",
+    ];
+    let mut read_as = 0;
+    let count = parts.len();
+    for at in 0..count.pow(3) {
+        let [one, two, three] = [at, at / count, at / count / count].map(|at| parts[at % count]);
+        let text = format!("\"{one}{two}{three}\"");
+        let meant = serde_json::from_str::<String>(&text).map_err(|_| BundleError::Malformed);
+        let bundle = read(&json.as_str().replace("\"X\"", &text));
+        assert_eq!(bundle.map(|bundle| bundle.name().unwrap().as_str().to_owned()), meant, "{text}");
+        read_as += usize::from(meant.is_ok());
+    }
+    assert!(read_as > 1_000, "{read_as}");
+}
+
 #[test]
 fn r17_2_the_expiry_is_obeyed() {
     let at = |text: &str| {
