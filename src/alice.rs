@@ -113,7 +113,8 @@ pub struct Requesting {
 }
 
 impl Requesting {
-    fn new(offer: Offer, seed: Seed) -> Self {
+    fn new<D: Dialect>(offer: Offer, seed: Seed) -> Self {
+        let offer = Offer { terms: D::terms(offer.terms), ..offer };
         let (private_key, rad, request_id, seed) = if offer.kind().is_for_many() {
             let (private_key, rad, request_id, seed) = seed.expand();
             (private_key, rad, request_id, Some(seed))
@@ -141,8 +142,7 @@ fn transition<D: Dialect>(
         (State::Requesting(requesting), Event::LineLinkIssued { line_link, .. }) => {
             let offered = requesting.clone().offered(*line_link);
             // Too late to be offered: the Server need not keep the link.
-            let next =
-                if offered.has_expired(now) { offered.end::<D>(AliceEnd::Expired) } else { State::Offered(offered) };
+            let next = if offered.has_expired(now) { offered.end(AliceEnd::Expired) } else { State::Offered(offered) };
             Ok(Moved::to(next))
         }
         // It came again: what answers a stray would end a good line (§4.4).
@@ -168,14 +168,14 @@ impl<D: Dialect> AliceOf<D> {
     /// A Port yet to be: its line link has to be asked for (§4.1). The request is in
     /// [`unsent`](crate::Machine::unsent).
     pub fn request(offer: Offer, seed: Seed) -> Born<Self> {
-        Born::new(State::Requesting(Requesting::new(offer, seed)))
+        Born::new(State::Requesting(Requesting::new::<D>(offer, seed)))
     }
 
     /// A Port of a line link that she has already, from her [`Pool`](crate::Pool): no network needed (§4.1).
     ///
     /// Never of a link that was offered before: the store will find its key taken.
     pub fn offer(line_link: LineLink, offer: Offer, seed: Seed) -> Born<Self> {
-        Born::new(State::Offered(Requesting::new(offer, seed).offered(line_link)))
+        Born::new(State::Offered(Requesting::new::<D>(offer, seed).offered(line_link)))
     }
 
     #[inline]
@@ -217,7 +217,7 @@ impl<D: Dialect> AliceOf<D> {
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it is dead already.
     pub fn revoke(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let state = self.0.state.end::<D>(AliceEnd::Revoked).ok_or(Rejected::OutOfOrder)?;
+        let state = self.0.state.end(AliceEnd::Revoked).ok_or(Rejected::OutOfOrder)?;
         Ok(Step::new(self, state, Emit::Outbox))
     }
 
@@ -341,10 +341,10 @@ impl State {
     }
 
     /// `None` if it was over before.
-    fn end<D: Dialect>(&self, end: AliceEnd) -> Option<Self> {
+    fn end(&self, end: AliceEnd) -> Option<Self> {
         match self {
-            Self::Requesting(_) => Some(Self::Spent(Spent::ended(self.key(), end, Farewell::NOTHING))),
-            Self::Offered(offered) => Some(offered.end::<D>(end)),
+            Self::Requesting(_) => Some(Self::Spent(Spent::ended(self.key(), end, Farewell::Nothing))),
+            Self::Offered(offered) => Some(offered.end(end)),
             Self::Spent(_) => None,
         }
     }
@@ -370,7 +370,7 @@ impl<D: Dialect> Role for AliceOf<D> {
     }
 
     fn after_deadline(state: &State) -> Option<State> {
-        state.end::<D>(AliceEnd::Expired)
+        state.end(AliceEnd::Expired)
     }
 
     fn after_settling(state: &State) -> Option<State> {

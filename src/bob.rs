@@ -54,6 +54,9 @@ pub enum BobEnd {
     /// Whoever made the Port, the user has blocked him (§14.6).
     #[n(4)]
     Blocked,
+    /// The app's server named no pair (§17.8), so that nobody knows whether he is blocked. Not of this crate's own Ports.
+    #[n(5)]
+    NoPairHash,
 }
 
 /// How the proof travels (§5.2). It is the caller's choice, and the line is the same.
@@ -146,10 +149,10 @@ fn transition<D: Dialect>(
         (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, proof: None, .. }) => {
             let Connecting { line_link, kind, port, terms, ticket, .. } = connecting;
             let ends = |end, farewell| Ok((State::Spent(Spent::ended(event.key(), end, farewell)), None));
-            let ended = |end| ends(end, Farewell::disconnect(*line_id));
+            let ended = |end| ends(end, Farewell::Disconnect(*line_id));
             let replaces = match known.pair(pair_hash) {
                 // He used this Port before, and has forgotten it. The line is a good one.
-                _ if known.has_line(line_id) => return ends(BobEnd::Refused(Reason::Yours), Farewell::NOTHING),
+                _ if known.has_line(line_id) => return ends(BobEnd::Refused(Reason::Yours), Farewell::Nothing),
                 _ if terms.have_expired(now) => return ended(BobEnd::Expired),
                 Standing::Blocked => return ended(BobEnd::Blocked),
                 Standing::Connected(line_id) if D::CONFIRMS => Some(line_id),
@@ -170,7 +173,7 @@ fn transition<D: Dialect>(
         // It may be resumed: he goes on asking.
         (State::Connecting(_), Event::Refused { reason: Reason::Paused, .. }) => Err(Rejected::Paused),
         (State::Connecting(_), Event::Refused { reason, .. }) => {
-            Ok((State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::NOTHING)), None))
+            Ok((State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::Nothing)), None))
         }
         // A proof on board is on its way to an Alice.
         (_, Event::LineFormed { proof: Some(_), .. }) => Err(Rejected::NotMine),
@@ -244,7 +247,7 @@ impl<D: Dialect> BobOf<D> {
             return Err(Rejected::OutOfOrder);
         };
         let state = if port.terms.have_expired(now) {
-            self.0.state.end(BobEnd::Expired).ok_or(Rejected::OutOfOrder)?
+            return self.end(BobEnd::Expired, Farewell::Nothing);
         } else {
             let (proof, secret) = prove(private_key, iv.expose(), port);
             State::Connecting(Connecting {
@@ -278,7 +281,11 @@ impl<D: Dialect> BobOf<D> {
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it is over already.
     pub fn cancel(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let state = self.0.state.end(BobEnd::Cancelled).ok_or(Rejected::OutOfOrder)?;
+        self.end(BobEnd::Cancelled, Farewell::Nothing)
+    }
+
+    pub(crate) fn end(&mut self, end: BobEnd, farewell: Farewell) -> Result<Step<'_, Self>, Rejected> {
+        let state = self.0.state.end(end, farewell).ok_or(Rejected::OutOfOrder)?;
         Ok(Step::new(self, state, Emit::Outbox))
     }
 
@@ -317,10 +324,10 @@ impl<P> State<P> {
     }
 
     /// `None` if it was over before.
-    fn end(&self, end: BobEnd) -> Option<Self> {
+    fn end(&self, end: BobEnd, farewell: Farewell) -> Option<Self> {
         match self {
             Self::Spent(_) => None,
-            _ => Some(Self::Spent(Spent::ended(self.key(), end, Farewell::NOTHING))),
+            _ => Some(Self::Spent(Spent::ended(self.key(), end, farewell))),
         }
     }
 }
@@ -345,7 +352,7 @@ impl<D: Dialect> Role for BobOf<D> {
     }
 
     fn after_deadline(state: &Self::State) -> Option<Self::State> {
-        state.end(BobEnd::Expired)
+        state.end(BobEnd::Expired, Farewell::Nothing)
     }
 
     fn after_settling(state: &Self::State) -> Option<Self::State> {

@@ -12,7 +12,7 @@ use crate::machine::{Born, Machine};
 use crate::message::{Admits, Request};
 use crate::offered::Offered;
 use crate::policy::Offer;
-use crate::port::{Kind, Port, UnixSeconds};
+use crate::port::{Kind, Port, Terms, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
 use crate::secret::{Rad, Secret};
 use crate::ticket::Ticket;
@@ -38,8 +38,9 @@ pub trait Speaks: fmt::Debug + Sized + 'static {
     /// Whether the two ends of a line are ever confirmed. Where not, no line takes another's place: who the other is, is the Server's
     /// word (§14.6).
     const CONFIRMS: bool;
-    /// Whether the Server, told to close a link, has to be told of which kind it was.
-    const CLOSES_BY_KIND: bool;
+    /// Whether the Server tells of a ticket before it brings anybody with it. Where it does not, nobody is turned away because his
+    /// introducer's word is late (§16.7).
+    const TELLS_FIRST: bool;
     /// Bob's.
     type Proof: Clone + fmt::Debug + Encode<()> + for<'b> Decode<'b, ()>;
     /// What is said in a proof beside.
@@ -51,6 +52,8 @@ pub trait Speaks: fmt::Debug + Sized + 'static {
     /// What Bob asks his caller to do.
     type BobEffect<'m>;
 
+    /// What a Port can say of these.
+    fn terms(terms: Terms) -> Terms;
     /// No Port of one dialect has the hash of another's.
     fn hash(port: &Port) -> PortHash;
     /// By the private key and RAD of a Port of this kind (§3.3). `None` is the one outcome of every failure.
@@ -107,21 +110,10 @@ pub enum Says<'m, D: Speaks, End> {
 /// What the Server is asked for.
 #[derive(Debug)]
 pub enum Ask<'m, P> {
-    Issue {
-        request_id: RequestId,
-        offer: &'m Offer,
-    },
+    Issue { request_id: RequestId, offer: &'m Offer },
     Connect(&'m Connecting<P>),
-    Set {
-        port: &'m Port,
-        version: u64,
-        admits: Admits,
-    },
-    /// With the kind where the dialect needs it.
-    Close {
-        line_link: &'m LineLink,
-        kind: Option<Kind>,
-    },
+    Set { port: &'m Port, version: u64, admits: Admits },
+    Close { line_link: &'m LineLink, kind: Kind },
     Disconnect(LineId),
 }
 
@@ -130,12 +122,17 @@ impl Speaks for Native {
     const BOB: u8 = 2;
     const HAS_EPOCHS: bool = true;
     const CONFIRMS: bool = true;
-    const CLOSES_BY_KIND: bool = false;
+    const TELLS_FIRST: bool = false;
     type Proof = Proof;
     type Claim = ();
     type Line = Line;
     type AliceEffect<'m> = AliceEffect<'m>;
     type BobEffect<'m> = BobEffect<'m>;
+
+    #[inline(always)]
+    fn terms(terms: Terms) -> Terms {
+        terms
+    }
 
     #[inline(always)]
     fn hash(port: &Port) -> PortHash {

@@ -193,7 +193,7 @@ impl Offered {
         match line {
             Ok(line) => self.formed::<D>(hash, line_id, Some(line)),
             Err(end) => {
-                let spent = Spent::ended(Key::LineLink(line_link), end, Farewell::disconnect(line_id));
+                let spent = Spent::ended(Key::LineLink(line_link), end, Farewell::Disconnect(line_id));
                 Self::spent::<D>(hash, spent, None)
             }
         }
@@ -233,7 +233,7 @@ impl Offered {
             Some(ticket) => {
                 let hash = ticket::hash(ticket);
                 let told = known.ticket(&hash).filter(|told| told.ticket == hash);
-                let told = told.ok_or(Rejected::UnknownTicket(line_id))?;
+                let told = told.ok_or(if D::TELLS_FIRST { refused } else { Rejected::UnknownTicket(line_id) })?;
                 Some(if told.line_link == port.line_link { told } else { return Err(refused) })
             }
             None => None,
@@ -318,8 +318,8 @@ impl Offered {
         self.expiry().is_some_and(|expiry| now >= expiry)
     }
 
-    pub(crate) fn end<D: Dialect>(&self, end: AliceEnd) -> State {
+    pub(crate) fn end(&self, end: AliceEnd) -> State {
         let Port { line_link, kind, .. } = self.port;
-        State::Spent(Spent::ended(Key::LineLink(line_link), end, Farewell::close::<D>(line_link, kind)))
+        State::Spent(Spent::ended(Key::LineLink(line_link), end, Farewell::CloseLink(kind)))
     }
 }

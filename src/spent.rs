@@ -34,15 +34,17 @@ pub enum Spent<End> {
 }
 
 /// What the Server is told at the end.
-#[derive(Clone, Copy, Default, Debug, Encode, Decode)]
-pub struct Farewell {
-    #[n(0)]
-    pub(crate) disconnect: Option<LineId>,
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(flat)]
+pub enum Farewell {
     #[n(1)]
-    pub(crate) close: Option<LineLink>,
-    /// Of the link that is to be closed, where the dialect needs it.
+    Nothing,
+    /// The line that was not to be.
     #[n(2)]
-    pub(crate) kind: Option<Kind>,
+    Disconnect(#[n(0)] LineId),
+    /// The Port's own link, which was of this kind.
+    #[n(3)]
+    CloseLink(#[n(0)] Kind),
 }
 
 impl<End: Clone> Spent<End> {
@@ -81,23 +83,14 @@ impl<End: Clone> Spent<End> {
 
     /// The last effects.
     pub(crate) fn says<D: Dialect>(&self, place: usize) -> Option<Says<'_, D, End>> {
-        let Self::Ended { end, farewell: Some(Farewell { disconnect, close, kind }), .. } = self else { return None };
-        match place {
-            0 => disconnect.map(Ask::Disconnect).map(Says::Ask),
-            1 => close.as_ref().map(|line_link| Says::Ask(Ask::Close { line_link, kind: *kind })),
-            _ => Some(Says::Ended(end.clone())),
+        let Self::Ended { key, end, farewell: Some(farewell) } = self else { return None };
+        match (place, farewell, key) {
+            (0, Farewell::Disconnect(line_id), _) => Some(Says::Ask(Ask::Disconnect(*line_id))),
+            (0, Farewell::CloseLink(kind), Key::LineLink(line_link)) => {
+                Some(Says::Ask(Ask::Close { line_link, kind: *kind }))
+            }
+            (1, ..) => Some(Says::Ended(end.clone())),
+            _ => None,
         }
-    }
-}
-
-impl Farewell {
-    pub(crate) const NOTHING: Self = Self { disconnect: None, close: None, kind: None };
-
-    pub(crate) const fn disconnect(line_id: LineId) -> Self {
-        Self { disconnect: Some(line_id), close: None, kind: None }
-    }
-
-    pub(crate) fn close<D: Dialect>(line_link: LineLink, kind: Kind) -> Self {
-        Self { disconnect: None, close: Some(line_link), kind: D::CLOSES_BY_KIND.then_some(kind) }
     }
 }

@@ -497,7 +497,7 @@ class Client(Machine):
         return (body[1] if body[0] == 2 else [2, body[1]]) if tag == 3 else self.living_key()
 
     def spent(self, end, disconnect=None, close=None):
-        return [3, [2, self.key(), end, array(disconnect, close)]]
+        return [3, [2, self.key(), end, [2, disconnect] if disconnect else [3, close] if close else [1]]]
 
     def reject(self, name, fields):
         body = self.state[1]
@@ -511,9 +511,9 @@ class Client(Machine):
         body = self.state[1]
         if body[0] == 1 or len(body) == 3:
             return []
-        disconnect, close = fields_of(body[3], 2)
-        effects = [request("Disconnect", line_id=disconnect)] if disconnect else []
-        effects += [request("CloseLineLink", line_link=close)] if close else []
+        says, *what = body[3]
+        effects = [request("Disconnect", line_id=what[0])] if says == 2 else []
+        effects += [request("CloseLineLink", line_link=body[1][1])] if says == 3 else []
         return effects + [{"ended": self.name_of_end(body[2])}]
 
     def settle(self):
@@ -624,7 +624,7 @@ class Alice(Client):
 
     def end(self, end):
         require(self.state[0] != 3, "OutOfOrder")
-        return self.spent(end, close=None if self.state[0] == 1 else self.state[1][0][2])
+        return self.spent(end, close=None if self.state[0] == 1 else self.state[1][0][1])
 
     def revoke(self):
         return self.go(self.end(self.REVOKED))

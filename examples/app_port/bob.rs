@@ -18,6 +18,10 @@ pub fn read(text: &str, name: Option<Name>, as_json: bool) -> Result<ExitCode, B
         }
         Ok(Scanned::Bundle(bundle)) => use_bundle(&bundle, name, as_json)?,
         Ok(Scanned::BundleId(id)) => fetch(&id, as_json),
+        Ok(Scanned::Port(_)) => {
+            eprintln!("a Port of the protocol's own, which the app can't read: see the example `handshake`");
+            return Ok(ExitCode::FAILURE);
+        }
         Ok(_) => return Err("a link of a kind that this example does not know".into()),
         Err(error) => {
             eprintln!("{error}: {}", advice(error));

@@ -11,8 +11,8 @@ mod qr;
 use std::error::Error;
 use std::process::ExitCode;
 
-use port_protocol::app::{BundleError, Name};
-use port_protocol::{Kind, LineLink};
+use port_protocol::app::{BundleError, Name, ScanError};
+use port_protocol::{Kind, LineLink, PortError};
 
 const USAGE: &str = "\
 usage: app_port [--superport] [--id HEX] [--name NAME] [--json]
@@ -89,11 +89,14 @@ fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 }
 
 /// What to tell whoever scanned it.
-fn advice(error: BundleError) -> &'static str {
+fn advice(error: ScanError) -> &'static str {
+    use BundleError::{Group, UnsupportedTarget, UnsupportedVersion, WeakPublicKey, WrongKeyHash};
+
     match error {
-        BundleError::UnsupportedVersion | BundleError::UnsupportedTarget => "update",
-        BundleError::Group => "use the app itself",
-        BundleError::WeakPublicKey | BundleError::WrongKeyHash => {
+        ScanError::Bundle(UnsupportedVersion | UnsupportedTarget)
+        | ScanError::Port(PortError::UnsupportedVersion | PortError::UnsupportedKind) => "update",
+        ScanError::Bundle(Group) => "use the app itself",
+        ScanError::Bundle(WeakPublicKey | WrongKeyHash) | ScanError::Port(PortError::WeakPublicKey) => {
             "don't use it: its maker, or its way here, is not to be trusted"
         }
         _ => "it is something else, or damaged",

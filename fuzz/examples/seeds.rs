@@ -20,8 +20,8 @@ use port_protocol::{
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
-    drive_pair, line_open, restore_alice, restore_bob, restore_introducer, restore_line, restore_pool, server_handle,
-    unsent, with_script,
+    drive_pair, line_open, restore_alice, restore_app, restore_bob, restore_introducer, restore_line, restore_pool,
+    server_handle, unsent, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -48,6 +48,7 @@ fn main() {
     write("app_link", &app::links(), app_link);
     write("app_intro", &app::intros(), app_intro);
     write("app_event", &app::events(), app_event);
+    write("restore_app", &app::machines(), restore_app);
 }
 
 fn write(target: &str, seeds: &Seeds, check: impl Fn(&[u8]) -> bool) {

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod app;
+pub mod app_machine;
 mod contact;
 mod decode;
 mod input;
@@ -21,6 +22,7 @@ mod server;
 pub mod world;
 
 pub use app::{app_bundle, app_event, app_intro, app_link};
+pub use app_machine::restore_app;
 pub use contact::{decode_introduction, restore_introducer};
 pub use decode::{decode_event, decode_port};
 pub use machine::{Owner, Said, unsent};

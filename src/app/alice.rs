@@ -68,7 +68,8 @@ impl Alice {
     /// What the server answered to her request: an id of the kind that she asked for.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: she has one already. Keep an id for one use for another Port; delete a Superport.
+    /// [`Rejected::OutOfOrder`]: she has one already, or was given up. Keep an id for one use for another Port; delete a Superport
+    /// ([`Request::DeleteSuperport`]); pause a contact port ([`Request::PauseContactPorts`]).
     pub fn issued(&mut self, port_id: LineLink, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let crate::Key::Request(request_id) = self.key() else { return Err(Rejected::OutOfOrder) };
         let issued = message::Event::LineLinkIssued { request_id, line_link: port_id };

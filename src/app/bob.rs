@@ -6,7 +6,7 @@ use super::intro;
 use super::line::UnauthenticatedLine;
 use super::name::Name;
 use super::request::Request;
-use crate::bob::{BobEnd, BobOf, SendProof};
+use crate::bob::{BobEnd, BobOf, BobPhase, SendProof};
 use crate::error::Rejected;
 use crate::id::{Key, LineId, PairHash};
 use crate::known::Known;
@@ -15,6 +15,7 @@ use crate::message::Event;
 use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::Seed;
+use crate::spent::Farewell;
 
 /// One bundle at its user's side: as [`Bob`](crate::Bob). The very intro message that was sent once is sent again, until the server
 /// has answered: it says yes or nothing, so that it is for the user to [`cancel`](BobOf::cancel).
@@ -50,18 +51,23 @@ impl Bob {
     }
 
     /// What the server answered to his request ([`response::connected`](super::response::connected)), and what the caller knows of who
-    /// made the bundle. If it named no pair, [`cancel`](BobOf::cancel) and disconnect that line.
+    /// made the bundle. If it named no pair, the step ends with [`BobEnd::NoPairHash`], and that line is disconnected.
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
     pub fn connected(
         &mut self,
         line_id: LineId,
-        pair_hash: PairHash,
+        pair_hash: Option<PairHash>,
         known: &impl Known,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         let Key::LineLink(line_link) = self.key() else { return Err(Rejected::NotMine) };
+        if pair_hash.is_none() && self.phase() == BobPhase::Connecting && !known.has_line(&line_id) {
+            return self.end(BobEnd::NoPairHash, Farewell::Disconnect(line_id));
+        }
+        // Without a pair it is one that came again, or a stray: no state but Connecting asks whose it is.
+        let pair_hash = pair_hash.unwrap_or_else(|| [0; 32].into());
         self.take(&Event::LineFormed { line_link, line_id, pair_hash, proof: None }, known, now)
     }
 }

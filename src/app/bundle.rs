@@ -22,7 +22,7 @@ pub(crate) const VERSION: &str = "1.0.0";
 pub(crate) const ORG: &str = "numberless.tech";
 
 /// 9999-12-31T23:59:59Z: no later one can be written.
-const LAST: u64 = 253_402_300_799;
+pub(super) const LAST: UnixSeconds = UnixSeconds(253_402_300_799);
 
 /// Whoever has it can form a line with its maker: once ([`Kind::Port`], target 0), as one of many ([`Kind::Superport`], target 2),
 /// or as one whom a contact introduces ([`Kind::ContactPort`], target 4, with a ticket).
@@ -82,7 +82,7 @@ impl Bundle {
     /// Dead from this second on, by the clock of who reads it. The app writes no such member any more, and obeys it.
     #[must_use]
     pub fn expiring(self, expires: UnixSeconds) -> Self {
-        Self { expires: Some(expires.min(UnixSeconds(LAST))), ..self }
+        Self { expires: Some(expires.min(LAST)), ..self }
     }
 
     /// How it may be used.

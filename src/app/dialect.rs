@@ -2,6 +2,7 @@
 
 use super::alice::AliceEffect;
 use super::bob::BobEffect;
+use super::bundle::LAST;
 use super::intro::{self, Intro};
 use super::line::UnauthenticatedLine;
 use super::name::Name;
@@ -15,7 +16,7 @@ use crate::machine::Born;
 use crate::message::Admits;
 use crate::offered::Offered;
 use crate::policy::Uses;
-use crate::port::{Kind, Port, UnixSeconds};
+use crate::port::{Kind, Port, Terms, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::{Rad, Secret};
 
@@ -33,12 +34,16 @@ impl Speaks for App {
     const BOB: u8 = 17;
     const HAS_EPOCHS: bool = false;
     const CONFIRMS: bool = false;
-    const CLOSES_BY_KIND: bool = true;
+    const TELLS_FIRST: bool = true;
     type Proof = Intro;
     type Claim = Option<Name>;
     type Line = UnauthenticatedLine;
     type AliceEffect<'m> = AliceEffect<'m>;
     type BobEffect<'m> = BobEffect<'m>;
+
+    fn terms(Terms { expires, relay: _ }: Terms) -> Terms {
+        Terms { expires: expires.map(|expires| expires.min(LAST)), relay: None }
+    }
 
     fn hash(port: &Port) -> PortHash {
         port.hash_for("port-protocol app 1.0.0")
@@ -99,8 +104,8 @@ fn request(ask: Ask<'_, Intro>) -> Option<Request<'_>> {
         Ask::Issue { request_id: _, offer } => match (offer.introducer, offer.policy.limit()) {
             (Some(line_id), _) => Request::CreateContactPort { line_id, active: !offer.policy.is_paused() },
             (None, Uses::Once) => Request::LineLinks,
-            (None, Uses::UpTo(limit)) => Request::CreateSuperport { limit: limit.min(UNLIMITED) },
-            (None, Uses::Unlimited) => Request::CreateSuperport { limit: UNLIMITED },
+            // The server would count what Alice refuses, too: the limit is held here.
+            (None, Uses::UpTo(_) | Uses::Unlimited) => Request::CreateSuperport { limit: UNLIMITED },
         },
         Ask::Connect(Connecting { line_link, kind, ticket, proof, .. }) => Request::Connect {
             kind: *kind,
@@ -115,7 +120,7 @@ fn request(ask: Ask<'_, Intro>) -> Option<Request<'_>> {
             (Kind::ContactPort, Admits::Nobody) => Request::PauseContactPorts(core::slice::from_ref(&port.line_link)),
             (Kind::ContactPort, _) => Request::ResumeContactPorts(core::slice::from_ref(&port.line_link)),
         },
-        Ask::Close { line_link, kind } => match kind? {
+        Ask::Close { line_link, kind } => match kind {
             Kind::Port => return None,
             Kind::Superport => Request::DeleteSuperport(*line_link),
             Kind::ContactPort => Request::PauseContactPorts(core::slice::from_ref(line_link)),

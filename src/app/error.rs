@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::id::LineId;
+use crate::error::PortError;
 
 /// A text is not a bundle that can be used (§17.2, §17.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -29,6 +29,18 @@ pub enum BundleError {
     /// The name is longer than 30 UTF-16 code units. Of one's own: shorten it.
     #[error("the name is too long")]
     NameTooLong,
+}
+
+/// A text is no Port that can be used, in neither dialect (§17.11).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// One of the app's, by its looks. What to tell the user stands with each [`BundleError`].
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// Anything else. What to tell the user stands with each [`PortError`].
+    #[error(transparent)]
+    Port(#[from] PortError),
 }
 
 /// An intro message was not made by anybody who holds the bundle (§17.4): one error for every cause, so that it tells a forger nothing.
@@ -71,8 +83,4 @@ pub enum ResponseError {
     /// Not such a body. Ask again later.
     #[error("not the response")]
     Malformed,
-    /// A line was formed, but its pair was not told. The Port is used up: send
-    /// [`Request::Disconnect`](crate::app::Request::Disconnect) for this line, as the app does, and give the Port up.
-    #[error("a line without a pair")]
-    NoPairHash(LineId),
 }

@@ -10,19 +10,21 @@ use percent_encoding::percent_decode_str;
 use zeroize::Zeroize;
 
 use super::bundle::{Bundle, Fields, Member};
-use super::error::BundleError;
+use super::error::{BundleError, ScanError};
 use super::json::Text;
 use super::name::Name;
 use super::text::SecretText;
-use crate::port::trimmed;
+use crate::port::{Port, trimmed};
 
 const BASE: &str = "https://porting.me/?";
 
-/// What a link or QR code stands for.
+/// What a link or QR code stands for: whichever dialect it is in, this is where it is chosen (§17.11).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Scanned {
-    /// A bundle.
+    /// A Port of this crate's own, for [`Bob`](crate::Bob).
+    Port(Port),
+    /// A bundle, for [`app::Bob`](crate::app::Bob).
     Bundle(Bundle),
     /// A short link: get the bundle of this id, with [`Request::FetchBundle`](crate::app::Request::FetchBundle), and read it with
     /// [`response::bundle`](crate::app::response::bundle). Its server has seen it before: who runs that can pose as Bob, or as Alice.
@@ -30,17 +32,25 @@ pub enum Scanned {
 }
 
 impl Scanned {
-    /// Reads a link, or the JSON of a bundle. White space, zero-width characters and quotes around it are forgiven.
+    /// Reads a link of the app's, the JSON of a bundle, and whatever [`Port::parse`] does. White space and zero-width characters around it
+    /// are forgiven, and around what is the app's quotes.
     ///
     /// # Errors
-    /// Any [`BundleError`]: what to tell the user stands with each.
-    pub fn parse(text: &str) -> Result<Self, BundleError> {
-        let text = trimmed(trimmed(text).trim_matches('"'));
-        if text.starts_with('{') {
-            return Bundle::from_json(text).map(Self::Bundle);
+    /// Any [`ScanError`]: what to tell the user stands with each.
+    pub fn parse(text: &str) -> Result<Self, ScanError> {
+        let of_app = trimmed(trimmed(text).trim_matches('"'));
+        match of_app.strip_prefix(BASE) {
+            Some(query) => Ok(Self::of_query(query)?),
+            None if of_app.starts_with('{') => Ok(Self::Bundle(Bundle::from_json(of_app)?)),
+            None => Ok(Self::Port(Port::parse(text)?)),
         }
+    }
+
+    fn of_query(query: &str) -> Result<Self, BundleError> {
         // What stands behind a `#` is no part of a query: any other reader would cut it off.
-        let query = text.strip_prefix(BASE).filter(|query| !query.contains('#')).ok_or(BundleError::Malformed)?;
+        if query.contains('#') {
+            return Err(BundleError::Malformed);
+        }
         let (mut fields, mut bundle_id) = (Fields::default(), None);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -16,6 +16,7 @@ use super::error::MessageError;
 use super::json::{self, Hex, Object, Text, is_truthy, present};
 use super::text::SecretText;
 use crate::id::LineLink;
+use crate::port::UnixSeconds;
 use crate::proof::SharedSecret;
 use crate::secret::Secret;
 use crate::ticket::{self, ToldTicket};
@@ -225,11 +226,11 @@ impl<'a> Message<'a> {
 
 impl<'a> Content<'a> {
     /// What Alice is to be told of, by [`tell`](crate::AliceOf::tell) of the contact port's; `None` if it is no ticket. The app does not say
-    /// what the introducer calls himself.
-    pub fn told_ticket(&self) -> Option<ToldTicket> {
+    /// what the introducer calls himself, nor until when the ticket is good: that is for the caller to decide.
+    pub fn told_ticket(&self, expires: Option<UnixSeconds>) -> Option<ToldTicket> {
         let Self::ContactPortTicket { contact_port, ticket } = self else { return None };
         let ticket = ticket::hash(ticket);
-        Some(ToldTicket { line_link: *contact_port, ticket, name: ticket::Name::NONE, expires: None })
+        Some(ToldTicket { line_link: *contact_port, ticket, name: ticket::Name::NONE, expires })
     }
 
     fn read(content_type: u32, data: &'a str) -> Option<Self> {

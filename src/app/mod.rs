@@ -6,8 +6,8 @@
 //!
 //! - [`Alice`], [`Bob`] and [`UnauthenticatedLine`] are machines, as this crate's own: prepare, keep the record, commit ([`Machine`](crate::Machine)).
 //!   Replays, crashes, limits and policies are theirs.
-//! - [`Bundle`] is what Alice shares, [`Scanned::parse`] reads it from a link or a QR code, [`Bundle::link`] and
-//!   [`Bundle::link_for_app`] write it.
+//! - [`Bundle`] is what Alice shares; [`Bundle::link`] and [`Bundle::link_for_app`] write it. [`Scanned::parse`] reads any link or QR code,
+//!   this crate's own too, and so says which Bob is to use it.
 //! - [`Intro`] is Bob's proof.
 //! - [`UnauthenticatedKey`] seals and opens what is said then; [`Message`] is what stands in it, [`yap`] a better seal that the app has
 //!   and does not use.
@@ -28,7 +28,7 @@
 //! assert_eq!(shown.renamed.as_ref().map(Name::as_str), Some("Alice ＆ Co")); // the app can't read an `&` there
 //!
 //! // Bob reads it, and proves that he holds it.
-//! let Scanned::Bundle(scanned) = Scanned::parse(shown.text.as_str())? else { return Err("a short link".into()) };
+//! let Scanned::Bundle(scanned) = Scanned::parse(shown.text.as_str())? else { return Err("another Port".into()) };
 //! let mut bob = Bob::scan(&scanned, seed_b).commit();
 //! let step = bob.connect(&Name::new("Bob")?, now)?;
 //! step.rows().for_each(put);
@@ -46,7 +46,7 @@
 //! let Some(AliceEffect::LineFormed(at_alice)) = step.commit().next() else { return Err("refused".into()) };
 //! assert_eq!(at_alice.name().map(Name::as_str), Some("Bob")); // so he says
 //!
-//! let step = bob.connected([8; 16].into(), [9; 32].into(), &(), now)?;
+//! let step = bob.connected([8; 16].into(), Some([9; 32].into()), &(), now)?;
 //! # step.rows().for_each(put);
 //! let Some(BobEffect::LineFormed(at_bob)) = step.commit().next() else { return Err("refused".into()) };
 //! let sealed = at_bob.seal([5; 16], "hello")?;
@@ -77,7 +77,7 @@ pub use alice::{Alice, AliceEffect};
 pub use bob::{Bob, BobEffect};
 pub use bundle::{Bundle, Grant};
 pub use dialect::App;
-pub use error::{BundleError, EventError, IntroError, MessageError, ResponseError};
+pub use error::{BundleError, EventError, IntroError, MessageError, ResponseError, ScanError};
 pub use event::{Event, Happened};
 pub use intro::{Intro, Introduced, MAX_ENCRYPTED_INTRO};
 pub use line::{LineEffect, LinePhase, UnauthenticatedLine};

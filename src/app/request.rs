@@ -62,11 +62,24 @@ pub enum Request<'a> {
     },
     /// The line is to be no more.
     Disconnect(LineId),
+    /// The other end is to be told of the line again. The app has no use for it any more.
+    Retry(LineId),
     /// An id for a Superport. Answer: [`response::superport`](super::response::superport).
     CreateSuperport {
-        /// How many may use it. The server holds to what it was at first.
+        /// How many may use it. By [`Alice`](super::Alice) it is not limited there: she counts by herself.
         limit: u32,
     },
+    /// Another limit. The app has no use for it: its server holds to what was said at first.
+    SetSuperportLimit {
+        /// The Superport.
+        port_id: LineLink,
+        /// How many may use it.
+        limit: u32,
+        /// How many did.
+        uses: u32,
+    },
+    /// What the server's limit is. Answer: [`response::superport_limit`](super::response::superport_limit).
+    SuperportLimit(LineLink),
     /// The Superport is to be no more.
     DeleteSuperport(LineLink),
     /// The Superport is to take nobody for now.
@@ -121,15 +134,17 @@ impl Request<'_> {
     /// The method.
     pub const fn method(&self) -> Method {
         match self {
-            Self::FetchBundle(_) => Method::Get,
+            Self::FetchBundle(_) | Self::SuperportLimit(_) => Method::Get,
             Self::DeleteSuperport(_) => Method::Delete,
             Self::LineLinks
             | Self::Connect { .. }
+            | Self::Retry(_)
             | Self::CreateSuperport { .. }
             | Self::CreateContactPort { .. }
             | Self::ShareTicket { .. }
             | Self::Message { .. } => Method::Post,
             Self::Disconnect(_)
+            | Self::SetSuperportLimit { .. }
             | Self::PauseSuperport(_)
             | Self::ResumeSuperport(_)
             | Self::PauseContactPorts(_)
@@ -142,7 +157,15 @@ impl Request<'_> {
         Cow::Borrowed(match self {
             Self::LineLinks => "/management/line-links",
             Self::Connect { .. } | Self::Disconnect(_) => "/management/line",
+            Self::Retry(_) => "/management/line/retry",
             Self::CreateSuperport { .. } => "/management/superport/line",
+            Self::SetSuperportLimit { .. } => "/management/superport/limit",
+            Self::SuperportLimit(id) => {
+                return Cow::Owned(format!(
+                    "/management/superport/limit?lineSuperportId={}",
+                    HEXLOWER.encode_display(id.as_bytes())
+                ));
+            }
             Self::DeleteSuperport(id) => {
                 return Cow::Owned(format!("/management/superport/line/{}", HEXLOWER.encode_display(id.as_bytes())));
             }
@@ -165,7 +188,7 @@ impl Request<'_> {
     pub fn body(&self) -> Option<SecretText> {
         let mut body = Object::default();
         match self {
-            Self::LineLinks | Self::DeleteSuperport(_) | Self::FetchBundle(_) => return None,
+            Self::LineLinks | Self::DeleteSuperport(_) | Self::SuperportLimit(_) | Self::FetchBundle(_) => return None,
             Self::Connect { kind, port_id, ticket, intro } => {
                 if let Some(ticket) = ticket {
                     body.hex("ticket", ticket.expose());
@@ -177,8 +200,11 @@ impl Request<'_> {
                 };
                 body.hex(key, port_id.as_bytes()).value("introMessage", intro.to_json())
             }
-            Self::Disconnect(line_id) => body.hex("lineId", line_id.as_bytes()),
+            Self::Disconnect(line_id) | Self::Retry(line_id) => body.hex("lineId", line_id.as_bytes()),
             Self::CreateSuperport { limit } => body.value("limit", limit),
+            Self::SetSuperportLimit { port_id, limit, uses } => {
+                body.value("limit", limit).value("uses", uses).hex("lineSuperportId", port_id.as_bytes())
+            }
             Self::PauseSuperport(id) | Self::ResumeSuperport(id) => body.hex("lineSuperportId", id.as_bytes()),
             Self::CreateContactPort { line_id, active } => {
                 body.hex("lineId", line_id.as_bytes()).value("active", active)
@@ -201,8 +227,8 @@ impl Request<'_> {
         Some(body.end())
     }
 
-    /// Whether a response of this status says that it was done: any of 200 to 299; and 404 where the end of something, or a pause, was
-    /// asked for, for then there is nothing left to end.
+    /// Whether a response of this status says that it was done: any of 200 to 299; and 404 where the end of something, its pause or its
+    /// resumption was asked for, for then it is no more, and to ask again is of no use.
     pub const fn is_done(&self, status: u16) -> bool {
         let is_end = matches!(
             self,

@@ -1,6 +1,7 @@
 //! What the app's server answers (§17.8): the body of a response to a [`Request`](super::Request) that [`is_done`](super::Request::is_done).
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,11 +20,12 @@ pub fn line_links(json: &str) -> Result<Vec<LineLink>, ResponseError> {
     Ok(links.into_iter().map(Hex::into).collect())
 }
 
-/// To `Connect`: the line that was formed, and its pair.
+/// To `Connect`: the line that was formed, and its pair; `None` if it is missing, or none. Both are for
+/// [`Bob::connected`](super::Bob::connected).
 ///
 /// # Errors
-/// Any [`ResponseError`].
-pub fn connected(json: &str) -> Result<(LineId, PairHash), ResponseError> {
+/// [`ResponseError::Malformed`].
+pub fn connected(json: &str) -> Result<(LineId, Option<PairHash>), ResponseError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Fields<'a> {
@@ -33,9 +35,8 @@ pub fn connected(json: &str) -> Result<(LineId, PairHash), ResponseError> {
     }
 
     let Fields { new_line, pair_hash } = json::read(json).ok_or(ResponseError::Malformed)?;
-    let line_id = new_line.into();
     let pair_hash = pair_hash.and_then(|pair_hash| serde_json::from_str::<Hex<32>>(pair_hash.get()).ok());
-    pair_hash.map(|pair_hash| (line_id, pair_hash.into())).ok_or(ResponseError::NoPairHash(line_id))
+    Ok((new_line.into(), pair_hash.map(Hex::into)))
 }
 
 /// To `CreateSuperport`: its id.
@@ -50,6 +51,14 @@ pub fn superport(json: &str) -> Result<LineLink, ResponseError> {
     }
 
     json::read(json).map(|Fields { id }| id.into()).ok_or(ResponseError::Malformed)
+}
+
+/// To `SuperportLimit`: how many may use it.
+///
+/// # Errors
+/// [`ResponseError::Malformed`], of 0 too: so the app's server says that it knows none.
+pub fn superport_limit(json: &str) -> Result<u32, ResponseError> {
+    serde_json::from_str::<NonZeroU32>(json).map(NonZeroU32::get).map_err(|_| ResponseError::Malformed)
 }
 
 /// To `CreateContactPort`: its id.

@@ -137,7 +137,11 @@ fn what_it_cannot_use_it_refuses() {
     let group = with(port().to_json().as_str(), "target", Some(1.into()));
     let late = port().expiring(UnixSeconds(1));
     for (text, reason) in [
-        ("hello", "not a bundle"),
+        ("hello", "not a Port"),
+        (
+            "PORT:QUAQCUEAQGBIHBEFQ2DYRCMKROGI3DUPLAQI6QGFVW3I6JLCJLS3EFHKOZ5G5SKNQKOT2626DLI3U3Z6EE4CQX2QEAQSEIZEEUTCOKBJFIVSYLJOF4",
+            "example `handshake`",
+        ),
         (group.as_str(), "the app itself"),
         (grant().to_json().as_str(), "not a bundle"),
         (late.link().as_str(), "expired"),

@@ -1,11 +1,11 @@
 //! §17.3: links.
 
 use super::{HOSTILE, contact_port, name, port, reader, superport, with};
-use port_protocol::UnixSeconds;
-use port_protocol::app::{Bundle, BundleError, Scanned};
+use port_protocol::app::{Bundle, BundleError, ScanError, Scanned};
+use port_protocol::{Offer, Port, PortError, Seed, UnixSeconds};
 use serde_json::{Value, json};
 
-fn read(text: &str) -> Result<Bundle, BundleError> {
+fn read(text: &str) -> Result<Bundle, ScanError> {
     Scanned::parse(text).map(|scanned| match scanned {
         Scanned::Bundle(bundle) => bundle,
         other => panic!("{other:?}"),
@@ -83,8 +83,8 @@ fn r17_3_what_surrounds_a_link_is_forgiven() {
 #[test]
 fn r17_3_scanned_json_is_validated() {
     let bad = with(port().to_json().as_str(), "keyHash", Some("00".repeat(32).into()));
-    assert_eq!(Scanned::parse(&bad), Err(BundleError::WrongKeyHash));
-    assert_eq!(Scanned::parse("{}"), Err(BundleError::Malformed));
+    assert_eq!(Scanned::parse(&bad), Err(BundleError::WrongKeyHash.into()));
+    assert_eq!(Scanned::parse("{}"), Err(BundleError::Malformed.into()));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn r17_3_only_this_base_is_one() {
         "https://evil.example/?https://porting.me/?",
         "HTTPS://PORTING.ME/?",
     ] {
-        assert_eq!(Scanned::parse(&format!("{base}{query}")), Err(BundleError::Malformed), "{base}");
+        assert_eq!(Scanned::parse(&format!("{base}{query}")), Err(PortError::Malformed.into()), "{base}");
     }
 }
 
@@ -126,27 +126,31 @@ fn r17_3_a_query_is_read_as_strictly_as_json() {
         let pair = without.remove(at);
         let key = pair.split_once('=').unwrap().0;
         if key != "name" {
-            assert_eq!(Scanned::parse(&join(&without)), Err(BundleError::Malformed), "{key} missing");
+            assert_eq!(Scanned::parse(&join(&without)), Err(BundleError::Malformed.into()), "{key} missing");
             assert!(Scanned::parse(&join(&[&without[..], &[key]].concat())).is_err(), "{key} empty");
         }
-        assert_eq!(Scanned::parse(&join(&[&pairs[..], &[pair]].concat())), Err(BundleError::Malformed), "{key} twice");
+        assert_eq!(
+            Scanned::parse(&join(&[&pairs[..], &[pair]].concat())),
+            Err(BundleError::Malformed.into()),
+            "{key} twice"
+        );
     }
     for bad in ["%", "%4", "%zz", "%+4", "%ff", "%C3", "%ED%A0%80"] {
-        assert_eq!(Scanned::parse(&link.replace("A+b", bad)), Err(BundleError::Malformed), "{bad}");
-        assert_eq!(Scanned::parse(&format!("{link}&{bad}=1")), Err(BundleError::Malformed), "{bad}");
+        assert_eq!(Scanned::parse(&link.replace("A+b", bad)), Err(BundleError::Malformed.into()), "{bad}");
+        assert_eq!(Scanned::parse(&format!("{link}&{bad}=1")), Err(BundleError::Malformed.into()), "{bad}");
     }
     for target in ["", "04", "+4", "4.0", " 4", "4x", "0x4", "-4", "18446744073709551620"] {
         let text = link.replace("target=4", &format!("target={target}"));
-        assert_eq!(Scanned::parse(&text), Err(BundleError::Malformed), "{target}");
+        assert_eq!(Scanned::parse(&text), Err(BundleError::Malformed.into()), "{target}");
     }
-    assert_eq!(Scanned::parse(&link.replace("target=4", "target=1")), Err(BundleError::Group));
-    assert_eq!(Scanned::parse(&link.replace("target=4", "target=5")), Err(BundleError::UnsupportedTarget));
-    assert_eq!(Scanned::parse(&link.replace("=1.0.0", "=1.0.1")), Err(BundleError::UnsupportedVersion));
-    assert_eq!(Scanned::parse(&link.replace("A+b", &"x".repeat(31))), Err(BundleError::NameTooLong));
+    assert_eq!(Scanned::parse(&link.replace("target=4", "target=1")), Err(BundleError::Group.into()));
+    assert_eq!(Scanned::parse(&link.replace("target=4", "target=5")), Err(BundleError::UnsupportedTarget.into()));
+    assert_eq!(Scanned::parse(&link.replace("=1.0.0", "=1.0.1")), Err(BundleError::UnsupportedVersion.into()));
+    assert_eq!(Scanned::parse(&link.replace("A+b", &"x".repeat(31))), Err(BundleError::NameTooLong.into()));
     for fragment in [format!("{link}#x"), format!("{link}&x=1#x"), link.replace("A+b", "A#b")] {
-        assert_eq!(Scanned::parse(&fragment), Err(BundleError::Malformed), "{fragment}");
+        assert_eq!(Scanned::parse(&fragment), Err(BundleError::Malformed.into()), "{fragment}");
     }
-    assert_eq!(Scanned::parse(&link.replace("target=4", "target=0")), Err(BundleError::Malformed), "a ticket");
+    assert_eq!(Scanned::parse(&link.replace("target=4", "target=0")), Err(BundleError::Malformed.into()), "a ticket");
 }
 
 #[test]
@@ -155,7 +159,7 @@ fn r17_3_a_short_link_gives_its_id() {
         Ok(Scanned::BundleId(id)) => Some(id.as_str().to_owned()),
         Ok(other) => panic!("{other:?}"),
         Err(error) => {
-            assert_eq!(error, BundleError::Malformed);
+            assert_eq!(error, BundleError::Malformed.into());
             None
         }
     };
@@ -200,4 +204,27 @@ fn r17_3_a_link_in_a_qr_code() {
     let longest = read(&super::vectors()[0].link).unwrap().named(name(&"字".repeat(30))).link();
     let code = QrCode::with_error_correction_level(longest.as_str(), EcLevel::M).unwrap();
     assert_eq!((longest.as_str().len(), code.version()), (560, Version::Normal(19)));
+}
+
+#[test]
+fn r17_11_the_text_says_which_dialect() {
+    let alice = port_protocol::Alice::offer([3; 16].into(), Offer::new(), Seed::from_bytes(&[7; 64])).commit();
+    let native: &Port = alice.port().unwrap();
+    let link = native.link("https://porting.me/p").unwrap().to_string();
+    for text in [native.qr_text().to_string(), link, format!(" {}\u{200b}", native.qr_text())] {
+        assert_eq!(Scanned::parse(&text), Ok(Scanned::Port(native.clone())));
+    }
+    assert_eq!(Scanned::parse(port().link().as_str()), Ok(Scanned::Bundle(port())));
+
+    // Each by its own rules: no text is good in both.
+    let text = native.qr_text().to_string();
+    for bad in [format!("\"{text}\""), format!("{text}A"), "PORT:".into(), "hello".into(), String::new()] {
+        assert_eq!(Scanned::parse(&bad), Err(PortError::Malformed.into()), "{bad}");
+    }
+    let of_app = native.link("https://porting.me/?").unwrap().to_string();
+    assert!(Port::parse(&of_app).is_ok());
+    assert_eq!(Scanned::parse(&of_app), Err(BundleError::Malformed.into()));
+    let other = PortError::UnsupportedVersion;
+    assert_eq!(Scanned::parse("PORT:QABAC").err(), Port::parse("PORT:QABAC").err().map(ScanError::from));
+    assert_eq!(ScanError::from(other).to_string(), other.to_string());
 }

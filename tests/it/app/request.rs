@@ -33,6 +33,19 @@ fn r17_8_requests_are_the_apps() {
     let cases = [
         (Request::LineLinks, "POST", "/management/line-links", String::new()),
         (Request::Disconnect(line), "PATCH", "/management/line", format!(r#"{{"lineId":"{two}"}}"#)),
+        (Request::Retry(line), "POST", "/management/line/retry", format!(r#"{{"lineId":"{two}"}}"#)),
+        (
+            Request::SetSuperportLimit { port_id: link, limit: 50, uses: 7 },
+            "PATCH",
+            "/management/superport/limit",
+            format!(r#"{{"limit":50,"uses":7,"lineSuperportId":"{three}"}}"#),
+        ),
+        (
+            Request::SuperportLimit(link),
+            "GET",
+            "/management/superport/limit?lineSuperportId=03030303030303030303030303030303",
+            String::new(),
+        ),
         (Request::CreateSuperport { limit: 50 }, "POST", "/management/superport/line", r#"{"limit":50}"#.into()),
         (
             Request::DeleteSuperport(link),
@@ -119,7 +132,14 @@ fn r17_8_what_is_gone_needs_no_end() {
         Request::PauseContactPorts(&none),
         Request::ResumeContactPorts(&none),
     ];
-    let others = [Request::LineLinks, Request::CreateSuperport { limit: 1 }, Request::FetchBundle(&id)];
+    let others = [
+        Request::LineLinks,
+        Request::Retry([2; 16].into()),
+        Request::CreateSuperport { limit: 1 },
+        Request::SetSuperportLimit { port_id: link, limit: 1, uses: 0 },
+        Request::SuperportLimit(link),
+        Request::FetchBundle(&id),
+    ];
     for (requests, is_end) in [(&ends[..], true), (&others[..], false)] {
         for request in requests {
             assert_eq!(request.is_done(404), is_end, "{request:?}");
@@ -153,12 +173,11 @@ fn r17_8_ids_come_as_a_bare_array() {
 }
 
 #[test]
-fn r17_8_a_line_without_a_pair_is_named() {
+fn r17_8_a_line_without_a_pair() {
     let json = json!({"newLine": id(2), "pairHash": "06".repeat(32), "x": 1}).to_string();
-    assert_eq!(response::connected(&json), Ok(([2; 16].into(), [6; 32].into())));
+    assert_eq!(response::connected(&json), Ok(([2; 16].into(), Some([6; 32].into()))));
     for pair in [None, Some(json!(null)), Some(json!("06")), Some(json!(6)), Some(json!("0A".repeat(32)))] {
-        let refused = response::connected(&with(&json, "pairHash", pair));
-        assert_eq!(refused, Err(ResponseError::NoPairHash([2; 16].into())));
+        assert_eq!(response::connected(&with(&json, "pairHash", pair)), Ok(([2; 16].into(), None)));
     }
     for line in
         [None, Some(json!(null)), Some(json!("")), Some(json!("02")), Some(json!(2)), Some(json!("0A".repeat(16)))]
@@ -204,5 +223,14 @@ fn r17_8_a_fetched_bundle_is_text_or_an_object() {
         json!([]),
     ] {
         assert_eq!(response::bundle(&bad.to_string()), Err(BundleError::Malformed), "{bad}");
+    }
+}
+
+#[test]
+fn r17_8_a_limit_is_a_bare_number() {
+    assert_eq!(response::superport_limit("50"), Ok(50));
+    assert_eq!(response::superport_limit(" 4294967295\n"), Ok(u32::MAX));
+    for bad in ["", "0", "-1", "1.0", "4294967296", "null", "\"50\"", "[50]", "{\"limit\":50}", "50 50"] {
+        assert_eq!(response::superport_limit(bad), Err(ResponseError::Malformed), "{bad}");
     }
 }

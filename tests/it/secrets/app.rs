@@ -67,7 +67,7 @@ pub fn see(see: &mut Shown) {
     see.see("app, connects", &step);
     step.commit().for_each(|effect| see.see("app, connects", &effect));
     see.see("app, connecting", &bob);
-    let step = bob.connected(line_id(), random("pair hash").into(), &(), NOW).unwrap();
+    let step = bob.connected(line_id(), Some(random("pair hash").into()), &(), NOW).unwrap();
     see.see("app, forms a line", &step);
     step.commit().for_each(|effect| see.see("app, forms a line", &effect));
 

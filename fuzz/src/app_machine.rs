@@ -1,0 +1,281 @@
+//! `restore_app`: the machines in the dialect of a shipped app (SPEC.md §17.10), from whatever a store may hold.
+
+use std::sync::OnceLock;
+
+use port_protocol::app::{
+    Alice, AliceEffect, Bob, BobEffect, Content, Event, Happened, Intro, LineEffect, LinePhase, Name, Request,
+    UnauthenticatedLine,
+};
+use port_protocol::{
+    Again, AlicePhase, BobPhase, Key, Kind, Known, LineId, Machine, Offer, PairHash, Policy, Seed, Standing,
+    TicketHash, ToldTicket, UnixSeconds, Uses,
+};
+
+use crate::input::{Input, flip};
+use crate::machine::{Owner, Said, attempt, settle};
+use crate::restore::{restored, split};
+use crate::world::NOW;
+
+const KINDS: [Kind; 3] = [Kind::Port, Kind::Superport, Kind::ContactPort];
+
+fn sent(request: &Request<'_>) -> Said {
+    let body = request.body().map(|body| body.to_string()).unwrap_or_default();
+    Said::Send(format!("{} {} {body}", request.method().as_str(), request.path()).into())
+}
+
+fn formed(line: &UnauthenticatedLine) -> Said {
+    Said::Formed(line.record().to_vec())
+}
+
+impl Owner for Alice {
+    fn said(effect: AliceEffect<'_>) -> Said {
+        match effect {
+            AliceEffect::Send(request) => sent(&request),
+            AliceEffect::PortReady => Said::Ready(vec![]),
+            AliceEffect::LineFormed(line) => formed(&line),
+            AliceEffect::Ended(end) => Said::Ended(format!("{end:?}")),
+        }
+    }
+}
+
+impl Owner for Bob {
+    fn said(effect: BobEffect<'_>) -> Said {
+        match effect {
+            BobEffect::Send(request) => sent(&request),
+            BobEffect::LineFormed(line) => formed(&line),
+            BobEffect::Ended(end) => Said::Ended(format!("{end:?}")),
+        }
+    }
+}
+
+impl Owner for UnauthenticatedLine {
+    fn said(effect: LineEffect<'_>) -> Said {
+        match effect {
+            LineEffect::Send(request) => sent(&request),
+            LineEffect::Asked => Said::Asked,
+            LineEffect::Ended(end) => Said::Ended(format!("{end:?}")),
+        }
+    }
+}
+
+/// An Alice of this kind, of whom [`intros`] are good.
+pub fn alice(kind: Kind, asks: bool) -> Alice {
+    let (uses, introducer) = match kind {
+        Kind::Port => (Policy::once(), None),
+        Kind::Superport => (Policy::up_to(2), None),
+        _ => (Policy::up_to(2), Some([77; 16])),
+    };
+    let offer = Offer::new().policy(uses.asking(asks));
+    let offer = introducer.map_or(offer.clone(), |line_id| offer.introducer(line_id.into()));
+    Alice::offer([3; 16].into(), offer, Seed::from_bytes(&[1; 64])).commit()
+}
+
+/// A Bob of hers.
+pub fn scanned(kind: Kind, n: u8) -> Bob {
+    let alice = alice(kind, false);
+    let shown = alice.bundle(None).or_else(|| Some(alice.grant(None)?.share([n; 16].into(), None)));
+    Bob::scan(&shown.expect("on offer"), Seed::from_bytes(&[n; 64])).commit()
+}
+
+/// The same, connecting.
+pub fn bob(kind: Kind, n: u8) -> Bob {
+    let mut bob = scanned(kind, n);
+    bob.connect(&Name::new("Bob").expect("a name"), NOW).expect("not used").commit().for_each(drop);
+    bob
+}
+
+fn intros() -> &'static [String] {
+    static INTROS: OnceLock<Vec<String>> = OnceLock::new();
+    INTROS.get_or_init(|| {
+        let bobs = KINDS.into_iter().flat_map(|kind| [bob(kind, 2), bob(kind, 4)]);
+        bobs.map(|bob| match bob.unsent().next() {
+            Some(BobEffect::Send(Request::Connect { intro, .. })) => intro.to_json().to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+    })
+}
+
+/// What the caller's tables say.
+struct Tables {
+    has_line: bool,
+    standing: Standing,
+    ticket: Option<ToldTicket>,
+}
+
+impl Tables {
+    fn of(script: &mut Input<'_>) -> Self {
+        let how = script.byte();
+        let standing = [Standing::Stranger, Standing::Blocked, Standing::Connected([9; 16].into())];
+        let ticket = Content::ContactPortTicket { contact_port: [3; 16].into(), ticket: [how & 4; 16].into() };
+        Self {
+            has_line: how & 0x80 != 0,
+            standing: standing[usize::from(how >> 4 & 7) % 3],
+            ticket: ticket.told_ticket(None).filter(|_| how & 1 == 0),
+        }
+    }
+}
+
+impl Known for Tables {
+    fn has_line(&self, _: &LineId) -> bool {
+        self.has_line
+    }
+
+    fn pair(&self, _: &PairHash) -> Standing {
+        self.standing
+    }
+
+    fn ticket(&self, _: &TicketHash) -> Option<ToldTicket> {
+        self.ticket.clone()
+    }
+}
+
+pub fn restore_app(data: &[u8]) -> bool {
+    let (record, script) = split(data);
+    if let Some(alice) = restored::<Alice>(record) {
+        drive_alice(alice, script);
+    } else if let Some(bob) = restored::<Bob>(record) {
+        drive_bob(bob, script);
+    } else if let Some(line) = restored::<UnauthenticatedLine>(record) {
+        drive_line(line, script);
+    } else {
+        return false;
+    }
+    true
+}
+
+fn drive_alice(mut alice: Alice, mut script: Input<'_>) {
+    let mut now = NOW;
+    while let Some(what) = script.next() {
+        let (at, was_spent, used, policy) = (now, alice.is_spent(), alice.used(), alice.policy().copied());
+        let moved = match what % 8 {
+            0 => {
+                settle(&mut alice);
+                continue;
+            }
+            1 => attempt(&mut alice, &mut [], |alice, _| alice.tick(at).ok_or(())).is_ok(),
+            2 => attempt(&mut alice, &mut [], |alice, _| alice.revoke()).is_ok(),
+            3 => {
+                now = UnixSeconds(script.u64());
+                continue;
+            }
+            4 => {
+                let link = [script.byte(); 16].into();
+                attempt(&mut alice, &mut [], |alice, _| alice.issued(link, at)).is_ok()
+            }
+            5 => {
+                let policy = policy_of(&mut script);
+                attempt(&mut alice, &mut [], |alice, _| alice.set_policy(policy)).is_ok()
+            }
+            _ => {
+                let event = used_by(&mut script, alice.key());
+                let tables = Tables::of(&mut script);
+                attempt(&mut alice, &mut [], |alice, _| alice.handle_knowing(&event, &tables, at)).is_ok()
+            }
+        };
+        assert!(!(moved && was_spent), "a spent Alice moved");
+        let is_offered = alice.phase() == AlicePhase::Offered;
+        assert_eq!(alice.bundle(None).is_some() || alice.grant(None).is_some(), is_offered);
+        if is_offered && alice.used() > used {
+            let is_open = match policy.expect("not spent").limit() {
+                Uses::Once => used == 0,
+                Uses::UpTo(n) => used < n,
+                Uses::Unlimited => true,
+            };
+            assert!(is_open, "a use too many");
+        }
+    }
+}
+
+fn policy_of(script: &mut Input<'_>) -> Policy {
+    let (how, n) = (script.byte(), u32::from(script.byte()));
+    let uses = [Policy::once(), Policy::up_to(n), Policy::unlimited()][usize::from(how & 7) % 3];
+    let again = [Again::Replace, Again::Allow, Again::Refuse][usize::from(how >> 4 & 3) % 3];
+    uses.again(again).paused(how & 0x40 != 0).asking(how & 0x80 != 0)
+}
+
+/// By somebody with a good intro message, or nearly.
+fn used_by(script: &mut Input<'_>, key: Key) -> Event {
+    let (how, id) = (script.byte(), script.byte());
+    let port_id = if let Key::LineLink(line_link) = key { line_link } else { [3; 16].into() };
+    let mut intro = script.pick(intros()).map(|json| json.clone().into_bytes()).unwrap_or_default();
+    if how & 0x80 != 0 {
+        flip(&mut intro, script.u16());
+    }
+    let intro = Intro::from_json(&String::from_utf8_lossy(&intro));
+    let kind = KINDS[usize::from(how & 7) % 3];
+    let what = Happened::Used { kind, port_id, line_id: [id; 16].into(), pair_hash: [id; 32].into(), intro };
+    Event { what, timestamp: None }
+}
+
+fn drive_bob(mut bob: Bob, mut script: Input<'_>) {
+    let mut now = NOW;
+    while let Some(what) = script.next() {
+        let (at, was_spent) = (now, bob.is_spent());
+        let moved = match what % 6 {
+            0 => {
+                settle(&mut bob);
+                continue;
+            }
+            1 => attempt(&mut bob, &mut [], |bob, _| bob.tick(at).ok_or(())).is_ok(),
+            2 => attempt(&mut bob, &mut [], |bob, _| bob.cancel()).is_ok(),
+            3 => {
+                now = UnixSeconds(script.u64());
+                continue;
+            }
+            4 => {
+                let length = usize::from(script.byte());
+                let Ok(name) = Name::new(&String::from_utf8_lossy(script.take(length))) else { continue };
+                attempt(&mut bob, &mut [], |bob, _| bob.connect(&name, at)).is_ok()
+            }
+            _ => {
+                let (id, tables) = (script.byte(), Tables::of(&mut script));
+                let pair_hash = (script.byte() & 1 == 0).then(|| [id; 32].into());
+                attempt(&mut bob, &mut [], |bob, _| bob.connected([id; 16].into(), pair_hash, &tables, at)).is_ok()
+            }
+        };
+        assert!(!(moved && was_spent), "a spent Bob moved");
+        assert!(bob.phase() == BobPhase::Scanned || bob.deadline().is_none() || !bob.is_spent());
+    }
+}
+
+fn rank(line: &UnauthenticatedLine) -> u8 {
+    match line.phase() {
+        LinePhase::Asked => 1,
+        LinePhase::Open => 2,
+        LinePhase::Closed => 3,
+        _ => unreachable!("a phase that the fuzzer does not know"),
+    }
+}
+
+fn drive_line(mut line: UnauthenticatedLine, mut script: Input<'_>) {
+    while let Some(what) = script.next() {
+        let was = rank(&line);
+        let line_id = line.claims().line_id;
+        let moved = match what % 6 {
+            0 => {
+                settle(&mut line);
+                continue;
+            }
+            1 => attempt(&mut line, &mut [], |line, _| line.close()).is_ok(),
+            2 => attempt(&mut line, &mut [], |line, _| line.accept()).is_ok(),
+            3 => attempt(&mut line, &mut [], |line, _| line.decline()).is_ok(),
+            4 => {
+                let line_id = if script.byte() & 1 == 0 { line_id } else { [script.byte(); 16].into() };
+                let event = Event { what: Happened::Ended { line_id }, timestamp: None };
+                attempt(&mut line, &mut [], |line, _| line.handle(&event)).is_ok()
+            }
+            _ => {
+                let length = usize::from(script.byte());
+                let text = String::from_utf8_lossy(script.take(length)).into_owned();
+                let sealed = line.seal([what; 16], &text);
+                assert_eq!(sealed.is_ok(), line.phase() == LinePhase::Open);
+                if let Ok(sealed) = sealed {
+                    assert!(line.open(&sealed).is_ok_and(|opened| opened.as_str() == text));
+                }
+                continue;
+            }
+        };
+        assert_eq!(moved, rank(&line) > was, "{:?}", line.phase());
+    }
+}

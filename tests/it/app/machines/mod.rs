@@ -1,0 +1,143 @@
+//! §17.10: Alice, Bob and UnauthenticatedLine in the app's dialect.
+
+mod crash;
+mod ends;
+mod lines;
+mod policy;
+mod records;
+mod requests;
+
+use super::name;
+pub use crate::common::store::{Conflict, Put, Store};
+use port_protocol::app::{
+    Alice, AliceEffect, Bob, BobEffect, Bundle, Content, Event, Happened, Intro, Request, UnauthenticatedLine,
+};
+use port_protocol::*;
+pub use records::records;
+
+pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+pub const LATER: UnixSeconds = UnixSeconds(1_800_000_001);
+
+pub fn seed(n: u8) -> Seed {
+    Seed::from_bytes(&[n; 64])
+}
+
+pub fn link() -> LineLink {
+    [3; 16].into()
+}
+
+pub fn line_id(n: u8) -> LineId {
+    [n; 16].into()
+}
+
+pub fn pair(n: u8) -> PairHash {
+    [n; 32].into()
+}
+
+/// Their common contact's line with Alice.
+pub const CAROL: [u8; 16] = [77; 16];
+
+pub fn offer(kind: Kind) -> Offer {
+    match kind {
+        Kind::Port => Offer::new(),
+        Kind::Superport => Offer::new().policy(Policy::up_to(3)),
+        _ => Offer::new().policy(Policy::up_to(3)).introducer(CAROL.into()),
+    }
+}
+
+pub const KINDS: [Kind; 3] = [Kind::Port, Kind::Superport, Kind::ContactPort];
+
+pub fn alice(kind: Kind) -> Alice {
+    Alice::offer(link(), offer(kind), seed(1)).commit()
+}
+
+/// What Bob reads; in a contact port with this ticket.
+pub fn shown(alice: &Alice, ticket: u8) -> Bundle {
+    alice
+        .bundle(Some(name("Alice")))
+        .unwrap_or_else(|| alice.grant(Some(name("Alice"))).unwrap().share([ticket; 16].into(), Some(name("Carol"))))
+}
+
+pub fn intro_of(bob: &Bob) -> Intro {
+    match bob.unsent().next() {
+        Some(BobEffect::Send(Request::Connect { intro, .. })) => intro.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn connecting(bundle: &Bundle, n: u8) -> Bob {
+    let mut bob = Bob::scan(bundle, seed(n)).commit();
+    bob.connect(&name("Bob"), NOW).unwrap().commit().for_each(drop);
+    bob
+}
+
+pub fn used(kind: Kind, n: u8, intro: Intro) -> Event {
+    let what = Happened::Used { kind, port_id: link(), line_id: line_id(n), pair_hash: pair(n), intro };
+    let event = Event { what, timestamp: None };
+    assert_eq!(Event::from_json(event.to_json().as_str()).as_ref(), Ok(&event));
+    assert_eq!(event.key(), Key::LineLink(link()));
+    event
+}
+
+/// The caller's tables.
+#[derive(Default)]
+pub struct Tables {
+    pub tickets: Vec<ToldTicket>,
+    pub lines: Vec<LineId>,
+    pub blocked: Option<PairHash>,
+    pub connected: Option<(PairHash, LineId)>,
+}
+
+impl Known for Tables {
+    fn has_line(&self, line_id: &LineId) -> bool {
+        self.lines.contains(line_id)
+    }
+
+    fn pair(&self, pair_hash: &PairHash) -> Standing {
+        match self.connected {
+            _ if self.blocked == Some(*pair_hash) => Standing::Blocked,
+            Some((pair, line_id)) if pair == *pair_hash => Standing::Connected(line_id),
+            _ => Standing::Stranger,
+        }
+    }
+
+    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+        self.tickets.iter().find(|told| told.ticket == *ticket).cloned()
+    }
+}
+
+/// As Alice is told of it along Carol's line.
+pub fn told(ticket: Secret<16>, contact_port: LineLink) -> ToldTicket {
+    Content::ContactPortTicket { contact_port, ticket }.told_ticket(None).unwrap()
+}
+
+pub fn knowing(ticket: u8) -> Tables {
+    Tables { tickets: vec![told([ticket; 16].into(), link())], ..Tables::default() }
+}
+
+/// Alice's end of what this step gave.
+pub fn formed<'m>(effects: impl Iterator<Item = AliceEffect<'m>>) -> UnauthenticatedLine {
+    let mut effects = effects;
+    effects.find_map(|effect| if let AliceEffect::LineFormed(line) = effect { Some(line) } else { None }).unwrap()
+}
+
+/// Both ends of a line.
+pub fn ends(alice: &mut Alice, n: u8) -> (UnauthenticatedLine, UnauthenticatedLine) {
+    let kind = shown(alice, n).kind();
+    let mut bob = connecting(&shown(alice, n), n);
+    // His key had one use, whatever the kind: there are no epochs.
+    assert!(!bob.record().windows(32).any(|bytes| bytes == [n; 32]));
+    let event = used(kind, n, intro_of(&bob));
+    let at_alice = formed(alice.handle_knowing(&event, &knowing(n), NOW).unwrap().commit());
+    let step = bob.connected(line_id(n), Some(pair(n)), &(), NOW).unwrap();
+    assert_eq!(step.line().unwrap().key(), Key::Line(line_id(n)));
+    let at_bob = match step.commit().next() {
+        Some(BobEffect::LineFormed(line)) => line,
+        other => panic!("{other:?}"),
+    };
+    (at_alice, at_bob)
+}
+
+pub fn event(what: Happened) -> Event {
+    Event { what, timestamp: None }
+}

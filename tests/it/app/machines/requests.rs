@@ -1,0 +1,91 @@
+//! What the app's server is asked for.
+
+use super::*;
+
+#[test]
+fn r17_10_what_is_asked_of_the_apps_server() {
+    let requests = |effects: Vec<AliceEffect<'_>>| -> Vec<String> {
+        let said = effects.iter().map(|effect| match effect {
+            AliceEffect::Send(request) => {
+                format!("{} {} {:?}", request.method().as_str(), request.path(), request.body().map(|b| b.to_string()))
+            }
+            AliceEffect::PortReady => "ready".into(),
+            AliceEffect::Ended(end) => format!("{end:?}"),
+            AliceEffect::LineFormed(_) => "line".into(),
+        });
+        said.collect()
+    };
+    let id = "03".repeat(16);
+    let body = |text: String| format!("{:?}", Some(text));
+    let superport = body(format!(r#"{{"lineSuperportId":"{id}"}}"#));
+    let contact_port = body(format!(r#"{{"contactPort":["{id}"]}}"#));
+    let unlimited = |offer: Offer| offer.policy(Policy::unlimited());
+    let cases: [(Offer, String, Option<[String; 3]>); 5] = [
+        (Offer::new(), "POST /management/line-links None".into(), None),
+        (
+            offer(Kind::Superport),
+            // Three, by her own count.
+            format!("POST /management/superport/line {}", body(r#"{"limit":2147483647}"#.into())),
+            Some([
+                format!("PATCH /management/superport/resume {superport}"),
+                format!("PATCH /management/superport/pause {superport}"),
+                format!("DELETE /management/superport/line/{id} None"),
+            ]),
+        ),
+        (
+            unlimited(Offer::new()),
+            format!("POST /management/superport/line {}", body(r#"{"limit":2147483647}"#.into())),
+            Some([
+                format!("PATCH /management/superport/resume {superport}"),
+                format!("PATCH /management/superport/pause {superport}"),
+                format!("DELETE /management/superport/line/{id} None"),
+            ]),
+        ),
+        (
+            unlimited(offer(Kind::ContactPort)),
+            format!(
+                "POST /management/contact-sharing {}",
+                body(format!(r#"{{"lineId":"{}","active":true}}"#, "4d".repeat(16)))
+            ),
+            Some([
+                format!("PATCH /management/contact-sharing/resume {contact_port}"),
+                format!("PATCH /management/contact-sharing/pause {contact_port}"),
+                format!("PATCH /management/contact-sharing/pause {contact_port}"),
+            ]),
+        ),
+        (
+            offer(Kind::ContactPort).policy(Policy::unlimited().paused(true)),
+            format!(
+                "POST /management/contact-sharing {}",
+                body(format!(r#"{{"lineId":"{}","active":false}}"#, "4d".repeat(16)))
+            ),
+            // It is paused as it is made, and that is said until it is settled.
+            Some([
+                format!("PATCH /management/contact-sharing/pause {contact_port}"),
+                format!("PATCH /management/contact-sharing/pause {contact_port}"),
+                format!("PATCH /management/contact-sharing/pause {contact_port}"),
+            ]),
+        ),
+    ];
+    for (offer, issue, many) in cases {
+        let mut alice = Alice::request(offer, seed(1)).commit();
+        assert_eq!(requests(alice.unsent().collect()), [issue]);
+        assert_eq!(Alice::restore(&alice.record()).unwrap().record().to_vec(), alice.record().to_vec());
+        let said = requests(alice.issued(link(), NOW).unwrap().commit().collect());
+        let first = many.as_ref().map(|[resume, ..]| resume.clone());
+        assert_eq!(said, first.into_iter().chain(["ready".into()]).collect::<Vec<_>>());
+        assert_eq!(alice.issued([4; 16].into(), NOW).err(), Some(Rejected::OutOfOrder));
+        let policy = alice.policy().unwrap().paused(true);
+        let said = requests(alice.set_policy(policy).unwrap().commit().collect());
+        assert_eq!(said, many.iter().map(|[_, pause, _]| pause.clone()).collect::<Vec<_>>());
+
+        // After a crash she says of which kind it was, for it is nowhere else.
+        alice.revoke().unwrap().commit().for_each(drop);
+        let mut alice = Alice::restore(&alice.record()).unwrap();
+        let last: Vec<String> = many.into_iter().map(|[.., close]| close).chain(["Revoked".into()]).collect();
+        assert_eq!(requests(alice.unsent().collect()), last);
+        alice.settle().unwrap().commit().for_each(drop);
+        assert_eq!(alice.unsent().count(), 0);
+        assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::OutOfOrder));
+    }
+}
