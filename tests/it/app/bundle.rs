@@ -202,6 +202,12 @@ fn r17_2_a_contact_port_is_shown_with_a_ticket_and_granted_without() {
     assert_eq!((shared.kind(), shared.port_id()), (Kind::ContactPort, LineLink::from([3; 16])));
     assert_eq!(shared.ticket().unwrap().expose(), &[6; 16]);
     assert_eq!(shared.name().unwrap().as_str(), "Carol's friend");
+    // What the owner calls herself is not shared on; until when it is good is.
+    let late = with(granted.as_str(), "expiryTimestamp", Some("2026-09-21T16:53:20Z".into()));
+    let grant = Grant::from_json(&with(&late, "name", Some("Alice".into()))).unwrap();
+    assert_eq!(grant.name().map(Name::as_str), Some("Alice"));
+    let shared = grant.share([6; 16].into(), None);
+    assert_eq!((shared.name(), shared.expires()), (None, Some(UnixSeconds(1_790_009_600))));
 }
 
 trait ExpiringLike {
