@@ -139,7 +139,7 @@ fn r17_3_a_query_is_read_as_strictly_as_json() {
         assert_eq!(Scanned::parse(&link.replace("A+b", bad)), Err(BundleError::Malformed.into()), "{bad}");
         assert_eq!(Scanned::parse(&format!("{link}&{bad}=1")), Err(BundleError::Malformed.into()), "{bad}");
     }
-    for target in ["", "04", "+4", "4.0", " 4", "4x", "0x4", "-4", "18446744073709551620"] {
+    for target in ["", "04", "+4", "%2B4", "4.0", " 4", "4x", "0x4", "-4", "18446744073709551620"] {
         let text = link.replace("target=4", &format!("target={target}"));
         assert_eq!(Scanned::parse(&text), Err(BundleError::Malformed.into()), "{target}");
     }
@@ -204,6 +204,11 @@ fn r17_3_a_link_in_a_qr_code() {
     let longest = read(&super::vectors()[0].link).unwrap().named(name(&"字".repeat(30))).link();
     let code = QrCode::with_error_correction_level(longest.as_str(), EcLevel::M).unwrap();
     assert_eq!((longest.as_str().len(), code.version()), (560, Version::Normal(19)));
+    // With all that there may be: a ticket, and until when.
+    let shared = super::vectors().into_iter().find(|vector| vector.kind == "contact_port").unwrap();
+    let longest = read(&shared.link).unwrap().named(name(&"字".repeat(30))).expiring(UnixSeconds(1_790_000_000)).link();
+    let code = QrCode::with_error_correction_level(longest.as_str(), EcLevel::M).unwrap();
+    assert_eq!((longest.as_str().len(), code.version()), (641, Version::Normal(20)));
 }
 
 #[test]
