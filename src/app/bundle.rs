@@ -80,6 +80,7 @@ impl Bundle {
     }
 
     /// Dead from this second on, by the clock of who reads it. The app writes no such member any more, and obeys it.
+    /// Later than the end of 9999 it can't be said: that is then its expiry.
     #[must_use]
     pub fn expiring(self, expires: UnixSeconds) -> Self {
         Self { expires: Some(expires.min(LAST)), ..self }
