@@ -11,7 +11,7 @@ use crate::error::{DecodeError, PortError};
 use crate::id::{LineLink, PortHash};
 use crate::secret::Rad;
 use crate::ticket::Ticket;
-use crate::wire::{self, Bytes};
+use crate::wire::{self, Bytes, is_text};
 use zeroize::Zeroize;
 
 /// The longest canonical Port: 71 bytes, and up to 9 for the expiry, 66 for the relay, 61 for a ticket.
@@ -133,11 +133,6 @@ impl Relay {
         }
         Bytes::new(relay.as_bytes()).map(Self).ok_or(PortError::BadRelay)
     }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(self.0.as_slice()).unwrap_or_default()
-    }
 }
 
 impl fmt::Debug for Relay {
@@ -146,17 +141,7 @@ impl fmt::Debug for Relay {
     }
 }
 
-impl<C> Encode<C> for Relay {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
-        e.str(self.as_str())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Relay {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
-        Self::new(d.str()?).map_err(|_| decode::Error::message("relay"))
-    }
-}
+is_text!(Relay);
 
 /// What a Port says beside its secrets (§2.1).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]

@@ -1,15 +1,14 @@
 //! Ticket: one introduction by a mutual contact (§16).
 
-use core::{fmt, str};
+use core::fmt;
 
-use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Decode, Encode};
 
 use crate::error::PortError;
 use crate::id::{LineLink, TicketHash};
 use crate::port::UnixSeconds;
 use crate::secret::Secret;
-use crate::wire::{self, Bytes};
+use crate::wire::{self, Bytes, is_text};
 
 /// The most tickets that Alice takes from one introducer before they are used (§16.4).
 pub const MAX_TICKETS: usize = 256;
@@ -33,11 +32,6 @@ impl Name {
     pub fn new(name: &str) -> Result<Self, PortError> {
         Bytes::new(name.as_bytes()).map(Self).ok_or(PortError::BadName)
     }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(self.0.as_slice()).unwrap_or_default()
-    }
 }
 
 impl fmt::Debug for Name {
@@ -46,17 +40,7 @@ impl fmt::Debug for Name {
     }
 }
 
-impl<C> Encode<C> for Name {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
-        e.str(self.as_str())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Name {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
-        Self::new(d.str()?).map_err(|_| decode::Error::message("name"))
-    }
-}
+is_text!(Name);
 
 /// One introduction (§16.2): whoever has it, and the contact port, gets in, once.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]

@@ -211,3 +211,32 @@ impl Write for Hasher {
         Ok(())
     }
 }
+
+/// Of a short text: a newtype of [`Bytes`] whose `new` says what is one.
+macro_rules! is_text {
+    ($text:ident) => {
+        impl $text {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                core::str::from_utf8(self.0.as_slice()).unwrap_or_default()
+            }
+        }
+
+        impl<C> minicbor::Encode<C> for $text {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                e: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                e.str(self.as_str())?.ok()
+            }
+        }
+
+        impl<'b, C> minicbor::Decode<'b, C> for $text {
+            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+                Self::new(d.str()?).map_err(|_| minicbor::decode::Error::message(stringify!($text)))
+            }
+        }
+    };
+}
+pub(crate) use is_text;

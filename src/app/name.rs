@@ -1,12 +1,9 @@
 //! What people call themselves in the app (§17.2).
 
-use core::{fmt, str};
-
-use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use core::fmt;
 
 use super::error::BundleError;
-use crate::wire::Bytes;
+use crate::wire::{Bytes, is_text};
 
 /// The most UTF-16 code units in a name.
 const MAX_UNITS: usize = 30;
@@ -25,11 +22,6 @@ impl Name {
         let name = Bytes::new(name.as_bytes()).map(Self).ok_or(BundleError::NameTooLong)?;
         if name.as_str().encode_utf16().count() > MAX_UNITS { Err(BundleError::NameTooLong) } else { Ok(name) }
     }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(self.0.as_slice()).unwrap_or_default()
-    }
 }
 
 impl fmt::Debug for Name {
@@ -38,14 +30,4 @@ impl fmt::Debug for Name {
     }
 }
 
-impl<C> Encode<C> for Name {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
-        e.str(self.as_str())?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Name {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
-        Self::new(d.str()?).map_err(|_| decode::Error::message("name"))
-    }
-}
+is_text!(Name);
