@@ -261,7 +261,7 @@ fn r17_1_escapes_are_read_as_json_has_them() {
     let json = port().named(name("X")).to_json();
     let parts = [
         "", "x", "é", "\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t", "\\u0041", "\\u00e9", "\\uFFFF",
-        "\\u0000", "\\ud83d", "\\uDE00", "u", "\\", "\\x", "\\u12", "\\u+041", "\n",
+        "\\u0000", "\\ud83d", "\\uDE00", "u", "\\", "\\x", "\\u12", "\\u+041", "\n", "\\nde00",
     ];
     let mut read_as = 0;
     let count = parts.len();
