@@ -9,6 +9,7 @@ mod bob;
 mod qr;
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use port_protocol::app::{BundleError, Name, ScanError};
@@ -37,12 +38,14 @@ struct Options {
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut options = Options::default();
-    let mut arguments = std::env::args().skip(1);
+    let arguments: Result<Vec<_>, _> = std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let Ok(arguments) = arguments else { return Ok(usage("not text")) };
+    let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--superport" => options.superport = true,
             "--json" => options.json = true,
-            "--help" => {
+            "-h" | "--help" => {
                 println!("{USAGE}");
                 return Ok(ExitCode::SUCCESS);
             }

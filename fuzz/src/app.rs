@@ -25,6 +25,12 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")
 }
 
+/// As another parser reads it. `None` if it minds what stands in members that nobody knows: half a character, a number too large, more
+/// depth than it has a stack for.
+fn other(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok()
+}
+
 fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }
@@ -33,11 +39,12 @@ pub fn app_bundle(data: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(data) else { return false };
     let (bundle, grant, message) = (Bundle::from_json(text), Grant::from_json(text), Message::from_json(text));
     if let Ok(bundle) = &bundle {
-        let read = value(text);
-        assert_eq!(read["portId"], hex(bundle.port_id().as_bytes()));
-        assert_eq!(read["pubkey"], hex(bundle.public_key().as_bytes()));
-        assert_eq!(read["rad"], hex(bundle.rad().expose()));
-        assert_eq!(read["name"].as_str(), bundle.name().map(Name::as_str));
+        if let Some(read) = other(text) {
+            assert_eq!(read["portId"], hex(bundle.port_id().as_bytes()));
+            assert_eq!(read["pubkey"], hex(bundle.public_key().as_bytes()));
+            assert_eq!(read["rad"], hex(bundle.rad().expose()));
+            assert_eq!(read["name"].as_str(), bundle.name().map(Name::as_str));
+        }
         assert_eq!(bundle.ticket().is_some(), bundle.kind() == Kind::ContactPort);
         assert!(Bundle::from_json(bundle.to_json().as_str()).as_ref() == Ok(bundle));
         has_links(bundle);
@@ -99,11 +106,11 @@ pub fn app_intro(data: &[u8]) -> bool {
     let mut any = accepted;
     for kind in [Kind::Port, Kind::Superport, Kind::ContactPort] {
         let Ok(introduced) = sealed.check(&private_key(1), kind, &rad()) else { continue };
-        let read = value(text);
+        any = true;
+        let Some(read) = other(text) else { continue };
         assert_eq!(read["rad"], hex(rad().expose()));
         assert_eq!(read["name"].as_str(), introduced.name.as_ref().map(Name::as_str));
         assert_eq!(read["ticket"].as_str(), introduced.ticket.map(|ticket| hex(ticket.expose())).as_deref());
-        any = true;
     }
     any
 }
@@ -125,7 +132,7 @@ pub fn app_event(data: &[u8]) -> bool {
     }
     let Ok(event) = Event::from_json(text) else { return false };
     assert!(Event::from_json(event.to_json().as_str()).as_ref() == Ok(&event));
-    let read = value(text);
+    let Some(read) = other(text) else { return true };
     match &event.what {
         Happened::Used { line_id, pair_hash, .. } => {
             assert_eq!(read["lineId"], hex(line_id.as_bytes()));

@@ -80,6 +80,7 @@ impl Bundle {
     }
 
     /// Dead from this second on, by the clock of who reads it. The app writes no such member any more, and obeys it.
+    /// Later than the end of 9999 it can't be said: that is then its expiry.
     #[must_use]
     pub fn expiring(self, expires: UnixSeconds) -> Self {
         Self { expires: Some(expires.min(LAST)), ..self }
@@ -344,7 +345,9 @@ impl<'a> Fields<'a> {
 /// An ISO date and time of UTC, `2026-11-22T16:13:22.5Z`. What was before 1970 was long ago: it is 0.
 pub(crate) fn seconds(text: &str) -> Option<UnixSeconds> {
     let is_utc = text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T');
-    let date = OffsetDateTime::parse(text, &Rfc3339).ok().filter(|_| is_utc)?;
+    // RFC 3339 has a sixtieth second, the app has not.
+    let leaps = text.get(17..19) == Some("60");
+    let date = OffsetDateTime::parse(text, &Rfc3339).ok().filter(|_| is_utc && !leaps)?;
     Some(UnixSeconds(date.unix_timestamp().try_into().unwrap_or(0)))
 }
 

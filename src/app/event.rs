@@ -96,7 +96,7 @@ impl Event {
         }
     }
 
-    /// Reads an event.
+    /// Reads an event. The app's socket brings arrays of them, each event a string that is the JSON of one.
     ///
     /// # Errors
     /// [`EventError::NotOfALine`]: it is something else, and the caller's. [`EventError::Malformed`]: drop it.

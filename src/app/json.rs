@@ -1,12 +1,14 @@
 //! JSON (RFC 8259) as the app writes it, and read more strictly than `JSON.parse` does (§17.1): no key twice, no other type.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use core::fmt::{self, Write as _};
 use core::ops::Deref;
+use core::str::Chars;
 
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error};
 use serde_json::value::RawValue;
 use zeroize::Zeroize;
 
@@ -50,26 +52,54 @@ impl Drop for Text<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct Texts;
-
-        impl<'de> Visitor<'de> for Texts {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.into())))
-            }
-        }
-
-        d.deserialize_str(Texts)
+        let json = <&RawValue>::deserialize(d)?.get();
+        let text = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        text.and_then(unescaped).ok_or_else(|| D::Error::custom("not text"))
     }
+}
+
+/// What stands between the quotes of a string. serde_json would do it in a buffer that nobody wipes.
+fn unescaped(text: &str) -> Option<Text<'_>> {
+    let Some((plain, mut rest)) = text.split_once('\\') else { return Some(Text(Cow::Borrowed(text))) };
+    // No escape is shorter than what it stands for: it never grows.
+    let mut out = Text(Cow::Owned(String::with_capacity(text.len())));
+    let Cow::Owned(to) = &mut out.0 else { return None };
+    to.push_str(plain);
+    loop {
+        let mut chars = rest.chars();
+        to.push(match chars.next()? {
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let high = unit(&mut chars)?;
+                match char::from_u32(high.into()) {
+                    Some(c) => c,
+                    None => {
+                        chars = chars.as_str().strip_prefix("\\u")?.chars();
+                        char::decode_utf16([high, unit(&mut chars)?]).next()?.ok()?
+                    }
+                }
+            }
+            // `"`, `\` and `/`: what else there may be, serde_json has looked at.
+            c => c,
+        });
+        let Some((plain, after)) = chars.as_str().split_once('\\') else {
+            to.push_str(chars.as_str());
+            return Some(out);
+        };
+        to.push_str(plain);
+        rest = after;
+    }
+}
+
+/// A code unit of UTF-16, as four hex digits.
+fn unit(chars: &mut Chars<'_>) -> Option<u16> {
+    let (digits, rest) = chars.as_str().split_at_checked(4)?;
+    *chars = rest.chars();
+    u16::from_str_radix(digits, 16).ok()
 }
 
 /// `N` bytes as lowercase hex.

@@ -7,6 +7,7 @@ use core::fmt::Write as _;
 
 use form_urlencoded::byte_serialize;
 use percent_encoding::percent_decode_str;
+use zeroize::Zeroize;
 
 use super::bundle::{Bundle, Fields, Member};
 use super::error::{BundleError, ScanError};
@@ -46,6 +47,10 @@ impl Scanned {
     }
 
     fn of_query(query: &str) -> Result<Self, BundleError> {
+        // What stands behind a `#` is no part of a query: any other reader would cut it off.
+        if query.contains('#') {
+            return Err(BundleError::Malformed);
+        }
         let (mut fields, mut bundle_id) = (Fields::default(), None);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -81,8 +86,16 @@ fn decode(text: &str) -> Option<Text<'_>> {
     if !spaced.contains('%') {
         return Some(spaced);
     }
-    let bytes: Vec<u8> = percent_decode_str(&spaced).collect();
-    String::from_utf8(bytes).ok().map(|text| Text(Cow::Owned(text)))
+    // With room for all of it: a vector that grows leaves its old self behind, in memory that nobody wipes.
+    let mut bytes = Vec::with_capacity(spaced.len());
+    bytes.extend(percent_decode_str(&spaced));
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(Text(Cow::Owned(text))),
+        Err(error) => {
+            error.into_bytes().zeroize();
+            None
+        }
+    }
 }
 
 /// A link that the app can read.

@@ -152,7 +152,7 @@ impl Request<'_> {
         }
     }
 
-    /// The path, with its query, behind `https://HOST`.
+    /// The path, with its query, behind `https://HOST`. That of [`FetchBundle`](Self::FetchBundle) leads to a bundle: keep it out of logs.
     pub fn path(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::LineLinks => "/management/line-links",

@@ -202,6 +202,12 @@ fn r17_2_a_contact_port_is_shown_with_a_ticket_and_granted_without() {
     assert_eq!((shared.kind(), shared.port_id()), (Kind::ContactPort, LineLink::from([3; 16])));
     assert_eq!(shared.ticket().unwrap().expose(), &[6; 16]);
     assert_eq!(shared.name().unwrap().as_str(), "Carol's friend");
+    // What the owner calls herself is not shared on; until when it is good is.
+    let late = with(granted.as_str(), "expiryTimestamp", Some("2026-09-21T16:53:20Z".into()));
+    let grant = Grant::from_json(&with(&late, "name", Some("Alice".into()))).unwrap();
+    assert_eq!(grant.name().map(Name::as_str), Some("Alice"));
+    let shared = grant.share([6; 16].into(), None);
+    assert_eq!((shared.name(), shared.expires()), (None, Some(UnixSeconds(1_790_009_600))));
 }
 
 trait ExpiringLike {
@@ -249,6 +255,27 @@ fn r17_2_hostile_names_are_written_as_json_stringify_does() {
     assert_eq!(read(&json), Err(BundleError::Malformed));
 }
 
+/// Every three of these in a row mean what they mean to another parser of JSON, or nothing.
+#[test]
+fn r17_1_escapes_are_read_as_json_has_them() {
+    let json = port().named(name("X")).to_json();
+    let parts = [
+        "", "x", "é", "\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t", "\\u0041", "\\u00e9", "\\uFFFF",
+        "\\u0000", "\\ud83d", "\\uDE00", "u", "\\", "\\x", "\\u12", "\\u+041", "\n", "\\nde00",
+    ];
+    let mut read_as = 0;
+    let count = parts.len();
+    for at in 0..count.pow(3) {
+        let [one, two, three] = [at, at / count, at / count / count].map(|at| parts[at % count]);
+        let text = format!("\"{one}{two}{three}\"");
+        let meant = serde_json::from_str::<String>(&text).map_err(|_| BundleError::Malformed);
+        let bundle = read(&json.as_str().replace("\"X\"", &text));
+        assert_eq!(bundle.map(|bundle| bundle.name().unwrap().as_str().to_owned()), meant, "{text}");
+        read_as += usize::from(meant.is_ok());
+    }
+    assert!(read_as > 1_000, "{read_as}");
+}
+
 #[test]
 fn r17_2_the_expiry_is_obeyed() {
     let at = |text: &str| {
@@ -279,6 +306,8 @@ fn r17_2_the_expiry_is_obeyed() {
         "2026-02-29T16:53:20Z",
         "2026-13-01T16:53:20Z",
         "2026-09-21T24:00:00Z",
+        "2016-12-31T23:59:60Z",
+        "2016-12-31T23:59:60.5Z",
         "2026-09-21T16:53:20.Z",
         "+002026-09-21T16:53:20Z",
         "1790009600Z",

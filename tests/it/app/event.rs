@@ -2,7 +2,7 @@
 
 use super::{bob, name, port, twice, with};
 use port_protocol::app::{EncryptedContent, Event, EventError, Happened, Intro, UnauthenticatedKey};
-use port_protocol::{Kind, LineLink, UnixSeconds};
+use port_protocol::{Key, Kind, LineLink, UnixSeconds};
 use serde_json::{Value, json};
 
 fn id(n: u8) -> String {
@@ -66,6 +66,16 @@ fn r17_7_events_are_written_as_the_app_reads_them() {
         for event in [event, dated] {
             assert_eq!(Event::from_json(&text(&event)), Ok(event));
         }
+    }
+}
+
+#[test]
+fn r17_7_an_event_is_of_one_record() {
+    for kind in KINDS {
+        assert_eq!(used(kind).key(), Key::LineLink([3; 16].into()));
+    }
+    for event in [ended(), message()] {
+        assert_eq!(event.key(), Key::Line([2; 16].into()));
     }
 }
 

@@ -164,4 +164,14 @@ fn what_it_cannot_use_it_refuses() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments:?}");
         assert!(String::from_utf8(output.stderr).unwrap().contains("usage: app_port"), "{arguments:?}");
     }
+    for help in ["-h", "--help"] {
+        assert!(says(&[help]).starts_with("usage: app_port"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let output =
+            Command::new(example("app_port", "app")).arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "no text");
+    }
 }

@@ -119,6 +119,7 @@ fn r17_4_one_error_for_everything() {
     for text in [
         BASE64.encode(&[0xff; 96]),
         format!("{}=", BASE64URL.encode(&bytes)),
+        format!("{}{}", BASE64URL.encode(&bytes[..16]), BASE64URL.encode(&bytes[16..])),
         format!(" {}", BASE64URL.encode(&bytes)),
         format!("{}\n", BASE64URL.encode(&bytes)),
     ] {

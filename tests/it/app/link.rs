@@ -139,7 +139,7 @@ fn r17_3_a_query_is_read_as_strictly_as_json() {
         assert_eq!(Scanned::parse(&link.replace("A+b", bad)), Err(BundleError::Malformed.into()), "{bad}");
         assert_eq!(Scanned::parse(&format!("{link}&{bad}=1")), Err(BundleError::Malformed.into()), "{bad}");
     }
-    for target in ["", "04", "+4", "4.0", " 4", "4x", "0x4", "-4", "18446744073709551620"] {
+    for target in ["", "04", "+4", "%2B4", "4.0", " 4", "4x", "0x4", "-4", "18446744073709551620"] {
         let text = link.replace("target=4", &format!("target={target}"));
         assert_eq!(Scanned::parse(&text), Err(BundleError::Malformed.into()), "{target}");
     }
@@ -147,7 +147,9 @@ fn r17_3_a_query_is_read_as_strictly_as_json() {
     assert_eq!(Scanned::parse(&link.replace("target=4", "target=5")), Err(BundleError::UnsupportedTarget.into()));
     assert_eq!(Scanned::parse(&link.replace("=1.0.0", "=1.0.1")), Err(BundleError::UnsupportedVersion.into()));
     assert_eq!(Scanned::parse(&link.replace("A+b", &"x".repeat(31))), Err(BundleError::NameTooLong.into()));
-    assert_eq!(Scanned::parse(&format!("{link}#x")), Err(BundleError::Malformed.into()));
+    for fragment in [format!("{link}#x"), format!("{link}&x=1#x"), link.replace("A+b", "A#b")] {
+        assert_eq!(Scanned::parse(&fragment), Err(BundleError::Malformed.into()), "{fragment}");
+    }
     assert_eq!(Scanned::parse(&link.replace("target=4", "target=0")), Err(BundleError::Malformed.into()), "a ticket");
 }
 
@@ -166,6 +168,11 @@ fn r17_3_a_short_link_gives_its_id() {
     assert_eq!(id("https://porting.me/?bundleId="), None);
     assert_eq!(id("https://porting.me/?"), None);
     assert_eq!(id("https://porting.me/?bundleId=a&bundleId=b"), None);
+    assert_eq!(id("https://porting.me/?bundleId=a#b"), None);
+    assert_eq!(id("https://porting.me/?bundleId=a%23b").as_deref(), Some("a#b"));
+    for member in ["portId=1", "version=1.0.0", "pubkey=1", "rad=1"] {
+        assert_eq!(id(&format!("https://porting.me/?bundleId=a&{member}")), None, "{member}: which of the two?");
+    }
     assert_eq!(id(&format!("{}&bundleId=a", port().link())), None, "which of the two?");
     let scanned = |id| Scanned::parse(&format!("https://porting.me/?bundleId={id}"));
     assert!(scanned("abc") == scanned("abc") && scanned("abc") != scanned("abx") && scanned("abc") != scanned("ab"));
@@ -197,6 +204,11 @@ fn r17_3_a_link_in_a_qr_code() {
     let longest = read(&super::vectors()[0].link).unwrap().named(name(&"字".repeat(30))).link();
     let code = QrCode::with_error_correction_level(longest.as_str(), EcLevel::M).unwrap();
     assert_eq!((longest.as_str().len(), code.version()), (560, Version::Normal(19)));
+    // With all that there may be: a ticket, and until when.
+    let shared = super::vectors().into_iter().find(|vector| vector.kind == "contact_port").unwrap();
+    let longest = read(&shared.link).unwrap().named(name(&"字".repeat(30))).expiring(UnixSeconds(1_790_000_000)).link();
+    let code = QrCode::with_error_correction_level(longest.as_str(), EcLevel::M).unwrap();
+    assert_eq!((longest.as_str().len(), code.version()), (641, Version::Normal(20)));
 }
 
 #[test]

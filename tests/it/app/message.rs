@@ -106,6 +106,19 @@ fn r17_5_there_is_no_side_door() {
 }
 
 #[test]
+fn r17_1_base64_is_padded_at_its_end_or_not_at_all() {
+    let read = |text: &str| EncryptedContent::from_json(&json!({ "encryptedContent": text }).to_string());
+    for (good, length) in [("", 0), ("AA", 1), ("AA==", 1), ("AAA", 2), ("AAA=", 2), ("AAAA", 3), ("_-8=", 2)] {
+        assert_eq!(read(good).map(|content| bytes(&content).len()), Ok(length), "{good}");
+    }
+    for bad in [
+        "=", "A", "A===", "AA=", "AA===", "AAAA=", "AAAA====", "AA==AA==", "AAA=AA==", "AA==AAAA", "A=AA", "AB==", "AB",
+    ] {
+        assert_eq!(read(bad), Err(MessageError::Malformed), "{bad}");
+    }
+}
+
+#[test]
 fn r17_6_messages_are_written_as_the_app_does() {
     let id = "0a".repeat(16);
     let text =

@@ -72,6 +72,12 @@ fn r17_8_requests_are_the_apps() {
             format!(r#"{{"lineId":"{two}","active":true}}"#),
         ),
         (
+            Request::CreateContactPort { line_id: line, active: false },
+            "POST",
+            "/management/contact-sharing",
+            format!(r#"{{"lineId":"{two}","active":false}}"#),
+        ),
+        (
             Request::ShareTicket { contact_port: link, ticket: &ticket, line_id: line, message: &content },
             "POST",
             "/management/contact-sharing/ticket",
@@ -95,6 +101,12 @@ fn r17_8_requests_are_the_apps() {
             "POST",
             "/messaging/message",
             format!(r#"{{"type":"line","message":{message},"chatId":"{two}","silent":false}}"#),
+        ),
+        (
+            Request::Message { line_id: line, content: &content, silent: true },
+            "POST",
+            "/messaging/message",
+            format!(r#"{{"type":"line","message":{message},"chatId":"{two}","silent":true}}"#),
         ),
     ];
     for (request, method, path, body) in &cases {
