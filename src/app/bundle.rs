@@ -1,10 +1,12 @@
 //! What Alice shares (§17.2): a [`Bundle`] as JSON.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 
 use data_encoding::HEXLOWER;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -126,8 +128,7 @@ impl Bundle {
     /// # Errors
     /// Any [`BundleError`]: what to tell the user stands with each.
     pub fn from_json(json: &str) -> Result<Self, BundleError> {
-        let bundle = json::read::<Fields<'_>>(json).ok_or(BundleError::Malformed)?.check()?;
-        bundle.shown().ok_or(BundleError::Malformed)
+        read(json)?.shown().ok_or(BundleError::Malformed)
     }
 
     /// Its JSON, byte for byte as the app writes it.
@@ -246,7 +247,7 @@ impl Grant {
     /// # Errors
     /// Those of [`Bundle::from_json`]; a bundle that has a ticket, or is no contact port, is [`BundleError::Malformed`].
     pub fn from_json(json: &str) -> Result<Self, BundleError> {
-        let bundle = json::read::<Fields<'_>>(json).ok_or(BundleError::Malformed)?.check()?;
+        let bundle = read(json)?;
         let is_grant = bundle.kind == Kind::ContactPort && bundle.ticket.is_none();
         if is_grant { Ok(Self(bundle)) } else { Err(BundleError::Malformed) }
     }
@@ -257,18 +258,72 @@ impl Grant {
     }
 }
 
-/// What was read, before anything of it is believed. Unknown keys are ignored; serde refuses known ones that come twice.
+fn read(json: &str) -> Result<Bundle, BundleError> {
+    let kind = json::read::<Head<'_>>(json).ok_or(BundleError::Malformed)?.kind()?;
+    json::read::<Body<'_>>(json).ok_or(BundleError::Malformed)?.bundle(kind)
+}
+
+/// Which bundle it is. It is looked at first, so that who is to update is not told that the rest is damaged (§17.2).
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
-pub(crate) struct Fields<'a> {
-    #[serde(default, deserialize_with = "present")]
-    port_id: Option<Text<'a>>,
+#[serde(bound(deserialize = "'de: 'a"))]
+pub(crate) struct Head<'a> {
     #[serde(default, deserialize_with = "present")]
     version: Option<Text<'a>>,
     #[serde(default, deserialize_with = "present")]
     org: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "as_it_stands")]
+    target: Option<Text<'a>>,
+}
+
+/// A target is what it is in digits: `2.0` is none.
+fn as_it_stands<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<Text<'a>>, D::Error> {
+    <&RawValue>::deserialize(d).map(|value| Some(Text(Cow::Borrowed(value.get()))))
+}
+
+impl<'a> Head<'a> {
+    /// Where the value of this member belongs.
+    pub(crate) fn place(&mut self, key: &str) -> Option<&mut Option<Text<'a>>> {
+        Some(match key {
+            "version" => &mut self.version,
+            "org" => &mut self.org,
+            "target" => &mut self.target,
+            _ => return None,
+        })
+    }
+
+    pub(crate) const fn has_version(&self) -> bool {
+        self.version.is_some()
+    }
+
+    pub(crate) fn kind(&self) -> Result<Kind, BundleError> {
+        if self.version.as_deref().ok_or(BundleError::Malformed)? != VERSION {
+            return Err(BundleError::UnsupportedVersion);
+        }
+        if self.org.as_deref() != Some(ORG) {
+            return Err(BundleError::Malformed);
+        }
+        match self.target.as_deref().unwrap_or_default() {
+            "0" => Ok(Kind::Port),
+            "2" => Ok(Kind::Superport),
+            "4" => Ok(Kind::ContactPort),
+            "1" | "3" => Err(BundleError::Group),
+            other
+                if other.starts_with(|c: char| ('1'..='9').contains(&c))
+                    && other.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                Err(BundleError::UnsupportedTarget)
+            }
+            _ => Err(BundleError::Malformed),
+        }
+    }
+}
+
+/// The rest, before anything of it is believed. Unknown keys are ignored; serde refuses known ones that come twice.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
+pub(crate) struct Body<'a> {
     #[serde(default, deserialize_with = "present")]
-    target: Option<u64>,
+    port_id: Option<Text<'a>>,
     #[serde(default, deserialize_with = "present")]
     name: Option<Text<'a>>,
     #[serde(default, deserialize_with = "present")]
@@ -283,50 +338,28 @@ pub(crate) struct Fields<'a> {
     ticket: Option<Text<'a>>,
 }
 
-impl<'a> Fields<'a> {
-    /// A member of a link's query. `None` if it came already, or its value can't be one.
-    pub(crate) fn set(&mut self, key: &str, value: Text<'a>) -> Option<()> {
-        let field = match key {
+impl<'a> Body<'a> {
+    /// Where the value of this member belongs.
+    pub(crate) fn place(&mut self, key: &str) -> Option<&mut Option<Text<'a>>> {
+        Some(match key {
             "portId" => &mut self.port_id,
-            "version" => &mut self.version,
-            "org" => &mut self.org,
             "name" => &mut self.name,
             "rad" => &mut self.rad,
             "keyHash" => &mut self.key_hash,
             "pubkey" => &mut self.pubkey,
             "expiryTimestamp" => &mut self.expiry_timestamp,
             "ticket" => &mut self.ticket,
-            "target" => {
-                let is_number =
-                    value.bytes().all(|byte| byte.is_ascii_digit()) && !(value.len() > 1 && value.starts_with('0'));
-                return self.target.replace(value.parse().ok().filter(|_| is_number)?).is_none().then_some(());
-            }
-            _ => return Some(()),
-        };
-        field.replace(value).is_none().then_some(())
+            _ => return None,
+        })
     }
 
     /// Whether nothing of a bundle is here.
     pub(crate) fn is_empty(&self) -> bool {
-        self.port_id.is_none() && self.version.is_none() && self.pubkey.is_none() && self.rad.is_none()
+        self.port_id.is_none() && self.pubkey.is_none() && self.rad.is_none()
     }
 
-    /// Version and target first: who is to update is not told that the rest is damaged.
-    pub(crate) fn check(&self) -> Result<Bundle, BundleError> {
+    pub(crate) fn bundle(&self, kind: Kind) -> Result<Bundle, BundleError> {
         use BundleError::Malformed;
-        if self.version.as_deref().ok_or(Malformed)? != VERSION {
-            return Err(BundleError::UnsupportedVersion);
-        }
-        if self.org.as_deref() != Some(ORG) {
-            return Err(Malformed);
-        }
-        let kind = match self.target.ok_or(Malformed)? {
-            0 => Kind::Port,
-            2 => Kind::Superport,
-            4 => Kind::ContactPort,
-            1 | 3 => return Err(BundleError::Group),
-            _ => return Err(BundleError::UnsupportedTarget),
-        };
         let port_id = self.port_id.as_deref().and_then(json::hex::<16>).ok_or(Malformed)?;
         let rad = self.rad.as_deref().and_then(json::hex).ok_or(Malformed)?;
         let hash = self.key_hash.as_deref().and_then(json::hex::<32>).ok_or(Malformed)?;

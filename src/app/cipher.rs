@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use aes::Aes256;
 use cbc::cipher::{Array, Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use subtle::{Choice, ConstantTimeEq, ConstantTimeGreater};
+use zeroize::Zeroize;
 
 use super::text::SecretBytes;
 use crate::secret::Secret;
@@ -29,6 +30,7 @@ pub(crate) fn encrypt(key: &Secret<32>, iv: &[u8; BLOCK], text: &[u8]) -> Vec<u8
         encryptor.encrypt_block(&mut block);
         out.extend_from_slice(&block);
     }
+    last.zeroize();
     out
 }
 

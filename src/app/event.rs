@@ -146,7 +146,9 @@ impl Fields<'_> {
                 (Kind::Superport, self.superport_id),
                 (Kind::Port, self.line_link_id),
             ];
-            if let Some((kind, port_id)) = ids.into_iter().find(|(_, id)| truthy(*id).is_some_and(|id| !is_none(id))) {
+            if let Some((kind, port_id)) =
+                ids.into_iter().find(|(_, id)| truthy(*id).is_some_and(|id| !is_text(id, NONE)))
+            {
                 return Ok(Happened::Used {
                     kind,
                     port_id: hex::<16, _>(port_id)?,
@@ -164,8 +166,8 @@ impl Fields<'_> {
             }
             return Ok(Happened::Ended { line_id: ended });
         }
-        match (truthy(self.call_type), line_id, message) {
-            (None, Some(_), Some(message)) => Ok(Happened::Message {
+        match (self.call_type.is_some_and(|kind| is_text(kind, "line")), line_id, message) {
+            (false, Some(_), Some(message)) => Ok(Happened::Message {
                 line_id: hex::<16, _>(line_id)?,
                 content: EncryptedContent::from_json(message.get()).map_err(|_| EventError::Malformed)?,
             }),
@@ -178,8 +180,8 @@ fn truthy(value: Option<&RawValue>) -> Option<&RawValue> {
     value.filter(|value| is_truthy(value))
 }
 
-fn is_none(id: &RawValue) -> bool {
-    serde_json::from_str::<Text<'_>>(id.get()).is_ok_and(|id| &*id == NONE)
+fn is_text(value: &RawValue, expected: &str) -> bool {
+    serde_json::from_str::<Text<'_>>(value.get()).is_ok_and(|text| &*text == expected)
 }
 
 fn hex<const N: usize, T: From<[u8; N]>>(value: Option<&RawValue>) -> Result<T, EventError> {
@@ -193,7 +195,8 @@ fn timestamp(value: &RawValue) -> Option<UnixSeconds> {
         Ok(milliseconds) => i64::try_from(milliseconds.checked_div(1000)?).ok()?,
         Err(_) => {
             let text = serde_json::from_str::<Text<'_>>(value.get()).ok()?;
-            OffsetDateTime::parse(&text, &Rfc3339).ok()?.unix_timestamp()
+            let separates = matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' '));
+            OffsetDateTime::parse(&text, &Rfc3339).ok().filter(|_| separates)?.unix_timestamp()
         }
     };
     // What can't be written again is no time.

@@ -9,7 +9,7 @@ use form_urlencoded::byte_serialize;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroize;
 
-use super::bundle::{Bundle, Fields, Member};
+use super::bundle::{Body, Bundle, Head, Member};
 use super::error::{BundleError, ScanError};
 use super::json::Text;
 use super::name::Name;
@@ -51,23 +51,30 @@ impl Scanned {
         if query.contains('#') {
             return Err(BundleError::Malformed);
         }
-        let (mut fields, mut bundle_id) = (Fields::default(), None);
+        let (mut head, mut body, mut bundle_id, mut is_whole) = (Head::default(), Body::default(), None, true);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (key, value) = decode(key).zip(decode(value)).ok_or(BundleError::Malformed)?;
-            let is_first = match &*key {
-                "bundleId" => bundle_id.replace(value).is_none(),
-                key => fields.set(key, value).is_some(),
+            let place = match &*key {
+                "bundleId" => Some(&mut bundle_id),
+                key => head.place(key).or_else(|| body.place(key)),
             };
-            if !is_first {
-                return Err(BundleError::Malformed);
-            }
+            // What comes twice could be read as either.
+            is_whole &= place.is_none_or(|place| place.replace(value).is_none());
         }
         match bundle_id {
-            // One that is both would be read as either.
-            Some(id) if fields.is_empty() && !id.is_empty() => Ok(Self::BundleId(String::from(&*id).into())),
+            // One that is both could, too.
+            Some(id) if is_whole && !head.has_version() && body.is_empty() && !id.is_empty() => {
+                Ok(Self::BundleId(String::from(&*id).into()))
+            }
             Some(_) => Err(BundleError::Malformed),
-            None => fields.check()?.shown().map(Self::Bundle).ok_or(BundleError::Malformed),
+            None => {
+                let kind = head.kind()?;
+                if !is_whole {
+                    return Err(BundleError::Malformed);
+                }
+                body.bundle(kind)?.shown().map(Self::Bundle).ok_or(BundleError::Malformed)
+            }
         }
     }
 }

@@ -118,7 +118,7 @@ pub struct Message<'a> {
     pub id: MessageId,
     /// What it says.
     pub content: Content<'a>,
-    /// The members behind `data`. All but tickets have them.
+    /// The members behind `data`. All but tickets have them: of one, it is neither read nor written.
     pub tail: Option<Tail<'a>>,
 }
 
@@ -189,7 +189,8 @@ impl<'a> Message<'a> {
                 message.value("contentType", content_type).value("data", data)
             }
         };
-        if let Some(Tail { reply_id, expires_on }) = &self.tail {
+        let tail = self.tail.as_ref().filter(|_| self.content.has_tail());
+        if let Some(Tail { reply_id, expires_on }) = tail {
             for (key, value) in [("replyId", reply_id), ("expiresOn", expires_on)] {
                 match value {
                     Some(text) => message.string(key, text),
@@ -215,11 +216,12 @@ impl<'a> Message<'a> {
         }
 
         let fields: Fields<'a> = json::read(json)?;
-        let tail = (fields.reply_id.is_some() || fields.expires_on.is_some()).then(|| Tail {
+        let content = Content::read(fields.content_type, fields.data.get())?;
+        let is_there = fields.reply_id.is_some() || fields.expires_on.is_some();
+        let tail = (is_there && content.has_tail()).then(|| Tail {
             reply_id: fields.reply_id.flatten().map(Text::into_cow),
             expires_on: fields.expires_on.flatten().map(Text::into_cow),
         });
-        let content = Content::read(fields.content_type, fields.data.get())?;
         Some(Self { id: fields.message_id.into(), content, tail })
     }
 }
@@ -231,6 +233,10 @@ impl<'a> Content<'a> {
         let Self::ContactPortTicket { contact_port, ticket } = self else { return None };
         let ticket = ticket::hash(ticket);
         Some(ToldTicket { line_link: *contact_port, ticket, name: ticket::Name::NONE, expires })
+    }
+
+    const fn has_tail(&self) -> bool {
+        !matches!(self, Self::ContactPortTicket { .. })
     }
 
     fn read(content_type: u32, data: &'a str) -> Option<Self> {

@@ -28,15 +28,19 @@ pub fn line_links(json: &str) -> Result<Vec<LineLink>, ResponseError> {
 pub fn connected(json: &str) -> Result<(LineId, Option<PairHash>), ResponseError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Fields<'a> {
+    struct Line {
         new_line: Hex<16>,
-        #[serde(borrow, default)]
-        pair_hash: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Pair {
+        pair_hash: Hex<32>,
     }
 
-    let Fields { new_line, pair_hash } = json::read(json).ok_or(ResponseError::Malformed)?;
-    let pair_hash = pair_hash.and_then(|pair_hash| serde_json::from_str::<Hex<32>>(pair_hash.get()).ok());
-    Ok((new_line.into(), pair_hash.map(Hex::into)))
+    let Line { new_line } = json::read(json).ok_or(ResponseError::Malformed)?;
+    // Apart: whatever stands in the place of a pair, the line is known, and can be disconnected.
+    let pair_hash = json::read(json).map(|Pair { pair_hash }| pair_hash.into());
+    Ok((new_line.into(), pair_hash))
 }
 
 /// To `CreateSuperport`: its id.

@@ -135,6 +135,20 @@ fn r17_2_other_versions_and_publishers_are_refused() {
         let json = with(json.as_str(), "version", Some(version.into()));
         assert_eq!(read(&json), Err(BundleError::UnsupportedVersion));
         assert_eq!(read(&with(&json, "rad", None)), Err(BundleError::UnsupportedVersion), "whatever the rest");
+        // A later version may have members of other types.
+        for key in ["name", "expiryTimestamp", "ticket"] {
+            for value in [json!(null), json!(4), json!({}), json!(["a"])] {
+                let other = json.replacen('{', &format!("{{\"{key}\":{value},"), 1);
+                assert_eq!(read(&other), Err(BundleError::UnsupportedVersion), "{other}");
+            }
+        }
+        let text = with(&json, "target", Some("port".into()));
+        assert_eq!(read(&text), Err(BundleError::UnsupportedVersion));
+    }
+    let group = with(&with(json.as_str(), "target", Some(3.into())), "name", Some(json!(null)));
+    assert_eq!(read(&group), Err(BundleError::Group));
+    for version in [json!(null), json!(1), json!(["1.0.0"])] {
+        assert_eq!(read(&with(json.as_str(), "version", Some(version))), Err(BundleError::Malformed));
     }
     for org in ["", "numberless", "Numberless.tech", "numberless.tech."] {
         assert_eq!(read(&with(json.as_str(), "org", Some(org.into()))), Err(BundleError::Malformed));
@@ -149,9 +163,14 @@ fn r17_2_groups_are_recognised_and_refused() {
         assert_eq!(read(&group.to_string()), Err(BundleError::Group));
         assert_eq!(Grant::from_json(&group.to_string()), Err(BundleError::Group));
     }
-    for target in [5_u64, 255, 256, u64::MAX] {
-        let json = with(port().to_json().as_str(), "target", Some(target.into()));
-        assert_eq!(read(&json), Err(BundleError::UnsupportedTarget), "{target}");
+    let of_target =
+        |target: &str| read(&port().to_json().as_str().replace("\"target\":0", &format!("\"target\":{target}")));
+    assert_eq!(of_target("0"), Ok(port()));
+    for target in ["5", "10", "20", "255", "256", "18446744073709551615", "18446744073709551616", &"9".repeat(1_000)] {
+        assert_eq!(of_target(target), Err(BundleError::UnsupportedTarget), "{target}");
+    }
+    for target in ["-0", "0.0", "2.0", "2e0", "-1", "5.5", "null", "true", "\"0\"", "[0]", "00"] {
+        assert_eq!(of_target(target), Err(BundleError::Malformed), "{target}");
     }
 }
 

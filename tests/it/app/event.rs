@@ -183,6 +183,9 @@ fn r17_7_an_end_is_of_one_line() {
     // What has a content is a message, whatever it says of Ports.
     let json = with(&text(&used(Kind::Port)), "messageContent", Some(value(content().to_json().as_str())));
     assert_eq!(Event::from_json(&json), Ok(message()));
+    // And so it is whatever it says of calls, but that it is one.
+    let json = with(&text(&message()), "callType", Some("later".into()));
+    assert_eq!(Event::from_json(&json), Ok(message()));
     // It counts before a message that came with it, as in the app.
     let json = with(&text(&ended()), "messageContent", Some(value(content().to_json().as_str())));
     assert_eq!(Event::from_json(&json), Ok(ended()));
@@ -195,6 +198,7 @@ fn r17_7_what_is_of_no_line_is_the_callers() {
         json!({"lineId": id(2)}),
         json!({"lineId": id(2), "callType": "line", "call_id": "x"}),
         json!({"lineId": id(2), "callType": "line", "messageContent": {"encryptedContent": ""}}),
+        json!({"lineId": id(2), "callType": "group"}),
         json!({"group": "g", "sender": "m", "messageContent": {"encryptedContent": ""}}),
         json!({"group": "g", "lineId": id(2), "deletion": id(2)}),
         json!({"removedFromGroup": "g"}),
@@ -229,6 +233,9 @@ fn r17_7_a_timestamp_is_no_reason_to_lose_an_event() {
     };
     assert_eq!(at(json!("2026-09-21T16:53:20Z")), Some(1_790_009_600));
     assert_eq!(at(json!("2026-09-21T16:53:20.123Z")), Some(1_790_009_600));
+    assert_eq!(at(json!("2026-09-21t16:53:20z")), Some(1_790_009_600));
+    assert_eq!(at(json!("2026-09-21 16:53:20Z")), Some(1_790_009_600));
+    assert_eq!(at(json!("2026-09-21_16:53:20Z")), None);
     assert_eq!(at(json!("2026-09-21T18:53:20+02:00")), Some(1_790_009_600));
     assert_eq!(at(json!(1_790_009_600_999_u64)), Some(1_790_009_600));
     for other in [

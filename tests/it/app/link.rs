@@ -139,12 +139,20 @@ fn r17_3_a_query_is_read_as_strictly_as_json() {
         assert_eq!(Scanned::parse(&link.replace("A+b", bad)), Err(BundleError::Malformed.into()), "{bad}");
         assert_eq!(Scanned::parse(&format!("{link}&{bad}=1")), Err(BundleError::Malformed.into()), "{bad}");
     }
-    for target in ["", "04", "+4", "%2B4", "4.0", " 4", "4x", "0x4", "-4", "18446744073709551620"] {
+    for target in ["", "04", "+4", "%2B4", "4.0", " 4", "4x", "0x4", "-4", "%00"] {
         let text = link.replace("target=4", &format!("target={target}"));
         assert_eq!(Scanned::parse(&text), Err(BundleError::Malformed.into()), "{target}");
     }
     assert_eq!(Scanned::parse(&link.replace("target=4", "target=1")), Err(BundleError::Group.into()));
-    assert_eq!(Scanned::parse(&link.replace("target=4", "target=5")), Err(BundleError::UnsupportedTarget.into()));
+    for target in ["5", "44", "18446744073709551620"] {
+        let text = link.replace("target=4", &format!("target={target}"));
+        assert_eq!(Scanned::parse(&text), Err(BundleError::UnsupportedTarget.into()), "{target}");
+    }
+    // Whoever is to update is told so, whatever the rest.
+    let later = link.replace("=1.0.0", "=2.0.0");
+    for later in [later.replace("target=4", "target=a"), format!("{later}&name=A"), later.replace("&rad=", "&x=")] {
+        assert_eq!(Scanned::parse(&later), Err(BundleError::UnsupportedVersion.into()), "{later}");
+    }
     assert_eq!(Scanned::parse(&link.replace("=1.0.0", "=1.0.1")), Err(BundleError::UnsupportedVersion.into()));
     assert_eq!(Scanned::parse(&link.replace("A+b", &"x".repeat(31))), Err(BundleError::NameTooLong.into()));
     for fragment in [format!("{link}#x"), format!("{link}&x=1#x"), link.replace("A+b", "A#b")] {

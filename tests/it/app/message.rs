@@ -169,6 +169,11 @@ fn r17_6_contact_ports_are_typed() {
         format!(r#"{{"messageId":"{id}","contentType":26,"data":{{"ticketId":"{secret}","contactPortId":"{port}"}}}}"#);
     assert_eq!(json.as_str(), text);
     assert_eq!(Message::from_json(&text), Ok(ticket.clone()));
+    // What is behind it is neither read nor written.
+    let more = format!("{},\"replyId\":\"x\",\"expiresOn\":null}}", text.strip_suffix('}').unwrap());
+    assert_eq!(Message::from_json(&more), Ok(ticket.clone()));
+    let more = Message { tail: Some(Tail::default()), ..ticket.clone() };
+    assert_eq!(more.to_json().unwrap().as_str(), text);
     assert!(!format!("{ticket:?}").contains("5, 5"));
 
     // The app sends one without a bundle first, and takes it for nothing.

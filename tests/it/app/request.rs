@@ -1,6 +1,6 @@
 //! §17.8: requests and responses.
 
-use super::{bob, contact_port, name, port, superport, with};
+use super::{bob, contact_port, name, port, superport, twice, with};
 use port_protocol::app::{
     BundleError, EncryptedContent, Intro, Method, Request, ResponseError, SecretText, UnauthenticatedKey, response,
 };
@@ -191,6 +191,9 @@ fn r17_8_a_line_without_a_pair() {
     for pair in [None, Some(json!(null)), Some(json!("06")), Some(json!(6)), Some(json!("0A".repeat(32)))] {
         assert_eq!(response::connected(&with(&json, "pairHash", pair)), Ok(([2; 16].into(), None)));
     }
+    // Two pairs are none; the line is to be disconnected all the same.
+    assert_eq!(response::connected(&twice(&json, "pairHash")), Ok(([2; 16].into(), None)));
+    assert_eq!(response::connected(&twice(&json, "newLine")), Err(ResponseError::Malformed));
     for line in
         [None, Some(json!(null)), Some(json!("")), Some(json!("02")), Some(json!(2)), Some(json!("0A".repeat(16)))]
     {

@@ -98,6 +98,11 @@ fn r17_10_our_bob_and_the_apps_alice() {
 fn r17_10_both_ends_are_ours() {
     for kind in KINDS {
         let mut alice = alice(kind);
+        // What is granted is not shown.
+        assert_eq!(
+            (alice.bundle(None).is_none(), alice.grant(None).is_some()),
+            [(kind == Kind::ContactPort); 2].into()
+        );
         let (at_alice, at_bob) = ends(&mut alice, 2);
         for (from, to) in [(&at_alice, &at_bob), (&at_bob, &at_alice)] {
             let sealed = from.seal([1; 16], "hello").unwrap();
