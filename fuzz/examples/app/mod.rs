@@ -32,6 +32,9 @@ pub fn bundles() -> Seeds {
         seeds.insert(what.into(), bundle.to_json().as_str().into());
     }
     seeds.insert("grant".into(), grant().to_json().as_str().into());
+    // What nobody knows may hold what another parser refuses.
+    let plain = grant().to_json().as_str().replacen('{', "{\"x\":[\"\\ud800\",1e999],", 1);
+    seeds.insert("grant-with-half-a-character".into(), plain.into());
     let contents = [
         ("grant", Content::ContactPortBundle(grant())),
         ("ticket", Content::ContactPortTicket { contact_port: [3; 16].into(), ticket: [5; 16].into() }),
@@ -87,13 +90,17 @@ pub fn events() -> Seeds {
         ("ended", Happened::Ended { line_id: [2; 16].into() }),
         ("message", Happened::Message { line_id: [2; 16].into(), content }),
     ];
-    happened
+    let mut seeds: Seeds = happened
         .into_iter()
         .map(|(what, happened)| {
             let event = Event { what: happened, timestamp: Some(UnixSeconds(1_800_000_000)) };
             (what.into(), event.to_json().as_str().into())
         })
-        .collect()
+        .collect();
+    let ended = Event { what: Happened::Ended { line_id: [2; 16].into() }, timestamp: None }.to_json();
+    let more = ended.as_str().replacen('{', "{\"x\":[\"\\ud800\",1e999],", 1);
+    seeds.insert("ended-with-half-a-character".into(), more.into());
+    seeds
 }
 
 /// One of each state, and something that happens to it.
