@@ -106,7 +106,7 @@ pub enum Rejected {
     /// A Port for many has expired, and does not know it yet. [`tick`](crate::Machine::tick) her, and hand this in again.
     #[error("her deadline has come")]
     Due,
-    /// Somebody came by a contact port whose ticket Alice was not told of (§16.4). If the line to the introducer may hold
+    /// Somebody came by a contact port whose ticket Alice was not told of (§16.4); in the app's dialect that is Stray. If the line to the introducer may hold
     /// something unread, keep the event, as many as you can afford, and hand it in again once it was read. Otherwise, unless there is
     /// a record of this line, send [`Request::Disconnect`](crate::Request::Disconnect) for it.
     #[error("a ticket that nobody told of")]

@@ -269,10 +269,15 @@ fn read(json: &str) -> Result<Bundle, BundleError> {
 pub(crate) struct Head<'a> {
     #[serde(default, deserialize_with = "present")]
     version: Option<Text<'a>>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "text_if_any")]
     org: Option<Text<'a>>,
     #[serde(default, deserialize_with = "as_it_stands")]
     target: Option<Text<'a>>,
+}
+
+/// Of another type it is no name, but no reason not to look at the version.
+fn text_if_any<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<Text<'a>>, D::Error> {
+    <&RawValue>::deserialize(d).map(|value| serde_json::from_str(value.get()).ok())
 }
 
 /// A target is what it is in digits: `2.0` is none.
