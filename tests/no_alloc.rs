@@ -168,8 +168,9 @@ fn bounded() {
         let _ = (Event::from_json(text), Message::from_json(text), EncryptedContent::from_json(text));
         let _ = Intro::from_json(text).check(&[1; 32].into(), Kind::Port, &[2; 16].into());
         let _ = (response::line_links(text), response::connected(text), response::bundle(text));
+        let _ = (response::superport(text), response::contact_port(text), response::superport_limit(text));
         let taken = dhat::HeapStats::get().total_bytes - before;
-        // Eleven readers, and a vector that grows is counted at each of its sizes.
+        // Fourteen readers, and a vector that grows is counted at each of its sizes.
         let bound = 16 * text.len() as u64 + 16_384;
         assert!(taken <= bound, "{taken} for {} of {:.60}", text.len(), text);
     }
