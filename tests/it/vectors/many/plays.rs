@@ -1,0 +1,387 @@
+//! What happens to a Port for many, in each of its ways.
+
+use super::*;
+
+fn many() -> Offer {
+    Offer::new().policy(Policy::unlimited())
+}
+
+/// Two who use a Superport that was asked for. What Bob says before he hears Alice comes in every order.
+fn a_superport() -> Host {
+    let mut host = Host::requesting(many());
+    host.issue();
+    host.settle_alice();
+    host.settle_alice(); // Nothing
+    let proof = host.come(BOB_1);
+    host.alice(formed(BOB_1, proof.clone()));
+    host.born(BOB_1, AtAlice);
+    let confirm = host.log.sent();
+    let other = host.come(BOB_2);
+    host.bob(BOB_1, formed(BOB_1, None));
+    host.born(BOB_1, AtBob);
+
+    // Epoch 0: Bob's opening words, the first of them late. Alice seals in epoch 1 at once.
+    let late = host.seal(BOB_1, AtBob, "one", b"");
+    let second = host.seal(BOB_1, AtBob, "two", b"first words");
+    host.open(BOB_1, AtAlice, &second, b"first words"); // and Confirm again
+    host.open(BOB_1, AtAlice, &second, b"first words"); // Repeated
+    host.packet(BOB_1, AtAlice, &second); // Forged: other data
+    let opening = host.seal(BOB_1, AtAlice, "hello Bob", b"");
+    host.packet(BOB_1, AtBob, &opening); // TooEarly
+    host.packet(BOB_1, AtBob, &confirm);
+    let answer = host.log.sent();
+    host.settle(BOB_1, AtBob);
+    host.packet(BOB_1, AtBob, &opening);
+
+    // Epoch 1.
+    let message = host.seal(BOB_1, AtBob, "hello Alice", b"");
+    host.packet(BOB_1, AtAlice, &message); // before the Answer: confirmed by it
+    host.packet(BOB_1, AtAlice, &answer); // one of two came
+    host.packet(BOB_1, AtAlice, &answer); // Repeated
+    host.tick(BOB_1, AtAlice); // NotYet
+    host.packet(BOB_1, AtAlice, &late); // all came
+    host.packet(BOB_1, AtAlice, &late); // Forged: its key is gone
+    host.packet(BOB_1, AtBob, &confirm); // the same Answer
+    let mut other_confirm = confirm.clone();
+    *other_confirm.last_mut().unwrap() ^= 1;
+    host.packet(BOB_1, AtBob, &other_confirm); // Forged: its key is gone
+    host.settle(BOB_1, AtBob);
+    let padded = host.seal(BOB_1, AtAlice, "", b"data");
+    host.open(BOB_1, AtBob, &padded, b"data");
+
+    // The other. His proof is on board, whatever he wishes.
+    let confirm = host.admit(BOB_2, other);
+    host.dropped(BOB_2, AtAlice);
+    host.confirm(BOB_2, &confirm);
+    host.packet(BOB_2, AtBob, &message); // Forged: another's
+    host.close(BOB_1, AtAlice);
+    let close = host.log.sent();
+    host.packet(BOB_1, AtBob, &close);
+    host.settle(BOB_1, AtBob);
+    host.settle(BOB_1, AtAlice);
+    host
+}
+
+/// A word of Bob's that never comes; a proof along the line that travels on board all the same; everything a Port can carry.
+fn a_week_later() -> Host {
+    let mut host = Host::offering(many().expires(UnixSeconds(NOW.0 + 2 * WEEK)).relay(relay(RELAY)));
+    host.scan(BOB_1, None);
+    let proof = host.connect(BOB_1, SendProof::AlongTheLine);
+    let confirm = host.admit(BOB_1, proof);
+    let lost = host.seal(BOB_1, AtBob, "lost", b"");
+    host.now = LATER;
+    host.packet(BOB_1, AtBob, &confirm);
+    let answer = host.log.sent();
+    host.packet(BOB_1, AtAlice, &answer);
+    host.now = UnixSeconds(NOW.0 + WEEK - 1);
+    host.tick(BOB_1, AtAlice); // NotYet
+    host.now = UnixSeconds(NOW.0 + WEEK);
+    host.tick(BOB_1, AtAlice);
+    host.tick(BOB_1, AtAlice); // NotYet: never more
+    host.packet(BOB_1, AtAlice, &lost); // Forged
+    // Neither heard the other for a week: Confirm stays, and is sent again.
+    host.now = NOW;
+    let confirm = host.join(BOB_2);
+    host.now = UnixSeconds(NOW.0 + WEEK);
+    host.tick(BOB_2, AtAlice);
+    host.confirm(BOB_2, &confirm);
+    host.now = UnixSeconds(NOW.0 + 2 * WEEK);
+    let proof = host.come(BOB_3); // ended: Expired
+    assert!(proof.is_none());
+    host.tick_alice();
+    host.settle_alice();
+    host
+}
+
+/// The week is over by the clock, before the deadline is seen to, and before anything of epoch 0 is opened.
+fn a_week_later_by_the_clock() -> Host {
+    let mut host = Host::offering(many());
+    let confirm = host.join(BOB_1);
+    let late = host.seal(BOB_1, AtBob, "late", b"");
+    host.now = UnixSeconds(NOW.0 + WEEK);
+    host.packet(BOB_1, AtAlice, &late);
+    host.now = NOW;
+    host.packet(BOB_1, AtAlice, &late); // Forged
+    host.confirm(BOB_1, &confirm);
+    host
+}
+
+/// Bob closes before he hears Alice; she closes before he is confirmed.
+fn closed_in_epoch_0() -> Host {
+    let mut host = Host::offering(many());
+    let _ = host.join(BOB_1);
+    host.close(BOB_1, AtBob);
+    let close = host.log.sent();
+    host.packet(BOB_1, AtAlice, &close);
+    host.settle(BOB_1, AtAlice);
+    let confirm = host.join(BOB_2);
+    host.close(BOB_2, AtAlice);
+    let close = host.log.sent();
+    host.packet(BOB_2, AtBob, &close); // TooEarly
+    host.packet(BOB_2, AtBob, &confirm);
+    host.packet(BOB_2, AtBob, &close);
+    host
+}
+
+/// The last words that Bob may say before he hears Alice, and what the key of epoch 0 opens beside them.
+fn sixty_four() -> Host {
+    let mut host = Host::offering(many());
+    let confirm = host.join(BOB_1);
+    let at_bob = host.guests[BOB_1].lines[AtBob as usize].take().unwrap();
+    let (record, key) = (with_counters(&at_bob, 63, None), super::packets::key_of(&at_bob));
+    host.keep(BOB_1, AtBob, "restore", &record, &at_bob);
+    let last = host.seal(BOB_1, AtBob, "the last", b"");
+    assert!(host.seal(BOB_1, AtBob, "one more", b"").is_empty()); // Unconfirmed
+    host.packet(BOB_1, AtAlice, &last);
+    for (content, counter, text) in [
+        (Content::Opening, 64, &b"too far"[..]), // Repeated
+        (Content::Message, 0, b"of epoch 1"),    // OutOfOrder
+        (Content::Confirm, 0, b""),              // Forged: its text has 32 bytes
+        (Content::Confirm, 0, &[9; 32]),         // OutOfOrder
+        (Content::Answer, 0, b""),               // Forged: its text has one byte
+        (Content::Answer, 0, &[1]),              // OutOfOrder
+    ] {
+        let packet = sealed(&key, content, 0, counter, text, b"");
+        host.packet(BOB_1, AtAlice, &packet);
+    }
+    let packet = sealed(&key, Content::Opening, 2, 0, b"no such epoch", b"");
+    host.packet(BOB_1, AtAlice, &packet); // Forged
+    host.confirm(BOB_1, &confirm); // he sent 64
+    host
+}
+
+/// Limit, pause, bad proofs: what is refused uses nothing up, and looks alike.
+fn at_the_limit() -> Host {
+    let mut host = Host::offering(Offer::new().policy(Policy::up_to(1)));
+    let (first, second, third) = (host.come(BOB_1), host.come(BOB_2), host.come(BOB_3));
+    host.alice(formed(BOB_3, None)); // Stray
+    host.alice(formed(BOB_3, Some(proof_of(&[9; 32], &[1; 48]).1))); // Stray
+    host.alice(formed(BOB_3, Some(proof_of(&[0; 32], &[1; 48]).1))); // Stray
+    host.alice(formed(BOB_3, Some(proof_of(&[9; 32], &[1; 64]).1))); // Stray
+    let confirm = host.admit(BOB_1, first); // and the Server is told that it is full
+    host.confirm(BOB_1, &confirm);
+    host.alice(formed(BOB_2, second.clone())); // Stray
+    host.set_policy(Policy::up_to(1).again(Again::Refuse)); // nothing to tell
+    host.set_policy(Policy::up_to(2).again(Again::Refuse));
+    host.settle_alice();
+    host.set_policy(Policy::up_to(2).again(Again::Refuse).paused(true));
+    host.set_policy(Policy::up_to(2).again(Again::Refuse)); // not settled in between: the higher version counts
+    host.tables.standing = Standing::Blocked;
+    host.alice(formed(BOB_2, second.clone())); // Stray
+    host.tables.standing = Standing::Connected(OLD_LINE.into());
+    host.alice(formed(BOB_2, second.clone())); // Stray
+    host.set_policy(Policy::up_to(2).again(Again::Replace).until(Some(LATER)));
+    let confirm = host.admit(BOB_2, second);
+    host.confirm(BOB_2, &confirm);
+    host.set_policy(Policy::up_to(1)); // below what was used
+    host.set_policy(Policy::once()); // SingleUse
+    host.set_policy(Policy::unlimited().again(Again::Allow));
+    host.tables.standing = Standing::Connected(line_of(BOB_2).into());
+    host.alice(formed(BOB_2, None)); // Repeated: the caller has this very line
+    host.tables.standing = Standing::Connected(OLD_LINE.into());
+    let _ = host.admit(BOB_3, third); // replaces nothing, at Alice
+    host.revoke();
+    host.alice(formed(BOB_1, None)); // Stray
+    host.set_policy(Policy::unlimited()); // OutOfOrder
+    host.settle_alice();
+    host
+}
+
+/// The end of the policy, which the Port does not say.
+fn until() -> Host {
+    let mut host = Host::offering(many().policy(Policy::unlimited().until(Some(LATER))));
+    let proof = host.come(BOB_1);
+    host.settle_alice();
+    host.now = LATER;
+    host.alice(formed(BOB_1, proof)); // Expired, and both are told
+    host.settle_alice();
+    host
+}
+
+/// It holds for a proof to come, too.
+fn until_the_proof() -> Host {
+    let mut host = Host::offering(Offer::new().policy(Policy::once().until(Some(LATER))));
+    host.alice(formed(BOB_1, None));
+    host.born(BOB_1, AtAlice);
+    host.now = LATER;
+    host.tick(BOB_1, AtAlice);
+    host
+}
+
+fn requesting() -> Host {
+    let mut host = Host::requesting(many().policy(Policy::up_to(3)));
+    host.set_policy(Policy::once()); // SingleUse
+    host.set_policy(Policy::up_to(3).paused(true).until(Some(LATER)));
+    host.issue();
+    host.settle_alice();
+    host.tick_alice(); // NotYet
+    host.now = LATER;
+    host.tick_alice();
+    host
+}
+
+/// A Superport that asks. Bob speaks, and is not answered until she says so.
+fn a_superport_that_asks() -> Host {
+    let mut host = Host::offering(Offer::new().policy(Policy::up_to(9).asking(true)));
+    for n in [BOB_1, BOB_2, BOB_3] {
+        let nothing = host.join(n);
+        assert!(nothing.is_empty());
+    }
+    let word = host.seal(BOB_1, AtBob, "it is me", b"");
+    host.now = LATER;
+    host.packet(BOB_1, AtAlice, &word); // TooEarly
+    host.dropped(BOB_1, AtAlice); // OutOfOrder
+    let _ = host.seal(BOB_1, AtAlice, "who?", b""); // NotJoined
+    host.accept(BOB_1);
+    let confirm = host.log.sent();
+    host.accept(BOB_1); // OutOfOrder
+    host.decline(BOB_1); // OutOfOrder
+    host.packet(BOB_1, AtAlice, &word);
+    host.confirm(BOB_1, &confirm);
+
+    host.decline(BOB_2);
+    host.settle(BOB_2, AtAlice);
+    host.decline(BOB_2); // OutOfOrder
+
+    host.now = UnixSeconds(NOW.0 + WEEK);
+    host.tick(BOB_3, AtAlice); // NotYet: she takes her time
+    host.close(BOB_3, AtAlice); // nothing is said to him
+    host
+}
+
+/// A Port for one use that asks: with the proof along the line, and on board.
+fn a_port_that_asks() -> Host {
+    let mut host = Host::offering(Offer::new().policy(Policy::once().asking(true)));
+    host.scan(BOB_1, None);
+    let _ = host.connect(BOB_1, SendProof::AlongTheLine);
+    host.bob(BOB_1, formed(BOB_1, None));
+    host.born(BOB_1, AtBob);
+    let proof = host.log.sent();
+    host.alice(formed(BOB_1, None));
+    host.born(BOB_1, AtAlice);
+    host.accept(BOB_1); // OutOfOrder
+    host.packet(BOB_1, AtAlice, &proof);
+    host.packet(BOB_1, AtAlice, &proof); // OutOfOrder
+    host.accept(BOB_1);
+    let confirm = host.log.sent();
+    host.confirm(BOB_1, &confirm);
+    host
+}
+
+fn a_port_that_is_declined() -> Host {
+    let mut host = Host::offering(Offer::new().policy(Policy::once().asking(true)));
+    let proof = host.come(BOB_1);
+    host.alice(formed(BOB_1, proof));
+    host.born(BOB_1, AtAlice);
+    host.decline(BOB_1);
+    host
+}
+
+/// A plain Port's policy: it stays a plain Port, and is spent by whoever comes.
+fn a_plain_port(policy: Policy, standing: Standing) -> Host {
+    let mut host = Host::offering(Offer::new());
+    host.set_policy(Policy::unlimited()); // SingleUse
+    host.set_policy(policy);
+    host.settle_alice();
+    let proof = host.come(BOB_1);
+    host.tables.standing = standing;
+    host.alice(formed(BOB_1, proof));
+    host.settle_alice();
+    host.bob(BOB_1, formed(BOB_1, None));
+    host.settle_bob(BOB_1);
+    host
+}
+
+/// What Alice's caller keeps of it.
+fn told(host: &Host, ticket: &Cbor) -> ToldTicket {
+    let port = host.port_with(Some(ticket));
+    let ticket = port.ticket().unwrap();
+    ToldTicket {
+        line_link: LINE_LINK.into(),
+        ticket: ticket.hash(),
+        name: ticket.name().clone(),
+        expires: ticket.expires(),
+    }
+}
+
+/// Carol's contact port: three tickets of hers, one of them expired, and what is none.
+fn a_contact_port() -> Host {
+    let policy = Policy::unlimited();
+    let mut host = Host::offering(Offer::new().introducer(INTRODUCER.into()).policy(policy).relay(relay(RELAY)));
+    host.settle_alice();
+    let tickets =
+        [ticket(0x33, "Carol", None), ticket(0x44, "", Some(LATER.0)), ticket(0x55, &"c".repeat(32), Some(NOW.0))];
+    let mut proofs = Vec::new();
+    for (n, ticket) in tickets.iter().enumerate() {
+        host.scan(n, Some(ticket));
+        proofs.push(host.connect(n, SendProof::OnBoard));
+    }
+    host.alice(formed(BOB_1, proofs[0].clone())); // UnknownTicket
+    host.tables.told = tickets.iter().map(|ticket| told(&host, ticket)).collect();
+    host.tables.told[0].line_link = counting(0x77).into();
+    host.alice(formed(BOB_1, proofs[0].clone())); // Stray: of another contact port
+    host.tables.told[0].line_link = LINE_LINK.into();
+    host.alice(formed(BOB_1, None)); // Stray
+    host.alice(formed(BOB_1, Some(proof_of(&[9; 32], &[1; 64]).1))); // Stray
+    host.alice(formed(BOB_1, Some(proof_of(&[9; 32], &[1; 48]).1))); // Stray
+    host.alice(formed(BOB_3, proofs[2].clone())); // struck out: it has expired
+    host.tables.told.pop();
+    host.alice(formed(BOB_3, proofs[2].clone())); // UnknownTicket
+    for n in [BOB_1, BOB_2] {
+        let confirm = host.admit(n, proofs[n].clone());
+        host.tables.told.remove(0);
+        let word = host.seal(n, AtBob, "Carol sends me", b"");
+        host.packet(n, AtAlice, &word);
+        host.confirm(n, &confirm);
+    }
+    host.alice(formed(BOB_3, proofs[0].clone())); // UnknownTicket: it was used
+    host.revoke();
+    host
+}
+
+/// By default a contact port is good for one, and the Server is told nothing of it but that it admits many.
+fn a_contact_port_for_one() -> Host {
+    let mut host = Host::requesting(Offer::new().introducer(INTRODUCER.into()).expires(LATER));
+    host.set_policy(Policy::once().asking(true));
+    host.issue();
+    host.settle_alice();
+    // Carol told Alice another name than Bob: his end is never confirmed.
+    let of_bob = ticket(0x33, "Karl", None);
+    host.scan(BOB_1, Some(&of_bob));
+    let proof = host.connect(BOB_1, SendProof::OnBoard);
+    host.tables.told = vec![told(&host, &ticket(0x33, "Carol", None))];
+    let _ = host.admit(BOB_1, proof);
+    host.accept(BOB_1);
+    let confirm = host.log.sent();
+    host.packet(BOB_1, AtBob, &confirm); // Forged
+    host.now = LATER;
+    host.tick_alice();
+    host
+}
+
+pub fn plays() -> BTreeMap<&'static str, Host> {
+    let plain = |policy: Policy, standing| a_plain_port(policy, standing);
+    let connected = Standing::Connected(OLD_LINE.into());
+    BTreeMap::from([
+        ("a Superport", a_superport()),
+        ("a week later", a_week_later()),
+        ("a week later, by the clock", a_week_later_by_the_clock()),
+        ("closed in epoch 0", closed_in_epoch_0()),
+        ("sixty-four words", sixty_four()),
+        ("at the limit", at_the_limit()),
+        ("until", until()),
+        ("until the proof", until_the_proof()),
+        ("requesting", requesting()),
+        ("a Superport that asks", a_superport_that_asks()),
+        ("a Port that asks: accepted", a_port_that_asks()),
+        ("a Port that asks: declined", a_port_that_is_declined()),
+        ("a plain Port: paused", plain(Policy::once().paused(true), Standing::Stranger)),
+        ("a plain Port: blocked", plain(Policy::once(), Standing::Blocked)),
+        ("a plain Port: connected already", plain(Policy::once().again(Again::Refuse), connected)),
+        ("a plain Port: replaces", plain(Policy::once(), connected)),
+        ("a contact port", a_contact_port()),
+        ("a contact port for one", a_contact_port_for_one()),
+    ])
+}
+
+// ------------------------------------------------------------------------------------------------------------- Keys
