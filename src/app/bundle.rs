@@ -267,12 +267,17 @@ fn read(json: &str) -> Result<Bundle, BundleError> {
 #[derive(Default, Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 pub(crate) struct Head<'a> {
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "if_text")]
     version: Option<Text<'a>>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "if_text")]
     org: Option<Text<'a>>,
     #[serde(default, deserialize_with = "as_it_stands")]
     target: Option<Text<'a>>,
+}
+
+/// What is of another type in a later version is no damage.
+fn if_text<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<Text<'a>>, D::Error> {
+    <&RawValue>::deserialize(d).map(|value| serde_json::from_str(value.get()).ok())
 }
 
 /// A target is what it is in digits: `2.0` is none.
