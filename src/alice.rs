@@ -201,7 +201,7 @@ impl<D: Dialect> AliceOf<D> {
                     return Err(Rejected::SingleUse);
                 }
                 let offer = Offer { policy, ..requesting.offer.clone() };
-                // Her request is the same.
+                // She is asking already. What is other by then, the Server is told when she has a link.
                 (State::Requesting(Requesting { offer, ..requesting.clone() }), Emit::Nothing)
             }
             State::Offered(offered) => (State::Offered(offered.with_policy(policy)?), Emit::Rest),

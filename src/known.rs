@@ -39,7 +39,7 @@ pub trait Known {
 
     /// The row of this ticket, if Alice was told of it (§16.4).
     ///
-    /// - *None, though she was*: he is kept waiting; in the app's dialect he is turned away (§17.10).
+    /// - *None, though she was*: he is kept waiting, or, in the app's dialect, turned away (§17.10).
     /// - *A row that was deleted*: the step asks for it to be deleted again, and its transaction fails.
     fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
         let _ = ticket;

@@ -292,7 +292,7 @@ impl Offered {
 
     fn origin<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, introduced: Option<Introduced>) -> Origin {
         let replaces = match comer.standing {
-            Standing::Connected(line_id) if self.policy.replaces() && D::CONFIRMS => Some(line_id),
+            Standing::Connected(line_id) if self.policy.replaces() => Some(line_id),
             _ => None,
         };
         Origin::new::<D>(&self.port, comer.line_id, comer.pair_hash, replaces, introduced)

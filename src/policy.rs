@@ -27,7 +27,7 @@ pub enum Uses {
 #[cbor(index_only)]
 pub enum Again {
     /// He gets another one, and the old one is to be closed once the new one is confirmed: see
-    /// [`Line::replaces`](crate::Line::replaces).
+    /// [`Line::replaces`](crate::Line::replaces). In the app's dialect, where none is ever confirmed, he gets none (§17.10).
     #[default]
     #[n(1)]
     Replace,

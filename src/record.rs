@@ -49,6 +49,8 @@ impl Drop for Record {
 /// What a record of this role holds.
 pub(crate) fn read<R: Role>(record: &[u8]) -> Result<(u64, R::State), RestoreError> {
     match wire::decode::<Layout<R, R::State>>(record) {
+        // It would have no room when it is written again.
+        Ok(_) if record.len() > MAX_RECORD => Err(RestoreError::Malformed),
         Ok(Layout { revision, state, .. }) => Ok((revision, state)),
         Err(DecodeError::Malformed) if is_of_another_role::<R>(record) => Err(RestoreError::AnotherRole),
         Err(error) => Err(error.into()),

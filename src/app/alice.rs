@@ -8,7 +8,7 @@ use super::name::Name;
 use super::request::Request;
 use crate::alice::{AliceEnd, AliceOf};
 use crate::error::Rejected;
-use crate::id::LineLink;
+use crate::id::{Key, LineLink};
 use crate::known::Known;
 use crate::machine::{Machine, Step};
 use crate::message;
@@ -18,7 +18,8 @@ use crate::port::{Kind, UnixSeconds};
 /// what can't be promised of the app's formats (§17.9).
 ///
 /// [`offer`](AliceOf::offer) is for ids that are here already ([`Request::LineLinks`]), [`request`](AliceOf::request) for all others.
-/// The relay of an [`Offer`](crate::Offer) stands in no bundle.
+/// The relay of an [`Offer`](crate::Offer) stands in no bundle. No line takes the place of another: who is connected already is refused,
+/// unless her policy is [`Again::Allow`](crate::Again::Allow).
 pub type Alice = AliceOf<App>;
 
 /// What an Alice asks her caller to do.
@@ -68,10 +69,16 @@ impl Alice {
     /// What the server answered to her request: an id of the kind that she asked for.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: she has one already, or was given up. Keep an id for one use for another Port; delete a Superport
-    /// ([`Request::DeleteSuperport`]); pause a contact port ([`Request::PauseContactPorts`]).
+    /// [`Rejected::Repeated`]: it is the one that she has. [`Rejected::OutOfOrder`]: she has another already, or was given up. Unless there
+    /// is a record of this one, keep an id for one use for another Port; delete a Superport ([`Request::DeleteSuperport`]); pause a contact
+    /// port ([`Request::PauseContactPorts`]).
     pub fn issued(&mut self, port_id: LineLink, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        let crate::Key::Request(request_id) = self.key() else { return Err(Rejected::OutOfOrder) };
+        let request_id = match self.key() {
+            Key::Request(request_id) => request_id,
+            // Who takes it for one too many deletes her Superport.
+            Key::LineLink(ours) if ours == port_id => return Err(Rejected::Repeated),
+            _ => return Err(Rejected::OutOfOrder),
+        };
         let issued = message::Event::LineLinkIssued { request_id, line_link: port_id };
         self.take((&issued, None), &(), now).map_err(|error| match error {
             // A Port that was given up has no other use for it.

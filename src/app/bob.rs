@@ -24,7 +24,8 @@ pub type Bob = BobOf<App>;
 /// What a Bob asks his caller to do.
 #[derive(Debug)]
 pub enum BobEffect<'m> {
-    /// Send this to the app's server. Its answer goes to [`connected`](Bob::connected).
+    /// Send this to the app's server, and again only when no answer can come any more: of two requests under way a Superport may make two
+    /// lines, and each end keep another. The answer goes to [`connected`](Bob::connected).
     Send(Request<'m>),
     /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `unsent()`.
     LineFormed(UnauthenticatedLine),
@@ -66,7 +67,7 @@ impl Bob {
         if pair_hash.is_none() && self.phase() == BobPhase::Connecting && !known.has_line(&line_id) {
             return self.end(BobEnd::NoPairHash, Farewell::Disconnect(line_id));
         }
-        // Without a pair it is one that came again, or a stray: no state but Connecting asks whose it is.
+        // Without a pair it is one that came again, or a stray: nothing depends on whose it is.
         let pair_hash = pair_hash.unwrap_or_else(|| [0; 32].into());
         self.take(&Event::LineFormed { line_link, line_id, pair_hash, proof: None }, known, now)
     }

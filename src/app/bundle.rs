@@ -267,16 +267,16 @@ fn read(json: &str) -> Result<Bundle, BundleError> {
 #[derive(Default, Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 pub(crate) struct Head<'a> {
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "if_text")]
     version: Option<Text<'a>>,
-    #[serde(default, deserialize_with = "text_if_any")]
+    #[serde(default, deserialize_with = "if_text")]
     org: Option<Text<'a>>,
     #[serde(default, deserialize_with = "as_it_stands")]
     target: Option<Text<'a>>,
 }
 
-/// Of another type it is no name, but no reason not to look at the version.
-fn text_if_any<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<Text<'a>>, D::Error> {
+/// What is of another type in a later version is no damage.
+fn if_text<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<Text<'a>>, D::Error> {
     <&RawValue>::deserialize(d).map(|value| serde_json::from_str(value.get()).ok())
 }
 

@@ -101,7 +101,9 @@ impl fmt::Debug for EncryptedContent {
     }
 }
 
-/// The name of a message: 16 random bytes. One that is known already is to be dropped: nothing else stops a replay.
+/// The name of a message: 16 random bytes. One that is known already, of what this end said too, is to be dropped: nothing else stops a
+/// message that is sent again, or back. **The first byte does not count there**: it stands in the first block, where whoever carries the
+/// message changes it unseen (§17.9).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MessageId(pub [u8; 16]);
 

@@ -142,8 +142,10 @@ fn r17_2_other_versions_and_publishers_are_refused() {
                 assert_eq!(read(&other), Err(BundleError::UnsupportedVersion), "{other}");
             }
         }
-        for (key, value) in [("target", json!("port")), ("org", json!(["a"])), ("org", json!(null))] {
-            assert_eq!(read(&with(&json, key, Some(value))), Err(BundleError::UnsupportedVersion), "{key}");
+        for key in ["org", "target"] {
+            for value in [json!(null), json!(4), json!({}), json!(["a"]), json!("a")] {
+                assert_eq!(read(&with(&json, key, Some(value))), Err(BundleError::UnsupportedVersion), "{key}");
+            }
         }
     }
     let group = with(&with(json.as_str(), "target", Some(3.into())), "name", Some(json!(null)));

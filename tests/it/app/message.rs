@@ -86,6 +86,24 @@ fn r17_9_a_message_can_be_changed_and_sent_back() {
     assert!(line().open(&content).is_ok() && line().open(&content).is_ok(), "again, and by who sent it");
 }
 
+/// §17.9: of a message's name the first byte is anybody's, and no other.
+#[test]
+fn r17_9_a_message_sent_again_under_another_name() {
+    let data = r#"{"text":"pay 1"}"#;
+    let said = Message { id: [0x11; 16].into(), content: Content::Other { content_type: 1, data }, tail: None };
+    let good = bytes(&line().seal([1; 16], said.to_json().unwrap().as_str()).unwrap());
+    for digit in 0..32 {
+        let mut changed = good.clone();
+        changed[14 + digit] ^= b'1' ^ b'2';
+        let opened = line().open(&sealed(&changed).unwrap());
+        let again = opened.as_ref().ok().and_then(|text| Message::from_json(text.as_str()).ok());
+        assert_eq!(again.is_some(), digit < 2, "{digit}");
+        let Some(again) = again else { continue };
+        assert_ne!(again.id, said.id);
+        assert_eq!((&again.id.0[1..], &again.content), (&said.id.0[1..], &said.content));
+    }
+}
+
 #[test]
 fn r17_5_there_is_no_side_door() {
     let content = line().seal([1; 16], "hello").unwrap();

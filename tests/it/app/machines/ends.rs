@@ -94,6 +94,18 @@ fn r17_10_an_answer_past_the_expiry_forms_no_line() {
     );
 }
 
+/// §14.6: of somebody whom nothing confirms, none is said to take another's place.
+#[test]
+fn r17_10_a_bob_who_is_connected_gets_one_more_line() {
+    let record = |connected| {
+        let mut bob = connecting(&shown(&alice(Kind::Port), 7), 2);
+        let tables = Tables { connected, ..Tables::default() };
+        let step = bob.connected(line_id(2), Some(pair(2)), &tables, NOW).unwrap();
+        step.line().unwrap().record().to_vec()
+    };
+    assert_eq!(record(Some((pair(2), line_id(8)))), record(None));
+}
+
 /// A bundle names no relay, and no time that can't be written.
 #[test]
 fn r17_10_what_a_bundle_cannot_say_is_not_kept() {

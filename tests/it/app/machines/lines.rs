@@ -89,6 +89,7 @@ fn r17_10_our_bob_and_the_apps_alice() {
                 panic!()
             };
             assert_eq!(line.claims(), Claims { line_id, pair_hash: pair_hash.unwrap() });
+            assert_eq!(line.kind(), bundle.kind());
             speaks(&line, &vector);
         }
     }
@@ -103,6 +104,9 @@ fn r17_10_both_ends_are_ours() {
             (alice.bundle(None).is_none(), alice.grant(None).is_some()),
             [(kind == Kind::ContactPort); 2].into()
         );
+        if let Some(grant) = alice.grant(Some(name("Alice"))) {
+            assert_eq!(grant.name(), Some(&name("Alice")));
+        }
         let (at_alice, at_bob) = ends(&mut alice, 2);
         for (from, to) in [(&at_alice, &at_bob), (&at_bob, &at_alice)] {
             let sealed = from.seal([1; 16], "hello").unwrap();

@@ -143,6 +143,20 @@ fn r17_10_a_ticket_is_good_once_for_its_contact_port() {
 }
 
 #[test]
+fn r17_10_an_expired_ticket_is_struck_out() {
+    let mut alice = alice(Kind::ContactPort);
+    let event = used(Kind::ContactPort, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
+    let mut tables = knowing(7);
+    tables.tickets[0].expires = Some(NOW);
+    let step = alice.handle_knowing(&event, &tables, NOW).unwrap();
+    assert!(step.line().is_none() && step.strikes().is_some() && step.once().is_some());
+    let effects: Vec<_> = step.commit().collect();
+    assert!(matches!(effects[..], [AliceEffect::Send(Request::Disconnect(id))] if id == line_id(2)), "{effects:?}");
+    drop(effects);
+    assert_eq!(alice.used(), 0);
+}
+
+#[test]
 fn r17_10_what_a_message_tells_of_a_ticket() {
     for expires in [None, Some(NOW)] {
         let content = Content::ContactPortTicket { contact_port: link(), ticket: [7; 16].into() };

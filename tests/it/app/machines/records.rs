@@ -86,6 +86,15 @@ fn r17_10_records_are_strict_and_of_their_own_roles() {
     let mut forged = Bob::restore(&forged.with(&[&port[..], &[7, 1]].concat(), text(32)).write()).unwrap();
     assert_eq!(forged.connect(&name(&"\u{1}".repeat(30)), NOW).err(), Some(Rejected::Malformed));
     assert_eq!(forged.phase(), BobPhase::Scanned);
+    // Nor has it in the record of one who connects already.
+    let record = connecting(&shown(&alice(Kind::ContactPort), 7), 2).record();
+    let longest = Cbor::read(&record).with(&[3, 1, 5, 1], Cbor::Bytes(vec![7; 304])).with(&[3, 1, 8, 1], text(32));
+    for (relay, fits) in [(20, true), (64, false)] {
+        let forged = longest.clone().with(&[3, 1, 3], Cbor::Array(vec![Cbor::Null, text(relay)])).write();
+        assert_eq!(forged.len() <= MAX_RECORD, fits, "{}", forged.len());
+        let restored = Bob::restore(&forged).map(|bob| bob.record().to_vec());
+        assert_eq!(restored, if fits { Ok(forged) } else { Err(RestoreError::Malformed) });
+    }
     // A proof that this crate did not make is in no record: it might not fit.
     let bob = connecting(&shown(&alice(Kind::Port), 7), 2).record();
     for (length, fits) in [(304, true), (305, false), (512, false)] {

@@ -75,6 +75,8 @@ fn r17_10_what_is_asked_of_the_apps_server() {
         let first = many.as_ref().map(|[resume, ..]| resume.clone());
         assert_eq!(said, first.into_iter().chain(["ready".into()]).collect::<Vec<_>>());
         assert_eq!(alice.issued([4; 16].into(), NOW).err(), Some(Rejected::OutOfOrder));
+        // Who took it for one too many would delete what she shows.
+        assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Repeated));
         let policy = alice.policy().unwrap().paused(true);
         let said = requests(alice.set_policy(policy).unwrap().commit().collect());
         assert_eq!(said, many.iter().map(|[_, pause, _]| pause.clone()).collect::<Vec<_>>());
@@ -86,6 +88,6 @@ fn r17_10_what_is_asked_of_the_apps_server() {
         assert_eq!(requests(alice.unsent().collect()), last);
         alice.settle().unwrap().commit().for_each(drop);
         assert_eq!(alice.unsent().count(), 0);
-        assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::OutOfOrder));
+        assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Repeated));
     }
 }
