@@ -99,7 +99,7 @@ impl UnauthenticatedLine {
     }
 
     /// Opens a message: the other end may have said that, or something like it, or anybody may have sent it again. Nothing moves; that
-    /// it comes once is for the caller to see, by its [`MessageId`](super::MessageId).
+    /// it comes once is for the caller to see, by its [mark](super::MessageId::mark).
     ///
     /// # Errors
     /// [`Rejected::TooEarly`] until she has accepted, [`Rejected::Forged`] for every way in which it does not open,

@@ -101,11 +101,19 @@ impl fmt::Debug for EncryptedContent {
     }
 }
 
-/// The name of a message: 16 random bytes. One that is known already, of what this end said too, is to be dropped: nothing else stops a
-/// message that is sent again, or back. **The first byte does not count there**: it stands in the first block, where whoever carries the
-/// message changes it unseen (§17.9).
+/// The name of a message: 16 random bytes. To know one again that is sent twice, or back, keep its [`mark`](MessageId::mark).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MessageId(pub [u8; 16]);
+
+impl MessageId {
+    /// What to keep of each message that was opened *or sealed*, as unique: one whose mark is there already is to be dropped, for nothing
+    /// else stops a replay. The first byte is no part of it: it stands in the first block, where whoever carries the message changes it
+    /// unseen (§17.6).
+    pub const fn mark(&self) -> [u8; 15] {
+        let [_, mark @ ..] = self.0;
+        mark
+    }
+}
 
 impl From<[u8; 16]> for MessageId {
     fn from(bytes: [u8; 16]) -> Self {
