@@ -60,7 +60,7 @@ pub fn superport(json: &str) -> Result<LineLink, ResponseError> {
 /// To `SuperportLimit`: how many may use it.
 ///
 /// # Errors
-/// [`ResponseError::Malformed`], of 0 too: so the app's server says that it knows none.
+/// [`ResponseError::Malformed`], of 0 too, as in the app.
 pub fn superport_limit(json: &str) -> Result<u32, ResponseError> {
     serde_json::from_str::<NonZeroU32>(json).map(NonZeroU32::get).map_err(|_| ResponseError::Malformed)
 }
