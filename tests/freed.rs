@@ -33,8 +33,8 @@ mod app {
             length += more;
         }
         let maps = str::from_utf8(&maps[..length]).unwrap();
-        let heap = maps.lines().find(|line| line.ends_with("[heap]")).unwrap().split_once(' ').unwrap().0;
-        let (from, to) = heap.split_once('-').unwrap();
+        let heap = maps.lines().find(|line| line.ends_with("[heap]")).expect("a heap by brk, as glibc has it");
+        let (from, to) = heap.split_once(' ').and_then(|(addresses, _)| addresses.split_once('-')).unwrap();
         let [from, to] = [from, to].map(|address| usize::from_str_radix(address, 16).unwrap());
         let mut memory = MEMORY.lock().unwrap();
         let memory = &mut memory[..to - from];
