@@ -246,23 +246,22 @@ impl<D: Dialect> BobOf<D> {
         let State::Scanned(Scanned { port, private_key, iv }) = &self.0.state else {
             return Err(Rejected::OutOfOrder);
         };
-        let state = if port.terms.have_expired(now) {
+        if port.terms.have_expired(now) {
             return self.end(BobEnd::Expired, Farewell::Nothing);
-        } else {
-            let (proof, secret) = prove(private_key, iv.expose(), port);
-            State::Connecting(Connecting {
-                line_link: port.line_link,
-                kind: port.kind,
-                port: D::hash(port),
-                terms: port.terms.clone(),
-                secret,
-                proof,
-                send_proof: if port.kind.is_for_many() { SendProof::OnBoard } else { send_proof },
-                private_key: (D::HAS_EPOCHS && port.kind.is_for_many()).then(|| private_key.clone()),
-                ticket: port.ticket.clone(),
-            })
+        }
+        let (proof, secret) = prove(private_key, iv.expose(), port);
+        let connecting = Connecting {
+            line_link: port.line_link,
+            kind: port.kind,
+            port: D::hash(port),
+            terms: port.terms.clone(),
+            secret,
+            proof,
+            send_proof: if port.kind.is_for_many() { SendProof::OnBoard } else { send_proof },
+            private_key: (D::HAS_EPOCHS && port.kind.is_for_many()).then(|| private_key.clone()),
+            ticket: port.ticket.clone(),
         };
-        Ok(Step::new(self, state, Emit::Outbox))
+        Ok(Step::new(self, State::Connecting(connecting), Emit::Outbox))
     }
 
     #[inline]
