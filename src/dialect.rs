@@ -4,20 +4,20 @@ use core::fmt;
 
 use minicbor::{Decode, Encode};
 
-use crate::alice::{AliceEffect, AliceEnd};
-use crate::bob::{BobEffect, BobEnd, Connecting, SendProof};
+use crate::alice::offered::Offered;
+use crate::alice::{AliceEffect, PortOutcome};
+use crate::bob::{BobEffect, Connecting, SendProof, UseOutcome};
 use crate::id::{LineId, LineLink, PortHash, RequestId};
 use crate::line::{Line, Origin, Phase};
-use crate::machine::{Born, Machine};
-use crate::message::{Admits, Request};
-use crate::offered::Offered;
-use crate::policy::Offer;
-use crate::port::{Kind, Port, Terms, UnixSeconds};
+use crate::machine::{Created, Machine};
+use crate::message::{Admission, Request};
+use crate::port::policy::PortOptions;
+use crate::port::ticket::Ticket;
+use crate::port::{Port, PortKind, Terms, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
 use crate::secret::{Rad, Secret};
-use crate::ticket::Ticket;
 
-/// How an [`AliceOf`](crate::AliceOf) and a [`BobOf`](crate::BobOf) speak: what a proof is, which line comes of it, and how the Server
+/// How an [`AliceOf`](crate::AliceOf) and a [`BobOf`](crate::BobOf) speak: what a proof is, which line comes of it, and how the relay
 /// is asked. Sealed: there are [`Native`] and, with the feature `app`, `app::App`.
 pub trait Dialect: Speaks {}
 
@@ -35,10 +35,10 @@ pub trait Speaks: fmt::Debug + Sized + 'static {
     const BOB: u8;
     /// Whether a line of a Port for many has keys beyond those of its proof (§14.7).
     const HAS_EPOCHS: bool;
-    /// Whether the two ends of a line are ever confirmed. Where not, no line takes another's place: who the other is, is the Server's
+    /// Whether the two ends of a line are ever confirmed. Where not, no line takes another's place: who the other is, is the relay's
     /// word (§14.6).
     const CONFIRMS: bool;
-    /// Whether the Server tells of a ticket before it brings anybody with it. Where it does not, nobody is turned away because his
+    /// Whether the relay tells of a ticket before it brings anybody with it. Where it does not, nobody is turned away because his
     /// introducer's word is late (§16.7).
     const TELLS_FIRST: bool;
     /// Bob's.
@@ -57,14 +57,14 @@ pub trait Speaks: fmt::Debug + Sized + 'static {
     /// No Port of one dialect has the hash of another's.
     fn hash(port: &Port) -> PortHash;
     /// By the private key and RAD of a Port of this kind (§3.3). `None` is the one outcome of every failure.
-    fn check(private_key: &PrivateKey, kind: Kind, rad: &Rad, proof: &Self::Proof) -> Option<Checked<Self::Claim>>;
+    fn check(private_key: &PrivateKey, kind: PortKind, rad: &Rad, proof: &Self::Proof) -> Option<Checked<Self::Claim>>;
     /// Alice's end, of the one use of a Port; `None` if the proof is refused.
     fn line_of_one(
         origin: Origin,
         offered: &Offered,
         proof: Option<&Self::Proof>,
         now: UnixSeconds,
-    ) -> Option<Born<Self::Line>>;
+    ) -> Option<Created<Self::Line>>;
     /// Alice's end, of a use of a Port for many, and the seed of the next (§14.7).
     fn line_of_many(
         origin: Origin,
@@ -72,13 +72,13 @@ pub trait Speaks: fmt::Debug + Sized + 'static {
         shown: Shown<'_, Self>,
         seed: &Secret<32>,
         now: UnixSeconds,
-    ) -> Option<(Born<Self::Line>, Secret<32>)>;
+    ) -> Option<(Created<Self::Line>, Secret<32>)>;
     /// Bob's end.
-    fn line_of_bob(origin: Origin, connecting: &Connecting<Self::Proof>) -> Born<Self::Line>;
+    fn line_of_bob(origin: Origin, connecting: &Connecting<Self::Proof>) -> Created<Self::Line>;
     /// `None` if there is nobody to do it.
-    fn alice_effect(says: Says<'_, Self, AliceEnd>) -> Option<Self::AliceEffect<'_>>;
+    fn alice_effect(says: Says<'_, Self, PortOutcome>) -> Option<Self::AliceEffect<'_>>;
     /// The same.
-    fn bob_effect(says: Says<'_, Self, BobEnd>) -> Option<Self::BobEffect<'_>>;
+    fn bob_effect(says: Says<'_, Self, UseOutcome>) -> Option<Self::BobEffect<'_>>;
 }
 
 /// A good proof.
@@ -107,13 +107,13 @@ pub enum Says<'m, D: Speaks, End> {
     Ended(End),
 }
 
-/// What the Server is asked for.
+/// What the relay is asked for.
 #[derive(Debug)]
 pub enum Ask<'m, P> {
-    Issue { request_id: RequestId, offer: &'m Offer },
+    Issue { request_id: RequestId, offer: &'m PortOptions },
     Connect(&'m Connecting<P>),
-    Set { port: &'m Port, version: u64, admits: Admits },
-    Close { line_link: &'m LineLink, kind: Kind },
+    Set { port: &'m Port, version: u64, admits: Admission },
+    Close { line_link: &'m LineLink, kind: PortKind },
     Disconnect(LineId),
 }
 
@@ -140,20 +140,26 @@ impl Speaks for Native {
     }
 
     #[inline(always)]
-    fn check(private_key: &PrivateKey, kind: Kind, rad: &Rad, proof: &Proof) -> Option<Checked<()>> {
+    fn check(private_key: &PrivateKey, kind: PortKind, rad: &Rad, proof: &Proof) -> Option<Checked<()>> {
         let (secret, ticket) = match kind {
-            Kind::ContactPort => {
+            PortKind::ContactPort => {
                 let (secret, ticket) = proof::check_with_ticket(private_key, rad, proof)?;
                 (secret, Some(ticket))
             }
-            Kind::Port | Kind::Superport => (proof::check(private_key, rad, proof)?, None),
+            PortKind::Port | PortKind::Superport => (proof::check(private_key, rad, proof)?, None),
         };
         Some(Checked { secret, ticket, claim: () })
     }
 
     #[inline(always)]
-    fn line_of_one(origin: Origin, offered: &Offered, proof: Option<&Proof>, now: UnixSeconds) -> Option<Born<Line>> {
-        let (private_key, rad, asks) = (offered.private_key(), offered.port().rad(), offered.policy().asks());
+    fn line_of_one(
+        origin: Origin,
+        offered: &Offered,
+        proof: Option<&Proof>,
+        now: UnixSeconds,
+    ) -> Option<Created<Line>> {
+        let (private_key, rad, asks) =
+            (offered.private_key(), offered.port().rad(), offered.policy().requires_approval());
         let phase = match proof {
             None => Phase::awaiting_proof(private_key, rad, asks, offered.expiry(), now),
             Some(proof) => Phase::of_alice(&origin, private_key, rad, asks, proof)?,
@@ -167,20 +173,20 @@ impl Speaks for Native {
         Shown { checked, proof, ticket }: Shown<'_, Self>,
         seed: &Secret<32>,
         now: UnixSeconds,
-    ) -> Option<(Born<Line>, Secret<32>)> {
+    ) -> Option<(Created<Line>, Secret<32>)> {
         let shown = (&checked.secret, proof, ticket);
-        let (phase, seed) = Phase::of_alice_of_many(&origin, shown, seed, offered.policy().asks(), now)?;
+        let (phase, seed) = Phase::of_alice_of_many(&origin, shown, seed, offered.policy().requires_approval(), now)?;
         Some((Line::born(origin, phase), seed))
     }
 
     #[inline(always)]
-    fn line_of_bob(origin: Origin, connecting: &Connecting<Proof>) -> Born<Line> {
+    fn line_of_bob(origin: Origin, connecting: &Connecting<Proof>) -> Created<Line> {
         let phase = Phase::of_bob(&origin, connecting);
         Line::born(origin, phase)
     }
 
     #[inline(always)]
-    fn alice_effect(says: Says<'_, Self, AliceEnd>) -> Option<AliceEffect<'_>> {
+    fn alice_effect(says: Says<'_, Self, PortOutcome>) -> Option<AliceEffect<'_>> {
         Some(match says {
             Says::Ask(ask) => AliceEffect::Send(request(ask)),
             Says::PortReady(port) => AliceEffect::PortReady(port),
@@ -190,7 +196,7 @@ impl Speaks for Native {
     }
 
     #[inline(always)]
-    fn bob_effect(says: Says<'_, Self, BobEnd>) -> Option<BobEffect<'_>> {
+    fn bob_effect(says: Says<'_, Self, UseOutcome>) -> Option<BobEffect<'_>> {
         Some(match says {
             Says::Ask(ask) => BobEffect::Send(request(ask)),
             Says::PortReady(_) => return None,
@@ -205,7 +211,7 @@ fn request(ask: Ask<'_, Proof>) -> Request<'static> {
     match ask {
         Ask::Issue { request_id, offer: _ } => Request::IssueLineLink { request_id },
         Ask::Connect(Connecting { line_link, proof, send_proof, .. }) => {
-            let proof = (*send_proof == SendProof::OnBoard).then(|| proof.clone());
+            let proof = (*send_proof == SendProof::Inline).then(|| proof.clone());
             Request::Connect { line_link: *line_link, proof }
         }
         Ask::Set { port, version, admits } => Request::SetLineLink { line_link: port.line_link, version, admits },

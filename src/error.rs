@@ -42,7 +42,7 @@ pub enum PortError {
     WeakPublicKey,
     /// The relay is empty, longer than 64 bytes, or has characters that no host name or URL has (§2.1).
     #[error("not a relay's host name or URL")]
-    BadRelay,
+    BadRelayAddr,
     /// The name is longer than 32 bytes (§16.2).
     #[error("not an introducer's name")]
     BadName,
@@ -58,7 +58,7 @@ pub enum PoolError {
     /// Not 1 ≤ `low` ≤ `full` ≤ [`MAX_POOL`](crate::MAX_POOL). Choose others.
     #[error("not the bounds of a pool")]
     BadBounds,
-    /// No line link is here. Send what is [`unsent`](crate::Machine::unsent) once there is a network, and take one when the Server
+    /// No line link is here. Send what is [`pending`](crate::Machine::pending) once there is a network, and take one when the relay
     /// has answered; or let an Alice [`request`](crate::Alice::request) her own.
     #[error("the pool is empty")]
     Empty,
@@ -79,7 +79,7 @@ pub enum Rejected {
     /// else. A `LineLinkIssued` is for a [`Pool`](crate::Pool) then; if none asked for it, and there is no record of its line link
     /// either, send [`Request::CloseLineLink`](crate::Request::CloseLineLink) for that (§7.2).
     #[error("for another machine")]
-    NotMine,
+    WrongMachine,
     /// This phase does not take this event, or this call. Drop it.
     #[error("out of order")]
     OutOfOrder,
@@ -87,26 +87,26 @@ pub enum Rejected {
     /// next step of this line.
     #[error("too early")]
     TooEarly,
-    /// Already taken; of a Pool, also: a link that it has. Acknowledge it to the Server and drop it.
+    /// Already taken; of a Pool, also: a link that it has. Acknowledge it to the relay and drop it.
     #[error("already taken")]
-    Repeated,
-    /// This line is not taken: the Port was dead before it was formed, by a race or by a Server that re-uses it; or it is for
+    Duplicate,
+    /// This line is not taken: the Port was dead before it was formed, by a race or by a relay that re-uses it; or it is for
     /// many, and this use is refused, for whatever reason (§14.4). Send [`Request::Disconnect`](crate::Request::Disconnect) for
     /// this line, so that its far end is not left waiting; **unless there is a record of this line**: then the event came again,
     /// after a use that was good. The far end can't tell why.
     #[error("a line that is not taken")]
-    Stray(LineId),
-    /// A ticket was made and is not handed over yet. Do what is `unsent()`, settle, and try again.
+    UnwantedLine(LineId),
+    /// A ticket was made and is not handed over yet. Do what is `pending()`, settle, and try again.
     #[error("not settled yet")]
-    Unsettled,
+    TicketPending,
     /// A Port for one use is for one use, and a Superport is none, whose least is [`Policy::up_to`](crate::Policy::up_to) 0 or 1. Make
     /// another.
     #[error("a Port for one use")]
-    SingleUse,
+    PolicyMismatch,
     /// A Port for many has expired, and does not know it yet. [`tick`](crate::Machine::tick) her, and hand this in again.
     #[error("her deadline has come")]
-    Due,
-    /// Somebody came by a contact port whose ticket Alice was not told of (§16.4); in the app's dialect that is Stray. If the line to the introducer may hold
+    DeadlinePassed,
+    /// Somebody came by a contact port whose ticket Alice was not told of (§16.4); in the app's dialect that is UnwantedLine. If the line to the introducer may hold
     /// something unread, keep the event, as many as you can afford, and hand it in again once it was read. Otherwise, unless there is
     /// a record of this line, send [`Request::Disconnect`](crate::Request::Disconnect) for it.
     #[error("a ticket that nobody told of")]
@@ -120,11 +120,11 @@ pub enum Rejected {
     #[error("too many tickets")]
     TooManyTickets,
     /// A line link for a Port that was given up. Send [`Request::CloseLineLink`](crate::Request::CloseLineLink) for it, so that
-    /// the Server need not keep it.
+    /// the relay need not keep it.
     #[error("a line link for a dead Port")]
-    StrayLink(LineLink),
-    /// The Server says that the Port is paused: it takes nobody for now, and is not used up (§5.4). Do what is
-    /// [`unsent`](crate::Machine::unsent) again later, after a pause that grows; tell the user, who may give it up.
+    UnwantedLink(LineLink),
+    /// The relay says that the Port is paused: it takes nobody for now, and is not used up (§5.4). Do what is
+    /// [`pending`](crate::Machine::pending) again later, after a pause that grows; tell the user, who may give it up.
     #[error("the Port is paused")]
     Paused,
     /// The packet does not open: forged, damaged, or with other associated data. Drop it (§6.4: one error for

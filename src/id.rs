@@ -57,12 +57,12 @@ fn redacted(_: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 id! {
-    /// A line link: 16 bytes that the Server ties to a user, good for forming one line, once (§2.1). Whoever
+    /// A line link: 16 bytes that the relay ties to a user, good for forming one line, once (§2.1). Whoever
     /// knows it can use it up, so `Debug` does not show it.
     LineLink, 16, redacted
 }
 id! {
-    /// The name of a line at the Server: 16 bytes (§7.3).
+    /// The name of a line at the relay: 16 bytes (§7.3).
     LineId, 16, hex
 }
 id! {
@@ -74,13 +74,13 @@ id! {
     PoolId, 16, hex
 }
 id! {
-    /// SHA-256 of the two users' Server-side ids, sorted (§7.3): the same for this pair each time, meaningless to
-    /// others. The Server's claim until the line is confirmed.
+    /// SHA-256 of the two users' relay-side ids, sorted (§7.3): the same for this pair each time, meaningless to
+    /// others. The relay's claim until the line is confirmed.
     PairHash, 32, hex
 }
-#[cfg(feature = "server")]
+#[cfg(feature = "relay")]
 id! {
-    /// A user, as the Server's caller authenticated it (§13.1). 32 bytes that nobody can guess: random, or an account's name
+    /// A user, as the relay's caller authenticated it (§13.1). 32 bytes that nobody can guess: random, or an account's name
     /// under a keyed hash. From two of them everybody can make the [`PairHash`].
     UserId, 32, redacted
 }
@@ -95,7 +95,7 @@ id! {
 id! {
     /// What a store must hold at most once: insert it as *unique* in the same transaction as the step's record, and
     /// drop the step if it is there already (§8.4). 32 bytes, a hash, not secret.
-    Mark, 32, hex
+    ReplayMark, 32, hex
 }
 
 /// Where a machine's record is kept: the primary key of one table for all machines (§8.2).
@@ -104,7 +104,7 @@ id! {
 /// nobody connects to himself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
 #[cbor(flat)]
-pub enum Key {
+pub enum RecordKey {
     /// An Alice that waits for a line link.
     #[n(1)]
     Request(#[n(0)] RequestId),
@@ -119,10 +119,10 @@ pub enum Key {
     Pool(#[n(0)] PoolId),
     /// What the contact at the far end of this line granted (§16.3): one contact port at most, and of no other machine's name.
     #[n(5)]
-    Granted(#[n(0)] LineId),
+    Introducer(#[n(0)] LineId),
 }
 
-impl Key {
+impl RecordKey {
     /// 17 bytes: the kind (1 request, 2 line link, 3 line, 4 pool, 5 granted), then the name.
     pub fn to_bytes(&self) -> [u8; 17] {
         let (kind, name) = match self {
@@ -130,7 +130,7 @@ impl Key {
             Self::LineLink(link) => (2, link.as_bytes()),
             Self::Line(id) => (3, id.as_bytes()),
             Self::Pool(id) => (4, id.as_bytes()),
-            Self::Granted(id) => (5, id.as_bytes()),
+            Self::Introducer(id) => (5, id.as_bytes()),
         };
         let mut bytes = [kind; 17];
         if let Some((_, rest)) = bytes.split_first_mut() {

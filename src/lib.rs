@@ -14,7 +14,7 @@
 //!  Line         AwaitingProof ──proof──▶ Joined ──a packet opens──▶ Confirmed ──close──▶ Closed
 //!                 if Alice is asked:  AwaitingProof ──proof──▶ Asked ──accept──▶ Joined
 //!  Pool         line links for later, so that Alice needs no network: handle, take
-//!  Introducer   Granted ──introduce──▶ Telling ──told──▶ Ready ──settle──▶ Granted
+//!  Introducer   Granted ──introduce──▶ Announcing ──told──▶ Ready ──settle──▶ Granted
 //! ```
 //!
 //! # Both sides in one page
@@ -27,17 +27,17 @@
 //! # let mut put = |row: Row| { store.insert(row.key, row.record.to_vec()); };
 //! # let now = UnixSeconds(1_790_000_000);
 //! # let (seed_a, seed_b) = (Seed::from_bytes(&[1; 64]), Seed::from_bytes(&[2; 64]));
-//! // Alice has a line link from the Server, and makes a Port of it. Keep the record first, then commit.
-//! let born = Alice::offer(LineLink::from([7; 16]), Offer::new(), seed_a);
+//! // Alice has a line link from the relay, and makes a Port of it. Keep the record first, then commit.
+//! let born = Alice::offer(LineLink::from([7; 16]), PortOptions::new(), seed_a);
 //! put(born.row());
 //! let mut alice = born.commit();
 //! let text = alice.port().map(Port::qr_text).ok_or("no Port")?; // show it as a QR code
 //!
-//! // Bob reads the text, and asks the Server to connect, with his proof on board.
+//! // Bob reads the text, and asks the relay to connect, with his proof on board.
 //! let born = Bob::scan(Port::parse(text.as_str())?, seed_b);
 //! put(born.row());
 //! let mut bob = born.commit();
-//! let step = bob.connect(SendProof::OnBoard, now)?; // nothing has moved yet
+//! let step = bob.connect(SendProof::Inline, now)?; // nothing has moved yet
 //! step.rows().for_each(&mut put); //                   keep the new state
 //! let mut proof_on_board = None;
 //! for effect in step.commit() {
@@ -45,7 +45,7 @@
 //!     proof_on_board = proof; //                       now send it
 //! }
 //!
-//! // The Server makes a line and tells both. Each machine yields its end of it.
+//! // The relay makes a line and tells both. Each machine yields its end of it.
 //! let formed = |proof| Event::LineFormed {
 //!     line_link: LineLink::from([7; 16]),
 //!     line_id: LineId::from([8; 16]),
@@ -68,7 +68,7 @@
 //!         _ => Err("nothing to send"),
 //!     }
 //! }
-//! let step = at_bob.handle(&relay(at_alice.unsent().next())?, &mut for_bob, now)?;
+//! let step = at_bob.handle(&relay(at_alice.pending().next())?, &mut for_bob, now)?;
 //! step.rows().for_each(&mut put);
 //! let answer = relay(step.commit().next())?;
 //! let step = at_alice.handle(&answer, &mut for_alice, now)?;
@@ -76,7 +76,7 @@
 //! step.commit().for_each(drop);
 //!
 //! assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
-//! assert_eq!(at_alice.check_code(), at_bob.check_code());
+//! assert_eq!(at_alice.safety_number(), at_bob.safety_number());
 //! # Ok(()) }
 //! ```
 //!
@@ -84,12 +84,12 @@
 //!
 //! # The family
 //!
-//! - A **Superport** is for many, each with a line of his own: [`Offer::policy`] with [`Policy::up_to`] or [`Policy::unlimited`]. Alice
+//! - A **Superport** is for many, each with a line of his own: [`PortOptions::policy`] with [`Policy::up_to`] or [`Policy::unlimited`]. Alice
 //!   pauses it or changes its limit ([`Alice::set_policy`]), is asked about each who comes ([`Policy::asking`]), and closes it
 //!   for good ([`Alice::revoke`]).
-//! - A **contact port** is for whom one contact of hers introduces: [`Offer::introducer`], an [`Introducer`] at the contact,
-//!   [`Introduction`]s along the line of the two, and [`Line::introduced`] to say who it was.
-//! - Whom she **blocked** gets in by none of them, nor does he learn why: [`Known`], [`Blocked`].
+//! - A **contact port** is for whom one contact of hers introduces: [`PortOptions::introducer`], an [`Introducer`] at the contact,
+//!   [`IntroducerMessage`]s along the line of the two, and [`Line::introduced`] to say who it was.
+//! - Whom she **blocked** gets in by none of them, nor does he learn why: [`Peers`], [`Blocked`].
 //!
 //! `cargo run --example handshake -- --superport 5`, and `-- --introduce`, show them.
 //!
@@ -97,8 +97,8 @@
 //!
 //! - **Keep, then commit** ([`Machine`], §8.1): all [`rows`](Step::rows) of a step in one transaction, for a new line has a record of
 //!   its own. A store that compares and swaps by [`Row::replaces`] makes it hold between processes too.
-//! - **Settle** ([`Machine::settle`]) when everything a commit asked for was done; after a crash, [`Machine::restore`] and do
-//!   what is [`unsent`](Machine::unsent).
+//! - **Settle** ([`Machine::clear_outbox`]) when everything a commit asked for was done; after a crash, [`Machine::restore`] and do
+//!   what is [`pending`](Machine::pending).
 //! - **Tick** ([`Machine::tick`]) at the [`deadline`](Machine::deadline).
 //! - Hand every event to the machine at its [`key`](Event::key), or to the [`Pool`]; read what to do about an error at [`Rejected`].
 //! - Rely on [`Line::confirmed`], not on [`Line::claims`].
@@ -151,53 +151,49 @@ mod alice;
 #[cfg(feature = "app")]
 pub mod app;
 mod bob;
+mod cbor;
 mod dialect;
 mod error;
 mod id;
 mod introducer;
-mod introduction;
-mod known;
 mod line;
 mod machine;
 mod message;
-mod offered;
-mod policy;
 mod pool;
 mod port;
 mod proof;
-mod record;
+#[cfg(feature = "relay")]
+pub mod relay;
 mod secret;
-#[cfg(feature = "server")]
-pub mod server;
-mod spent;
 #[cfg(feature = "testkit")]
 pub mod testkit;
-mod ticket;
-mod wire;
+mod tombstone;
 
-pub use alice::{Alice, AliceEffect, AliceEnd, AliceOf, AlicePhase};
-pub use bob::{Bob, BobEffect, BobEnd, BobOf, BobPhase, SendProof};
+pub use alice::{Alice, AliceEffect, AliceOf, AlicePhase, PortOutcome};
+pub use bob::{Bob, BobEffect, BobOf, BobPhase, SendProof, UseOutcome};
 pub use dialect::{Dialect, Native};
 pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
-pub use id::{Key, LineId, LineLink, Mark, PairHash, PoolId, PortHash, RequestId, TicketHash};
-pub use introducer::{Introducer, IntroducerEffect, IntroducerEnd, IntroducerPhase};
-pub use introduction::{Introduction, MAX_INTRODUCTION};
-#[cfg(feature = "alloc")]
-pub use known::Blocked;
-pub use known::{Known, Standing};
+pub use id::{LineId, LineLink, PairHash, PoolId, PortHash, RecordKey, ReplayMark, RequestId, TicketHash};
+pub use introducer::message::{IntroducerMessage, MAX_INTRODUCER_MESSAGE};
+pub use introducer::{GrantOutcome, Introducer, IntroducerEffect, IntroducerPhase};
 pub use line::{
-    CheckCode, Claims, Confirmed, Introduced, Line, LineEffect, LineEnd, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE,
-    SEAL_OVERHEAD, padded_len,
+    CloseReason, Confirmed, Introduced, Line, LineEffect, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE, RelayClaims,
+    SEAL_OVERHEAD, SafetyNumber, padded_len,
 };
-pub use machine::{Born, Effects, Machine, Step, Taken};
-pub use message::{Admits, Content, Event, Nonce, Payload, Reason, Request};
-pub use policy::{Again, Offer, Policy, Uses};
+#[cfg(feature = "alloc")]
+pub use machine::peers::Blocked;
+pub use machine::peers::{Peers, Relationship};
+pub use machine::record::{Expected, MAX_RECORD, Record, Row};
+pub use machine::{Created, Effects, Machine, OnDuplicate, Step};
+pub use message::{Admission, Event, Nonce, PacketKind, Payload, Reason, Request};
 pub use pool::{MAX_POOL, Pool, PoolEffect};
-pub use port::{Kind, Link, MAX_PORT_BYTES, MAX_QR_TEXT, Port, PortBytes, PublicKey, QrText, Relay, UnixSeconds};
+pub use port::policy::{OnRepeat, Policy, PortOptions, UseLimit};
+pub use port::ticket::{IntroducerName, MAX_TICKETS, Ticket, TicketNotice};
+pub use port::{
+    MAX_PORT_BYTES, MAX_QR_TEXT, Port, PortBytes, PortKind, PortLink, PublicKey, QrText, RelayAddr, UnixSeconds,
+};
 pub use proof::Proof;
-pub use record::{MAX_RECORD, Record, Replaces, Row};
 pub use secret::{Rad, Secret, Seed};
-pub use ticket::{MAX_TICKETS, Name, Ticket, ToldTicket};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,12 +1,12 @@
-//! What goes over the wire (§7): [`Request`]s to the Server, [`Event`]s from it, [`Payload`]s along a line.
+//! What goes over the wire (§7): [`Request`]s to the relay, [`Event`]s from it, [`Payload`]s along a line.
 
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-use crate::id::{Key, LineId, LineLink, PairHash, RequestId};
+use crate::id::{LineId, LineLink, PairHash, RecordKey, RequestId};
 use crate::proof::Proof;
 
-/// What a machine asks of the Server (§7.2).
+/// What a machine asks of the relay (§7.2).
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(flat)]
 #[non_exhaustive]
@@ -34,7 +34,7 @@ pub enum Request<'a> {
         /// The line.
         #[n(0)]
         line_id: LineId,
-        /// A [`Payload`]'s bytes; opaque to the Server.
+        /// A [`Payload`]'s bytes; opaque to the relay.
         #[cbor(n(1), with = "minicbor::bytes")]
         payload: &'a [u8],
     },
@@ -63,16 +63,16 @@ pub enum Request<'a> {
         version: u64,
         /// From now on.
         #[n(2)]
-        admits: Admits,
+        admits: Admission,
     },
 }
 
-/// Of whom a line link forms a line (§14.2). How many uses are left is not for the Server to count: it can't tell a good
+/// Of whom a line link forms a line (§14.2). How many uses are left is not for the relay to count: it can't tell a good
 /// proof from a bad one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
-pub enum Admits {
+pub enum Admission {
     /// Of nobody, for now.
     #[n(1)]
     Nobody,
@@ -84,7 +84,7 @@ pub enum Admits {
     Many,
 }
 
-/// What the Server tells a machine (§7.3). All of it is the Server's claim.
+/// What the relay tells a machine (§7.3). All of it is the relay's claim.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(flat)]
 #[non_exhaustive]
@@ -121,7 +121,7 @@ pub enum Event<'a> {
         /// The link.
         #[n(0)]
         line_link: LineLink,
-        /// Why, as the Server has it.
+        /// Why, as the relay has it.
         #[n(1)]
         reason: Reason,
     },
@@ -151,7 +151,7 @@ pub enum Event<'a> {
     },
 }
 
-/// Why the Server says that no line was formed (§7.3). It may lie.
+/// Why the relay says that no line was formed (§7.3). It may lie.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
@@ -161,10 +161,10 @@ pub enum Reason {
     Unknown,
     /// **A security event: somebody else used this Port first.** Tell the user, and let Alice know.
     #[n(2)]
-    Claimed,
+    UsedByAnother,
     /// This user used it before, with another request: a second scan, most likely. No alarm.
     #[n(3)]
-    Yours,
+    UsedByYou,
     /// Alice revoked it.
     #[n(4)]
     Closed,
@@ -193,7 +193,7 @@ pub enum Payload<'a> {
     Sealed {
         /// What it is. The relay may see: from the order of the packets it knows anyway.
         #[n(0)]
-        content: Content,
+        content: PacketKind,
         /// Never twice under one key.
         #[n(1)]
         nonce: Nonce,
@@ -217,7 +217,7 @@ pub struct Nonce {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
-pub enum Content {
+pub enum PacketKind {
     /// Alice holds the secret. Empty; her counter 0.
     #[n(1)]
     Confirm = 1,
@@ -226,22 +226,22 @@ pub enum Content {
     Answer = 2,
     /// A message of a user whose end is not confirmed yet.
     #[n(3)]
-    Opening = 3,
+    EarlyMessage = 3,
     /// A message of a user.
     #[n(4)]
     Message = 4,
     /// The end of the line. Empty.
     #[n(5)]
     Close = 5,
-    /// [`Opening`](Content::Opening), padded.
+    /// [`EarlyMessage`](PacketKind::EarlyMessage), padded.
     #[n(6)]
-    PaddedOpening = 6,
-    /// [`Message`](Content::Message), padded.
+    PaddedEarlyMessage = 6,
+    /// [`Message`](PacketKind::Message), padded.
     #[n(7)]
     PaddedMessage = 7,
     /// What Alice and her introducer's machines say to each other (§16.3). Padded, and only from an end that is confirmed.
     #[n(8)]
-    Introduction = 8,
+    IntroducerMessage = 8,
 }
 
 impl Nonce {
@@ -271,27 +271,27 @@ impl<'b, C> Decode<'b, C> for Nonce {
     }
 }
 
-impl Content {
+impl PacketKind {
     /// By number, less one.
     pub(crate) const ALL: [Self; 8] = [
         Self::Confirm,
         Self::Answer,
-        Self::Opening,
+        Self::EarlyMessage,
         Self::Message,
         Self::Close,
-        Self::PaddedOpening,
+        Self::PaddedEarlyMessage,
         Self::PaddedMessage,
-        Self::Introduction,
+        Self::IntroducerMessage,
     ];
 
     pub(crate) const fn is_padded(self) -> bool {
-        matches!(self, Self::PaddedOpening | Self::PaddedMessage | Self::Introduction)
+        matches!(self, Self::PaddedEarlyMessage | Self::PaddedMessage | Self::IntroducerMessage)
     }
 
     /// What it is with its padding off.
     pub(crate) const fn unpadded(self) -> Self {
         match self {
-            Self::PaddedOpening => Self::Opening,
+            Self::PaddedEarlyMessage => Self::EarlyMessage,
             Self::PaddedMessage => Self::Message,
             _ => self,
         }
@@ -300,13 +300,13 @@ impl Content {
 
 impl Event<'_> {
     /// Which record this event belongs to (§8.2). If none is there, and it is a `LineLinkIssued`, a [`Pool`](crate::Pool) may have
-    /// asked for it: hand it to each that there is of this Server.
-    pub const fn key(&self) -> Key {
+    /// asked for it: hand it to each that there is of this relay.
+    pub const fn key(&self) -> RecordKey {
         match self {
-            Self::LineLinkIssued { request_id, .. } => Key::Request(*request_id),
-            Self::LineFormed { line_link, .. } | Self::Refused { line_link, .. } => Key::LineLink(*line_link),
+            Self::LineLinkIssued { request_id, .. } => RecordKey::Request(*request_id),
+            Self::LineFormed { line_link, .. } | Self::Refused { line_link, .. } => RecordKey::LineLink(*line_link),
             Self::Packet { line_id, .. } | Self::Disconnected { line_id } | Self::Dropped { line_id } => {
-                Key::Line(*line_id)
+                RecordKey::Line(*line_id)
             }
         }
     }
@@ -320,13 +320,13 @@ macro_rules! canonical_form {
             /// # Errors
             /// [`BufferTooSmall`](crate::BufferTooSmall): nothing else can go wrong.
             pub fn encode_into<'b>(&self, out: &'b mut [u8]) -> Result<&'b mut [u8], crate::BufferTooSmall> {
-                crate::wire::encode(&crate::wire::Versioned(self), out)
+                crate::cbor::encode(&crate::cbor::Versioned(self), out)
             }
 
             /// The canonical bytes (§7.1).
             #[cfg(feature = "alloc")]
             pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
-                crate::wire::encode_to_vec(&crate::wire::Versioned(self))
+                crate::cbor::encode_to_vec(&crate::cbor::Versioned(self))
             }
 
             /// Reads canonical bytes; byte strings are borrowed from them.
@@ -334,7 +334,7 @@ macro_rules! canonical_form {
             /// # Errors
             /// [`DecodeError`](crate::DecodeError): drop the bytes, or update.
             pub fn decode(bytes: &'a [u8]) -> Result<Self, crate::DecodeError> {
-                crate::wire::decode::<crate::wire::Versioned<Self>>(bytes).map(|versioned| versioned.0)
+                crate::cbor::decode::<crate::cbor::Versioned<Self>>(bytes).map(|versioned| versioned.0)
             }
         }
     };

@@ -7,38 +7,38 @@ use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::error::{PoolError, Rejected};
-use crate::id::{Key, LineLink, PoolId, RequestId};
+use crate::id::{LineLink, PoolId, RecordKey, RequestId};
 use crate::line::Line;
-use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds, whole_state};
+use crate::machine::{Created, Emit, Held, Nothing, Role, Step, impl_machine, whole_state};
 use crate::message::{Event, Request};
 use crate::port::UnixSeconds;
 use crate::secret::{Secret, Seed};
 
-/// The most line links that a [`Pool`] has, asked for or here: 16. So its record fits, and a Server that does not answer makes
+/// The most line links that a [`Pool`] has, asked for or here: 16. So its record fits, and a relay that does not answer makes
 /// it hold no more.
 pub const MAX_POOL: usize = 16;
 
-/// Line links for later (§15), so that Ports can be made without a network. One for each Server.
+/// Line links for later (§15), so that Ports can be made without a network. One for each relay.
 ///
 /// ```
 /// use port_protocol::*;
 /// # use std::collections::BTreeMap;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let mut store = BTreeMap::new();
-/// # let mut put = |key: Key, record: &[u8]| { store.insert(key, record.to_vec()); };
+/// # let mut put = |key: RecordKey, record: &[u8]| { store.insert(key, record.to_vec()); };
 /// # let mut requests = Vec::new();
 /// # let (seed, another_seed) = (Seed::from_bytes(&[1; 64]), Seed::from_bytes(&[2; 64]));
 /// // Once: a pool of eight line links, that asks for new ones when fewer than four are left.
 /// let born = Pool::new(4, 8, seed)?;
 /// put(born.key(), &born.record());
 /// let mut pool = born.commit();
-/// for effect in pool.unsent() {
-///     if let PoolEffect::Send(request) = effect { requests.push(request) } // to the Server
+/// for effect in pool.pending() {
+///     if let PoolEffect::Send(request) = effect { requests.push(request) } // to the relay
 /// }
 /// # let Some(&Request::IssueLineLink { request_id }) = requests.first() else { return Err("no request".into()) };
 /// # let event = Event::LineLinkIssued { request_id, line_link: [7; 16].into() };
 ///
-/// // The Server's answers, as they come: what has no record at `event.key()` is for the pool.
+/// // The relay's answers, as they come: what has no record at `event.key()` is for the pool.
 /// let step = pool.handle(&event)?;
 /// put(step.key(), &step.record());
 /// step.commit().for_each(drop);
@@ -47,13 +47,13 @@ pub const MAX_POOL: usize = 16;
 /// let step = pool.take()?;
 /// put(step.key(), &step.record());
 /// let Some(PoolEffect::Link(line_link)) = step.commit().next() else { return Err("no link".into()) };
-/// let born = Alice::offer(line_link, Offer::new(), another_seed);
+/// let born = Alice::offer(line_link, PortOptions::new(), another_seed);
 /// put(born.key(), &born.record());
 /// println!("{}", born.commit().port().ok_or("no Port")?.qr_text());
 /// # Ok(()) }
 /// ```
 ///
-/// A link that was handed out does not come back, whatever the Server says and wherever a crash comes; but one that the Server
+/// A link that was handed out does not come back, whatever the relay says and wherever a crash comes; but one that the relay
 /// itself issues anew, for a later request, is found out by [`Alice::offer`](crate::Alice::offer): its key is taken. Take another.
 /// After a restore from a backup, [begin another pool](Pool::new) (§15.6).
 #[derive(Debug)]
@@ -62,10 +62,10 @@ pub struct Pool(Held<State>);
 /// What a Pool asks its caller to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PoolEffect<'m> {
-    /// The link that was taken. It comes once, here, and is never in [`unsent`](crate::Machine::unsent): make the Port of it,
+    /// The link that was taken. It comes once, here, and is never in [`pending`](crate::Machine::pending): make the Port of it,
     /// [`Alice::offer`](crate::Alice::offer), and keep her record.
     Link(LineLink),
-    /// Send this to the Server.
+    /// Send this to the relay.
     Send(Request<'m>),
 }
 
@@ -100,26 +100,26 @@ struct Slots([Option<Slot>; MAX_POOL]);
 
 /// §15.3: the whole of a Pool's events. To take a link needs none, and stands below.
 fn transition(state: &State, event: &Event<'_>) -> Result<State, Rejected> {
-    let Event::LineLinkIssued { request_id, line_link } = event else { return Err(Rejected::NotMine) };
-    let number = state.number_of(request_id).ok_or(Rejected::NotMine)?;
-    // A Server that answers two requests with one link gets one Port made of it.
+    let Event::LineLinkIssued { request_id, line_link } = event else { return Err(Rejected::WrongMachine) };
+    let number = state.number_of(request_id).ok_or(Rejected::WrongMachine)?;
+    // A relay that answers two requests with one link gets one Port made of it.
     if state.held().any(|held| held == *line_link) {
-        return Err(Rejected::Repeated);
+        return Err(Rejected::Duplicate);
     }
     let mut next = state.clone();
     let asked = Some(Slot::Asked(number));
-    let slot = next.slots.0.iter_mut().find(|slot| **slot == asked).ok_or(Rejected::Repeated)?;
+    let slot = next.slots.0.iter_mut().find(|slot| **slot == asked).ok_or(Rejected::Duplicate)?;
     *slot = Some(Slot::Held(*line_link));
     Ok(next)
 }
 
 impl Pool {
     /// An empty pool (§15.1). Whenever it has fewer than `low` links, those that it has asked for included, it asks for as
-    /// many as it has room for: `full`. The first requests are in [`unsent`](crate::Machine::unsent).
+    /// many as it has room for: `full`. The first requests are in [`pending`](crate::Machine::pending).
     ///
     /// # Errors
     /// [`PoolError::BadBounds`] unless 1 ≤ `low` ≤ `full` ≤ [`MAX_POOL`].
-    pub fn new(low: u8, full: u8, seed: Seed) -> Result<Born<Self>, PoolError> {
+    pub fn new(low: u8, full: u8, seed: Seed) -> Result<Created<Self>, PoolError> {
         let Seed { private_key: key, block: id, request_id: _ } = seed;
         let id = PoolId::from(*id.expose());
         let mut state = State { id, key, low, full, requests: 0, slots: Slots([None; MAX_POOL]) };
@@ -127,10 +127,10 @@ impl Pool {
             return Err(PoolError::BadBounds);
         }
         state.refill();
-        Ok(Born::new(state))
+        Ok(Created::new(state))
     }
 
-    /// Takes an event from the Server (§15.3). A pool has no use for the time.
+    /// Takes an event from the relay (§15.3). A pool has no use for the time.
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
@@ -272,7 +272,7 @@ impl<'b, C> Decode<'b, C> for Slots {
     }
 }
 
-holds!(Pool);
+impl_machine!(Pool);
 
 impl Role for Pool {
     const ROLE: u8 = 4;
@@ -283,8 +283,8 @@ impl Role for Pool {
     type Beside = Nothing;
     type Effect<'m> = PoolEffect<'m>;
 
-    fn key_of(state: &State) -> Key {
-        Key::Pool(state.id)
+    fn key_of(state: &State) -> RecordKey {
+        RecordKey::Pool(state.id)
     }
 
     fn deadline_of(_: &State) -> Option<UnixSeconds> {
@@ -295,7 +295,7 @@ impl Role for Pool {
         None
     }
 
-    /// Only the Server can answer what is asked.
+    /// Only the relay can answer what is asked.
     fn after_settling(_: &State) -> Option<State> {
         None
     }

@@ -8,10 +8,10 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 use x25519_dalek::StaticSecret;
 
-use crate::id::{Mark, PortHash};
+use crate::cbor::{self, Bytes};
+use crate::id::{PortHash, ReplayMark};
 use crate::port::{Port, PublicKey};
 use crate::secret::{Rad, Secret};
-use crate::wire::{self, Bytes};
 
 /// PKCS#7 for a plaintext of whole blocks: one more block, of sixteens (RFC 5652 §6.3).
 const PADDING: [u8; 16] = [16; 16];
@@ -99,8 +99,8 @@ impl SharedSecret {
     }
 
     /// What a use is known again by (§14.4): of the secret, for key bytes can be written in other ways.
-    pub(crate) fn mark(&self, port: &PortHash) -> Mark {
-        wire::hash(&("port-protocol use", port, &self.0)).into()
+    pub(crate) fn mark(&self, port: &PortHash) -> ReplayMark {
+        cbor::hash(&("port-protocol use", port, &self.0)).into()
     }
 }
 

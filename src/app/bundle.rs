@@ -16,9 +16,9 @@ use super::json::{self, Object, Text, present};
 use super::name::Name;
 use super::text::SecretText;
 use crate::id::LineLink;
-use crate::port::{Kind, Port, PublicKey, Terms, UnixSeconds};
+use crate::port::ticket::{self, Ticket};
+use crate::port::{Port, PortKind, PublicKey, Terms, UnixSeconds};
 use crate::secret::{Rad, Secret};
-use crate::ticket::{self, Ticket};
 
 pub(crate) const VERSION: &str = "1.0.0";
 pub(crate) const ORG: &str = "numberless.tech";
@@ -26,13 +26,13 @@ pub(crate) const ORG: &str = "numberless.tech";
 /// 9999-12-31T23:59:59Z: no later one can be written.
 pub(super) const LAST: UnixSeconds = UnixSeconds(253_402_300_799);
 
-/// Whoever has it can form a line with its maker: once ([`Kind::Port`], target 0), as one of many ([`Kind::Superport`], target 2),
-/// or as one whom a contact introduces ([`Kind::ContactPort`], target 4, with a ticket).
+/// Whoever has it can form a line with its maker: once ([`PortKind::Port`], target 0), as one of many ([`PortKind::Superport`], target 2),
+/// or as one whom a contact introduces ([`PortKind::ContactPort`], target 4, with a ticket).
 ///
 /// Treat it as the secret that it is; `Debug` shows neither id nor RAD nor ticket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bundle {
-    kind: Kind,
+    kind: PortKind,
     port_id: LineLink,
     public_key: PublicKey,
     rad: Rad,
@@ -43,14 +43,14 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// A Port, for one use. Key and RAD are drawn for it alone.
+    /// A Port, for one use. RecordKey and RAD are drawn for it alone.
     pub const fn port(port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
-        Self::new(Kind::Port, port_id, public_key, rad)
+        Self::new(PortKind::Port, port_id, public_key, rad)
     }
 
     /// A Superport, for many.
     pub const fn superport(port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
-        Self::new(Kind::Superport, port_id, public_key, rad)
+        Self::new(PortKind::Superport, port_id, public_key, rad)
     }
 
     /// As Alice's machine has it.
@@ -67,11 +67,11 @@ impl Bundle {
     /// As Bob's machine takes it. The introducer's name is not the app's to tell.
     pub(crate) fn to_port(&self) -> Port {
         let Self { kind, port_id: line_link, public_key, ref rad, name: _, expires, ref ticket } = *self;
-        let ticket = ticket.clone().map(|secret| Ticket { secret, name: ticket::Name::NONE, expires: None });
+        let ticket = ticket.clone().map(|secret| Ticket { secret, name: ticket::IntroducerName::NONE, expires: None });
         Port { kind, line_link, public_key, rad: rad.clone(), terms: Terms { expires, relay: None }, ticket }
     }
 
-    const fn new(kind: Kind, port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
+    const fn new(kind: PortKind, port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
         Self { kind, port_id, public_key, rad, name: None, expires: None, ticket: None }
     }
 
@@ -89,7 +89,7 @@ impl Bundle {
     }
 
     /// How it may be used.
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> PortKind {
         self.kind
     }
 
@@ -146,7 +146,7 @@ impl Bundle {
 
     /// Nobody gets in by a contact port alone: it is granted along a line, and shown with a ticket.
     pub(crate) fn shown(self) -> Option<Self> {
-        (self.ticket.is_some() == (self.kind == Kind::ContactPort)).then_some(self)
+        (self.ticket.is_some() == (self.kind == PortKind::ContactPort)).then_some(self)
     }
 
     /// What it says, in the app's order, for JSON and links alike.
@@ -176,11 +176,11 @@ pub(crate) enum Member<'a> {
     Hex(&'a [u8]),
 }
 
-const fn target(kind: Kind) -> u8 {
+const fn target(kind: PortKind) -> u8 {
     match kind {
-        Kind::Port => 0,
-        Kind::Superport => 2,
-        Kind::ContactPort => 4,
+        PortKind::Port => 0,
+        PortKind::Superport => 2,
+        PortKind::ContactPort => 4,
     }
 }
 
@@ -199,7 +199,7 @@ pub struct Grant(Bundle);
 impl Grant {
     /// A contact port.
     pub const fn new(port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
-        Self(Bundle::new(Kind::ContactPort, port_id, public_key, rad))
+        Self(Bundle::new(PortKind::ContactPort, port_id, public_key, rad))
     }
 
     pub(crate) fn of(port: &Port, name: Option<Name>) -> Self {
@@ -248,7 +248,7 @@ impl Grant {
     /// Those of [`Bundle::from_json`]; a bundle that has a ticket, or is no contact port, is [`BundleError::Malformed`].
     pub fn from_json(json: &str) -> Result<Self, BundleError> {
         let bundle = read(json)?;
-        let is_grant = bundle.kind == Kind::ContactPort && bundle.ticket.is_none();
+        let is_grant = bundle.kind == PortKind::ContactPort && bundle.ticket.is_none();
         if is_grant { Ok(Self(bundle)) } else { Err(BundleError::Malformed) }
     }
 
@@ -300,7 +300,7 @@ impl<'a> Head<'a> {
         self.version.is_some()
     }
 
-    pub(crate) fn kind(&self) -> Result<Kind, BundleError> {
+    pub(crate) fn kind(&self) -> Result<PortKind, BundleError> {
         if self.version.as_deref().ok_or(BundleError::Malformed)? != VERSION {
             return Err(BundleError::UnsupportedVersion);
         }
@@ -308,9 +308,9 @@ impl<'a> Head<'a> {
             return Err(BundleError::Malformed);
         }
         match self.target.as_deref().unwrap_or_default() {
-            "0" => Ok(Kind::Port),
-            "2" => Ok(Kind::Superport),
-            "4" => Ok(Kind::ContactPort),
+            "0" => Ok(PortKind::Port),
+            "2" => Ok(PortKind::Superport),
+            "4" => Ok(PortKind::ContactPort),
             "1" | "3" => Err(BundleError::Group),
             other
                 if other.starts_with(|c: char| ('1'..='9').contains(&c))
@@ -363,7 +363,7 @@ impl<'a> Body<'a> {
         self.port_id.is_none() && self.pubkey.is_none() && self.rad.is_none()
     }
 
-    pub(crate) fn bundle(&self, kind: Kind) -> Result<Bundle, BundleError> {
+    pub(crate) fn bundle(&self, kind: PortKind) -> Result<Bundle, BundleError> {
         use BundleError::Malformed;
         let port_id = self.port_id.as_deref().and_then(json::hex::<16>).ok_or(Malformed)?;
         let rad = self.rad.as_deref().and_then(json::hex).ok_or(Malformed)?;

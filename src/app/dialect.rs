@@ -7,16 +7,16 @@ use super::intro::{self, Intro};
 use super::line::UnauthenticatedLine;
 use super::name::Name;
 use super::request::Request;
-use crate::alice::AliceEnd;
-use crate::bob::{BobEnd, Connecting};
+use crate::alice::PortOutcome;
+use crate::alice::offered::Offered;
+use crate::bob::{Connecting, UseOutcome};
 use crate::dialect::{Ask, Checked, Dialect, Says, Shown, Speaks};
 use crate::id::PortHash;
 use crate::line::Origin;
-use crate::machine::Born;
-use crate::message::Admits;
-use crate::offered::Offered;
-use crate::policy::Uses;
-use crate::port::{Kind, Port, Terms, UnixSeconds};
+use crate::machine::Created;
+use crate::message::Admission;
+use crate::port::policy::UseLimit;
+use crate::port::{Port, PortKind, Terms, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::{Rad, Secret};
 
@@ -49,7 +49,7 @@ impl Speaks for App {
         port.hash_for("port-protocol app 1.0.0")
     }
 
-    fn check(private_key: &PrivateKey, kind: Kind, rad: &Rad, intro: &Intro) -> Option<Checked<Option<Name>>> {
+    fn check(private_key: &PrivateKey, kind: PortKind, rad: &Rad, intro: &Intro) -> Option<Checked<Option<Name>>> {
         intro::check(private_key, kind, rad, intro)
     }
 
@@ -59,9 +59,9 @@ impl Speaks for App {
         offered: &Offered,
         intro: Option<&Intro>,
         _: UnixSeconds,
-    ) -> Option<Born<UnauthenticatedLine>> {
+    ) -> Option<Created<UnauthenticatedLine>> {
         let checked = Self::check(offered.private_key(), origin.kind, offered.port().rad(), intro?)?;
-        Some(UnauthenticatedLine::of_alice(origin, checked, offered.policy().asks()))
+        Some(UnauthenticatedLine::of_alice(origin, checked, offered.policy().requires_approval()))
     }
 
     fn line_of_many(
@@ -70,16 +70,16 @@ impl Speaks for App {
         shown: Shown<'_, Self>,
         seed: &Secret<32>,
         _: UnixSeconds,
-    ) -> Option<(Born<UnauthenticatedLine>, Secret<32>)> {
+    ) -> Option<(Created<UnauthenticatedLine>, Secret<32>)> {
         // There are no ephemeral keys to make of it.
-        Some((UnauthenticatedLine::of_alice(origin, shown.checked, offered.policy().asks()), seed.clone()))
+        Some((UnauthenticatedLine::of_alice(origin, shown.checked, offered.policy().requires_approval()), seed.clone()))
     }
 
-    fn line_of_bob(origin: Origin, connecting: &Connecting<Intro>) -> Born<UnauthenticatedLine> {
+    fn line_of_bob(origin: Origin, connecting: &Connecting<Intro>) -> Created<UnauthenticatedLine> {
         UnauthenticatedLine::of_bob(origin, connecting.secret.clone())
     }
 
-    fn alice_effect(says: Says<'_, Self, AliceEnd>) -> Option<AliceEffect<'_>> {
+    fn alice_effect(says: Says<'_, Self, PortOutcome>) -> Option<AliceEffect<'_>> {
         Some(match says {
             Says::Ask(ask) => AliceEffect::Send(request(ask)?),
             Says::PortReady(_) => AliceEffect::PortReady,
@@ -88,7 +88,7 @@ impl Speaks for App {
         })
     }
 
-    fn bob_effect(says: Says<'_, Self, BobEnd>) -> Option<BobEffect<'_>> {
+    fn bob_effect(says: Says<'_, Self, UseOutcome>) -> Option<BobEffect<'_>> {
         Some(match says {
             Says::Ask(ask) => BobEffect::Send(request(ask)?),
             Says::PortReady(_) => return None,
@@ -101,11 +101,11 @@ impl Speaks for App {
 /// `None`: the app's server knows no such request. An id for one use can neither be paused nor closed.
 fn request(ask: Ask<'_, Intro>) -> Option<Request<'_>> {
     Some(match ask {
-        Ask::Issue { request_id: _, offer } => match (offer.introducer, offer.policy.limit()) {
+        Ask::Issue { request_id: _, offer } => match (offer.introducer, offer.policy.use_limit()) {
             (Some(line_id), _) => Request::CreateContactPort { line_id, active: !offer.policy.is_paused() },
-            (None, Uses::Once) => Request::LineLinks,
+            (None, UseLimit::Once) => Request::LineLinks,
             // The server would count what Alice refuses, too: the limit is held here.
-            (None, Uses::UpTo(_) | Uses::Unlimited) => Request::CreateSuperport { limit: UNLIMITED },
+            (None, UseLimit::UpTo(_) | UseLimit::Unlimited) => Request::CreateSuperport { limit: UNLIMITED },
         },
         Ask::Connect(Connecting { line_link, kind, ticket, proof, .. }) => Request::Connect {
             kind: *kind,
@@ -114,16 +114,18 @@ fn request(ask: Ask<'_, Intro>) -> Option<Request<'_>> {
             intro: proof,
         },
         Ask::Set { port, version: _, admits } => match (port.kind, admits) {
-            (Kind::Port, _) => return None,
-            (Kind::Superport, Admits::Nobody) => Request::PauseSuperport(port.line_link),
-            (Kind::Superport, _) => Request::ResumeSuperport(port.line_link),
-            (Kind::ContactPort, Admits::Nobody) => Request::PauseContactPorts(core::slice::from_ref(&port.line_link)),
-            (Kind::ContactPort, _) => Request::ResumeContactPorts(core::slice::from_ref(&port.line_link)),
+            (PortKind::Port, _) => return None,
+            (PortKind::Superport, Admission::Nobody) => Request::PauseSuperport(port.line_link),
+            (PortKind::Superport, _) => Request::ResumeSuperport(port.line_link),
+            (PortKind::ContactPort, Admission::Nobody) => {
+                Request::PauseContactPorts(core::slice::from_ref(&port.line_link))
+            }
+            (PortKind::ContactPort, _) => Request::ResumeContactPorts(core::slice::from_ref(&port.line_link)),
         },
         Ask::Close { line_link, kind } => match kind {
-            Kind::Port => return None,
-            Kind::Superport => Request::DeleteSuperport(*line_link),
-            Kind::ContactPort => Request::PauseContactPorts(core::slice::from_ref(line_link)),
+            PortKind::Port => return None,
+            PortKind::Superport => Request::DeleteSuperport(*line_link),
+            PortKind::ContactPort => Request::PauseContactPorts(core::slice::from_ref(line_link)),
         },
         Ask::Disconnect(line_id) => Request::Disconnect(line_id),
     })

@@ -11,8 +11,8 @@ use super::intro::Intro;
 use super::json::{self, Hex, Object, Text, is_truthy};
 use super::message::EncryptedContent;
 use super::text::SecretText;
-use crate::id::{Key, LineId, LineLink, PairHash};
-use crate::port::{Kind, UnixSeconds};
+use crate::id::{LineId, LineLink, PairHash, RecordKey};
+use crate::port::{PortKind, UnixSeconds};
 
 /// The null of the app's ids.
 const NONE: &str = "None";
@@ -33,7 +33,7 @@ pub enum Happened {
     /// Somebody used a bundle of ours. Check his intro message; unless it is accepted, disconnect.
     Used {
         /// How it may be used, as the server says: go by what was kept of this `port_id`.
-        kind: Kind,
+        kind: PortKind,
         /// The bundle.
         port_id: LineLink,
         /// The new line. If it is known already, this came again.
@@ -89,10 +89,10 @@ struct Fields<'a> {
 
 impl Event {
     /// Which record this event belongs to (§8.2).
-    pub const fn key(&self) -> Key {
+    pub const fn key(&self) -> RecordKey {
         match &self.what {
-            Happened::Used { port_id, .. } => Key::LineLink(*port_id),
-            Happened::Ended { line_id } | Happened::Message { line_id, .. } => Key::Line(*line_id),
+            Happened::Used { port_id, .. } => RecordKey::LineLink(*port_id),
+            Happened::Ended { line_id } | Happened::Message { line_id, .. } => RecordKey::Line(*line_id),
         }
     }
 
@@ -115,9 +115,9 @@ impl Event {
                 event.value("introduction", intro.to_json());
                 // The app wants one that is true, also where there is none.
                 match kind {
-                    Kind::Port => event.hex("lineLinkId", port_id.as_bytes()),
-                    Kind::Superport => event.string("lineLinkId", NONE).hex("superportId", port_id.as_bytes()),
-                    Kind::ContactPort => event.string("lineLinkId", NONE).hex("contactPortId", port_id.as_bytes()),
+                    PortKind::Port => event.hex("lineLinkId", port_id.as_bytes()),
+                    PortKind::Superport => event.string("lineLinkId", NONE).hex("superportId", port_id.as_bytes()),
+                    PortKind::ContactPort => event.string("lineLinkId", NONE).hex("contactPortId", port_id.as_bytes()),
                 }
             }
             Happened::Ended { line_id } => event.hex("deletion", line_id.as_bytes()),
@@ -142,12 +142,12 @@ impl Fields<'_> {
         }
         if message.is_none() && truthy(self.line_link_id).is_some() {
             let ids = [
-                (Kind::ContactPort, self.contact_port_id),
-                (Kind::Superport, self.superport_id),
-                (Kind::Port, self.line_link_id),
+                (PortKind::ContactPort, self.contact_port_id),
+                (PortKind::Superport, self.superport_id),
+                (PortKind::Port, self.line_link_id),
             ];
             if let Some((kind, port_id)) =
-                ids.into_iter().find(|(_, id)| truthy(*id).is_some_and(|id| !is_text(id, NONE)))
+                ids.into_iter().find(|(_, id)| truthy(*id).is_some_and(|id| !text_newtype(id, NONE)))
             {
                 return Ok(Happened::Used {
                     kind,
@@ -166,7 +166,7 @@ impl Fields<'_> {
             }
             return Ok(Happened::Ended { line_id: ended });
         }
-        match (self.call_type.is_some_and(|kind| is_text(kind, "line")), line_id, message) {
+        match (self.call_type.is_some_and(|kind| text_newtype(kind, "line")), line_id, message) {
             (false, Some(_), Some(message)) => Ok(Happened::Message {
                 line_id: hex::<16, _>(line_id)?,
                 content: EncryptedContent::from_json(message.get()).map_err(|_| EventError::Malformed)?,
@@ -180,7 +180,7 @@ fn truthy(value: Option<&RawValue>) -> Option<&RawValue> {
     value.filter(|value| is_truthy(value))
 }
 
-fn is_text(value: &RawValue, expected: &str) -> bool {
+fn text_newtype(value: &RawValue, expected: &str) -> bool {
     serde_json::from_str::<Text<'_>>(value.get()).is_ok_and(|text| &*text == expected)
 }
 

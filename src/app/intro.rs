@@ -11,11 +11,11 @@ use super::json::{self, Hex, Object, Text, present};
 use super::message::UnauthenticatedKey;
 use super::name::Name;
 use super::text::SecretText;
+use crate::cbor::Bytes;
 use crate::dialect::Checked;
-use crate::port::{Kind, Port, PublicKey};
+use crate::port::{Port, PortKind, PublicKey};
 use crate::proof::{PrivateKey, SharedSecret};
 use crate::secret::{Rad, Secret};
-use crate::wire::Bytes;
 
 /// The longest `IV ‖ ciphertext` that is decrypted: 512 bytes. The longest that this crate makes has 304.
 pub const MAX_ENCRYPTED_INTRO: usize = 512;
@@ -62,7 +62,7 @@ impl Intro {
     ///
     /// # Errors
     /// [`IntroError`], whatever it was: key, length, padding, form, RAD, or a ticket that is missing or doesn't belong there.
-    pub fn check(&self, private_key: &Secret<32>, kind: Kind, rad: &Rad) -> Result<Introduced, IntroError> {
+    pub fn check(&self, private_key: &Secret<32>, kind: PortKind, rad: &Rad) -> Result<Introduced, IntroError> {
         let checked = check(&PrivateKey::new(private_key.clone()), kind, rad, self).ok_or(IntroError)?;
         let Checked { claim: name, ticket, secret } = checked;
         Ok(Introduced { name, ticket, line: UnauthenticatedKey::new(secret) })
@@ -119,7 +119,12 @@ pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], port: &Port, name: 
 }
 
 /// `None` is the one outcome of every failure.
-pub(crate) fn check(private_key: &PrivateKey, kind: Kind, rad: &Rad, intro: &Intro) -> Option<Checked<Option<Name>>> {
+pub(crate) fn check(
+    private_key: &PrivateKey,
+    kind: PortKind,
+    rad: &Rad,
+    intro: &Intro,
+) -> Option<Checked<Option<Name>>> {
     #[derive(Deserialize)]
     #[serde(bound(deserialize = "'de: 'a"))]
     struct Fields<'a> {
@@ -134,7 +139,7 @@ pub(crate) fn check(private_key: &PrivateKey, kind: Kind, rad: &Rad, intro: &Int
     let secret = private_key.agree(public_key);
     let content = cipher::decrypt(secret.raw(), intro.encrypted.as_slice())?.into_text()?;
     let Fields { name, rad: shown, ticket } = json::read(content.as_str())?;
-    let is_good = shown.0 == *rad && ticket.is_some() == (kind == Kind::ContactPort);
+    let is_good = shown.0 == *rad && ticket.is_some() == (kind == PortKind::ContactPort);
     let name = name.as_deref().map(Name::new).transpose().map_err(|_: BundleError| ()).ok()?;
     is_good.then_some(Checked { claim: name, ticket: ticket.map(|ticket| ticket.0), secret })
 }

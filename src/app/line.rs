@@ -8,10 +8,10 @@ use super::name::Name;
 use super::request::Request;
 use crate::dialect::Checked;
 use crate::error::{Rejected, SealError};
-use crate::id::{Key, LineId};
-use crate::line::{Claims, LineEnd, Origin};
-use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds, whole_state};
-use crate::port::{Kind, UnixSeconds};
+use crate::id::{LineId, RecordKey};
+use crate::line::{CloseReason, Origin, RelayClaims};
+use crate::machine::{Created, Emit, Held, Nothing, Role, Step, impl_machine, whole_state};
+use crate::port::{PortKind, UnixSeconds};
 use crate::proof::SharedSecret;
 
 /// One end of a line of the app: `Open ─▶ Closed`; if its Port's policy is to ask, `Asked ─accept▶ Open`. **It is not authenticated**
@@ -28,9 +28,9 @@ pub enum LineEffect<'m> {
     /// Send this to the app's server.
     Send(Request<'m>),
     /// Somebody who holds the Port wants in, and its policy is to ask: [`accept`](UnauthenticatedLine::accept) or [`decline`](UnauthenticatedLine::decline).
-    Asked,
+    AwaitingApproval,
     /// The line is over. Tell the user, then settle.
-    Ended(LineEnd),
+    Ended(CloseReason),
 }
 
 /// Where a line of the app stands.
@@ -38,7 +38,7 @@ pub enum LineEffect<'m> {
 #[non_exhaustive]
 pub enum LinePhase {
     /// Alice's end: somebody who holds the Port waits for her word.
-    Asked,
+    AwaitingApproval,
     /// Messages are sealed and opened.
     Open,
     /// Nothing more is sent or taken.
@@ -67,7 +67,7 @@ pub enum Phase {
     #[n(3)]
     Closed {
         #[n(0)]
-        end: LineEnd,
+        end: CloseReason,
         /// Whether that is still to be said.
         #[n(1)]
         due: bool,
@@ -75,25 +75,25 @@ pub enum Phase {
 }
 
 impl UnauthenticatedLine {
-    pub(super) fn of_alice(origin: Origin, checked: Checked<Option<Name>>, asks: bool) -> Born<Self> {
+    pub(super) fn of_alice(origin: Origin, checked: Checked<Option<Name>>, asks: bool) -> Created<Self> {
         let Checked { secret, ticket: _, claim: name } = checked;
         let key = UnauthenticatedKey::new(secret);
-        Born::new(State { origin, phase: if asks { Phase::Asked(key) } else { Phase::Open(key) }, name })
+        Created::new(State { origin, phase: if asks { Phase::Asked(key) } else { Phase::Open(key) }, name })
     }
 
-    pub(super) fn of_bob(origin: Origin, secret: SharedSecret) -> Born<Self> {
-        Born::new(State { origin, phase: Phase::Open(UnauthenticatedKey::new(secret)), name: None })
+    pub(super) fn of_bob(origin: Origin, secret: SharedSecret) -> Created<Self> {
+        Created::new(State { origin, phase: Phase::Open(UnauthenticatedKey::new(secret)), name: None })
     }
 
     /// Takes the end of the line from the app's server: the other end has left, or it says so. A message is for
     /// [`open`](UnauthenticatedLine::open).
     ///
     /// # Errors
-    /// [`Rejected::NotMine`], [`Rejected::OutOfOrder`], [`Rejected::Closed`]. Nothing has moved.
+    /// [`Rejected::WrongMachine`], [`Rejected::OutOfOrder`], [`Rejected::Closed`]. Nothing has moved.
     pub fn handle(&mut self, event: &Event) -> Result<Step<'_, Self>, Rejected> {
         match &event.what {
-            _ if event.key() != Self::key_of(&self.0.state) => Err(Rejected::NotMine),
-            Happened::Ended { .. } => self.end(LineEnd::ByServer),
+            _ if event.key() != Self::key_of(&self.0.state) => Err(Rejected::WrongMachine),
+            Happened::Ended { .. } => self.end(CloseReason::ByRelay),
             _ => Err(Rejected::OutOfOrder),
         }
     }
@@ -129,7 +129,7 @@ impl UnauthenticatedLine {
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        self.end(LineEnd::ByUs)
+        self.end(CloseReason::ByUs)
     }
 
     /// Lets in who waits. He is not told, for he knows of no waiting.
@@ -147,10 +147,14 @@ impl UnauthenticatedLine {
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
     pub fn decline(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        if self.phase() == LinePhase::Asked { self.end(LineEnd::Declined) } else { Err(Rejected::OutOfOrder) }
+        if self.phase() == LinePhase::AwaitingApproval {
+            self.end(CloseReason::Declined)
+        } else {
+            Err(Rejected::OutOfOrder)
+        }
     }
 
-    fn end(&mut self, end: LineEnd) -> Result<Step<'_, Self>, Rejected> {
+    fn end(&mut self, end: CloseReason) -> Result<Step<'_, Self>, Rejected> {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
@@ -161,20 +165,20 @@ impl UnauthenticatedLine {
     /// Where it stands.
     pub const fn phase(&self) -> LinePhase {
         match self.0.state.phase {
-            Phase::Asked(_) => LinePhase::Asked,
+            Phase::Asked(_) => LinePhase::AwaitingApproval,
             Phase::Open(_) => LinePhase::Open,
             Phase::Closed { .. } => LinePhase::Closed,
         }
     }
 
     /// What the server says of it. Nothing to rely on, ever.
-    pub const fn claims(&self) -> Claims {
+    pub const fn claims(&self) -> RelayClaims {
         let Origin { line_id, pair_hash, .. } = self.0.state.origin;
-        Claims { line_id, pair_hash }
+        RelayClaims { line_id, pair_hash }
     }
 
     /// Of what kind of Port it came.
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> PortKind {
         self.0.state.origin.kind
     }
 
@@ -196,7 +200,7 @@ impl State {
     }
 }
 
-holds!(UnauthenticatedLine);
+impl_machine!(UnauthenticatedLine);
 
 impl Role for UnauthenticatedLine {
     const ROLE: u8 = 18;
@@ -205,8 +209,8 @@ impl Role for UnauthenticatedLine {
     type Beside = Nothing;
     type Effect<'m> = LineEffect<'m>;
 
-    fn key_of(state: &State) -> Key {
-        Key::Line(state.origin.line_id)
+    fn key_of(state: &State) -> RecordKey {
+        RecordKey::Line(state.origin.line_id)
     }
 
     fn deadline_of(_: &State) -> Option<UnixSeconds> {
@@ -228,8 +232,8 @@ impl Role for UnauthenticatedLine {
 
     fn effect<'m>(&'m self, _: Emit<'m>, place: usize, _: &mut Nothing) -> Option<LineEffect<'m>> {
         match (&self.0.state.phase, place) {
-            (Phase::Asked(_), 0) => Some(LineEffect::Asked),
-            (Phase::Closed { end, due: true }, 0) if *end != LineEnd::ByServer => {
+            (Phase::Asked(_), 0) => Some(LineEffect::AwaitingApproval),
+            (Phase::Closed { end, due: true }, 0) if *end != CloseReason::ByRelay => {
                 Some(LineEffect::Send(Request::Disconnect(self.claims().line_id)))
             }
             (Phase::Closed { end, due: true }, 1) => Some(LineEffect::Ended(*end)),

@@ -17,9 +17,9 @@ use super::json::{self, Hex, Object, Text, is_truthy, present};
 use super::text::SecretText;
 use crate::id::LineLink;
 use crate::port::UnixSeconds;
+use crate::port::ticket::{self, TicketNotice};
 use crate::proof::SharedSecret;
 use crate::secret::Secret;
-use crate::ticket::{self, ToldTicket};
 
 /// The longest `IV ‖ ciphertext` that is sealed, and that is decrypted: 64 KiB. The app refuses to send much less.
 pub const MAX_ENCRYPTED_CONTENT: usize = 65_536;
@@ -239,10 +239,10 @@ impl<'a> Message<'a> {
 impl<'a> Content<'a> {
     /// What Alice is to be told of, by [`tell`](crate::AliceOf::tell) of the contact port's; `None` if it is no ticket. The app does not say
     /// what the introducer calls himself, nor until when the ticket is good: that is for the caller to decide.
-    pub fn told_ticket(&self, expires: Option<UnixSeconds>) -> Option<ToldTicket> {
+    pub fn told_ticket(&self, expires: Option<UnixSeconds>) -> Option<TicketNotice> {
         let Self::ContactPortTicket { contact_port, ticket } = self else { return None };
         let ticket = ticket::hash(ticket);
-        Some(ToldTicket { line_link: *contact_port, ticket, name: ticket::Name::NONE, expires })
+        Some(TicketNotice { line_link: *contact_port, ticket, name: ticket::IntroducerName::NONE, expires })
     }
 
     const fn has_tail(&self) -> bool {

@@ -15,12 +15,12 @@
 //!
 //! ```
 //! use port_protocol::app::{Alice, AliceEffect, Bob, BobEffect, Event, Happened, Name, Request, Scanned};
-//! use port_protocol::{Machine, Offer, Seed, UnixSeconds};
+//! use port_protocol::{Machine, PortOptions, Seed, UnixSeconds};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (seed_a, seed_b, now) = (Seed::from_bytes(&[1; 64]), Seed::from_bytes(&[2; 64]), UnixSeconds(1_790_000_000));
 //! # fn put(_: port_protocol::Row) {}
 //! // Alice shows a link.
-//! let born = Alice::offer([7; 16].into(), Offer::new(), seed_a);
+//! let born = Alice::offer([7; 16].into(), PortOptions::new(), seed_a);
 //! put(born.row());
 //! let mut alice = born.commit();
 //! let bundle = alice.bundle(Some(Name::new("Alice & Co")?)).ok_or("no Port")?;

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::error::BundleError;
-use crate::wire::{Bytes, is_text};
+use crate::cbor::{Bytes, text_newtype};
 
 /// The most UTF-16 code units in a name.
 const MAX_UNITS: usize = 30;
@@ -30,4 +30,4 @@ impl fmt::Debug for Name {
     }
 }
 
-is_text!(Name);
+text_newtype!(Name);

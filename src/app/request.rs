@@ -14,7 +14,7 @@ use super::json::{Object, hex_array};
 use super::message::EncryptedContent;
 use super::text::SecretText;
 use crate::id::{LineId, LineLink};
-use crate::port::Kind;
+use crate::port::PortKind;
 use crate::secret::Secret;
 
 /// A method of HTTP.
@@ -52,7 +52,7 @@ pub enum Request<'a> {
     /// Bob uses a bundle. Answer: [`response::connected`](super::response::connected).
     Connect {
         /// How the bundle may be used.
-        kind: Kind,
+        kind: PortKind,
         /// The bundle's.
         port_id: LineLink,
         /// That of a contact port.
@@ -194,9 +194,9 @@ impl Request<'_> {
                     body.hex("ticket", ticket.expose());
                 }
                 let key = match kind {
-                    Kind::Port => "lineLinkId",
-                    Kind::Superport => "lineSuperportId",
-                    Kind::ContactPort => "contactPortId",
+                    PortKind::Port => "lineLinkId",
+                    PortKind::Superport => "lineSuperportId",
+                    PortKind::ContactPort => "contactPortId",
                 };
                 body.hex(key, port_id.as_bytes()).value("introMessage", intro.to_json())
             }

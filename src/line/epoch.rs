@@ -8,13 +8,13 @@ use minicbor::{Decode, Encode};
 use super::Origin;
 use super::seal::{self, MAX_OWN, Sealed};
 use super::session::{End, Session, transcript};
+use crate::cbor::{self, Bytes};
 use crate::error::Rejected;
-use crate::message::Content;
+use crate::message::PacketKind;
+use crate::port::ticket::Ticket;
 use crate::port::{PublicKey, UnixSeconds};
 use crate::proof::{PrivateKey, Proof, SharedSecret};
 use crate::secret::{Secret, derive};
-use crate::ticket::Ticket;
-use crate::wire::{self, Bytes};
 
 /// How many messages Bob may send before he has heard Alice.
 pub(super) const MOST_EARLY: u64 = 64;
@@ -58,13 +58,13 @@ impl Early {
     ) -> Result<(Option<Self>, &'b [u8]), Rejected> {
         let text = seal::open(&self.key, packet, own, data, out)?;
         let next = match packet.content.unpadded() {
-            Content::Opening => {
+            PacketKind::EarlyMessage => {
                 let bit = u32::try_from(packet.nonce.counter).ok().and_then(|counter| 1u64.checked_shl(counter));
-                let bit = bit.filter(|bit| self.seen & bit == 0).ok_or(Rejected::Repeated)?;
+                let bit = bit.filter(|bit| self.seen & bit == 0).ok_or(Rejected::Duplicate)?;
                 Self { seen: self.seen | bit, ..self.clone() }.unless_all_came()
             }
             // It ends the line: nothing is to be opened after it.
-            Content::Close => None,
+            PacketKind::Close => None,
             _ => return Err(Rejected::OutOfOrder),
         };
         Ok((next, text))
@@ -107,7 +107,7 @@ impl AliceEpochs {
         let hkdf = secret.extract_with(&ephemeral.agree(proof.public_key()?), &salt(&transcript, &public_key));
         let session = Session::new(End::Alice, 1, &hkdf);
         let first = Session::new(End::Alice, 0, &secret.extract(&transcript));
-        let (first, confirm) = first.seal_own(Content::Confirm, public_key.as_bytes());
+        let (first, confirm) = first.seal_own(PacketKind::Confirm, public_key.as_bytes());
         let early = Early { key: first.receive().clone(), seen: 0, sent: None, until: now }.kept_from(now);
         Some(Self { session, early, confirm, seed: derive(&ratchet, "seed") })
     }
@@ -140,5 +140,5 @@ impl Upgrade {
 }
 
 fn salt(transcript: &[u8; 32], ephemeral: &PublicKey) -> [u8; 32] {
-    wire::hash(&(<&ByteSlice>::from(&transcript[..]), <&ByteSlice>::from(&ephemeral.as_bytes()[..])))
+    cbor::hash(&(<&ByteSlice>::from(&transcript[..]), <&ByteSlice>::from(&ephemeral.as_bytes()[..])))
 }

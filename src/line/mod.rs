@@ -11,15 +11,15 @@ use core::fmt;
 
 use minicbor::{Decode, Encode};
 
+use crate::cbor::{Bytes, Versioned};
 use crate::error::{Rejected, SealError};
-use crate::id::{Key, LineId, PairHash, PortHash};
-use crate::introduction::{self, Introduction, MAX_INTRODUCTION};
-use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds};
-use crate::message::{Content, Event, Request};
-use crate::port::{Relay, UnixSeconds};
-use crate::record::Record;
+use crate::id::{LineId, PairHash, PortHash, RecordKey};
+use crate::introducer::message::{self, IntroducerMessage, MAX_INTRODUCER_MESSAGE};
+use crate::machine::record::Record;
+use crate::machine::{Created, Emit, Held, Nothing, Role, Step, impl_machine};
+use crate::message::{Event, PacketKind, Request};
+use crate::port::{RelayAddr, UnixSeconds};
 use crate::secret::Secret;
-use crate::wire::{Bytes, Versioned};
 use zeroize::Zeroize;
 
 use epoch::MOST_EARLY;
@@ -29,7 +29,7 @@ use phase::{Change, transition};
 pub(crate) use phase::{Origin, Phase, State};
 use seal::MAX_OWN;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
-pub use session::CheckCode;
+pub use session::SafetyNumber;
 use session::Session;
 
 /// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`. If its Port's policy is
@@ -40,22 +40,22 @@ pub struct Line(Held<State>);
 /// What a Line asks its caller to do.
 #[derive(PartialEq, Eq)]
 pub enum LineEffect<'m> {
-    /// Send this to the Server.
+    /// Send this to the relay.
     Send(Request<'m>),
     /// The other end says this. It lies in the buffer that `handle` was given.
     Message(&'m [u8]),
     /// The other end's machine says this of a contact port (§16.3). It lies in the same buffer.
-    Introduction(Introduction<'m>),
-    /// The Server says that it dropped packets of this end: more waited for the other end than it keeps. What the other end has
+    IntroducerMessage(IntroducerMessage<'m>),
+    /// The relay says that it dropped packets of this end: more waited for the other end than it keeps. What the other end has
     /// not answered may be lost. Once the line is confirmed, send it again when the other end is heard of, not before, for it would
-    /// only make more room for itself. Before that, do what is `unsent()` after a pause: it may have been the proof. May come
+    /// only make more room for itself. Before that, do what is `pending()` after a pause: it may have been the proof. May come
     /// more than once.
-    Dropped,
+    PacketsLost,
     /// Somebody who holds the Port wants in, and the Port's policy is to ask: [`accept`](Line::accept) or
     /// [`decline`](Line::decline). Until then he is not answered.
-    Asked,
+    AwaitingApproval,
     /// The line is over. Tell the user, then settle.
-    Ended(LineEnd),
+    Ended(CloseReason),
 }
 
 impl fmt::Debug for LineEffect<'_> {
@@ -64,9 +64,9 @@ impl fmt::Debug for LineEffect<'_> {
             Self::Send(request) => f.debug_tuple("Send").field(request).finish(),
             // What people say to each other is in no log.
             Self::Message(text) => write!(f, "Message([{} bytes])", text.len()),
-            Self::Introduction(introduction) => f.debug_tuple("Introduction").field(introduction).finish(),
-            Self::Dropped => f.write_str("Dropped"),
-            Self::Asked => f.write_str("Asked"),
+            Self::IntroducerMessage(introduction) => f.debug_tuple("IntroducerMessage").field(introduction).finish(),
+            Self::PacketsLost => f.write_str("PacketsLost"),
+            Self::AwaitingApproval => f.write_str("AwaitingApproval"),
             Self::Ended(end) => f.debug_tuple("Ended").field(end).finish(),
         }
     }
@@ -76,16 +76,16 @@ impl fmt::Debug for LineEffect<'_> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
-pub enum LineEnd {
+pub enum CloseReason {
     /// This end closed it.
     #[n(1)]
     ByUs,
     /// The other end closed it, and proved that it was the other end.
     #[n(2)]
     ByPeer,
-    /// The Server says that it is over.
+    /// The relay says that it is over.
     #[n(3)]
-    ByServer,
+    ByRelay,
     /// Whoever used the Port's link does not hold the Port. Make a new one.
     #[n(4)]
     ProofRefused,
@@ -104,7 +104,7 @@ pub enum LinePhase {
     /// Alice's end: the Port's link was used, by whom is open.
     AwaitingProof,
     /// Alice's end: somebody who holds the Port waits for her word.
-    Asked,
+    AwaitingApproval,
     /// There are keys. Who holds them at the far end is still a claim.
     Joined,
     /// The other end holds the same keys and saw the same handshake.
@@ -113,10 +113,10 @@ pub enum LinePhase {
     Closed,
 }
 
-/// What the Server says of a line (§6.6). Until it is confirmed, each side may have been told another thing.
+/// What the relay says of a line (§6.6). Until it is confirmed, each side may have been told another thing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Claims {
-    /// The line's name at the Server.
+pub struct RelayClaims {
+    /// The line's name at the relay.
     pub line_id: LineId,
     /// The two users.
     pub pair_hash: PairHash,
@@ -125,18 +125,18 @@ pub struct Claims {
 /// What both ends know, and know of each other that they know it (§6.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Confirmed {
-    /// The line's name at the Server: the same at both ends.
+    /// The line's name at the relay: the same at both ends.
     pub line_id: LineId,
-    /// The two users: the same at both ends. That it is the same for this pair each time is still the Server's word.
+    /// The two users: the same at both ends. That it is the same for this pair each time is still the relay's word.
     pub pair_hash: PairHash,
 }
 
 impl Line {
-    pub(crate) fn born(origin: Origin, phase: Phase) -> Born<Self> {
-        Born::new(State { origin, phase })
+    pub(crate) fn born(origin: Origin, phase: Phase) -> Created<Self> {
+        Created::new(State { origin, phase })
     }
 
-    /// Takes an event from the Server (§6.4). A message is opened into `buffer`, which has to be as long as the packet,
+    /// Takes an event from the relay (§6.4). A message is opened into `buffer`, which has to be as long as the packet,
     /// and comes back from [`Step::commit`].
     ///
     /// # Errors
@@ -183,9 +183,9 @@ impl Line {
             Event::Packet { line_id, payload } if *line_id == ours => {
                 transition(self, payload, associated_data, buffer, now)
             }
-            Event::Disconnected { line_id } if *line_id == ours => self.end(LineEnd::ByServer, None),
+            Event::Disconnected { line_id } if *line_id == ours => self.end(CloseReason::ByRelay, None),
             Event::Dropped { line_id } if *line_id == ours => self.dropped(),
-            _ => Err(Rejected::NotMine),
+            _ => Err(Rejected::WrongMachine),
         }
     }
 
@@ -202,7 +202,7 @@ impl Line {
         associated_data: &[u8],
         buffer: &'m mut [u8],
     ) -> Result<Step<'m, Self>, SealError> {
-        self.seal_as([Content::Opening, Content::Message], message, associated_data, buffer)
+        self.seal_as([PacketKind::EarlyMessage, PacketKind::Message], message, associated_data, buffer)
     }
 
     /// [`seal`](Line::seal) with padding (§6.9): the relay sees one of eleven lengths. `buffer` has to be
@@ -218,10 +218,10 @@ impl Line {
         associated_data: &[u8],
         buffer: &'m mut [u8],
     ) -> Result<Step<'m, Self>, SealError> {
-        self.seal_as([Content::PaddedOpening, Content::PaddedMessage], message, associated_data, buffer)
+        self.seal_as([PacketKind::PaddedEarlyMessage, PacketKind::PaddedMessage], message, associated_data, buffer)
     }
 
-    /// Seals what Alice and her introducer say to each other (§16.3). `buffer` has to hold [`MAX_INTRODUCTION`] and
+    /// Seals what Alice and her introducer say to each other (§16.3). `buffer` has to hold [`MAX_INTRODUCER_MESSAGE`] and
     /// [`SEAL_OVERHEAD`] bytes.
     ///
     /// # Errors
@@ -229,17 +229,17 @@ impl Line {
     #[cold]
     pub fn introduce<'m>(
         &'m mut self,
-        introduction: &Introduction<'_>,
+        introduction: &IntroducerMessage<'_>,
         buffer: &'m mut [u8],
     ) -> Result<Step<'m, Self>, SealError> {
         if self.phase() == LinePhase::Joined {
             return Err(SealError::Unconfirmed);
         }
-        let mut text = Bytes::<MAX_INTRODUCTION>::of(&Versioned(introduction));
+        let mut text = Bytes::<MAX_INTRODUCER_MESSAGE>::of(&Versioned(introduction));
         // More than any contact port has is no Port's bytes.
         let step = match text.as_slice() {
             [] => Err(SealError::TooLong),
-            text => self.seal_as([Content::Introduction; 2], text, &[], buffer),
+            text => self.seal_as([PacketKind::IntroducerMessage; 2], text, &[], buffer),
         };
         text.zeroize();
         step
@@ -248,13 +248,13 @@ impl Line {
     #[inline]
     fn seal_as<'m>(
         &'m mut self,
-        [opening, confirmed]: [Content; 2],
+        [opening, confirmed]: [PacketKind; 2],
         message: &[u8],
         associated_data: &[u8],
         buffer: &'m mut [u8],
     ) -> Result<Step<'m, Self>, SealError> {
         let content = match self.phase() {
-            LinePhase::AwaitingProof | LinePhase::Asked => return Err(SealError::NotJoined),
+            LinePhase::AwaitingProof | LinePhase::AwaitingApproval => return Err(SealError::NotJoined),
             LinePhase::Joined => opening,
             LinePhase::Confirmed => confirmed,
             LinePhase::Closed => return Err(SealError::Closed),
@@ -267,13 +267,13 @@ impl Line {
         Ok(Step::new(self, Change::Counters(counters), Emit::Sealed(packet)))
     }
 
-    /// Ends the line, for good (§6.7): the keys go, the other end is told, and so is the Server.
+    /// Ends the line, for good (§6.7): the keys go, the other end is told, and so is the relay.
     ///
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let close = self.0.state.phase.session().map(|session| session.clone().seal_own(Content::Close, &[]).1);
-        self.end(LineEnd::ByUs, close)
+        let close = self.0.state.phase.session().map(|session| session.clone().seal_own(PacketKind::Close, &[]).1);
+        self.end(CloseReason::ByUs, close)
     }
 
     /// Lets in who waits (§14.5): now he is answered. What he said in the meantime is handed in again, for seven days.
@@ -293,10 +293,10 @@ impl Line {
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
     pub fn decline(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        if self.phase() != LinePhase::Asked {
+        if self.phase() != LinePhase::AwaitingApproval {
             return Err(Rejected::OutOfOrder);
         }
-        self.end(LineEnd::Declined, None)
+        self.end(CloseReason::Declined, None)
     }
 
     /// §6.6: nothing moves, but the user is told.
@@ -310,7 +310,7 @@ impl Line {
         Ok(Step::new(self, Change::Counters(counters), Emit::Dropped))
     }
 
-    fn end(&mut self, end: LineEnd, close: Option<Bytes<MAX_OWN>>) -> Result<Step<'_, Self>, Rejected> {
+    fn end(&mut self, end: CloseReason, close: Option<Bytes<MAX_OWN>>) -> Result<Step<'_, Self>, Rejected> {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
@@ -321,22 +321,22 @@ impl Line {
     pub const fn phase(&self) -> LinePhase {
         match self.0.state.phase {
             Phase::AwaitingProof { .. } => LinePhase::AwaitingProof,
-            Phase::AliceAsked { .. } => LinePhase::Asked,
+            Phase::AliceAsked { .. } => LinePhase::AwaitingApproval,
             Phase::AliceJoined { .. } | Phase::BobJoined { .. } => LinePhase::Joined,
             Phase::AliceConfirmed { .. } | Phase::BobConfirmed { .. } => LinePhase::Confirmed,
             Phase::Closed { .. } => LinePhase::Closed,
         }
     }
 
-    /// What the Server says of it. Nothing to rely on: see [`confirmed`](Line::confirmed).
-    pub const fn claims(&self) -> Claims {
+    /// What the relay says of it. Nothing to rely on: see [`confirmed`](Line::confirmed).
+    pub const fn claims(&self) -> RelayClaims {
         let Origin { line_id, pair_hash, .. } = self.0.state.origin;
-        Claims { line_id, pair_hash }
+        RelayClaims { line_id, pair_hash }
     }
 
     /// What the caller may rely on; `None` until the other end has shown that it holds the same keys, and after the end.
     pub fn confirmed(&self) -> Option<Confirmed> {
-        let Claims { line_id, pair_hash } = self.claims();
+        let RelayClaims { line_id, pair_hash } = self.claims();
         (self.phase() == LinePhase::Confirmed).then_some(Confirmed { line_id, pair_hash })
     }
 
@@ -352,8 +352,8 @@ impl Line {
     }
 
     /// A code for two people to compare by voice (§6.8); `None` unless the line is confirmed.
-    pub fn check_code(&self) -> Option<CheckCode> {
-        self.0.state.phase.confirmed().map(Session::check_code)
+    pub fn safety_number(&self) -> Option<SafetyNumber> {
+        self.0.state.phase.confirmed().map(Session::safety_number)
     }
 
     /// 32 bytes for a stronger protocol on top, the same at both ends and known to nobody else (§6.10), as a TLS exporter gives
@@ -369,7 +369,7 @@ impl Line {
     }
 
     /// Where the Port said to connect.
-    pub const fn relay(&self) -> Option<&Relay> {
+    pub const fn relay(&self) -> Option<&RelayAddr> {
         self.0.state.origin.relay.as_ref()
     }
 }
@@ -378,8 +378,8 @@ impl Line {
 #[cfg(feature = "testkit")]
 impl Line {
     /// The check code that this line has, or will have once it is confirmed.
-    pub(crate) fn code(&self) -> Option<CheckCode> {
-        self.0.state.phase.session().filter(|_| !self.is_early()).map(session::Session::check_code)
+    pub(crate) fn code(&self) -> Option<SafetyNumber> {
+        self.0.state.phase.session().filter(|_| !self.is_early()).map(session::Session::safety_number)
     }
 
     /// A hash of the proof that let Bob in, at Alice's end until Bob is known to have her Confirm.
@@ -399,7 +399,7 @@ impl Line {
     }
 }
 
-holds!(Line);
+impl_machine!(Line);
 
 impl Role for Line {
     const ROLE: u8 = 3;
@@ -409,8 +409,8 @@ impl Role for Line {
     type Beside = Nothing;
     type Effect<'m> = LineEffect<'m>;
 
-    fn key_of(state: &State) -> Key {
-        Key::Line(state.origin.line_id)
+    fn key_of(state: &State) -> RecordKey {
+        RecordKey::Line(state.origin.line_id)
     }
 
     fn deadline_of(state: &State) -> Option<UnixSeconds> {
@@ -425,7 +425,7 @@ impl Role for Line {
     fn after_deadline(state: &State) -> Option<Change> {
         let mut phase = state.phase.clone();
         Some(match phase {
-            Phase::AwaitingProof { .. } => Change::closed(LineEnd::Expired, None),
+            Phase::AwaitingProof { .. } => Change::closed(CloseReason::Expired, None),
             _ => {
                 phase.set_early(None);
                 Change::Phase(phase)
@@ -446,7 +446,7 @@ impl Role for Line {
         .map(Change::Phase)
     }
 
-    fn key_after(state: &State, _: &Change) -> Key {
+    fn key_after(state: &State, _: &Change) -> RecordKey {
         Self::key_of(state)
     }
 
@@ -475,18 +475,18 @@ impl Role for Line {
         match (&self.0.state.phase, place) {
             (Phase::Closed { end, close, due: true }, _) => match place {
                 0 => close.as_ref().map(|close| send(close.as_slice())),
-                1 => end.is_told_to_server().then_some(LineEffect::Send(Request::Disconnect { line_id })),
+                1 => end.is_told_to_relay().then_some(LineEffect::Send(Request::Disconnect { line_id })),
                 _ => Some(LineEffect::Ended(*end)),
             },
-            (Phase::AliceAsked { .. }, 0) => Some(LineEffect::Asked),
+            (Phase::AliceAsked { .. }, 0) => Some(LineEffect::AwaitingApproval),
             (phase, 0) => phase.packet().map(send),
             (_, 1) => match emit {
                 Emit::Sealed(packet) => Some(send(packet)),
                 Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
                 Emit::Told(text) | Emit::OutboxAndTold(text) => {
-                    introduction::read(text).ok().map(LineEffect::Introduction)
+                    message::read(text).ok().map(LineEffect::IntroducerMessage)
                 }
-                Emit::Dropped => Some(LineEffect::Dropped),
+                Emit::Dropped => Some(LineEffect::PacketsLost),
                 Emit::Outbox | Emit::Rest | Emit::Refused(_) | Emit::Handed { .. } | Emit::Nothing => None,
             },
             _ => None,
@@ -494,9 +494,9 @@ impl Role for Line {
     }
 }
 
-impl LineEnd {
-    /// A line that the other end closed stays at the Server until this end has left it, too.
-    const fn is_told_to_server(self) -> bool {
-        !matches!(self, Self::ByServer)
+impl CloseReason {
+    /// A line that the other end closed stays at the relay until this end has left it, too.
+    const fn is_told_to_relay(self) -> bool {
+        !matches!(self, Self::ByRelay)
     }
 }

@@ -6,19 +6,19 @@ use minicbor::{Decode, Encode};
 use super::epoch::{AliceEpochs, Early, Upgrade};
 use super::seal::{MAX_OWN, Sealed};
 use super::session::{Counters, End, Session, transcript};
-use super::{Line, LineEnd};
+use super::{CloseReason, Line};
 use crate::bob::{Connecting, SendProof};
+use crate::cbor::{self, Bytes, Versioned};
 use crate::dialect::Dialect;
 use crate::error::Rejected;
 use crate::id::{LineId, PairHash, PortHash};
-use crate::introduction;
+use crate::introducer::message as introduction;
 use crate::machine::{Emit, Step};
-use crate::message::{Content, Payload};
-use crate::port::{Kind, Port, Relay, UnixSeconds};
+use crate::message::{PacketKind, Payload};
+use crate::port::ticket::{IntroducerName, Ticket};
+use crate::port::{Port, PortKind, RelayAddr, UnixSeconds};
 use crate::proof::{self, PrivateKey, Proof, SharedSecret};
 use crate::secret::{Rad, Secret};
-use crate::ticket::{Name, Ticket};
-use crate::wire::{self, Bytes, Versioned};
 
 /// An ephemeral public key's length.
 const EPHEMERAL: usize = 32;
@@ -26,11 +26,11 @@ const EPHEMERAL: usize = 32;
 /// How long an Alice's line waits for the proof: seven days (§6.6).
 const AWAIT_PROOF: u64 = 7 * 24 * 60 * 60;
 
-/// Where a line comes from. No two lines of one user have the same, unless the Server gives a `line_id` twice.
+/// Where a line comes from. No two lines of one user have the same, unless the relay gives a `line_id` twice.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Origin {
     #[n(0)]
-    pub(crate) kind: Kind,
+    pub(crate) kind: PortKind,
     #[n(1)]
     pub(crate) port: PortHash,
     #[n(2)]
@@ -38,7 +38,7 @@ pub struct Origin {
     #[n(3)]
     pub(crate) pair_hash: PairHash,
     #[n(4)]
-    pub(crate) relay: Option<Relay>,
+    pub(crate) relay: Option<RelayAddr>,
     /// The line that the two users had before (§14.6).
     #[n(5)]
     pub(crate) replaces: Option<LineId>,
@@ -52,7 +52,7 @@ pub struct Origin {
 pub struct Introduced {
     /// What the introducer calls himself.
     #[n(0)]
-    pub name: Name,
+    pub name: IntroducerName,
     /// Alice's line with him: it was he, and nobody else, who told her of the ticket. `None` at Bob.
     #[n(1)]
     pub by: Option<LineId>,
@@ -128,7 +128,7 @@ pub enum Phase {
     #[n(6)]
     Closed {
         #[n(0)]
-        end: LineEnd,
+        end: CloseReason,
         /// The last packet to the other end.
         #[n(1)]
         close: Option<Bytes<MAX_OWN>>,
@@ -202,7 +202,7 @@ impl Phase {
     ) -> Option<Self> {
         let secret = proof::check(private_key, rad, proof)?;
         let hkdf = secret.extract(&transcript(origin, proof, None));
-        let (session, packet) = Session::new(End::Alice, 0, &hkdf).seal_own(Content::Confirm, &[]);
+        let (session, packet) = Session::new(End::Alice, 0, &hkdf).seal_own(PacketKind::Confirm, &[]);
         Some(Self::joined(session, packet, proof, None, asks))
     }
 
@@ -219,7 +219,7 @@ impl Phase {
     }
 
     fn joined(session: Session, packet: Bytes<MAX_OWN>, proof: &Proof, early: Option<Early>, asks: bool) -> Self {
-        let confirm = Confirm { packet, proof: wire::hash(proof) };
+        let confirm = Confirm { packet, proof: cbor::hash(proof) };
         if asks { Self::AliceAsked { session, confirm, early } } else { Self::AliceJoined { session, confirm, early } }
     }
 
@@ -230,7 +230,7 @@ impl Phase {
         let session = Session::new(End::Bob, 0, &secret.extract(&transcript));
         let upgrade = private_key.as_ref().map(|private_key| Upgrade::new(secret, private_key, transcript));
         let proof = match send_proof {
-            SendProof::OnBoard => None,
+            SendProof::Inline => None,
             SendProof::AlongTheLine => Some(Bytes::of(&Versioned(Payload::Proof { proof: proof.clone() }))),
         };
         Self::BobJoined { session, proof, upgrade }
@@ -313,13 +313,13 @@ impl Phase {
 }
 
 impl Change {
-    pub(super) const fn closed(end: LineEnd, close: Option<Bytes<MAX_OWN>>) -> Self {
+    pub(super) const fn closed(end: CloseReason, close: Option<Bytes<MAX_OWN>>) -> Self {
         Self::Phase(Phase::Closed { end, close, due: true })
     }
 }
 
 fn hash(payload: &[u8]) -> [u8; 32] {
-    wire::hash(&<&ByteSlice>::from(payload))
+    cbor::hash(&<&ByteSlice>::from(payload))
 }
 
 /// §6.4–§6.7: the whole of a Line but for its user's own words, `seal` and `close`.
@@ -337,17 +337,17 @@ pub(super) fn transition<'m>(
     let state = &line.0.state;
     let session = match &state.phase {
         Phase::AwaitingProof { until, .. } if now >= *until => {
-            return Ok(Step::new(line, Change::closed(LineEnd::Expired, None), Emit::Outbox));
+            return Ok(Step::new(line, Change::closed(CloseReason::Expired, None), Emit::Outbox));
         }
         Phase::AwaitingProof { .. } | Phase::AliceAsked { .. } => return Err(Rejected::TooEarly),
         phase => phase.session().ok_or(Rejected::Closed)?,
     };
     let content = sealed.content.unpadded();
     // Only a user's words carry a user's data.
-    let data = if matches!(content, Content::Opening | Content::Message) { associated_data } else { &[] };
+    let data = if matches!(content, PacketKind::EarlyMessage | PacketKind::Message) { associated_data } else { &[] };
     let own = match (content, state.origin.kind.is_for_many()) {
-        (Content::Confirm, true) => EPHEMERAL,
-        (Content::Answer, true) => 1,
+        (PacketKind::Confirm, true) => EPHEMERAL,
+        (PacketKind::Answer, true) => 1,
         _ => 0,
     };
     if sealed.nonce.epoch != session.epoch() {
@@ -357,7 +357,7 @@ pub(super) fn transition<'m>(
         return Ok(Step::new(line, Change::Phase(phase), emit));
     }
     let (counters, text) = session.open(&sealed, own, data, buffer)?;
-    if content == Content::Introduction {
+    if content == PacketKind::IntroducerMessage {
         introduction::read(text)?;
     }
 
@@ -365,61 +365,67 @@ pub(super) fn transition<'m>(
         // By far the most packets: they move nothing but the counters.
         (
             Phase::AliceConfirmed { confirm: None, early: None, .. },
-            Content::Opening | Content::Message | Content::Answer | Content::Introduction,
+            PacketKind::EarlyMessage | PacketKind::Message | PacketKind::Answer | PacketKind::IntroducerMessage,
         )
-        | (Phase::AliceConfirmed { confirm: None, .. }, Content::Opening | Content::Message | Content::Introduction)
-        | (Phase::BobConfirmed { .. }, Content::Opening | Content::Message | Content::Introduction) => {
+        | (
+            Phase::AliceConfirmed { confirm: None, .. },
+            PacketKind::EarlyMessage | PacketKind::Message | PacketKind::IntroducerMessage,
+        )
+        | (
+            Phase::BobConfirmed { .. },
+            PacketKind::EarlyMessage | PacketKind::Message | PacketKind::IntroducerMessage,
+        ) => {
             return Ok(Step::new(line, Change::Counters(counters), emit(content, text, false)));
         }
         // Bob speaks, but has not heard Alice: she says Confirm again.
-        (Phase::AliceConfirmed { confirm: Some(_), .. }, Content::Opening) => {
+        (Phase::AliceConfirmed { confirm: Some(_), .. }, PacketKind::EarlyMessage) => {
             return Ok(Step::new(line, Change::Counters(counters), emit(content, text, true)));
         }
-        (Phase::AliceJoined { confirm, early, .. }, Content::Opening) => {
+        (Phase::AliceJoined { confirm, early, .. }, PacketKind::EarlyMessage) => {
             let (confirm, early) = (Some(confirm.clone()), early.clone());
             (Phase::AliceConfirmed { session: session.with(counters), confirm, early }, true)
         }
         (
             Phase::AliceJoined { early, .. } | Phase::AliceConfirmed { early, .. },
-            Content::Message | Content::Answer | Content::Introduction,
+            PacketKind::Message | PacketKind::Answer | PacketKind::IntroducerMessage,
         ) => {
             let early = early.as_ref().and_then(|early| match text {
-                [sent] if content == Content::Answer => early.told(*sent),
+                [sent] if content == PacketKind::Answer => early.told(*sent),
                 _ => Some(early.clone()),
             });
             (Phase::AliceConfirmed { session: session.with(counters), confirm: None, early }, false)
         }
         // Alice's ephemeral key: from here on the keys are those of epoch 1.
-        (Phase::BobJoined { upgrade: Some(upgrade), .. }, Content::Confirm) => {
+        (Phase::BobJoined { upgrade: Some(upgrade), .. }, PacketKind::Confirm) => {
             let sent = u8::try_from(session.sent()).unwrap_or(u8::MAX);
-            let (session, answer) = upgrade.session(text)?.seal_own(Content::Answer, &[sent]);
+            let (session, answer) = upgrade.session(text)?.seal_own(PacketKind::Answer, &[sent]);
             (Phase::BobConfirmed { session, answer, due: true, confirm: Some(hash(payload)) }, true)
         }
         // Any packet of Alice's shows that she holds the keys. She hears so at once.
         (
             Phase::BobJoined { upgrade: None, .. },
-            Content::Confirm | Content::Opening | Content::Message | Content::Introduction,
+            PacketKind::Confirm | PacketKind::EarlyMessage | PacketKind::Message | PacketKind::IntroducerMessage,
         ) => {
-            let (session, answer) = session.with(counters).seal_own(Content::Answer, &[]);
+            let (session, answer) = session.with(counters).seal_own(PacketKind::Answer, &[]);
             (Phase::BobConfirmed { session, answer, due: true, confirm: None }, true)
         }
-        (Phase::BobConfirmed { answer, confirm: None, .. }, Content::Confirm) => {
+        (Phase::BobConfirmed { answer, confirm: None, .. }, PacketKind::Confirm) => {
             let answer = answer.clone();
             (Phase::BobConfirmed { session: session.with(counters), answer, due: true, confirm: None }, true)
         }
-        (_, Content::Close) => (Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }, true),
+        (_, PacketKind::Close) => (Phase::Closed { end: CloseReason::ByPeer, close: None, due: true }, true),
         // Well sealed, but not this end's to hear.
         _ => return Err(Rejected::OutOfOrder),
     };
     Ok(Step::new(line, Change::Phase(phase), emit(content, text, outbox)))
 }
 
-const fn emit(content: Content, text: &[u8], outbox: bool) -> Emit<'_> {
+const fn emit(content: PacketKind, text: &[u8], outbox: bool) -> Emit<'_> {
     match (content, outbox) {
-        (Content::Opening | Content::Message, false) => Emit::Opened(text),
-        (Content::Opening | Content::Message, true) => Emit::OutboxAndOpened(text),
-        (Content::Introduction, false) => Emit::Told(text),
-        (Content::Introduction, true) => Emit::OutboxAndTold(text),
+        (PacketKind::EarlyMessage | PacketKind::Message, false) => Emit::Opened(text),
+        (PacketKind::EarlyMessage | PacketKind::Message, true) => Emit::OutboxAndOpened(text),
+        (PacketKind::IntroducerMessage, false) => Emit::Told(text),
+        (PacketKind::IntroducerMessage, true) => Emit::OutboxAndTold(text),
         (_, false) => Emit::Nothing,
         (_, true) => Emit::Outbox,
     }
@@ -445,8 +451,8 @@ fn transition_by_other_epoch<'m>(
         }
         (Phase::AliceJoined { early: Some(early), .. } | Phase::AliceConfirmed { early: Some(early), .. }, 0) => {
             let (early, text) = early.open(sealed, own, data, buffer)?;
-            if sealed.content == Content::Close {
-                return Ok((Phase::Closed { end: LineEnd::ByPeer, close: None, due: true }, Some(&[]), true));
+            if sealed.content == PacketKind::Close {
+                return Ok((Phase::Closed { end: CloseReason::ByPeer, close: None, due: true }, Some(&[]), true));
             }
             let mut next = phase.clone();
             next.set_early(early);
@@ -474,14 +480,14 @@ fn transition_by_proof<'m>(
     let Payload::Proof { proof } = payload else { return Err(Rejected::Malformed) };
     let change = match &state.phase {
         Phase::Closed { .. } => return Err(Rejected::Closed),
-        Phase::AwaitingProof { until, .. } if now >= *until => Change::closed(LineEnd::Expired, None),
+        Phase::AwaitingProof { until, .. } if now >= *until => Change::closed(CloseReason::Expired, None),
         Phase::AwaitingProof { private_key, rad, asks, .. } => {
             Phase::of_alice(&state.origin, private_key, rad, *asks, proof)
-                .map_or(Change::closed(LineEnd::ProofRefused, None), Change::Phase)
+                .map_or(Change::closed(CloseReason::ProofRefused, None), Change::Phase)
         }
         // The same proof again: Confirm was lost, or is slow.
         Phase::AliceJoined { session, confirm, .. } | Phase::AliceConfirmed { session, confirm: Some(confirm), .. }
-            if confirm.proof == wire::hash(proof) =>
+            if confirm.proof == cbor::hash(proof) =>
         {
             Change::Counters(session.counters())
         }

@@ -6,10 +6,10 @@ use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use minicbor::{Decoder, Encoder, len};
 
 use super::padding;
+use crate::cbor::{self, Bytes};
 use crate::error::{Rejected, SealError};
-use crate::message::{Content, Nonce};
+use crate::message::{Nonce, PacketKind};
 use crate::secret::Secret;
-use crate::wire::{self, Bytes};
 
 /// The largest message, in bytes: 64 KiB.
 pub const MAX_MESSAGE: usize = 65_536;
@@ -29,13 +29,13 @@ const KIND: usize = START.len() + 1;
 const MAX_HEAD: usize = KIND + 1 + Nonce::LENGTH + 5;
 
 /// How every sealed payload begins: version and body, the body's four elements, the variant (§7.4).
-const START: [u8; 4] = [0x82, wire::VERSION, 0x84, 2];
+const START: [u8; 4] = [0x82, cbor::VERSION, 0x84, 2];
 /// A byte string of 12.
 const NONCE: u8 = 0x4c;
 
 /// A sealed payload that came.
 pub(super) struct Sealed<'p> {
-    pub(super) content: Content,
+    pub(super) content: PacketKind,
     pub(super) nonce: Nonce,
     ciphertext: &'p [u8],
 }
@@ -46,7 +46,7 @@ impl<'p> Sealed<'p> {
     #[inline]
     pub(super) fn decode(payload: &'p [u8]) -> Option<Self> {
         let [content, NONCE, rest @ ..] = payload.strip_prefix(&START)? else { return None };
-        let content = *Content::ALL.get(usize::from(content.checked_sub(1)?))?;
+        let content = *PacketKind::ALL.get(usize::from(content.checked_sub(1)?))?;
         let (nonce, rest) = rest.split_first_chunk()?;
         Some(Self { content, nonce: Nonce::from_bytes(*nonce), ciphertext: whole(rest)? })
     }
@@ -90,11 +90,11 @@ pub(super) fn open<'b>(
         .decrypt_inout_detached(&packet.nonce.to_bytes().into(), data.as_slice(), buffer, tag.into())
         .map_err(|_| Rejected::Forged)?;
     match packet.content {
-        Content::Opening | Content::Message => Ok(out),
-        Content::PaddedOpening | Content::PaddedMessage | Content::Introduction => {
+        PacketKind::EarlyMessage | PacketKind::Message => Ok(out),
+        PacketKind::PaddedEarlyMessage | PacketKind::PaddedMessage | PacketKind::IntroducerMessage => {
             padding::unpadded_len(out).and_then(|length| out.get(..length)).ok_or(Rejected::Forged)
         }
-        Content::Confirm | Content::Answer | Content::Close if out.len() == own => Ok(out),
+        PacketKind::Confirm | PacketKind::Answer | PacketKind::Close if out.len() == own => Ok(out),
         _ => Err(Rejected::Forged),
     }
 }
@@ -102,7 +102,7 @@ pub(super) fn open<'b>(
 /// Seals into `out` and returns the payload's bytes (§7.4).
 pub(super) fn seal<'b>(
     key: &Secret<32>,
-    content: Content,
+    content: PacketKind,
     nonce: Nonce,
     text: &[u8],
     data: &[u8],
@@ -135,7 +135,7 @@ pub(super) fn seal<'b>(
 }
 
 /// A packet of the machine's own.
-pub(super) fn seal_own(key: &Secret<32>, content: Content, nonce: Nonce, text: &[u8]) -> Bytes<MAX_OWN> {
+pub(super) fn seal_own(key: &Secret<32>, content: PacketKind, nonce: Nonce, text: &[u8]) -> Bytes<MAX_OWN> {
     let mut packet = Bytes::EMPTY;
     packet.fill(|out| seal(key, content, nonce, text, &[], out).ok().map(<[u8]>::len));
     packet
@@ -146,14 +146,14 @@ fn cipher(key: &Secret<32>) -> Aes256GcmSiv {
 }
 
 /// A payload's first bytes, up to its nonce.
-const fn kind(content: Content) -> [u8; KIND] {
+const fn kind(content: PacketKind) -> [u8; KIND] {
     let [a, b, c, d] = START;
     [a, b, c, d, content as u8]
 }
 
 /// A payload's bytes up to its ciphertext.
 #[inline]
-fn head(content: Content, nonce: &[u8], ciphertext: usize) -> Bytes<MAX_HEAD> {
+fn head(content: PacketKind, nonce: &[u8], ciphertext: usize) -> Bytes<MAX_HEAD> {
     let mut head = Bytes::EMPTY;
     head.append(&kind(content));
     head.append(&[NONCE]);
@@ -166,17 +166,17 @@ fn head(content: Content, nonce: &[u8], ciphertext: usize) -> Bytes<MAX_HEAD> {
 /// What is authenticated beside the text: what kind of packet it is, then the caller's data. Nonce and length are the AEAD's
 /// own to authenticate.
 enum Associated {
-    Kind([u8; KIND]),
+    PortKind([u8; KIND]),
     WithData(Bytes<{ KIND + MAX_ASSOCIATED_DATA }>),
 }
 
 impl Associated {
     /// `None` if there is too much of it.
     #[inline]
-    fn new(content: Content, data: &[u8]) -> Option<Self> {
+    fn new(content: PacketKind, data: &[u8]) -> Option<Self> {
         let kind = kind(content);
         if data.is_empty() {
-            return Some(Self::Kind(kind));
+            return Some(Self::PortKind(kind));
         }
         let mut both = Bytes::new(&kind)?;
         both.append(data)?;
@@ -185,7 +185,7 @@ impl Associated {
 
     fn as_slice(&self) -> &[u8] {
         match self {
-            Self::Kind(kind) => kind,
+            Self::PortKind(kind) => kind,
             Self::WithData(both) => both.as_slice(),
         }
     }
@@ -257,7 +257,7 @@ mod tests {
     /// §7.4: the numbers by which a content is found here are those that it is encoded by.
     #[test]
     fn contents_are_found_by_their_numbers() {
-        for (number, content) in (1..).zip(Content::ALL) {
+        for (number, content) in (1..).zip(PacketKind::ALL) {
             assert_eq!((content as u8, minicbor::decode(&[number]).ok()), (number, Some(content)));
         }
     }

@@ -10,13 +10,13 @@ use sha2::Sha256;
 use super::Origin;
 use super::seal::{self, MAX_OWN, Sealed};
 use super::window::Window;
+use crate::cbor::{self, Bytes};
 use crate::error::{Rejected, SealError};
-use crate::message::{Content, Nonce};
-use crate::port::Kind;
+use crate::message::{Nonce, PacketKind};
+use crate::port::PortKind;
+use crate::port::ticket::Ticket;
 use crate::proof::Proof;
 use crate::secret::{Secret, derive};
-use crate::ticket::Ticket;
-use crate::wire::{self, Bytes};
 
 /// A caller's messages stop here; the rest is for the machine's own.
 const LAST_COUNTER: u64 = 1 << 48;
@@ -29,7 +29,7 @@ struct Transcript<'a> {
     #[n(1)]
     version: u8,
     #[n(2)]
-    kind: Kind,
+    kind: PortKind,
     #[n(3)]
     port: crate::id::PortHash,
     #[n(4)]
@@ -44,9 +44,9 @@ struct Transcript<'a> {
 
 /// Its hash.
 pub(super) fn transcript(origin: &Origin, proof: &Proof, ticket: Option<&Ticket>) -> [u8; 32] {
-    wire::hash(&Transcript {
+    cbor::hash(&Transcript {
         label: "port-protocol",
-        version: wire::VERSION,
+        version: cbor::VERSION,
         kind: origin.kind,
         port: origin.port,
         line_id: origin.line_id,
@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// A packet of the machine's own, and the session after it.
-    pub(super) fn seal_own(mut self, content: Content, text: &[u8]) -> (Self, Bytes<MAX_OWN>) {
+    pub(super) fn seal_own(mut self, content: PacketKind, text: &[u8]) -> (Self, Bytes<MAX_OWN>) {
         let packet = seal::seal_own(&self.send, content, self.nonce(), text);
         self.sent = self.sent.saturating_add(1);
         (self, packet)
@@ -114,7 +114,7 @@ impl Session {
     #[inline]
     pub(super) fn seal<'b>(
         &self,
-        content: Content,
+        content: PacketKind,
         text: &[u8],
         data: &[u8],
         out: &'b mut [u8],
@@ -139,7 +139,7 @@ impl Session {
         let text = seal::open(&self.receive, packet, own, data, out)?;
         // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
         let window =
-            if packet.content == Content::Confirm { self.window } else { self.window.take(packet.nonce.counter)? };
+            if packet.content == PacketKind::Confirm { self.window } else { self.window.take(packet.nonce.counter)? };
         Ok((Counters { window, ..self.counters() }, text))
     }
 
@@ -176,10 +176,10 @@ impl Session {
     }
 
     /// §6.8: forty digits.
-    pub(super) fn check_code(&self) -> CheckCode {
+    pub(super) fn safety_number(&self) -> SafetyNumber {
         let mut bytes = [[0; 5]; 8];
         self.expand(&[b"check code"], bytes.as_flattened_mut());
-        CheckCode(bytes.map(|group| {
+        SafetyNumber(bytes.map(|group| {
             let number = group.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
             u32::try_from(number % 100_000).unwrap_or_default()
         }))
@@ -188,7 +188,7 @@ impl Session {
     /// §6.10.
     pub(super) fn export(&self, label: &str, context: &[u8]) -> Secret<32> {
         // Hashed, because HKDF's info has no parts: what is said of one could be said of another.
-        let purpose = wire::hash(&(label, <&ByteSlice>::from(context)));
+        let purpose = cbor::hash(&(label, <&ByteSlice>::from(context)));
         let mut exported = Secret::ZERO;
         self.expand(&[b"export", &purpose], exported.expose_mut());
         exported
@@ -207,24 +207,24 @@ impl Session {
 ///
 /// `Display` writes them as `12345 67890 …`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct CheckCode([u32; 8]);
+pub struct SafetyNumber([u32; 8]);
 
-impl CheckCode {
+impl SafetyNumber {
     /// The groups, each below 100 000.
     pub const fn groups(&self) -> &[u32; 8] {
         &self.0
     }
 }
 
-impl fmt::Display for CheckCode {
+impl fmt::Display for SafetyNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut space = "";
         self.0.iter().try_for_each(|group| write!(f, "{}{group:05}", core::mem::replace(&mut space, " ")))
     }
 }
 
-impl fmt::Debug for CheckCode {
+impl fmt::Debug for SafetyNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CheckCode([redacted])")
+        f.write_str("SafetyNumber([redacted])")
     }
 }

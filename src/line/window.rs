@@ -18,7 +18,7 @@ impl Window {
     /// The window once `counter` is taken. To be kept only if its packet opens.
     ///
     /// # Errors
-    /// [`Rejected::Repeated`]: taken before, or too old to tell.
+    /// [`Rejected::Duplicate`]: taken before, or too old to tell.
     #[inline(always)]
     pub(crate) fn take(self, counter: u64) -> Result<Self, Rejected> {
         match counter.checked_sub(self.next) {
@@ -26,12 +26,12 @@ impl Window {
                 let shift = u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1);
                 let seen = self.seen.checked_shl(shift).unwrap_or(0) | 1;
                 // No end ever reaches the last counter of all (§6.3).
-                Ok(Self { next: counter.checked_add(1).ok_or(Rejected::Repeated)?, seen })
+                Ok(Self { next: counter.checked_add(1).ok_or(Rejected::Duplicate)?, seen })
             }
             None => {
                 let age = self.next.saturating_sub(counter).saturating_sub(1);
-                let bit = u32::try_from(age).ok().and_then(|age| 1u64.checked_shl(age)).ok_or(Rejected::Repeated)?;
-                if self.seen & bit == 0 { Ok(Self { seen: self.seen | bit, ..self }) } else { Err(Rejected::Repeated) }
+                let bit = u32::try_from(age).ok().and_then(|age| 1u64.checked_shl(age)).ok_or(Rejected::Duplicate)?;
+                if self.seen & bit == 0 { Ok(Self { seen: self.seen | bit, ..self }) } else { Err(Rejected::Duplicate) }
             }
         }
     }
@@ -53,7 +53,7 @@ mod tests {
                 let fresh = in_window && !taken.contains(&counter);
                 match window.take(counter) {
                     Ok(next) => { prop_assert!(fresh); window = next; taken.insert(counter); }
-                    Err(error) => { prop_assert!(!fresh); prop_assert_eq!(error, Rejected::Repeated); }
+                    Err(error) => { prop_assert!(!fresh); prop_assert_eq!(error, Rejected::Duplicate); }
                 }
             }
         }
@@ -63,7 +63,7 @@ mod tests {
     fn the_edges_of_the_window() {
         let at_100 = Window::default().take(100).unwrap();
         assert!(at_100.take(37).is_ok());
-        assert_eq!(at_100.take(36).err(), Some(Rejected::Repeated));
+        assert_eq!(at_100.take(36).err(), Some(Rejected::Duplicate));
         assert!(at_100.take(u64::MAX).is_err());
         let far = at_100.take(u64::MAX - 1).unwrap();
         assert!(far.take(100).is_err());

@@ -90,7 +90,7 @@ fn crate_reads(rule: &str, bytes: &[u8]) -> Option<bool> {
         "bob-record" => Bob::restore(bytes).is_ok(),
         "line-record" => Line::restore(bytes).is_ok(),
         "pool-record" => Pool::restore(bytes).is_ok(),
-        "introduction" => Introduction::decode(bytes).is_ok(),
+        "introduction" => IntroducerMessage::decode(bytes).is_ok(),
         "introducer-record" => Introducer::restore(bytes).is_ok(),
         #[cfg(feature = "app")]
         "app-alice-record" => app::Alice::restore(bytes).is_ok(),

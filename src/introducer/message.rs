@@ -1,4 +1,4 @@
-//! Introduction: what Alice and her introducer's machines say to each other, along their own line (§16.3).
+//! IntroducerMessage: what Alice and her introducer's machines say to each other, along their own line (§16.3).
 
 use core::fmt;
 
@@ -8,18 +8,18 @@ use crate::error::DecodeError;
 use crate::id::LineLink;
 use crate::message::canonical_form;
 use crate::port::Port;
-use crate::ticket::ToldTicket;
+use crate::port::ticket::TicketNotice;
 
 /// The longest introduction once it is padded, in bytes: sealed by [`Line::introduce`](crate::Line::introduce), it is
 /// [`SEAL_OVERHEAD`](crate::SEAL_OVERHEAD) longer at most.
-pub const MAX_INTRODUCTION: usize = 256;
+pub const MAX_INTRODUCER_MESSAGE: usize = 256;
 
 /// What Alice and her introducer say to each other (§16.3). It travels along the line that they have, once that is confirmed,
-/// and comes as [`LineEffect::Introduction`](crate::LineEffect::Introduction).
+/// and comes as [`LineEffect::IntroducerMessage`](crate::LineEffect::IntroducerMessage).
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
 #[non_exhaustive]
-pub enum Introduction<'a> {
+pub enum IntroducerMessage<'a> {
     /// Alice: introduce whom you like. For [`Introducer::granted`](crate::Introducer::granted).
     #[n(1)]
     Grant {
@@ -29,7 +29,7 @@ pub enum Introduction<'a> {
     },
     /// The introducer: here comes somebody. For [`Alice::tell`](crate::Alice::tell).
     #[n(2)]
-    Ticket(#[n(0)] ToldTicket),
+    Ticket(#[n(0)] TicketNotice),
     /// Alice: introduce nobody any more. For [`Introducer::handle`](crate::Introducer::handle).
     #[n(3)]
     Withdrawn {
@@ -39,7 +39,7 @@ pub enum Introduction<'a> {
     },
 }
 
-impl fmt::Debug for Introduction<'_> {
+impl fmt::Debug for IntroducerMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Grant { port } => write!(f, "Grant([{} bytes])", port.len()),
@@ -49,13 +49,13 @@ impl fmt::Debug for Introduction<'_> {
     }
 }
 
-canonical_form!(Introduction);
+canonical_form!(IntroducerMessage);
 
-/// [`Introduction::decode`], kept out of the way of messages, which are many.
+/// [`IntroducerMessage::decode`], kept out of the way of messages, which are many.
 #[cold]
 #[inline(never)]
-pub(crate) fn read(text: &[u8]) -> Result<Introduction<'_>, DecodeError> {
-    Introduction::decode(text)
+pub(crate) fn read(text: &[u8]) -> Result<IntroducerMessage<'_>, DecodeError> {
+    IntroducerMessage::decode(text)
 }
 
 /// The bytes of a contact port, and of nothing else: a reader need not look twice.

@@ -1,37 +1,39 @@
 //! Introducer: a contact port at the contact to whom it was granted (§16.3).
 
+pub(crate) mod message;
+
 use minicbor::{Decode, Decoder, Encode, decode};
 
 use crate::error::{PortError, Rejected};
-use crate::id::{Key, LineId};
-use crate::introduction::Introduction;
+use crate::id::{LineId, RecordKey};
+use crate::introducer::message::IntroducerMessage;
 use crate::line::Line;
-use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds, whole_state};
+use crate::machine::{Created, Emit, Held, Nothing, Role, Step, impl_machine, whole_state};
+use crate::port::ticket::{IntroducerName, Ticket};
 use crate::port::{Port, UnixSeconds};
 use crate::secret::Seed;
-use crate::ticket::{Name, Ticket};
 
-/// A contact port at the contact to whom Alice granted it (§16.3): `Granted ─introduce▶ Telling ─told▶ Ready ─settle▶ Granted`.
+/// A contact port at the contact to whom Alice granted it (§16.3): `Granted ─introduce▶ Announcing ─told▶ Ready ─settle▶ Granted`.
 ///
 /// For each person whom she introduces she makes a ticket. Alice is told of it first, and only then is there something to hand
 /// over: no crash and no haste reverses that. One ticket at a time; she keeps no list.
 ///
 /// ```
 /// # use port_protocol::*;
-/// # let offer = Offer::new().policy(Policy::unlimited()).introducer([2; 16].into());
+/// # let offer = PortOptions::new().policy(Policy::unlimited()).introducer([2; 16].into());
 /// # let alice = Alice::offer([1; 16].into(), offer, Seed::from_bytes(&[1; 64])).commit();
 /// # let grant = alice.port().ok_or("no Port")?.to_bytes();
 /// # let (port, line_with_alice, now) = (grant.as_slice(), LineId::from([2; 16]), UnixSeconds(0));
-/// # fn put(_: Key, _: &[u8]) {}
-/// // Along her line with Alice came `Introduction::Grant { port }`.
+/// # fn put(_: RecordKey, _: &[u8]) {}
+/// // Along her line with Alice came `IntroducerMessage::Grant { port }`.
 /// let born = Introducer::granted(port, line_with_alice)?;
 /// put(born.key(), &born.record());
 /// let mut carol = born.commit();
 ///
-/// let step = carol.introduce(Name::new("Carol")?, None, Seed::from_bytes(&[3; 64]), now)?;
+/// let step = carol.introduce(IntroducerName::new("Carol")?, None, Seed::from_bytes(&[3; 64]), now)?;
 /// put(step.key(), &step.record());
 /// for effect in step.commit() {
-///     let IntroducerEffect::Tell(line_id, introduction) = effect else { continue };
+///     let IntroducerEffect::Announce(line_id, introduction) = effect else { continue };
 ///     assert_eq!(line_id, line_with_alice); // seal it: `Line::introduce`. Hand the packet over to the relay
 /// }
 /// let step = carol.told()?; //                   and only then:
@@ -50,18 +52,18 @@ pub struct Introducer(Held<State>);
 pub enum IntroducerEffect<'m> {
     /// Seal this along this line, with [`Line::introduce`](crate::Line::introduce), and hand it over to the relay; then call
     /// [`told`](Introducer::told). To say it twice does no harm. If the line is closed, [`cancel`](Introducer::cancel).
-    Tell(LineId, Introduction<'m>),
+    Announce(LineId, IntroducerMessage<'m>),
     /// Give this Port to whom is to be introduced, and to nobody else: as a QR code, a link. Then settle.
     Ready(Port),
     /// There are no more tickets. Tell the user, then settle.
-    Ended(IntroducerEnd),
+    Ended(GrantOutcome),
 }
 
 /// Why there are no more tickets.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
-pub enum IntroducerEnd {
+pub enum GrantOutcome {
     /// Alice took the right back.
     #[n(1)]
     Withdrawn,
@@ -80,11 +82,11 @@ pub enum IntroducerPhase {
     /// She may introduce somebody.
     Granted,
     /// There is a ticket, and Alice is to be told of it.
-    Telling,
+    Announcing,
     /// Alice was told, and the Port is to be handed over.
     Ready,
     /// There are no more tickets.
-    Ended(IntroducerEnd),
+    Ended(GrantOutcome),
 }
 
 #[derive(Clone, Debug, Encode, Decode)]
@@ -93,7 +95,7 @@ pub enum State {
     #[n(1)]
     Granted(#[n(0)] Grant),
     #[n(2)]
-    Telling(#[n(0)] Grant, #[n(1)] Ticket),
+    Announcing(#[n(0)] Grant, #[n(1)] Ticket),
     #[n(3)]
     Ready(#[n(0)] Grant, #[n(1)] Ticket),
     #[n(4)]
@@ -101,7 +103,7 @@ pub enum State {
         #[n(0)]
         from: LineId,
         #[n(1)]
-        end: IntroducerEnd,
+        end: GrantOutcome,
         /// Until it was said.
         #[n(2)]
         due: bool,
@@ -123,36 +125,36 @@ fn contact_port<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Port, decode:
 }
 
 impl Introducer {
-    /// A contact port that Alice granted: the bytes of an [`Introduction::Grant`] that came along the line `from`. Insert the
+    /// A contact port that Alice granted: the bytes of an [`IntroducerMessage::Grant`] that came along the line `from`. Insert the
     /// record in the same transaction as that line's step. If its key is taken, the contact granted one before: drop this, unless that
     /// one is over and settled; then it may be deleted, and this one takes its place.
     ///
     /// # Errors
-    /// [`PortError`]: these are not the bytes of a contact port. An [`Introduction`] that came along a line has none such.
-    pub fn granted(port: &[u8], from: LineId) -> Result<Born<Self>, PortError> {
-        Ok(Born::new(State::Granted(Grant { port: Port::from_grant(port)?, from })))
+    /// [`PortError`]: these are not the bytes of a contact port. An [`IntroducerMessage`] that came along a line has none such.
+    pub fn granted(port: &[u8], from: LineId) -> Result<Created<Self>, PortError> {
+        Ok(Created::new(State::Granted(Grant { port: Port::from_grant(port)?, from })))
     }
 
     /// Makes a ticket for somebody, good for one use until `expires`, if that is said, by Alice's clock. `name` is what the
     /// introducer calls herself, to Alice and to him alike. Past the contact port's expiry the step ends with
-    /// [`IntroducerEnd::Expired`] instead.
+    /// [`GrantOutcome::Expired`] instead.
     ///
     /// # Errors
-    /// [`Rejected::Unsettled`]: first finish with the one before, `told` and settled. [`Rejected::OutOfOrder`]: she may introduce
+    /// [`Rejected::TicketPending`]: first finish with the one before, `told` and settled. [`Rejected::OutOfOrder`]: she may introduce
     /// nobody any more.
     pub fn introduce(
         &mut self,
-        name: Name,
+        name: IntroducerName,
         expires: Option<UnixSeconds>,
         seed: Seed,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         let state = match &self.0.state {
-            State::Granted(grant) if grant.port.terms.have_expired(now) => grant.end(IntroducerEnd::Expired),
+            State::Granted(grant) if grant.port.terms.have_expired(now) => grant.end(GrantOutcome::Expired),
             State::Granted(grant) => {
-                State::Telling(grant.clone(), Ticket { secret: seed.block.clone(), name, expires })
+                State::Announcing(grant.clone(), Ticket { secret: seed.block.clone(), name, expires })
             }
-            State::Telling(..) | State::Ready(..) => return Err(Rejected::Unsettled),
+            State::Announcing(..) | State::Ready(..) => return Err(Rejected::TicketPending),
             State::Ended { .. } => return Err(Rejected::OutOfOrder),
         };
         Ok(Step::new(self, state, Emit::Outbox))
@@ -164,22 +166,22 @@ impl Introducer {
     /// # Errors
     /// [`Rejected::OutOfOrder`]: there was nothing to tell.
     pub fn told(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let State::Telling(grant, ticket) = &self.0.state else { return Err(Rejected::OutOfOrder) };
+        let State::Announcing(grant, ticket) = &self.0.state else { return Err(Rejected::OutOfOrder) };
         let state = State::Ready(grant.clone(), ticket.clone());
         Ok(Step::new(self, state, Emit::Outbox))
     }
 
-    /// Takes what Alice says, along the line `from`: [`Introduction::Withdrawn`]. A ticket that was not handed over yet never is.
+    /// Takes what Alice says, along the line `from`: [`IntroducerMessage::Withdrawn`]. A ticket that was not handed over yet never is.
     ///
     /// # Errors
-    /// [`Rejected::NotMine`]: of another contact port, or along a line that this one was not granted on.
+    /// [`Rejected::WrongMachine`]: of another contact port, or along a line that this one was not granted on.
     /// [`Rejected::OutOfOrder`]: it is over already, or it is nothing that Alice says.
-    pub fn handle(&mut self, introduction: &Introduction<'_>, from: LineId) -> Result<Step<'_, Self>, Rejected> {
-        let Introduction::Withdrawn { line_link } = introduction else { return Err(Rejected::OutOfOrder) };
+    pub fn handle(&mut self, introduction: &IntroducerMessage<'_>, from: LineId) -> Result<Step<'_, Self>, Rejected> {
+        let IntroducerMessage::Withdrawn { line_link } = introduction else { return Err(Rejected::OutOfOrder) };
         match self.0.state.grant() {
-            _ if Key::Granted(from) != Self::key_of(&self.0.state) => Err(Rejected::NotMine),
-            Some(grant) if grant.port.line_link != *line_link => Err(Rejected::NotMine),
-            _ => self.end(IntroducerEnd::Withdrawn),
+            _ if RecordKey::Introducer(from) != Self::key_of(&self.0.state) => Err(Rejected::WrongMachine),
+            Some(grant) if grant.port.line_link != *line_link => Err(Rejected::WrongMachine),
+            _ => self.end(GrantOutcome::Withdrawn),
         }
     }
 
@@ -188,10 +190,10 @@ impl Introducer {
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it is over already.
     pub fn cancel(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        self.end(IntroducerEnd::Cancelled)
+        self.end(GrantOutcome::Cancelled)
     }
 
-    fn end(&mut self, end: IntroducerEnd) -> Result<Step<'_, Self>, Rejected> {
+    fn end(&mut self, end: GrantOutcome) -> Result<Step<'_, Self>, Rejected> {
         let state = self.0.state.grant().map(|grant| grant.end(end)).ok_or(Rejected::OutOfOrder)?;
         Ok(Step::new(self, state, Emit::Outbox))
     }
@@ -205,7 +207,7 @@ impl Introducer {
     pub const fn phase(&self) -> IntroducerPhase {
         match &self.0.state {
             State::Granted(_) => IntroducerPhase::Granted,
-            State::Telling(..) => IntroducerPhase::Telling,
+            State::Announcing(..) => IntroducerPhase::Announcing,
             State::Ready(..) => IntroducerPhase::Ready,
             State::Ended { end, .. } => IntroducerPhase::Ended(*end),
         }
@@ -215,19 +217,19 @@ impl Introducer {
 impl State {
     const fn grant(&self) -> Option<&Grant> {
         match self {
-            Self::Granted(grant) | Self::Telling(grant, _) | Self::Ready(grant, _) => Some(grant),
+            Self::Granted(grant) | Self::Announcing(grant, _) | Self::Ready(grant, _) => Some(grant),
             Self::Ended { .. } => None,
         }
     }
 }
 
 impl Grant {
-    const fn end(&self, end: IntroducerEnd) -> State {
+    const fn end(&self, end: GrantOutcome) -> State {
         State::Ended { from: self.from, end, due: true }
     }
 }
 
-holds!(Introducer);
+impl_machine!(Introducer);
 
 impl Role for Introducer {
     const ROLE: u8 = 5;
@@ -236,10 +238,12 @@ impl Role for Introducer {
     type Beside = Nothing;
     type Effect<'m> = IntroducerEffect<'m>;
 
-    fn key_of(state: &State) -> Key {
+    fn key_of(state: &State) -> RecordKey {
         match state {
-            State::Granted(grant) | State::Telling(grant, _) | State::Ready(grant, _) => Key::Granted(grant.from),
-            State::Ended { from, .. } => Key::Granted(*from),
+            State::Granted(grant) | State::Announcing(grant, _) | State::Ready(grant, _) => {
+                RecordKey::Introducer(grant.from)
+            }
+            State::Ended { from, .. } => RecordKey::Introducer(*from),
         }
     }
 
@@ -248,7 +252,7 @@ impl Role for Introducer {
     }
 
     fn after_deadline(state: &State) -> Option<State> {
-        state.grant().map(|grant| grant.end(IntroducerEnd::Expired))
+        state.grant().map(|grant| grant.end(GrantOutcome::Expired))
     }
 
     fn after_settling(state: &State) -> Option<State> {
@@ -256,7 +260,7 @@ impl Role for Introducer {
             State::Ready(grant, _) => Some(State::Granted(grant.clone())),
             State::Ended { from, end, due: true } => Some(State::Ended { from: *from, end: *end, due: false }),
             // Only the caller's word that Alice was told moves it.
-            State::Telling(..) | State::Granted(_) | State::Ended { .. } => None,
+            State::Announcing(..) | State::Granted(_) | State::Ended { .. } => None,
         }
     }
 
@@ -264,9 +268,9 @@ impl Role for Introducer {
 
     fn effect<'m>(&'m self, _: Emit<'m>, place: usize, _: &mut Nothing) -> Option<IntroducerEffect<'m>> {
         match (&self.0.state, place) {
-            (State::Telling(grant, ticket), 0) => {
+            (State::Announcing(grant, ticket), 0) => {
                 let told = ticket.told(grant.port.line_link);
-                Some(IntroducerEffect::Tell(grant.from, Introduction::Ticket(told)))
+                Some(IntroducerEffect::Announce(grant.from, IntroducerMessage::Ticket(told)))
             }
             (State::Ready(grant, ticket), 0) => Some(IntroducerEffect::Ready(grant.port.with_ticket(ticket.clone()))),
             (State::Ended { end, due: true, .. }, 0) => Some(IntroducerEffect::Ended(*end)),

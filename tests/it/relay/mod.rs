@@ -1,6 +1,6 @@
-//! §13: the Server. Here what its tests share; beside it links (§13.2, §13.3), links for many, lines and queues (§13.4–§13.6), whole handshakes, a
+//! §13: the relay. Here what its tests share; beside it links (§13.2, §13.3), links for many, lines and queues (§13.4–§13.6), whole handshakes, a
 //! directory that answers wrongly (§13.7), who leaves the service (§13.8), and everything at random.
-#![cfg(all(feature = "server", feature = "alloc"))]
+#![cfg(all(feature = "relay", feature = "alloc"))]
 
 mod broken;
 mod handshake;
@@ -13,7 +13,7 @@ mod random;
 use std::convert::Infallible;
 
 use crate::common::NOW;
-use port_protocol::server::*;
+use port_protocol::relay::*;
 use port_protocol::*;
 
 const DAY: u64 = 24 * 60 * 60;
@@ -50,18 +50,18 @@ impl rand_core::TryRng for Counting {
 
 impl rand_core::TryCryptoRng for Counting {}
 
-/// A Server, its clock and its randomness.
+/// A relay, its clock and its randomness.
 struct Running<D> {
-    server: Server<D>,
+    server: Relay<D>,
     rng: Counting,
     now: UnixSeconds,
 }
 
-type Outcome<D> = Result<Handled, ServerError<<D as Directory>::Error>>;
+type Outcome<D> = Result<Response, RelayError<<D as Directory>::Error>>;
 
 impl<D: Directory<Error: std::fmt::Debug>> Running<D> {
     fn with(directory: D, limits: Limits) -> Self {
-        Self { server: Server::new(directory, limits), rng: Counting::default(), now: NOW }
+        Self { server: Relay::new(directory, limits), rng: Counting::default(), now: NOW }
     }
 
     fn handle(&mut self, from: u8, request: &Request<'_>) -> Outcome<D> {
@@ -73,7 +73,7 @@ impl<D: Directory<Error: std::fmt::Debug>> Running<D> {
         self.handle(from, request).unwrap().reply.expect("a reply")
     }
 
-    fn try_issue(&mut self, from: u8, request: u8) -> Result<LineLink, ServerError<D::Error>> {
+    fn try_issue(&mut self, from: u8, request: u8) -> Result<LineLink, RelayError<D::Error>> {
         let request_id = [request; 16].into();
         let handled = self.handle(from, &Request::IssueLineLink { request_id })?;
         match handled.reply {
@@ -94,7 +94,7 @@ impl<D: Directory<Error: std::fmt::Debug>> Running<D> {
         }
     }
 
-    fn send(&mut self, from: u8, line_id: LineId, payload: &[u8]) -> Handled {
+    fn send(&mut self, from: u8, line_id: LineId, payload: &[u8]) -> Response {
         self.handle(from, &Request::Packet { line_id, payload }).unwrap()
     }
 
@@ -134,11 +134,11 @@ fn connect(line_link: LineLink) -> Request<'static> {
     Request::Connect { line_link, proof: None }
 }
 
-const fn set(line_link: LineLink, version: u64, admits: Admits) -> Request<'static> {
+const fn set(line_link: LineLink, version: u64, admits: Admission) -> Request<'static> {
     Request::SetLineLink { line_link, version, admits }
 }
 
-const SILENT: Handled = Handled { reply: None, wake: [None; 2] };
+const SILENT: Response = Response { reply: None, wake: [None; 2] };
 
 fn refused(line_link: LineLink, reason: Reason) -> Event<'static> {
     Event::Refused { line_link, reason }

@@ -1,4 +1,4 @@
-//! The Server beside a thousand and a million outstanding links in memory: what one costs, and whether a request takes longer
+//! The relay beside a thousand and a million outstanding links in memory: what one costs, and whether a request takes longer
 //! for them. And a link for many: whether it matters how many have used it.
 //!
 //! `cargo bench --bench server`. On one core, medians, by the clock; a request is decoded from its bytes, and no
@@ -11,9 +11,10 @@ use std::hint::black_box;
 use std::mem;
 use std::time::Instant;
 
-use port_protocol::server::*;
+use port_protocol::relay::*;
 use port_protocol::{
-    Admits, Alice, Bob, BobEffect, Event, LineId, LineLink, Machine, Offer, Request, Seed, SendProof, UnixSeconds,
+    Admission, Alice, Bob, BobEffect, Event, LineId, LineLink, Machine, PortOptions, Request, Seed, SendProof,
+    UnixSeconds,
 };
 
 #[global_allocator]
@@ -28,7 +29,7 @@ const SLICE: usize = 20;
 /// Links of one user, where it is not said.
 const PER_USER: u64 = 10;
 
-/// As fast as no secure one is: what is measured is the Server.
+/// As fast as no secure one is: what is measured is the relay.
 struct SplitMix(u64);
 
 impl rand_core::TryRng for SplitMix {
@@ -55,8 +56,8 @@ impl rand_core::TryRng for SplitMix {
 
 impl rand_core::TryCryptoRng for SplitMix {}
 
-struct Relay {
-    server: Server<Memory>,
+struct RelayAddr {
+    server: Relay<Memory>,
     rng: SplitMix,
     /// Outstanding all the time, and whose they are.
     links: Vec<(UserId, LineLink)>,
@@ -68,10 +69,10 @@ struct Relay {
     guests: Vec<UserId>,
 }
 
-impl Relay {
+impl RelayAddr {
     fn new(links: u64, per_user: u64) -> Self {
         let limits = Limits { links: usize::MAX, lines: usize::MAX, ..Limits::default() };
-        let server = Server::new(Memory::new(), limits);
+        let server = Relay::new(Memory::new(), limits);
         let (rng, connect, guests) = (SplitMix(1), connect(), Vec::new());
         let mut relay = Self { server, rng, links: Vec::new(), connect, count: 0, guests };
         relay.links = (0..links).map(|n| (user(n / per_user), relay.issued(user(n / per_user)))).collect();
@@ -117,7 +118,7 @@ impl Relay {
 
     fn for_many(&mut self, owner: UserId) -> LineLink {
         let line_link = self.issued(owner);
-        let request = Request::SetLineLink { line_link, version: 1, admits: Admits::Many };
+        let request = Request::SetLineLink { line_link, version: 1, admits: Admission::Many };
         assert_eq!(self.handle(owner, &request.to_vec()), None);
         line_link
     }
@@ -176,16 +177,16 @@ fn user(n: u64) -> UserId {
 
 /// The bytes of a proof of the usual length.
 fn connect() -> Vec<u8> {
-    let alice = Alice::offer([0; 16].into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let alice = Alice::offer([0; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
     let mut bob = Bob::scan(alice.port().expect("on offer").clone(), Seed::from_bytes(&[2; 64])).commit();
-    bob.connect(SendProof::OnBoard, NOW).expect("scanned").commit().for_each(drop);
-    let Some(BobEffect::Send(request)) = bob.unsent().next() else { unreachable!() };
+    bob.connect(SendProof::Inline, NOW).expect("scanned").commit().for_each(drop);
+    let Some(BobEffect::Send(request)) = bob.pending().next() else { unreachable!() };
     request.to_vec()
 }
 
 /// What is asked for in a batch, one of it: made before the clock runs.
-type Make = fn(&mut Relay) -> (UserId, Vec<u8>);
-type Do = fn(&mut Relay, UserId, &[u8]);
+type Make = fn(&mut RelayAddr) -> (UserId, Vec<u8>);
+type Do = fn(&mut RelayAddr, UserId, &[u8]);
 
 const HANDLE: Do = |relay, from, request| {
     black_box(relay.handle(from, request));
@@ -247,7 +248,7 @@ const KINDS: [(&str, Make, Do); 8] = [
     ),
 ];
 
-fn connects(relay: &mut Relay) -> (UserId, Vec<u8>) {
+fn connects(relay: &mut RelayAddr) -> (UserId, Vec<u8>) {
     let [alice, bob] = relay.pair();
     let line_link = relay.issued(alice);
     (bob, relay.connect_to(line_link))
@@ -268,7 +269,7 @@ fn rate<T>(mut batch: impl FnMut() -> Vec<T>, mut handle: impl FnMut(&T)) -> f64
 }
 
 fn rates(links: u64) -> Vec<f64> {
-    let relay = RefCell::new(Relay::new(links, PER_USER));
+    let relay = RefCell::new(RelayAddr::new(links, PER_USER));
     let rate = |(_, make, handle): &(&str, Make, Do)| {
         let batch = || {
             let mut relay = relay.borrow_mut();
@@ -285,8 +286,8 @@ fn rates(links: u64) -> Vec<f64> {
 const USES: u64 = 100_000;
 
 /// A link that so many have used, each on a line of it that still is.
-fn used() -> (Relay, UserId, LineLink) {
-    let (mut relay, owner) = (Relay::new(1_000, PER_USER), user(u64::MAX));
+fn used() -> (RelayAddr, UserId, LineLink) {
+    let (mut relay, owner) = (RelayAddr::new(1_000, PER_USER), user(u64::MAX));
     let line_link = relay.for_many(owner);
     let request = relay.connect_to(line_link);
     for _ in 0..USES {
@@ -299,17 +300,17 @@ fn used() -> (Relay, UserId, LineLink) {
     (relay, owner, line_link)
 }
 
-/// Beside each other at one Server: the first use of a link for many, and one behind so many others.
+/// Beside each other at one Relay: the first use of a link for many, and one behind so many others.
 fn uses() -> [f64; 2] {
     let (relay, owner, line_link) = used();
     let relay = RefCell::new(relay);
-    let rate = |of: &dyn Fn(&mut Relay) -> LineLink| {
+    let rate = |of: &dyn Fn(&mut RelayAddr) -> LineLink| {
         let batch = || {
             let mut relay = relay.borrow_mut();
             relay.leave();
             relay.acknowledge(owner);
             assert_eq!(relay.server.directory().lines() as u64, USES);
-            let connects = |relay: &mut Relay| {
+            let connects = |relay: &mut RelayAddr| {
                 let line_link = of(relay);
                 (relay.guest(), relay.connect_to(line_link))
             };
@@ -319,7 +320,7 @@ fn uses() -> [f64; 2] {
             black_box(relay.borrow_mut().handle(*from, request));
         })
     };
-    let of_a_new_one = |relay: &mut Relay| {
+    let of_a_new_one = |relay: &mut RelayAddr| {
         let owner = relay.guest();
         relay.for_many(owner)
     };
@@ -360,7 +361,7 @@ fn bare(links: u64) -> [f64; 2] {
 
 fn bytes(links: u64, per_user: u64) -> f64 {
     let before = dhat::HeapStats::get().curr_bytes;
-    let mut relay = Relay::new(links, per_user);
+    let mut relay = RelayAddr::new(links, per_user);
     relay.links = Vec::new();
     assert_eq!(relay.server.directory().links() as u64, links);
     (dhat::HeapStats::get().curr_bytes - before) as f64 / links as f64

@@ -9,7 +9,7 @@ use core::{fmt, mem};
 use super::directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed, Setting};
 use super::{Limits, UserId};
 use crate::id::{LineId, LineLink, RequestId};
-use crate::message::{Admits, Event};
+use crate::message::{Admission, Event};
 use crate::port::UnixSeconds;
 
 /// A [`Directory`] in memory, for tests, examples, and relays whose users can do without their lines after a restart.
@@ -163,7 +163,7 @@ impl Memory {
 impl State {
     fn seen(&self) -> LinkState {
         match self {
-            Self::Open { expires } => LinkState::Open { expires: *expires, version: 0, admits: Admits::One },
+            Self::Open { expires } => LinkState::Open { expires: *expires, version: 0, admits: Admission::One },
             Self::Set(setting) => {
                 let Setting { version, admits, expires, forget: _ } = **setting;
                 LinkState::Open { expires, version, admits }
@@ -253,7 +253,7 @@ impl Directory for Memory {
         } else if user.issued.len() >= limits.links {
             Issued::TooMany
         } else if self.links.contains_key(&line_link) {
-            Issued::Taken
+            Issued::NameCollision
         } else {
             user.issued.insert(request_id, line_link);
             user.due = user.due.min(forget);
@@ -276,16 +276,16 @@ impl Directory for Memory {
         forget: UnixSeconds,
         limits: &Limits,
     ) -> Result<Claimed, Infallible> {
-        let Some(link) = self.link(line_link)? else { return Ok(Claimed::Taken) };
+        let Some(link) = self.link(line_link)? else { return Ok(Claimed::Conflict) };
         let burns = match link.state {
-            LinkState::Open { admits: Admits::One, .. } => true,
-            LinkState::Open { admits: Admits::Many, .. } => false,
-            _ => return Ok(Claimed::Taken),
+            LinkState::Open { admits: Admission::One, .. } => true,
+            LinkState::Open { admits: Admission::Many, .. } => false,
+            _ => return Ok(Claimed::Conflict),
         };
         let (owner, by, line_id) = (link.owner, claim.by, claim.line_id);
         let given = (line_link, by, claim.request);
         if self.lines.contains_key(&line_id) || self.given.contains_key(&given) {
-            return Ok(Claimed::Taken);
+            return Ok(Claimed::Conflict);
         }
         let uses = self.given.range((line_link, by, [0; 32])..=(line_link, by, [0xff; 32]));
         if !burns && uses.take(limits.uses).count() >= limits.uses {

@@ -1,17 +1,17 @@
-//! What the Server remembers, and where (§13.7).
+//! What the relay remembers, and where (§13.7).
 
 use core::fmt;
 
 use super::Limits;
 use crate::id::{LineId, LineLink, RequestId, UserId};
-use crate::message::{Admits, Event};
+use crate::message::{Admission, Event};
 use crate::port::UnixSeconds;
 
-/// Where a [`Server`](super::Server) keeps its links, lines and queues (§13.7).
+/// Where a [`Relay`](super::relay) keeps its links, lines and queues (§13.7).
 ///
 /// Every method is **atomic**, and durable when it returns: all that it says has happened, or nothing. With each stands
 /// what a wrong answer costs. No wrong answer gives anybody a line or a message that is not his: clients don't trust a
-/// Server, and what one of its tables forgets costs a Port, a line or a packet.
+/// relay, and what one of its tables forgets costs a Port, a line or a packet.
 ///
 /// [`Memory`](super::Memory) is one that lasts as long as its process.
 pub trait Directory {
@@ -24,7 +24,7 @@ pub trait Directory {
         Self: 'd;
 
     /// The link of the request `link.request_id` of `link.owner`: the one that it was given before, or else `link`, open, of
-    /// version 0, admitting [`One`](Admits::One). A link whose [`forget`](LinkEntry::forget) has come at `now` is as if it had never been: its request may get a new one,
+    /// version 0, admitting [`One`](Admission::One). A link whose [`forget`](LinkEntry::forget) has come at `now` is as if it had never been: its request may get a new one,
     /// and it does not count for [`Limits::links`].
     ///
     /// - *A lost write*: the link is unknown to whoever uses it. Alice makes another Port.
@@ -35,7 +35,7 @@ pub trait Directory {
     /// The storage's own.
     fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Self::Error>;
 
-    /// What is known of a link. Whether it is to be forgotten by now is the Server's to look at.
+    /// What is known of a link. Whether it is to be forgotten by now is the relay's to look at.
     ///
     /// - *A stale read* of a link that was used or closed: [`claim`](Directory::claim) tells.
     /// - *A stale read* from before it was issued: Bob is refused as unknown, and gives up his Port. It must not be.
@@ -44,10 +44,10 @@ pub trait Directory {
     /// The storage's own.
     fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Self::Error>;
 
-    /// Uses a link, if it is open and does not admit [`Nobody`](Admits::Nobody), and `claim.request` was not given a line of
+    /// UseLimit a link, if it is open and does not admit [`Nobody`](Admission::Nobody), and `claim.request` was not given a line of
     /// it: there is the line `claim.line_id` between its owner and `claim.by`, who is another user; and `formed` waits for its
-    /// owner. A link that admits [`One`](Admits::One) is burnt: claimed by `claim`, to be forgotten at `forget`. One that admits
-    /// [`Many`](Admits::Many) stays as it is, and the line is what `claim.request` was [`given`](Directory::given).
+    /// owner. A link that admits [`One`](Admission::One) is burnt: claimed by `claim`, to be forgotten at `forget`. One that admits
+    /// [`Many`](Admission::Many) stays as it is, and the line is what `claim.request` was [`given`](Directory::given).
     ///
     /// - *Formed, twice*: two lines of one use. Alice takes the one that she hears of first, and disconnects the other
     ///   (§4.4). Whoever is at its far end has used up his Port in vain.
@@ -65,7 +65,7 @@ pub trait Directory {
         limits: &Limits,
     ) -> Result<Claimed, Self::Error>;
 
-    /// The line that this user's request ([`Claim::request`]) was given of this link when it admitted [`Many`](Admits::Many), for
+    /// The line that this user's request ([`Claim::request`]) was given of this link when it admitted [`Many`](Admission::Many), for
     /// as long as he has not left it.
     ///
     /// - *A stale read*, that there is none: [`claim`](Directory::claim) tells.
@@ -196,7 +196,7 @@ pub enum LinkState {
         /// The highest that it was set to: 0 if it never was.
         version: u64,
         /// Of whom it forms a line.
-        admits: Admits,
+        admits: Admission,
     },
     /// It was used as one that admits one: it never is again.
     Claimed(Claim),
@@ -210,7 +210,7 @@ pub struct Setting {
     /// Its place among the owner's settings of this link.
     pub version: u64,
     /// Of whom it forms a line.
-    pub admits: Admits,
+    pub admits: Admission,
     /// From this second on it can't be used.
     pub expires: UnixSeconds,
     /// From this second on it is as if it had never been.
@@ -234,7 +234,7 @@ pub enum Issued {
     /// This is the link of that request.
     Link(LineLink),
     /// There is a link of that name already. Never overwrite it.
-    Taken,
+    NameCollision,
     /// The user is at [`Limits::links`].
     TooMany,
 }
@@ -245,7 +245,7 @@ pub enum Claimed {
     /// There is a line.
     Formed,
     /// The link does not admit him any more, his request has its line, or there is a line of that name already.
-    Taken,
+    Conflict,
     /// One of the two is at [`Limits::lines`], or who uses a link for many is at [`Limits::uses`].
     TooMany,
 }

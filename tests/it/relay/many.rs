@@ -3,7 +3,7 @@
 use super::*;
 use crate::common::cbor::Cbor;
 use crate::common::{bad_proof, decode_proof};
-use Admits::{Many, Nobody, One};
+use Admission::{Many, Nobody, One};
 
 /// A link of Alice's for many.
 fn superport(relay: &mut Running<Memory>, request: u8) -> LineLink {
@@ -28,7 +28,7 @@ fn forms(relay: &mut Running<Memory>, from: u8, request: &Request<'_>) -> LineId
 }
 
 /// How it stands, as the directory has it.
-fn stands(relay: &Running<Memory>, line_link: LineLink) -> Option<(u64, Admits)> {
+fn stands(relay: &Running<Memory>, line_link: LineLink) -> Option<(u64, Admission)> {
     match relay.server.directory().link(line_link).unwrap()?.state {
         LinkState::Open { version, admits, .. } => Some((version, admits)),
         LinkState::Claimed(_) | LinkState::Closed => None,
@@ -87,7 +87,7 @@ fn r13_2_setting_sets_ones_own_open_link_and_tells_nobody_anything() {
         assert_eq!(relay.handle(ALICE, &set(line_link, 1, Many)), Ok(SILENT));
     }
     assert_eq!(entries(&relay), before);
-    for (line_link, reason) in [(late, Reason::Expired), (used, Reason::Claimed), (closed, Reason::Closed)] {
+    for (line_link, reason) in [(late, Reason::Expired), (used, Reason::UsedByAnother), (closed, Reason::Closed)] {
         assert_eq!(relay.reply(CAROL, &connect(line_link)), refused(line_link, reason));
     }
 }
@@ -149,14 +149,14 @@ fn r13_3_state_by_state_of_a_link_that_is_set() {
     for (line_link, admits) in links.into_iter().zip([Nobody, One, Many]) {
         relay.handle(ALICE, &set(line_link, 1, admits)).unwrap();
         // One's own is nobody's, paused or not.
-        assert_eq!(relay.reply(ALICE, &connect(line_link)), refused(line_link, Reason::Yours));
+        assert_eq!(relay.reply(ALICE, &connect(line_link)), refused(line_link, Reason::UsedByYou));
     }
     let [paused, one, many] = links;
     assert_eq!(relay.reply(BOB, &connect(paused)), refused(paused, Reason::Paused));
     forms(&mut relay, BOB, &connect(one));
     forms(&mut relay, BOB, &connect(many));
     for (from, request) in [(BOB, on_board(one)), (CAROL, connect(one))] {
-        let reason = if from == BOB { Reason::Yours } else { Reason::Claimed };
+        let reason = if from == BOB { Reason::UsedByYou } else { Reason::UsedByAnother };
         assert_eq!(relay.reply(from, &request), refused(one, reason));
     }
     relay.now.0 += Limits::default().lifetime;
@@ -176,14 +176,14 @@ fn r13_3_a_paused_link_burns_and_remembers_nothing() {
         for (from, request) in [(BOB, connect(line_link)), (BOB, on_board(line_link)), (CAROL, connect(line_link))] {
             assert_eq!(
                 relay.handle(from, &request).unwrap(),
-                Handled { reply: Some(refused(line_link, Reason::Paused)), ..SILENT }
+                Response { reply: Some(refused(line_link, Reason::Paused)), ..SILENT }
             );
         }
         assert_eq!(stands(&relay, line_link), Some((1, Nobody)));
         relay.handle(ALICE, &set(line_link, 2, resumed)).unwrap();
         forms(&mut relay, BOB, &connect(line_link));
         let next = relay.reply(CAROL, &connect(line_link));
-        assert_eq!(next == refused(line_link, Reason::Claimed), resumed == One, "{next:?}");
+        assert_eq!(next == refused(line_link, Reason::UsedByAnother), resumed == One, "{next:?}");
     }
 }
 
@@ -197,7 +197,7 @@ fn r13_3_what_was_given_is_given_again_whatever_was_set_since() {
         let formed = relay.reply(BOB, &connect(line_link));
         let (refusal, later) = match since {
             0 => (Reason::Paused, set(line_link, 2, Nobody)),
-            1 => (Reason::Claimed, set(line_link, 2, One)),
+            1 => (Reason::UsedByAnother, set(line_link, 2, One)),
             _ => (Reason::Closed, Request::CloseLineLink { line_link }),
         };
         relay.handle(ALICE, &later).unwrap();
@@ -232,19 +232,19 @@ fn r13_3_a_link_that_was_for_many_is_burnt_by_the_first_use_as_one_for_one() {
     relay.handle(ALICE, &set(line_link, 2, One)).unwrap();
     assert_eq!(stands(&relay, line_link), Some((2, One)));
     forms(&mut relay, 4, &connect(line_link));
-    assert_eq!(relay.reply(5, &connect(line_link)), refused(line_link, Reason::Claimed));
-    assert_eq!(relay.reply(4, &on_board(line_link)), refused(line_link, Reason::Yours));
+    assert_eq!(relay.reply(5, &connect(line_link)), refused(line_link, Reason::UsedByAnother));
+    assert_eq!(relay.reply(4, &on_board(line_link)), refused(line_link, Reason::UsedByYou));
     // Nothing opens it again.
     relay.handle(ALICE, &set(line_link, 3, Many)).unwrap();
     relay.handle(ALICE, &Request::CloseLineLink { line_link }).unwrap();
-    assert_eq!(relay.reply(5, &connect(line_link)), refused(line_link, Reason::Claimed));
+    assert_eq!(relay.reply(5, &connect(line_link)), refused(line_link, Reason::UsedByAnother));
     for from in [BOB, CAROL, 4] {
         assert!(matches!(relay.reply(from, &connect(line_link)), Event::LineFormed { .. }));
     }
     assert_eq!(relay.server.directory().lines(), 3);
 }
 
-/// So nobody makes the Server remember more than he has lines, however often he asks.
+/// So nobody makes the relay remember more than he has lines, however often he asks.
 #[test]
 fn r13_6_a_use_of_a_link_for_many_is_remembered_until_its_user_leaves_the_line() {
     let mut relay = relay(Limits::default());
@@ -278,7 +278,7 @@ fn r13_6_lines_of_a_link_for_many_are_bounded_at_either_end() {
     let line_link = superport(&mut relay, 1);
     let lines = [4, 5, 6].map(|from| forms(&mut relay, from, &connect(line_link)));
     let before = relay.waiting(ALICE);
-    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(ServerError::TooManyLines));
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RelayError::TooManyLines));
     assert_eq!((relay.waiting(ALICE), stands(&relay, line_link)), (before, Some((1, Many))));
     assert!(matches!(relay.reply(4, &connect(line_link)), Event::LineFormed { .. }));
     relay.reply(ALICE, &Request::Disconnect { line_id: lines[1] });
@@ -290,7 +290,7 @@ fn r13_6_lines_of_a_link_for_many_are_bounded_at_either_end() {
         assert!(relay.handle(BOB, &Request::Connect { line_link: other, proof }).is_ok());
     }
     relay.reply(ALICE, &Request::Disconnect { line_id: lines[0] });
-    assert_eq!(relay.handle(BOB, &on_board(line_link)), Err(ServerError::TooManyLines));
+    assert_eq!(relay.handle(BOB, &on_board(line_link)), Err(RelayError::TooManyLines));
 }
 
 /// One account does not fill up the lines of whoever published a link.
@@ -304,7 +304,7 @@ fn r13_6_one_user_has_some_lines_of_one_link_for_many_and_no_more() {
     };
     let lines = [1, 2].map(|length| forms(&mut relay, BOB, &long(length)));
     let before = relay.waiting(ALICE);
-    assert_eq!(relay.handle(BOB, &long(3)), Err(ServerError::TooManyLines));
+    assert_eq!(relay.handle(BOB, &long(3)), Err(RelayError::TooManyLines));
     assert_eq!(relay.waiting(ALICE), before);
     // The reply that he has had is his; and others have theirs, of this link, and he of others.
     assert!(matches!(relay.reply(BOB, &long(1)), Event::LineFormed { line_id, .. } if line_id == lines[0]));
@@ -314,7 +314,7 @@ fn r13_6_one_user_has_some_lines_of_one_link_for_many_and_no_more() {
     forms(&mut relay, BOB, &connect(single));
     // What counts is what he has not left.
     relay.reply(ALICE, &Request::Disconnect { line_id: lines[0] });
-    assert_eq!(relay.handle(BOB, &long(3)), Err(ServerError::TooManyLines));
+    assert_eq!(relay.handle(BOB, &long(3)), Err(RelayError::TooManyLines));
     relay.acknowledge_all(BOB);
     forms(&mut relay, BOB, &long(3));
     relay.reply(BOB, &Request::Disconnect { line_id: lines[1] });

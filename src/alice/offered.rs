@@ -4,20 +4,20 @@ use core::fmt;
 
 use minicbor::{Decode, Encode};
 
-use crate::alice::{AliceEnd, State};
+use crate::alice::{PortOutcome, State};
 use crate::dialect::{Ask, Dialect, Shown};
 use crate::error::Rejected;
-use crate::id::{Key, LineId, LineLink, Mark, PairHash, PortHash, TicketHash};
-use crate::known::{Known, Standing};
+use crate::id::{LineId, LineLink, PairHash, PortHash, RecordKey, ReplayMark, TicketHash};
 use crate::line::{Introduced, Origin};
-use crate::machine::{self, Born, Emit, Once, Taken};
-use crate::message::Admits;
-use crate::policy::{Offer, Policy};
+use crate::machine::peers::{Peers, Relationship};
+use crate::machine::{self, Created, Emit, OnDuplicate, Once};
+use crate::message::Admission;
+use crate::port::policy::{Policy, PortOptions};
+use crate::port::ticket::{self, MAX_TICKETS, Ticket, TicketNotice};
 use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::{Rad, Secret};
-use crate::spent::{Farewell, Spent};
-use crate::ticket::{self, MAX_TICKETS, Ticket, ToldTicket};
+use crate::tombstone::{FinalRequest, Tombstone};
 
 /// Waits for somebody who holds the Port.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -28,7 +28,7 @@ pub struct Offered {
     private_key: PrivateKey,
     #[n(2)]
     policy: Policy,
-    /// Of what the Server was told of it (§14.2).
+    /// Of what the relay was told of it (§14.2).
     #[n(3)]
     version: u64,
     /// Whether that is still to be said.
@@ -62,7 +62,7 @@ pub(crate) struct Moved<L> {
 pub struct Beside<L> {
     once: Option<Once>,
     strikes: Option<TicketHash>,
-    pub(crate) line: Option<Born<L>>,
+    pub(crate) line: Option<Created<L>>,
 }
 
 impl<L> Default for Beside<L> {
@@ -80,17 +80,17 @@ impl<L: fmt::Debug> machine::Beside<L> for Beside<L> {
         self.strikes
     }
 
-    fn line(&self) -> Option<&Born<L>> {
+    fn line(&self) -> Option<&Created<L>> {
         self.line.as_ref()
     }
 }
 
-/// Somebody who comes, by the Server's word.
-pub(crate) struct Comer<'e, P> {
+/// Somebody who comes, by the relay's word.
+pub(crate) struct Visitor<'e, P> {
     pub(crate) line_id: LineId,
     pub(crate) pair_hash: PairHash,
     /// By the caller's.
-    pub(crate) standing: Standing,
+    pub(crate) standing: Relationship,
     pub(crate) proof: Option<&'e P>,
 }
 
@@ -105,16 +105,16 @@ impl Offered {
         line_link: LineLink,
         private_key: PrivateKey,
         rad: Rad,
-        offer: Offer,
+        offer: PortOptions,
         seed: Option<Secret<32>>,
     ) -> Self {
         let (kind, public_key) = (offer.kind(), private_key.public_key());
-        let Offer { terms, policy, introducer } = offer;
+        let PortOptions { terms, policy, introducer } = offer;
         let port = Port { kind, line_link, public_key, rad, terms, ticket: None };
         let many = seed.map(|seed| Many { seed, used: 0, introducer });
         let mut offered = Self { port, private_key, policy, version: 0, due: false, many };
         // As it is issued, a link admits one.
-        offered.tell(Admits::One);
+        offered.tell(Admission::One);
         offered
     }
 
@@ -143,7 +143,7 @@ impl Offered {
         self.due
     }
 
-    /// What the Server is to know (§14.2).
+    /// What the relay is to know (§14.2).
     pub(crate) fn news<P>(&self) -> Option<Ask<'_, P>> {
         let Self { port, version, .. } = self;
         (*version > 0).then(|| Ask::Set { port, version: *version, admits: self.admits() })
@@ -157,7 +157,7 @@ impl Offered {
     /// §14.2.
     pub(crate) fn with_policy(&self, policy: Policy) -> Result<Self, Rejected> {
         match self.port.kind {
-            kind if !policy.suits(kind) => Err(Rejected::SingleUse),
+            kind if !policy.suits(kind) => Err(Rejected::PolicyMismatch),
             _ => {
                 let mut next = Self { policy, ..self.clone() };
                 next.tell(self.admits());
@@ -168,44 +168,48 @@ impl Offered {
 
     pub(crate) fn used_by<D: Dialect>(
         &self,
-        comer: &Comer<'_, D::Proof>,
-        known: &impl Known,
+        comer: &Visitor<'_, D::Proof>,
+        known: &impl Peers,
         now: UnixSeconds,
     ) -> Result<Moved<D::Line>, Rejected> {
         let line_id = comer.line_id;
         match &self.many {
             // The line is there, and the record that said so is not: it was rolled back. Hers it is, then.
             None if known.has_line(&line_id) => Ok(self.formed::<D>(D::hash(&self.port), line_id, None)),
-            Some(_) if known.has_line(&line_id) => Err(Rejected::Repeated),
+            Some(_) if known.has_line(&line_id) => Err(Rejected::Duplicate),
             None => Ok(self.spend::<D>(comer, now)),
             Some(many) => self.admit::<D>(many, comer, known, now),
         }
     }
 
     /// §4.3: whatever comes of it, a Port for one use is spent.
-    fn spend<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, now: UnixSeconds) -> Moved<D::Line> {
+    fn spend<D: Dialect>(&self, comer: &Visitor<'_, D::Proof>, now: UnixSeconds) -> Moved<D::Line> {
         let origin = self.origin::<D>(comer, None);
         let (line_link, line_id, hash) = (self.port.line_link, comer.line_id, origin.port);
         let line = match self.refuses::<D>(comer, now) {
             Some(end) => Err(end),
-            None => D::line_of_one(origin, self, comer.proof, now).ok_or(AliceEnd::ProofRefused),
+            None => D::line_of_one(origin, self, comer.proof, now).ok_or(PortOutcome::ProofRefused),
         };
         match line {
             Ok(line) => self.formed::<D>(hash, line_id, Some(line)),
             Err(end) => {
-                let spent = Spent::ended(Key::LineLink(line_link), end, Farewell::Disconnect(line_id));
+                let spent = Tombstone::ended(RecordKey::LineLink(line_link), end, FinalRequest::Disconnect(line_id));
                 Self::spent::<D>(hash, spent, None)
             }
         }
     }
 
-    fn formed<D: Dialect>(&self, hash: PortHash, line_id: LineId, line: Option<Born<D::Line>>) -> Moved<D::Line> {
-        Self::spent::<D>(hash, Spent::Formed { line_link: self.port.line_link, line_id }, line)
+    fn formed<D: Dialect>(&self, hash: PortHash, line_id: LineId, line: Option<Created<D::Line>>) -> Moved<D::Line> {
+        Self::spent::<D>(hash, Tombstone::Formed { line_link: self.port.line_link, line_id }, line)
     }
 
-    fn spent<D: Dialect>(hash: PortHash, spent: Spent<AliceEnd>, line: Option<Born<D::Line>>) -> Moved<D::Line> {
-        let mark = Mark::from(*hash.as_bytes());
-        let beside = Beside { once: Some(Once { mark, taken: Taken::Revoke }), strikes: None, line };
+    fn spent<D: Dialect>(
+        hash: PortHash,
+        spent: Tombstone<PortOutcome>,
+        line: Option<Created<D::Line>>,
+    ) -> Moved<D::Line> {
+        let mark = ReplayMark::from(*hash.as_bytes());
+        let beside = Beside { once: Some(Once { mark, taken: OnDuplicate::Revoke }), strikes: None, line };
         Moved { beside, ..Moved::to(State::Spent(spent)) }
     }
 
@@ -213,17 +217,17 @@ impl Offered {
     fn admit<D: Dialect>(
         &self,
         many: &Many,
-        comer: &Comer<'_, D::Proof>,
-        known: &impl Known,
+        comer: &Visitor<'_, D::Proof>,
+        known: &impl Peers,
         now: UnixSeconds,
     ) -> Result<Moved<D::Line>, Rejected> {
         let Self { port, private_key, policy, .. } = self;
-        let Comer { line_id, .. } = *comer;
-        let refused = Rejected::Stray(line_id);
+        let Visitor { line_id, .. } = *comer;
+        let refused = Rejected::UnwantedLine(line_id);
         if self.has_expired(now) {
-            return Err(Rejected::Due);
+            return Err(Rejected::DeadlinePassed);
         }
-        if self.refuses::<D>(comer, now).is_some() || policy.admits(port.kind, many.used) != Admits::Many {
+        if self.refuses::<D>(comer, now).is_some() || policy.admits(port.kind, many.used) != Admission::Many {
             return Err(refused);
         }
         let proof = comer.proof.ok_or(refused)?;
@@ -240,15 +244,16 @@ impl Offered {
         };
         let strikes = told.as_ref().map(|told| told.ticket);
         // A ticket is used once, by whomever: it is told of again, perhaps, but not taken again (§16.4).
-        let mark = strikes.map_or_else(|| checked.secret.mark(&D::hash(port)), |ticket| Mark::from(*ticket.as_bytes()));
-        let once = Some(Once { mark, taken: Taken::Disconnect(line_id) });
+        let mark =
+            strikes.map_or_else(|| checked.secret.mark(&D::hash(port)), |ticket| ReplayMark::from(*ticket.as_bytes()));
+        let once = Some(Once { mark, taken: OnDuplicate::Disconnect(line_id) });
         if told.as_ref().is_some_and(|told| told.has_expired(now)) {
             // Struck out, or a clock that jumps back would revive it.
             let state = State::Offered(self.clone());
             return Ok(Moved { state, emit: Emit::Refused(line_id), beside: Beside { once, strikes, line: None } });
         }
         let ticket =
-            ticket.zip(told).map(|(secret, ToldTicket { name, expires, .. })| Ticket { secret, name, expires });
+            ticket.zip(told).map(|(secret, TicketNotice { name, expires, .. })| Ticket { secret, name, expires });
         let introduced = ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: many.introducer });
         let origin = self.origin::<D>(comer, introduced);
         let shown = Shown { checked, proof, ticket: ticket.as_ref() };
@@ -264,13 +269,13 @@ impl Offered {
     /// §16.4: whether she takes a ticket that she is told of. Nothing moves: it is a row of her caller's.
     pub(crate) fn hear(
         &self,
-        told: &ToldTicket,
+        told: &TicketNotice,
         from: LineId,
         outstanding: usize,
         now: UnixSeconds,
     ) -> Result<(), Rejected> {
         match outstanding {
-            _ if told.line_link != self.port.line_link => Err(Rejected::NotMine),
+            _ if told.line_link != self.port.line_link => Err(Rejected::WrongMachine),
             _ if self.introducer() != Some(from) || told.has_expired(now) => Err(Rejected::TicketRefused),
             MAX_TICKETS.. => Err(Rejected::TooManyTickets),
             _ => Ok(()),
@@ -278,32 +283,32 @@ impl Offered {
     }
 
     /// Whoever comes, and however good his proof.
-    fn refuses<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, now: UnixSeconds) -> Option<AliceEnd> {
+    fn refuses<D: Dialect>(&self, comer: &Visitor<'_, D::Proof>, now: UnixSeconds) -> Option<PortOutcome> {
         match comer.standing {
-            _ if self.has_expired(now) => Some(AliceEnd::Expired),
-            _ if self.policy.is_paused() => Some(AliceEnd::Paused),
-            Standing::Blocked => Some(AliceEnd::Blocked),
-            Standing::Connected(_) if self.policy.refuses_again() || self.policy.replaces() && !D::CONFIRMS => {
-                Some(AliceEnd::AlreadyConnected)
+            _ if self.has_expired(now) => Some(PortOutcome::Expired),
+            _ if self.policy.is_paused() => Some(PortOutcome::Paused),
+            Relationship::Blocked => Some(PortOutcome::Blocked),
+            Relationship::Connected(_) if self.policy.refuses_again() || self.policy.replaces() && !D::CONFIRMS => {
+                Some(PortOutcome::AlreadyConnected)
             }
-            Standing::Connected(_) | Standing::Stranger => None,
+            Relationship::Connected(_) | Relationship::Unknown => None,
         }
     }
 
-    fn origin<D: Dialect>(&self, comer: &Comer<'_, D::Proof>, introduced: Option<Introduced>) -> Origin {
+    fn origin<D: Dialect>(&self, comer: &Visitor<'_, D::Proof>, introduced: Option<Introduced>) -> Origin {
         let replaces = match comer.standing {
-            Standing::Connected(line_id) if self.policy.replaces() => Some(line_id),
+            Relationship::Connected(line_id) if self.policy.replaces() => Some(line_id),
             _ => None,
         };
         Origin::new::<D>(&self.port, comer.line_id, comer.pair_hash, replaces, introduced)
     }
 
-    fn admits(&self) -> Admits {
+    fn admits(&self) -> Admission {
         self.policy.admits(self.port.kind, self.used())
     }
 
-    /// Has something to tell the Server, if that is not what it knows already (§14.2).
-    fn tell(&mut self, knows: Admits) {
+    /// Has something to tell the relay, if that is not what it knows already (§14.2).
+    fn tell(&mut self, knows: Admission) {
         if self.admits() != knows {
             self.version = self.version.saturating_add(1);
             self.due = true;
@@ -318,8 +323,8 @@ impl Offered {
         self.expiry().is_some_and(|expiry| now >= expiry)
     }
 
-    pub(crate) fn end(&self, end: AliceEnd) -> State {
+    pub(crate) fn end(&self, end: PortOutcome) -> State {
         let Port { line_link, kind, .. } = self.port;
-        State::Spent(Spent::ended(Key::LineLink(line_link), end, Farewell::CloseLink(kind)))
+        State::Spent(Tombstone::ended(RecordKey::LineLink(line_link), end, FinalRequest::CloseLink(kind)))
     }
 }

@@ -72,14 +72,14 @@ impl Directory for Broken {
         limits: &Limits,
     ) -> Result<Claimed, Down> {
         if self.claim_fails {
-            return Ok(Claimed::Taken);
+            return Ok(Claimed::Conflict);
         }
         if !self.claim_lost {
             return self.atomically(|memory| memory.claim(used, claim, formed, until, limits));
         }
         // The line and its delivery are there; that the link was used is not.
         let line_link = claim.line_id.as_bytes().map(|byte| !byte).into();
-        let Some(LinkEntry { owner, forget, .. }) = self.link(used)? else { return Ok(Claimed::Taken) };
+        let Some(LinkEntry { owner, forget, .. }) = self.link(used)? else { return Ok(Claimed::Conflict) };
         let request_id = (*claim.line_id.as_bytes()).into();
         let copy = NewLink { line_link, owner, request_id, expires: forget, forget };
         self.atomically(|memory| {
@@ -159,7 +159,7 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
     for kept in [false, true] {
         let crash = |relay: &mut Running<Broken>, from: u8, request: &Request<'_>| {
             relay.server.directory().fails.set(Some(kept));
-            assert_eq!(relay.handle(from, request), Err(ServerError::Directory(Down)));
+            assert_eq!(relay.handle(from, request), Err(RelayError::Directory(Down)));
             relay.handle(from, request).unwrap()
         };
         let mut relay = broken(Broken::default());
@@ -182,7 +182,7 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
         assert_eq!(relay.waits(ALICE).iter().filter(|word| *word == "Disconnected").count(), 1);
 
         let superport = relay.issue(ALICE, 3);
-        crash(&mut relay, ALICE, &set(superport, 1, Admits::Many));
+        crash(&mut relay, ALICE, &set(superport, 1, Admission::Many));
         for from in [4, 5] {
             let before = relay.waits(ALICE).len();
             let formed = crash(&mut relay, from, &connect(superport));
@@ -199,13 +199,13 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
     }
 }
 
-/// Lost write of `claim`, or `Formed` twice: two lines of one link. Alice takes the first, and tells the Server to end the
+/// Lost write of `claim`, or `Formed` twice: two lines of one link. Alice takes the first, and tells the relay to end the
 /// other.
 #[test]
 fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
     let mut relay = broken(Broken { claim_lost: true, ..Broken::default() });
-    let mut alice = Alice::request(Offer::new(), seed(1)).commit();
-    let Some(AliceEffect::Send(request)) = alice.unsent().next() else { panic!() };
+    let mut alice = Alice::request(PortOptions::new(), seed(1)).commit();
+    let Some(AliceEffect::Send(request)) = alice.pending().next() else { panic!() };
     let issued = relay.reply(ALICE, &request);
     alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
     let line_link = alice.port().unwrap().line_link();
@@ -215,7 +215,7 @@ fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
     assert_ne!(first, second);
     let told = relay.waiting(ALICE);
     alice.handle_bytes(&told[0].1, NOW).unwrap().commit().for_each(drop);
-    assert_eq!(alice.handle_bytes(&told[1].1, NOW).err(), Some(Rejected::Stray(second)));
+    assert_eq!(alice.handle_bytes(&told[1].1, NOW).err(), Some(Rejected::UnwantedLine(second)));
     relay.reply(ALICE, &Request::Disconnect { line_id: second });
     assert_eq!((relay.waits(CAROL), relay.waits(BOB)), (vec!["Disconnected".into()], vec![]));
 }
@@ -230,8 +230,8 @@ fn r13_7_what_a_lost_write_costs() {
     // Asked again, she has another.
     assert_ne!(relay.issue(ALICE, 1), line_link);
 
-    let mut alice = Alice::request(Offer::new(), seed(1)).commit();
-    let Some(AliceEffect::Send(request)) = alice.unsent().next() else { panic!() };
+    let mut alice = Alice::request(PortOptions::new(), seed(1)).commit();
+    let Some(AliceEffect::Send(request)) = alice.pending().next() else { panic!() };
     let issued = relay.reply(ALICE, &request);
     alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
     let line_link = alice.port().unwrap().line_link();
@@ -240,7 +240,7 @@ fn r13_7_what_a_lost_write_costs() {
     assert_eq!(relay.handle(ALICE, &close).unwrap().reply, None);
     let Event::LineFormed { line_id, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
     let told = relay.waiting(ALICE);
-    assert_eq!(alice.handle_bytes(&told[0].1, NOW).err(), Some(Rejected::Stray(line_id)));
+    assert_eq!(alice.handle_bytes(&told[0].1, NOW).err(), Some(Rejected::UnwantedLine(line_id)));
 
     relay.server.directory().lost.set(true);
     assert_eq!(relay.reply(ALICE, &Request::Disconnect { line_id }), Event::Disconnected { line_id });
@@ -260,13 +260,13 @@ fn r13_7_a_stale_read_forms_no_second_line() {
     let mut stale = broken(Broken { memory: RefCell::new(memory), stale: open, ..Broken::default() });
     stale.rng = relay.rng;
     let before = stale.waiting(ALICE);
-    assert_eq!(stale.handle(CAROL, &connect(line_link)), Err(ServerError::Contended));
-    assert_eq!(stale.handle(BOB, &connect(line_link)), Err(ServerError::Contended));
+    assert_eq!(stale.handle(CAROL, &connect(line_link)), Err(RelayError::Contended));
+    assert_eq!(stale.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
     assert_eq!(stale.waiting(ALICE), before);
 
     let mut taken = broken(Broken { claim_fails: true, ..Broken::default() });
     let line_link = taken.issue(ALICE, 1);
-    assert_eq!(taken.handle(BOB, &connect(line_link)), Err(ServerError::Contended));
+    assert_eq!(taken.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
 }
 
 /// The same of a link for many: whether it is open, for whom, and what was given of it, `claim` knows.
@@ -276,10 +276,10 @@ fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
     let line_link = relay.issue(ALICE, 1);
     let link = |relay: &Running<Broken>| relay.server.directory().link(line_link).unwrap();
     let mut stood = vec![link(&relay)];
-    relay.handle(ALICE, &set(line_link, 1, Admits::Many)).unwrap();
+    relay.handle(ALICE, &set(line_link, 1, Admission::Many)).unwrap();
     relay.reply(BOB, &connect(line_link));
     stood.push(link(&relay));
-    relay.handle(ALICE, &set(line_link, 2, Admits::Nobody)).unwrap();
+    relay.handle(ALICE, &set(line_link, 2, Admission::Nobody)).unwrap();
     let before = relay.waiting(ALICE);
     for (stale, given_stale) in [(stood[0], false), (stood[1], true), (None, true)] {
         let memory = relay.server.directory().memory.take();
@@ -288,16 +288,16 @@ fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
         for from in [BOB, CAROL] {
             let paused = stale.is_none().then(|| refused(line_link, Reason::Paused));
             let handled = relay.handle(from, &connect(line_link)).map(|handled| handled.reply);
-            assert_eq!(handled, paused.map_or(Err(ServerError::Contended), |paused| Ok(Some(paused))));
+            assert_eq!(handled, paused.map_or(Err(RelayError::Contended), |paused| Ok(Some(paused))));
         }
         assert_eq!(relay.waiting(ALICE), before);
     }
     // Open again, and whoever does not know that Bob's was given can't give it again.
-    relay.handle(ALICE, &set(line_link, 3, Admits::Many)).unwrap();
-    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(ServerError::Contended));
+    relay.handle(ALICE, &set(line_link, 3, Admission::Many)).unwrap();
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
     assert_eq!(relay.waiting(ALICE), before);
-    relay.handle(ALICE, &set(line_link, 4, Admits::One)).unwrap();
-    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(ServerError::Contended));
+    relay.handle(ALICE, &set(line_link, 4, Admission::One)).unwrap();
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
     assert!(matches!(relay.reply(CAROL, &connect(line_link)), Event::LineFormed { .. }));
 }
 
@@ -306,20 +306,18 @@ fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
 fn r13_7_what_a_lost_write_costs_a_link_for_many() {
     let mut relay = broken(Broken::default());
     let line_link = relay.issue(ALICE, 1);
-    relay.handle(ALICE, &set(line_link, 1, Admits::Nobody)).unwrap();
+    relay.handle(ALICE, &set(line_link, 1, Admission::Nobody)).unwrap();
     relay.server.directory().lost.set(true);
-    relay.handle(ALICE, &set(line_link, 2, Admits::Many)).unwrap();
+    relay.handle(ALICE, &set(line_link, 2, Admission::Many)).unwrap();
     assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Paused));
-    relay.handle(ALICE, &set(line_link, 2, Admits::Many)).unwrap();
+    relay.handle(ALICE, &set(line_link, 2, Admission::Many)).unwrap();
     assert!(matches!(relay.reply(BOB, &connect(line_link)), Event::LineFormed { .. }));
 
     let mut relay = broken(Broken { claim_lost: true, ..Broken::default() });
     let port = alice_on(relay.issue(ALICE, 1)).port().unwrap().clone();
-    relay.handle(ALICE, &set(port.line_link(), 1, Admits::Many)).unwrap();
+    relay.handle(ALICE, &set(port.line_link(), 1, Admission::Many)).unwrap();
     let mut bob = Bob::scan(port, seed(2)).commit();
-    let Some(BobEffect::Send(request)) = bob.connect(SendProof::OnBoard, NOW).unwrap().commit().next() else {
-        panic!()
-    };
+    let Some(BobEffect::Send(request)) = bob.connect(SendProof::Inline, NOW).unwrap().commit().next() else { panic!() };
     let request = request.to_vec();
     let [first, second] = [(); 2].map(|()| {
         let request = Request::decode(&request).unwrap();
@@ -328,11 +326,11 @@ fn r13_7_what_a_lost_write_costs_a_link_for_many() {
     assert_ne!(first, second);
     bob.handle(&second, NOW).unwrap().commit().for_each(drop);
     let Event::LineFormed { line_id, .. } = first else { panic!() };
-    assert_eq!(bob.handle(&first, NOW).err(), Some(Rejected::Stray(line_id)));
+    assert_eq!(bob.handle(&first, NOW).err(), Some(Rejected::UnwantedLine(line_id)));
 }
 
 fn alice_on(line_link: LineLink) -> Alice {
-    Alice::offer(line_link, Offer::new(), seed(1)).commit()
+    Alice::offer(line_link, PortOptions::new(), seed(1)).commit()
 }
 
 #[test]
@@ -356,6 +354,6 @@ fn r13_7_packets_that_are_lost_repeated_or_never_acknowledged_do_no_harm() {
         }
         relay.acknowledge_all(ALICE);
     }
-    let repeated = Some(common::Refusal::Rejected(Rejected::Repeated));
+    let repeated = Some(common::Refusal::Rejected(Rejected::Duplicate));
     assert_eq!(outcomes, [None, repeated, repeated, repeated]);
 }

@@ -14,7 +14,7 @@ enum Op {
     Packet(u8, usize, usize),
     Disconnect(u8, usize),
     Close(u8, usize),
-    Set(u8, usize, u64, Admits),
+    Set(u8, usize, u64, Admission),
     Acknowledge(u8, u64),
     Remove(u8),
     Wait(u64),
@@ -36,8 +36,8 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn admits() -> impl Strategy<Value = Admits> {
-    prop_oneof![Just(Admits::Nobody), Just(Admits::One), Just(Admits::Many), Just(Admits::Many)]
+fn admits() -> impl Strategy<Value = Admission> {
+    prop_oneof![Just(Admission::Nobody), Just(Admission::One), Just(Admission::Many), Just(Admission::Many)]
 }
 
 /// What an onlooker who sees all requests and replies knows.
@@ -49,7 +49,7 @@ struct Onlooker {
     pairs: BTreeMap<BTreeSet<u8>, PairHash>,
     left: BTreeSet<(LineId, u8)>,
     /// How each link was last set by its owner.
-    set: BTreeMap<LineLink, (u64, Admits)>,
+    set: BTreeMap<LineLink, (u64, Admission)>,
     /// The links that formed a line as one that admits one.
     burnt: BTreeSet<LineLink>,
     /// What each was given, with a proof or without.
@@ -74,16 +74,16 @@ proptest! {
                         prop_assert!(seen.links.iter().all(|(other, _)| *other != link), "one link, two owners");
                         seen.links.push((link, of));
                     }
-                    Err(error) => prop_assert_eq!(error, ServerError::TooManyLinks),
+                    Err(error) => prop_assert_eq!(error, RelayError::TooManyLinks),
                 },
                 Op::Connect(by, link, proof) => {
                     let Some(&(line_link, owner)) = seen.links.get(link) else { continue };
                     let (on_board, proof) = (proof, proof.then(bad_proof));
-                    let set = seen.set.get(&line_link).map_or(Admits::One, |(_, admits)| *admits);
+                    let set = seen.set.get(&line_link).map_or(Admission::One, |(_, admits)| *admits);
                     let was_given = seen.given.get(&(by, line_link, on_board)).copied();
                     let was_given = was_given.filter(|line_id| !seen.left.contains(&(*line_id, by)));
                     match relay.handle(by, &Request::Connect { line_link, proof }) {
-                        Ok(Handled { reply: Some(Event::LineFormed { line_id, pair_hash, line_link: of, proof: None }), .. }) => {
+                        Ok(Response { reply: Some(Event::LineFormed { line_id, pair_hash, line_link: of, proof: None }), .. }) => {
                             prop_assert_eq!(of, line_link);
                             let line = (line_id, line_link, [owner, by]);
                             let known = seen.lines.iter().find(|(id, ..)| *id == line_id);
@@ -92,8 +92,8 @@ proptest! {
                             let has_left = seen.left.contains(&(line_id, by));
                             prop_assert!(seen.burnt.contains(&line_link) || !has_left, "told again what he has left");
                             if known.is_none() {
-                                prop_assert!(set != Admits::Nobody && !seen.burnt.contains(&line_link), "one link, two lines");
-                                if set == Admits::One {
+                                prop_assert!(set != Admission::Nobody && !seen.burnt.contains(&line_link), "one link, two lines");
+                                if set == Admission::One {
                                     seen.burnt.insert(line_link);
                                 }
                                 seen.lines.push(line);
@@ -102,15 +102,15 @@ proptest! {
                             let pair = *seen.pairs.entry([owner, by].into()).or_insert(pair_hash);
                             prop_assert_eq!(pair, pair_hash);
                         }
-                        Ok(Handled { reply: Some(Event::Refused { line_link: of, reason }), wake: [None, None] }) => {
+                        Ok(Response { reply: Some(Event::Refused { line_link: of, reason }), wake: [None, None] }) => {
                             prop_assert_eq!(of, line_link);
-                            prop_assert!(reason != Reason::Paused || set == Admits::Nobody);
+                            prop_assert!(reason != Reason::Paused || set == Admission::Nobody);
                             let burnt = seen.burnt.contains(&line_link);
-                            prop_assert!(!matches!(reason, Reason::Claimed) || burnt, "claimed by nobody");
+                            prop_assert!(!matches!(reason, Reason::UsedByAnother) || burnt, "claimed by nobody");
                             prop_assert!(was_given.is_none() || reason == Reason::Unknown, "a reply was forgotten");
                         }
                         other => {
-                            prop_assert_eq!(other, Err(ServerError::TooManyLines));
+                            prop_assert_eq!(other, Err(RelayError::TooManyLines));
                             prop_assert_eq!(was_given, None);
                         }
                     }
@@ -120,12 +120,12 @@ proptest! {
                     // Each says whose it is.
                     let payload = vec![b'0' + from; length];
                     match relay.handle(from, &Request::Packet { line_id, payload: &payload }) {
-                        Ok(Handled { reply: Some(event), wake }) => {
+                        Ok(Response { reply: Some(event), wake }) => {
                             prop_assert_eq!((event, wake), (Event::Disconnected { line_id }, [None; 2]));
                             let ended = ends.iter().any(|end| seen.left.contains(&(line_id, *end)));
                             prop_assert!(!ends.contains(&from) || ended);
                         }
-                        Ok(Handled { reply: None, wake }) => {
+                        Ok(Response { reply: None, wake }) => {
                             let ended = ends.iter().any(|end| seen.left.contains(&(line_id, *end)));
                             prop_assert!(ends.contains(&from) && !seen.left.contains(&(line_id, from)));
                             // His own Disconnected waits for him.
@@ -135,7 +135,7 @@ proptest! {
                                 prop_assert!(relay.waiting(from).iter().any(|(_, event)| *event == told));
                             }
                         }
-                        Err(error) => prop_assert!(error == ServerError::TooLong && length > limits.bytes),
+                        Err(error) => prop_assert!(error == RelayError::TooLong && length > limits.bytes),
                     }
                 }
                 Op::Disconnect(by, line) => {
@@ -147,7 +147,7 @@ proptest! {
                 }
                 Op::Close(by, link) => {
                     let Some(&(line_link, _)) = seen.links.get(link) else { continue };
-                    prop_assert_eq!(relay.handle(by, &Request::CloseLineLink { line_link }), Ok(Handled { reply: None, wake: [None; 2] }));
+                    prop_assert_eq!(relay.handle(by, &Request::CloseLineLink { line_link }), Ok(Response { reply: None, wake: [None; 2] }));
                 }
                 Op::Set(by, link, version, admits) => {
                     let Some(&(line_link, owner)) = seen.links.get(link) else { continue };

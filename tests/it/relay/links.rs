@@ -10,11 +10,11 @@ fn r13_1_what_is_not_a_request_is_refused_and_nothing_moves() {
     let mut relay = relay(Limits::default());
     let request = connect(relay.issue(ALICE, 1)).to_vec();
     let mut give = |bytes: &[u8]| relay.server.handle(user(BOB), bytes, &mut Counting::default(), NOW);
-    assert_eq!(give(b""), Err(ServerError::Malformed));
-    assert_eq!(give(&request[..request.len() - 1]), Err(ServerError::Malformed));
-    assert_eq!(give(&[&request[..], b"\0"].concat()), Err(ServerError::Malformed));
-    assert_eq!(give(&[&[0x82, 2], &request[2..]].concat()), Err(ServerError::UnsupportedVersion));
-    assert_eq!(give(&Event::Disconnected { line_id: [1; 16].into() }.to_vec()), Err(ServerError::Malformed));
+    assert_eq!(give(b""), Err(RelayError::Malformed));
+    assert_eq!(give(&request[..request.len() - 1]), Err(RelayError::Malformed));
+    assert_eq!(give(&[&request[..], b"\0"].concat()), Err(RelayError::Malformed));
+    assert_eq!(give(&[&[0x82, 2], &request[2..]].concat()), Err(RelayError::UnsupportedVersion));
+    assert_eq!(give(&Event::Disconnected { line_id: [1; 16].into() }.to_vec()), Err(RelayError::Malformed));
     assert_eq!((relay.server.directory().lines(), relay.waits(ALICE)), (0, vec![]));
 }
 
@@ -50,9 +50,9 @@ fn r13_2_a_pool_of_links_is_as_many_requests() {
     assert_eq!((0..100).map(|request| relay.issue(ALICE, request)).collect::<Vec<_>>(), pool);
     assert_eq!(pool.iter().collect::<std::collections::BTreeSet<_>>().len(), 100);
 
-    let alice = Alice::offer(pool[42], Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let alice = Alice::offer(pool[42], PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
     let mut bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
-    let mut effects = bob.connect(SendProof::OnBoard, NOW).unwrap().commit();
+    let mut effects = bob.connect(SendProof::Inline, NOW).unwrap().commit();
     let Some(BobEffect::Send(connect)) = effects.next() else { panic!() };
     assert!(matches!(relay.reply(BOB, &connect), Event::LineFormed { line_link, .. } if line_link == pool[42]));
 }
@@ -70,12 +70,12 @@ fn r13_2_a_name_that_is_taken_is_never_given_again() {
     let mut relay = relay(Limits::default());
     let link = relay.issue(ALICE, 1);
     relay.rng = Counting::default();
-    assert_eq!(relay.try_issue(BOB, 1), Err(ServerError::Contended));
+    assert_eq!(relay.try_issue(BOB, 1), Err(RelayError::Contended));
     let line_id = relay.line(ALICE, BOB, 2);
     let third = relay.issue(ALICE, 3);
     let before = relay.waiting(ALICE);
     relay.rng = Counting(u128::from_be_bytes(*line_id.as_bytes()) - 1);
-    assert_eq!(relay.handle(CAROL, &connect(third)), Err(ServerError::Contended));
+    assert_eq!(relay.handle(CAROL, &connect(third)), Err(RelayError::Contended));
     assert_eq!((relay.waiting(ALICE), relay.server.directory().lines()), (before, 1));
     assert!(matches!(relay.reply(CAROL, &connect(third)), Event::LineFormed { .. }));
     assert!(matches!(relay.reply(BOB, &connect(link)), Event::LineFormed { .. }));
@@ -87,7 +87,7 @@ fn r13_2_closing_closes_ones_own_open_link_and_tells_nobody_anything() {
     let [open, used] = [1, 2].map(|n| relay.issue(ALICE, n));
     relay.reply(BOB, &connect(used));
     let unknown: LineLink = [0xEE; 16].into();
-    let silent = Handled { reply: None, wake: [None; 2] };
+    let silent = Response { reply: None, wake: [None; 2] };
     // Whatever the link is to Carol,
     for line_link in [open, used, unknown] {
         assert_eq!(relay.handle(CAROL, &Request::CloseLineLink { line_link }), Ok(silent.clone()));
@@ -119,7 +119,7 @@ fn r13_3_the_same_connect_gets_the_same_reply_and_forms_one_line() {
         for days in [0, 1, 28] {
             relay.now.0 += days * DAY;
             let again = relay.handle(BOB, &request).unwrap();
-            assert_eq!(again, Handled { wake: [None; 2], ..first.clone() });
+            assert_eq!(again, Response { wake: [None; 2], ..first.clone() });
         }
         assert_eq!((relay.waiting(ALICE), relay.server.directory().lines()), (before, usize::from(n)));
         // The proof is for Alice; nobody else is told of anything.
@@ -143,16 +143,16 @@ fn r13_3_state_by_state() {
     relay.handle(ALICE, &Request::CloseLineLink { line_link: closed }).unwrap();
 
     let before = relay.waiting(ALICE);
-    assert_eq!(relay.reply(BOB, &on_board(claimed)), refused(claimed, Reason::Yours));
-    assert_eq!(relay.reply(CAROL, &connect(claimed)), refused(claimed, Reason::Claimed));
-    assert_eq!(relay.reply(CAROL, &on_board(claimed)), refused(claimed, Reason::Claimed));
-    assert_eq!(relay.reply(ALICE, &connect(claimed)), refused(claimed, Reason::Claimed));
+    assert_eq!(relay.reply(BOB, &on_board(claimed)), refused(claimed, Reason::UsedByYou));
+    assert_eq!(relay.reply(CAROL, &connect(claimed)), refused(claimed, Reason::UsedByAnother));
+    assert_eq!(relay.reply(CAROL, &on_board(claimed)), refused(claimed, Reason::UsedByAnother));
+    assert_eq!(relay.reply(ALICE, &connect(claimed)), refused(claimed, Reason::UsedByAnother));
     assert_eq!(relay.reply(BOB, &connect(closed)), refused(closed, Reason::Closed));
     assert_eq!(relay.reply(ALICE, &connect(closed)), refused(closed, Reason::Closed));
     let unknown = [0xEE; 16].into();
     assert_eq!(relay.reply(BOB, &connect(unknown)), refused(unknown, Reason::Unknown));
     // One's own link is not used up.
-    assert_eq!(relay.reply(ALICE, &connect(open)), refused(open, Reason::Yours));
+    assert_eq!(relay.reply(ALICE, &connect(open)), refused(open, Reason::UsedByYou));
     assert_eq!((relay.waiting(ALICE), relay.server.directory().lines()), (before, 1));
 
     let lifetime = Limits::default().lifetime;
@@ -174,7 +174,7 @@ fn r13_3_what_became_of_a_link_is_remembered_for_30_days() {
 
     relay.now.0 = NOW.0 + 31 * DAY - 1;
     assert_eq!(relay.reply(BOB, &connect(claimed)), formed);
-    assert_eq!(relay.reply(CAROL, &connect(claimed)), refused(claimed, Reason::Claimed));
+    assert_eq!(relay.reply(CAROL, &connect(claimed)), refused(claimed, Reason::UsedByAnother));
     assert_eq!(relay.reply(CAROL, &connect(closed)), refused(closed, Reason::Closed));
     relay.now.0 += 1;
     for (from, link) in [(BOB, claimed), (CAROL, claimed), (CAROL, closed)] {
@@ -227,14 +227,14 @@ fn r13_6_links_are_bounded_used_and_closed_ones_too() {
     let [used, closed, open] = [1, 2, 3].map(|n| relay.issue(ALICE, n));
     relay.reply(BOB, &connect(used));
     relay.handle(ALICE, &Request::CloseLineLink { line_link: closed }).unwrap();
-    assert_eq!(relay.try_issue(ALICE, 4), Err(ServerError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 4), Err(RelayError::TooManyLinks));
     // What she has, she is told; another user has room of his own.
     assert_eq!(relay.issue(ALICE, 3), open);
     relay.issue(BOB, 4);
     relay.now.0 += 30 * DAY;
     relay.issue(ALICE, 4);
     relay.issue(ALICE, 5);
-    assert_eq!(relay.try_issue(ALICE, 6), Err(ServerError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 6), Err(RelayError::TooManyLinks));
 }
 
 /// It is hers to fill again, swept or not: the links of others are before hers.
@@ -254,15 +254,15 @@ fn r13_6_what_is_to_be_forgotten_does_not_count() {
     }
     relay.now.0 += 30 * DAY - 1;
     relay.issue(ALICE, 7);
-    assert_eq!(relay.try_issue(ALICE, 8), Err(ServerError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 8), Err(RelayError::TooManyLinks));
     relay.now.0 += 1;
     let fresh = [8, 9, 10, 11].map(|n| relay.issue(ALICE, n));
-    assert_eq!(relay.try_issue(ALICE, 12), Err(ServerError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 12), Err(RelayError::TooManyLinks));
     // Those that were never used have their day, too.
     relay.now.0 += (365 + 30) * DAY;
     let anew = [6, 7, 8, 9, 10, 11].map(|n| relay.issue(ALICE, n));
     assert!(fresh.iter().all(|link| !anew.contains(link)));
-    assert_eq!(relay.try_issue(ALICE, 12), Err(ServerError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 12), Err(RelayError::TooManyLinks));
     let mut links = of_carol;
     for _ in 0..2 {
         relay.now.0 += (365 + 30) * DAY;

@@ -4,14 +4,14 @@ use minicbor::{Decode, Encode};
 
 use crate::dialect::{Ask, Dialect, Says};
 use crate::error::Rejected;
-use crate::id::{Key, LineId, LineLink};
+use crate::id::{LineId, LineLink, RecordKey};
 use crate::message::Event;
-use crate::port::Kind;
+use crate::port::PortKind;
 
 /// No key is left to leak. What remains tells a late event what became of the Port.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(flat)]
-pub enum Spent<End> {
+pub enum Tombstone<End> {
     /// With a line.
     #[n(1)]
     Formed {
@@ -24,19 +24,19 @@ pub enum Spent<End> {
     #[n(2)]
     Ended {
         #[n(0)]
-        key: Key,
+        key: RecordKey,
         #[n(1)]
         end: End,
         /// Until it was said.
         #[n(2)]
-        farewell: Option<Farewell>,
+        farewell: Option<FinalRequest>,
     },
 }
 
-/// What the Server is told at the end.
+/// What the relay is told at the end.
 #[derive(Clone, Copy, Debug, Encode, Decode)]
 #[cbor(flat)]
-pub enum Farewell {
+pub enum FinalRequest {
     #[n(1)]
     Nothing,
     /// The line that was not to be.
@@ -44,17 +44,17 @@ pub enum Farewell {
     Disconnect(#[n(0)] LineId),
     /// The Port's own link, which was of this kind.
     #[n(3)]
-    CloseLink(#[n(0)] Kind),
+    CloseLink(#[n(0)] PortKind),
 }
 
-impl<End: Clone> Spent<End> {
-    pub(crate) const fn ended(key: Key, end: End, farewell: Farewell) -> Self {
+impl<End: Clone> Tombstone<End> {
+    pub(crate) const fn ended(key: RecordKey, end: End, farewell: FinalRequest) -> Self {
         Self::Ended { key, end, farewell: Some(farewell) }
     }
 
-    pub(crate) const fn key(&self) -> Key {
+    pub(crate) const fn key(&self) -> RecordKey {
         match self {
-            Self::Formed { line_link, .. } => Key::LineLink(*line_link),
+            Self::Formed { line_link, .. } => RecordKey::LineLink(*line_link),
             Self::Ended { key, .. } => *key,
         }
     }
@@ -63,10 +63,10 @@ impl<End: Clone> Spent<End> {
     pub(crate) fn reject(&self, event: &Event<'_>) -> Rejected {
         match (self, event) {
             (Self::Formed { line_id: ours, .. }, Event::LineFormed { line_id, .. }) if ours == line_id => {
-                Rejected::Repeated
+                Rejected::Duplicate
             }
-            (_, Event::LineFormed { line_id, .. }) => Rejected::Stray(*line_id),
-            (_, Event::LineLinkIssued { line_link, .. }) => Rejected::StrayLink(*line_link),
+            (_, Event::LineFormed { line_id, .. }) => Rejected::UnwantedLine(*line_id),
+            (_, Event::LineLinkIssued { line_link, .. }) => Rejected::UnwantedLink(*line_link),
             _ => Rejected::OutOfOrder,
         }
     }
@@ -85,8 +85,8 @@ impl<End: Clone> Spent<End> {
     pub(crate) fn says<D: Dialect>(&self, place: usize) -> Option<Says<'_, D, End>> {
         let Self::Ended { key, end, farewell: Some(farewell) } = self else { return None };
         match (place, farewell, key) {
-            (0, Farewell::Disconnect(line_id), _) => Some(Says::Ask(Ask::Disconnect(*line_id))),
-            (0, Farewell::CloseLink(kind), Key::LineLink(line_link)) => {
+            (0, FinalRequest::Disconnect(line_id), _) => Some(Says::Ask(Ask::Disconnect(*line_id))),
+            (0, FinalRequest::CloseLink(kind), RecordKey::LineLink(line_link)) => {
                 Some(Says::Ask(Ask::Close { line_link, kind: *kind }))
             }
             (1, ..) => Some(Says::Ended(end.clone())),

@@ -1,29 +1,31 @@
 //! Alice: one Port at its creator's side (§4).
 
+pub(crate) mod offered;
+
 use core::fmt;
 use core::marker::PhantomData;
 
 use minicbor::{Decode, Encode};
 
+use crate::alice::offered::{Beside, Moved, Offered, Visitor};
 use crate::dialect::{Ask, Dialect, Native, Says};
 use crate::error::Rejected;
-use crate::id::{Key, LineId, LineLink, RequestId};
-use crate::known::Known;
+use crate::id::{LineId, LineLink, RecordKey, RequestId};
 use crate::line::Line;
-use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
+use crate::machine::peers::Peers;
+use crate::machine::{Created, Emit, Held, Role, Step, impl_machine, whole_state};
 use crate::message::{Event, Request};
-use crate::offered::{Beside, Comer, Moved, Offered};
-use crate::policy::{Offer, Policy};
+use crate::port::policy::{Policy, PortOptions};
+use crate::port::ticket::TicketNotice;
 use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::{Rad, Secret, Seed};
-use crate::spent::{Farewell, Spent};
-use crate::ticket::ToldTicket;
+use crate::tombstone::{FinalRequest, Tombstone};
 
 /// One Port at its creator's side (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
 ///
 /// The first `LineFormed` spends it, durably, whatever proof came with it. What comes of it is a [`Line`] or an
-/// [`AliceEnd`].
+/// [`PortOutcome`].
 ///
 /// A Port for many (§14) stays offered: each good proof yields a [`Line`], and what is refused uses nothing up.
 pub type Alice = AliceOf<Native>;
@@ -34,23 +36,23 @@ pub struct AliceOf<D: Dialect>(Held<State>, PhantomData<fn() -> D>);
 /// What an Alice asks her caller to do.
 #[derive(Debug)]
 pub enum AliceEffect<'m> {
-    /// Send this to the Server.
+    /// Send this to the relay.
     Send(Request<'m>),
-    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, only once the Server took
+    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, only once the relay took
     /// that (§14.2). A contact port is not shown: it is granted, along the introducer's line, by
-    /// [`Introduction::Grant`](crate::Introduction::Grant). To do so again does no harm.
+    /// [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant). To do so again does no harm.
     PortReady(&'m Port),
-    /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `unsent()`.
+    /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `pending()`.
     LineFormed(Line),
     /// It is over without a line. Tell the user, then settle.
-    Ended(AliceEnd),
+    Ended(PortOutcome),
 }
 
 /// Why a Port is dead without a line (§4.4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
-pub enum AliceEnd {
+pub enum PortOutcome {
     /// The user took it back.
     #[n(1)]
     Revoked,
@@ -82,7 +84,7 @@ pub enum AlicePhase {
     /// Spent, with this line.
     Formed(LineId),
     /// Spent, without one.
-    Ended(AliceEnd),
+    Ended(PortOutcome),
 }
 
 #[derive(Clone, Debug, Encode, Decode)]
@@ -93,7 +95,7 @@ pub enum State {
     #[n(2)]
     Offered(#[n(0)] Offered),
     #[n(3)]
-    Spent(#[n(0)] Spent<AliceEnd>),
+    Spent(#[n(0)] Tombstone<PortOutcome>),
 }
 
 /// Waits for a line link.
@@ -106,15 +108,15 @@ pub struct Requesting {
     #[n(2)]
     rad: Rad,
     #[n(3)]
-    offer: Offer,
+    offer: PortOptions,
     /// Of a Port for many.
     #[n(4)]
     seed: Option<Secret<32>>,
 }
 
 impl Requesting {
-    fn new<D: Dialect>(offer: Offer, seed: Seed) -> Self {
-        let offer = Offer { terms: D::terms(offer.terms), ..offer };
+    fn new<D: Dialect>(offer: PortOptions, seed: Seed) -> Self {
+        let offer = PortOptions { terms: D::terms(offer.terms), ..offer };
         let (private_key, rad, request_id, seed) = if offer.kind().is_for_many() {
             let (private_key, rad, request_id, seed) = seed.expand();
             (private_key, rad, request_id, Some(seed))
@@ -132,24 +134,25 @@ impl Requesting {
 fn transition<D: Dialect>(
     state: &State,
     (event, proof): (&Event<'_>, Option<&D::Proof>),
-    known: &impl Known,
+    known: &impl Peers,
     now: UnixSeconds,
 ) -> Result<Moved<D::Line>, Rejected> {
     if event.key() != state.key() {
-        return Err(Rejected::NotMine);
+        return Err(Rejected::WrongMachine);
     }
     match (state, event) {
         (State::Requesting(requesting), Event::LineLinkIssued { line_link, .. }) => {
             let offered = requesting.clone().offered(*line_link);
-            // Too late to be offered: the Server need not keep the link.
-            let next = if offered.has_expired(now) { offered.end(AliceEnd::Expired) } else { State::Offered(offered) };
+            // Too late to be offered: the relay need not keep the link.
+            let next =
+                if offered.has_expired(now) { offered.end(PortOutcome::Expired) } else { State::Offered(offered) };
             Ok(Moved::to(next))
         }
         // It came again: what answers a stray would end a good line (§4.4).
-        (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Repeated),
+        (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Duplicate),
         (State::Offered(offered), Event::LineFormed { line_id, pair_hash, .. }) => {
             let standing = known.pair(pair_hash);
-            let comer = Comer { line_id: *line_id, pair_hash: *pair_hash, standing, proof };
+            let comer = Visitor { line_id: *line_id, pair_hash: *pair_hash, standing, proof };
             offered.used_by::<D>(&comer, known, now)
         }
         (State::Spent(spent), event) => Err(spent.reject(event)),
@@ -166,23 +169,23 @@ impl Requesting {
 
 impl<D: Dialect> AliceOf<D> {
     /// A Port yet to be: its line link has to be asked for (§4.1). The request is in
-    /// [`unsent`](crate::Machine::unsent).
-    pub fn request(offer: Offer, seed: Seed) -> Born<Self> {
-        Born::new(State::Requesting(Requesting::new::<D>(offer, seed)))
+    /// [`pending`](crate::Machine::pending).
+    pub fn request(offer: PortOptions, seed: Seed) -> Created<Self> {
+        Created::new(State::Requesting(Requesting::new::<D>(offer, seed)))
     }
 
     /// A Port of a line link that she has already, from her [`Pool`](crate::Pool): no network needed (§4.1).
     ///
     /// Never of a link that was offered before: the store will find its key taken.
-    pub fn offer(line_link: LineLink, offer: Offer, seed: Seed) -> Born<Self> {
-        Born::new(State::Offered(Requesting::new::<D>(offer, seed).offered(line_link)))
+    pub fn offer(line_link: LineLink, offer: PortOptions, seed: Seed) -> Created<Self> {
+        Created::new(State::Offered(Requesting::new::<D>(offer, seed).offered(line_link)))
     }
 
     #[inline]
     pub(crate) fn take(
         &mut self,
         event: (&Event<'_>, Option<&D::Proof>),
-        known: &impl Known,
+        known: &impl Peers,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         let Moved { state, emit, beside } = transition::<D>(&self.0.state, event, known, now)?;
@@ -193,15 +196,15 @@ impl<D: Dialect> AliceOf<D> {
     /// flight is judged by the policy of the moment when it comes in.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::SingleUse`]: a plain Port stays one, and a Superport too.
+    /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::PolicyMismatch`]: a plain Port stays one, and a Superport too.
     pub fn set_policy(&mut self, policy: Policy) -> Result<Step<'_, Self>, Rejected> {
         let (state, emit) = match &self.0.state {
             State::Requesting(requesting) => {
                 if !policy.suits(requesting.offer.kind()) {
-                    return Err(Rejected::SingleUse);
+                    return Err(Rejected::PolicyMismatch);
                 }
-                let offer = Offer { policy, ..requesting.offer.clone() };
-                // She is asking already. What is other by then, the Server is told when she has a link.
+                let offer = PortOptions { policy, ..requesting.offer.clone() };
+                // She is asking already. What is other by then, the relay is told when she has a link.
                 (State::Requesting(Requesting { offer, ..requesting.clone() }), Emit::Nothing)
             }
             State::Offered(offered) => (State::Offered(offered.with_policy(policy)?), Emit::Rest),
@@ -211,31 +214,37 @@ impl<D: Dialect> AliceOf<D> {
     }
 
     /// Takes the Port back (§4.4): it forms no line any more. So is a contact's right withdrawn (§16.6): delete the rows of its
-    /// tickets, and let her know by [`Introduction::Withdrawn`](crate::Introduction::Withdrawn). Once she is dead this machine does
+    /// tickets, and let her know by [`IntroducerMessage::Withdrawn`](crate::IntroducerMessage::Withdrawn). Once she is dead this machine does
     /// not say whom: note the link and the line in the same transaction, and say it again after a crash until it was handed over.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it is dead already.
     pub fn revoke(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let state = self.0.state.end(AliceEnd::Revoked).ok_or(Rejected::OutOfOrder)?;
+        let state = self.0.state.end(PortOutcome::Revoked).ok_or(Rejected::OutOfOrder)?;
         Ok(Step::new(self, state, Emit::Outbox))
     }
 
     /// Whether to take a ticket that somebody tells of, along the line `from` (§16.4). Nothing moves. If so, insert the row in the
-    /// same transaction as that line's step, as *unique* by its [`ticket`](ToldTicket::ticket). If there is such a row, or a
+    /// same transaction as that line's step, as *unique* by its [`ticket`](TicketNotice::ticket). If there is such a row, or a
     /// [mark](crate::Step::once) of the same bytes, she was told before, or another contact told her, or it was used: leave what
     /// is there, and go on without it.
     ///
     /// `outstanding` is how many rows there are of this contact port.
     ///
     /// # Errors
-    /// [`Rejected::NotMine`]: for another contact port. [`Rejected::TicketRefused`]. [`Rejected::TooManyTickets`].
+    /// [`Rejected::WrongMachine`]: for another contact port. [`Rejected::TicketRefused`]. [`Rejected::TooManyTickets`].
     /// [`Rejected::OutOfOrder`]: this one was withdrawn, or has expired. With each, keep the line's step, and no row.
-    pub fn tell(&self, told: &ToldTicket, from: LineId, outstanding: usize, now: UnixSeconds) -> Result<(), Rejected> {
+    pub fn tell(
+        &self,
+        told: &TicketNotice,
+        from: LineId,
+        outstanding: usize,
+        now: UnixSeconds,
+    ) -> Result<(), Rejected> {
         match &self.0.state {
             State::Offered(offered) if offered.has_expired(now) => Err(Rejected::OutOfOrder),
             State::Offered(offered) => offered.hear(told, from, outstanding, now),
-            State::Requesting(_) => Err(Rejected::NotMine),
+            State::Requesting(_) => Err(Rejected::WrongMachine),
             State::Spent(_) => Err(Rejected::OutOfOrder),
         }
     }
@@ -283,15 +292,15 @@ impl<D: Dialect> AliceOf<D> {
         match &self.0.state {
             State::Requesting(_) => AlicePhase::Requesting,
             State::Offered(_) => AlicePhase::Offered,
-            State::Spent(Spent::Formed { line_id, .. }) => AlicePhase::Formed(*line_id),
-            State::Spent(Spent::Ended { end, .. }) => AlicePhase::Ended(*end),
+            State::Spent(Tombstone::Formed { line_id, .. }) => AlicePhase::Formed(*line_id),
+            State::Spent(Tombstone::Ended { end, .. }) => AlicePhase::Ended(*end),
         }
     }
 }
 
 impl Alice {
-    /// Takes an event from the Server (§4.5), from somebody of whom nothing is known: **nobody is blocked**, nobody is connected
-    /// already, and no ticket is good. For all that there is [`handle_knowing`](Alice::handle_knowing).
+    /// Takes an event from the relay (§4.5), from somebody of whom nothing is known: **nobody is blocked**, nobody is connected
+    /// already, and no ticket is good. For all that there is [`handle`](Alice::handle).
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
@@ -307,7 +316,7 @@ impl Alice {
     pub fn handle_knowing(
         &mut self,
         event: &Event<'_>,
-        known: &impl Known,
+        known: &impl Peers,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         let proof = match event {
@@ -332,18 +341,18 @@ impl Alice {
 }
 
 impl State {
-    const fn key(&self) -> Key {
+    const fn key(&self) -> RecordKey {
         match self {
-            Self::Requesting(requesting) => Key::Request(requesting.request_id),
-            Self::Offered(offered) => Key::LineLink(offered.port().line_link),
+            Self::Requesting(requesting) => RecordKey::Request(requesting.request_id),
+            Self::Offered(offered) => RecordKey::LineLink(offered.port().line_link),
             Self::Spent(spent) => spent.key(),
         }
     }
 
     /// `None` if it was over before.
-    fn end(&self, end: AliceEnd) -> Option<Self> {
+    fn end(&self, end: PortOutcome) -> Option<Self> {
         match self {
-            Self::Requesting(_) => Some(Self::Spent(Spent::ended(self.key(), end, Farewell::Nothing))),
+            Self::Requesting(_) => Some(Self::Spent(Tombstone::ended(self.key(), end, FinalRequest::Nothing))),
             Self::Offered(offered) => Some(offered.end(end)),
             Self::Spent(_) => None,
         }
@@ -357,7 +366,7 @@ impl<D: Dialect> Role for AliceOf<D> {
     type Beside = Beside<D::Line>;
     type Effect<'m> = D::AliceEffect<'m>;
 
-    fn key_of(state: &State) -> Key {
+    fn key_of(state: &State) -> RecordKey {
         state.key()
     }
 
@@ -370,7 +379,7 @@ impl<D: Dialect> Role for AliceOf<D> {
     }
 
     fn after_deadline(state: &State) -> Option<State> {
-        state.end(AliceEnd::Expired)
+        state.end(PortOutcome::Expired)
     }
 
     fn after_settling(state: &State) -> Option<State> {
@@ -390,7 +399,7 @@ impl<D: Dialect> Role for AliceOf<D> {
 
 impl<D: Dialect> AliceOf<D> {
     #[inline(always)]
-    fn says(&self, emit: Emit<'_>, place: usize, beside: &mut Beside<D::Line>) -> Option<Says<'_, D, AliceEnd>> {
+    fn says(&self, emit: Emit<'_>, place: usize, beside: &mut Beside<D::Line>) -> Option<Says<'_, D, PortOutcome>> {
         if let Emit::Refused(line_id) = emit {
             return Some(Says::Ask(Ask::Disconnect(line_id)));
         }
@@ -398,12 +407,12 @@ impl<D: Dialect> AliceOf<D> {
             (State::Requesting(Requesting { request_id, offer, .. }), 0) => {
                 Some(Says::Ask(Ask::Issue { request_id: *request_id, offer }))
             }
-            // Before anybody sees the Port, the Server knows for how many it is: else the first would burn its link (§14.2).
-            // It is said again whenever the connection comes back, as the Port is shown again: the Server may not have heard it.
+            // Before anybody sees the Port, the relay knows for how many it is: else the first would burn its link (§14.2).
+            // It is said again whenever the connection comes back, as the Port is shown again: the relay may not have heard it.
             (State::Offered(offered), 0) => {
                 offered.news().filter(|_| offered.is_due() || matches!(emit, Emit::Outbox)).map(Says::Ask)
             }
-            (State::Offered(_), 1) | (State::Spent(Spent::Formed { .. }), 0) => {
+            (State::Offered(_), 1) | (State::Spent(Tombstone::Formed { .. }), 0) => {
                 beside.line.take().map(|line| Says::LineFormed(line.commit()))
             }
             (State::Offered(offered), _) => Some(Says::PortReady(offered.port())),
@@ -413,4 +422,4 @@ impl<D: Dialect> AliceOf<D> {
     }
 }
 
-holds!(AliceOf, "Alice", State);
+impl_machine!(AliceOf, "Alice", State);

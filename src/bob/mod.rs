@@ -7,20 +7,20 @@ use minicbor::{Decode, Encode};
 
 use crate::dialect::{Ask, Dialect, Native, Says, Speaks};
 use crate::error::Rejected;
-use crate::id::{Key, LineId, LineLink, PortHash};
-use crate::known::{Known, Standing};
+use crate::id::{LineId, LineLink, PortHash, RecordKey};
 use crate::line::{Introduced, Line, Origin};
-use crate::machine::{Born, Emit, Held, Role, Step, holds, whole_state};
+use crate::machine::peers::{Peers, Relationship};
+use crate::machine::{Created, Emit, Held, Role, Step, impl_machine, whole_state};
 use crate::message::{Event, Reason, Request};
-use crate::port::{Kind, Port, Terms, UnixSeconds};
+use crate::port::ticket::Ticket;
+use crate::port::{Port, PortKind, Terms, UnixSeconds};
 use crate::proof::{self, PrivateKey, SharedSecret};
 use crate::secret::{Secret, Seed};
-use crate::spent::{Farewell, Spent};
-use crate::ticket::Ticket;
+use crate::tombstone::{FinalRequest, Tombstone};
 
 /// One Port at its user's side (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
 ///
-/// What comes of it is a [`Line`] or a [`BobEnd`].
+/// What comes of it is a [`Line`] or a [`UseOutcome`].
 pub type Bob = BobOf<Native>;
 
 /// A Bob of either [`Dialect`]: [`Bob`] speaks this crate's own, `app::Bob` the app's. What he is stands there.
@@ -29,26 +29,26 @@ pub struct BobOf<D: Dialect>(Held<State<D::Proof>>, PhantomData<fn() -> D>);
 /// What a Bob asks his caller to do.
 #[derive(Debug)]
 pub enum BobEffect<'m> {
-    /// Send this to the Server.
+    /// Send this to the relay.
     Send(Request<'m>),
-    /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `unsent()`.
+    /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `pending()`.
     LineFormed(Line),
     /// It is over without a line. Tell the user, then settle.
-    Ended(BobEnd),
+    Ended(UseOutcome),
 }
 
 /// Why a Port is of no more use to its user (§5.4).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(flat)]
 #[non_exhaustive]
-pub enum BobEnd {
+pub enum UseOutcome {
     /// The user gave it up.
     #[n(1)]
     Cancelled,
     /// It was not used in time.
     #[n(2)]
     Expired,
-    /// The Server says that it forms no line. [`Reason::Claimed`] is a security event.
+    /// The relay says that it forms no line. [`Reason::UsedByAnother`] is a security event.
     #[n(3)]
     Refused(#[n(0)] Reason),
     /// Whoever made the Port, the user has blocked him (§14.6).
@@ -66,8 +66,8 @@ pub enum SendProof {
     /// On board of the connect request: one round trip less.
     #[default]
     #[n(1)]
-    OnBoard,
-    /// Along the line, after `LineFormed`: for a Server that takes none on board.
+    Inline,
+    /// Along the line, after `LineFormed`: for a relay that takes none on board.
     #[n(2)]
     AlongTheLine,
 }
@@ -78,12 +78,12 @@ pub enum SendProof {
 pub enum BobPhase {
     /// He waits for his user, or for a network.
     Scanned,
-    /// He waits for the Server's answer.
+    /// He waits for the relay's answer.
     Connecting,
     /// Spent, with this line.
     Formed(LineId),
     /// Spent, without one.
-    Ended(BobEnd),
+    Ended(UseOutcome),
 }
 
 #[derive(Clone, Debug, Encode, Decode)]
@@ -94,7 +94,7 @@ pub enum State<P> {
     #[n(2)]
     Connecting(#[n(0)] Connecting<P>),
     #[n(3)]
-    Spent(#[n(0)] Spent<BobEnd>),
+    Spent(#[n(0)] Tombstone<UseOutcome>),
 }
 
 /// Waits for the user, or for a network.
@@ -108,13 +108,13 @@ pub struct Scanned {
     iv: Secret<16>,
 }
 
-/// Waits for the Server's answer. The private key of a Port for one use is gone: it had one use.
+/// Waits for the relay's answer. The private key of a Port for one use is gone: it had one use.
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Connecting<P> {
     #[n(0)]
     pub(crate) line_link: LineLink,
     #[n(1)]
-    pub(crate) kind: Kind,
+    pub(crate) kind: PortKind,
     #[n(2)]
     pub(crate) port: PortHash,
     #[n(3)]
@@ -133,30 +133,32 @@ pub struct Connecting<P> {
 }
 
 /// Where an event takes a Bob, and the line that he has then.
-type Moved<D> = (State<<D as Speaks>::Proof>, Option<Born<<D as Speaks>::Line>>);
+type Moved<D> = (State<<D as Speaks>::Proof>, Option<Created<<D as Speaks>::Line>>);
 
 /// §5.3, §5.4: the whole of Bob. His commands, connect and cancel, and the deadline need no event and stand below.
 fn transition<D: Dialect>(
     state: &State<D::Proof>,
     event: &Event<'_>,
-    known: &impl Known,
+    known: &impl Peers,
     now: UnixSeconds,
 ) -> Result<Moved<D>, Rejected> {
     if event.key() != state.key() {
-        return Err(Rejected::NotMine);
+        return Err(Rejected::WrongMachine);
     }
     match (state, event) {
         (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, proof: None, .. }) => {
             let Connecting { line_link, kind, port, terms, ticket, .. } = connecting;
-            let ends = |end, farewell| Ok((State::Spent(Spent::ended(event.key(), end, farewell)), None));
-            let ended = |end| ends(end, Farewell::Disconnect(*line_id));
+            let ends = |end, farewell| Ok((State::Spent(Tombstone::ended(event.key(), end, farewell)), None));
+            let ended = |end| ends(end, FinalRequest::Disconnect(*line_id));
             let replaces = match known.pair(pair_hash) {
                 // He used this Port before, and has forgotten it. The line is a good one.
-                _ if known.has_line(line_id) => return ends(BobEnd::Refused(Reason::Yours), Farewell::Nothing),
-                _ if terms.have_expired(now) => return ended(BobEnd::Expired),
-                Standing::Blocked => return ended(BobEnd::Blocked),
-                Standing::Connected(line_id) if D::CONFIRMS => Some(line_id),
-                Standing::Connected(_) | Standing::Stranger => None,
+                _ if known.has_line(line_id) => {
+                    return ends(UseOutcome::Refused(Reason::UsedByYou), FinalRequest::Nothing);
+                }
+                _ if terms.have_expired(now) => return ended(UseOutcome::Expired),
+                Relationship::Blocked => return ended(UseOutcome::Blocked),
+                Relationship::Connected(line_id) if D::CONFIRMS => Some(line_id),
+                Relationship::Connected(_) | Relationship::Unknown => None,
             };
             let origin = Origin {
                 kind: *kind,
@@ -167,18 +169,18 @@ fn transition<D: Dialect>(
                 replaces,
                 introduced: ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: None }),
             };
-            let spent = Spent::Formed { line_link: *line_link, line_id: *line_id };
+            let spent = Tombstone::Formed { line_link: *line_link, line_id: *line_id };
             Ok((State::Spent(spent), Some(D::line_of_bob(origin, connecting))))
         }
         // It may be resumed: he goes on asking.
         (State::Connecting(_), Event::Refused { reason: Reason::Paused, .. }) => Err(Rejected::Paused),
         (State::Connecting(_), Event::Refused { reason, .. }) => {
-            Ok((State::Spent(Spent::ended(event.key(), BobEnd::Refused(*reason), Farewell::Nothing)), None))
+            Ok((State::Spent(Tombstone::ended(event.key(), UseOutcome::Refused(*reason), FinalRequest::Nothing)), None))
         }
         // A proof on board is on its way to an Alice.
-        (_, Event::LineFormed { proof: Some(_), .. }) => Err(Rejected::NotMine),
+        (_, Event::LineFormed { proof: Some(_), .. }) => Err(Rejected::WrongMachine),
         // It came again: what answers a stray would end a good line (§4.4).
-        (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Repeated),
+        (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Duplicate),
         (State::Spent(spent), event) => Err(spent.reject(event)),
         _ => Err(Rejected::OutOfOrder),
     }
@@ -186,21 +188,21 @@ fn transition<D: Dialect>(
 
 impl Bob {
     /// A Port that was read (§5.1). Nothing is used yet; it keeps until there is a network.
-    pub fn scan(port: Port, seed: Seed) -> Born<Self> {
+    pub fn scan(port: Port, seed: Seed) -> Created<Self> {
         Self::read(port, seed)
     }
 
-    /// Uses the Port (§5.2). Past its expiry the step ends with [`BobEnd::Expired`] instead. A Port for many takes the proof on
+    /// UseLimit the Port (§5.2). Past its expiry the step ends with [`UseOutcome::Expired`] instead. A Port for many takes the proof on
     /// board only, whatever `send_proof` says (§14.4).
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it was used before. The request is in [`unsent`](crate::Machine::unsent).
+    /// [`Rejected::OutOfOrder`]: it was used before. The request is in [`pending`](crate::Machine::pending).
     pub fn connect(&mut self, send_proof: SendProof, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         self.connect_by(proof::prove, send_proof, now)
     }
 
-    /// Takes an event from the Server (§5.5); of who made the Port nothing is known: **he is not blocked**. For that there is
-    /// [`handle_knowing`](Bob::handle_knowing).
+    /// Takes an event from the relay (§5.5); of who made the Port nothing is known: **he is not blocked**. For that there is
+    /// [`handle`](Bob::handle).
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
@@ -216,7 +218,7 @@ impl Bob {
     pub fn handle_knowing(
         &mut self,
         event: &Event<'_>,
-        known: &impl Known,
+        known: &impl Peers,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         self.take(event, known, now)
@@ -232,9 +234,9 @@ impl Bob {
 }
 
 impl<D: Dialect> BobOf<D> {
-    pub(crate) fn read(port: Port, seed: Seed) -> Born<Self> {
+    pub(crate) fn read(port: Port, seed: Seed) -> Created<Self> {
         let Seed { private_key, block: iv, request_id: _ } = seed;
-        Born::new(State::Scanned(Scanned { port, private_key: PrivateKey::new(private_key), iv }))
+        Created::new(State::Scanned(Scanned { port, private_key: PrivateKey::new(private_key), iv }))
     }
 
     pub(crate) fn connect_by(
@@ -247,7 +249,7 @@ impl<D: Dialect> BobOf<D> {
             return Err(Rejected::OutOfOrder);
         };
         if port.terms.have_expired(now) {
-            return self.end(BobEnd::Expired, Farewell::Nothing);
+            return self.end(UseOutcome::Expired, FinalRequest::Nothing);
         }
         let (proof, secret) = prove(private_key, iv.expose(), port);
         let connecting = Connecting {
@@ -257,7 +259,7 @@ impl<D: Dialect> BobOf<D> {
             terms: port.terms.clone(),
             secret,
             proof,
-            send_proof: if port.kind.is_for_many() { SendProof::OnBoard } else { send_proof },
+            send_proof: if port.kind.is_for_many() { SendProof::Inline } else { send_proof },
             private_key: (D::HAS_EPOCHS && port.kind.is_for_many()).then(|| private_key.clone()),
             ticket: port.ticket.clone(),
         };
@@ -268,28 +270,28 @@ impl<D: Dialect> BobOf<D> {
     pub(crate) fn take(
         &mut self,
         event: &Event<'_>,
-        known: &impl Known,
+        known: &impl Peers,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         let (state, line) = transition::<D>(&self.0.state, event, known, now)?;
         Ok(Step::with(self, state, Emit::Outbox, line))
     }
 
-    /// Gives the Port up (§5.4). A line that is formed all the same comes back as [`Rejected::Stray`].
+    /// Gives the Port up (§5.4). A line that is formed all the same comes back as [`Rejected::UnwantedLine`].
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it is over already.
     pub fn cancel(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        self.end(BobEnd::Cancelled, Farewell::Nothing)
+        self.end(UseOutcome::Cancelled, FinalRequest::Nothing)
     }
 
-    pub(crate) fn end(&mut self, end: BobEnd, farewell: Farewell) -> Result<Step<'_, Self>, Rejected> {
+    pub(crate) fn end(&mut self, end: UseOutcome, farewell: FinalRequest) -> Result<Step<'_, Self>, Rejected> {
         let state = self.0.state.end(end, farewell).ok_or(Rejected::OutOfOrder)?;
         Ok(Step::new(self, state, Emit::Outbox))
     }
 
     /// Where to connect; `None` once it is over, or if the Port does not say.
-    pub const fn relay(&self) -> Option<&crate::Relay> {
+    pub const fn relay(&self) -> Option<&crate::RelayAddr> {
         match &self.0.state {
             State::Scanned(scanned) => scanned.port.relay(),
             State::Connecting(connecting) => connecting.terms.relay.as_ref(),
@@ -307,26 +309,26 @@ impl<D: Dialect> BobOf<D> {
         match &self.0.state {
             State::Scanned(_) => BobPhase::Scanned,
             State::Connecting(_) => BobPhase::Connecting,
-            State::Spent(Spent::Formed { line_id, .. }) => BobPhase::Formed(*line_id),
-            State::Spent(Spent::Ended { end, .. }) => BobPhase::Ended(*end),
+            State::Spent(Tombstone::Formed { line_id, .. }) => BobPhase::Formed(*line_id),
+            State::Spent(Tombstone::Ended { end, .. }) => BobPhase::Ended(*end),
         }
     }
 }
 
 impl<P> State<P> {
-    const fn key(&self) -> Key {
+    const fn key(&self) -> RecordKey {
         match self {
-            Self::Scanned(scanned) => Key::LineLink(scanned.port.line_link),
-            Self::Connecting(connecting) => Key::LineLink(connecting.line_link),
+            Self::Scanned(scanned) => RecordKey::LineLink(scanned.port.line_link),
+            Self::Connecting(connecting) => RecordKey::LineLink(connecting.line_link),
             Self::Spent(spent) => spent.key(),
         }
     }
 
     /// `None` if it was over before.
-    fn end(&self, end: BobEnd, farewell: Farewell) -> Option<Self> {
+    fn end(&self, end: UseOutcome, farewell: FinalRequest) -> Option<Self> {
         match self {
             Self::Spent(_) => None,
-            _ => Some(Self::Spent(Spent::ended(self.key(), end, farewell))),
+            _ => Some(Self::Spent(Tombstone::ended(self.key(), end, farewell))),
         }
     }
 }
@@ -335,10 +337,10 @@ impl<D: Dialect> Role for BobOf<D> {
     const ROLE: u8 = D::BOB;
     type State = State<D::Proof>;
     type Line = D::Line;
-    type Beside = Option<Born<D::Line>>;
+    type Beside = Option<Created<D::Line>>;
     type Effect<'m> = D::BobEffect<'m>;
 
-    fn key_of(state: &Self::State) -> Key {
+    fn key_of(state: &Self::State) -> RecordKey {
         state.key()
     }
 
@@ -351,7 +353,7 @@ impl<D: Dialect> Role for BobOf<D> {
     }
 
     fn after_deadline(state: &Self::State) -> Option<Self::State> {
-        state.end(BobEnd::Expired, Farewell::Nothing)
+        state.end(UseOutcome::Expired, FinalRequest::Nothing)
     }
 
     fn after_settling(state: &Self::State) -> Option<Self::State> {
@@ -366,11 +368,11 @@ impl<D: Dialect> Role for BobOf<D> {
     fn effect<'m>(&'m self, _: Emit<'m>, place: usize, beside: &mut Self::Beside) -> Option<D::BobEffect<'m>> {
         D::bob_effect(match (&self.0.state, place) {
             (State::Connecting(connecting), 0) => Says::Ask(Ask::Connect(connecting)),
-            (State::Spent(Spent::Formed { .. }), 0) => Says::LineFormed(beside.take()?.commit()),
+            (State::Spent(Tombstone::Formed { .. }), 0) => Says::LineFormed(beside.take()?.commit()),
             (State::Spent(spent), place) => spent.says(place)?,
             _ => return None,
         })
     }
 }
 
-holds!(BobOf, "Bob", State<D::Proof>);
+impl_machine!(BobOf, "Bob", State<D::Proof>);

@@ -4,11 +4,11 @@ use core::fmt;
 
 use minicbor::{Decode, Encode};
 
+use crate::cbor::{self, Bytes, text_newtype};
 use crate::error::PortError;
 use crate::id::{LineLink, TicketHash};
 use crate::port::UnixSeconds;
 use crate::secret::Secret;
-use crate::wire::{self, Bytes, is_text};
 
 /// The most tickets that Alice takes from one introducer before they are used (§16.4).
 pub const MAX_TICKETS: usize = 256;
@@ -18,9 +18,9 @@ const MAX_NAME: usize = 32;
 /// What an introducer calls himself to the two whom he introduces: a text of at most 32 bytes (§16.2). He may say what he
 /// likes, but to both the same.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Name(Bytes<MAX_NAME>);
+pub struct IntroducerName(Bytes<MAX_NAME>);
 
-impl Name {
+impl IntroducerName {
     /// The empty one.
     #[cfg(feature = "app")]
     pub(crate) const NONE: Self = Self(Bytes::EMPTY);
@@ -34,13 +34,13 @@ impl Name {
     }
 }
 
-impl fmt::Debug for Name {
+impl fmt::Debug for IntroducerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Name([redacted])")
+        f.write_str("IntroducerName([redacted])")
     }
 }
 
-is_text!(Name);
+text_newtype!(IntroducerName);
 
 /// One introduction (§16.2): whoever has it, and the contact port, gets in, once.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -48,14 +48,14 @@ pub struct Ticket {
     #[n(0)]
     pub(crate) secret: Secret<16>,
     #[n(1)]
-    pub(crate) name: Name,
+    pub(crate) name: IntroducerName,
     #[n(2)]
     pub(crate) expires: Option<UnixSeconds>,
 }
 
 impl Ticket {
     /// What the introducer calls himself.
-    pub const fn name(&self) -> &Name {
+    pub const fn name(&self) -> &IntroducerName {
         &self.name
     }
 
@@ -70,20 +70,20 @@ impl Ticket {
     }
 
     /// What Alice is told.
-    pub(crate) fn told(&self, line_link: LineLink) -> ToldTicket {
-        ToldTicket { line_link, ticket: self.hash(), name: self.name.clone(), expires: self.expires }
+    pub(crate) fn told(&self, line_link: LineLink) -> TicketNotice {
+        TicketNotice { line_link, ticket: self.hash(), name: self.name.clone(), expires: self.expires }
     }
 }
 
 /// Of a ticket's secret: 16 random bytes, so its hash tells nothing of it.
 pub(crate) fn hash(secret: &Secret<16>) -> TicketHash {
-    wire::hash(&("port-protocol ticket", secret)).into()
+    cbor::hash(&("port-protocol ticket", secret)).into()
 }
 
-/// A ticket that Alice was told of (§16.4): a row that her caller keeps, unique by [`ticket`](ToldTicket::ticket), until it is
+/// A ticket that Alice was told of (§16.4): a row that her caller keeps, unique by [`ticket`](TicketNotice::ticket), until it is
 /// used or has expired.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
-pub struct ToldTicket {
+pub struct TicketNotice {
     /// The contact port that it is for.
     #[n(0)]
     pub line_link: LineLink,
@@ -92,13 +92,13 @@ pub struct ToldTicket {
     pub ticket: TicketHash,
     /// What the introducer calls himself.
     #[n(2)]
-    pub name: Name,
+    pub name: IntroducerName,
     /// From this second on it is worthless, and may be deleted.
     #[n(3)]
     pub expires: Option<UnixSeconds>,
 }
 
-impl ToldTicket {
+impl TicketNotice {
     pub(crate) fn has_expired(&self, now: UnixSeconds) -> bool {
         self.expires.is_some_and(|expires| now >= expires)
     }

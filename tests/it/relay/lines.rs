@@ -11,15 +11,15 @@ fn r13_4_packets_go_to_the_other_end_and_nowhere_else() {
     for n in [ALICE, BOB, CAROL] {
         relay.acknowledge_all(n);
     }
-    assert_eq!(relay.send(BOB, line_id, b"to Alice"), Handled { reply: None, wake: [Some(user(ALICE)), None] });
-    assert_eq!(relay.send(ALICE, line_id, b"to Bob"), Handled { reply: None, wake: [Some(user(BOB)), None] });
-    assert_eq!(relay.send(ALICE, other, b""), Handled { reply: None, wake: [Some(user(CAROL)), None] });
+    assert_eq!(relay.send(BOB, line_id, b"to Alice"), Response { reply: None, wake: [Some(user(ALICE)), None] });
+    assert_eq!(relay.send(ALICE, line_id, b"to Bob"), Response { reply: None, wake: [Some(user(BOB)), None] });
+    assert_eq!(relay.send(ALICE, other, b""), Response { reply: None, wake: [Some(user(CAROL)), None] });
     assert_eq!(relay.waits(ALICE), ["to Alice"]);
     assert_eq!(relay.waiting(BOB)[0].1, Event::Packet { line_id, payload: b"to Bob" }.to_vec());
     assert_eq!(relay.waiting(CAROL)[0].1, Event::Packet { line_id: other, payload: b"" }.to_vec());
 }
 
-/// Bytes that are no payload of this protocol, and a proof that is none: not the Server's to judge.
+/// Bytes that are no payload of this protocol, and a proof that is none: not the relay's to judge.
 #[test]
 fn r13_1_the_server_reads_no_payload_and_checks_no_proof() {
     let mut relay = relay(Limits::default());
@@ -41,7 +41,7 @@ fn r13_4_to_who_is_no_end_of_it_a_line_is_as_one_that_never_was() {
         for line_id in lines {
             for request in [Request::Packet { line_id, payload: b"x" }, Request::Disconnect { line_id }] {
                 let handled = relay.handle(from, &request).unwrap();
-                let told = Handled { reply: Some(Event::Disconnected { line_id }), wake: [None; 2] };
+                let told = Response { reply: Some(Event::Disconnected { line_id }), wake: [None; 2] };
                 assert_eq!(handled, told, "{from} {request:?}");
             }
         }
@@ -60,17 +60,17 @@ fn r13_4_who_leaves_takes_what_waits_for_him_and_leaves_what_waits_for_the_other
         relay.send(BOB, line_id, b"to Alice");
     }
     let disconnect = Request::Disconnect { line_id };
-    let told = Handled { reply: Some(Event::Disconnected { line_id }), wake: [Some(user(ALICE)), None] };
+    let told = Response { reply: Some(Event::Disconnected { line_id }), wake: [Some(user(ALICE)), None] };
     assert_eq!(relay.handle(BOB, &disconnect), Ok(told.clone()));
     assert_eq!(relay.waits(BOB), ["to Bob"]);
     assert_eq!(relay.waits(ALICE), ["LineFormed", "LineFormed", "to Alice", "to Alice", "Disconnected"]);
-    // Again: the same reply, and Alice hears nothing more.
-    assert_eq!(relay.handle(BOB, &disconnect), Ok(Handled { wake: [None; 2], ..told.clone() }));
+    // OnRepeat: the same reply, and Alice hears nothing more.
+    assert_eq!(relay.handle(BOB, &disconnect), Ok(Response { wake: [None; 2], ..told.clone() }));
     // She may not speak any more, but first she hears what waits: a reply would overtake it.
-    assert_eq!(relay.send(ALICE, line_id, b"hello?"), Handled { reply: None, wake: [Some(user(ALICE)), None] });
+    assert_eq!(relay.send(ALICE, line_id, b"hello?"), Response { reply: None, wake: [Some(user(ALICE)), None] });
     assert_eq!(relay.waits(BOB), ["to Bob"]);
     // And she may leave before she has heard.
-    assert_eq!(relay.handle(ALICE, &disconnect), Ok(Handled { wake: [None; 2], ..told }));
+    assert_eq!(relay.handle(ALICE, &disconnect), Ok(Response { wake: [None; 2], ..told }));
     assert_eq!(relay.waits(ALICE), ["LineFormed", "to Alice"]);
     assert_eq!(relay.server.directory().lines(), 1);
 }
@@ -122,8 +122,8 @@ fn r13_6_bytes_are_bounded_as_packets_are() {
     relay.send(BOB, line_id, &[b'x'; 100]);
     assert_eq!(lengths(&relay), [100]);
     let too_long = Request::Packet { line_id, payload: &[b'x'; 101] };
-    assert_eq!(relay.handle(BOB, &too_long), Err(ServerError::TooLong));
-    assert_eq!(relay.handle(CAROL, &too_long), Err(ServerError::TooLong));
+    assert_eq!(relay.handle(BOB, &too_long), Err(RelayError::TooLong));
+    assert_eq!(relay.handle(CAROL, &too_long), Err(RelayError::TooLong));
     assert_eq!(lengths(&relay), [100]);
 }
 
@@ -145,14 +145,14 @@ fn r13_6_lines_are_bounded_at_either_end_and_the_link_stays_open() {
     let [one, _] = [1, 2].map(|n| relay.line(ALICE, BOB, n));
     let (of_alice, of_carol) = (relay.issue(ALICE, 3), relay.issue(CAROL, 3));
     let before = relay.waiting(ALICE);
-    assert_eq!(relay.handle(CAROL, &connect(of_alice)), Err(ServerError::TooManyLines));
-    assert_eq!(relay.handle(BOB, &connect(of_carol)), Err(ServerError::TooManyLines));
+    assert_eq!(relay.handle(CAROL, &connect(of_alice)), Err(RelayError::TooManyLines));
+    assert_eq!(relay.handle(BOB, &connect(of_carol)), Err(RelayError::TooManyLines));
     assert_eq!((relay.waiting(ALICE), relay.server.directory().lines()), (before, 2));
 
     // Bob leaves: he has room. Alice has when she has acknowledged it.
     relay.handle(BOB, &Request::Disconnect { line_id: one }).unwrap();
     assert!(matches!(relay.reply(BOB, &connect(of_carol)), Event::LineFormed { .. }));
-    assert_eq!(relay.handle(CAROL, &connect(of_alice)), Err(ServerError::TooManyLines));
+    assert_eq!(relay.handle(CAROL, &connect(of_alice)), Err(RelayError::TooManyLines));
     relay.acknowledge_all(ALICE);
     assert!(matches!(relay.reply(CAROL, &connect(of_alice)), Event::LineFormed { .. }));
 }

@@ -1,12 +1,12 @@
-//! Server: the relay's own machine (§13).
+//! Relay: the relay's own machine (§13).
 //!
 //! ```
 //! # #[cfg(feature = "alloc")] {
-//! use port_protocol::server::{Limits, Memory, Server, UserId};
+//! use port_protocol::relay::{Limits, Memory, relay, UserId};
 //! use port_protocol::{Event, Request, UnixSeconds};
 //! # fn run(rng: &mut impl rand_core::CryptoRng) -> Result<(), Box<dyn core::error::Error>> {
 //! # let (alice, bob, now) = (UserId::from([1; 32]), UserId::from([2; 32]), UnixSeconds(1_790_000_000));
-//! let mut server = Server::new(Memory::new(), Limits::default());
+//! let mut server = Relay::new(Memory::new(), Limits::default());
 //!
 //! // Whoever authenticated Alice hands in her bytes, and sends her the reply.
 //! let issue = Request::IssueLineLink { request_id: [7; 16].into() }.to_vec();
@@ -36,7 +36,7 @@ use thiserror::Error;
 use crate::error::DecodeError;
 pub use crate::id::UserId;
 use crate::id::{LineId, LineLink, PairHash, RequestId};
-use crate::message::{Admits, Event, Reason, Request};
+use crate::message::{Admission, Event, Reason, Request};
 use crate::port::UnixSeconds;
 use crate::proof::Proof;
 
@@ -47,29 +47,29 @@ pub use memory::Memory;
 
 /// The relay's own machine (§13): an authenticated user's requests in, replies and deliveries out.
 ///
-/// It holds nothing itself: what it knows is in its [`Directory`], and a Server that was restarted goes on from there. To
+/// It holds nothing itself: what it knows is in its [`Directory`], and a relay that was restarted goes on from there. To
 /// authenticate users, to carry bytes, and to limit how often a user asks, is its caller's.
 #[derive(Debug)]
-pub struct Server<D> {
+pub struct Relay<D> {
     directory: D,
     limits: Limits,
 }
 
 /// What came of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Handled {
+pub struct Response {
     /// To be sent to who made the request. If it is lost, the same request gets it again.
     pub reply: Option<Event<'static>>,
-    /// Whose queues have something new: send what is [`next`](Server::next) to those who are there.
+    /// Whose queues have something new: send what is [`next`](Relay::next) to those who are there.
     pub wake: [Option<UserId>; 2],
 }
 
-/// Why a request was not handled. Nothing has moved, but after [`Directory`](ServerError::Directory).
+/// Why a request was not handled. Nothing has moved, but after [`Directory`](RelayError::Directory).
 ///
 /// Tell the client in the transport's own way, and let it decide whether to try again: its machine keeps the request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
-pub enum ServerError<E> {
+pub enum RelayError<E> {
     /// The bytes are not canonical. The client is broken.
     #[error("not a canonical request")]
     Malformed,
@@ -95,7 +95,7 @@ pub enum ServerError<E> {
     Directory(#[source] E),
 }
 
-impl<E> From<DecodeError> for ServerError<E> {
+impl<E> From<DecodeError> for RelayError<E> {
     fn from(error: DecodeError) -> Self {
         match error {
             DecodeError::Malformed => Self::Malformed,
@@ -104,8 +104,8 @@ impl<E> From<DecodeError> for ServerError<E> {
     }
 }
 
-impl<D: Directory> Server<D> {
-    /// A Server on this directory.
+impl<D: Directory> Relay<D> {
+    /// A relay on this directory.
     pub const fn new(directory: D, limits: Limits) -> Self {
         Self { directory, limits }
     }
@@ -118,14 +118,14 @@ impl<D: Directory> Server<D> {
     /// Takes the bytes of a request (§7.2) of an authenticated user. `rng` is what names of links and lines are drawn from.
     ///
     /// # Errors
-    /// [`ServerError`]: what to do stands with each.
+    /// [`RelayError`]: what to do stands with each.
     pub fn handle<R: CryptoRng + ?Sized>(
         &mut self,
         user: UserId,
         request: &[u8],
         rng: &mut R,
         now: UnixSeconds,
-    ) -> Result<Handled, ServerError<D::Error>> {
+    ) -> Result<Response, RelayError<D::Error>> {
         match Request::decode(request)? {
             Request::IssueLineLink { request_id } => self.issue(user, request_id, rng, now),
             Request::Connect { line_link, proof } => {
@@ -174,15 +174,15 @@ impl<D: Directory> Server<D> {
         request_id: RequestId,
         rng: &mut R,
         now: UnixSeconds,
-    ) -> Result<Handled, ServerError<D::Error>> {
-        self.directory.forget(now).map_err(ServerError::Directory)?;
+    ) -> Result<Response, RelayError<D::Error>> {
+        self.directory.forget(now).map_err(RelayError::Directory)?;
         let expires = self.lives_until(now);
         let (line_link, forget) = (draw(rng).into(), self.remember_from(expires));
         let link = NewLink { line_link, owner, request_id, expires, forget };
-        match self.directory.issue(&link, &self.limits, now).map_err(ServerError::Directory)? {
-            Issued::Link(line_link) => Ok(Handled::replied(Event::LineLinkIssued { request_id, line_link })),
-            Issued::Taken => Err(ServerError::Contended),
-            Issued::TooMany => Err(ServerError::TooManyLinks),
+        match self.directory.issue(&link, &self.limits, now).map_err(RelayError::Directory)? {
+            Issued::Link(line_link) => Ok(Response::replied(Event::LineLinkIssued { request_id, line_link })),
+            Issued::NameCollision => Err(RelayError::Contended),
+            Issued::TooMany => Err(RelayError::TooManyLinks),
         }
     }
 
@@ -193,8 +193,8 @@ impl<D: Directory> Server<D> {
         claim: &Claim,
         proof: Option<Proof>,
         now: UnixSeconds,
-    ) -> Result<Handled, ServerError<D::Error>> {
-        let refused = |reason| Ok(Handled::replied(Event::Refused { line_link, reason }));
+    ) -> Result<Response, RelayError<D::Error>> {
+        let refused = |reason| Ok(Response::replied(Event::Refused { line_link, reason }));
         let Some(LinkEntry { owner, state, .. }) = self.link(line_link, now)? else { return refused(Reason::Unknown) };
         let formed = |line_id, proof| {
             let pair_hash = pair_hash(owner, claim.by);
@@ -203,52 +203,52 @@ impl<D: Directory> Server<D> {
         // What was given is given, whatever became of the link since. (A link that was never set was given to nobody before.)
         let given = match state {
             LinkState::Open { version: 0, .. } => None,
-            _ => self.directory.given(line_link, claim.by, &claim.request).map_err(ServerError::Directory)?,
+            _ => self.directory.given(line_link, claim.by, &claim.request).map_err(RelayError::Directory)?,
         };
         if let Some(line_id) = given {
-            return Ok(Handled::replied(formed(line_id, None)));
+            return Ok(Response::replied(formed(line_id, None)));
         }
         match state {
-            LinkState::Claimed(first) if first.by != claim.by => refused(Reason::Claimed),
-            LinkState::Claimed(first) if first.request != claim.request => refused(Reason::Yours),
-            LinkState::Claimed(first) => Ok(Handled::replied(formed(first.line_id, None))),
+            LinkState::Claimed(first) if first.by != claim.by => refused(Reason::UsedByAnother),
+            LinkState::Claimed(first) if first.request != claim.request => refused(Reason::UsedByYou),
+            LinkState::Claimed(first) => Ok(Response::replied(formed(first.line_id, None))),
             LinkState::Closed => refused(Reason::Closed),
             LinkState::Open { expires, .. } if now >= expires => refused(Reason::Expired),
             // One's own link is used up by nobody's mistake.
-            LinkState::Open { .. } if owner == claim.by => refused(Reason::Yours),
-            LinkState::Open { admits: Admits::Nobody, .. } => refused(Reason::Paused),
+            LinkState::Open { .. } if owner == claim.by => refused(Reason::UsedByYou),
+            LinkState::Open { admits: Admission::Nobody, .. } => refused(Reason::Paused),
             LinkState::Open { .. } => {
                 let to_alice = formed(claim.line_id, proof);
                 let claimed = self.directory.claim(line_link, claim, &to_alice, self.remember_from(now), &self.limits);
-                match claimed.map_err(ServerError::Directory)? {
+                match claimed.map_err(RelayError::Directory)? {
                     Claimed::Formed => {
-                        Ok(Handled { reply: Some(formed(claim.line_id, None)), wake: [Some(owner), None] })
+                        Ok(Response { reply: Some(formed(claim.line_id, None)), wake: [Some(owner), None] })
                     }
-                    Claimed::Taken => Err(ServerError::Contended),
-                    Claimed::TooMany => Err(ServerError::TooManyLines),
+                    Claimed::Conflict => Err(RelayError::Contended),
+                    Claimed::TooMany => Err(RelayError::TooManyLines),
                 }
             }
         }
     }
 
     /// §13.4.
-    fn packet(&mut self, from: UserId, line_id: LineId, payload: &[u8]) -> Result<Handled, ServerError<D::Error>> {
+    fn packet(&mut self, from: UserId, line_id: LineId, payload: &[u8]) -> Result<Response, RelayError<D::Error>> {
         if payload.len() > self.limits.bytes {
-            return Err(ServerError::TooLong);
+            return Err(RelayError::TooLong);
         }
-        let pushed = self.directory.push(line_id, from, payload, &self.limits).map_err(ServerError::Directory)?;
+        let pushed = self.directory.push(line_id, from, payload, &self.limits).map_err(RelayError::Directory)?;
         Ok(match pushed {
-            Pushed::Waits { at, dropped } => Handled { reply: None, wake: [Some(at), dropped.then_some(from)] },
+            Pushed::Waits { at, dropped } => Response { reply: None, wake: [Some(at), dropped.then_some(from)] },
             // A reply would overtake what he has not heard yet, and close his line over it.
-            Pushed::Left => Handled { reply: None, wake: [Some(from), None] },
-            Pushed::NoLine => Handled::replied(Event::Disconnected { line_id }),
+            Pushed::Left => Response { reply: None, wake: [Some(from), None] },
+            Pushed::NoLine => Response::replied(Event::Disconnected { line_id }),
         })
     }
 
     /// §13.4. Whatever the line is to this user, he is told the same.
-    fn disconnect(&mut self, by: UserId, line_id: LineId) -> Result<Handled, ServerError<D::Error>> {
-        let other = self.directory.end(line_id, by).map_err(ServerError::Directory)?;
-        Ok(Handled { wake: [other, None], ..Handled::replied(Event::Disconnected { line_id }) })
+    fn disconnect(&mut self, by: UserId, line_id: LineId) -> Result<Response, RelayError<D::Error>> {
+        let other = self.directory.end(line_id, by).map_err(RelayError::Directory)?;
+        Ok(Response { wake: [other, None], ..Response::replied(Event::Disconnected { line_id }) })
     }
 
     /// §13.2. Whatever the link is to this user, he is told nothing.
@@ -257,11 +257,11 @@ impl<D: Directory> Server<D> {
         owner: UserId,
         line_link: LineLink,
         now: UnixSeconds,
-    ) -> Result<Handled, ServerError<D::Error>> {
+    ) -> Result<Response, RelayError<D::Error>> {
         if self.link(line_link, now)?.is_some() {
-            self.directory.close(line_link, owner, self.remember_from(now)).map_err(ServerError::Directory)?;
+            self.directory.close(line_link, owner, self.remember_from(now)).map_err(RelayError::Directory)?;
         }
-        Ok(Handled { reply: None, wake: [None; 2] })
+        Ok(Response { reply: None, wake: [None; 2] })
     }
 
     /// §13.2. As little is told.
@@ -270,24 +270,24 @@ impl<D: Directory> Server<D> {
         owner: UserId,
         line_link: LineLink,
         version: u64,
-        admits: Admits,
+        admits: Admission,
         now: UnixSeconds,
-    ) -> Result<Handled, ServerError<D::Error>> {
+    ) -> Result<Response, RelayError<D::Error>> {
         // Its lifetime begins anew: whoever still sets it still needs it.
         let lives_until = self.lives_until(now);
         let setting = Setting { version, admits, expires: lives_until, forget: self.remember_from(lives_until) };
         match self.link(line_link, now)?.map(|link| link.state) {
             Some(LinkState::Open { expires, .. }) if now < expires => {
-                self.directory.admit(line_link, owner, &setting).map_err(ServerError::Directory)?;
+                self.directory.admit(line_link, owner, &setting).map_err(RelayError::Directory)?;
             }
             _ => {}
         }
-        Ok(Handled { reply: None, wake: [None; 2] })
+        Ok(Response { reply: None, wake: [None; 2] })
     }
 
     /// §13.3: what is to be forgotten is forgotten, though the directory has it still.
-    fn link(&self, line_link: LineLink, now: UnixSeconds) -> Result<Option<LinkEntry>, ServerError<D::Error>> {
-        let link = self.directory.link(line_link).map_err(ServerError::Directory)?;
+    fn link(&self, line_link: LineLink, now: UnixSeconds) -> Result<Option<LinkEntry>, RelayError<D::Error>> {
+        let link = self.directory.link(line_link).map_err(RelayError::Directory)?;
         Ok(link.filter(|link| now < link.forget))
     }
 
@@ -300,7 +300,7 @@ impl<D: Directory> Server<D> {
     }
 }
 
-impl Handled {
+impl Response {
     const fn replied(event: Event<'static>) -> Self {
         Self { reply: Some(event), wake: [None; 2] }
     }

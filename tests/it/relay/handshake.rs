@@ -6,14 +6,14 @@ use crate::common::{NOW, seed};
 /// Alice and Bob of this crate, joined by bytes alone; what is said while one is away waits for him.
 #[test]
 fn r13_two_machines_form_and_confirm_a_line() {
-    for how in [SendProof::OnBoard, SendProof::AlongTheLine] {
+    for how in [SendProof::Inline, SendProof::AlongTheLine] {
         let mut relay = relay(Limits::default());
         let bytes = |relay: &mut Running<Memory>, from: u8, request: &[u8]| {
             relay.server.handle(user(from), request, &mut relay.rng, NOW).unwrap().reply.map(|event| event.to_vec())
         };
 
-        let mut alice = Alice::request(Offer::new(), seed(1)).commit();
-        let Some(AliceEffect::Send(request)) = alice.unsent().next() else { panic!() };
+        let mut alice = Alice::request(PortOptions::new(), seed(1)).commit();
+        let Some(AliceEffect::Send(request)) = alice.pending().next() else { panic!() };
         let issued = bytes(&mut relay, ALICE, &request.to_vec()).unwrap();
         let Some(AliceEffect::PortReady(port)) = alice.handle_bytes(&issued, NOW).unwrap().commit().next() else {
             panic!()
@@ -38,13 +38,13 @@ fn r13_two_machines_form_and_confirm_a_line() {
         };
         let mut at_alice = line;
         // Delivered once more, because it was not acknowledged.
-        assert_eq!(alice.handle_bytes(&relay.waiting(ALICE)[0].1, NOW).err(), Some(Rejected::Repeated));
+        assert_eq!(alice.handle_bytes(&relay.waiting(ALICE)[0].1, NOW).err(), Some(Rejected::Duplicate));
         relay.acknowledge_all(ALICE);
 
         let mut heard: [Vec<Vec<u8>>; 2] = Default::default();
         let mut round = |relay: &mut Running<Memory>, lines: &mut [(u8, &mut Line); 2]| {
             for (of, line) in lines {
-                for effect in line.unsent() {
+                for effect in line.pending() {
                     if let LineEffect::Send(request) = effect {
                         bytes(relay, *of, &request.to_vec());
                     }
@@ -57,20 +57,20 @@ fn r13_two_machines_form_and_confirm_a_line() {
                             LineEffect::Send(request) => drop(bytes(relay, *of, &request.to_vec())),
                             LineEffect::Message(text) => heard[usize::from(*of) - 1].push(text.to_vec()),
                             LineEffect::Ended(end) => heard[usize::from(*of) - 1].push(format!("{end:?}").into_bytes()),
-                            LineEffect::Dropped => panic!("there was room"),
-                            LineEffect::Asked | LineEffect::Introduction(_) => panic!("nobody asks"),
+                            LineEffect::PacketsLost => panic!("there was room"),
+                            LineEffect::AwaitingApproval | LineEffect::IntroducerMessage(_) => panic!("nobody asks"),
                         }
                     }
                 }
                 relay.acknowledge_all(*of);
-                let _ = line.settle().map(|step| step.commit().for_each(drop));
+                let _ = line.clear_outbox().map(|step| step.commit().for_each(drop));
             }
         };
         for _ in 0..3 {
             round(&mut relay, &mut [(ALICE, &mut at_alice), (BOB, &mut at_bob)]);
         }
         assert!(at_alice.confirmed().is_some() && at_alice.confirmed() == at_bob.confirmed());
-        assert_eq!(at_alice.check_code(), at_bob.check_code());
+        assert_eq!(at_alice.safety_number(), at_bob.safety_number());
 
         let mut sealed = [0; 256];
         for text in [&b"one"[..], b"two"] {

@@ -3,13 +3,13 @@
 use minicbor::{Decode, Encode};
 
 use crate::id::LineId;
-use crate::message::Admits;
-use crate::port::{Kind, Relay, Terms, UnixSeconds};
+use crate::message::Admission;
+use crate::port::{PortKind, RelayAddr, Terms, UnixSeconds};
 
 /// How often a Port may be used (§14.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Encode, Decode)]
 #[cbor(flat)]
-pub enum Uses {
+pub enum UseLimit {
     /// Once: a plain Port.
     #[default]
     #[n(1)]
@@ -22,10 +22,10 @@ pub enum Uses {
     Unlimited,
 }
 
-/// What becomes of somebody who has a line with this user already (§14.6), as far as the Server's `pair_hash` tells.
+/// What becomes of somebody who has a line with this user already (§14.6), as far as the relay's `pair_hash` tells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Encode, Decode)]
 #[cbor(index_only)]
-pub enum Again {
+pub enum OnRepeat {
     /// He gets another one, and the old one is to be closed once the new one is confirmed: see
     /// [`Line::replaces`](crate::Line::replaces). In the app's dialect, where none is ever confirmed, he gets none (§17.10).
     #[default]
@@ -42,17 +42,17 @@ pub enum Again {
 /// How a Port may be used (§14.1). It is Alice's own: her machine holds everybody to it, whatever the relay does.
 ///
 /// ```
-/// use port_protocol::{Again, Offer, Policy, UnixSeconds};
+/// use port_protocol::{OnRepeat, PortOptions, Policy, UnixSeconds};
 ///
-/// let policy = Policy::up_to(50).until(Some(UnixSeconds(1_800_000_000))).asking(true).again(Again::Refuse);
-/// let superport = Offer::new().policy(policy);
+/// let policy = Policy::up_to(50).closes_at(Some(UnixSeconds(1_800_000_000))).require_approval(true).on_repeat(OnRepeat::Refuse);
+/// let superport = PortOptions::new().policy(policy);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
 pub struct Policy {
     #[n(0)]
-    uses: Uses,
+    uses: UseLimit,
     #[n(1)]
-    again: Again,
+    again: OnRepeat,
     #[n(2)]
     paused: bool,
     #[n(3)]
@@ -64,43 +64,43 @@ pub struct Policy {
 impl Policy {
     /// One use: a plain Port.
     pub const fn once() -> Self {
-        Self::new(Uses::Once)
+        Self::new(UseLimit::Once)
     }
 
     /// At most `n` uses. It may be lowered later, also below what was used.
     pub const fn up_to(n: u32) -> Self {
-        Self::new(Uses::UpTo(n))
+        Self::new(UseLimit::UpTo(n))
     }
 
     /// Any number of uses, until it is closed.
     pub const fn unlimited() -> Self {
-        Self::new(Uses::Unlimited)
+        Self::new(UseLimit::Unlimited)
     }
 
     /// Whether a Port of this kind can be used like this (§14.2): its kind stands in the Port, and stays.
-    pub(crate) const fn suits(&self, kind: Kind) -> bool {
+    pub(crate) const fn suits(&self, kind: PortKind) -> bool {
         match kind {
-            Kind::Port => matches!(self.uses, Uses::Once),
-            Kind::Superport => !matches!(self.uses, Uses::Once),
-            Kind::ContactPort => true,
+            PortKind::Port => matches!(self.uses, UseLimit::Once),
+            PortKind::Superport => !matches!(self.uses, UseLimit::Once),
+            PortKind::ContactPort => true,
         }
     }
 
-    const fn new(uses: Uses) -> Self {
-        Self { uses, again: Again::Replace, paused: false, asks: false, until: None }
+    const fn new(uses: UseLimit) -> Self {
+        Self { uses, again: OnRepeat::Replace, paused: false, asks: false, until: None }
     }
 
     /// The same, for another number of uses.
     #[must_use]
-    pub const fn uses(mut self, uses: Uses) -> Self {
+    pub const fn with_use_limit(mut self, uses: UseLimit) -> Self {
         self.uses = uses;
         self
     }
 
     /// From this second on it is closed for good, by Alice's clock; `None`: it stays until it is closed. The Port does not say
-    /// so: what both sides are to know is [`Offer::expires`].
+    /// so: what both sides are to know is [`PortOptions::expires`].
     #[must_use]
-    pub const fn until(mut self, until: Option<UnixSeconds>) -> Self {
+    pub const fn closes_at(mut self, until: Option<UnixSeconds>) -> Self {
         self.until = until;
         self
     }
@@ -114,20 +114,20 @@ impl Policy {
 
     /// Whether each use waits for her word (§14.5).
     #[must_use]
-    pub const fn asking(mut self, asks: bool) -> Self {
+    pub const fn require_approval(mut self, asks: bool) -> Self {
         self.asks = asks;
         self
     }
 
     /// What becomes of somebody who has a line with her already.
     #[must_use]
-    pub const fn again(mut self, again: Again) -> Self {
+    pub const fn on_repeat(mut self, again: OnRepeat) -> Self {
         self.again = again;
         self
     }
 
     /// How often it may be used.
-    pub const fn limit(&self) -> Uses {
+    pub const fn use_limit(&self) -> UseLimit {
         self.uses
     }
 
@@ -137,16 +137,16 @@ impl Policy {
     }
 
     /// Whether each use waits for her word.
-    pub const fn asks(&self) -> bool {
+    pub const fn requires_approval(&self) -> bool {
         self.asks
     }
 
     pub(crate) const fn refuses_again(&self) -> bool {
-        matches!(self.again, Again::Refuse)
+        matches!(self.again, OnRepeat::Refuse)
     }
 
     pub(crate) const fn replaces(&self) -> bool {
-        matches!(self.again, Again::Replace)
+        matches!(self.again, OnRepeat::Replace)
     }
 
     /// Of a Port that expires then (§14.1).
@@ -158,18 +158,18 @@ impl Policy {
     const fn is_open(&self, used: u32) -> bool {
         match self.uses {
             _ if self.paused => false,
-            Uses::Once => used == 0,
-            Uses::UpTo(n) => used < n,
-            Uses::Unlimited => true,
+            UseLimit::Once => used == 0,
+            UseLimit::UpTo(n) => used < n,
+            UseLimit::Unlimited => true,
         }
     }
 
-    /// What the Server is told (§14.2).
-    pub(crate) const fn admits(&self, kind: Kind, used: u32) -> Admits {
+    /// What the relay is told (§14.2).
+    pub(crate) const fn admits(&self, kind: PortKind, used: u32) -> Admission {
         match kind {
-            _ if !self.is_open(used) => Admits::Nobody,
-            Kind::Port => Admits::One,
-            Kind::Superport | Kind::ContactPort => Admits::Many,
+            _ if !self.is_open(used) => Admission::Nobody,
+            PortKind::Port => Admission::One,
+            PortKind::Superport | PortKind::ContactPort => Admission::Many,
         }
     }
 }
@@ -177,15 +177,15 @@ impl Policy {
 /// What Alice says of a Port she is about to make: how it may be used, until when, and where (§2.1, §14.1).
 ///
 /// ```
-/// use port_protocol::{Kind, Offer, Policy, Relay, UnixSeconds};
+/// use port_protocol::{PortKind, PortOptions, Policy, RelayAddr, UnixSeconds};
 ///
-/// let port = Offer::new().expires(UnixSeconds(1_800_000_000)).relay(Relay::new("relay.example")?);
-/// assert_eq!(port.kind(), Kind::Port);
-/// assert_eq!(Offer::new().policy(Policy::unlimited()).kind(), Kind::Superport);
+/// let port = PortOptions::new().expires(UnixSeconds(1_800_000_000)).relay(RelayAddr::new("relay.example")?);
+/// assert_eq!(port.kind(), PortKind::Port);
+/// assert_eq!(PortOptions::new().policy(Policy::unlimited()).kind(), PortKind::Superport);
 /// # Ok::<(), port_protocol::PortError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
-pub struct Offer {
+pub struct PortOptions {
     #[n(0)]
     pub(crate) terms: Terms,
     #[n(1)]
@@ -194,7 +194,7 @@ pub struct Offer {
     pub(crate) introducer: Option<LineId>,
 }
 
-impl Offer {
+impl PortOptions {
     /// Good for one use, for ever, at a relay that both know already.
     pub const fn new() -> Self {
         Self { terms: Terms { expires: None, relay: None }, policy: Policy::once(), introducer: None }
@@ -209,7 +209,7 @@ impl Offer {
 
     /// Where the other side connects.
     #[must_use]
-    pub fn relay(mut self, relay: Relay) -> Self {
+    pub fn relay(mut self, relay: RelayAddr) -> Self {
         self.terms.relay = Some(relay);
         self
     }
@@ -234,11 +234,11 @@ impl Offer {
     }
 
     /// Of which kind the Port will be.
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> PortKind {
         match (self.introducer, self.policy.uses) {
-            (Some(_), _) => Kind::ContactPort,
-            (None, Uses::Once) => Kind::Port,
-            (None, Uses::UpTo(_) | Uses::Unlimited) => Kind::Superport,
+            (Some(_), _) => PortKind::ContactPort,
+            (None, UseLimit::Once) => PortKind::Port,
+            (None, UseLimit::UpTo(_) | UseLimit::Unlimited) => PortKind::Superport,
         }
     }
 }

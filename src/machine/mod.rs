@@ -1,13 +1,16 @@
 //! Prepare, commit, settle, restore: once, for every role (§8).
 
+pub(crate) mod peers;
+pub(crate) mod record;
+
 use core::{fmt, iter, ops};
 
 use minicbor::{Decode, Encode};
 
 use crate::error::RestoreError;
-use crate::id::{Key, LineId, LineLink, Mark, TicketHash};
+use crate::id::{LineId, LineLink, RecordKey, ReplayMark, TicketHash};
 use crate::port::UnixSeconds;
-use crate::record::{self, Record, Replaces, Row};
+use record::{Expected, Record, Row};
 
 /// What a role tells of itself. Sealed, because a machine that breaks these rules breaks its caller's promises:
 /// [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line), [`Pool`](crate::Pool),
@@ -30,13 +33,13 @@ pub trait Role: Sized + From<Held<Self::State>> + AsRef<Held<Self::State>> + AsM
     where
         Self: 'm;
 
-    fn key_of(state: &Self::State) -> Key;
+    fn key_of(state: &Self::State) -> RecordKey;
     fn deadline_of(state: &Self::State) -> Option<UnixSeconds>;
     /// `None` if it is over already.
     fn after_deadline(state: &Self::State) -> Option<Self::Change>;
     /// `None` if there is nothing to settle.
     fn after_settling(state: &Self::State) -> Option<Self::Change>;
-    fn key_after(state: &Self::State, change: &Self::Change) -> Key;
+    fn key_after(state: &Self::State, change: &Self::Change) -> RecordKey;
     fn record_after(revision: u64, state: &Self::State, change: &Self::Change) -> Record;
     fn change(state: &mut Self::State, change: Self::Change);
     /// The effect in one of [`MOST_EFFECTS`](Self::MOST_EFFECTS) places. Without its outbox a machine is asked for the second only.
@@ -53,7 +56,7 @@ pub trait Beside<L>: fmt::Debug + Default {
         None
     }
 
-    fn line(&self) -> Option<&Born<L>> {
+    fn line(&self) -> Option<&Created<L>> {
         None
     }
 }
@@ -64,8 +67,8 @@ pub struct Nothing;
 
 impl<L> Beside<L> for Nothing {}
 
-impl<L: fmt::Debug> Beside<L> for Option<Born<L>> {
-    fn line(&self) -> Option<&Born<L>> {
+impl<L: fmt::Debug> Beside<L> for Option<Created<L>> {
+    fn line(&self) -> Option<&Created<L>> {
         self.as_ref()
     }
 }
@@ -116,7 +119,7 @@ impl Emit<'_> {
 }
 
 /// What a role has around its state.
-macro_rules! holds {
+macro_rules! impl_machine {
     // One of any dialect: it is shown by the name that users know.
     ($machine:ident, $name:literal, $state:ty) => {
         impl<D: Dialect> From<Held<$state>> for $machine<D> {
@@ -163,7 +166,7 @@ macro_rules! holds {
         }
     };
 }
-pub(crate) use holds;
+pub(crate) use impl_machine;
 
 /// Of a role whose steps each make a whole next state.
 macro_rules! whole_state {
@@ -173,12 +176,12 @@ macro_rules! whole_state {
     ($state:ty) => {
         type Change = $state;
 
-        fn key_after(_: &$state, next: &$state) -> Key {
+        fn key_after(_: &$state, next: &$state) -> RecordKey {
             Self::key_of(next)
         }
 
-        fn record_after(revision: u64, _: &$state, next: &$state) -> $crate::record::Record {
-            $crate::record::Record::of::<Self>(revision, next)
+        fn record_after(revision: u64, _: &$state, next: &$state) -> $crate::machine::record::Record {
+            $crate::machine::record::Record::of::<Self>(revision, next)
         }
 
         #[inline(always)]
@@ -202,10 +205,10 @@ pub struct Held<S> {
 /// Everything a caller does with a machine is three lines, and the types force their order:
 ///
 /// ```
-/// # use port_protocol::{Alice, AliceEffect, Machine, Offer, Request, Event, Seed, Rejected, UnixSeconds};
+/// # use port_protocol::{Alice, AliceEffect, Machine, PortOptions, Request, Event, Seed, Rejected, UnixSeconds};
 /// # fn put(_: &port_protocol::Row) {}
 /// # fn act(_: AliceEffect) {}
-/// # let mut alice = Alice::request(Offer::new(), Seed::from_bytes(&[7; 64])).commit();
+/// # let mut alice = Alice::request(PortOptions::new(), Seed::from_bytes(&[7; 64])).commit();
 /// # let event = Event::LineLinkIssued { request_id: [7; 16].into(), line_link: [1; 16].into() };
 /// # let now = UnixSeconds(0);
 /// let step = alice.handle(&event, now)?; //         pure: nothing has moved, on Ok or on Err
@@ -218,7 +221,7 @@ pub struct Held<S> {
 /// [`restore`](Machine::restore) what the store has: whether it kept the record is open.
 pub trait Machine: Role {
     /// Where this machine's record is kept (§8.2).
-    fn key(&self) -> Key {
+    fn key(&self) -> RecordKey {
         Self::key_of(&self.as_ref().state)
     }
 
@@ -245,7 +248,7 @@ pub trait Machine: Role {
     /// What is not settled: the very effects that the committed steps gave, byte for byte, but for those that
     /// [`commit`](Step::commit) gives once (§8.1). Do it after a restore,
     /// and whenever the connection to the relay comes back; all of it is safe to repeat.
-    fn unsent(&self) -> Effects<'_, Self> {
+    fn pending(&self) -> Effects<'_, Self> {
         Effects::new(self, Emit::Outbox, Self::Beside::default())
     }
 
@@ -253,8 +256,8 @@ pub trait Machine: Role {
     /// `Confirm`) stays until it does.
     ///
     /// **Only once everything in it was done for good**: a request handed over to the relay, not just queued in memory. What is
-    /// settled is forgotten; so after a restore, [`unsent`](Machine::unsent) comes first.
-    fn settle(&mut self) -> Option<Step<'_, Self>> {
+    /// settled is forgotten; so after a restore, [`pending`](Machine::pending) comes first.
+    fn clear_outbox(&mut self) -> Option<Step<'_, Self>> {
         let change = Self::after_settling(&self.as_ref().state)?;
         Some(Step::new(self, change, Emit::Nothing))
     }
@@ -276,18 +279,18 @@ pub trait Machine: Role {
 
 impl<M: Role> Machine for M {}
 
-/// A machine that has not been stored yet (§8.1): its record first, then [`commit`](Born::commit).
+/// A machine that has not been stored yet (§8.1): its record first, then [`commit`](Created::commit).
 #[must_use = "a machine that is not committed was never born"]
 #[derive(Debug)]
-pub struct Born<M>(M);
+pub struct Created<M>(M);
 
-impl<M: Machine> Born<M> {
+impl<M: Machine> Created<M> {
     pub(crate) fn new(state: M::State) -> Self {
         Self(Held { revision: 0, state }.into())
     }
 
     /// Where to insert the record. If something is there already, never overwrite it.
-    pub fn key(&self) -> Key {
+    pub fn key(&self) -> RecordKey {
         self.0.key()
     }
 
@@ -306,7 +309,7 @@ impl<M: Machine> Born<M> {
         self.0.revision()
     }
 
-    /// The machine. Its first effects are in [`unsent`](Machine::unsent).
+    /// The machine. Its first effects are in [`pending`](Machine::pending).
     pub fn commit(self) -> M {
         self.0
     }
@@ -326,13 +329,13 @@ pub struct Step<'m, M: Machine> {
 /// A mark, and what is to be done if it is there already.
 #[derive(Clone, Copy, Debug)]
 pub struct Once {
-    pub(crate) mark: Mark,
-    pub(crate) taken: Taken,
+    pub(crate) mark: ReplayMark,
+    pub(crate) taken: OnDuplicate,
 }
 
 /// What to do if a step's mark is there already (§8.4): its use was taken before. Drop the step, and:
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Taken {
+pub enum OnDuplicate {
     /// Revoke the Port, for the record that said so was lost; then hand the event in again, so that its far end is told.
     Revoke,
     /// If there is a record of this line, the event came again: drop it. If there is none, it is an old proof come again: send
@@ -355,11 +358,11 @@ impl<'m, M: Machine> Step<'m, M> {
     /// has forgotten nothing but [`once`](Step::once) and [`strikes`](Step::strikes).
     pub fn rows(&self) -> impl Iterator<Item = Row> {
         let own = Row { key: self.key(), revision: self.revision(), record: self.record(), replaces: self.replaces() };
-        iter::once(own).chain(self.line().map(Born::row))
+        iter::once(own).chain(self.line().map(Created::row))
     }
 
     /// Where the new record is kept.
-    pub fn key(&self) -> Key {
+    pub fn key(&self) -> RecordKey {
         M::key_after(&self.machine.as_ref().state, &self.change)
     }
 
@@ -376,18 +379,18 @@ impl<'m, M: Machine> Step<'m, M> {
     /// The record that this one takes the place of (§8.2). In one transaction: it must be there, at that key and
     /// revision; remove it; insert the new one, whose key must be free. Otherwise drop the step: somebody else moved
     /// this machine, or an old backup was restored.
-    pub fn replaces(&self) -> Option<Replaces> {
-        Some(Replaces { key: self.machine.key(), revision: self.machine.revision() })
+    pub fn replaces(&self) -> Option<Expected> {
+        Some(Expected { key: self.machine.key(), revision: self.machine.revision() })
     }
 
     /// A mark to insert as *unique* in the same transaction (§8.4). If it is there already, drop the step: this use was taken
     /// before. What to do then is [`taken`](Step::taken).
-    pub fn once(&self) -> Option<Mark> {
+    pub fn once(&self) -> Option<ReplayMark> {
         self.beside.once().map(|once| once.mark)
     }
 
     /// What to do if the mark is there already.
-    pub fn taken(&self) -> Option<Taken> {
+    pub fn taken(&self) -> Option<OnDuplicate> {
         self.beside.once().map(|once| once.taken)
     }
 
@@ -399,11 +402,11 @@ impl<'m, M: Machine> Step<'m, M> {
 
     /// A new line (§8.3): its record is to be inserted at its key, which must be free, in the same transaction: a crash between two
     /// would lose the line, or leave it beside a Port that is not used up. If the key is taken, drop the step and the event, and send
-    /// no `Disconnect`: the event came again, or the Server has given one `line_id` to two lines.
+    /// no `Disconnect`: the event came again, or the relay has given one `line_id` to two lines.
     ///
     /// The machine comes with the effect `LineFormed`, once. What you want to know of it later, note in this transaction too: after a
-    /// crash no effect tells of it, and what it has to say is in its own [`unsent`](Machine::unsent).
-    pub fn line(&self) -> Option<&Born<M::Line>> {
+    /// crash no effect tells of it, and what it has to say is in its own [`pending`](Machine::pending).
+    pub fn line(&self) -> Option<&Created<M::Line>> {
         self.beside.line()
     }
 
@@ -411,8 +414,8 @@ impl<'m, M: Machine> Step<'m, M> {
     ///
     /// The outbox brings it back after a crash, but for a new line, which is in the store by then; for a link that was taken out of a
     /// pool (§15.4); for what only the caller's buffer holds, a message that was opened, a packet that was sealed; and for a
-    /// [`Dropped`](crate::LineEffect::Dropped). So that a crash loses no message, keep it in the same transaction: put the record, commit
-    /// the step, keep the text, commit the transaction; acknowledge to the Server last.
+    /// [`Dropped`](crate::LineEffect::PacketsLost). So that a crash loses no message, keep it in the same transaction: put the record, commit
+    /// the step, keep the text, commit the transaction; acknowledge to the relay last.
     #[inline]
     pub fn commit(self) -> Effects<'m, M> {
         let revision = self.revision();

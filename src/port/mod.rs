@@ -1,5 +1,8 @@
 //! What Alice shares: a [`Port`] as bytes, QR text and link (§2).
 
+pub(crate) mod policy;
+pub(crate) mod ticket;
+
 use core::fmt::Write as _;
 use core::{fmt, str};
 
@@ -7,11 +10,11 @@ use data_encoding::BASE32_NOPAD;
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
+use crate::cbor::{self, Bytes, text_newtype};
 use crate::error::{DecodeError, PortError};
 use crate::id::{LineLink, PortHash};
+use crate::port::ticket::Ticket;
 use crate::secret::Rad;
-use crate::ticket::Ticket;
-use crate::wire::{self, Bytes, is_text};
 use zeroize::Zeroize;
 
 /// The longest canonical Port: 71 bytes, and up to 9 for the expiry, 66 for the relay, 61 for a ticket.
@@ -32,7 +35,7 @@ pub struct UnixSeconds(#[n(0)] pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum PortKind {
     /// Once.
     #[n(1)]
     Port = 1,
@@ -44,7 +47,7 @@ pub enum Kind {
     ContactPort = 3,
 }
 
-impl Kind {
+impl PortKind {
     const ALL: [Self; 3] = [Self::Port, Self::Superport, Self::ContactPort];
 
     /// Whether it is for more than one use, so that its private key lives on.
@@ -120,28 +123,28 @@ const LOW_ORDER: [[u8; 32]; 5] = [
 /// It comes from whoever made the Port. Only its characters are checked (those of RFC 3986): before you connect, hold it
 /// to what your app allows.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Relay(Bytes<MAX_RELAY>);
+pub struct RelayAddr(Bytes<MAX_RELAY>);
 
-impl Relay {
+impl RelayAddr {
     /// Takes a host name or URL.
     ///
     /// # Errors
-    /// [`PortError::BadRelay`] if it is empty, longer than 64 bytes, or has a character that is in no URL.
+    /// [`PortError::BadRelayAddr`] if it is empty, longer than 64 bytes, or has a character that is in no URL.
     pub fn new(relay: &str) -> Result<Self, PortError> {
         if relay.is_empty() || !relay.bytes().all(is_in_urls) {
-            return Err(PortError::BadRelay);
+            return Err(PortError::BadRelayAddr);
         }
-        Bytes::new(relay.as_bytes()).map(Self).ok_or(PortError::BadRelay)
+        Bytes::new(relay.as_bytes()).map(Self).ok_or(PortError::BadRelayAddr)
     }
 }
 
-impl fmt::Debug for Relay {
+impl fmt::Debug for RelayAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
-is_text!(Relay);
+text_newtype!(RelayAddr);
 
 /// What a Port says beside its secrets (§2.1).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
@@ -149,7 +152,7 @@ pub struct Terms {
     #[n(0)]
     pub(crate) expires: Option<UnixSeconds>,
     #[n(1)]
-    pub(crate) relay: Option<Relay>,
+    pub(crate) relay: Option<RelayAddr>,
 }
 
 impl Terms {
@@ -163,18 +166,18 @@ impl Terms {
 /// Treat it as the secret that it is; `Debug` shows neither link nor RAD.
 ///
 /// ```
-/// use port_protocol::{Kind, Port};
+/// use port_protocol::{PortKind, Port};
 ///
 /// # let text = "PORT:QUAQCUABAEAQCAIBAEAQCAIBAEAQCAIBLAQBHPSP5LVPEBGH7UZVR7E4ABZBRAOROQTYCKBCP3DHJ437P7UXW3KQA4DQOBYHA4DQOBYHA4DQOBYHA4";
 /// let port = Port::parse(text)?; // pure: nothing is used yet
-/// assert_eq!(port.kind(), Kind::Port);
+/// assert_eq!(port.kind(), PortKind::Port);
 /// assert_eq!((port.expires(), port.relay()), (None, None));
 /// assert_eq!(port.qr_text().as_str(), text);
 /// # Ok::<(), port_protocol::PortError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Port {
-    pub(crate) kind: Kind,
+    pub(crate) kind: PortKind,
     pub(crate) line_link: LineLink,
     pub(crate) public_key: PublicKey,
     pub(crate) rad: Rad,
@@ -184,11 +187,11 @@ pub struct Port {
 
 impl Port {
     /// How it may be used.
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> PortKind {
         self.kind
     }
 
-    /// The Server's token for the line.
+    /// The relay's token for the line.
     pub const fn line_link(&self) -> LineLink {
         self.line_link
     }
@@ -209,7 +212,7 @@ impl Port {
     }
 
     /// Where to connect. `None`: where both are already.
-    pub const fn relay(&self) -> Option<&Relay> {
+    pub const fn relay(&self) -> Option<&RelayAddr> {
         self.terms.relay.as_ref()
     }
 
@@ -234,7 +237,7 @@ impl Port {
     /// Any [`PortError`] but `BadLinkBase`: what to tell the user stands with each.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PortError> {
         // Nobody gets in by a contact port alone: it is granted along a line, and shown with a ticket (§16.3).
-        let shown = |port: &Self| port.ticket.is_some() == (port.kind == Kind::ContactPort);
+        let shown = |port: &Self| port.ticket.is_some() == (port.kind == PortKind::ContactPort);
         Some(Self::read(bytes)?).filter(shown).ok_or(PortError::Malformed)
     }
 
@@ -245,11 +248,11 @@ impl Port {
 
     /// A contact port without a ticket.
     pub(crate) fn is_grant(&self) -> bool {
-        self.kind == Kind::ContactPort && self.ticket.is_none()
+        self.kind == PortKind::ContactPort && self.ticket.is_none()
     }
 
     fn read(bytes: &[u8]) -> Result<Self, PortError> {
-        let layout = wire::decode::<Layout>(bytes).map_err(|error| match error {
+        let layout = cbor::decode::<Layout>(bytes).map_err(|error| match error {
             DecodeError::UnsupportedVersion => PortError::UnsupportedVersion,
             DecodeError::Malformed => PortError::Malformed,
         })?;
@@ -258,13 +261,13 @@ impl Port {
 
     /// SHA-256 of the canonical bytes without the ticket: every field that Alice made (§2.4).
     pub fn hash(&self) -> PortHash {
-        wire::hash(&self.layout(None)).into()
+        cbor::hash(&self.layout(None)).into()
     }
 
     /// Of a Port of another dialect: no Port of this crate's own begins with a text.
     #[cfg(feature = "app")]
     pub(crate) fn hash_for(&self, dialect: &'static str) -> PortHash {
-        wire::hash(&(dialect, self.layout(None))).into()
+        cbor::hash(&(dialect, self.layout(None))).into()
     }
 
     /// The QR text (§2.5): `PORT:` and Base32, all in QR's alphanumeric set. 119 characters for a plain Port, which fit
@@ -281,8 +284,8 @@ impl Port {
     ///
     /// # Errors
     /// [`PortError::BadLinkBase`] unless `base` is `https://`, a host, and whatever follows it but a `#`.
-    pub fn link<'a>(&self, base: &'a str) -> Result<Link<'a>, PortError> {
-        if is_link_base(base) { Ok(Link { base, text: self.qr_text() }) } else { Err(PortError::BadLinkBase) }
+    pub fn link<'a>(&self, base: &'a str) -> Result<PortLink<'a>, PortError> {
+        if is_link_base(base) { Ok(PortLink { base, text: self.qr_text() }) } else { Err(PortError::BadLinkBase) }
     }
 
     /// Reads a QR text or a link (§2.7). White space and zero-width characters around it are forgiven, nothing else.
@@ -351,15 +354,15 @@ impl TryFrom<Layout<'_>> for Port {
     type Error = PortError;
 
     fn try_from(layout: Layout<'_>) -> Result<Self, PortError> {
-        if layout.version != wire::VERSION {
+        if layout.version != cbor::VERSION {
             return Err(PortError::UnsupportedVersion);
         }
         Ok(Self {
-            kind: *Kind::ALL.iter().find(|kind| **kind as u64 == layout.kind).ok_or(PortError::UnsupportedKind)?,
+            kind: *PortKind::ALL.iter().find(|kind| **kind as u64 == layout.kind).ok_or(PortError::UnsupportedKind)?,
             line_link: layout.line_link,
             public_key: PublicKey::from_bytes(layout.public_key)?,
             rad: layout.rad,
-            terms: Terms { expires: layout.expires, relay: layout.relay.map(Relay::new).transpose()? },
+            terms: Terms { expires: layout.expires, relay: layout.relay.map(RelayAddr::new).transpose()? },
             ticket: layout.ticket,
         })
     }
@@ -374,13 +377,13 @@ impl<C> Encode<C> for Port {
 impl Port {
     fn layout(&self, ticket: Option<Ticket>) -> Layout<'_> {
         Layout {
-            version: wire::VERSION,
+            version: cbor::VERSION,
             kind: self.kind as u64,
             line_link: self.line_link,
             public_key: *self.public_key.as_bytes(),
             rad: self.rad.clone(),
             expires: self.terms.expires,
-            relay: self.terms.relay.as_ref().map(Relay::as_str),
+            relay: self.terms.relay.as_ref().map(RelayAddr::as_str),
             ticket,
         }
     }
@@ -420,12 +423,12 @@ impl QrText {
 
 /// A Port's link, written by `Display`.
 #[derive(Debug)]
-pub struct Link<'a> {
+pub struct PortLink<'a> {
     base: &'a str,
     text: QrText,
 }
 
-impl fmt::Display for Link<'_> {
+impl fmt::Display for PortLink<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.base, self.text.base32())
     }

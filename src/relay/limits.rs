@@ -1,12 +1,12 @@
-//! What one user can make the Server hold (§13.6).
+//! What one user can make the relay hold (§13.6).
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// What one user can make the Server hold, and for how long (§13.6). Whoever is over a limit is told so, and nothing has
+/// What one user can make the relay hold, and for how long (§13.6). Whoever is over a limit is told so, and nothing has
 /// moved; only packets make room for newer ones.
 ///
 /// ```
-/// use port_protocol::server::Limits;
+/// use port_protocol::relay::Limits;
 ///
 /// let limits = Limits { links: 16, ..Limits::default() };
 /// # let _ = limits;

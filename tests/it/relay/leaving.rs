@@ -20,7 +20,7 @@ fn r13_8_the_other_ends_of_a_removed_user_hear_disconnected_behind_what_waits() 
     assert_eq!(relay.waits(CAROL), ["LineFormed", "Disconnected"]);
     // What they say now waits for nobody, and other lines go on.
     for (from, line_id) in [(BOB, of_hers), (CAROL, of_carols)] {
-        assert_eq!(relay.send(from, line_id, b"?"), Handled { reply: None, wake: [Some(user(from)), None] });
+        assert_eq!(relay.send(from, line_id, b"?"), Response { reply: None, wake: [Some(user(from)), None] });
     }
     assert_eq!(relay.waits(ALICE), Vec::<String>::new());
     assert_eq!(relay.send(CAROL, not_hers, b"still").wake, [Some(user(BOB)), None]);
@@ -47,11 +47,11 @@ fn r13_8_the_links_of_a_removed_user_are_unknown() {
     }
     assert_eq!(relay.server.directory().links(), 1);
     // Bob's link, which she used, is as used as before: to whom comes after her, and to Bob's memory of it.
-    assert_eq!(relay.reply(CAROL, &connect(of_bob)), refused(of_bob, Reason::Claimed));
+    assert_eq!(relay.reply(CAROL, &connect(of_bob)), refused(of_bob, Reason::UsedByAnother));
     assert_eq!(relay.reply(ALICE, &connect(of_bob)), formed);
 }
 
-/// The Server has read the link, then its owner is removed, then the link is claimed.
+/// The relay has read the link, then its owner is removed, then the link is claimed.
 #[test]
 fn r13_8_no_line_is_formed_with_a_removed_user() {
     let (mut memory, limits, line_link) = (Memory::new(), Limits::default(), [7; 16].into());
@@ -61,7 +61,7 @@ fn r13_8_no_line_is_formed_with_a_removed_user() {
     assert_eq!(memory.remove(owner, |_| panic!("she is on no line")), Ok(()));
     let claim = Claim { by: user(BOB), request: [0; 32], line_id: [9; 16].into() };
     let formed = Event::LineFormed { line_link, line_id: claim.line_id, pair_hash: [0; 32].into(), proof: None };
-    assert_eq!(memory.claim(line_link, &claim, &formed, later, &limits), Ok(Claimed::Taken));
+    assert_eq!(memory.claim(line_link, &claim, &formed, later, &limits), Ok(Claimed::Conflict));
     assert_eq!((memory.lines(), memory.waiting(owner)), (0, 0));
 }
 
@@ -69,7 +69,7 @@ fn r13_8_no_line_is_formed_with_a_removed_user() {
 fn r13_8_a_removed_user_holds_nothing() {
     let mut relay = relay(Limits { links: 1, lines: 1, ..Limits::default() });
     relay.line(ALICE, BOB, 1);
-    assert_eq!(relay.try_issue(ALICE, 2), Err(ServerError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 2), Err(RelayError::TooManyLinks));
     relay.remove(ALICE);
     relay.remove(BOB);
     assert_eq!(format!("{:?}", relay.server.directory()), "Memory(0 links, 0 lines, 0 users)");

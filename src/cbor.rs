@@ -213,7 +213,7 @@ impl Write for Hasher {
 }
 
 /// Of a short text: a newtype of [`Bytes`] whose `new` says what is one.
-macro_rules! is_text {
+macro_rules! text_newtype {
     ($text:ident) => {
         impl $text {
             /// The text.
@@ -239,4 +239,4 @@ macro_rules! is_text {
         }
     };
 }
-pub(crate) use is_text;
+pub(crate) use text_newtype;

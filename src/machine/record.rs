@@ -6,10 +6,10 @@ use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use zeroize::Zeroize;
 
+use crate::cbor::{self, Bytes};
 use crate::error::{DecodeError, RestoreError};
-use crate::id::Key;
+use crate::id::RecordKey;
 use crate::machine::Role;
-use crate::wire::{self, Bytes};
 
 /// The longest record of any machine, in bytes.
 pub const MAX_RECORD: usize = 530;
@@ -48,7 +48,7 @@ impl Drop for Record {
 
 /// What a record of this role holds.
 pub(crate) fn read<R: Role>(record: &[u8]) -> Result<(u64, R::State), RestoreError> {
-    match wire::decode::<Layout<R, R::State>>(record) {
+    match cbor::decode::<Layout<R, R::State>>(record) {
         // It would have no room when it is written again.
         Ok(_) if record.len() > MAX_RECORD => Err(RestoreError::Malformed),
         Ok(Layout { revision, state, .. }) => Ok((revision, state)),
@@ -66,7 +66,7 @@ struct Layout<M, S> {
 
 impl<M: Role, S: Encode<()>> Encode<()> for Layout<M, S> {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut ()) -> Result<(), encode::Error<W::Error>> {
-        e.array(4)?.u8(wire::VERSION)?.u8(M::ROLE)?.u64(self.revision)?.encode_with(&self.state, ctx)?.ok()
+        e.array(4)?.u8(cbor::VERSION)?.u8(M::ROLE)?.u64(self.revision)?.encode_with(&self.state, ctx)?.ok()
     }
 }
 
@@ -83,27 +83,27 @@ impl<'b, M: Role, S: Decode<'b, ()>> Decode<'b, ()> for Layout<M, S> {
 fn is_of_another_role<M: Role>(record: &[u8]) -> bool {
     let mut d = Decoder::new(record);
     let header = (d.array(), d.u8(), d.u8());
-    matches!(header, (Ok(Some(4)), Ok(wire::VERSION), Ok(role)) if role != M::ROLE && matches!(role, 1..=5 | 16..=18))
+    matches!(header, (Ok(Some(4)), Ok(cbor::VERSION), Ok(role)) if role != M::ROLE && matches!(role, 1..=5 | 16..=18))
 }
 
 /// A record as it is written: in the place of another, or where nothing is (§8.2).
 #[derive(Debug)]
 pub struct Row {
     /// Where it is kept.
-    pub key: Key,
+    pub key: RecordKey,
     /// Its revision.
     pub revision: u64,
     /// The record.
     pub record: Record,
     /// The one that it takes the place of, which must be there; `None`: nothing may be there.
-    pub replaces: Option<Replaces>,
+    pub replaces: Option<Expected>,
 }
 
 /// Names a stored record and its revision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Replaces {
+pub struct Expected {
     /// Where it is.
-    pub key: Key,
+    pub key: RecordKey,
     /// Its revision.
     pub revision: u64,
 }
