@@ -44,7 +44,8 @@ pub(crate) fn decode<'b, T: Decode<'b, ()> + Encode<()>>(bytes: &'b [u8]) -> Res
     let mut same = Comparer(bytes);
     match minicbor::decode::<T>(bytes) {
         Ok(value) if minicbor::encode(&value, &mut same).is_ok() && same.0.is_empty() => Ok(value),
-        _ => Err(why_not(bytes)),
+        _ if is_of_another_version(bytes) => Err(DecodeError::UnsupportedVersion),
+        _ => Err(DecodeError::Malformed),
     }
 }
 
@@ -56,13 +57,11 @@ pub(crate) fn hash<T: Encode<()>>(value: &T) -> [u8; 32] {
     hasher.0.finalize().into()
 }
 
-/// Another version is told apart from damage, so that an old reader can ask for an update (§1.3).
-fn why_not(bytes: &[u8]) -> DecodeError {
+/// Another version is told apart from damage, so that an old reader can ask for an update (§1.3). Only the head of the array and the
+/// number behind it are read.
+pub(crate) fn is_of_another_version(bytes: &[u8]) -> bool {
     let mut decoder = Decoder::new(bytes);
-    match (decoder.array(), decoder.u64()) {
-        (Ok(Some(_)), Ok(version)) if version != u64::from(VERSION) => DecodeError::UnsupportedVersion,
-        _ => DecodeError::Malformed,
-    }
+    matches!((decoder.array(), decoder.u64()), (Ok(Some(_)), Ok(version)) if version != u64::from(VERSION))
 }
 
 /// `[1, body]`: how every message stands on the wire (§7.1).

@@ -123,8 +123,11 @@ pub enum RecordKey {
 }
 
 impl RecordKey {
-    /// 17 bytes: the kind (1 request, 2 line link, 3 line, 4 pool, 5 granted), then the name.
-    pub fn to_bytes(&self) -> [u8; 17] {
+    /// How many bytes a key has.
+    pub const LENGTH: usize = 17;
+
+    /// 17 bytes: the kind, then the name. The kinds: 1 request, 2 line link, 3 line, 4 pool, 5 introducer.
+    pub fn to_bytes(&self) -> [u8; Self::LENGTH] {
         let (kind, name) = match self {
             Self::Request(id) => (1, id.as_bytes()),
             Self::LineLink(link) => (2, link.as_bytes()),
@@ -132,10 +135,24 @@ impl RecordKey {
             Self::Pool(id) => (4, id.as_bytes()),
             Self::Introducer(id) => (5, id.as_bytes()),
         };
-        let mut bytes = [kind; 17];
+        let mut bytes = [kind; Self::LENGTH];
         if let Some((_, rest)) = bytes.split_first_mut() {
             rest.copy_from_slice(name);
         }
         bytes
+    }
+
+    /// Reads the bytes of [`to_bytes`](RecordKey::to_bytes). `None`: these bytes are no key. Treat the row as damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (kind, name) = bytes.split_first()?;
+        let name: [u8; 16] = name.try_into().ok()?;
+        match kind {
+            1 => Some(Self::Request(name.into())),
+            2 => Some(Self::LineLink(name.into())),
+            3 => Some(Self::Line(name.into())),
+            4 => Some(Self::Pool(name.into())),
+            5 => Some(Self::Introducer(name.into())),
+            _ => None,
+        }
     }
 }

@@ -159,6 +159,7 @@ mod introducer;
 mod line;
 mod machine;
 mod message;
+mod outcome;
 mod pool;
 mod port;
 mod proof;
@@ -169,30 +170,34 @@ mod secret;
 pub mod testkit;
 mod tombstone;
 
-pub use alice::{Alice, AliceEffect, AliceOf, AlicePhase, PortOutcome};
-pub use bob::{Bob, BobEffect, BobOf, BobPhase, SendProof, UseOutcome};
+pub use alice::{Alice, AliceEffect, AliceOf, AlicePhase};
+pub use bob::{Bob, BobEffect, BobOf, BobPhase};
 pub use dialect::{Dialect, Native};
 pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
 pub use id::{LineId, LineLink, PairHash, PoolId, PortHash, RecordKey, ReplayMark, RequestId, TicketHash};
 pub use introducer::message::{IntroducerMessage, MAX_INTRODUCER_MESSAGE};
-pub use introducer::{GrantOutcome, Introducer, IntroducerEffect, IntroducerPhase};
+pub use introducer::{Introducer, IntroducerEffect, IntroducerPhase};
 pub use line::{
-    CloseReason, Confirmed, Introduced, Line, LineEffect, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE, RelayClaims,
+    Buffer, Confirmed, Introduced, Line, LineEffect, LinePhase, MAX_ASSOCIATED_DATA, MAX_MESSAGE, RelayClaims,
     SEAL_OVERHEAD, SafetyNumber, padded_len,
 };
+pub use machine::Machine;
 #[cfg(feature = "alloc")]
 pub use machine::peers::Blocked;
-pub use machine::peers::{Peers, Relationship};
-pub use machine::record::{Expected, MAX_RECORD, Record, Row};
-pub use machine::{Created, Effects, Machine, OnDuplicate, Step};
-pub use message::{Admission, Event, Nonce, PacketKind, Payload, Reason, Request};
+pub use machine::peers::{NoPeers, Peers, Relationship};
+pub use machine::record::{Expected, MAX_RECORD, MachineRole, Record, Row};
+pub use machine::step::{Created, Effects, OnDuplicate, Received, Step, Write};
+pub use message::{Event, Nonce, PacketKind, Payload, Reason, Request};
+pub use outcome::{CloseReason, GrantOutcome, PortOutcome, UseOutcome};
 pub use pool::{MAX_POOL, Pool, PoolEffect};
-pub use port::policy::{OnRepeat, Policy, PortOptions, UseLimit};
+pub use port::options::PortOptions;
+pub use port::policy::{Admission, OnRepeat, Policy, UseLimit};
+pub use port::text::{MAX_QR_TEXT, PortLink, QrText};
 pub use port::ticket::{IntroducerName, MAX_TICKETS, Ticket, TicketNotice};
-pub use port::{
-    MAX_PORT_BYTES, MAX_QR_TEXT, Port, PortBytes, PortKind, PortLink, PublicKey, QrText, RelayAddr, UnixSeconds,
-};
-pub use proof::Proof;
+pub use port::{MAX_PORT_BYTES, Port, PortBytes, PortKind, PublicKey, RelayAddr, UnixSeconds};
+pub use proof::{Proof, SendProof};
+/// The traits of the generator that `handle` takes, so that a caller need not name this crate's version of them.
+pub use rand_core;
 pub use secret::{Rad, Secret, Seed};
 
 #[cfg(doctest)]

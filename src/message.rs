@@ -4,6 +4,7 @@ use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::id::{LineId, LineLink, PairHash, RecordKey, RequestId};
+use crate::port::policy::Admission;
 use crate::proof::Proof;
 
 /// What a machine asks of the relay (§7.2).
@@ -65,23 +66,6 @@ pub enum Request<'a> {
         #[n(2)]
         admits: Admission,
     },
-}
-
-/// Of whom a line link forms a line (§14.2). How many uses are left is not for the relay to count: it can't tell a good
-/// proof from a bad one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
-#[cbor(index_only)]
-#[non_exhaustive]
-pub enum Admission {
-    /// Of nobody, for now.
-    #[n(1)]
-    Nobody,
-    /// Of the first who uses it. So it is issued.
-    #[n(2)]
-    One,
-    /// Of everybody who uses it, a line for each.
-    #[n(3)]
-    Many,
 }
 
 /// What the relay tells a machine (§7.3). All of it is the relay's claim.
@@ -193,7 +177,7 @@ pub enum Payload<'a> {
     Sealed {
         /// What it is. The relay may see: from the order of the packets it knows anyway.
         #[n(0)]
-        content: PacketKind,
+        kind: PacketKind,
         /// Never twice under one key.
         #[n(1)]
         nonce: Nonce,

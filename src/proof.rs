@@ -41,6 +41,19 @@ impl core::fmt::Debug for Proof {
     }
 }
 
+/// How the proof travels (§5.2). It is the caller's choice, and the line is the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub enum SendProof {
+    /// Inside the connect request: one round trip less.
+    #[default]
+    #[n(1)]
+    Inline,
+    /// Along the line, after `LineFormed`: for a relay that takes none inline.
+    #[n(2)]
+    AlongTheLine,
+}
+
 /// An X25519 private key, for one Port only.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(transparent)]
@@ -78,12 +91,17 @@ impl SharedSecret {
         Hkdf::new(Some(transcript), self.0.expose())
     }
 
-    /// The same of two secrets: what the keys of epoch 1 come from (§14.7).
-    pub(crate) fn extract_with(&self, ephemeral: &Self, salt: &[u8; 32]) -> Hkdf<Sha256> {
+    /// The same of this secret and of one more input.
+    pub(crate) fn extract_with(&self, more: &Secret<32>, salt: &[u8; 32]) -> Hkdf<Sha256> {
         let mut hkdf = HkdfExtract::<Sha256>::new(Some(salt));
         hkdf.input_ikm(self.0.expose());
-        hkdf.input_ikm(ephemeral.0.expose());
+        hkdf.input_ikm(more.expose());
         hkdf.finalize().1
+    }
+
+    /// The same of two shared secrets: what the keys of epoch 1 come from (§14.7).
+    pub(crate) fn extract_both(&self, ephemeral: &Self, salt: &[u8; 32]) -> Hkdf<Sha256> {
+        self.extract_with(&ephemeral.0, salt)
     }
 
     /// One of the app's, as it was kept.

@@ -1,89 +1,70 @@
 //! Alice: one Port at its creator's side (§4).
 
 pub(crate) mod offered;
+mod outbox;
+mod visit;
 
 use core::fmt;
 use core::marker::PhantomData;
 
 use minicbor::{Decode, Encode};
+use rand_core::CryptoRng;
 
-use crate::alice::offered::{Beside, Moved, Offered, Visitor};
-use crate::dialect::{Ask, Dialect, Native, Says};
+use crate::dialect::{Dialect, Native};
 use crate::error::Rejected;
 use crate::id::{LineId, LineLink, RecordKey, RequestId};
 use crate::line::Line;
 use crate::machine::peers::Peers;
-use crate::machine::{Created, Emit, Held, Role, Step, impl_machine, whole_state};
+use crate::machine::step::{Created, Step};
+use crate::machine::{Held, Role};
 use crate::message::{Event, Request};
-use crate::port::policy::{Policy, PortOptions};
+use crate::outcome::PortOutcome;
+use crate::port::options::PortOptions;
+use crate::port::policy::Policy;
 use crate::port::ticket::TicketNotice;
 use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
-use crate::secret::{Rad, Secret, Seed};
+use crate::secret::{Rad, Seed};
 use crate::tombstone::{FinalRequest, Tombstone};
+use offered::{After, Next, Offered, Once, Visitor};
 
 /// One Port at its creator's side (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
 ///
-/// The first `LineFormed` spends it, durably, whatever proof came with it. What comes of it is a [`Line`] or an
-/// [`PortOutcome`].
+/// The first `LineFormed` spends a Port for one use, durably, whatever proof came with it. It leaves a [`Line`] or a [`PortOutcome`].
 ///
-/// A Port for many (§14) stays offered: each good proof yields a [`Line`], and what is refused uses nothing up.
+/// A Port for many stays offered (§14). Each good proof forms a [`Line`]. A refusal uses nothing up.
 pub type Alice = AliceOf<Native>;
 
-/// An Alice of either [`Dialect`]: [`Alice`] speaks this crate's own, `app::Alice` the app's. What she is stands there.
-pub struct AliceOf<D: Dialect>(Held<State>, PhantomData<fn() -> D>);
+/// An Alice of either [`Dialect`]: [`Alice`] speaks this crate's own, `app::Alice` the app's.
+pub struct AliceOf<D: Dialect>(pub(crate) Held<State>, pub(crate) PhantomData<fn() -> D>);
 
-/// What an Alice asks her caller to do.
+/// What an Alice asks its caller to do.
 #[derive(Debug)]
 pub enum AliceEffect<'m> {
+    /// A line was formed, and its row is stored: [`Write::new_line`](crate::Write::new_line). Do what is pending in the line. After a
+    /// crash no effect tells of this line again: what you want to know of it, note in the same transaction.
+    LineFormed(Line),
     /// Send this to the relay.
     Send(Request<'m>),
-    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, only once the relay took
-    /// that (§14.2). A contact port is not shown: it is granted, along the introducer's line, by
-    /// [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant). To do so again does no harm.
+    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, wait until the relay took that
+    /// request (§14.2). A contact port is not shown: grant it along the introducer's line, by
+    /// [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant). To show it again does no harm.
     PortReady(&'m Port),
-    /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `pending()`.
-    LineFormed(Line),
-    /// It is over without a line. Tell the user, then settle.
+    /// The Port is dead without a line. Tell the user, then clear the outbox.
     Ended(PortOutcome),
-}
-
-/// Why a Port is dead without a line (§4.4).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
-#[cbor(index_only)]
-#[non_exhaustive]
-pub enum PortOutcome {
-    /// The user took it back.
-    #[n(1)]
-    Revoked,
-    /// It was not used in time.
-    #[n(2)]
-    Expired,
-    /// It was used without a good proof: somebody has the link, but not the Port. Make a new one.
-    #[n(3)]
-    ProofRefused,
-    /// It was used while it was paused.
-    #[n(4)]
-    Paused,
-    /// Somebody whom the user blocked used it.
-    #[n(5)]
-    Blocked,
-    /// Somebody who has a line already used it, and the policy is to refuse him.
-    #[n(6)]
-    AlreadyConnected,
 }
 
 /// Where an Alice stands (§4.5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum AlicePhase {
-    /// She waits for a line link.
+    /// It waits for a line link.
     Requesting,
-    /// She waits for somebody who holds the Port.
+    /// It waits for somebody who holds the Port.
     Offered,
-    /// Spent, with this line.
+    /// The Port is spent, with this line.
     Formed(LineId),
-    /// Spent, without one.
+    /// The Port is dead, without a line.
     Ended(PortOutcome),
 }
 
@@ -108,173 +89,178 @@ pub struct Requesting {
     #[n(2)]
     rad: Rad,
     #[n(3)]
-    offer: PortOptions,
-    /// Of a Port for many.
-    #[n(4)]
-    seed: Option<Secret<32>>,
+    options: PortOptions,
 }
 
 impl Requesting {
-    fn new<D: Dialect>(offer: PortOptions, seed: Seed) -> Self {
-        let offer = PortOptions { terms: D::terms(offer.terms), ..offer };
-        let (private_key, rad, request_id, seed) = if offer.kind().is_for_many() {
-            let (private_key, rad, request_id, seed) = seed.expand();
-            (private_key, rad, request_id, Some(seed))
-        } else {
-            let Seed { private_key, block: rad, request_id } = seed;
-            (private_key, rad, request_id, None)
-        };
+    fn new<D: Dialect>(options: PortOptions, seed: Seed) -> Self {
+        let Seed { private_key, block: rad, request_id } = seed;
+        let options = PortOptions { terms: D::terms(options.terms), ..options };
         let request_id = RequestId::from(*request_id.expose());
-        Self { request_id, private_key: PrivateKey::new(private_key), rad, offer, seed }
+        Self { request_id, private_key: PrivateKey::new(private_key), rad, options }
+    }
+
+    fn into_offered(self, line_link: LineLink) -> Offered {
+        let Self { request_id: _, private_key, rad, options } = self;
+        Offered::new(line_link, private_key, rad, options)
     }
 }
 
-/// §4.2–§4.4: the whole of Alice but for uses of a Port for many. Her commands, and the deadline, need no event and stand below.
-/// The proof is handed in beside the event: each dialect has its own.
-fn transition<D: Dialect>(
-    state: &State,
-    (event, proof): (&Event<'_>, Option<&D::Proof>),
-    known: &impl Peers,
-    now: UnixSeconds,
-) -> Result<Moved<D::Line>, Rejected> {
-    if event.key() != state.key() {
-        return Err(Rejected::WrongMachine);
-    }
-    match (state, event) {
-        (State::Requesting(requesting), Event::LineLinkIssued { line_link, .. }) => {
-            let offered = requesting.clone().offered(*line_link);
-            // Too late to be offered: the relay need not keep the link.
-            let next =
-                if offered.has_expired(now) { offered.end(PortOutcome::Expired) } else { State::Offered(offered) };
-            Ok(Moved::to(next))
-        }
-        // It came again: what answers a stray would end a good line (§4.4).
-        (State::Spent(_), Event::LineFormed { line_id, .. }) if known.has_line(line_id) => Err(Rejected::Duplicate),
-        (State::Offered(offered), Event::LineFormed { line_id, pair_hash, .. }) => {
-            let standing = known.pair(pair_hash);
-            let comer = Visitor { line_id: *line_id, pair_hash: *pair_hash, standing, proof };
-            offered.used_by::<D>(&comer, known, now)
-        }
-        (State::Spent(spent), event) => Err(spent.reject(event)),
-        _ => Err(Rejected::OutOfOrder),
-    }
-}
-
-impl Requesting {
-    fn offered(self, line_link: LineLink) -> Offered {
-        let Self { request_id: _, private_key, rad, offer, seed } = self;
-        Offered::new(line_link, private_key, rad, offer, seed)
-    }
-}
-
-impl<D: Dialect> AliceOf<D> {
-    /// A Port yet to be: its line link has to be asked for (§4.1). The request is in
-    /// [`pending`](crate::Machine::pending).
-    pub fn request(offer: PortOptions, seed: Seed) -> Created<Self> {
-        Created::new(State::Requesting(Requesting::new::<D>(offer, seed)))
-    }
-
-    /// A Port of a line link that she has already, from her [`Pool`](crate::Pool): no network needed (§4.1).
-    ///
-    /// Never of a link that was offered before: the store will find its key taken.
-    pub fn offer(line_link: LineLink, offer: PortOptions, seed: Seed) -> Created<Self> {
-        Created::new(State::Offered(Requesting::new::<D>(offer, seed).offered(line_link)))
-    }
-
-    #[inline]
-    pub(crate) fn take(
-        &mut self,
-        event: (&Event<'_>, Option<&D::Proof>),
-        known: &impl Peers,
-        now: UnixSeconds,
-    ) -> Result<Step<'_, Self>, Rejected> {
-        let Moved { state, emit, beside } = transition::<D>(&self.0.state, event, known, now)?;
-        Ok(Step::with(self, state, emit, beside))
-    }
-
-    /// Changes how the Port may be used (§14.2): the limit, also below what was used; pause, resume; until when. What is in
-    /// flight is judged by the policy of the moment when it comes in.
+impl Alice {
+    /// Takes an event from the relay (§4.5). `peers` says what the caller's tables hold about the visitor (§14.6, §16.4);
+    /// [`NoPeers`](crate::NoPeers) is for a caller without tables. `rng` makes the ephemeral key of a line of a Port for many (§14.7).
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it is dead already. [`Rejected::PolicyMismatch`]: a plain Port stays one, and a Superport too.
-    pub fn set_policy(&mut self, policy: Policy) -> Result<Step<'_, Self>, Rejected> {
-        let (state, emit) = match &self.0.state {
-            State::Requesting(requesting) => {
-                if !policy.suits(requesting.offer.kind()) {
-                    return Err(Rejected::PolicyMismatch);
-                }
-                let offer = PortOptions { policy, ..requesting.offer.clone() };
-                // She is asking already. What is other by then, the relay is told when she has a link.
-                (State::Requesting(Requesting { offer, ..requesting.clone() }), Emit::Nothing)
+    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    pub fn handle<R: CryptoRng + ?Sized>(
+        &mut self,
+        event: &Event<'_>,
+        peers: &impl Peers,
+        now: UnixSeconds,
+        rng: &mut R,
+    ) -> Result<Step<'_, Self>, Rejected> {
+        let state = &self.0.state;
+        if event.key() != state.key() {
+            return Err(Rejected::WrongMachine);
+        }
+        match (state, event) {
+            (State::Requesting(requesting), Event::LineLinkIssued { line_link, .. }) => {
+                let next = requesting.issued(*line_link, now);
+                Ok(Step::new(self, next))
             }
-            State::Offered(offered) => (State::Offered(offered.with_policy(policy)?), Emit::Rest),
-            State::Spent(_) => return Err(Rejected::OutOfOrder),
-        };
-        Ok(Step::new(self, state, emit))
+            (State::Offered(offered), Event::LineFormed { line_id, pair_hash, proof, .. }) => {
+                let (has_line, relationship) = (peers.has_line(line_id), peers.relationship(pair_hash));
+                let visitor = Visitor { line_id: *line_id, pair_hash: *pair_hash, relationship };
+                let next = match (offered.is_for_many(), has_line) {
+                    (false, true) => offered.spent(offered.port().hash(), *line_id, Ok(None)),
+                    (false, false) => visit::spend(offered, &visitor, proof.as_ref(), now),
+                    (true, true) => return Err(Rejected::Duplicate),
+                    (true, false) => visit::admit(offered, &visitor, proof.as_ref(), peers, now, rng)?,
+                };
+                Ok(self.after_use(next, |once| match once {
+                    Once::LineFormed(line) => AliceEffect::LineFormed(line),
+                    Once::Disconnect(line_id) => AliceEffect::Send(Request::Disconnect { line_id }),
+                }))
+            }
+            (State::Spent(tombstone), event) => Err(tombstone.reject(event, peers)),
+            _ => Err(Rejected::OutOfOrder),
+        }
     }
 
-    /// Takes the Port back (§4.4): it forms no line any more. So is a contact's right withdrawn (§16.6): delete the rows of its
-    /// tickets, and let her know by [`IntroducerMessage::Withdrawn`](crate::IntroducerMessage::Withdrawn). Once she is dead this machine does
+    /// The Port, while it is on offer.
+    pub const fn port(&self) -> Option<&Port> {
+        self.port_on_offer()
+    }
+}
+
+impl<D: Dialect> AliceOf<D>
+where
+    Self: Role<State = State, Change = State>,
+{
+    /// Makes a Port whose line link has to be asked for (§4.1). The request is [`pending`](crate::Machine::pending).
+    pub fn request(options: PortOptions, seed: Seed) -> Created<Self> {
+        Created::new(State::Requesting(Requesting::new::<D>(options, seed)))
+    }
+
+    /// Makes a Port of a line link that is here already, from a [`Pool`](crate::Pool): no network is needed (§4.1).
+    ///
+    /// Never use a link twice. If a Port was made of this link before, the store finds its key taken.
+    pub fn offer(line_link: LineLink, options: PortOptions, seed: Seed) -> Created<Self> {
+        Created::new(State::Offered(Requesting::new::<D>(options, seed).into_offered(line_link)))
+    }
+
+    /// Changes the use limit, pauses or resumes the Port, or moves its closing date (§14.2). The limit may go below the number already
+    /// used. Connections in flight are judged by the policy in force when they arrive.
+    ///
+    /// # Errors
+    /// [`Rejected::OutOfOrder`]: the Port is dead already. [`Rejected::PolicyMismatch`]: the policy does not fit this kind of Port.
+    pub fn set_policy(&mut self, policy: Policy) -> Result<Step<'_, Self>, Rejected> {
+        let (next, places) = match &self.0.state {
+            State::Requesting(requesting) => {
+                if !policy.suits(requesting.options.kind()) {
+                    return Err(Rejected::PolicyMismatch);
+                }
+                let options = PortOptions { policy, ..requesting.options.clone() };
+                // The request is out already. The relay is told of the policy once there is a link.
+                (State::Requesting(Requesting { options, ..requesting.clone() }), 0..0)
+            }
+            State::Offered(offered) => {
+                let next = offered.with_policy(policy)?;
+                let places = next.new_places();
+                (State::Offered(next), places)
+            }
+            State::Spent(_) => return Err(Rejected::OutOfOrder),
+        };
+        Ok(Step::new(self, next).outbox(places))
+    }
+
+    /// Takes the Port back (§4.4): it forms no line any more. A contact's right is withdrawn so, too (§16.6). Then delete the rows of
+    /// its tickets, and tell the contact by [`IntroducerMessage::Withdrawn`](crate::IntroducerMessage::Withdrawn). A dead machine does
     /// not say whom: note the link and the line in the same transaction, and say it again after a crash until it was handed over.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it is dead already.
+    /// [`Rejected::OutOfOrder`]: the Port is dead already.
     pub fn revoke(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let state = self.0.state.end(PortOutcome::Revoked).ok_or(Rejected::OutOfOrder)?;
-        Ok(Step::new(self, state, Emit::Outbox))
+        let next = self.0.state.end(PortOutcome::Revoked).ok_or(Rejected::OutOfOrder)?;
+        Ok(Step::new(self, next))
     }
 
-    /// Whether to take a ticket that somebody tells of, along the line `from` (§16.4). Nothing moves. If so, insert the row in the
-    /// same transaction as that line's step, as *unique* by its [`ticket`](TicketNotice::ticket). If there is such a row, or a
-    /// [mark](crate::Step::once) of the same bytes, she was told before, or another contact told her, or it was used: leave what
-    /// is there, and go on without it.
+    /// Whether to accept a ticket that was announced along the line `from` (§16.4). Nothing moves. If so, insert the notice as a row in
+    /// the same transaction as that line's step, unique by its [`ticket`](TicketNotice::ticket). If there is such a row, or a
+    /// [mark](crate::Write::unique) of the same bytes, the ticket was announced before or used: leave what is there, and go on.
     ///
     /// `outstanding` is how many rows there are of this contact port.
     ///
     /// # Errors
-    /// [`Rejected::WrongMachine`]: for another contact port. [`Rejected::TicketRefused`]. [`Rejected::TooManyTickets`].
-    /// [`Rejected::OutOfOrder`]: this one was withdrawn, or has expired. With each, keep the line's step, and no row.
-    pub fn tell(
+    /// [`Rejected::WrongMachine`]: it is for another contact port. [`Rejected::TicketRefused`]. [`Rejected::TooManyTickets`].
+    /// [`Rejected::OutOfOrder`]: this contact port was withdrawn, or has expired. With each, keep the line's step, and no row.
+    pub fn accept_ticket(
         &self,
-        told: &TicketNotice,
+        notice: &TicketNotice,
         from: LineId,
         outstanding: usize,
         now: UnixSeconds,
     ) -> Result<(), Rejected> {
         match &self.0.state {
-            State::Offered(offered) if offered.has_expired(now) => Err(Rejected::OutOfOrder),
-            State::Offered(offered) => offered.hear(told, from, outstanding, now),
+            State::Offered(offered) => offered.accept_ticket(notice, from, outstanding, now),
             State::Requesting(_) => Err(Rejected::WrongMachine),
             State::Spent(_) => Err(Rejected::OutOfOrder),
         }
     }
 
-    pub(crate) const fn offered(&self) -> Option<&Port> {
-        match &self.0.state {
-            State::Offered(offered) => Some(offered.port()),
-            _ => None,
-        }
+    /// The step of a use.
+    pub(crate) fn after_use<'m, L>(
+        &'m mut self,
+        next: Next<L>,
+        effect: impl FnOnce(Once<L>) -> <Self as Role>::Effect<'m>,
+    ) -> Step<'m, Self> {
+        let state = match next.port {
+            After::Offered(offered) => State::Offered(offered),
+            After::Spent(tombstone) => State::Spent(tombstone),
+        };
+        Step::new(self, state).once(next.once.map(effect)).outbox(next.outbox).conditions(next.conditions)
     }
 
-    /// How the Port may be used; `None` once it is dead.
+    /// How the Port may be used. `None` once it is dead.
     pub const fn policy(&self) -> Option<&Policy> {
         match &self.0.state {
-            State::Requesting(requesting) => Some(&requesting.offer.policy),
+            State::Requesting(requesting) => Some(&requesting.options.policy),
             State::Offered(offered) => Some(offered.policy()),
             State::Spent(_) => None,
         }
     }
 
-    /// Along which line a contact port is granted, and its tickets are told of (§16.1); `None` if it is none, and once it is dead.
+    /// The line along which a contact port is granted and its tickets are announced (§16.1). `None` for any other Port, and once it is
+    /// dead.
     pub fn introducer(&self) -> Option<LineId> {
         match &self.0.state {
-            State::Requesting(requesting) => requesting.offer.introducer,
+            State::Requesting(requesting) => requesting.options.introducer,
             State::Offered(offered) => offered.introducer(),
             State::Spent(_) => None,
         }
     }
 
-    /// How often a Port for many was used. 0 for any other, and once it is dead.
+    /// How often a Port for many was used. 0 for any other Port, and once it is dead.
     pub fn used(&self) -> u32 {
         match &self.0.state {
             State::Offered(offered) => offered.used(),
@@ -293,133 +279,55 @@ impl<D: Dialect> AliceOf<D> {
             State::Requesting(_) => AlicePhase::Requesting,
             State::Offered(_) => AlicePhase::Offered,
             State::Spent(Tombstone::Formed { line_id, .. }) => AlicePhase::Formed(*line_id),
-            State::Spent(Tombstone::Ended { end, .. }) => AlicePhase::Ended(*end),
+            State::Spent(Tombstone::Ended { outcome, .. }) => AlicePhase::Ended(*outcome),
         }
-    }
-}
-
-impl Alice {
-    /// Takes an event from the relay (§4.5), from somebody of whom nothing is known: **nobody is blocked**, nobody is connected
-    /// already, and no ticket is good. For all that there is [`handle`](Alice::handle).
-    ///
-    /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved.
-    pub fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        self.handle_knowing(event, &(), now)
-    }
-
-    /// [`handle`](Alice::handle), with what the caller knows of who comes: whom the user blocked or has a line with already
-    /// (§14.6), which tickets she was told of (§16.4).
-    ///
-    /// # Errors
-    /// The same.
-    pub fn handle_knowing(
-        &mut self,
-        event: &Event<'_>,
-        known: &impl Peers,
-        now: UnixSeconds,
-    ) -> Result<Step<'_, Self>, Rejected> {
-        let proof = match event {
-            Event::LineFormed { proof, .. } => proof.as_ref(),
-            _ => None,
-        };
-        self.take((event, proof), known, now)
-    }
-
-    /// [`handle`](Alice::handle) for a caller that only moves bytes.
-    ///
-    /// # Errors
-    /// The same, and [`Rejected::Malformed`] or [`Rejected::UnsupportedVersion`] for bytes that are no event.
-    pub fn handle_bytes(&mut self, event: &[u8], now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        self.handle(&Event::decode(event)?, now)
-    }
-
-    /// The Port, while it is on offer.
-    pub const fn port(&self) -> Option<&Port> {
-        self.offered()
-    }
-}
-
-impl State {
-    const fn key(&self) -> RecordKey {
-        match self {
-            Self::Requesting(requesting) => RecordKey::Request(requesting.request_id),
-            Self::Offered(offered) => RecordKey::LineLink(offered.port().line_link),
-            Self::Spent(spent) => spent.key(),
-        }
-    }
-
-    /// `None` if it was over before.
-    fn end(&self, end: PortOutcome) -> Option<Self> {
-        match self {
-            Self::Requesting(_) => Some(Self::Spent(Tombstone::ended(self.key(), end, FinalRequest::Nothing))),
-            Self::Offered(offered) => Some(offered.end(end)),
-            Self::Spent(_) => None,
-        }
-    }
-}
-
-impl<D: Dialect> Role for AliceOf<D> {
-    const ROLE: u8 = D::ALICE;
-    type State = State;
-    type Line = D::Line;
-    type Beside = Beside<D::Line>;
-    type Effect<'m> = D::AliceEffect<'m>;
-
-    fn key_of(state: &State) -> RecordKey {
-        state.key()
-    }
-
-    fn deadline_of(state: &State) -> Option<UnixSeconds> {
-        match state {
-            State::Requesting(requesting) => requesting.offer.expiry(),
-            State::Offered(offered) => offered.expiry(),
-            State::Spent(_) => None,
-        }
-    }
-
-    fn after_deadline(state: &State) -> Option<State> {
-        state.end(PortOutcome::Expired)
-    }
-
-    fn after_settling(state: &State) -> Option<State> {
-        match state {
-            State::Spent(spent) => spent.settled().map(State::Spent),
-            State::Offered(offered) => offered.settled().map(State::Offered),
-            State::Requesting(_) => None,
-        }
-    }
-
-    whole_state!();
-
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, beside: &mut Self::Beside) -> Option<D::AliceEffect<'m>> {
-        D::alice_effect(self.says(emit, place, beside)?)
     }
 }
 
 impl<D: Dialect> AliceOf<D> {
-    #[inline(always)]
-    fn says(&self, emit: Emit<'_>, place: usize, beside: &mut Beside<D::Line>) -> Option<Says<'_, D, PortOutcome>> {
-        if let Emit::Refused(line_id) = emit {
-            return Some(Says::Ask(Ask::Disconnect(line_id)));
-        }
-        match (&self.0.state, place) {
-            (State::Requesting(Requesting { request_id, offer, .. }), 0) => {
-                Some(Says::Ask(Ask::Issue { request_id: *request_id, offer }))
-            }
-            // Before anybody sees the Port, the relay knows for how many it is: else the first would burn its link (§14.2).
-            // It is said again whenever the connection comes back, as the Port is shown again: the relay may not have heard it.
-            (State::Offered(offered), 0) => {
-                offered.news().filter(|_| offered.is_due() || matches!(emit, Emit::Outbox)).map(Says::Ask)
-            }
-            (State::Offered(_), 1) | (State::Spent(Tombstone::Formed { .. }), 0) => {
-                beside.line.take().map(|line| Says::LineFormed(line.commit()))
-            }
-            (State::Offered(offered), _) => Some(Says::PortReady(offered.port())),
-            (State::Spent(spent), place) => spent.says(place),
+    pub(crate) const fn port_on_offer(&self) -> Option<&Port> {
+        match &self.0.state {
+            State::Offered(offered) => Some(offered.port()),
             _ => None,
         }
     }
 }
 
-impl_machine!(AliceOf, "Alice", State);
+impl<D: Dialect> fmt::Debug for AliceOf<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Alice").field(&self.0).finish()
+    }
+}
+
+impl Requesting {
+    #[cfg(feature = "app")]
+    pub(crate) const fn options(&self) -> &PortOptions {
+        &self.options
+    }
+
+    /// §4.2.
+    pub(crate) fn issued(&self, line_link: LineLink, now: UnixSeconds) -> State {
+        let offered = self.clone().into_offered(line_link);
+        // Too late to be offered: the relay need not keep the link.
+        if offered.has_expired(now) { State::Spent(offered.end(PortOutcome::Expired)) } else { State::Offered(offered) }
+    }
+}
+
+impl State {
+    pub(crate) const fn key(&self) -> RecordKey {
+        match self {
+            Self::Requesting(requesting) => RecordKey::Request(requesting.request_id),
+            Self::Offered(offered) => RecordKey::LineLink(offered.port().line_link),
+            Self::Spent(tombstone) => tombstone.key(),
+        }
+    }
+
+    /// `None` if the Port was dead before.
+    fn end(&self, outcome: PortOutcome) -> Option<Self> {
+        match self {
+            Self::Requesting(_) => Some(Self::Spent(Tombstone::ended(self.key(), outcome, FinalRequest::Nothing))),
+            Self::Offered(offered) => Some(Self::Spent(offered.end(outcome))),
+            Self::Spent(_) => None,
+        }
+    }
+}

@@ -1,23 +1,26 @@
-//! Offered: an Alice who waits for somebody who holds the Port (§4.3, §14.4).
+//! Offered: an Alice that waits for somebody who holds the Port (§4.3, §14.4). What both dialects share of a use.
 
-use core::fmt;
+use core::ops::Range;
 
 use minicbor::{Decode, Encode};
 
-use crate::alice::{PortOutcome, State};
-use crate::dialect::{Ask, Dialect, Shown};
 use crate::error::Rejected;
-use crate::id::{LineId, LineLink, PairHash, PortHash, RecordKey, ReplayMark, TicketHash};
+use crate::id::{LineId, LineLink, PairHash, PortHash, RecordKey, ReplayMark};
 use crate::line::{Introduced, Origin};
 use crate::machine::peers::{Peers, Relationship};
-use crate::machine::{self, Created, Emit, OnDuplicate, Once};
-use crate::message::Admission;
-use crate::port::policy::{Policy, PortOptions};
-use crate::port::ticket::{self, MAX_TICKETS, Ticket, TicketNotice};
+use crate::machine::step::{Conditions, OnDuplicate};
+use crate::outcome::PortOutcome;
+use crate::port::options::PortOptions;
+use crate::port::policy::Admission;
+use crate::port::policy::Policy;
+use crate::port::ticket::{self, MAX_TICKETS, TicketNotice};
 use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::{Rad, Secret};
 use crate::tombstone::{FinalRequest, Tombstone};
+
+/// How many places an Alice's outbox has.
+pub(crate) const OUTBOX: u8 = 2;
 
 /// Waits for somebody who holds the Port.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -28,10 +31,10 @@ pub struct Offered {
     private_key: PrivateKey,
     #[n(2)]
     policy: Policy,
-    /// Of what the relay was told of it (§14.2).
+    /// The version of what the relay was told of the link (§14.2). 0: nothing yet.
     #[n(3)]
     version: u64,
-    /// Whether that is still to be said.
+    /// Whether the relay is still to be told of this version.
     #[n(4)]
     due: bool,
     #[n(5)]
@@ -41,80 +44,49 @@ pub struct Offered {
 /// What a Port for many has beside (§14.3).
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Many {
-    /// The next ephemeral key comes from it. It is replaced in the same step, so that it tells of none before.
     #[n(0)]
-    seed: Secret<32>,
-    #[n(1)]
     used: u32,
-    #[n(2)]
+    #[n(1)]
     introducer: Option<LineId>,
 }
 
-/// Where an event takes an Alice, and what the caller's tables have to do with it.
-pub(crate) struct Moved<L> {
-    pub(crate) state: State,
-    pub(crate) emit: Emit<'static>,
-    pub(crate) beside: Beside<L>,
-}
-
-/// What goes into the same transaction beside her record.
-#[derive(Debug)]
-pub struct Beside<L> {
-    once: Option<Once>,
-    strikes: Option<TicketHash>,
-    pub(crate) line: Option<Created<L>>,
-}
-
-impl<L> Default for Beside<L> {
-    fn default() -> Self {
-        Self { once: None, strikes: None, line: None }
-    }
-}
-
-impl<L: fmt::Debug> machine::Beside<L> for Beside<L> {
-    fn once(&self) -> Option<Once> {
-        self.once
-    }
-
-    fn strikes(&self) -> Option<TicketHash> {
-        self.strikes
-    }
-
-    fn line(&self) -> Option<&Created<L>> {
-        self.line.as_ref()
-    }
-}
-
 /// Somebody who comes, by the relay's word.
-pub(crate) struct Visitor<'e, P> {
+pub(crate) struct Visitor {
     pub(crate) line_id: LineId,
     pub(crate) pair_hash: PairHash,
-    /// By the caller's.
-    pub(crate) standing: Relationship,
-    pub(crate) proof: Option<&'e P>,
+    /// By the caller's tables.
+    pub(crate) relationship: Relationship,
 }
 
-impl<L> Moved<L> {
-    pub(crate) fn to(state: State) -> Self {
-        Self { state, emit: Emit::Outbox, beside: Beside::default() }
-    }
+/// Where a use takes an Alice, and the step that goes there.
+pub(crate) struct Next<L> {
+    pub(crate) port: After,
+    pub(crate) once: Option<Once<L>>,
+    pub(crate) outbox: Range<u8>,
+    pub(crate) conditions: Conditions,
+}
+
+/// What becomes of the Port.
+pub(crate) enum After {
+    Offered(Offered),
+    Spent(Tombstone<PortOutcome>),
+}
+
+/// What no outbox holds.
+pub(crate) enum Once<L> {
+    LineFormed(L),
+    Disconnect(LineId),
 }
 
 impl Offered {
-    pub(crate) fn new(
-        line_link: LineLink,
-        private_key: PrivateKey,
-        rad: Rad,
-        offer: PortOptions,
-        seed: Option<Secret<32>>,
-    ) -> Self {
-        let (kind, public_key) = (offer.kind(), private_key.public_key());
-        let PortOptions { terms, policy, introducer } = offer;
+    pub(crate) fn new(line_link: LineLink, private_key: PrivateKey, rad: Rad, options: PortOptions) -> Self {
+        let (kind, public_key) = (options.kind(), private_key.public_key());
+        let PortOptions { terms, policy, introducer } = options;
         let port = Port { kind, line_link, public_key, rad, terms, ticket: None };
-        let many = seed.map(|seed| Many { seed, used: 0, introducer });
+        let many = kind.is_for_many().then_some(Many { used: 0, introducer });
         let mut offered = Self { port, private_key, policy, version: 0, due: false, many };
-        // As it is issued, a link admits one.
-        offered.tell(Admission::One);
+        // A link is issued for one.
+        offered.announce_change_from(Admission::One);
         offered
     }
 
@@ -130,189 +102,16 @@ impl Offered {
         &self.policy
     }
 
+    pub(crate) const fn is_for_many(&self) -> bool {
+        self.many.is_some()
+    }
+
     pub(crate) fn used(&self) -> u32 {
         self.many.as_ref().map_or(0, |many| many.used)
     }
 
     pub(crate) fn introducer(&self) -> Option<LineId> {
         self.many.as_ref()?.introducer
-    }
-
-    /// Whether something is new of it.
-    pub(crate) const fn is_due(&self) -> bool {
-        self.due
-    }
-
-    /// What the relay is to know (§14.2).
-    pub(crate) fn news<P>(&self) -> Option<Ask<'_, P>> {
-        let Self { port, version, .. } = self;
-        (*version > 0).then(|| Ask::Set { port, version: *version, admits: self.admits() })
-    }
-
-    /// `None` if it is already.
-    pub(crate) fn settled(&self) -> Option<Self> {
-        self.due.then(|| Self { due: false, ..self.clone() })
-    }
-
-    /// §14.2.
-    pub(crate) fn with_policy(&self, policy: Policy) -> Result<Self, Rejected> {
-        match self.port.kind {
-            kind if !policy.suits(kind) => Err(Rejected::PolicyMismatch),
-            _ => {
-                let mut next = Self { policy, ..self.clone() };
-                next.tell(self.admits());
-                Ok(next)
-            }
-        }
-    }
-
-    pub(crate) fn used_by<D: Dialect>(
-        &self,
-        comer: &Visitor<'_, D::Proof>,
-        known: &impl Peers,
-        now: UnixSeconds,
-    ) -> Result<Moved<D::Line>, Rejected> {
-        let line_id = comer.line_id;
-        match &self.many {
-            // The line is there, and the record that said so is not: it was rolled back. Hers it is, then.
-            None if known.has_line(&line_id) => Ok(self.formed::<D>(D::hash(&self.port), line_id, None)),
-            Some(_) if known.has_line(&line_id) => Err(Rejected::Duplicate),
-            None => Ok(self.spend::<D>(comer, now)),
-            Some(many) => self.admit::<D>(many, comer, known, now),
-        }
-    }
-
-    /// §4.3: whatever comes of it, a Port for one use is spent.
-    fn spend<D: Dialect>(&self, comer: &Visitor<'_, D::Proof>, now: UnixSeconds) -> Moved<D::Line> {
-        let origin = self.origin::<D>(comer, None);
-        let (line_link, line_id, hash) = (self.port.line_link, comer.line_id, origin.port);
-        let line = match self.refuses::<D>(comer, now) {
-            Some(end) => Err(end),
-            None => D::line_of_one(origin, self, comer.proof, now).ok_or(PortOutcome::ProofRefused),
-        };
-        match line {
-            Ok(line) => self.formed::<D>(hash, line_id, Some(line)),
-            Err(end) => {
-                let spent = Tombstone::ended(RecordKey::LineLink(line_link), end, FinalRequest::Disconnect(line_id));
-                Self::spent::<D>(hash, spent, None)
-            }
-        }
-    }
-
-    fn formed<D: Dialect>(&self, hash: PortHash, line_id: LineId, line: Option<Created<D::Line>>) -> Moved<D::Line> {
-        Self::spent::<D>(hash, Tombstone::Formed { line_link: self.port.line_link, line_id }, line)
-    }
-
-    fn spent<D: Dialect>(
-        hash: PortHash,
-        spent: Tombstone<PortOutcome>,
-        line: Option<Created<D::Line>>,
-    ) -> Moved<D::Line> {
-        let mark = ReplayMark::from(*hash.as_bytes());
-        let beside = Beside { once: Some(Once { mark, taken: OnDuplicate::Revoke }), strikes: None, line };
-        Moved { beside, ..Moved::to(State::Spent(spent)) }
-    }
-
-    /// §14.4: one more use of a Port for many, in this order. What is refused uses nothing up, and looks alike.
-    fn admit<D: Dialect>(
-        &self,
-        many: &Many,
-        comer: &Visitor<'_, D::Proof>,
-        known: &impl Peers,
-        now: UnixSeconds,
-    ) -> Result<Moved<D::Line>, Rejected> {
-        let Self { port, private_key, policy, .. } = self;
-        let Visitor { line_id, .. } = *comer;
-        let refused = Rejected::UnwantedLine(line_id);
-        if self.has_expired(now) {
-            return Err(Rejected::DeadlinePassed);
-        }
-        if self.refuses::<D>(comer, now).is_some() || policy.admits(port.kind, many.used) != Admission::Many {
-            return Err(refused);
-        }
-        let proof = comer.proof.ok_or(refused)?;
-        let mut checked = D::check(private_key, port.kind, &port.rad, proof).ok_or(refused)?;
-        let ticket = checked.ticket.take();
-        let told = match &ticket {
-            Some(ticket) => {
-                let hash = ticket::hash(ticket);
-                let told = known.ticket(&hash).filter(|told| told.ticket == hash);
-                let told = told.ok_or(if D::TELLS_FIRST { refused } else { Rejected::UnknownTicket(line_id) })?;
-                Some(if told.line_link == port.line_link { told } else { return Err(refused) })
-            }
-            None => None,
-        };
-        let strikes = told.as_ref().map(|told| told.ticket);
-        // A ticket is used once, by whomever: it is told of again, perhaps, but not taken again (§16.4).
-        let mark =
-            strikes.map_or_else(|| checked.secret.mark(&D::hash(port)), |ticket| ReplayMark::from(*ticket.as_bytes()));
-        let once = Some(Once { mark, taken: OnDuplicate::Disconnect(line_id) });
-        if told.as_ref().is_some_and(|told| told.has_expired(now)) {
-            // Struck out, or a clock that jumps back would revive it.
-            let state = State::Offered(self.clone());
-            return Ok(Moved { state, emit: Emit::Refused(line_id), beside: Beside { once, strikes, line: None } });
-        }
-        let ticket =
-            ticket.zip(told).map(|(secret, TicketNotice { name, expires, .. })| Ticket { secret, name, expires });
-        let introduced = ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: many.introducer });
-        let origin = self.origin::<D>(comer, introduced);
-        let shown = Shown { checked, proof, ticket: ticket.as_ref() };
-        let (line, seed) = D::line_of_many(origin, self, shown, &many.seed, now).ok_or(refused)?;
-        let line = Some(line);
-        let many = Many { seed, used: many.used.saturating_add(1), introducer: many.introducer };
-        let before = self.admits();
-        let mut next = Self { many: Some(many), ..self.clone() };
-        next.tell(before);
-        Ok(Moved { state: State::Offered(next), emit: Emit::Rest, beside: Beside { once, strikes, line } })
-    }
-
-    /// §16.4: whether she takes a ticket that she is told of. Nothing moves: it is a row of her caller's.
-    pub(crate) fn hear(
-        &self,
-        told: &TicketNotice,
-        from: LineId,
-        outstanding: usize,
-        now: UnixSeconds,
-    ) -> Result<(), Rejected> {
-        match outstanding {
-            _ if told.line_link != self.port.line_link => Err(Rejected::WrongMachine),
-            _ if self.introducer() != Some(from) || told.has_expired(now) => Err(Rejected::TicketRefused),
-            MAX_TICKETS.. => Err(Rejected::TooManyTickets),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whoever comes, and however good his proof.
-    fn refuses<D: Dialect>(&self, comer: &Visitor<'_, D::Proof>, now: UnixSeconds) -> Option<PortOutcome> {
-        match comer.standing {
-            _ if self.has_expired(now) => Some(PortOutcome::Expired),
-            _ if self.policy.is_paused() => Some(PortOutcome::Paused),
-            Relationship::Blocked => Some(PortOutcome::Blocked),
-            Relationship::Connected(_) if self.policy.refuses_again() || self.policy.replaces() && !D::CONFIRMS => {
-                Some(PortOutcome::AlreadyConnected)
-            }
-            Relationship::Connected(_) | Relationship::Unknown => None,
-        }
-    }
-
-    fn origin<D: Dialect>(&self, comer: &Visitor<'_, D::Proof>, introduced: Option<Introduced>) -> Origin {
-        let replaces = match comer.standing {
-            Relationship::Connected(line_id) if self.policy.replaces() => Some(line_id),
-            _ => None,
-        };
-        Origin::new::<D>(&self.port, comer.line_id, comer.pair_hash, replaces, introduced)
-    }
-
-    fn admits(&self) -> Admission {
-        self.policy.admits(self.port.kind, self.used())
-    }
-
-    /// Has something to tell the relay, if that is not what it knows already (§14.2).
-    fn tell(&mut self, knows: Admission) {
-        if self.admits() != knows {
-            self.version = self.version.saturating_add(1);
-            self.due = true;
-        }
     }
 
     pub(crate) fn expiry(&self) -> Option<UnixSeconds> {
@@ -323,8 +122,168 @@ impl Offered {
         self.expiry().is_some_and(|expiry| now >= expiry)
     }
 
-    pub(crate) fn end(&self, end: PortOutcome) -> State {
-        let Port { line_link, kind, .. } = self.port;
-        State::Spent(Tombstone::ended(RecordKey::LineLink(line_link), end, FinalRequest::CloseLink(kind)))
+    /// What the relay is to know of the link (§14.2): version and admission. `None` if the link is as it was issued. It is said again
+    /// whenever the connection comes back, because the relay may not have heard it.
+    pub(crate) fn setting(&self) -> Option<(u64, Admission)> {
+        (self.version > 0).then(|| (self.version, self.admission()))
     }
+
+    /// The places of the outbox that are new after a change: the setting, if the relay does not know it yet. The Port was shown before.
+    pub(crate) fn new_places(&self) -> Range<u8> {
+        0..u8::from(self.due)
+    }
+
+    /// `None` if the outbox is empty already.
+    pub(crate) fn without_outbox(&self) -> Option<Self> {
+        self.due.then(|| Self { due: false, ..self.clone() })
+    }
+
+    /// §14.2.
+    pub(crate) fn with_policy(&self, policy: Policy) -> Result<Self, Rejected> {
+        if !policy.suits(self.port.kind) {
+            return Err(Rejected::PolicyMismatch);
+        }
+        let mut next = Self { policy, ..self.clone() };
+        next.announce_change_from(self.admission());
+        Ok(next)
+    }
+
+    /// Dead without a use.
+    pub(crate) const fn end(&self, outcome: PortOutcome) -> Tombstone<PortOutcome> {
+        let Port { line_link, kind, .. } = self.port;
+        Tombstone::ended(RecordKey::LineLink(line_link), outcome, FinalRequest::CloseLink(kind))
+    }
+
+    /// Why this visitor gets no line, however good its proof.
+    pub(crate) fn refuses(&self, visitor: &Visitor, now: UnixSeconds) -> Option<PortOutcome> {
+        match visitor.relationship {
+            _ if self.has_expired(now) => Some(PortOutcome::Expired),
+            _ if self.policy.is_paused() => Some(PortOutcome::Paused),
+            Relationship::Blocked => Some(PortOutcome::Blocked),
+            Relationship::Connected(_) if self.policy.refuses_repeat() => Some(PortOutcome::AlreadyConnected),
+            Relationship::Connected(_) | Relationship::Unknown => None,
+        }
+    }
+
+    /// The line that a new one with this visitor takes the place of (§14.6).
+    pub(crate) const fn replaces(&self, visitor: &Visitor) -> Option<LineId> {
+        match visitor.relationship {
+            Relationship::Connected(line_id) if self.policy.replaces() => Some(line_id),
+            _ => None,
+        }
+    }
+
+    /// Where a line with this visitor comes from.
+    pub(crate) fn origin(
+        &self,
+        hash: PortHash,
+        visitor: &Visitor,
+        replaces: Option<LineId>,
+        introduced: Option<Introduced>,
+    ) -> Origin {
+        let Visitor { line_id, pair_hash, .. } = *visitor;
+        let relay = self.port.relay().cloned();
+        Origin { kind: self.port.kind, port: hash, line_id, pair_hash, relay, replaces, introduced }
+    }
+
+    /// §4.3: a Port for one use is spent by its first use, with a line or without. `Ok(None)`: the line is stored already, and the
+    /// record that said so was rolled back.
+    pub(crate) fn spent<L>(&self, hash: PortHash, line_id: LineId, line: Result<Option<L>, PortOutcome>) -> Next<L> {
+        let line_link = self.port.line_link;
+        let (tombstone, line) = match line {
+            Ok(line) => (Tombstone::Formed { line_link, line_id }, line),
+            Err(outcome) => {
+                let last = FinalRequest::Disconnect(line_id);
+                (Tombstone::ended(RecordKey::LineLink(line_link), outcome, last), None)
+            }
+        };
+        let unique = Some((ReplayMark::from(*hash.as_bytes()), OnDuplicate::Revoke));
+        Next {
+            port: After::Spent(tombstone),
+            once: line.map(Once::LineFormed),
+            outbox: 0..OUTBOX,
+            conditions: Conditions { unique, consumes: None },
+        }
+    }
+
+    /// §14.4, the first checks of a use of a Port for many. A refusal uses nothing up, and every refusal looks alike.
+    pub(crate) fn check_open(
+        &self,
+        line_id: LineId,
+        refusal: Option<PortOutcome>,
+        now: UnixSeconds,
+    ) -> Result<(), Rejected> {
+        if self.has_expired(now) {
+            return Err(Rejected::DeadlinePassed);
+        }
+        let is_open = refusal.is_none() && self.admission() == Admission::Many;
+        if is_open { Ok(()) } else { Err(Rejected::UnwantedLine(line_id)) }
+    }
+
+    /// §16.4: what the introducer announced of this ticket. Nobody announced it: `unknown`.
+    pub(crate) fn notice(
+        &self,
+        ticket: &Secret<16>,
+        peers: &impl Peers,
+        line_id: LineId,
+        unknown: Rejected,
+    ) -> Result<TicketNotice, Rejected> {
+        let hash = ticket::hash(ticket);
+        let notice = peers.ticket(&hash).filter(|notice| notice.ticket == hash).ok_or(unknown)?;
+        if notice.line_link == self.port.line_link { Ok(notice) } else { Err(Rejected::UnwantedLine(line_id)) }
+    }
+
+    /// §16.4: an expired ticket is consumed, too. Otherwise a clock set back would make it valid again.
+    pub(crate) fn ticket_expired<L>(&self, line_id: LineId, conditions: Conditions) -> Next<L> {
+        let port = After::Offered(self.clone());
+        Next { port, once: Some(Once::Disconnect(line_id)), outbox: 0..0, conditions }
+    }
+
+    /// §14.4: one more use, which formed this line.
+    pub(crate) fn used_once_more<L>(&self, line: L, conditions: Conditions) -> Next<L> {
+        let mut next = self.clone();
+        if let Some(many) = &mut next.many {
+            many.used = many.used.saturating_add(1);
+        }
+        next.announce_change_from(self.admission());
+        let outbox = next.new_places();
+        Next { port: After::Offered(next), once: Some(Once::LineFormed(line)), outbox, conditions }
+    }
+
+    /// §16.4: whether Alice accepts a ticket that somebody announces. Nothing moves, because the row is the caller's.
+    pub(crate) fn accept_ticket(
+        &self,
+        notice: &TicketNotice,
+        from: LineId,
+        outstanding: usize,
+        now: UnixSeconds,
+    ) -> Result<(), Rejected> {
+        match outstanding {
+            _ if self.has_expired(now) => Err(Rejected::OutOfOrder),
+            _ if notice.line_link != self.port.line_link => Err(Rejected::WrongMachine),
+            _ if self.introducer() != Some(from) || notice.has_expired(now) => Err(Rejected::TicketRefused),
+            MAX_TICKETS.. => Err(Rejected::TooManyTickets),
+            _ => Ok(()),
+        }
+    }
+
+    fn admission(&self) -> Admission {
+        self.policy.admission(self.port.kind, self.used())
+    }
+
+    /// §14.2: the relay is told, if that is not what it knows already.
+    fn announce_change_from(&mut self, known: Admission) {
+        if self.admission() != known {
+            self.version = self.version.saturating_add(1);
+            self.due = true;
+        }
+    }
+}
+
+/// The conditions of a use that a ticket or a proof lets in (§14.4, §16.4).
+pub(crate) fn conditions(mark: ReplayMark, notice: Option<&TicketNotice>, line_id: LineId) -> Conditions {
+    let consumes = notice.map(|notice| notice.ticket);
+    // A ticket is used once, whoever brings it: its mark is its own.
+    let mark = consumes.map_or(mark, |ticket| ReplayMark::from(*ticket.as_bytes()));
+    Conditions { unique: Some((mark, OnDuplicate::Disconnect(line_id))), consumes }
 }

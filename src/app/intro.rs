@@ -12,7 +12,6 @@ use super::message::UnauthenticatedKey;
 use super::name::Name;
 use super::text::SecretText;
 use crate::cbor::Bytes;
-use crate::dialect::Checked;
 use crate::port::{Port, PortKind, PublicKey};
 use crate::proof::{PrivateKey, SharedSecret};
 use crate::secret::{Rad, Secret};
@@ -64,7 +63,7 @@ impl Intro {
     /// [`IntroError`], whatever it was: key, length, padding, form, RAD, or a ticket that is missing or doesn't belong there.
     pub fn check(&self, private_key: &Secret<32>, kind: PortKind, rad: &Rad) -> Result<Introduced, IntroError> {
         let checked = check(&PrivateKey::new(private_key.clone()), kind, rad, self).ok_or(IntroError)?;
-        let Checked { claim: name, ticket, secret } = checked;
+        let Checked { name, ticket, secret } = checked;
         Ok(Introduced { name, ticket, line: UnauthenticatedKey::new(secret) })
     }
 
@@ -118,13 +117,15 @@ pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], port: &Port, name: 
     (Intro { public_key, encrypted }, secret)
 }
 
+/// What a good intro message says.
+pub(crate) struct Checked {
+    pub(crate) secret: SharedSecret,
+    pub(crate) ticket: Option<Secret<16>>,
+    pub(crate) name: Option<Name>,
+}
+
 /// `None` is the one outcome of every failure.
-pub(crate) fn check(
-    private_key: &PrivateKey,
-    kind: PortKind,
-    rad: &Rad,
-    intro: &Intro,
-) -> Option<Checked<Option<Name>>> {
+pub(crate) fn check(private_key: &PrivateKey, kind: PortKind, rad: &Rad, intro: &Intro) -> Option<Checked> {
     #[derive(Deserialize)]
     #[serde(bound(deserialize = "'de: 'a"))]
     struct Fields<'a> {
@@ -141,5 +142,5 @@ pub(crate) fn check(
     let Fields { name, rad: shown, ticket } = json::read(content.as_str())?;
     let is_good = shown.0 == *rad && ticket.is_some() == (kind == PortKind::ContactPort);
     let name = name.as_deref().map(Name::new).transpose().map_err(|_: BundleError| ()).ok()?;
-    is_good.then_some(Checked { claim: name, ticket: ticket.map(|ticket| ticket.0), secret })
+    is_good.then_some(Checked { name, ticket: ticket.map(|ticket| ticket.0), secret })
 }

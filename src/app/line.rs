@@ -3,22 +3,24 @@
 use minicbor::{Decode, Encode};
 
 use super::event::{Event, Happened};
+use super::intro::Checked;
 use super::message::{EncryptedContent, UnauthenticatedKey};
 use super::name::Name;
 use super::request::Request;
-use crate::dialect::Checked;
 use crate::error::{Rejected, SealError};
 use crate::id::{LineId, RecordKey};
-use crate::line::{CloseReason, Origin, RelayClaims};
-use crate::machine::{Created, Emit, Held, Nothing, Role, Step, impl_machine, whole_state};
+use crate::line::{Origin, RelayClaims};
+use crate::machine::step::Step;
+use crate::machine::{Held, Role, impl_machine};
+use crate::outcome::CloseReason;
 use crate::port::{PortKind, UnixSeconds};
 use crate::proof::SharedSecret;
 
-/// One end of a line of the app: `Open ─▶ Closed`; if its Port's policy is to ask, `Asked ─accept▶ Open`. **It is not authenticated**
-/// (§17.9): whoever carries a message can change it, send it back or send it again, and it opens.
+/// One end of a line of the app: `Open ─▶ Closed`; if the policy of its Port requires approval, `AwaitingApproval ─accept▶ Open`. **It is
+/// not authenticated** (§17.9). What comes along it may have been changed, sent back or sent again by the server on the way.
 ///
-/// There is no `confirmed()`: nobody shows at any time that he holds the key, that he was told of the same line, or of the same pair. All
-/// that there is are [`claims`](UnauthenticatedLine::claims).
+/// There is no `confirmed()`: neither end ever shows that it holds the key, or that it was told of the same line or pair. There are only
+/// [`claims`](UnauthenticatedLine::claims).
 #[derive(Debug)]
 pub struct UnauthenticatedLine(Held<State>);
 
@@ -27,9 +29,10 @@ pub struct UnauthenticatedLine(Held<State>);
 pub enum LineEffect<'m> {
     /// Send this to the app's server.
     Send(Request<'m>),
-    /// Somebody who holds the Port wants in, and its policy is to ask: [`accept`](UnauthenticatedLine::accept) or [`decline`](UnauthenticatedLine::decline).
+    /// Somebody who holds the Port wants in, and the policy requires approval: [`accept`](UnauthenticatedLine::accept) or
+    /// [`decline`](UnauthenticatedLine::decline).
     AwaitingApproval,
-    /// The line is over. Tell the user, then settle.
+    /// The line is over. Tell the user, then clear the outbox.
     Ended(CloseReason),
 }
 
@@ -37,7 +40,7 @@ pub enum LineEffect<'m> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum LinePhase {
-    /// Alice's end: somebody who holds the Port waits for her word.
+    /// Alice's end: somebody who holds the Port waits for approval.
     AwaitingApproval,
     /// Messages are sealed and opened.
     Open,
@@ -60,29 +63,37 @@ pub struct State {
 #[cbor(flat)]
 pub enum Phase {
     #[n(1)]
-    Asked(#[n(0)] UnauthenticatedKey),
+    AwaitingApproval(#[n(0)] UnauthenticatedKey),
     #[n(2)]
     Open(#[n(0)] UnauthenticatedKey),
     /// The key is gone.
     #[n(3)]
     Closed {
         #[n(0)]
-        end: CloseReason,
-        /// Whether that is still to be said.
+        reason: CloseReason,
+        /// Whether the outbox is still to be done.
         #[n(1)]
         due: bool,
     },
 }
 
 impl UnauthenticatedLine {
-    pub(super) fn of_alice(origin: Origin, checked: Checked<Option<Name>>, asks: bool) -> Created<Self> {
-        let Checked { secret, ticket: _, claim: name } = checked;
-        let key = UnauthenticatedKey::new(secret);
-        Created::new(State { origin, phase: if asks { Phase::Asked(key) } else { Phase::Open(key) }, name })
+    const fn new(origin: Origin, phase: Phase, name: Option<Name>) -> Self {
+        Self(Held { revision: 0, state: State { origin, phase, name } })
     }
 
-    pub(super) fn of_bob(origin: Origin, secret: SharedSecret) -> Created<Self> {
-        Created::new(State { origin, phase: Phase::Open(UnauthenticatedKey::new(secret)), name: None })
+    pub(super) const fn held(&self) -> &Held<State> {
+        &self.0
+    }
+
+    pub(super) fn of_alice(origin: Origin, checked: Checked, asks: bool) -> Self {
+        let Checked { secret, ticket: _, name } = checked;
+        let key = UnauthenticatedKey::new(secret);
+        Self::new(origin, if asks { Phase::AwaitingApproval(key) } else { Phase::Open(key) }, name)
+    }
+
+    pub(super) fn of_bob(origin: Origin, secret: SharedSecret) -> Self {
+        Self::new(origin, Phase::Open(UnauthenticatedKey::new(secret)), None)
     }
 
     /// Takes the end of the line from the app's server: the other end has left, or it says so. A message is for
@@ -92,7 +103,7 @@ impl UnauthenticatedLine {
     /// [`Rejected::WrongMachine`], [`Rejected::OutOfOrder`], [`Rejected::Closed`]. Nothing has moved.
     pub fn handle(&mut self, event: &Event) -> Result<Step<'_, Self>, Rejected> {
         match &event.what {
-            _ if event.key() != Self::key_of(&self.0.state) => Err(Rejected::WrongMachine),
+            _ if event.key() != self.0.state.key() => Err(Rejected::WrongMachine),
             Happened::Ended { .. } => self.end(CloseReason::ByRelay),
             _ => Err(Rejected::OutOfOrder),
         }
@@ -106,7 +117,7 @@ impl UnauthenticatedLine {
     /// [`Rejected::Closed`].
     pub fn open(&self, content: &EncryptedContent) -> Result<super::SecretText, Rejected> {
         match &self.0.state.phase {
-            Phase::Asked(_) => Err(Rejected::TooEarly),
+            Phase::AwaitingApproval(_) => Err(Rejected::TooEarly),
             Phase::Open(key) => key.open(content).map_err(|_| Rejected::Forged),
             Phase::Closed { .. } => Err(Rejected::Closed),
         }
@@ -118,7 +129,7 @@ impl UnauthenticatedLine {
     /// [`SealError::NotJoined`] until she has accepted, [`SealError::TooLong`], [`SealError::Closed`].
     pub fn seal(&self, iv: [u8; 16], text: &str) -> Result<EncryptedContent, SealError> {
         match &self.0.state.phase {
-            Phase::Asked(_) => Err(SealError::NotJoined),
+            Phase::AwaitingApproval(_) => Err(SealError::NotJoined),
             Phase::Open(key) => key.seal(iv, text).map_err(|_| SealError::TooLong),
             Phase::Closed { .. } => Err(SealError::Closed),
         }
@@ -137,9 +148,9 @@ impl UnauthenticatedLine {
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
     pub fn accept(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let Phase::Asked(key) = &self.0.state.phase else { return Err(Rejected::OutOfOrder) };
+        let Phase::AwaitingApproval(key) = &self.0.state.phase else { return Err(Rejected::OutOfOrder) };
         let next = self.0.state.with(Phase::Open(key.clone()));
-        Ok(Step::new(self, next, Emit::Outbox))
+        Ok(Step::new(self, next))
     }
 
     /// Turns away who waits.
@@ -154,18 +165,18 @@ impl UnauthenticatedLine {
         }
     }
 
-    fn end(&mut self, end: CloseReason) -> Result<Step<'_, Self>, Rejected> {
+    fn end(&mut self, reason: CloseReason) -> Result<Step<'_, Self>, Rejected> {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
-        let next = self.0.state.with(Phase::Closed { end, due: true });
-        Ok(Step::new(self, next, Emit::Outbox))
+        let next = self.0.state.with(Phase::Closed { reason, due: true });
+        Ok(Step::new(self, next))
     }
 
     /// Where it stands.
     pub const fn phase(&self) -> LinePhase {
         match self.0.state.phase {
-            Phase::Asked(_) => LinePhase::AwaitingApproval,
+            Phase::AwaitingApproval(_) => LinePhase::AwaitingApproval,
             Phase::Open(_) => LinePhase::Open,
             Phase::Closed { .. } => LinePhase::Closed,
         }
@@ -198,45 +209,46 @@ impl State {
     fn with(&self, phase: Phase) -> Self {
         Self { phase, ..self.clone() }
     }
-}
 
-impl_machine!(UnauthenticatedLine);
-
-impl Role for UnauthenticatedLine {
-    const ROLE: u8 = 18;
-    type State = State;
-    type Line = Self;
-    type Beside = Nothing;
-    type Effect<'m> = LineEffect<'m>;
-
-    fn key_of(state: &State) -> RecordKey {
-        RecordKey::Line(state.origin.line_id)
+    const fn key(&self) -> RecordKey {
+        RecordKey::Line(self.origin.line_id)
     }
 
-    fn deadline_of(_: &State) -> Option<UnixSeconds> {
+    const fn deadline(&self) -> Option<UnixSeconds> {
         None
     }
 
-    fn after_deadline(_: &State) -> Option<State> {
+    const fn at_deadline(&self) -> Option<Self> {
         None
     }
 
-    fn after_settling(state: &State) -> Option<State> {
-        match state.phase {
-            Phase::Closed { end, due: true } => Some(state.with(Phase::Closed { end, due: false })),
+    fn without_outbox(&self) -> Option<Self> {
+        match self.phase {
+            Phase::Closed { reason, due: true } => Some(self.with(Phase::Closed { reason, due: false })),
             _ => None,
         }
     }
+}
 
-    whole_state!();
+impl Role for UnauthenticatedLine {
+    const ROLE: u8 = 18;
+    const OUTBOX: u8 = 2;
+    type Effect<'m> = LineEffect<'m>;
 
-    fn effect<'m>(&'m self, _: Emit<'m>, place: usize, _: &mut Nothing) -> Option<LineEffect<'m>> {
+    impl_machine!(state: State);
+    impl_machine!(whole next state: State);
+
+    fn from_held(held: Held<State>) -> Self {
+        Self(held)
+    }
+
+    fn outbox(&self, place: u8) -> Option<LineEffect<'_>> {
         match (&self.0.state.phase, place) {
-            (Phase::Asked(_), 0) => Some(LineEffect::AwaitingApproval),
-            (Phase::Closed { end, due: true }, 0) if *end != CloseReason::ByRelay => {
+            (Phase::AwaitingApproval(_), 0) => Some(LineEffect::AwaitingApproval),
+            (Phase::Closed { reason, due: true }, 0) if reason.is_told_to_relay() => {
                 Some(LineEffect::Send(Request::Disconnect(self.claims().line_id)))
             }
-            (Phase::Closed { end, due: true }, 1) => Some(LineEffect::Ended(*end)),
+            (Phase::Closed { reason, due: true }, 1) => Some(LineEffect::Ended(*reason)),
             _ => None,
         }
     }

@@ -14,7 +14,8 @@ use super::error::{BundleError, ScanError};
 use super::json::Text;
 use super::name::Name;
 use super::text::SecretText;
-use crate::port::{Port, trimmed};
+use crate::port::Port;
+use crate::port::text::trimmed;
 
 const BASE: &str = "https://porting.me/?";
 

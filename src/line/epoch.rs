@@ -1,19 +1,18 @@
 //! The two epochs of a line from a Port for many (§14.7): its private key lives on, so the keys of a proof alone are not the
 //! last word.
 
-use hkdf::Hkdf;
 use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
+use rand_core::CryptoRng;
 
-use super::Origin;
+use super::phase::{Guest, Origin};
 use super::seal::{self, MAX_OWN, Sealed};
-use super::session::{End, Session, transcript};
+use super::session::{Direction, Session, transcript};
 use crate::cbor::{self, Bytes};
 use crate::error::Rejected;
 use crate::message::PacketKind;
-use crate::port::ticket::Ticket;
 use crate::port::{PublicKey, UnixSeconds};
-use crate::proof::{PrivateKey, Proof, SharedSecret};
+use crate::proof::{PrivateKey, SharedSecret};
 use crate::secret::{Secret, derive};
 
 /// How many messages Bob may send before he has heard Alice.
@@ -57,7 +56,7 @@ impl Early {
         out: &'b mut [u8],
     ) -> Result<(Option<Self>, &'b [u8]), Rejected> {
         let text = seal::open(&self.key, packet, own, data, out)?;
-        let next = match packet.content.unpadded() {
+        let next = match packet.kind.unpadded() {
             PacketKind::EarlyMessage => {
                 let bit = u32::try_from(packet.nonce.counter).ok().and_then(|counter| 1u64.checked_shl(counter));
                 let bit = bit.filter(|bit| self.seen & bit == 0).ok_or(Rejected::Duplicate)?;
@@ -81,35 +80,35 @@ impl Early {
     }
 }
 
-/// What Alice's end is born with: no private key, so that Bob's end alone can make the keys of epoch 1 again.
+/// What Alice's end begins with. It has no private key, so that only Bob's end can make the keys of epoch 1 again.
 pub(super) struct AliceEpochs {
     pub(super) session: Session,
     pub(super) early: Early,
     pub(super) confirm: Bytes<MAX_OWN>,
-    /// In the place of the one that the ephemeral key came from.
-    pub(super) seed: Secret<32>,
 }
 
 impl AliceEpochs {
     /// `None`: a key that §2.3 does not accept.
-    pub(super) fn new(
+    pub(super) fn new<R: CryptoRng + ?Sized>(
         origin: &Origin,
-        secret: &SharedSecret,
-        proof: &Proof,
-        ticket: Option<&Ticket>,
-        seed: &Secret<32>,
+        guest: &Guest<'_>,
         now: UnixSeconds,
+        rng: &mut R,
     ) -> Option<Self> {
+        let Guest { secret, proof, ticket } = *guest;
         let transcript = transcript(origin, proof, ticket);
-        let ratchet = Hkdf::new(Some(&transcript), seed.expose());
-        let ephemeral = PrivateKey::new(derive(&ratchet, "ephemeral"));
+        let mut fresh = Secret::ZERO;
+        rng.fill_bytes(fresh.expose_mut());
+        // Through the secret, so that a poor generator alone gives nothing away.
+        let ephemeral = PrivateKey::new(derive(&secret.extract_with(&fresh, &transcript), "ephemeral"));
         let public_key = ephemeral.public_key();
-        let hkdf = secret.extract_with(&ephemeral.agree(proof.public_key()?), &salt(&transcript, &public_key));
-        let session = Session::new(End::Alice, 1, &hkdf);
-        let first = Session::new(End::Alice, 0, &secret.extract(&transcript));
+        let agreed = ephemeral.agree(proof.public_key()?);
+        let session =
+            Session::new(Direction::FromAlice, 1, &secret.extract_both(&agreed, &salt(&transcript, &public_key)));
+        let first = Session::new(Direction::FromAlice, 0, &secret.extract(&transcript));
         let (first, confirm) = first.seal_own(PacketKind::Confirm, public_key.as_bytes());
         let early = Early { key: first.receive().clone(), seen: 0, sent: None, until: now }.kept_from(now);
-        Some(Self { session, early, confirm, seed: derive(&ratchet, "seed") })
+        Some(Self { session, early, confirm })
     }
 }
 
@@ -134,8 +133,8 @@ impl Upgrade {
         let public_key = confirm.try_into().ok().and_then(|bytes| PublicKey::from_bytes(bytes).ok());
         let public_key = public_key.ok_or(Rejected::Forged)?;
         let salt = salt(&self.transcript, &public_key);
-        let hkdf = self.secret.extract_with(&self.private_key.agree(public_key), &salt);
-        Ok(Session::new(End::Bob, 1, &hkdf))
+        let hkdf = self.secret.extract_both(&self.private_key.agree(public_key), &salt);
+        Ok(Session::new(Direction::FromBob, 1, &hkdf))
     }
 }
 

@@ -7,7 +7,7 @@ use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
 
-use super::Origin;
+use super::phase::Origin;
 use super::seal::{self, MAX_OWN, Sealed};
 use super::window::Window;
 use crate::cbor::{self, Bytes};
@@ -56,10 +56,11 @@ pub(super) fn transcript(origin: &Origin, proof: &Proof, ticket: Option<&Ticket>
     })
 }
 
+/// Which way this end sends.
 #[derive(Clone, Copy)]
-pub(super) enum End {
-    Alice,
-    Bob,
+pub(super) enum Direction {
+    FromAlice,
+    FromBob,
 }
 
 /// All that a packet moves once both ends have heard each other.
@@ -89,11 +90,11 @@ pub struct Session {
 
 impl Session {
     /// §6.2.
-    pub(super) fn new(end: End, epoch: u32, hkdf: &Hkdf<Sha256>) -> Self {
+    pub(super) fn new(direction: Direction, epoch: u32, hkdf: &Hkdf<Sha256>) -> Self {
         let (alice, bob) = (derive(hkdf, "alice to bob"), derive(hkdf, "bob to alice"));
-        let (send, receive) = match end {
-            End::Alice => (alice, bob),
-            End::Bob => (bob, alice),
+        let (send, receive) = match direction {
+            Direction::FromAlice => (alice, bob),
+            Direction::FromBob => (bob, alice),
         };
         Self { send, receive, exporter: derive(hkdf, "exporter"), sent: 0, window: Window::default(), epoch }
     }
@@ -139,7 +140,7 @@ impl Session {
         let text = seal::open(&self.receive, packet, own, data, out)?;
         // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
         let window =
-            if packet.content == PacketKind::Confirm { self.window } else { self.window.take(packet.nonce.counter)? };
+            if packet.kind == PacketKind::Confirm { self.window } else { self.window.accept(packet.nonce.counter)? };
         Ok((Counters { window, ..self.counters() }, text))
     }
 

@@ -20,7 +20,7 @@ impl Window {
     /// # Errors
     /// [`Rejected::Duplicate`]: taken before, or too old to tell.
     #[inline(always)]
-    pub(crate) fn take(self, counter: u64) -> Result<Self, Rejected> {
+    pub(crate) fn accept(self, counter: u64) -> Result<Self, Rejected> {
         match counter.checked_sub(self.next) {
             Some(ahead) => {
                 let shift = u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1);
@@ -51,7 +51,7 @@ mod tests {
             for counter in counters {
                 let in_window = taken.last().is_none_or(|&highest: &u64| counter + 64 > highest);
                 let fresh = in_window && !taken.contains(&counter);
-                match window.take(counter) {
+                match window.accept(counter) {
                     Ok(next) => { prop_assert!(fresh); window = next; taken.insert(counter); }
                     Err(error) => { prop_assert!(!fresh); prop_assert_eq!(error, Rejected::Duplicate); }
                 }
@@ -61,12 +61,12 @@ mod tests {
 
     #[test]
     fn the_edges_of_the_window() {
-        let at_100 = Window::default().take(100).unwrap();
-        assert!(at_100.take(37).is_ok());
-        assert_eq!(at_100.take(36).err(), Some(Rejected::Duplicate));
-        assert!(at_100.take(u64::MAX).is_err());
-        let far = at_100.take(u64::MAX - 1).unwrap();
-        assert!(far.take(100).is_err());
-        assert!(far.take(u64::MAX - 2).is_ok());
+        let at_100 = Window::default().accept(100).unwrap();
+        assert!(at_100.accept(37).is_ok());
+        assert_eq!(at_100.accept(36).err(), Some(Rejected::Duplicate));
+        assert!(at_100.accept(u64::MAX).is_err());
+        let far = at_100.accept(u64::MAX - 1).unwrap();
+        assert!(far.accept(100).is_err());
+        assert!(far.accept(u64::MAX - 2).is_ok());
     }
 }

@@ -1,68 +1,73 @@
-//! Peers: what the caller knows of who comes (§14.6, §16.4).
+//! Peers: what the caller's tables say of somebody who comes (§14.6, §16.4).
 
 use crate::id::{LineId, PairHash, TicketHash};
 use crate::port::ticket::TicketNotice;
 
-/// What the caller's tables say of somebody who comes. The look-ups go in with the event, so that nothing of it lies in a
-/// machine's record.
+/// What the caller's tables say of somebody who comes. The answers go into [`handle`](crate::Alice::handle) with the event, so no
+/// machine's record holds a table.
 ///
-/// Every method has an answer that knows nobody. `&()` is somebody with no tables at all; a closure from `&PairHash` to
-/// [`Relationship`] is enough for who has no contact ports.
+/// Each method has a default that finds nothing. [`NoPeers`] answers with the defaults. A closure from `&PairHash` to
+/// [`Relationship`] is enough for an app without contact ports.
 ///
 /// ```
-/// use port_protocol::{Peers, PairHash, Relationship};
+/// use port_protocol::{PairHash, Peers, Relationship};
 ///
 /// let blocked = [PairHash::from([9; 32])];
-/// let known = |pair: &PairHash| if blocked.contains(pair) { Relationship::Blocked } else { Relationship::Unknown };
-/// assert_eq!(known.pair(&[9; 32].into()), Relationship::Blocked);
+/// let peers = |pair: &PairHash| if blocked.contains(pair) { Relationship::Blocked } else { Relationship::Unknown };
+/// assert_eq!(peers.relationship(&[9; 32].into()), Relationship::Blocked);
 /// ```
 pub trait Peers {
-    /// Whether there is a record of this line. Then the event came again, or its machine has forgotten it: no line is formed, and none
-    /// is ended.
+    /// Whether the store has a record of this line. If it has, the event came again or its machine was rolled back: no line is
+    /// formed, and none is ended.
     ///
-    /// - *No, though there is* (so say `&()`, a closure and [`Blocked`](crate::Blocked)): the transaction of a step that yields this
-    ///   line fails, for its [`line`](crate::Step::line) is there; but a step that yields none (expired, paused, blocked, a bad proof)
-    ///   sends `Disconnect` for the good line. So does whoever answers [`Rejected::UnwantedLine`](crate::Rejected::UnwantedLine) without looking.
+    /// - *False, though there is one*: a step that would form this line fails in the store, because the new line's key exists. A
+    ///   step that refuses it sends `Disconnect` for a good line. [`NoPeers`], a closure and [`Blocked`](crate::Blocked) always
+    ///   answer so; look for the record yourself before you answer [`Rejected::UnwantedLine`](crate::Rejected::UnwantedLine).
     fn has_line(&self, line_id: &LineId) -> bool {
         let _ = line_id;
         false
     }
 
-    /// How these two users stand, by the relay's word.
+    /// How the two users of this pair stand to each other. The pair is the relay's word.
     ///
-    /// - *`Unknown`, of somebody who is blocked*: he gets in.
-    /// - *`Blocked`, of a stranger*: a Port for one use is spent on him.
-    fn pair(&self, pair_hash: &PairHash) -> Relationship {
+    /// - *`Unknown`, for a blocked pair*: the blocked user gets in.
+    /// - *`Blocked`, for an unknown pair*: a Port for one use is spent without a line.
+    fn relationship(&self, pair_hash: &PairHash) -> Relationship {
         let _ = pair_hash;
         Relationship::Unknown
     }
 
-    /// The row of this ticket, if Alice was told of it (§16.4).
+    /// The row of this ticket, if the introducer announced it to Alice (§16.4).
     ///
-    /// - *None, though she was*: he is kept waiting, or, in the app's dialect, turned away (§17.10).
-    /// - *A row that was deleted*: the step asks for it to be deleted again, and its transaction fails.
+    /// - *None, though it was announced*: the guest waits. In the app's dialect the guest is turned away (§17.10).
+    /// - *A row that was deleted*: the step consumes it again, and its transaction fails.
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         let _ = ticket;
         None
     }
 }
 
-/// How the user stands to somebody who comes.
+/// How this user stands to somebody who comes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Relationship {
-    /// They have nothing to do with each other.
+    /// The two have no line.
     #[default]
     Unknown,
-    /// They have this line.
+    /// The two have this line already.
     Connected(LineId),
-    /// The user wants nothing to do with him.
+    /// The user blocked the other.
     Blocked,
 }
 
-impl Peers for () {}
+/// Tables that hold nothing: **nobody is blocked, nobody is connected, and no ticket is good.** For a client that has no such tables,
+/// and for tests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct NoPeers;
+
+impl Peers for NoPeers {}
 
 impl<F: Fn(&PairHash) -> Relationship> Peers for F {
-    fn pair(&self, pair_hash: &PairHash) -> Relationship {
+    fn relationship(&self, pair_hash: &PairHash) -> Relationship {
         self(pair_hash)
     }
 }
@@ -70,11 +75,11 @@ impl<F: Fn(&PairHash) -> Relationship> Peers for F {
 /// A set of blocked pairs, in memory.
 ///
 /// ```
-/// use port_protocol::{Blocked, Peers, PairHash, Relationship};
+/// use port_protocol::{Blocked, PairHash, Peers, Relationship};
 ///
 /// let mut blocked = Blocked::new();
 /// blocked.insert(PairHash::from([9; 32]));
-/// assert_eq!(blocked.pair(&[9; 32].into()), Relationship::Blocked);
+/// assert_eq!(blocked.relationship(&[9; 32].into()), Relationship::Blocked);
 /// ```
 #[cfg(feature = "alloc")]
 #[derive(Clone, Default, Debug)]
@@ -82,17 +87,17 @@ pub struct Blocked(alloc::collections::BTreeSet<PairHash>);
 
 #[cfg(feature = "alloc")]
 impl Blocked {
-    /// Nobody.
+    /// An empty set.
     pub const fn new() -> Self {
         Self(alloc::collections::BTreeSet::new())
     }
 
-    /// From now on this pair forms no line. Close the one that it has.
+    /// From now on this pair forms no new line. A line that it has already stays: close that one.
     pub fn insert(&mut self, pair_hash: PairHash) {
         self.0.insert(pair_hash);
     }
 
-    /// Whoever it was may come again.
+    /// From now on this pair may form lines again.
     pub fn remove(&mut self, pair_hash: &PairHash) {
         self.0.remove(pair_hash);
     }
@@ -100,7 +105,7 @@ impl Blocked {
 
 #[cfg(feature = "alloc")]
 impl Peers for Blocked {
-    fn pair(&self, pair_hash: &PairHash) -> Relationship {
+    fn relationship(&self, pair_hash: &PairHash) -> Relationship {
         if self.0.contains(pair_hash) { Relationship::Blocked } else { Relationship::Unknown }
     }
 }

@@ -1,4 +1,4 @@
-//! Records: a machine's state as bytes, and how they are written (§8.2, §8.6).
+//! Records: a machine's state as bytes, and the rows that a store keeps (§8.2, §8.6).
 
 use core::{fmt, ops};
 
@@ -9,20 +9,20 @@ use zeroize::Zeroize;
 use crate::cbor::{self, Bytes};
 use crate::error::{DecodeError, RestoreError};
 use crate::id::RecordKey;
-use crate::machine::Role;
+use crate::port::UnixSeconds;
 
 /// The longest record of any machine, in bytes.
 pub const MAX_RECORD: usize = 530;
 
-/// A machine's whole state as bytes (§8.6). It holds secrets: zeroized on drop, redacted in `Debug`. Store it where only
+/// A machine's whole state as bytes (§8.6). It holds secrets: it is zeroized on drop and redacted in `Debug`. Store it where only
 /// this user can read it.
 pub struct Record(Bytes<MAX_RECORD>);
 
 impl Record {
-    /// `state` stands for one of the role's, and encodes as it does.
+    /// `state` is the role's own state, or something that encodes like it.
     #[inline]
-    pub(crate) fn of<R: Role>(revision: u64, state: impl Encode<()>) -> Self {
-        Self(Bytes::of(&Layout::<R, _> { revision, state, role: core::marker::PhantomData }))
+    pub(crate) fn new(role: u8, revision: u64, state: impl Encode<()>) -> Self {
+        Self(Bytes::of(&Layout { role, revision, state }))
     }
 }
 
@@ -31,6 +31,12 @@ impl ops::Deref for Record {
 
     fn deref(&self) -> &[u8] {
         self.0.as_slice()
+    }
+}
+
+impl AsRef<[u8]> for Record {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }
 
@@ -46,64 +52,125 @@ impl Drop for Record {
     }
 }
 
+/// Which machine wrote a record (§8.6). A store that keeps all machines in one table finds the type to restore by it.
+///
+/// ```
+/// use port_protocol::*;
+///
+/// # let created = Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64]));
+/// # let record = created.write().row.record;
+/// match MachineRole::of_record(&record)? {
+///     MachineRole::Alice => drop(Alice::restore(&record)?),
+///     MachineRole::Bob => drop(Bob::restore(&record)?),
+///     MachineRole::Line => drop(Line::restore(&record)?),
+///     MachineRole::Pool => drop(Pool::restore(&record)?),
+///     MachineRole::Introducer => drop(Introducer::restore(&record)?),
+///     other => println!("kept by another part of this app: {other:?}"),
+/// }
+/// # Ok::<(), RestoreError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum MachineRole {
+    /// [`Alice`](crate::Alice).
+    Alice = 1,
+    /// [`Bob`](crate::Bob).
+    Bob = 2,
+    /// [`Line`](crate::Line).
+    Line = 3,
+    /// [`Pool`](crate::Pool).
+    Pool = 4,
+    /// [`Introducer`](crate::Introducer).
+    Introducer = 5,
+    /// `app::Alice`.
+    AppAlice = 16,
+    /// `app::Bob`.
+    AppBob = 17,
+    /// `app::UnauthenticatedLine`.
+    AppLine = 18,
+}
+
+impl MachineRole {
+    const ALL: [Self; 8] =
+        [Self::Alice, Self::Bob, Self::Line, Self::Pool, Self::Introducer, Self::AppAlice, Self::AppBob, Self::AppLine];
+
+    /// Reads the role from a record's first bytes. The rest of the record is not looked at.
+    ///
+    /// # Errors
+    /// [`RestoreError::Malformed`] if these bytes do not begin a record; [`RestoreError::UnsupportedVersion`] if another version of
+    /// this crate wrote it.
+    pub fn of_record(record: &[u8]) -> Result<Self, RestoreError> {
+        let mut d = Decoder::new(record);
+        match (d.array(), d.u64(), d.u8()) {
+            (Ok(Some(_)), Ok(version), _) if version != u64::from(cbor::VERSION) => {
+                Err(RestoreError::UnsupportedVersion)
+            }
+            (Ok(Some(4)), Ok(_), Ok(role)) => {
+                Self::ALL.into_iter().find(|known| *known as u8 == role).ok_or(RestoreError::Malformed)
+            }
+            _ => Err(RestoreError::Malformed),
+        }
+    }
+}
+
 /// What a record of this role holds.
-pub(crate) fn read<R: Role>(record: &[u8]) -> Result<(u64, R::State), RestoreError> {
-    match cbor::decode::<Layout<R, R::State>>(record) {
-        // It would have no room when it is written again.
+pub(crate) fn read<S>(role: u8, record: &[u8]) -> Result<(u64, S), RestoreError>
+where
+    S: Encode<()> + for<'b> Decode<'b, ()>,
+{
+    match cbor::decode::<Layout<S>>(record) {
+        // A longer one could not be written again.
         Ok(_) if record.len() > MAX_RECORD => Err(RestoreError::Malformed),
-        Ok(Layout { revision, state, .. }) => Ok((revision, state)),
-        Err(DecodeError::Malformed) if is_of_another_role::<R>(record) => Err(RestoreError::AnotherRole),
-        Err(error) => Err(error.into()),
+        Ok(layout) if layout.role == role => Ok((layout.revision, layout.state)),
+        Err(DecodeError::UnsupportedVersion) => Err(RestoreError::UnsupportedVersion),
+        Ok(_) | Err(DecodeError::Malformed) => match MachineRole::of_record(record) {
+            Ok(other) if other as u8 != role => Err(RestoreError::AnotherRole),
+            _ => Err(RestoreError::Malformed),
+        },
     }
 }
 
 /// `[version, role, revision, state]` (§8.6).
-struct Layout<M, S> {
+struct Layout<S> {
+    role: u8,
     revision: u64,
     state: S,
-    role: core::marker::PhantomData<M>,
 }
 
-impl<M: Role, S: Encode<()>> Encode<()> for Layout<M, S> {
+impl<S: Encode<()>> Encode<()> for Layout<S> {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut ()) -> Result<(), encode::Error<W::Error>> {
-        e.array(4)?.u8(cbor::VERSION)?.u8(M::ROLE)?.u64(self.revision)?.encode_with(&self.state, ctx)?.ok()
+        e.array(4)?.u8(cbor::VERSION)?.u8(self.role)?.u64(self.revision)?.encode_with(&self.state, ctx)?.ok()
     }
 }
 
-impl<'b, M: Role, S: Decode<'b, ()>> Decode<'b, ()> for Layout<M, S> {
+impl<'b, S: Decode<'b, ()>> Decode<'b, ()> for Layout<S> {
     fn decode(d: &mut Decoder<'b>, ctx: &mut ()) -> Result<Self, decode::Error> {
-        let (_, _, role) = (d.array()?, d.u8()?, d.u8()?);
-        if role != M::ROLE {
-            return Err(decode::Error::message("another role"));
-        }
-        Ok(Self { revision: d.u64()?, state: d.decode_with(ctx)?, role: core::marker::PhantomData })
+        d.array()?;
+        d.u8()?;
+        Ok(Self { role: d.u8()?, revision: d.u64()?, state: d.decode_with(ctx)? })
     }
 }
 
-fn is_of_another_role<M: Role>(record: &[u8]) -> bool {
-    let mut d = Decoder::new(record);
-    let header = (d.array(), d.u8(), d.u8());
-    matches!(header, (Ok(Some(4)), Ok(cbor::VERSION), Ok(role)) if role != M::ROLE && matches!(role, 1..=5 | 16..=18))
-}
-
-/// A record as it is written: in the place of another, or where nothing is (§8.2).
+/// One row of the table that keeps all machines (§8.2).
 #[derive(Debug)]
 pub struct Row {
-    /// Where it is kept.
+    /// The primary key.
     pub key: RecordKey,
-    /// Its revision.
+    /// How many steps the machine has made.
     pub revision: u64,
-    /// The record.
+    /// The machine's whole state.
     pub record: Record,
-    /// The one that it takes the place of, which must be there; `None`: nothing may be there.
-    pub replaces: Option<Expected>,
+    /// When the machine is due for [`tick`](crate::Machine::tick), for an index over all rows. `None`: never.
+    pub deadline: Option<UnixSeconds>,
+    /// The row that this one replaces. It must be there, at that key and revision. `None`: insert this row; fail if its key exists.
+    pub expected: Option<Expected>,
 }
 
-/// Names a stored record and its revision.
+/// Names a stored row and its revision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Expected {
-    /// Where it is.
+    /// The row's key.
     pub key: RecordKey,
-    /// Its revision.
+    /// The row's revision.
     pub revision: u64,
 }

@@ -1,29 +1,28 @@
 //! What Alice shares: a [`Port`] as bytes, QR text and link (§2).
 
+mod key;
+pub(crate) mod options;
 pub(crate) mod policy;
+pub(crate) mod text;
 pub(crate) mod ticket;
 
-use core::fmt::Write as _;
-use core::{fmt, str};
+use core::fmt;
 
-use data_encoding::BASE32_NOPAD;
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::cbor::{self, Bytes, text_newtype};
 use crate::error::{DecodeError, PortError};
 use crate::id::{LineLink, PortHash};
-use crate::port::ticket::Ticket;
 use crate::secret::Rad;
+pub use key::PublicKey;
+use text::is_in_urls;
+use ticket::Ticket;
 use zeroize::Zeroize;
 
 /// The longest canonical Port: 71 bytes, and up to 9 for the expiry, 66 for the relay, 61 for a ticket.
 pub const MAX_PORT_BYTES: usize = 207;
 
-/// The longest QR text: `PORT:` and the Base32 of the longest Port.
-pub const MAX_QR_TEXT: usize = 337;
-
-const QR_PREFIX: &str = "PORT:";
 const MAX_RELAY: usize = 64;
 
 /// Seconds since 1970-01-01T00:00:00Z, by the caller's clock.
@@ -55,68 +54,6 @@ impl PortKind {
         matches!(self, Self::Superport | Self::ContactPort)
     }
 }
-
-/// An X25519 public key that is canonical and not of low order (§2.3).
-///
-/// Its bytes are never an identity: the same secret can be reached through other bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PublicKey([u8; 32]);
-
-impl PublicKey {
-    /// Accepts a key.
-    ///
-    /// # Errors
-    /// [`PortError::WeakPublicKey`] for u ≥ 2²⁵⁵ − 19 and for the five canonical points of low order (RFC 7748 §6.1):
-    /// with one of those, the secret would be known to everybody.
-    pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, PortError> {
-        let canonical = bytes.iter().rev().lt(P.iter().rev());
-        if canonical && !LOW_ORDER.contains(&bytes) { Ok(Self(bytes)) } else { Err(PortError::WeakPublicKey) }
-    }
-
-    /// What keygen made is neither: a clamped scalar times the base point has the order of the base point.
-    pub(crate) const fn generated(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 32 bytes, u in little-endian order (RFC 7748 §5).
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-/// 2²⁵⁵ − 19, little-endian.
-const P: [u8; 32] = {
-    let mut p = [0xff; 32];
-    let [first, .., last] = &mut p;
-    *first = 0xed;
-    *last = 0x7f;
-    p
-};
-
-/// The u of every point whose order divides 8, on the curve and on its twist.
-const LOW_ORDER: [[u8; 32]; 5] = [
-    [0; 32],
-    {
-        let mut one = [0; 32];
-        let [first, ..] = &mut one;
-        *first = 1;
-        one
-    },
-    [
-        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09,
-        0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
-    ],
-    [
-        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44,
-        0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57,
-    ],
-    {
-        let mut minus_one = P;
-        let [first, ..] = &mut minus_one;
-        *first = 0xec;
-        minus_one
-    },
-];
 
 /// Where to connect: a host name or URL of 1 to 64 bytes (§2.1).
 ///
@@ -269,64 +206,6 @@ impl Port {
     pub(crate) fn hash_for(&self, dialect: &'static str) -> PortHash {
         cbor::hash(&(dialect, self.layout(None))).into()
     }
-
-    /// The QR text (§2.5): `PORT:` and Base32, all in QR's alphanumeric set. 119 characters for a plain Port, which fit
-    /// a version 5 code at level M.
-    pub fn qr_text(&self) -> QrText {
-        let mut text = QrText(Bytes::EMPTY);
-        // Bound: MAX_QR_TEXT is what the longest Port takes (§2.5).
-        let _ = write!(text.0, "{QR_PREFIX}{}", BASE32_NOPAD.encode_display(self.to_bytes().as_slice()));
-        text
-    }
-
-    /// A link on `base` (§2.6), to be written with `Display`. Everything about the Port stands behind the `#`, which
-    /// no browser sends to the web server.
-    ///
-    /// # Errors
-    /// [`PortError::BadLinkBase`] unless `base` is `https://`, a host, and whatever follows it but a `#`.
-    pub fn link<'a>(&self, base: &'a str) -> Result<PortLink<'a>, PortError> {
-        if is_link_base(base) { Ok(PortLink { base, text: self.qr_text() }) } else { Err(PortError::BadLinkBase) }
-    }
-
-    /// Reads a QR text or a link (§2.7). White space and zero-width characters around it are forgiven, nothing else.
-    ///
-    /// # Errors
-    /// Those of [`Port::from_bytes`].
-    pub fn parse(text: &str) -> Result<Self, PortError> {
-        let text = trimmed(text);
-        let base32 = match (text.strip_prefix(QR_PREFIX), text.split_once('#')) {
-            (Some(base32), _) => base32,
-            (None, Some((base, fragment))) if is_link_base(base) => fragment,
-            _ => return Err(PortError::Malformed),
-        };
-        let mut bytes = PortBytes(Bytes::EMPTY);
-        bytes.0.fill(|out| {
-            let out = out.get_mut(..BASE32_NOPAD.decode_len(base32.len()).ok()?)?;
-            BASE32_NOPAD.decode_mut(base32.as_bytes(), out).ok()
-        });
-        let port = Self::from_bytes(bytes.as_slice())?;
-        // Base32 has unused bits at its end: only one last character is canonical.
-        if port.qr_text().base32() == base32 { Ok(port) } else { Err(PortError::Malformed) }
-    }
-}
-
-/// What messengers and copying leave around a text.
-const ZERO_WIDTH: [char; 7] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}'];
-
-pub(crate) fn trimmed(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || ZERO_WIDTH.contains(&c))
-}
-
-fn is_link_base(base: &str) -> bool {
-    base.strip_prefix("https://").is_some_and(|rest| {
-        rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
-            && rest.bytes().all(|byte| byte != b'#' && is_in_urls(byte))
-    })
-}
-
-/// The characters of RFC 3986.
-fn is_in_urls(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 
 /// The fields in their order (§2.4). Trailing ones that are absent are left out.
@@ -406,47 +285,7 @@ impl PortBytes {
     }
 }
 
-/// A Port's QR text. Zeroized on drop.
-#[derive(Debug)]
-pub struct QrText(Bytes<MAX_QR_TEXT>);
-
-impl QrText {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(self.0.as_slice()).unwrap_or_default()
-    }
-
-    fn base32(&self) -> &str {
-        self.as_str().strip_prefix(QR_PREFIX).unwrap_or_default()
-    }
-}
-
-/// A Port's link, written by `Display`.
-#[derive(Debug)]
-pub struct PortLink<'a> {
-    base: &'a str,
-    text: QrText,
-}
-
-impl fmt::Display for PortLink<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.base, self.text.base32())
-    }
-}
-
-impl fmt::Display for QrText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl Drop for PortBytes {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl Drop for QrText {
     fn drop(&mut self) {
         self.0.zeroize();
     }

@@ -2,9 +2,23 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::id::LineId;
-use crate::message::Admission;
-use crate::port::{PortKind, RelayAddr, Terms, UnixSeconds};
+use super::{PortKind, UnixSeconds};
+
+/// Whom a line link lets in (§14.2). The relay can't count the uses that are left, because it can't tell a good proof from a bad one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum Admission {
+    /// Nobody, for now.
+    #[n(1)]
+    Nobody,
+    /// The first user. A link is issued so.
+    #[n(2)]
+    One,
+    /// Every user, each with a line of its own.
+    #[n(3)]
+    Many,
+}
 
 /// How often a Port may be used (§14.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Encode, Decode)]
@@ -22,29 +36,30 @@ pub enum UseLimit {
     Unlimited,
 }
 
-/// What becomes of somebody who has a line with this user already (§14.6), as far as the relay's `pair_hash` tells.
+/// What happens when a user comes who has a line with this user already (§14.6), as far as the relay's `pair_hash` tells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Encode, Decode)]
 #[cbor(index_only)]
 pub enum OnRepeat {
-    /// He gets another one, and the old one is to be closed once the new one is confirmed: see
-    /// [`Line::replaces`](crate::Line::replaces). In the app's dialect, where none is ever confirmed, he gets none (§17.10).
+    /// A new line is formed. Close the old one once the new one is confirmed: see [`Line::replaces`](crate::Line::replaces). In the
+    /// app's dialect no line is ever confirmed, so the user gets none (§17.10).
     #[default]
     #[n(1)]
     Replace,
-    /// He gets another one.
+    /// A new line is formed, and the old one stays.
     #[n(2)]
     Allow,
-    /// He gets none.
+    /// No line is formed.
     #[n(3)]
     Refuse,
 }
 
-/// How a Port may be used (§14.1). It is Alice's own: her machine holds everybody to it, whatever the relay does.
+/// How a Port may be used (§14.1). It is Alice's own: its machine holds everybody to it, whatever the relay does.
 ///
 /// ```
-/// use port_protocol::{OnRepeat, PortOptions, Policy, UnixSeconds};
+/// use port_protocol::{OnRepeat, Policy, PortOptions, UnixSeconds};
 ///
-/// let policy = Policy::up_to(50).closes_at(Some(UnixSeconds(1_800_000_000))).require_approval(true).on_repeat(OnRepeat::Refuse);
+/// let policy =
+///     Policy::up_to(50).closes_at(Some(UnixSeconds(1_800_000_000))).require_approval(true).on_repeat(OnRepeat::Refuse);
 /// let superport = PortOptions::new().policy(policy);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
@@ -52,13 +67,13 @@ pub struct Policy {
     #[n(0)]
     uses: UseLimit,
     #[n(1)]
-    again: OnRepeat,
+    repeat: OnRepeat,
     #[n(2)]
     paused: bool,
     #[n(3)]
     asks: bool,
     #[n(4)]
-    until: Option<UnixSeconds>,
+    closes_at: Option<UnixSeconds>,
 }
 
 impl Policy {
@@ -67,7 +82,7 @@ impl Policy {
         Self::new(UseLimit::Once)
     }
 
-    /// At most `n` uses. It may be lowered later, also below what was used.
+    /// At most `n` uses. The limit may be lowered later, also below the number already used.
     pub const fn up_to(n: u32) -> Self {
         Self::new(UseLimit::UpTo(n))
     }
@@ -77,31 +92,22 @@ impl Policy {
         Self::new(UseLimit::Unlimited)
     }
 
-    /// Whether a Port of this kind can be used like this (§14.2): its kind stands in the Port, and stays.
-    pub(crate) const fn suits(&self, kind: PortKind) -> bool {
-        match kind {
-            PortKind::Port => matches!(self.uses, UseLimit::Once),
-            PortKind::Superport => !matches!(self.uses, UseLimit::Once),
-            PortKind::ContactPort => true,
-        }
-    }
-
     const fn new(uses: UseLimit) -> Self {
-        Self { uses, again: OnRepeat::Replace, paused: false, asks: false, until: None }
+        Self { uses, repeat: OnRepeat::Replace, paused: false, asks: false, closes_at: None }
     }
 
-    /// The same, for another number of uses.
+    /// The same policy with another use limit.
     #[must_use]
-    pub const fn with_use_limit(mut self, uses: UseLimit) -> Self {
-        self.uses = uses;
+    pub const fn with_use_limit(mut self, limit: UseLimit) -> Self {
+        self.uses = limit;
         self
     }
 
-    /// From this second on it is closed for good, by Alice's clock; `None`: it stays until it is closed. The Port does not say
-    /// so: what both sides are to know is [`PortOptions::expires`].
+    /// From this second on the Port is closed for good, by Alice's clock. `None`: it stays open until it is closed by hand. The Port does
+    /// not say so. For a date that both sides know there is [`PortOptions::expires`](crate::PortOptions::expires).
     #[must_use]
-    pub const fn closes_at(mut self, until: Option<UnixSeconds>) -> Self {
-        self.until = until;
+    pub const fn closes_at(mut self, at: Option<UnixSeconds>) -> Self {
+        self.closes_at = at;
         self
     }
 
@@ -112,21 +118,21 @@ impl Policy {
         self
     }
 
-    /// Whether each use waits for her word (§14.5).
+    /// Whether each use waits for the user's approval (§14.5).
     #[must_use]
     pub const fn require_approval(mut self, asks: bool) -> Self {
         self.asks = asks;
         self
     }
 
-    /// What becomes of somebody who has a line with her already.
+    /// What happens when a user comes who has a line already.
     #[must_use]
-    pub const fn on_repeat(mut self, again: OnRepeat) -> Self {
-        self.again = again;
+    pub const fn on_repeat(mut self, repeat: OnRepeat) -> Self {
+        self.repeat = repeat;
         self
     }
 
-    /// How often it may be used.
+    /// How often the Port may be used.
     pub const fn use_limit(&self) -> UseLimit {
         self.uses
     }
@@ -136,25 +142,34 @@ impl Policy {
         self.paused
     }
 
-    /// Whether each use waits for her word.
+    /// Whether each use waits for the user's approval.
     pub const fn requires_approval(&self) -> bool {
         self.asks
     }
 
-    pub(crate) const fn refuses_again(&self) -> bool {
-        matches!(self.again, OnRepeat::Refuse)
+    /// Whether a Port of this kind can be used like this (§14.2). The kind stands in the Port, and can't change.
+    pub(crate) const fn suits(&self, kind: PortKind) -> bool {
+        match kind {
+            PortKind::Port => matches!(self.uses, UseLimit::Once),
+            PortKind::Superport => !matches!(self.uses, UseLimit::Once),
+            PortKind::ContactPort => true,
+        }
+    }
+
+    pub(crate) const fn refuses_repeat(&self) -> bool {
+        matches!(self.repeat, OnRepeat::Refuse)
     }
 
     pub(crate) const fn replaces(&self) -> bool {
-        matches!(self.again, OnRepeat::Replace)
+        matches!(self.repeat, OnRepeat::Replace)
     }
 
-    /// Of a Port that expires then (§14.1).
+    /// When the Port ends, if it says itself that it expires then (§14.1).
     pub(crate) fn expiry(&self, of_port: Option<UnixSeconds>) -> Option<UnixSeconds> {
-        [of_port, self.until].into_iter().flatten().min()
+        [of_port, self.closes_at].into_iter().flatten().min()
     }
 
-    /// Whether there is a use left, after so many.
+    /// Whether a use is left, after so many.
     const fn is_open(&self, used: u32) -> bool {
         match self.uses {
             _ if self.paused => false,
@@ -165,80 +180,11 @@ impl Policy {
     }
 
     /// What the relay is told (§14.2).
-    pub(crate) const fn admits(&self, kind: PortKind, used: u32) -> Admission {
+    pub(crate) const fn admission(&self, kind: PortKind, used: u32) -> Admission {
         match kind {
             _ if !self.is_open(used) => Admission::Nobody,
             PortKind::Port => Admission::One,
             PortKind::Superport | PortKind::ContactPort => Admission::Many,
-        }
-    }
-}
-
-/// What Alice says of a Port she is about to make: how it may be used, until when, and where (§2.1, §14.1).
-///
-/// ```
-/// use port_protocol::{PortKind, PortOptions, Policy, RelayAddr, UnixSeconds};
-///
-/// let port = PortOptions::new().expires(UnixSeconds(1_800_000_000)).relay(RelayAddr::new("relay.example")?);
-/// assert_eq!(port.kind(), PortKind::Port);
-/// assert_eq!(PortOptions::new().policy(Policy::unlimited()).kind(), PortKind::Superport);
-/// # Ok::<(), port_protocol::PortError>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
-pub struct PortOptions {
-    #[n(0)]
-    pub(crate) terms: Terms,
-    #[n(1)]
-    pub(crate) policy: Policy,
-    #[n(2)]
-    pub(crate) introducer: Option<LineId>,
-}
-
-impl PortOptions {
-    /// Good for one use, for ever, at a relay that both know already.
-    pub const fn new() -> Self {
-        Self { terms: Terms { expires: None, relay: None }, policy: Policy::once(), introducer: None }
-    }
-
-    /// From this second on the Port is dead, by either side's clock.
-    #[must_use]
-    pub const fn expires(mut self, at: UnixSeconds) -> Self {
-        self.terms.expires = Some(at);
-        self
-    }
-
-    /// Where the other side connects.
-    #[must_use]
-    pub fn relay(mut self, relay: RelayAddr) -> Self {
-        self.terms.relay = Some(relay);
-        self
-    }
-
-    /// How it may be used. For more than one use it is a Superport.
-    #[must_use]
-    pub const fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// A contact port for the contact at the far end of this line (§16): only who she introduces gets in. When that line ends,
-    /// [`revoke`](crate::Alice::revoke) it, and keep the line's record until then (§16.6).
-    #[must_use]
-    pub const fn introducer(mut self, line_id: LineId) -> Self {
-        self.introducer = Some(line_id);
-        self
-    }
-
-    pub(crate) fn expiry(&self) -> Option<UnixSeconds> {
-        self.policy.expiry(self.terms.expires)
-    }
-
-    /// Of which kind the Port will be.
-    pub const fn kind(&self) -> PortKind {
-        match (self.introducer, self.policy.uses) {
-            (Some(_), _) => PortKind::ContactPort,
-            (None, UseLimit::Once) => PortKind::Port,
-            (None, UseLimit::UpTo(_) | UseLimit::Unlimited) => PortKind::Superport,
         }
     }
 }

@@ -70,7 +70,7 @@ impl Ticket {
     }
 
     /// What Alice is told.
-    pub(crate) fn told(&self, line_link: LineLink) -> TicketNotice {
+    pub(crate) fn notice(&self, line_link: LineLink) -> TicketNotice {
         TicketNotice { line_link, ticket: self.hash(), name: self.name.clone(), expires: self.expires }
     }
 }

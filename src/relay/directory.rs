@@ -4,8 +4,9 @@ use core::fmt;
 
 use super::Limits;
 use crate::id::{LineId, LineLink, RequestId, UserId};
-use crate::message::{Admission, Event};
+use crate::message::Event;
 use crate::port::UnixSeconds;
+use crate::port::policy::Admission;
 
 /// Where a [`Relay`](super::relay) keeps its links, lines and queues (§13.7).
 ///

@@ -9,8 +9,9 @@ use core::{fmt, mem};
 use super::directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed, Setting};
 use super::{Limits, UserId};
 use crate::id::{LineId, LineLink, RequestId};
-use crate::message::{Admission, Event};
+use crate::message::Event;
 use crate::port::UnixSeconds;
+use crate::port::policy::Admission;
 
 /// A [`Directory`] in memory, for tests, examples, and relays whose users can do without their lines after a restart.
 ///

@@ -36,8 +36,9 @@ use thiserror::Error;
 use crate::error::DecodeError;
 pub use crate::id::UserId;
 use crate::id::{LineId, LineLink, PairHash, RequestId};
-use crate::message::{Admission, Event, Reason, Request};
+use crate::message::{Event, Reason, Request};
 use crate::port::UnixSeconds;
+use crate::port::policy::Admission;
 use crate::proof::Proof;
 
 pub use directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed, Setting};
