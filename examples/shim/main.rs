@@ -1,5 +1,5 @@
 //! One machine on standard input and output, for other languages' implementations to test against: one JSON object per line
-//! in, exactly one per line out, bytes as lower-case hex. SPEC.md, Appendix B says what stands in them.
+//! in, exactly one per line out, bytes as lower-case hex. docs/shim.md says what stands in them.
 //!
 //! A step is prepared on a copy of the machine. That is sound because a record is the whole state: the copy, restored from
 //! it, makes the very step that the machine would. `commit` puts the copy in the machine's place, `drop` forgets it.

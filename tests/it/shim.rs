@@ -1,4 +1,4 @@
-//! Two shims (SPEC.md, Appendix B), each a process of its own, joined by a relay of a few lines.
+//! Two shims (docs/shim.md), each a process of its own, joined by a relay of a few lines.
 #![cfg(feature = "alloc")]
 
 use std::collections::VecDeque;

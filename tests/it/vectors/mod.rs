@@ -114,11 +114,11 @@ pub fn records() -> Vec<(String, Vec<u8>)> {
     handshakes.chain(many).collect()
 }
 
-/// What SPEC.md quotes is the first handshake, byte for byte.
+/// The worked example in docs/ is the first handshake, byte for byte.
 #[test]
 fn appendix_a_is_the_first_vector() {
-    let spec = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("SPEC.md")).unwrap();
-    let (_, appendix) = spec.split_once("\n## Appendix A").expect("SPEC.md has an Appendix A");
+    let spec = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/worked-example.md")).unwrap();
+    let (_, appendix) = spec.split_once("\n## Appendix A").expect("docs/worked-example.md has an Appendix A");
     let appendix = appendix.split("\n## ").next().unwrap_or_default();
     let quoted: BTreeSet<_> = appendix
         .split(|c: char| !c.is_ascii_hexdigit())
