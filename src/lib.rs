@@ -168,6 +168,7 @@ pub mod relay;
 mod secret;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod time;
 mod tombstone;
 
 pub use alice::{Alice, AliceEffect, AliceOf, AlicePhase};
@@ -186,7 +187,8 @@ pub use machine::Machine;
 pub use machine::peers::Blocked;
 pub use machine::peers::{NoPeers, Peers, Relationship};
 pub use machine::record::{Expected, MAX_RECORD, MachineRole, Record, Row};
-pub use machine::step::{Created, Effects, OnDuplicate, Received, Step, Write};
+pub use machine::role::Received;
+pub use machine::step::{Created, Effects, OnDuplicate, Step, Write};
 pub use message::{Event, Nonce, PacketKind, Payload, Reason, Request};
 pub use outcome::{CloseReason, GrantOutcome, PortOutcome, UseOutcome};
 pub use pool::{MAX_POOL, Pool, PoolEffect};
@@ -194,11 +196,12 @@ pub use port::options::PortOptions;
 pub use port::policy::{Admission, OnRepeat, Policy, UseLimit};
 pub use port::text::{MAX_QR_TEXT, PortLink, QrText};
 pub use port::ticket::{IntroducerName, MAX_TICKETS, Ticket, TicketNotice};
-pub use port::{MAX_PORT_BYTES, Port, PortBytes, PortKind, PublicKey, RelayAddr, UnixSeconds};
+pub use port::{MAX_PORT_BYTES, Port, PortBytes, PortKind, PublicKey, RelayAddr};
 pub use proof::{Proof, SendProof};
 /// The traits of the generator that `handle` takes, so that a caller need not name this crate's version of them.
 pub use rand_core;
 pub use secret::{Rad, Secret, Seed};
+pub use time::UnixSeconds;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

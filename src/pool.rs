@@ -13,8 +13,8 @@ use crate::id::{LineLink, PoolId, RecordKey, RequestId};
 use crate::machine::step::{Created, Step};
 use crate::machine::{Held, Role, impl_machine};
 use crate::message::{Event, Request};
-use crate::port::UnixSeconds;
 use crate::secret::{Secret, Seed};
+use crate::time::UnixSeconds;
 
 /// The most line links that a [`Pool`] has, requested or here: 16. Its record is bounded by it, also at a relay that does not answer.
 pub const MAX_POOL: usize = PLACES as usize;

@@ -19,12 +19,13 @@ use crate::machine::step::{Created, Step};
 use crate::machine::{Held, Role};
 use crate::message::{Event, Request};
 use crate::outcome::PortOutcome;
+use crate::port::Port;
 use crate::port::options::PortOptions;
 use crate::port::policy::Policy;
 use crate::port::ticket::TicketNotice;
-use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::{Rad, Seed};
+use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, Tombstone};
 use offered::{After, Next, Offered, Once, Visitor};
 

@@ -10,13 +10,14 @@ use crate::line::{Introduced, Origin};
 use crate::machine::peers::{Peers, Relationship};
 use crate::machine::step::{Conditions, OnDuplicate};
 use crate::outcome::PortOutcome;
+use crate::port::Port;
 use crate::port::options::PortOptions;
 use crate::port::policy::Admission;
 use crate::port::policy::Policy;
 use crate::port::ticket::{self, MAX_TICKETS, TicketNotice};
-use crate::port::{Port, UnixSeconds};
 use crate::proof::PrivateKey;
 use crate::secret::{Rad, Secret};
+use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, Tombstone};
 
 /// How many places an Alice's outbox has.

@@ -10,7 +10,7 @@ use crate::machine::record::Row;
 use crate::machine::{Held, Role, impl_machine};
 use crate::message::Request;
 use crate::outcome::PortOutcome;
-use crate::port::UnixSeconds;
+use crate::time::UnixSeconds;
 use crate::tombstone::LastWord;
 
 impl State {

@@ -7,9 +7,10 @@ use crate::error::Rejected;
 use crate::line::{Guest, Introduced, Line};
 use crate::machine::peers::Peers;
 use crate::outcome::PortOutcome;
+use crate::port::PortKind;
 use crate::port::ticket::Ticket;
-use crate::port::{PortKind, UnixSeconds};
 use crate::proof::{self, Proof};
+use crate::time::UnixSeconds;
 
 /// §4.3: the first use of a Port for one use spends it, whatever proof came with it.
 pub(super) fn spend(offered: &Offered, visitor: &Visitor, proof: Option<&Proof>, now: UnixSeconds) -> Next<Line> {

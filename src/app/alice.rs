@@ -22,9 +22,10 @@ use crate::machine::record::Row;
 use crate::machine::step::Step;
 use crate::machine::{Held, Machine, Role, impl_machine};
 use crate::outcome::PortOutcome;
+use crate::port::PortKind;
 use crate::port::policy::Admission;
 use crate::port::policy::UseLimit;
-use crate::port::{PortKind, UnixSeconds};
+use crate::time::UnixSeconds;
 use crate::tombstone::LastWord;
 
 /// The largest limit that every reader of JSON numbers takes.

@@ -18,9 +18,10 @@ use crate::machine::record::Row;
 use crate::machine::step::{Created, Step};
 use crate::machine::{Held, Role, impl_machine};
 use crate::outcome::UseOutcome;
-use crate::port::{Port, UnixSeconds};
+use crate::port::Port;
 use crate::proof::{PrivateKey, SendProof};
 use crate::secret::Seed;
+use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, LastWord};
 
 /// One bundle at its user's side, like [`Bob`](crate::Bob). The same intro message is sent until the server has answered. The server says

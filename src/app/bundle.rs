@@ -17,8 +17,9 @@ use super::name::Name;
 use super::text::SecretText;
 use crate::id::LineLink;
 use crate::port::ticket::{self, Ticket};
-use crate::port::{Port, PortKind, PublicKey, Terms, UnixSeconds};
+use crate::port::{Port, PortKind, PublicKey, Terms};
 use crate::secret::{Rad, Secret};
+use crate::time::UnixSeconds;
 
 pub(crate) const VERSION: &str = "1.0.0";
 pub(crate) const ORG: &str = "numberless.tech";

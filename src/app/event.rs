@@ -12,7 +12,8 @@ use super::json::{self, Hex, Object, Text, is_truthy};
 use super::message::EncryptedContent;
 use super::text::SecretText;
 use crate::id::{LineId, LineLink, PairHash, RecordKey};
-use crate::port::{PortKind, UnixSeconds};
+use crate::port::PortKind;
+use crate::time::UnixSeconds;
 
 /// The null of the app's ids.
 const NONE: &str = "None";

@@ -13,8 +13,9 @@ use crate::line::{Origin, RelayClaims};
 use crate::machine::step::Step;
 use crate::machine::{Held, Role, impl_machine};
 use crate::outcome::CloseReason;
-use crate::port::{PortKind, UnixSeconds};
+use crate::port::PortKind;
 use crate::proof::SharedSecret;
+use crate::time::UnixSeconds;
 
 /// One end of a line of the app: `Open ─▶ Closed`; if the policy of its Port requires approval, `AwaitingApproval ─accept▶ Open`. **It is
 /// not authenticated** (§17.9). What comes along it may have been changed, sent back or sent again by the server on the way.

@@ -16,10 +16,10 @@ use super::error::MessageError;
 use super::json::{self, Hex, Object, Text, is_truthy, present};
 use super::text::SecretText;
 use crate::id::LineLink;
-use crate::port::UnixSeconds;
 use crate::port::ticket::{self, TicketNotice};
 use crate::proof::SharedSecret;
 use crate::secret::Secret;
+use crate::time::UnixSeconds;
 
 /// The longest `IV ‖ ciphertext` that is sealed, and that is decrypted: 64 KiB. The app refuses to send much less.
 pub const MAX_ENCRYPTED_CONTENT: usize = 65_536;

@@ -8,8 +8,9 @@ use crate::machine::peers::{Peers, Relationship};
 use crate::message::Reason;
 use crate::outcome::UseOutcome;
 use crate::port::ticket::Ticket;
-use crate::port::{PortKind, Terms, UnixSeconds};
+use crate::port::{PortKind, Terms};
 use crate::proof::{PrivateKey, SendProof, SharedSecret};
+use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, Tombstone};
 
 /// Waits for the relay's answer.

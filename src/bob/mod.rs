@@ -18,9 +18,10 @@ use crate::machine::step::{Created, Step};
 use crate::machine::{Held, Role};
 use crate::message::{Event, Reason, Request};
 use crate::outcome::UseOutcome;
-use crate::port::{Port, RelayAddr, UnixSeconds};
+use crate::port::{Port, RelayAddr};
 use crate::proof::{self, PrivateKey, Proof, SendProof};
 use crate::secret::{Secret, Seed};
+use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, Tombstone};
 use connecting::Connecting;
 

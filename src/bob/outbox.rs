@@ -9,8 +9,8 @@ use crate::machine::record::Row;
 use crate::machine::{Held, Role, impl_machine};
 use crate::message::Request;
 use crate::outcome::UseOutcome;
-use crate::port::UnixSeconds;
 use crate::proof::{Proof, SendProof};
+use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, LastWord};
 
 /// How many places a Bob's outbox has.

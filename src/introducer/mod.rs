@@ -9,9 +9,10 @@ use crate::id::{LineId, RecordKey};
 use crate::machine::step::{Created, Step};
 use crate::machine::{Held, Role, impl_machine};
 use crate::outcome::GrantOutcome;
+use crate::port::Port;
 use crate::port::ticket::{IntroducerName, Ticket};
-use crate::port::{Port, UnixSeconds};
 use crate::secret::Seed;
+use crate::time::UnixSeconds;
 use message::IntroducerMessage;
 
 /// A contact port at the contact to whom Alice granted it (§16.3):

@@ -5,15 +5,16 @@ use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
-use super::phase::{Guest, Origin};
+use super::origin::{Guest, Origin};
 use super::seal::{self, MAX_OWN, Sealed};
 use super::session::{Direction, Session, transcript};
 use crate::cbor::{self, Bytes};
 use crate::error::Rejected;
 use crate::message::PacketKind;
-use crate::port::{PublicKey, UnixSeconds};
+use crate::port::PublicKey;
 use crate::proof::{PrivateKey, SharedSecret};
 use crate::secret::{Secret, derive};
+use crate::time::UnixSeconds;
 
 /// How many messages Bob may send before he has heard Alice.
 pub(super) const MOST_EARLY: u64 = 64;

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod epoch;
+mod origin;
 mod outbox;
 mod padding;
 mod phase;
@@ -23,16 +24,17 @@ use crate::machine::Held;
 use crate::machine::step::Step;
 use crate::message::{Event, PacketKind, Request};
 use crate::outcome::CloseReason;
-use crate::port::{RelayAddr, UnixSeconds};
+use crate::port::RelayAddr;
 use crate::proof::{PrivateKey, Proof};
 use crate::secret::{Rad, Secret};
+use crate::time::UnixSeconds;
 
 pub use buffer::Buffer;
 use epoch::MOST_EARLY;
+pub use origin::Introduced;
+pub(crate) use origin::{BobSecrets, Guest, Origin};
 pub use padding::padded_len;
-pub use phase::Introduced;
 use phase::{AliceStage, BobStage, Change, End, Phase, State};
-pub(crate) use phase::{BobSecrets, Guest, Origin};
 use seal::MAX_OWN;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::SafetyNumber;

@@ -4,11 +4,11 @@ use super::phase::{AliceStage, BobStage, Change, End, Phase, State};
 use super::{Line, LineEffect};
 use crate::id::RecordKey;
 use crate::machine::record::Row;
-use crate::machine::step::Received;
+use crate::machine::role::Received;
 use crate::machine::{Held, Role, impl_machine};
 use crate::message::Request;
 use crate::outcome::CloseReason;
-use crate::port::UnixSeconds;
+use crate::time::UnixSeconds;
 
 impl State {
     const fn key(&self) -> RecordKey {

@@ -1,70 +1,21 @@
-//! Where a line comes from, and the phases of its two ends (§6.4–§6.6).
+//! The phases of a line's two ends (§6.4–§6.6).
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
 use super::epoch::{AliceEpochs, Early, Upgrade};
+use super::origin::{BobSecrets, Guest, Origin};
 use super::seal::MAX_OWN;
 use super::session::{Counters, Direction, Session, transcript};
 use crate::cbor::{self, Bytes, Versioned};
-use crate::id::{LineId, PairHash, PortHash};
 use crate::message::{PacketKind, Payload};
 use crate::outcome::CloseReason;
-use crate::port::ticket::{IntroducerName, Ticket};
-use crate::port::{PortKind, RelayAddr, UnixSeconds};
-use crate::proof::{self, PrivateKey, Proof, SendProof, SharedSecret};
+use crate::proof::{self, PrivateKey, Proof, SendProof};
 use crate::secret::Rad;
+use crate::time::UnixSeconds;
 
 /// How long an Alice's line waits for the proof: seven days (§6.6).
 const AWAIT_PROOF: u64 = 7 * 24 * 60 * 60;
-
-/// Where a line comes from. No two lines of one user have the same origin, unless the relay gives a `line_id` twice.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
-pub struct Origin {
-    #[n(0)]
-    pub(crate) kind: PortKind,
-    #[n(1)]
-    pub(crate) port: PortHash,
-    #[n(2)]
-    pub(crate) line_id: LineId,
-    #[n(3)]
-    pub(crate) pair_hash: PairHash,
-    #[n(4)]
-    pub(crate) relay: Option<RelayAddr>,
-    /// The line that the two users had before (§14.6).
-    #[n(5)]
-    pub(crate) replaces: Option<LineId>,
-    #[n(6)]
-    pub(crate) introduced: Option<Introduced>,
-}
-
-/// Who introduced the two ends of a line (§16.5). It is a claim until the line is confirmed. Then both ends were told the same name.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
-pub struct Introduced {
-    /// The name by which the introducer goes.
-    #[n(0)]
-    pub name: IntroducerName,
-    /// Alice's line with the introducer, who alone announced the ticket. `None` at Bob's end.
-    #[n(1)]
-    pub by: Option<LineId>,
-}
-
-/// A visitor whose proof is good, at a Port for many.
-pub(crate) struct Guest<'a> {
-    pub(crate) secret: &'a SharedSecret,
-    pub(crate) proof: &'a Proof,
-    pub(crate) ticket: Option<&'a Ticket>,
-}
-
-/// What a Bob brings to its line.
-pub(crate) struct BobSecrets<'a> {
-    pub(crate) secret: &'a SharedSecret,
-    pub(crate) proof: &'a Proof,
-    pub(crate) send_proof: SendProof,
-    /// If the Port is for many.
-    pub(crate) private_key: Option<&'a PrivateKey>,
-    pub(crate) ticket: Option<&'a Ticket>,
-}
 
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct State {

@@ -7,7 +7,7 @@ use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
 
-use super::phase::Origin;
+use super::origin::Origin;
 use super::seal::{self, MAX_OWN, Sealed};
 use super::window::Window;
 use crate::cbor::{self, Bytes};

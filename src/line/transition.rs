@@ -13,7 +13,7 @@ use crate::introducer::message;
 use crate::machine::step::Step;
 use crate::message::{PacketKind, Payload};
 use crate::outcome::CloseReason;
-use crate::port::UnixSeconds;
+use crate::time::UnixSeconds;
 
 /// An ephemeral public key's length.
 const EPHEMERAL: usize = 32;

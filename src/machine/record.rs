@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 use crate::cbor::{self, Bytes};
 use crate::error::{DecodeError, RestoreError};
 use crate::id::RecordKey;
-use crate::port::UnixSeconds;
+use crate::time::UnixSeconds;
 
 /// The longest record of any machine, in bytes.
 pub const MAX_RECORD: usize = 530;

@@ -2,11 +2,10 @@
 
 use core::ops::Range;
 
-use super::Role;
-use super::record::Row;
+use super::record::{self, Row};
+use super::role::{Held, Received, Role};
 use crate::error::RestoreError;
 use crate::id::{LineId, ReplayMark, TicketHash};
-use crate::introducer::message::IntroducerMessage;
 
 /// All that one step writes, **in one transaction**. There is nothing else to remember: a store that keeps every field of it, or
 /// nothing, loses nothing in a crash.
@@ -41,26 +40,6 @@ pub struct Write<'m> {
     /// What the other end of a line said. The store has it before the relay may forget it: acknowledge the packet after the
     /// transaction.
     pub received: Option<Received<'m>>,
-}
-
-/// What the other end of a line said (§6.4). It lies in the buffer that `handle` was given.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Received<'m> {
-    /// A user's message.
-    Message(&'m [u8]),
-    /// A message about a contact port, for the other machines of this client (§16.3). What they write for it goes into the same
-    /// transaction.
-    Introducer(IntroducerMessage<'m>),
-}
-
-impl core::fmt::Debug for Received<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            // What people say to each other stays out of logs.
-            Self::Message(text) => write!(f, "Message([{} bytes])", text.len()),
-            Self::Introducer(message) => f.debug_tuple("Introducer").field(message).finish(),
-        }
-    }
 }
 
 /// What to do if a step's mark exists already (§8.4). First drop the step; then do this.
@@ -292,6 +271,6 @@ impl<M: Role> Created<M> {
 
 /// A machine from its record.
 pub(super) fn restore<M: Role>(record: &[u8]) -> Result<M, RestoreError> {
-    let (revision, state) = super::record::read(M::ROLE, record)?;
-    Ok(M::from_held(super::Held { revision, state }))
+    let (revision, state) = record::read(M::ROLE, record)?;
+    Ok(M::from_held(Held { revision, state }))
 }

@@ -1,34 +1,27 @@
 //! What Alice shares: a [`Port`] as bytes, QR text and link (§2).
 
+pub(crate) mod addr;
 mod key;
 pub(crate) mod options;
 pub(crate) mod policy;
 pub(crate) mod text;
 pub(crate) mod ticket;
 
-use core::fmt;
-
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-use crate::cbor::{self, Bytes, text_newtype};
+use crate::cbor::{self, Bytes};
 use crate::error::{DecodeError, PortError};
 use crate::id::{LineLink, PortHash};
 use crate::secret::Rad;
+use crate::time::UnixSeconds;
+pub use addr::RelayAddr;
 pub use key::PublicKey;
-use text::is_in_urls;
 use ticket::Ticket;
 use zeroize::Zeroize;
 
 /// The longest canonical Port: 71 bytes, and up to 9 for the expiry, 66 for the relay, 61 for a ticket.
 pub const MAX_PORT_BYTES: usize = 207;
-
-const MAX_RELAY: usize = 64;
-
-/// Seconds since 1970-01-01T00:00:00Z, by the caller's clock.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Encode, Decode)]
-#[cbor(transparent)]
-pub struct UnixSeconds(#[n(0)] pub u64);
 
 /// How a Port may be used (§2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
@@ -54,34 +47,6 @@ impl PortKind {
         matches!(self, Self::Superport | Self::ContactPort)
     }
 }
-
-/// Where to connect: a host name or URL of 1 to 64 bytes (§2.1).
-///
-/// It comes from whoever made the Port. Only its characters are checked (those of RFC 3986): before you connect, hold it
-/// to what your app allows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RelayAddr(Bytes<MAX_RELAY>);
-
-impl RelayAddr {
-    /// Takes a host name or URL.
-    ///
-    /// # Errors
-    /// [`PortError::BadRelayAddr`] if it is empty, longer than 64 bytes, or has a character that is in no URL.
-    pub fn new(relay: &str) -> Result<Self, PortError> {
-        if relay.is_empty() || !relay.bytes().all(is_in_urls) {
-            return Err(PortError::BadRelayAddr);
-        }
-        Bytes::new(relay.as_bytes()).map(Self).ok_or(PortError::BadRelayAddr)
-    }
-}
-
-impl fmt::Debug for RelayAddr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
-text_newtype!(RelayAddr);
 
 /// What a Port says beside its secrets (§2.1).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]

@@ -3,8 +3,9 @@
 use minicbor::{Decode, Encode};
 
 use super::policy::{Policy, UseLimit};
-use super::{PortKind, RelayAddr, Terms, UnixSeconds};
+use super::{PortKind, RelayAddr, Terms};
 use crate::id::LineId;
+use crate::time::UnixSeconds;
 
 /// What Alice decides of a Port before it is made: how it may be used, until when, and where (§2.1, §14.1).
 ///

@@ -2,7 +2,8 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{PortKind, UnixSeconds};
+use super::PortKind;
+use crate::time::UnixSeconds;
 
 /// Whom a line link lets in (§14.2). The relay can't count the uses that are left, because it can't tell a good proof from a bad one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]

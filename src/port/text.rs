@@ -6,6 +6,7 @@ use core::{fmt, str};
 use data_encoding::BASE32_NOPAD;
 use zeroize::Zeroize;
 
+use super::addr::is_in_urls;
 use super::{Port, PortBytes};
 use crate::cbor::{self, Bytes};
 use crate::error::PortError;
@@ -84,11 +85,6 @@ fn is_link_base(base: &str) -> bool {
         rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
             && rest.bytes().all(|byte| byte != b'#' && is_in_urls(byte))
     })
-}
-
-/// The characters of RFC 3986.
-pub(super) fn is_in_urls(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 
 /// A Port's QR text. Zeroized on drop.

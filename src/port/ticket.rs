@@ -7,8 +7,8 @@ use minicbor::{Decode, Encode};
 use crate::cbor::{self, Bytes, text_newtype};
 use crate::error::PortError;
 use crate::id::{LineLink, TicketHash};
-use crate::port::UnixSeconds;
 use crate::secret::Secret;
+use crate::time::UnixSeconds;
 
 /// The most tickets that Alice takes from one introducer before they are used (§16.4).
 pub const MAX_TICKETS: usize = 256;

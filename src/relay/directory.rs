@@ -5,8 +5,8 @@ use core::fmt;
 use super::Limits;
 use crate::id::{LineId, LineLink, RequestId, UserId};
 use crate::message::Event;
-use crate::port::UnixSeconds;
 use crate::port::policy::Admission;
+use crate::time::UnixSeconds;
 
 /// Where a [`Relay`](super::relay) keeps its links, lines and queues (§13.7).
 ///

@@ -10,8 +10,8 @@ use super::directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, L
 use super::{Limits, UserId};
 use crate::id::{LineId, LineLink, RequestId};
 use crate::message::Event;
-use crate::port::UnixSeconds;
 use crate::port::policy::Admission;
+use crate::time::UnixSeconds;
 
 /// A [`Directory`] in memory, for tests, examples, and relays whose users can do without their lines after a restart.
 ///

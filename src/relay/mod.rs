@@ -37,9 +37,9 @@ use crate::error::DecodeError;
 pub use crate::id::UserId;
 use crate::id::{LineId, LineLink, PairHash, RequestId};
 use crate::message::{Event, Reason, Request};
-use crate::port::UnixSeconds;
 use crate::port::policy::Admission;
 use crate::proof::Proof;
+use crate::time::UnixSeconds;
 
 pub use directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed, Setting};
 pub use limits::Limits;
