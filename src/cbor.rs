@@ -98,8 +98,8 @@ impl<const N: usize> Bytes<N> {
         Some(new)
     }
 
-    /// What `value` encodes to. `N` is chosen to hold it (tests named `longest`); were it not, the result would be
-    /// empty, which decodes nowhere.
+    /// The encoding of `value`. `N` is chosen to hold it, as the tests named `longest` show. If it did not, the result would be empty, which
+    /// nothing decodes.
     #[inline(always)]
     pub(crate) fn of<T: Encode<()>>(value: &T) -> Self {
         let mut new = Self::EMPTY;
@@ -211,7 +211,7 @@ impl Write for Hasher {
     }
 }
 
-/// Of a short text: a newtype of [`Bytes`] whose `new` says what is one.
+/// Makes a newtype of [`Bytes`] a short text. Its `new` says which texts are allowed.
 macro_rules! text_newtype {
     ($text:ident) => {
         impl $text {

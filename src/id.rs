@@ -57,8 +57,8 @@ fn redacted(_: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 id! {
-    /// A line link: 16 bytes that the relay ties to a user, good for forming one line, once (§2.1). Whoever
-    /// knows it can use it up, so `Debug` does not show it.
+    /// A line link: 16 bytes that the relay ties to a user, good for forming one line, once (§2.1). To know it is enough to use it up,
+    /// so `Debug` does not show it.
     LineLink, 16, redacted
 }
 id! {
@@ -74,14 +74,14 @@ id! {
     PoolId, 16, hex
 }
 id! {
-    /// SHA-256 of the two users' relay-side ids, sorted (§7.3): the same for this pair each time, meaningless to
-    /// others. The relay's claim until the line is confirmed.
+    /// SHA-256 of the relay's ids of the two users, sorted (§7.3). It is the same for this pair each time, and meaningless to others. It is
+    /// the relay's claim until the line is confirmed.
     PairHash, 32, hex
 }
 #[cfg(feature = "relay")]
 id! {
-    /// A user, as the relay's caller authenticated it (§13.1). 32 bytes that nobody can guess: random, or an account's name
-    /// under a keyed hash. From two of them everybody can make the [`PairHash`].
+    /// A user, as the relay's caller authenticated it (§13.1): 32 bytes that nobody can guess, random or an account's name under a keyed
+    /// hash. Two of them make the [`PairHash`].
     UserId, 32, redacted
 }
 id! {
@@ -93,15 +93,14 @@ id! {
     TicketHash, 32, hex
 }
 id! {
-    /// What a store must hold at most once: insert it as *unique* in the same transaction as the step's record, and
-    /// drop the step if it is there already (§8.4). 32 bytes, a hash, not secret.
+    /// A mark that a store holds at most once (§8.4): a hash of 32 bytes, not secret. [`Write::unique`](crate::Write::unique) says what to
+    /// do with it.
     ReplayMark, 32, hex
 }
 
-/// Where a machine's record is kept: the primary key of one table for all machines (§8.2).
+/// The primary key of a machine's row, in one table for all machines (§8.2).
 ///
-/// The kinds of names are apart from each other, and an Alice and a Bob of the same Port share one key, so that
-/// nobody connects to himself.
+/// Keys of different kinds never meet. An Alice and a Bob of one Port share a key, so that nobody connects to itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
 #[cbor(flat)]
 pub enum RecordKey {
@@ -117,7 +116,7 @@ pub enum RecordKey {
     /// A pool of line links. No event has this key: see [`Event::key`](crate::Event::key).
     #[n(4)]
     Pool(#[n(0)] PoolId),
-    /// What the contact at the far end of this line granted (§16.3): one contact port at most, and of no other machine's name.
+    /// An introducer, named by its line with Alice (§16.3). There is at most one for each line.
     #[n(5)]
     Introducer(#[n(0)] LineId),
 }

@@ -86,12 +86,12 @@ impl PrivateKey {
 pub struct SharedSecret(#[n(0)] Secret<32>);
 
 impl SharedSecret {
-    /// HKDF-Extract (RFC 5869): what every key of the line comes from (§6.2).
+    /// HKDF-Extract (RFC 5869): every key of the line comes from it (§6.2).
     pub(crate) fn extract(&self, transcript: &[u8; 32]) -> Hkdf<Sha256> {
         Hkdf::new(Some(transcript), self.0.expose())
     }
 
-    /// The same of this secret and of one more input.
+    /// HKDF-Extract of this secret and one more input.
     pub(crate) fn extract_with(&self, more: &Secret<32>, salt: &[u8; 32]) -> Hkdf<Sha256> {
         let mut hkdf = HkdfExtract::<Sha256>::new(Some(salt));
         hkdf.input_ikm(self.0.expose());
@@ -99,7 +99,7 @@ impl SharedSecret {
         hkdf.finalize().1
     }
 
-    /// The same of two shared secrets: what the keys of epoch 1 come from (§14.7).
+    /// HKDF-Extract of two shared secrets: the keys of epoch 1 come from it (§14.7).
     pub(crate) fn extract_both(&self, ephemeral: &Self, salt: &[u8; 32]) -> Hkdf<Sha256> {
         self.extract_with(&ephemeral.0, salt)
     }
@@ -122,7 +122,7 @@ impl SharedSecret {
     }
 }
 
-/// Bob shows that he holds the Port (§3.2).
+/// Bob shows that it holds the Port (§3.2).
 pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], port: &Port) -> (Proof, SharedSecret) {
     let public_key = private_key.public_key();
     let secret = private_key.agree(port.public_key);
@@ -148,7 +148,7 @@ pub(crate) fn check(private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Optio
     bool::from(is_good).then_some(secret)
 }
 
-/// The same for a contact port: a ticket stands behind the RAD (§16.4).
+/// Alice checks a proof at a contact port: a ticket stands behind the RAD (§16.4).
 pub(crate) fn check_with_ticket(
     private_key: &PrivateKey,
     rad: &Rad,

@@ -14,14 +14,13 @@ use subtle::ConstantTimeEq;
 #[derive(Clone)]
 pub struct Secret<const N: usize>([u8; N]);
 
-/// Random associated data: 16 fresh random bytes in every Port (§2.1). Whoever can show that he knows them
-/// holds the Port.
+/// Random associated data: 16 fresh random bytes in every Port (§2.1). To show that one knows them is to show that one holds the Port.
 pub type Rad = Secret<16>;
 
 impl<const N: usize> Secret<N> {
     pub(crate) const ZERO: Self = Self([0; N]);
 
-    /// The bytes themselves. Whoever has them can do what the holder can: keep them out of logs.
+    /// The bytes themselves. They are all that the holder has: keep them out of logs.
     pub const fn expose(&self) -> &[u8; N] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! IntroducerMessage: what Alice and her introducer's machines say to each other, along their own line (§16.3).
+//! IntroducerMessage: what Alice and its introducer say to each other, along their own line (§16.3).
 
 use core::fmt;
 
@@ -10,24 +10,24 @@ use crate::message::canonical_form;
 use crate::port::Port;
 use crate::port::ticket::TicketNotice;
 
-/// The longest introduction once it is padded, in bytes: sealed by [`Line::introduce`](crate::Line::introduce), it is
-/// [`SEAL_OVERHEAD`](crate::SEAL_OVERHEAD) longer at most.
+/// The longest introducer message, padded, in bytes. Sealed by
+/// [`Line::seal_introducer_message`](crate::Line::seal_introducer_message) it is at most [`SEAL_OVERHEAD`](crate::SEAL_OVERHEAD) longer.
 pub const MAX_INTRODUCER_MESSAGE: usize = 256;
 
-/// What Alice and her introducer say to each other (§16.3). It travels along the line that they have, once that is confirmed,
+/// What Alice and its introducer say to each other (§16.3). It travels along the line that they have, once that is confirmed,
 /// and comes as [`LineEffect::IntroducerMessage`](crate::LineEffect::IntroducerMessage).
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
 #[non_exhaustive]
 pub enum IntroducerMessage<'a> {
-    /// Alice: introduce whom you like. For [`Introducer::granted`](crate::Introducer::granted).
+    /// Alice: you may introduce people. For [`Introducer::granted`](crate::Introducer::granted).
     #[n(1)]
     Grant {
         /// The contact port's canonical bytes, without a ticket: those of [`Port::to_bytes`](crate::Port::to_bytes).
         #[cbor(n(0), encode_with = "minicbor::bytes::encode", decode_with = "contact_port")]
         port: &'a [u8],
     },
-    /// The introducer: here comes somebody. For [`Alice::tell`](crate::Alice::tell).
+    /// The introducer: a guest with this ticket will come. For [`Alice::accept_ticket`](crate::Alice::accept_ticket).
     #[n(2)]
     Ticket(#[n(0)] TicketNotice),
     /// Alice: introduce nobody any more. For [`Introducer::handle`](crate::Introducer::handle).
@@ -43,7 +43,7 @@ impl fmt::Debug for IntroducerMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Grant { port } => write!(f, "Grant([{} bytes])", port.len()),
-            Self::Ticket(told) => f.debug_tuple("Ticket").field(told).finish(),
+            Self::Ticket(notice) => f.debug_tuple("Ticket").field(notice).finish(),
             Self::Withdrawn { line_link } => f.debug_tuple("Withdrawn").field(line_link).finish(),
         }
     }
@@ -51,7 +51,7 @@ impl fmt::Debug for IntroducerMessage<'_> {
 
 canonical_form!(IntroducerMessage);
 
-/// [`IntroducerMessage::decode`], kept out of the way of messages, which are many.
+/// [`IntroducerMessage::decode`]. Messages are many and these are few, so this stays out of line.
 #[cold]
 #[inline(never)]
 pub(crate) fn read(text: &[u8]) -> Result<IntroducerMessage<'_>, DecodeError> {

@@ -1,5 +1,5 @@
-//! The two epochs of a line from a Port for many (§14.7): its private key lives on, so the keys of a proof alone are not the
-//! last word.
+//! The two epochs of a line of a Port for many (§14.7). The Port's private key lives on, so the keys of a proof alone protect only the
+//! first packets.
 
 use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
@@ -16,7 +16,7 @@ use crate::proof::{PrivateKey, SharedSecret};
 use crate::secret::{Secret, derive};
 use crate::time::UnixSeconds;
 
-/// How many messages Bob may send before he has heard Alice.
+/// How many messages Bob may send before it has heard Alice.
 pub(super) const MOST_EARLY: u64 = 64;
 
 /// How long Alice waits for what Bob sent in epoch 0: seven days.
@@ -30,7 +30,7 @@ pub struct Early {
     /// Bit `i` stands for counter `i`.
     #[n(1)]
     seen: u64,
-    /// How many Bob sent, once he has said so.
+    /// How many Bob sent, once Bob has said so.
     #[n(2)]
     sent: Option<u8>,
     #[n(3)]
@@ -48,7 +48,7 @@ impl Early {
         &self.key
     }
 
-    /// An opening word of Bob's: the text, and what is to be opened after it; `None` if that was all.
+    /// Opens an early message of Bob's: its text, and what is still to be opened. `None`: that was the last.
     pub(super) fn open<'b>(
         &self,
         packet: &Sealed<'_>,
@@ -63,14 +63,14 @@ impl Early {
                 let bit = bit.filter(|bit| self.seen & bit == 0).ok_or(Rejected::Duplicate)?;
                 Self { seen: self.seen | bit, ..self.clone() }.unless_all_came()
             }
-            // It ends the line: nothing is to be opened after it.
+            // It ends the line. Nothing is opened after it.
             PacketKind::Close => None,
             _ => return Err(Rejected::OutOfOrder),
         };
         Ok((next, text))
     }
 
-    /// Bob has said how many he sent.
+    /// Bob has said how many it sent.
     pub(super) fn told(&self, sent: u8) -> Option<Self> {
         Self { sent: Some(sent), ..self.clone() }.unless_all_came()
     }
@@ -113,7 +113,7 @@ impl AliceEpochs {
     }
 }
 
-/// What Bob keeps for epoch 1, until he opens `Confirm`.
+/// What Bob keeps for epoch 1, until it opens `Confirm`.
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Upgrade {
     #[n(0)]

@@ -17,7 +17,7 @@ pub const MAX_MESSAGE: usize = 65_536;
 /// The most associated data, in bytes.
 pub const MAX_ASSOCIATED_DATA: usize = 256;
 
-/// How much longer than its message a packet is, in bytes, at most.
+/// How many bytes longer than its message a packet is, at most.
 pub const SEAL_OVERHEAD: usize = MAX_HEAD + TAG;
 
 /// The longest packet of the machine's own: a Confirm with an ephemeral key (§14.7).
@@ -33,7 +33,7 @@ const START: [u8; 4] = [0x82, cbor::VERSION, 0x84, 2];
 /// A byte string of 12.
 const NONCE: u8 = 0x4c;
 
-/// A sealed payload that came.
+/// A sealed payload that was received.
 pub(super) struct Sealed<'p> {
     pub(super) kind: PacketKind,
     pub(super) nonce: Nonce,
@@ -41,8 +41,8 @@ pub(super) struct Sealed<'p> {
 }
 
 impl<'p> Sealed<'p> {
-    /// What [`Payload::decode`](crate::Payload::decode) would read, in a fraction of the time: messages are many. `None` for
-    /// all that is not the one canonical encoding of a sealed payload (§1.2).
+    /// Reads what [`Payload::decode`](crate::Payload::decode) would read, in a fraction of the time, because messages are many. `None`: the
+    /// bytes are not the canonical encoding of a sealed payload (§1.2).
     #[inline]
     pub(super) fn decode(payload: &'p [u8]) -> Option<Self> {
         let [kind, NONCE, rest @ ..] = payload.strip_prefix(&START)? else { return None };
@@ -52,7 +52,7 @@ impl<'p> Sealed<'p> {
     }
 }
 
-/// The byte string that these bytes are, its length in no more bytes than it needs, and nothing behind it.
+/// The byte string that these bytes encode canonically. `None`: its length has more bytes than it needs, or something stands behind it.
 #[inline]
 fn whole(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
@@ -69,8 +69,8 @@ fn whole(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Opens a packet into `out` and returns the text, which has `own` bytes in a packet of the machine's own. Everything that can
-/// be wrong with it is one error: there is no oracle (§6.4).
+/// Opens a packet into `out` and returns the text. The text of a packet of the machine's own must have `own` bytes. Every failure is the
+/// same error, so there is no oracle (§6.4).
 #[inline(always)]
 pub(super) fn open<'b>(
     key: &Secret<32>,
@@ -163,15 +163,14 @@ fn head(kind: PacketKind, nonce: &[u8], ciphertext: usize) -> Bytes<MAX_HEAD> {
     e.into_writer()
 }
 
-/// What is authenticated beside the text: what kind of packet it is, then the caller's data. Nonce and length are the AEAD's
-/// own to authenticate.
+/// What is authenticated beside the text: the kind of the packet, then the caller's data. The AEAD itself authenticates nonce and length.
 enum Associated {
     Start([u8; KIND]),
     WithData(Bytes<{ KIND + MAX_ASSOCIATED_DATA }>),
 }
 
 impl Associated {
-    /// `None` if there is too much of it.
+    /// `None`: there is too much data.
     #[inline]
     fn new(kind: PacketKind, data: &[u8]) -> Option<Self> {
         let start = start(kind);

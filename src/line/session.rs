@@ -18,10 +18,10 @@ use crate::port::ticket::Ticket;
 use crate::proof::Proof;
 use crate::secret::{Secret, derive};
 
-/// A caller's messages stop here; the rest is for the machine's own.
+/// A caller's messages stop here. The counters above are for the machine's own packets.
 const LAST_COUNTER: u64 = 1 << 48;
 
-/// What both sides must have seen alike (§6.1): each field left out could be told differently to each.
+/// What both ends must have seen alike (§6.1). A field left out could be told differently to each end.
 #[derive(Encode)]
 struct Transcript<'a> {
     #[n(0)]
@@ -42,7 +42,7 @@ struct Transcript<'a> {
     ticket: Option<&'a Ticket>,
 }
 
-/// Its hash.
+/// The hash of the transcript.
 pub(super) fn transcript(origin: &Origin, proof: &Proof, ticket: Option<&Ticket>) -> [u8; 32] {
     cbor::hash(&Transcript {
         label: "port-protocol",
@@ -63,7 +63,7 @@ pub(super) enum Direction {
     FromBob,
 }
 
-/// All that a packet moves once both ends have heard each other.
+/// All that a packet changes once both ends have heard each other.
 #[derive(Clone, Copy, Debug)]
 pub struct Counters {
     sent: u64,
@@ -83,7 +83,7 @@ pub struct Session {
     sent: u64,
     #[n(4)]
     window: Window,
-    /// 0; on a line of a Port for many 1, once Bob knows the ephemeral key (§14.7).
+    /// 0. On a line of a Port for many it is 1 once Bob knows the ephemeral key (§14.7).
     #[n(5)]
     epoch: u32,
 }
@@ -99,19 +99,19 @@ impl Session {
         Self { send, receive, exporter: derive(hkdf, "exporter"), sent: 0, window: Window::default(), epoch }
     }
 
-    /// A packet of the machine's own, and the session after it.
+    /// Seals a packet of the machine's own. Returns the session after it.
     pub(super) fn seal_own(mut self, content: PacketKind, text: &[u8]) -> (Self, Bytes<MAX_OWN>) {
         let packet = seal::seal_own(&self.send, content, self.nonce(), text);
         self.sent = self.sent.saturating_add(1);
         (self, packet)
     }
 
-    /// The next packet's.
+    /// The nonce of the next packet.
     const fn nonce(&self) -> Nonce {
         Nonce { epoch: self.epoch, counter: self.sent }
     }
 
-    /// A user's message, and the counters after it.
+    /// Seals a user's message. Returns the counters after it.
     #[inline]
     pub(super) fn seal<'b>(
         &self,
@@ -127,8 +127,8 @@ impl Session {
         Ok((Counters { sent: self.sent.saturating_add(1), ..self.counters() }, packet))
     }
 
-    /// The text, and the counters after it. First the packet has to open: a forged one is never told apart by its
-    /// counter.
+    /// Opens a packet. Returns the counters after it, and the text. The packet must open before its counter is judged, so the error of a
+    /// forged packet tells nothing of the counter.
     #[inline(always)]
     pub(super) fn open<'b>(
         &self,
@@ -138,7 +138,7 @@ impl Session {
         out: &'b mut [u8],
     ) -> Result<(Counters, &'b [u8]), Rejected> {
         let text = seal::open(&self.receive, packet, own, data, out)?;
-        // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
+        // Confirm carries no message, so it may come again. A lost Answer is asked for in this way (§6.5).
         let window =
             if packet.kind == PacketKind::Confirm { self.window } else { self.window.accept(packet.nonce.counter)? };
         Ok((Counters { window, ..self.counters() }, text))
@@ -152,7 +152,7 @@ impl Session {
         self.sent
     }
 
-    /// What the other end seals by.
+    /// The key that the other end seals with.
     pub(super) const fn receive(&self) -> &Secret<32> {
         &self.receive
     }
@@ -188,7 +188,7 @@ impl Session {
 
     /// §6.10.
     pub(super) fn export(&self, label: &str, context: &[u8]) -> Secret<32> {
-        // Hashed, because HKDF's info has no parts: what is said of one could be said of another.
+        // HKDF's info has no parts. Without the hash, two pairs of label and context could have one info.
         let purpose = cbor::hash(&(label, <&ByteSlice>::from(context)));
         let mut exported = Secret::ZERO;
         self.expand(&[b"export", &purpose], exported.expose_mut());
@@ -203,8 +203,8 @@ impl Session {
     }
 }
 
-/// Eight groups of five digits, the same at both ends (§6.8). Two people who read them to each other know that nobody
-/// stands between them, even if the Port was shared where others could see it.
+/// Eight groups of five digits, the same at both ends (§6.8). Two people who compare them by voice know that nobody stands between them,
+/// even if others could see the Port.
 ///
 /// `Display` writes them as `12345 67890 …`.
 #[derive(Clone, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 
-/// Which of the other end's counters were taken: all below `next - 64` count as taken, bit `i` of `seen` stands for
-/// `next - 1 - i`.
+/// Which of the other end's counters were accepted. Bit `i` of `seen` stands for `next - 1 - i`. All below `next - 64` count as accepted.
 #[derive(Clone, Copy, Default, Debug, Encode, Decode)]
 pub struct Window {
     #[n(0)]
@@ -15,10 +14,10 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window once `counter` is taken. To be kept only if its packet opens.
+    /// The window after this counter. Keep it only if the packet opens.
     ///
     /// # Errors
-    /// [`Rejected::Duplicate`]: taken before, or too old to tell.
+    /// [`Rejected::Duplicate`]: accepted before, or too old to tell.
     #[inline(always)]
     pub(crate) fn accept(self, counter: u64) -> Result<Self, Rejected> {
         match counter.checked_sub(self.next) {

@@ -9,8 +9,8 @@ const MAX_RELAY: usize = 64;
 
 /// Where to connect: a host name or URL of 1 to 64 bytes (§2.1).
 ///
-/// It comes from whoever made the Port. Only its characters are checked (those of RFC 3986): before you connect, hold it
-/// to what your app allows.
+/// It comes from the maker of the Port. Only its characters are checked, against those of RFC 3986. Before you connect, check that your
+/// app allows this address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RelayAddr(Bytes<MAX_RELAY>);
 

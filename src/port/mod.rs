@@ -28,13 +28,13 @@ pub const MAX_PORT_BYTES: usize = 207;
 #[cbor(index_only)]
 #[non_exhaustive]
 pub enum PortKind {
-    /// Once.
+    /// By one user, once.
     #[n(1)]
     Port = 1,
-    /// By many, each with a line of his own (§14).
+    /// By many users, each with a line of its own (§14).
     #[n(2)]
     Superport = 2,
-    /// By those whom one contact of its maker introduces (§16).
+    /// By guests whom one contact of its maker introduces (§16).
     #[n(3)]
     ContactPort = 3,
 }
@@ -42,7 +42,7 @@ pub enum PortKind {
 impl PortKind {
     const ALL: [Self; 3] = [Self::Port, Self::Superport, Self::ContactPort];
 
-    /// Whether it is for more than one use, so that its private key lives on.
+    /// Whether it is for more than one use. Then its private key lives on.
     pub(crate) const fn is_for_many(self) -> bool {
         matches!(self, Self::Superport | Self::ContactPort)
     }
@@ -63,9 +63,9 @@ impl Terms {
     }
 }
 
-/// A single-use ticket: whoever has it can form one line with its maker (§2).
+/// A single-use ticket: it forms one line with its maker, for anybody who has it (§2).
 ///
-/// Treat it as the secret that it is; `Debug` shows neither link nor RAD.
+/// Treat it as a secret. `Debug` shows neither link nor RAD.
 ///
 /// ```
 /// use port_protocol::{PortKind, Port};
@@ -118,17 +118,17 @@ impl Port {
         self.terms.relay.as_ref()
     }
 
-    /// The ticket of whom it was handed to, in a contact port (§16).
+    /// The guest's ticket, in a contact port (§16).
     pub const fn ticket(&self) -> Option<&Ticket> {
         self.ticket.as_ref()
     }
 
-    /// A contact port, for somebody to whom its holder gives this ticket (§16.3).
+    /// The contact port for a guest with this ticket (§16.3).
     pub(crate) fn with_ticket(&self, ticket: Ticket) -> Self {
         Self { ticket: Some(ticket), ..self.clone() }
     }
 
-    /// The canonical bytes (§2.4): 71 for a plain Port, [`MAX_PORT_BYTES`] at most.
+    /// The canonical bytes (§2.4): 71 for a plain Port, at most [`MAX_PORT_BYTES`].
     pub fn to_bytes(&self) -> PortBytes {
         PortBytes(Bytes::of(self))
     }
@@ -138,7 +138,7 @@ impl Port {
     /// # Errors
     /// Any [`PortError`] but `BadLinkBase`: what to tell the user stands with each.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PortError> {
-        // Nobody gets in by a contact port alone: it is granted along a line, and shown with a ticket (§16.3).
+        // A contact port alone lets nobody in: it is granted along a line, and shown with a ticket (§16.3).
         let shown = |port: &Self| port.ticket.is_some() == (port.kind == PortKind::ContactPort);
         Some(Self::read(bytes)?).filter(shown).ok_or(PortError::Malformed)
     }
@@ -173,7 +173,7 @@ impl Port {
     }
 }
 
-/// The fields in their order (§2.4). Trailing ones that are absent are left out.
+/// The fields in their order (§2.4). Absent fields at the end are left out.
 #[derive(Encode, Decode)]
 struct Layout<'a> {
     #[n(0)]

@@ -15,17 +15,17 @@ pub const MAX_TICKETS: usize = 256;
 
 const MAX_NAME: usize = 32;
 
-/// What an introducer calls himself to the two whom he introduces: a text of at most 32 bytes (§16.2). He may say what he
-/// likes, but to both the same.
+/// The name by which an introducer goes at the two whom it introduces: a text of at most 32 bytes (§16.2). It may be any text, but both are
+/// told the same.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IntroducerName(Bytes<MAX_NAME>);
 
 impl IntroducerName {
-    /// The empty one.
+    /// No name.
     #[cfg(feature = "app")]
     pub(crate) const NONE: Self = Self(Bytes::EMPTY);
 
-    /// Takes a name; the empty one is none.
+    /// Takes a name. The empty text stands for none.
     ///
     /// # Errors
     /// [`PortError::BadName`] if it is longer than 32 bytes.
@@ -42,7 +42,7 @@ impl fmt::Debug for IntroducerName {
 
 text_newtype!(IntroducerName);
 
-/// One introduction (§16.2): whoever has it, and the contact port, gets in, once.
+/// One introduction (§16.2): with the contact port it lets one guest in, once.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Ticket {
     #[n(0)]
@@ -54,7 +54,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// What the introducer calls himself.
+    /// The introducer's name.
     pub const fn name(&self) -> &IntroducerName {
         &self.name
     }
@@ -64,24 +64,24 @@ impl Ticket {
         self.expires
     }
 
-    /// By which Alice is told of it. The ticket does not follow from it.
+    /// What Alice is told of it. The ticket can't be computed from it.
     pub fn hash(&self) -> TicketHash {
         hash(&self.secret)
     }
 
-    /// What Alice is told.
+    /// The notice that Alice gets.
     pub(crate) fn notice(&self, line_link: LineLink) -> TicketNotice {
         TicketNotice { line_link, ticket: self.hash(), name: self.name.clone(), expires: self.expires }
     }
 }
 
-/// Of a ticket's secret: 16 random bytes, so its hash tells nothing of it.
+/// The hash of a ticket's secret: 16 random bytes, so the hash tells nothing of it.
 pub(crate) fn hash(secret: &Secret<16>) -> TicketHash {
     cbor::hash(&("port-protocol ticket", secret)).into()
 }
 
-/// A ticket that Alice was told of (§16.4): a row that her caller keeps, unique by [`ticket`](TicketNotice::ticket), until it is
-/// used or has expired.
+/// A ticket that the introducer announced to Alice (§16.4). Alice's caller keeps it as a row, unique by [`ticket`](TicketNotice::ticket),
+/// until it is used or has expired.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct TicketNotice {
     /// The contact port that it is for.
@@ -90,7 +90,7 @@ pub struct TicketNotice {
     /// The row's primary key.
     #[n(1)]
     pub ticket: TicketHash,
-    /// What the introducer calls himself.
+    /// The introducer's name.
     #[n(2)]
     pub name: IntroducerName,
     /// From this second on it is worthless, and may be deleted.
