@@ -97,7 +97,7 @@
 //!   ([`Policy::require_approval`]), and closes it for good ([`Alice::revoke`]).
 //! - A **contact port** is for guests whom one contact introduces: [`PortOptions::introducer`] at Alice, an [`Introducer`] at the contact,
 //!   [`IntroducerMessage`]s along their line, and [`Line::introduced`] to say who it was.
-//! - A **blocked** user gets in by none of them, and does not learn why: [`Peers`], [`Blocked`].
+//! - A **blocked** user gets in by none of them, and does not learn why: [`Peers`], `Blocked`.
 //!
 //! `cargo run --example handshake -- --superport 5` and `-- --introduce` show them.
 //!
@@ -117,11 +117,11 @@
 //! |---|---|---|
 //! | `std` | yes | `alloc`, and `std::error::Error` where dependencies need it |
 //! | `alloc` | with `std` | `to_vec()` beside `encode_into()`; a `Vec` as a [`Buffer`] |
-//! | `getrandom` | yes | [`Seed::from_os`] |
+//! | `getrandom` | yes | `Seed::from_os` |
 //! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
-//! | `relay` | yes | [`relay`]: the relay's own machine; with `alloc`, a directory in memory for it |
-//! | `app` | no | [`app`]: the formats of a shipped app, on the heap, and machines that speak them |
-//! | `testkit` | no | [`testkit`]: a hostile relay, crashes and roll-backs for the tests of your own app |
+//! | `relay` | yes | `relay`: the relay's own machine; with `alloc`, a directory in memory for it |
+//! | `app` | no | `app`: the formats of a shipped app, on the heap, and machines that speak them |
+//! | `testkit` | no | `testkit`: a hostile relay, crashes and roll-backs for the tests of your own app |
 //!
 //! With `default-features = false` the crate is `no_std` and uses no heap. With default features a handshake uses none either.
 //!

@@ -21,7 +21,7 @@ pub trait Peers {
     /// formed, and none is ended.
     ///
     /// - *False, though there is one*: a step that would form this line fails in the store, because the new line's key exists. A
-    ///   step that refuses it sends `Disconnect` for a good line. [`NoPeers`], a closure and [`Blocked`](crate::Blocked) always
+    ///   step that refuses it sends `Disconnect` for a good line. [`NoPeers`], a closure and `Blocked` always
     ///   answer so; look for the record yourself before you answer [`Rejected::UnwantedLine`](crate::Rejected::UnwantedLine).
     fn has_line(&self, line_id: &LineId) -> bool {
         let _ = line_id;
