@@ -55,7 +55,7 @@ pub struct State {
     origin: Origin,
     #[n(1)]
     phase: Phase,
-    /// What the other end calls itself, at Alice's.
+    /// The name that the other end gives itself. Only Alice's end keeps one.
     #[n(2)]
     name: Option<Name>,
 }
@@ -97,11 +97,12 @@ impl UnauthenticatedLine {
         Self::new(origin, Phase::Open(UnauthenticatedKey::new(secret)), None)
     }
 
-    /// Takes the end of the line from the app's server: the other end has left, or it says so. A message is for
-    /// [`open`](UnauthenticatedLine::open).
+    /// Takes the event that this line is over. That the other end has left is the server's claim. Pass the content of a message to
+    /// [`open`](UnauthenticatedLine::open) instead.
     ///
     /// # Errors
-    /// [`Rejected::WrongMachine`], [`Rejected::OutOfOrder`], [`Rejected::Closed`]. Nothing has moved.
+    /// [`Rejected::WrongMachine`]: the event is for another record. [`Rejected::OutOfOrder`]: it does not end the line.
+    /// [`Rejected::Closed`]: the line is over already. What to do stands with each. Nothing has moved.
     pub fn handle(&mut self, event: &Event) -> Result<Step<'_, Self>, Rejected> {
         match &event.what {
             _ if event.key() != self.0.state.key() => Err(Rejected::WrongMachine),
@@ -110,12 +111,12 @@ impl UnauthenticatedLine {
         }
     }
 
-    /// Opens a message: the other end may have said that, or something like it, or anybody may have sent it again. Nothing moves; that
-    /// it comes once is for the caller to see, by its [mark](super::MessageId::mark).
+    /// Opens a message. Nothing moves. That it opens proves nothing about its text, direction or freshness (§17.9). The caller drops every
+    /// message that came before, by its [mark](super::MessageId::mark).
     ///
     /// # Errors
-    /// [`Rejected::TooEarly`] until she has accepted, [`Rejected::Forged`] for every way in which it does not open,
-    /// [`Rejected::Closed`].
+    /// [`Rejected::TooEarly`]: the line awaits approval. Hand the message in again after [`accept`](UnauthenticatedLine::accept).
+    /// [`Rejected::Forged`]: it does not open, for whatever cause. Drop it. [`Rejected::Closed`]: the line is over. Drop it.
     pub fn open(&self, content: &EncryptedContent) -> Result<super::SecretText, Rejected> {
         match &self.0.state.phase {
             Phase::AwaitingApproval(_) => Err(Rejected::TooEarly),
@@ -124,10 +125,11 @@ impl UnauthenticatedLine {
         }
     }
 
-    /// Seals a message, to be sent by [`Request::Message`]. `iv` is drawn for it and nothing else. Nothing moves.
+    /// Seals a message. Send it by [`Request::Message`]. Draw `iv` for it alone. Nothing moves.
     ///
     /// # Errors
-    /// [`SealError::NotJoined`] until she has accepted, [`SealError::TooLong`], [`SealError::Closed`].
+    /// [`SealError::NotJoined`]: the line awaits approval. Seal after [`accept`](UnauthenticatedLine::accept). [`SealError::TooLong`]: the
+    /// text is longer than 65,519 bytes. Split it. [`SealError::Closed`]: the line is over.
     pub fn seal(&self, iv: [u8; 16], text: &str) -> Result<EncryptedContent, SealError> {
         match &self.0.state.phase {
             Phase::AwaitingApproval(_) => Err(SealError::NotJoined),
@@ -136,7 +138,7 @@ impl UnauthenticatedLine {
         }
     }
 
-    /// Ends the line, for good: the key goes, and the server is told.
+    /// Ends the line for good. The key is wiped from the record, and the server is told.
     ///
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
@@ -144,7 +146,7 @@ impl UnauthenticatedLine {
         self.end(CloseReason::ByUs)
     }
 
-    /// Lets in who waits. He is not told, for he knows of no waiting.
+    /// Lets the visitor in. The visitor is not notified, because its own end was open from the start.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
@@ -154,7 +156,7 @@ impl UnauthenticatedLine {
         Ok(Step::new(self, next))
     }
 
-    /// Turns away who waits.
+    /// Turns the visitor away. The line is disconnected.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
@@ -174,7 +176,7 @@ impl UnauthenticatedLine {
         Ok(Step::new(self, next))
     }
 
-    /// Where it stands.
+    /// The phase of the line.
     pub const fn phase(&self) -> LinePhase {
         match self.0.state.phase {
             Phase::AwaitingApproval(_) => LinePhase::AwaitingApproval,
@@ -183,24 +185,24 @@ impl UnauthenticatedLine {
         }
     }
 
-    /// What the server says of it. Nothing to rely on, ever.
+    /// The server's claims about the line. They are never confirmed: do not rely on them.
     pub const fn claims(&self) -> RelayClaims {
         let Origin { line_id, pair_hash, .. } = self.0.state.origin;
         RelayClaims { line_id, pair_hash }
     }
 
-    /// Of what kind of Port it came.
+    /// The kind of the Port that formed the line.
     pub const fn kind(&self) -> PortKind {
         self.0.state.origin.kind
     }
 
-    /// What Bob calls himself, at Alice's end. He may say what he likes, and whoever carried it could change it. What Alice calls herself
-    /// stood in her bundle.
+    /// The name that Bob gives itself, at Alice's end. It is a claim, and not authenticated (§17.9). `None` at Bob's end: the name that
+    /// Alice gives itself is in its bundle.
     pub const fn name(&self) -> Option<&Name> {
         self.0.state.name.as_ref()
     }
 
-    /// Alice's line with who introduced the two, through a contact port: along it she was told of the ticket.
+    /// Alice's line with the introducer, if the two met through a contact port. The ticket was announced along it. `None` at Bob's end.
     pub fn introduced_by(&self) -> Option<LineId> {
         self.0.state.origin.introduced.as_ref()?.by
     }
