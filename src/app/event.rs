@@ -149,7 +149,7 @@ impl Fields<'_> {
                 (PortKind::Port, self.line_link_id),
             ];
             if let Some((kind, port_id)) =
-                ids.into_iter().find(|(_, id)| truthy(*id).is_some_and(|id| !text_newtype(id, NONE)))
+                ids.into_iter().find(|(_, id)| truthy(*id).is_some_and(|id| !is_text(id, NONE)))
             {
                 return Ok(Happened::Used {
                     kind,
@@ -168,7 +168,7 @@ impl Fields<'_> {
             }
             return Ok(Happened::Ended { line_id: ended });
         }
-        match (self.call_type.is_some_and(|kind| text_newtype(kind, "line")), line_id, message) {
+        match (self.call_type.is_some_and(|kind| is_text(kind, "line")), line_id, message) {
             (false, Some(_), Some(message)) => Ok(Happened::Message {
                 line_id: hex::<16, _>(line_id)?,
                 content: EncryptedContent::from_json(message.get()).map_err(|_| EventError::Malformed)?,
@@ -184,7 +184,7 @@ fn truthy(value: Option<&RawValue>) -> Option<&RawValue> {
 }
 
 /// Whether the value is this text.
-fn text_newtype(value: &RawValue, expected: &str) -> bool {
+fn is_text(value: &RawValue, expected: &str) -> bool {
     serde_json::from_str::<Text<'_>>(value.get()).is_ok_and(|text| &*text == expected)
 }
 
