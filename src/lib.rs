@@ -1,31 +1,38 @@
-//! Connect two people with a single-use ticket instead of a lasting identifier.
+//! Connect two people with a code that works once, instead of a lasting identifier.
 //!
-//! Alice shows a **Port**: a QR code or a link. Bob uses it, once. A **line** between them is formed through a relay that neither trusts,
-//! and the ticket is dead. Nobody learns a phone number, an address or a user name.
+//! Alice shows a **Port**: a QR code or a link. Bob uses it, once. Then a relay, which neither of them needs to trust, forms a **line**
+//! between them: a private connection. After that the Port is dead. Neither learns a phone number, an address or a user name of the other.
 //!
-//! The crate is that protocol and nothing else: five state machines that take and give bytes. They do no I/O, read no clock, use no
-//! `unsafe` and no allocator. Transport and storage stay with you. The rules are in [SPEC.md]. Comments cite them by section (§4.3).
+//! The core of this crate is that protocol as five state machines: [`Alice`], [`Bob`], [`Line`], [`Pool`] and [`Introducer`]. Each takes
+//! events, and gives back what to store and what to send. They do no I/O, read no clock, and use no `unsafe` and no allocator. Transport
+//! and storage stay with you. The rules are in [SPEC.md]. Comments cite them by section (§4.3).
 //!
 //! ```text
-//!  Alice        Requesting ──LineLinkIssued──▶ Offered ──LineFormed──▶ Spent     yields a Line
-//!                 of a Port for many:  Offered ──LineFormed──▶ Offered           yields a Line each time
-//!  Bob          Scanned ────────connect──────▶ Connecting ─LineFormed─▶ Spent     yields a Line
-//!  Line         AwaitingProof ──proof──▶ Joined ──a packet opens──▶ Confirmed ──close──▶ Closed
-//!                 if the policy asks:  AwaitingProof ──proof──▶ AwaitingApproval ──accept──▶ Joined
-//!  Pool         line links for later, so that Alice needs no network: handle, pop
-//!  Introducer   Granted ──introduce──▶ Announcing ──mark_announced──▶ Ready ──clear_outbox──▶ Granted
+//!  Alice   Requesting ──LineLinkIssued──▶ Offered ──LineFormed──▶ Spent      a Port for one use: yields one Line
+//!                                         Offered ──LineFormed──▶ Offered    a Port for many: yields a Line each time
+//!  Bob     Scanned ────────connect──────▶ Connecting ─LineFormed─▶ Spent      yields one Line
+//!  Line    Joined ──the first packet opens──▶ Confirmed ──close──▶ Closed     at both ends
 //! ```
+//!
+//! # Words
+//!
+//! A **line link** is a token of the relay's that a line can be formed by. Alice asks the relay for it ([`Alice::request`]), or has some in
+//! stock ([`Pool`]). A **proof** is what Bob sends to show that it holds the Port. A **row** is how your store keeps a machine: a key, and a
+//! record that holds the machine's whole state. The **outbox** is what a machine still asks you to do. It is part of the record, so a crash
+//! loses nothing. A **Port for many** is a Superport or a contact port, see below.
 //!
 //! # Both sides in one page
 //!
-//! Every step of a machine goes the same way: prepare it, [`store`](Step::store) what it writes, act on its effects. The effects can't be
-//! reached before the write.
+//! Each step of a machine has three parts. The machine prepares the [`Step`]. You store what the step writes, in one transaction. Then you
+//! do what the step asks for: its effects. You get the effects only after you have handled the write.
+//!
+//! This program needs two dependencies: this crate, and `rand = "0.10"`, which has the same `rand_core` as this crate.
 //!
 //! ```
 //! use port_protocol::*;
 //! use std::{collections::BTreeMap, convert::Infallible, error::Error};
 //!
-//! /// A store in memory. A real one does this in one transaction, and checks what `Write` says.
+//! /// A store in memory. A real one does all of this in one transaction. It also does the checks that the docs of `Write` list.
 //! #[derive(Default)]
 //! struct Store(BTreeMap<RecordKey, Vec<u8>>);
 //!
@@ -43,20 +50,20 @@
 //!     let (mut alices, mut bobs) = (Store::default(), Store::default());
 //!     let (mut rng, now) = (rand::rng(), UnixSeconds(1_790_000_000));
 //!
-//!     // Alice has a line link from the relay, and makes a Port of it.
+//!     // The relay gave Alice a line link. It makes a Port of the link.
 //!     let link = LineLink::from([7; 16]);
 //!     let created = Alice::offer(link, PortOptions::new(), Seed::draw(&mut rng));
 //!     let mut alice = created.store(|write| alices.keep(write))?;
 //!     let text = alice.port().ok_or("no Port")?.qr_text(); // show it as a QR code
 //!
-//!     // Bob reads the text, and asks the relay to connect, with a proof inside the request.
+//!     // Bob reads the text, and asks the relay to connect. The request holds the proof that Bob has the Port.
 //!     let created = Bob::scan(Port::parse(text.as_str())?, Seed::draw(&mut rng));
 //!     let mut bob = created.store(|write| bobs.keep(write))?;
-//!     let step = bob.connect(SendProof::Inline, now)?; // nothing has moved yet
-//!     let effect = step.store(|write| bobs.keep(write))?.next(); // it is kept, and now it has
+//!     let step = bob.connect(SendProof::Inline, now)?; // Bob is unchanged yet
+//!     let effect = step.store(|write| bobs.keep(write))?.next(); // the write is stored, and now Bob has changed
 //!     let Some(BobEffect::Send(Request::Connect { proof, .. })) = effect else { return Err("no request".into()) };
 //!
-//!     // The relay makes a line and tells both. Each machine yields its end of it.
+//!     // The relay makes a line, and tells both. Alice and Bob each get their end of it.
 //!     let (line_id, pair_hash) = ([8; 16].into(), [9; 32].into());
 //!     let formed = |proof| Event::LineFormed { line_link: link, line_id, pair_hash, proof };
 //!     let step = alice.handle(&formed(proof), &NoPeers, now, &mut rng)?;
@@ -66,16 +73,20 @@
 //!     let effect = step.store(|write| bobs.keep(write))?.next();
 //!     let Some(BobEffect::LineFormed(mut at_bob)) = effect else { return Err("refused".into()) };
 //!
-//!     // Alice's Confirm shows Bob that it holds the keys. Bob's Answer shows Alice that both saw the same handshake.
+//!     // Alice's first packet, Confirm, proves to Bob that Alice has the same keys. Bob's Answer proves the same to Alice.
 //!     let (mut buffer_b, mut buffer_a) = (Vec::new(), Vec::new());
 //!     let confirm = to_event(at_alice.pending().next())?;
 //!     let step = at_bob.handle(&confirm, &mut buffer_b, now, &mut rng)?;
 //!     let answer = to_event(step.store(|write| bobs.keep(write))?.next())?;
 //!     let step = at_alice.handle(&answer, &mut buffer_a, now, &mut rng)?;
-//!     step.store(|write| alices.keep(write))?.for_each(drop);
+//!     step.store(|write| alices.keep(write))?.for_each(drop); // this step asks for nothing
+//!     assert_eq!(at_alice.safety_number(), at_bob.safety_number()); // both are confirmed
 //!
-//!     assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
-//!     assert_eq!(at_alice.safety_number(), at_bob.safety_number());
+//!     // A message. Send the bytes of the request to the relay.
+//!     let mut packet = Vec::new();
+//!     let effect = at_alice.seal(b"hello", b"", &mut packet)?.store(|write| alices.keep(write))?.next();
+//!     let Some(LineEffect::Send(request)) = effect else { return Err("nothing to send".into()) };
+//!     println!("{} bytes", request.to_vec().len());
 //!     Ok(())
 //! }
 //!
@@ -88,42 +99,52 @@
 //! }
 //! ```
 //!
-//! `cargo run --example minimal` adds the relay and a message each way. `cargo run --example handshake` shows each packet.
+//! `cargo run --example minimal` adds the relay's side. `cargo run --example handshake` adds a store that checks everything, crashes and
+//! restores, and shows each packet.
 //!
 //! # The family
 //!
-//! - A **Superport** is for many users, each with a line of its own: [`PortOptions::policy`] with [`Policy::up_to`] or
-//!   [`Policy::unlimited`]. Alice pauses it or changes its limit ([`Alice::set_policy`]), approves each visitor
-//!   ([`Policy::require_approval`]), and closes it for good ([`Alice::revoke`]).
-//! - A **contact port** is for guests whom one contact introduces: [`PortOptions::introducer`] at Alice, an [`Introducer`] at the contact,
-//!   [`IntroducerMessage`]s along their line, and [`Line::introduced`] to say who it was.
-//! - A **blocked** user gets in by none of them, and does not learn why: [`Peers`], `Blocked`.
+//! - A **Superport** is a Port that many people may use. Each gets a line of its own. To make one, set [`PortOptions::policy`] to
+//!   [`Policy::up_to`] or [`Policy::unlimited`]. Alice may change its limit or pause it ([`Alice::set_policy`]), approve each visitor
+//!   ([`Policy::require_approval`]), or close it for good ([`Alice::revoke`]).
+//! - A **contact port** is for guests whom one contact of Alice's introduces. Alice sets [`PortOptions::introducer`]. The contact runs an
+//!   [`Introducer`], which makes a single-use ticket for each guest. The two exchange [`IntroducerMessage`]s along their line.
+//!   [`Line::introduced`] then tells who made the introduction.
+//! - A **pool** is a stock of line links ([`Pool`]). With it Alice makes Ports offline.
 //!
-//! `cargo run --example handshake -- --superport 5` and `-- --introduce` show them.
+//! You can **block** a user: implement [`Peers`], and answer [`Relationship::Blocked`]. That user gets no line from any of your Ports, and is
+//! not told why.
+//!
+//! `cargo run --example handshake -- --superport 5`, `-- --introduce` and `cargo run --example pool` show them.
 //!
 //! # Your obligations
 //!
-//! - **One transaction** for all that a step writes ([`Write`], §8.1). [`Step::store`] leaves no other order.
-//! - **Clear the outbox** ([`Machine::clear_outbox`]) once everything in it was done. After a crash, [`Machine::restore`], and do what is
-//!   [`pending`](Machine::pending).
-//! - **Tick** ([`Machine::tick`]) at the [`deadline`](Machine::deadline). [`Row::deadline`] is there for an index.
-//! - **Dispatch** each event to the machine at [`Event::key`], or to the [`Pool`]. [`Rejected`] says what to do about each refusal.
-//! - **Trust** [`Line::confirmed`], not [`Line::claims`].
-//! - **Randomness** goes into `handle` as the time does: any cryptographic generator of [`rand_core`], such as `rand::rng()`.
+//! - **Store each write in one transaction** ([`Write`], §8.1). [`Step::store`] gives you the effects only after your closure has returned
+//!   `Ok`.
+//! - **Acknowledge an event to the relay last**: after the transaction, and also when `handle` has refused it, unless the error says to keep
+//!   it.
+//! - **Clear the outbox** ([`Machine::clear_outbox`]) when every pending effect is done. After a crash, load the machine with
+//!   [`Machine::restore`], and do what is [`pending`](Machine::pending).
+//! - **Call [`tick`](Machine::tick)** when a [`deadline`](Machine::deadline) comes. Each [`Row`] has it as a field, for an index.
+//! - **Find the machine of an event** by [`Event::key`], which is the key of its row. [`MachineRole`] says which type to restore. If there is
+//!   no such row and the event is a `LineLinkIssued`, it is for the [`Pool`].
+//! - **Rely on [`Line::confirmed`]**. [`Line::claims`] is only the relay's word.
+//! - **Pass a random generator** to `handle`, just as you pass the time: any `CryptoRng` of [`rand_core`].
+//! - If `handle` returns [`Rejected`], its variant says what to do.
 //!
 //! # Features
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `std` | yes | `alloc`, and `std::error::Error` where dependencies need it |
-//! | `alloc` | with `std` | `to_vec()` beside `encode_into()`; a `Vec` as a [`Buffer`] |
+//! | `std` | yes | `alloc`, and `std` in dependencies that need it |
+//! | `alloc` | with `std` | `to_vec()` beside `encode_into()`; a `Vec` as a [`Buffer`]; the set `Blocked` |
 //! | `getrandom` | yes | `Seed::from_os` |
 //! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
 //! | `relay` | yes | `relay`: the relay's own machine; with `alloc`, a directory in memory for it |
-//! | `app` | no | `app`: the formats of a shipped app, on the heap, and machines that speak them |
+//! | `app` | no | `app`: the formats of a deployed app, and machines for them. They use the heap |
 //! | `testkit` | no | `testkit`: a hostile relay, crashes and roll-backs for the tests of your own app |
 //!
-//! With `default-features = false` the crate is `no_std` and uses no heap. With default features a handshake uses none either.
+//! With `default-features = false` the crate is `no_std` and never uses the heap. Even with default features, a handshake uses no heap.
 //!
 //! [SPEC.md]: https://docs.rs/crate/port-protocol/latest/source/SPEC.md
 

@@ -29,29 +29,30 @@ use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, Tombstone};
 use offered::{After, Next, Offered, Once, Visitor};
 
-/// One Port at its creator's side (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
+/// The machine that makes one Port and waits for its user (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
 ///
-/// The first `LineFormed` spends a Port for one use, durably, whatever proof came with it. It leaves a [`Line`] or a [`PortOutcome`].
+/// A Port for one use is spent by the first `LineFormed`. This is stored, even if the proof is bad or missing. The result is a [`Line`],
+/// or a [`PortOutcome`] that says why there is none.
 ///
-/// A Port for many stays offered (§14). Each good proof forms a [`Line`]. A refusal uses nothing up.
+/// A Port for many stays offered (§14). Each good proof forms a [`Line`]. A refused visitor does not count as a use.
 pub type Alice = AliceOf<Native>;
 
-/// An Alice of either [`Dialect`]: [`Alice`] speaks this crate's own, `app::Alice` the app's.
+/// The Alice of one wire format ([`Dialect`]). Most programs use [`Alice`]. `app::Alice` is for the deployed app.
 pub struct AliceOf<D: Dialect>(pub(crate) Held<State>, pub(crate) PhantomData<fn() -> D>);
 
 /// What an Alice asks its caller to do.
 #[derive(Debug)]
 pub enum AliceEffect<'m> {
-    /// A line was formed, and its row is stored: [`Write::new_line`](crate::Write::new_line). Do what is pending in the line. After a
-    /// crash no effect tells of this line again: what you want to know of it, note in the same transaction.
+    /// A line was formed. Its row was in [`Write::new_line`](crate::Write::new_line), and is stored. Do what is pending in the line. This
+    /// effect comes once, and not again after a crash. Store your own notes on the line in the transaction that stores its row.
     LineFormed(Line),
     /// Send this to the relay.
     Send(Request<'m>),
-    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, wait until the relay took that
-    /// request (§14.2). A contact port is not shown: grant it along the introducer's line, by
-    /// [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant). To show it again does no harm.
+    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, show the Port only after the relay
+    /// has accepted that request (§14.2). To show it again does no harm. Do not show a contact port. Send it to the introducer along your
+    /// line with it, by [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant).
     PortReady(&'m Port),
-    /// The Port is dead without a line. Tell the user, then clear the outbox.
+    /// The Port ended, and no line was formed. Tell the user, then clear the outbox.
     Ended(PortOutcome),
 }
 
@@ -63,9 +64,9 @@ pub enum AlicePhase {
     Requesting,
     /// It waits for somebody who holds the Port.
     Offered,
-    /// The Port is spent, with this line.
+    /// The Port was used, and formed this line.
     Formed(LineId),
-    /// The Port is dead, without a line.
+    /// The Port ended without a line.
     Ended(PortOutcome),
 }
 
@@ -108,11 +109,12 @@ impl Requesting {
 }
 
 impl Alice {
-    /// Takes an event from the relay (§4.5). `peers` says what the caller's tables hold about the visitor (§14.6, §16.4);
-    /// [`NoPeers`](crate::NoPeers) is for a caller without tables. `rng` makes the ephemeral key of a line of a Port for many (§14.7).
+    /// Takes an event from the relay (§4.5). Through `peers` you say whether you know or block the visitor, and which tickets are good
+    /// (§14.6, §16.4). Pass [`NoPeers`](crate::NoPeers) if you keep no such tables. `rng` is used by a Port for many only: each of its
+    /// lines needs a fresh key (§14.7).
     ///
     /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    /// [`Rejected`]: each variant says what to do. The machine is unchanged.
     pub fn handle<R: CryptoRng + ?Sized>(
         &mut self,
         event: &Event<'_>,
@@ -158,23 +160,23 @@ impl<D: Dialect> AliceOf<D>
 where
     Self: Role<State = State, Change = State>,
 {
-    /// Makes a Port whose line link has to be asked for (§4.1). The request is [`pending`](crate::Machine::pending).
+    /// Makes a Port, and asks the relay for its line link (§4.1). The request is [`pending`](crate::Machine::pending): send it.
     pub fn request(options: PortOptions, seed: Seed) -> Created<Self> {
         Created::new(State::Requesting(Requesting::new::<D>(options, seed)))
     }
 
     /// Makes a Port of a line link that is here already, from a [`Pool`](crate::Pool): no network is needed (§4.1).
     ///
-    /// Never use a link twice. If a Port was made of this link before, the store finds its key taken.
+    /// Never use a link twice. If you do, the insert fails: a row with that key exists already.
     pub fn offer(line_link: LineLink, options: PortOptions, seed: Seed) -> Created<Self> {
         Created::new(State::Offered(Requesting::new::<D>(options, seed).into_offered(line_link)))
     }
 
-    /// Changes the use limit, pauses or resumes the Port, or moves its closing date (§14.2). The limit may go below the number already
-    /// used. Connections in flight are judged by the policy in force when they arrive.
+    /// Changes the use limit, pauses or resumes the Port, or changes its closing date (§14.2). The limit may go below the number already
+    /// used. A connection in flight is judged by the policy in force when it arrives.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: the Port is dead already. [`Rejected::PolicyMismatch`]: the policy does not fit this kind of Port.
+    /// [`Rejected::OutOfOrder`]: the Port has ended already. [`Rejected::PolicyMismatch`]: the policy does not fit this kind of Port.
     pub fn set_policy(&mut self, policy: Policy) -> Result<Step<'_, Self>, Rejected> {
         let (next, places) = match &self.0.state {
             State::Requesting(requesting) => {
@@ -195,26 +197,30 @@ where
         Ok(Step::new(self, next).outbox(places))
     }
 
-    /// Takes the Port back (§4.4): it forms no line any more. A contact's right is withdrawn so, too (§16.6). Then delete the rows of
-    /// its tickets, and tell the contact by [`IntroducerMessage::Withdrawn`](crate::IntroducerMessage::Withdrawn). A dead machine does
-    /// not say whom: note the link and the line in the same transaction, and say it again after a crash until it was handed over.
+    /// Takes the Port back (§4.4): it forms no line any more.
+    ///
+    /// To revoke a contact port also ends its introducer's right (§16.6). Delete the rows of its tickets in the same transaction. Then send
+    /// [`IntroducerMessage::Withdrawn`](crate::IntroducerMessage::Withdrawn) along the introducer's line. After this step the machine no
+    /// longer knows that line: store the line and the link in the same transaction, and send the message again after a crash, until the
+    /// relay has it.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: the Port is dead already.
+    /// [`Rejected::OutOfOrder`]: the Port has ended already.
     pub fn revoke(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let next = self.0.state.end(PortOutcome::Revoked).ok_or(Rejected::OutOfOrder)?;
         Ok(Step::new(self, next))
     }
 
-    /// Whether to accept a ticket that was announced along the line `from` (§16.4). Nothing moves. If so, insert the notice as a row in
-    /// the same transaction as that line's step, unique by its [`ticket`](TicketNotice::ticket). If there is such a row, or a
-    /// [mark](crate::Write::unique) of the same bytes, the ticket was announced before or used: leave what is there, and go on.
+    /// Checks a ticket that was announced along the line `from` (§16.4). The machine does not change. On `Ok`, insert the notice as a row
+    /// in the same transaction as that line's step, unique by its [`ticket`](TicketNotice::ticket). If a row or a
+    /// [mark](crate::Write::unique) with the bytes of that ticket exists, the ticket is not new: insert nothing, and go on.
     ///
-    /// `outstanding` is how many rows there are of this contact port.
+    /// `outstanding` is the number of ticket rows that you hold for this contact port.
     ///
     /// # Errors
-    /// [`Rejected::WrongMachine`]: it is for another contact port. [`Rejected::TicketRefused`]. [`Rejected::TooManyTickets`].
-    /// [`Rejected::OutOfOrder`]: this contact port was withdrawn, or has expired. With each, keep the line's step, and no row.
+    /// On each, store the line's step, but do not insert the ticket. [`Rejected::WrongMachine`]: it is for another contact port, or this
+    /// one has no link yet. [`Rejected::TicketRefused`]: its announcer is not the introducer, or it has expired.
+    /// [`Rejected::TooManyTickets`]: `outstanding` is at its bound. [`Rejected::OutOfOrder`]: this contact port has ended or expired.
     pub fn accept_ticket(
         &self,
         notice: &TicketNotice,
@@ -242,7 +248,7 @@ where
         Step::new(self, state).once(next.once.map(effect)).outbox(next.outbox).conditions(next.conditions)
     }
 
-    /// How the Port may be used. `None` once it is dead.
+    /// The Port's policy. `None` once the Port has ended.
     pub const fn policy(&self) -> Option<&Policy> {
         match &self.0.state {
             State::Requesting(requesting) => Some(&requesting.options.policy),
@@ -251,8 +257,7 @@ where
         }
     }
 
-    /// The line along which a contact port is granted and its tickets are announced (§16.1). `None` for any other Port, and once it is
-    /// dead.
+    /// Your line with the contact who may introduce guests by this contact port (§16.1). `None` for any other Port, and once it has ended.
     pub fn introducer(&self) -> Option<LineId> {
         match &self.0.state {
             State::Requesting(requesting) => requesting.options.introducer,
@@ -261,7 +266,7 @@ where
         }
     }
 
-    /// How often a Port for many was used. 0 for any other Port, and once it is dead.
+    /// How often a Port for many was used. 0 for any other Port, and once it has ended.
     pub fn used(&self) -> u32 {
         match &self.0.state {
             State::Offered(offered) => offered.used(),
@@ -269,7 +274,7 @@ where
         }
     }
 
-    /// Whether the Port is dead, with a line or without.
+    /// Whether the Port has ended, with a line or without.
     pub const fn is_spent(&self) -> bool {
         matches!(self.0.state, State::Spent(_))
     }

@@ -25,23 +25,23 @@ use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, Tombstone};
 use connecting::Connecting;
 
-/// One Port at its user's side (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
+/// The machine that uses one Port (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
 ///
-/// It leaves a [`Line`] or a [`UseOutcome`].
+/// The result is a [`Line`], or a [`UseOutcome`] that says why there is none.
 pub type Bob = BobOf<Native>;
 
-/// A Bob of either [`Dialect`]: [`Bob`] speaks this crate's own, `app::Bob` the app's.
+/// The Bob of one wire format ([`Dialect`]). Most programs use [`Bob`]. `app::Bob` is for the deployed app.
 pub struct BobOf<D: Dialect>(pub(crate) Held<State<D::Proof>>, pub(crate) PhantomData<fn() -> D>);
 
 /// What a Bob asks its caller to do.
 #[derive(Debug)]
 pub enum BobEffect<'m> {
-    /// A line was formed, and its row is stored: [`Write::new_line`](crate::Write::new_line). Do what is pending in the line. After a
-    /// crash no effect tells of this line again: what you want to know of it, note in the same transaction.
+    /// A line was formed. Its row was in [`Write::new_line`](crate::Write::new_line), and is stored. Do what is pending in the line. This
+    /// effect comes once, and not again after a crash. Store your own notes on the line in the transaction that stores its row.
     LineFormed(Line),
     /// Send this to the relay.
     Send(Request<'m>),
-    /// It is over without a line. Tell the user, then clear the outbox.
+    /// The attempt ended, and no line was formed. Tell the user, then clear the outbox.
     Ended(UseOutcome),
 }
 
@@ -53,9 +53,9 @@ pub enum BobPhase {
     Scanned,
     /// It waits for the relay's answer.
     Connecting,
-    /// It is over, with this line.
+    /// The Port formed this line.
     Formed(LineId),
-    /// It is over, without a line.
+    /// The attempt ended without a line.
     Ended(UseOutcome),
 }
 
@@ -82,26 +82,26 @@ pub struct Scanned {
 }
 
 impl Bob {
-    /// Takes a Port that was read (§5.1). Nothing is used yet. The record keeps until there is a network.
+    /// Starts with a Port that was read (§5.1). The Port is not used yet. You can store this machine and connect later.
     pub fn scan(port: Port, seed: Seed) -> Created<Self> {
         Self::read(port, seed)
     }
 
-    /// Uses the Port (§5.2). Past its expiry the step ends with [`UseOutcome::Expired`] instead. A Port for many takes the proof inline
-    /// only, whatever `send_proof` says (§14.4).
+    /// Uses the Port (§5.2). If the Port has expired, the result is [`UseOutcome::Expired`]. `send_proof` says how the proof travels. A Port
+    /// for many always has it inside the request, and ignores `send_proof` (§14.4).
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it was used before. The request is [`pending`](crate::Machine::pending).
+    /// [`Rejected::OutOfOrder`]: you called this before. The same request is [`pending`](crate::Machine::pending).
     pub fn connect(&mut self, send_proof: SendProof, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let keeps_key = |port: &Port| port.kind.is_for_many();
         self.connect_by(proof::prove, send_proof, keeps_key, now)
     }
 
-    /// Takes an event from the relay (§5.5). `peers` says what the caller's tables hold about the maker of the Port (§14.6);
-    /// [`NoPeers`](crate::NoPeers) is for a caller without tables. `rng` is for events that make a key. None of a Bob's does today.
+    /// Takes an event from the relay (§5.5). Through `peers` you say whether you know or block the maker of the Port (§14.6). Pass
+    /// [`NoPeers`](crate::NoPeers) if you keep no such tables. `rng` is not used today.
     ///
     /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    /// [`Rejected`]: each variant says what to do. The machine is unchanged.
     pub fn handle<R: CryptoRng + ?Sized>(
         &mut self,
         event: &Event<'_>,
@@ -191,10 +191,10 @@ where
         Ok(Step::new(self, State::Connecting(connecting)))
     }
 
-    /// Gives the Port up (§5.4). A line that is formed all the same comes back as [`Rejected::UnwantedLine`].
+    /// Gives the Port up (§5.4). If the relay forms the line anyway, `handle` returns [`Rejected::UnwantedLine`].
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it is over already.
+    /// [`Rejected::OutOfOrder`]: the attempt has ended already.
     pub fn cancel(&mut self) -> Result<Step<'_, Self>, Rejected> {
         self.end(UseOutcome::Cancelled, FinalRequest::Nothing)
     }
@@ -204,7 +204,7 @@ where
         Ok(Step::new(self, next))
     }
 
-    /// Where to connect. `None` if the Port does not say, and once it is over.
+    /// The relay's address, if the Port names one. `None` after the end.
     pub const fn relay(&self) -> Option<&RelayAddr> {
         match &self.0.state {
             State::Scanned(scanned) => scanned.port.relay(),
@@ -213,7 +213,7 @@ where
         }
     }
 
-    /// Whether it is over, with a line or without.
+    /// Whether the attempt has ended, with a line or without.
     pub const fn is_spent(&self) -> bool {
         matches!(self.0.state, State::Spent(_))
     }

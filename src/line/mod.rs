@@ -40,28 +40,28 @@ pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::SafetyNumber;
 use session::Session;
 
-/// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`. If the policy of its Port
-/// requires approval: `AwaitingApproval ─accept▶ Joined` (§14.5).
+/// One end of a connection (§6): `Joined ─first packet opens▶ Confirmed ─▶ Closed`.
+///
+/// Alice's end begins in `AwaitingProof` if the proof did not travel inside the request. If the Port's policy requires approval, Alice's
+/// end waits in `AwaitingApproval` before it is `Joined` (§14.5).
 #[derive(Debug)]
 pub struct Line(Held<State>);
 
 /// What a Line asks its caller to do.
 #[derive(PartialEq, Eq)]
 pub enum LineEffect<'m> {
-    /// The other end's user says this. It lies in the buffer that `handle` was given, and in
-    /// [`Write::received`](crate::Write::received).
+    /// A message of the other user. The text is in your buffer. It was in [`Write::received`](crate::Write::received), and is stored.
     Message(&'m [u8]),
-    /// The other end's machine says this about a contact port (§16.3). It lies in the same places.
+    /// A message between Alice and its introducer (§16.3). It was in [`Write::received`](crate::Write::received), too.
     IntroducerMessage(IntroducerMessage<'m>),
-    /// The relay says that it dropped packets of this end, because more waited for the other end than it keeps. What the other end has
-    /// not answered may be lost. First do what is pending, after a pause: it may have been the proof. Once the line is confirmed,
-    /// send again what was not answered, when the other end is heard of. Before that, it would only push out more. It may come more than
-    /// once.
+    /// The relay dropped packets that you sent, because its queue for the other end was full. Wait a little, then do what is pending: the
+    /// lost packet may be the proof. Once the line is confirmed and you hear from the other end, send your unanswered messages again. Do
+    /// not send them earlier: the queue would overflow again. You may get this effect several times.
     PacketsLost,
     /// Send this to the relay.
     Send(Request<'m>),
-    /// Somebody who holds the Port wants in, and the policy requires approval: [`accept`](Line::accept) or [`decline`](Line::decline).
-    /// Until then the visitor is not answered.
+    /// Somebody who holds the Port wants in, and the policy requires approval. Ask the user, then call [`accept`](Line::accept) or
+    /// [`decline`](Line::decline). The visitor hears nothing until then.
     AwaitingApproval,
     /// The line is over. Tell the user, then clear the outbox.
     Ended(CloseReason),
@@ -85,33 +85,33 @@ impl fmt::Debug for LineEffect<'_> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum LinePhase {
-    /// Alice's end: the Port's link was used. Nobody has shown the Port yet.
+    /// Alice's end: somebody used the Port's link, and has not proved yet that they hold the Port.
     AwaitingProof,
     /// Alice's end: somebody who holds the Port waits for approval.
     AwaitingApproval,
-    /// There are keys. Who holds them at the far end is still a claim.
+    /// This end has keys. It is not proven yet who holds them at the other end.
     Joined,
-    /// The other end holds the same keys and saw the same handshake.
+    /// It is proven that the other end holds the same keys and saw the same handshake.
     Confirmed,
-    /// Nothing more is sent or taken.
+    /// The line is over. It seals nothing and opens nothing.
     Closed,
 }
 
-/// What the relay says of a line (§6.6). Until the line is confirmed, each end may have been told another thing.
+/// What the relay says about a line (§6.6). Until the line is confirmed, the relay may have told the two ends different things.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RelayClaims {
     /// The line's name at the relay.
     pub line_id: LineId,
-    /// The two users.
+    /// The relay's hash for this pair of users.
     pub pair_hash: PairHash,
 }
 
-/// What both ends know, and know that the other knows (§6.6).
+/// What is proven once a line is confirmed: both ends have these values (§6.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Confirmed {
-    /// The line's name at the relay. It is the same at both ends.
+    /// The line's name at the relay.
     pub line_id: LineId,
-    /// The two users. It is the same at both ends. That one pair always gets the same value remains the relay's word.
+    /// The relay's hash for this pair of users. The relay should give a pair the same hash on each of its lines. That is not proven.
     pub pair_hash: PairHash,
 }
 
@@ -166,13 +166,12 @@ impl Line {
         &self.0
     }
 
-    /// Takes an event from the relay (§6.4). A message is opened into `buffer`, which must be as long as the packet ([`Buffer`]). It is in
-    /// [`Write::received`](crate::Write::received) before the step is committed, and comes back as an effect after it. `rng` is for
-    /// events that make a key. None of a Line's does today.
+    /// Takes an event from the relay (§6.4). A message is decrypted into `buffer`: a slice that is as long as the packet, or a `Vec`, which
+    /// grows ([`Buffer`]). You get the message twice: in [`Write::received`](crate::Write::received) to store it, then as an effect to
+    /// show it. `rng` is not used today.
     ///
     /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved. `buffer` may hold the text of a packet that was refused after it
-    /// opened.
+    /// [`Rejected`]: each variant says what to do. The machine is unchanged. Do not use what is in `buffer`.
     #[inline]
     pub fn handle<'m, R: CryptoRng + ?Sized>(
         &'m mut self,
@@ -184,8 +183,8 @@ impl Line {
         self.handle_with_aad(event, &[], buffer, now, rng)
     }
 
-    /// [`handle`](Line::handle) for messages that were sealed with associated data (§6.3). Both ends must pass the same. The machine's
-    /// own packets have none, and open whatever is passed.
+    /// [`handle`](Line::handle) for messages that were sealed with associated data (§6.3). Both ends must pass the same data. For packets
+    /// that the other machine made itself, the argument is ignored.
     ///
     /// # Errors
     /// The same, and [`Rejected::AssociatedDataTooLong`].
@@ -210,12 +209,12 @@ impl Line {
         }
     }
 
-    /// Seals a message into `buffer`, which must be [`SEAL_OVERHEAD`] bytes longer (§6.3). The packet to send is the step's effect. The
-    /// relay sees its length. The outbox does not keep it: until the other end has the message, it stays with the caller, which may seal
-    /// it again.
+    /// Seals a message (§6.3). `buffer` must have room for the message and [`SEAL_OVERHEAD`] bytes. The packet to send is the step's
+    /// effect. The relay can see how long the packet is. The outbox does not hold this packet: keep the message until you know that the
+    /// other end has it. If needed, seal it again.
     ///
     /// # Errors
-    /// [`SealError`]: what to do stands with each. Nothing has moved.
+    /// [`SealError`]: each variant says what to do. The machine is unchanged.
     #[inline]
     pub fn seal<'m>(
         &'m mut self,
@@ -228,8 +227,9 @@ impl Line {
         self.seal_as([PacketKind::EarlyMessage, PacketKind::Message], message, associated_data, buffer)
     }
 
-    /// [`seal`](Line::seal) with padding (§6.9): the relay sees one of eleven lengths. `buffer` must be [`SEAL_OVERHEAD`] bytes longer
-    /// than [`padded_len`]. A message must be shorter than [`MAX_MESSAGE`]. The other end opens it as any other.
+    /// [`seal`](Line::seal) with padding (§6.9): the text gets one of eleven fixed lengths, so the relay learns less. `buffer` must have
+    /// room for [`padded_len`]`(message.len())` and [`SEAL_OVERHEAD`] bytes. A message must be shorter than [`MAX_MESSAGE`]. The other end
+    /// opens it like any other.
     ///
     /// # Errors
     /// The same.
@@ -244,11 +244,11 @@ impl Line {
         self.seal_as([PacketKind::PaddedEarlyMessage, PacketKind::PaddedMessage], message, associated_data, buffer)
     }
 
-    /// Seals what Alice and its introducer say to each other (§16.3). `buffer` must hold [`MAX_INTRODUCER_MESSAGE`] and
-    /// [`SEAL_OVERHEAD`] bytes.
+    /// Seals an [`IntroducerMessage`] (§16.3). `buffer` must have room for [`MAX_INTRODUCER_MESSAGE`] and [`SEAL_OVERHEAD`] bytes.
     ///
     /// # Errors
-    /// [`SealError`]. [`SealError::Unconfirmed`] until the line is confirmed, because before that, who listens is a claim.
+    /// [`SealError`]: each variant says what to do. [`SealError::Unconfirmed`] while the line is joined and not confirmed: it is not
+    /// proven yet who would receive the message.
     #[cold]
     pub fn seal_introducer_message<'m>(
         &'m mut self,
@@ -294,7 +294,7 @@ impl Line {
         Ok(Step::new(self, Change::Counters(counters)).once(packet).outbox(0..0))
     }
 
-    /// Ends the line for good (§6.7): the keys go, and the other end and the relay are told.
+    /// Ends the line for good (§6.7). The keys are deleted, and a last packet tells the other end.
     ///
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
@@ -303,7 +303,8 @@ impl Line {
         self.end(CloseReason::ByUs, close)
     }
 
-    /// Lets the visitor in (§14.5), who is answered now. Hand in again what it said in the meantime: that opens for seven days.
+    /// Lets the visitor in (§14.5), and answers it. Packets that came while it waited were refused as [`Rejected::TooEarly`]. If you kept
+    /// them, give them to `handle` again within seven days.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
@@ -318,7 +319,7 @@ impl Line {
         Ok(Step::new(self, change))
     }
 
-    /// Turns the visitor away (§14.5). To the visitor it looks like a Port that is closed.
+    /// Turns the visitor away (§14.5). The visitor can't tell this from a closed Port.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
@@ -364,46 +365,46 @@ impl Line {
         }
     }
 
-    /// What the relay says of it. Do not rely on it: see [`confirmed`](Line::confirmed).
+    /// What the relay says about this line. It is not proven: see [`confirmed`](Line::confirmed).
     pub const fn claims(&self) -> RelayClaims {
         let Origin { line_id, pair_hash, .. } = self.0.state.origin;
         RelayClaims { line_id, pair_hash }
     }
 
-    /// What the caller may rely on. `None` until the other end has shown that it holds the same keys, and after the end.
+    /// What you may rely on. `Some` only while the line is confirmed and not closed.
     pub fn confirmed(&self) -> Option<Confirmed> {
         let RelayClaims { line_id, pair_hash } = self.claims();
         (self.phase() == LinePhase::Confirmed).then_some(Confirmed { line_id, pair_hash })
     }
 
-    /// The line that the two users had before, to be closed now (§14.6). `None` if they had none, and until this one is confirmed.
+    /// The line that you had with this user before (§14.6). Close that one now. `None` if there was none, and until this line is confirmed.
     pub fn replaces(&self) -> Option<LineId> {
         self.0.state.origin.replaces.filter(|_| self.phase() == LinePhase::Confirmed)
     }
 
-    /// Who introduced the two ends, through a contact port (§16.5). A claim until the line is confirmed.
+    /// The contact who introduced you, through a contact port (§16.5). It is not proven until the line is confirmed.
     pub const fn introduced(&self) -> Option<&Introduced> {
         self.0.state.origin.introduced.as_ref()
     }
 
-    /// A number for two people to compare by voice (§6.8). `None` unless the line is confirmed.
+    /// A number for two people to compare by voice (§6.8). `Some` only while the line is confirmed.
     pub fn safety_number(&self) -> Option<SafetyNumber> {
         self.0.state.phase.confirmed().map(Session::safety_number)
     }
 
-    /// 32 bytes for a stronger protocol on top, like those of a TLS exporter (§6.10). They are the same at both ends and known to nobody
-    /// else. `None` unless the line is confirmed. Use another `label` for each purpose; `context` is anything that both ends know of it.
-    /// The bytes tell nothing of the line's keys, nor of what is exported for other purposes.
+    /// 32 secret bytes for another protocol on top (§6.10). Both ends get the same bytes if they pass the same `label` and `context`. Use
+    /// another label for each purpose. `context` is data that both ends have. Nobody can compute the line's keys, or other exports, from
+    /// the bytes. `Some` only while the line is confirmed.
     pub fn export(&self, label: &str, context: &[u8]) -> Option<Secret<32>> {
         self.0.state.phase.confirmed().map(|session| session.export(label, context))
     }
 
-    /// The hash of the Port that formed it.
+    /// The hash of the Port that formed this line.
     pub const fn port(&self) -> PortHash {
         self.0.state.origin.port
     }
 
-    /// Where the Port said to connect.
+    /// The relay's address, if the Port named one.
     pub const fn relay(&self) -> Option<&RelayAddr> {
         self.0.state.origin.relay.as_ref()
     }

@@ -15,8 +15,9 @@ use step::{Effects, Step};
 /// What [`Alice`](crate::Alice), [`Bob`](crate::Bob), [`Line`](crate::Line), [`Pool`](crate::Pool) and
 /// [`Introducer`](crate::Introducer) have in common (§8).
 ///
-/// A caller does three things with a machine, and the types force their order: prepare a [`Step`], keep what it
-/// [writes](Step::write), act on its effects. [`Step::store`] shows them. A step that is dropped has not happened.
+/// A caller does three things, and the types force their order. It prepares a [`Step`]. It stores what the step
+/// [writes](Step::write). Then it does what the step asks for: the step's effects. [`Step`] has an example. If you drop a step, the
+/// machine is unchanged.
 pub trait Machine: Role {
     /// The primary key of this machine's row (§8.2).
     fn key(&self) -> RecordKey {
@@ -28,42 +29,42 @@ pub trait Machine: Role {
         self.held().revision
     }
 
-    /// The whole state, with the outbox (§8.6).
+    /// The bytes to store: the state and the outbox (§8.6).
     fn record(&self) -> Record {
         let Held { revision, state } = self.held();
         Record::new(Self::ROLE, *revision, state)
     }
 
-    /// The machine that wrote this record.
+    /// Loads a machine from its record.
     ///
     /// # Errors
-    /// [`RestoreError`]: what to do stands with each.
+    /// [`RestoreError`]: each variant says what to do.
     fn restore(record: &[u8]) -> Result<Self, RestoreError> {
         step::restore(record)
     }
 
-    /// The outbox: what committed steps asked for and nobody has answered, byte for byte as before (§8.1). Do it after a restore, and
-    /// whenever the connection to the relay comes back. All of it is safe to repeat.
+    /// The outbox: the effects that are not done or not answered yet, with the same bytes as the first time (§8.1). Do them after a
+    /// restore, and after each reconnect to the relay. They are safe to repeat.
     fn pending(&self) -> Effects<'_, Self> {
         Effects::pending(self)
     }
 
-    /// Empties the outbox; `None` if nothing in it can be emptied. What only the other side can answer stays until it does: a request, a
-    /// proof, a `Confirm`.
+    /// Removes from the outbox what you have done. `None` if there is nothing to remove. A request, a proof and a `Confirm` stay until the
+    /// other side has answered them.
     ///
-    /// **Only once everything in it was done for good**: a request was handed over to the relay, not just queued in memory. What is
-    /// cleared is forgotten. After a restore, do what is [`pending`](Machine::pending) first.
+    /// **Call this only when every pending effect is done.** A request is done when the relay has it, not when it waits in a queue in
+    /// memory. What is removed is forgotten. After a restore, do what is [`pending`](Machine::pending) first.
     fn clear_outbox(&mut self) -> Option<Step<'_, Self>> {
         let change = Self::without_outbox(&self.held().state)?;
         Some(Step::new(self, change).outbox(0..0))
     }
 
-    /// When to call [`tick`](Machine::tick). `None`: never.
+    /// The time at which to call [`tick`](Machine::tick). `None`: never.
     fn deadline(&self) -> Option<UnixSeconds> {
         Self::deadline_of(&self.held().state)
     }
 
-    /// Does what is due at the deadline. `None` if the deadline has not come.
+    /// Ends what has expired: a Port that was not used in time, a line that got no proof. `None` if the deadline has not come.
     fn tick(&mut self, now: UnixSeconds) -> Option<Step<'_, Self>> {
         if now < self.deadline()? {
             return None;

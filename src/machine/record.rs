@@ -160,9 +160,9 @@ pub struct Row {
     pub revision: u64,
     /// The machine's whole state.
     pub record: Record,
-    /// When the machine is due for [`tick`](crate::Machine::tick), for an index over all rows. `None`: never.
+    /// The time at which to [`tick`](crate::Machine::tick) the machine. `None`: never. Index it, to find the machines that are due.
     pub deadline: Option<UnixSeconds>,
-    /// The row that this one replaces. It must be there, at that key and revision. `None`: insert this row; fail if its key exists.
+    /// The row that this one replaces. `None` for a new machine.
     pub expected: Option<Expected>,
 }
 

@@ -136,13 +136,13 @@ macro_rules! impl_machine {
 }
 pub(crate) use impl_machine;
 
-/// What the other end of a line said (§6.4). It lies in the buffer that `handle` was given.
+/// What the other end of a line said (§6.4). The bytes are in the buffer that `handle` was given.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Received<'m> {
-    /// A user's message.
+    /// A message of the other user.
     Message(&'m [u8]),
-    /// A message about a contact port, for the other machines of this client (§16.3). What they write for it goes into the same
-    /// transaction.
+    /// A message between Alice and its introducer (§16.3). Give it to the [`Introducer`](crate::Introducer) or to
+    /// [`Alice::accept_ticket`](crate::Alice::accept_ticket), and store what they write in the same transaction.
     Introducer(IntroducerMessage<'m>),
 }
 

@@ -7,49 +7,47 @@ use super::role::{Held, Received, Role};
 use crate::error::RestoreError;
 use crate::id::{LineId, ReplayMark, TicketHash};
 
-/// All that one step writes, **in one transaction**. There is nothing else to remember: a store that keeps every field of it, or
-/// nothing, loses nothing in a crash.
+/// All that one step writes. **Store all of it in one transaction, or none of it.** Then a crash loses nothing.
 ///
-/// In one transaction:
+/// The transaction does this:
 ///
-/// 1. [`row`](Write::row): if `row.expected` names a row, that row must be there, at that key and revision; remove it. Then insert
-///    `row`. Its key must be free.
-/// 2. [`new_line`](Write::new_line): insert it. Its key must be free.
-/// 3. [`unique`](Write::unique): insert the mark into a table of unique marks.
-/// 4. [`consumes`](Write::consumes): delete the row of this ticket.
-/// 5. [`received`](Write::received): keep what the other end said.
+/// 1. If [`row.expected`](Row::expected) is set: check that the old row is there with that revision, and remove it.
+/// 2. Insert [`row`](Write::row). Fail if a row with its key exists.
+/// 3. Insert [`new_line`](Write::new_line). Fail if a row with its key exists.
+/// 4. Insert the mark of [`unique`](Write::unique) into a table of marks. Fail if the mark exists.
+/// 5. Delete the row of the ticket in [`consumes`](Write::consumes). Fail if it is not there.
+/// 6. Insert what was [`received`](Write::received) into your table of messages.
 ///
-/// If one of these fails, roll the transaction back and drop the step: nothing has happened. What to do then stands with each field.
-/// A store that compares by `expected` makes this hold between processes, too.
+/// Your own rows may go into the same transaction: a name for the new line, for instance. If one of the checks fails, roll back. The
+/// machine is unchanged then, and the field that failed says what to do.
 #[must_use = "a write that is not kept loses what the step did"]
 #[non_exhaustive]
 #[derive(Debug)]
 pub struct Write<'m> {
-    /// The machine's row after the step. If the row that it expects is not there, another process moved this machine, or an old backup
-    /// was restored: drop the machine and [`restore`](crate::Machine::restore) what the store has.
+    /// The machine's new row. If the check of `expected` fails, another process has changed this machine, or an old backup was restored:
+    /// drop the machine, and [`restore`](crate::Machine::restore) what the store has.
     pub row: Row,
-    /// The row of the line that this step forms. If its key exists, the event came again, or the relay gave one `line_id` to two lines:
-    /// drop the event, and send no `Disconnect`.
+    /// The row of the line that this step forms. If its key exists, the event came a second time, or the relay gave one `line_id` to two
+    /// lines: ignore the event, and send no `Disconnect`.
     pub new_line: Option<Row>,
-    /// A mark that may be inserted once, ever (§8.4). If it exists, this use was taken before: do what [`OnDuplicate`] says. Keep the
-    /// marks where a backup does not roll them back.
+    /// A mark that may be inserted once, ever (§8.4). If it exists, this use of the Port was handled before: do what [`OnDuplicate`] says.
+    /// Keep the marks out of backups, so that an old backup does not bring a used Port back.
     pub unique: Option<(ReplayMark, OnDuplicate)>,
-    /// The ticket whose row this step deletes (§16.4). If the row is not there, the ticket was used: hand the event in again, with
-    /// [`Peers`](crate::Peers) that tell of the rows as they are.
+    /// The ticket that this step uses up (§16.4). If its row is not there, the ticket was used before: call `handle` again with the same
+    /// event. Your [`Peers`](crate::Peers) must answer from the current rows then.
     pub consumes: Option<TicketHash>,
-    /// What the other end of a line said. The store has it before the relay may forget it: acknowledge the packet after the
-    /// transaction.
+    /// What the other end of a line said. Acknowledge the event to the relay only after the transaction: the relay deletes it then.
     pub received: Option<Received<'m>>,
 }
 
-/// What to do if a step's mark exists already (§8.4). First drop the step; then do this.
+/// What to do if the mark of a step exists already (§8.4). The transaction was rolled back, and the machine is unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnDuplicate {
-    /// [`revoke`](crate::Alice::revoke) the Port: the record that said it was used is lost. Then hand the event in again, so that its
-    /// far end is told.
+    /// The store lost the record of a use. [`revoke`](crate::Alice::revoke) the Port. Then call `handle` with the same event again: its
+    /// answer tells the other user that there is no line.
     Revoke,
-    /// Look for a record of this line. If there is one, the event came again: drop it. If there is none, an old proof came again: send
-    /// [`Request::Disconnect`](crate::Request::Disconnect) for the line. The Port stays as it is.
+    /// Look for a row of this line. If there is one, the event came a second time: ignore it. If there is none, somebody replayed an old
+    /// proof: send [`Request::Disconnect`](crate::Request::Disconnect) for the line. The Port goes on in either case.
     Disconnect(LineId),
 }
 
@@ -60,10 +58,9 @@ pub(crate) struct Conditions {
     pub(crate) consumes: Option<TicketHash>,
 }
 
-/// A transition that has not happened yet (§8.1). Keep what it [writes](Step::write) in one transaction, then commit it. Drop it, and
-/// nothing has happened.
+/// The next step of a machine, prepared (§8.1). The machine is unchanged until the step is committed. If you drop the step, it stays so.
 ///
-/// [`store`](Step::store) does both, in that order:
+/// [`store`](Step::store) calls your closure to store the write, and then commits the step:
 ///
 /// ```
 /// # use port_protocol::*;
@@ -73,16 +70,16 @@ pub(crate) struct Conditions {
 /// # impl From<Rejected> for Failed { fn from(rejected: Rejected) -> Self { Self::Rejected(rejected) } }
 /// # fn act(_: AliceEffect<'_>) {}
 /// # fn on_event(alice: &mut Alice, event: &Event<'_>, store: &mut Store, now: UnixSeconds, rng: &mut impl rand_core::CryptoRng) -> Result<(), Failed> {
-/// let step = alice.handle(event, &NoPeers, now, rng)?; // pure: nothing has moved, on Ok or on Err
-/// for effect in step.store(|write| store.transaction(write))? { // kept first; now it has moved
-///     act(effect); // send, show, adopt the line
+/// let step = alice.handle(event, &NoPeers, now, rng)?; // the machine is unchanged, on Ok and on Err
+/// for effect in step.store(|write| store.transaction(write))? { // first it is stored; now the machine has changed
+///     act(effect); // send a request, show the Port, use the line
 /// }
 /// # Ok(()) }
 /// ```
 ///
-/// An async store awaits between [`write`](Step::write) and [`commit`](Step::commit).
+/// With an async store, call [`write`](Step::write), await your transaction, then call [`commit`](Step::commit).
 ///
-/// Effects can't be reached without the write. This holds for each machine:
+/// No machine gives effects without a write:
 ///
 /// ```compile_fail,E0061
 /// # use port_protocol::*;
@@ -105,7 +102,7 @@ pub(crate) struct Conditions {
 /// fn skip(step: Step<'_, Introducer>) { step.commit().for_each(drop) }
 /// ```
 ///
-/// And nobody makes a write by hand:
+/// You can't build a `Write` yourself:
 ///
 /// ```compile_fail,E0639
 /// # use port_protocol::*;
@@ -153,7 +150,7 @@ impl<'m, M: Role> Step<'m, M> {
         Self { conditions, ..self }
     }
 
-    /// What goes into the store, in one transaction.
+    /// What to store, in one transaction.
     #[inline]
     pub fn write(&self) -> Write<'m> {
         let Self { machine, change, once, conditions, .. } = self;
@@ -166,11 +163,11 @@ impl<'m, M: Role> Step<'m, M> {
         }
     }
 
-    /// Lets `keep` write all of the step in one transaction. If it succeeds, the step has happened, and its effects come back.
+    /// Calls `keep` with the write. If `keep` returns `Ok`, commits the step and returns its effects.
     ///
     /// # Errors
-    /// Those of `keep`. The machine has not moved in memory, and whether the store has kept the write is open: drop the machine and
-    /// [`restore`](crate::Machine::restore) what the store has.
+    /// The error of `keep`. The machine is unchanged. If the transaction was rolled back, go on with it. If you can't tell whether it was,
+    /// drop the machine and [`restore`](crate::Machine::restore) what the store has.
     #[inline]
     pub fn store<E>(self, keep: impl FnOnce(&Write<'m>) -> Result<(), E>) -> Result<Effects<'m, M>, E> {
         let write = self.write();
@@ -178,14 +175,14 @@ impl<'m, M: Role> Step<'m, M> {
         Ok(self.commit(write))
     }
 
-    /// The step has happened. **`written` must be durable by now**: after a crash the machine comes back as the store has it, and an
-    /// effect that was acted on before would be done twice, or undone.
+    /// Changes the machine, and returns the effects. **Do no effect before `written` is durable.** If you did one earlier and crashed, the
+    /// restored machine would not know of it.
     ///
-    /// A caller that owns the transaction may commit the step before the transaction, to write the effects into it as well. If the
-    /// transaction fails then, drop the machine and its effects, and [`restore`](crate::Machine::restore) what the store has.
+    /// You may call this inside your open transaction, to store the effects in it too. If the transaction fails then, drop the effects and
+    /// the machine, and [`restore`](crate::Machine::restore) what the store has.
     #[inline]
     pub fn commit(self, written: Write<'m>) -> Effects<'m, M> {
-        // To have one is the point: whoever has effects has held what was to be kept.
+        // To ask for it is the point: effects come only to a caller that has held the write.
         drop(written);
         let Self { machine, change, once, outbox, conditions: _ } = self;
         let held = machine.held_mut();
@@ -195,7 +192,8 @@ impl<'m, M: Role> Step<'m, M> {
     }
 }
 
-/// What a step asks the caller to do, in order: first what no outbox holds, then the outbox.
+/// What a step asks the caller to do, in order. First the effect that comes only once: a message, a new line. Then those that the outbox
+/// repeats after a crash.
 #[must_use = "effects are not done by themselves"]
 #[derive(Debug)]
 pub struct Effects<'m, M: Role> {
@@ -221,7 +219,7 @@ impl<'m, M: Role> Iterator for Effects<'m, M> {
     }
 }
 
-/// A machine that was made and is not kept yet (§8.1). Keep what it [writes](Created::write), then commit it.
+/// A new machine that is not stored yet (§8.1).
 ///
 /// ```
 /// # use port_protocol::*;
@@ -229,7 +227,7 @@ impl<'m, M: Role> Iterator for Effects<'m, M> {
 /// # impl Store { fn transaction(&mut self, _: &Write<'_>) -> Result<(), std::io::Error> { Ok(()) } }
 /// # fn make(store: &mut Store, seed: Seed) -> Result<(), std::io::Error> {
 /// let alice = Alice::request(PortOptions::new(), seed).store(|write| store.transaction(write))?;
-/// alice.pending().for_each(|effect| println!("{effect:?}")); // its first effects
+/// alice.pending().for_each(|effect| println!("{effect:?}")); // its first effect: ask the relay for a line link
 /// # Ok(()) }
 /// ```
 ///
@@ -246,30 +244,30 @@ impl<M: Role> Created<M> {
         Self(M::first(state))
     }
 
-    /// What goes into the store. If the row's key exists, never overwrite it: drop this machine.
+    /// What to store. If a row with this key exists, keep that row, and drop the new machine.
     pub fn write(&self) -> Write<'static> {
         Write { row: M::row(self.0.held()), new_line: None, unique: None, consumes: None, received: None }
     }
 
-    /// Lets `keep` write the new row. If it succeeds, the machine comes back, and its first effects are
+    /// Calls `keep` with the write. If `keep` returns `Ok`, returns the machine. Its first effects are
     /// [`pending`](crate::Machine::pending).
     ///
     /// # Errors
-    /// Those of `keep`. Nothing else has happened.
+    /// The error of `keep`. There is no machine. If you can't tell whether the row was stored, look for its key.
     pub fn store<E>(self, keep: impl FnOnce(&Write<'static>) -> Result<(), E>) -> Result<M, E> {
         let write = self.write();
         keep(&write)?;
         Ok(self.commit(write))
     }
 
-    /// The machine. **`written` must be durable by now.** Its first effects are [`pending`](crate::Machine::pending).
+    /// Returns the machine. Its first effects are [`pending`](crate::Machine::pending). **Do none of them before `written` is durable.**
     pub fn commit(self, written: Write<'static>) -> M {
         drop(written);
         self.0
     }
 }
 
-/// A machine from its record.
+/// Loads a machine from its record.
 pub(super) fn restore<M: Role>(record: &[u8]) -> Result<M, RestoreError> {
     let (revision, state) = record::read(M::ROLE, record)?;
     Ok(M::from_held(Held { revision, state }))
