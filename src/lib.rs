@@ -111,6 +111,7 @@
 //! | `alloc` | with `std` | `to_vec()` beside `encode_into()` |
 //! | `getrandom` | yes | [`Seed::from_os`] |
 //! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
+//! | `fast-x25519` | no | handshakes in half the time on x86-64 and AArch64, by the library graviola; [`X25519Backend`] tells whether this processor can |
 //! | `server` | yes | [`server`]: the relay's own machine, and with `alloc` a directory in memory for it |
 //! | `app` | no | [`app`]: the formats of a shipped app, on the heap, and machines that speak them |
 //! | `testkit` | no | `server`, and it in hostile hands, for the tests of your own app |
@@ -174,6 +175,7 @@ mod spent;
 pub mod testkit;
 mod ticket;
 mod wire;
+mod x25519;
 
 pub use alice::{Alice, AliceEffect, AliceEnd, AliceOf, AlicePhase};
 pub use bob::{Bob, BobEffect, BobEnd, BobOf, BobPhase, SendProof};
@@ -198,6 +200,7 @@ pub use proof::Proof;
 pub use record::{MAX_RECORD, Record, Replaces, Row};
 pub use secret::{Rad, Secret, Seed};
 pub use ticket::{MAX_TICKETS, Name, Ticket, ToldTicket};
+pub use x25519::X25519Backend;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
