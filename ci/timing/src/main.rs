@@ -51,14 +51,14 @@ fn main() -> ExitCode {
     };
 
     let (port, proof) = (port(), proof());
-    row("keygen (Alice::offer)", false, measure(each, |seed| drop(black_box(offer(seed)))));
-    row("DH at Bob (scan, connect)", false, measure(each, |seed| drop(black_box(connect(&port, seed)))));
+    row("keygen (Alice::offer)", false, measure(each, |seed| _ = black_box(offer(seed))));
+    row("DH at Bob (scan, connect)", false, measure(each, |seed| _ = black_box(connect(&port, seed))));
     row("DH at Alice (she refuses the proof)", false, measure(each, |seed| refuse(&proof, seed)));
     row(
         "keygen and a planted leak",
         true,
         measure(each, |seed| {
-            drop(black_box(offer(seed)));
+            black_box(offer(seed));
             black_box(leak(black_box(seed)));
         }),
     );
