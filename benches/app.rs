@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use port_protocol::app::{Bundle, EncryptedContent, Intro, Message, Name, Scanned, UnauthenticatedKey};
-use port_protocol::{Kind, PublicKey, Secret, X25519Backend};
+use port_protocol::{PortKind, PublicKey, Secret, X25519Backend};
 use x25519_dalek::{PublicKey as Public, StaticSecret};
 
 fn app(c: &mut Criterion) {
@@ -29,7 +29,7 @@ fn app(c: &mut Criterion) {
     group.bench_function("Alice checks it", |b| {
         b.iter(|| {
             let intro = Intro::from_json(black_box(intro_json.as_str()));
-            intro.check(&alice, Kind::Port, bundle.rad()).unwrap()
+            intro.check(&alice, PortKind::Port, bundle.rad()).unwrap()
         });
     });
     messages(&mut group, &line);

@@ -19,21 +19,21 @@ const ROUNDS: u32 = 300;
 /// An Alice with what her caller keeps for her.
 struct Offered {
     alice: Alice,
-    marks: BTreeSet<Mark>,
-    rows: RefCell<BTreeMap<TicketHash, ToldTicket>>,
+    marks: BTreeSet<ReplayMark>,
+    rows: RefCell<BTreeMap<TicketHash, TicketNotice>>,
     record: usize,
 }
 
-struct Rows<'r>(&'r BTreeMap<TicketHash, ToldTicket>);
+struct Rows<'r>(&'r BTreeMap<TicketHash, TicketNotice>);
 
-impl Known for Rows<'_> {
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+impl Peers for Rows<'_> {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         self.0.get(ticket).cloned()
     }
 }
 
 impl Offered {
-    fn new(offer: Offer) -> Self {
+    fn new(offer: PortOptions) -> Self {
         let alice = Alice::offer(LINK.into(), offer, Seed::from_bytes(&[7; 64])).commit();
         Self { alice, marks: BTreeSet::new(), rows: RefCell::default(), record: 0 }
     }
@@ -47,7 +47,7 @@ impl Offered {
             proof: Some(proof),
         };
         let mut rows = self.rows.borrow_mut();
-        let step = self.alice.handle_knowing(&formed, &Rows(&rows), NOW).expect("a use");
+        let step = self.alice.handle(&formed, &Rows(&rows), NOW).expect("a use");
         assert!(self.marks.insert(step.once().expect("a mark")));
         let (struck, record) = (step.strikes(), step.record());
         self.record = record.len();
@@ -68,7 +68,7 @@ fn proof(port: &Port, n: u32) -> Proof {
     let mut seed = [9; 64];
     seed[..4].copy_from_slice(&n.to_be_bytes());
     let mut bob = Bob::scan(port.clone(), Seed::from_bytes(&seed)).commit();
-    let step = bob.connect(SendProof::OnBoard, NOW).expect("a proof");
+    let step = bob.connect(SendProof::Inline, NOW).expect("a proof");
     let Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) = step.commit().next() else {
         panic!("no proof")
     };
@@ -76,14 +76,15 @@ fn proof(port: &Port, n: u32) -> Proof {
 }
 
 /// A ticket of Carol's: the row that Alice keeps, and the Port that Bob gets.
-fn ticket(carol: &mut Introducer, alice: &Alice, n: u32, outstanding: usize) -> (ToldTicket, Port) {
+fn ticket(carol: &mut Introducer, alice: &Alice, n: u32, outstanding: usize) -> (TicketNotice, Port) {
     let mut seed = [5; 64];
     // A ticket is the bytes from 32 on.
     seed[32..36].copy_from_slice(&n.to_be_bytes());
-    let step =
-        carol.introduce(Name::new("Carol").expect("a name"), None, Seed::from_bytes(&seed), NOW).expect("a ticket");
+    let step = carol
+        .introduce(IntroducerName::new("Carol").expect("a name"), None, Seed::from_bytes(&seed), NOW)
+        .expect("a ticket");
     let row = step.commit().find_map(|effect| match effect {
-        IntroducerEffect::Tell(line_id, Introduction::Ticket(told)) => {
+        IntroducerEffect::Announce(line_id, IntroducerMessage::Ticket(told)) => {
             alice.tell(&told, line_id, outstanding, NOW).ok().map(|()| told)
         }
         _ => None,
@@ -91,13 +92,13 @@ fn ticket(carol: &mut Introducer, alice: &Alice, n: u32, outstanding: usize) -> 
     let step = carol.told().expect("told");
     let port =
         step.commit().find_map(|effect| if let IntroducerEffect::Ready(port) = effect { Some(port) } else { None });
-    carol.settle().expect("handed over").commit().for_each(drop);
+    carol.clear_outbox().expect("handed over").commit().for_each(drop);
     (row.expect("a row"), port.expect("a Port"))
 }
 
 fn main() {
     println!("X25519 by {}", X25519Backend::in_use());
-    let offer = || Offer::new().policy(Policy::unlimited());
+    let offer = || PortOptions::new().policy(Policy::unlimited());
     let mut later = Offered::new(offer());
     let port = later.alice.port().expect("a Port").clone();
     for n in 0..USES {

@@ -11,14 +11,14 @@ use common::{LINK, NOW, handshake, line_formed, primitives, seeds};
 
 fn ports(c: &mut Criterion) {
     println!("X25519 by {}", X25519Backend::in_use());
-    let alice = Alice::offer(LINK.into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let alice = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
     let port = alice.port().unwrap();
     let (bytes, text) = (port.to_bytes(), port.qr_text());
     let link = port.link("https://port.example/").unwrap().to_string();
 
     let mut group = c.benchmark_group("port");
     group.bench_function("keygen (a new Port)", |b| {
-        b.iter(|| Alice::offer(LINK.into(), Offer::new(), Seed::from_bytes(black_box(&[1; 64]))));
+        b.iter(|| Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(black_box(&[1; 64]))));
     });
     group.bench_function("encode", |b| b.iter(|| black_box(port).to_bytes()));
     group.bench_function("decode", |b| b.iter(|| Port::from_bytes(black_box(bytes.as_slice()))));
@@ -32,11 +32,11 @@ fn ports(c: &mut Criterion) {
 }
 
 fn proofs(c: &mut Criterion) {
-    let alice = Alice::offer(LINK.into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let alice = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
     let mut bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
     let scanned = bob.record();
     let Some(BobEffect::Send(Request::Connect { proof, .. })) =
-        bob.connect(SendProof::OnBoard, NOW).unwrap().commit().next()
+        bob.connect(SendProof::Inline, NOW).unwrap().commit().next()
     else {
         unreachable!()
     };
@@ -47,7 +47,7 @@ fn proofs(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("proof");
     group.bench_function("Bob makes it (connect)", |b| {
-        b.iter(|| drop(black_box(bob.connect(SendProof::OnBoard, NOW).unwrap())));
+        b.iter(|| drop(black_box(bob.connect(SendProof::Inline, NOW).unwrap())));
     });
     group.bench_function("Alice checks it (LineFormed)", |b| {
         b.iter(|| drop(black_box(alice.handle(black_box(&formed), NOW).unwrap())));
@@ -77,7 +77,7 @@ fn handshakes(c: &mut Criterion) {
 }
 
 fn records(c: &mut Criterion) {
-    let alice = Alice::offer(LINK.into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let alice = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
     let bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
     let (line, _) = handshake(&[1; 64], &[2; 64]);
     let (of_alice, of_bob, of_line) = (alice.record(), bob.record(), line.record());
@@ -93,10 +93,10 @@ fn records(c: &mut Criterion) {
 
 /// One event for a machine that lies in a database, among however many: its record in, the event's bytes in, its new record out.
 fn from_the_store(c: &mut Criterion) {
-    let alice = Alice::offer(LINK.into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let alice = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
     let mut bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
-    bob.connect(SendProof::OnBoard, NOW).unwrap().commit().for_each(drop);
-    let Some(BobEffect::Send(Request::Connect { proof, .. })) = bob.unsent().next() else { unreachable!() };
+    bob.connect(SendProof::Inline, NOW).unwrap().commit().for_each(drop);
+    let Some(BobEffect::Send(Request::Connect { proof, .. })) = bob.pending().next() else { unreachable!() };
     let (to_alice, to_bob) = (line_formed(proof).to_vec(), line_formed(None).to_vec());
     let (mut from, to) = handshake(&[1; 64], &[2; 64]);
     let mut sealed = [0; 256];

@@ -57,12 +57,12 @@ fn redacted(_: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 id! {
-    /// A line link: 16 bytes that the Server ties to a user, good for forming one line, once (§2.1). Whoever
-    /// knows it can use it up, so `Debug` does not show it.
+    /// A line link: 16 bytes that the relay ties to a user, good for forming one line, once (§2.1). To know it is enough to use it up,
+    /// so `Debug` does not show it.
     LineLink, 16, redacted
 }
 id! {
-    /// The name of a line at the Server: 16 bytes (§7.3).
+    /// The name of a line at the relay: 16 bytes (§7.3).
     LineId, 16, hex
 }
 id! {
@@ -74,14 +74,14 @@ id! {
     PoolId, 16, hex
 }
 id! {
-    /// SHA-256 of the two users' Server-side ids, sorted (§7.3): the same for this pair each time, meaningless to
-    /// others. The Server's claim until the line is confirmed.
+    /// SHA-256 of the relay's ids of the two users, sorted (§7.3). It is the same for this pair each time, and meaningless to others. It is
+    /// the relay's claim until the line is confirmed.
     PairHash, 32, hex
 }
-#[cfg(feature = "server")]
+#[cfg(feature = "relay")]
 id! {
-    /// A user, as the Server's caller authenticated it (§13.1). 32 bytes that nobody can guess: random, or an account's name
-    /// under a keyed hash. From two of them everybody can make the [`PairHash`].
+    /// A user, as the relay's caller authenticated it (§13.1): 32 bytes that nobody can guess, random or an account's name under a keyed
+    /// hash. Two of them make the [`PairHash`].
     UserId, 32, redacted
 }
 id! {
@@ -93,18 +93,17 @@ id! {
     TicketHash, 32, hex
 }
 id! {
-    /// What a store must hold at most once: insert it as *unique* in the same transaction as the step's record, and
-    /// drop the step if it is there already (§8.4). 32 bytes, a hash, not secret.
-    Mark, 32, hex
+    /// A mark that a store holds at most once (§8.4): a hash of 32 bytes, not secret. [`Write::unique`](crate::Write::unique) says what to
+    /// do with it.
+    ReplayMark, 32, hex
 }
 
-/// Where a machine's record is kept: the primary key of one table for all machines (§8.2).
+/// The primary key of a machine's row, in one table for all machines (§8.2).
 ///
-/// The kinds of names are apart from each other, and an Alice and a Bob of the same Port share one key, so that
-/// nobody connects to himself.
+/// Keys of different kinds never meet. An Alice and a Bob of one Port share a key, so that nobody connects to itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
 #[cbor(flat)]
-pub enum Key {
+pub enum RecordKey {
     /// An Alice that waits for a line link.
     #[n(1)]
     Request(#[n(0)] RequestId),
@@ -117,25 +116,42 @@ pub enum Key {
     /// A pool of line links. No event has this key: see [`Event::key`](crate::Event::key).
     #[n(4)]
     Pool(#[n(0)] PoolId),
-    /// What the contact at the far end of this line granted (§16.3): one contact port at most, and of no other machine's name.
+    /// An introducer, named by its line with Alice (§16.3). There is at most one for each line.
     #[n(5)]
-    Granted(#[n(0)] LineId),
+    Introducer(#[n(0)] LineId),
 }
 
-impl Key {
-    /// 17 bytes: the kind (1 request, 2 line link, 3 line, 4 pool, 5 granted), then the name.
-    pub fn to_bytes(&self) -> [u8; 17] {
+impl RecordKey {
+    /// How many bytes a key has.
+    pub const LENGTH: usize = 17;
+
+    /// 17 bytes: the kind, then the name. The kinds: 1 request, 2 line link, 3 line, 4 pool, 5 introducer.
+    pub fn to_bytes(&self) -> [u8; Self::LENGTH] {
         let (kind, name) = match self {
             Self::Request(id) => (1, id.as_bytes()),
             Self::LineLink(link) => (2, link.as_bytes()),
             Self::Line(id) => (3, id.as_bytes()),
             Self::Pool(id) => (4, id.as_bytes()),
-            Self::Granted(id) => (5, id.as_bytes()),
+            Self::Introducer(id) => (5, id.as_bytes()),
         };
-        let mut bytes = [kind; 17];
+        let mut bytes = [kind; Self::LENGTH];
         if let Some((_, rest)) = bytes.split_first_mut() {
             rest.copy_from_slice(name);
         }
         bytes
+    }
+
+    /// Reads the bytes of [`to_bytes`](RecordKey::to_bytes). `None`: these bytes are no key. Treat the row as damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (kind, name) = bytes.split_first()?;
+        let name: [u8; 16] = name.try_into().ok()?;
+        match kind {
+            1 => Some(Self::Request(name.into())),
+            2 => Some(Self::LineLink(name.into())),
+            3 => Some(Self::Line(name.into())),
+            4 => Some(Self::Pool(name.into())),
+            5 => Some(Self::Introducer(name.into())),
+            _ => None,
+        }
     }
 }

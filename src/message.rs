@@ -1,30 +1,31 @@
-//! What goes over the wire (§7): [`Request`]s to the Server, [`Event`]s from it, [`Payload`]s along a line.
+//! What goes over the wire (§7): [`Request`]s to the relay, [`Event`]s from it, [`Payload`]s along a line.
 
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-use crate::id::{Key, LineId, LineLink, PairHash, RequestId};
+use crate::id::{LineId, LineLink, PairHash, RecordKey, RequestId};
+use crate::port::policy::Admission;
 use crate::proof::Proof;
 
-/// What a machine asks of the Server (§7.2).
+/// What a machine asks of the relay (§7.2).
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(flat)]
 #[non_exhaustive]
 pub enum Request<'a> {
-    /// Alice: make a line link and tie it to me.
+    /// Alice: make a line link and tie it to this user.
     #[n(16)]
     IssueLineLink {
-        /// To be echoed by the answer.
+        /// The answer echoes it.
         #[n(0)]
         request_id: RequestId,
     },
-    /// Bob: form the line of this link. The same bytes again get the same answer.
+    /// Bob: form a line of this link. The same bytes again get the same answer.
     #[n(17)]
     Connect {
         /// The Port's link.
         #[n(0)]
         line_link: LineLink,
-        /// The proof on board, to be passed to Alice.
+        /// The proof, if it goes inline. The relay passes it to Alice.
         #[n(1)]
         proof: Option<Proof>,
     },
@@ -34,7 +35,7 @@ pub enum Request<'a> {
         /// The line.
         #[n(0)]
         line_id: LineId,
-        /// A [`Payload`]'s bytes; opaque to the Server.
+        /// A [`Payload`]'s bytes; opaque to the relay.
         #[cbor(n(1), with = "minicbor::bytes")]
         payload: &'a [u8],
     },
@@ -45,51 +46,34 @@ pub enum Request<'a> {
         #[n(0)]
         line_id: LineId,
     },
-    /// Alice: form no line of this link any more.
+    /// Alice: form no more lines of this link.
     #[n(20)]
     CloseLineLink {
         /// The link.
         #[n(0)]
         line_link: LineLink,
     },
-    /// Alice: form lines of this link as follows. What has a lower version than one that came before is too late.
+    /// Alice: admit users to this link as follows. The relay ignores a version that is not higher than the one it has.
     #[n(21)]
     SetLineLink {
         /// The link.
         #[n(0)]
         line_link: LineLink,
-        /// Rises with each change, from 1.
+        /// It rises with each change, from 1.
         #[n(1)]
         version: u64,
-        /// From now on.
+        /// Whom the link admits from now on.
         #[n(2)]
-        admits: Admits,
+        admits: Admission,
     },
 }
 
-/// Of whom a line link forms a line (§14.2). How many uses are left is not for the Server to count: it can't tell a good
-/// proof from a bad one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
-#[cbor(index_only)]
-#[non_exhaustive]
-pub enum Admits {
-    /// Of nobody, for now.
-    #[n(1)]
-    Nobody,
-    /// Of the first who uses it. So it is issued.
-    #[n(2)]
-    One,
-    /// Of everybody who uses it, a line for each.
-    #[n(3)]
-    Many,
-}
-
-/// What the Server tells a machine (§7.3). All of it is the Server's claim.
+/// What the relay tells a machine (§7.3). All of it is the relay's claim.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(flat)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// To Alice: the link she asked for.
+    /// To Alice: the link that it requested.
     #[n(32)]
     LineLinkIssued {
         /// The request's id.
@@ -99,7 +83,7 @@ pub enum Event<'a> {
         #[n(1)]
         line_link: LineLink,
     },
-    /// To Alice: somebody used the link. To Bob: the answer to his request.
+    /// To Alice: somebody used the link. To Bob: the answer to its request.
     #[n(33)]
     LineFormed {
         /// The link.
@@ -111,7 +95,7 @@ pub enum Event<'a> {
         /// The two users.
         #[n(2)]
         pair_hash: PairHash,
-        /// To Alice: the proof that was on board of the request. To Bob: never.
+        /// To Alice: the proof that was inline in the request. To Bob: always none.
         #[n(3)]
         proof: Option<Proof>,
     },
@@ -121,7 +105,7 @@ pub enum Event<'a> {
         /// The link.
         #[n(0)]
         line_link: LineLink,
-        /// Why, as the Server has it.
+        /// Why, by the relay's word.
         #[n(1)]
         reason: Reason,
     },
@@ -142,7 +126,7 @@ pub enum Event<'a> {
         #[n(0)]
         line_id: LineId,
     },
-    /// Packets of this end did not reach the other: too many waited there, and the oldest made room.
+    /// Packets of this end did not reach the other: too many waited there, and the oldest made room for newer ones.
     #[n(37)]
     Dropped {
         /// The line.
@@ -151,27 +135,27 @@ pub enum Event<'a> {
     },
 }
 
-/// Why the Server says that no line was formed (§7.3). It may lie.
+/// Why the relay says that no line was formed (§7.3). It may lie.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It knows no such link. The Port is damaged, or the relay is another.
+    /// It knows no such link. The Port is damaged, or belongs to another relay.
     #[n(1)]
     Unknown,
     /// **A security event: somebody else used this Port first.** Tell the user, and let Alice know.
     #[n(2)]
-    Claimed,
-    /// This user used it before, with another request: a second scan, most likely. No alarm.
+    UsedByAnother,
+    /// This user used it before, with another request. Most likely it was scanned twice. It is no alarm.
     #[n(3)]
-    Yours,
+    UsedByYou,
     /// Alice revoked it.
     #[n(4)]
     Closed,
-    /// It was good for too short a time.
+    /// The link is too old to be used.
     #[n(5)]
     Expired,
-    /// Alice takes nobody for now. The Port is not used up: a Bob stays as he is, and may ask again.
+    /// Alice admits nobody for now. The Port is not used up: Bob stays as it is, and may ask again.
     #[n(6)]
     Paused,
 }
@@ -181,7 +165,7 @@ pub enum Reason {
 #[cbor(flat)]
 #[non_exhaustive]
 pub enum Payload<'a> {
-    /// Bob's proof, when it was not on board.
+    /// Bob's proof, if it did not go inline.
     #[n(1)]
     Proof {
         /// The proof.
@@ -191,10 +175,10 @@ pub enum Payload<'a> {
     /// A packet sealed under the line's keys.
     #[n(2)]
     Sealed {
-        /// What it is. The relay may see: from the order of the packets it knows anyway.
+        /// What the packet is. The relay may see it, because the order of the packets tells the same.
         #[n(0)]
-        content: Content,
-        /// Never twice under one key.
+        kind: PacketKind,
+        /// The place of the packet. No nonce is used twice under one key.
         #[n(1)]
         nonce: Nonce,
         /// AES-256-GCM-SIV (§6.3).
@@ -203,51 +187,51 @@ pub enum Payload<'a> {
     },
 }
 
-/// A packet's place in its direction (§6.3): the AEAD's nonce, 12 bytes. Always as many, so that a packet's length tells
-/// nothing of how many went before.
+/// A packet's place in its direction (§6.3). It is the AEAD's nonce, and always has 12 bytes, so a packet's length does not tell how many
+/// went before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Nonce {
-    /// Which of the line's keys: 0.
+    /// Which of the line's keys: 0, and 1 on a line of a Port for many (§14.7).
     pub epoch: u32,
     /// How many packets this end sealed before in this epoch.
     pub counter: u64,
 }
 
-/// What a sealed packet is (§6.3). Authenticated with it.
+/// What a sealed packet is (§6.3). The AEAD authenticates it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
 #[non_exhaustive]
-pub enum Content {
-    /// Alice holds the secret. Empty; her counter 0.
+pub enum PacketKind {
+    /// Alice holds the secret. It is Alice's first packet. On a line of a Port for many it carries an ephemeral key.
     #[n(1)]
     Confirm = 1,
-    /// Bob heard her. Empty.
+    /// Bob heard Alice. On a line of a Port for many it carries the number of early messages.
     #[n(2)]
     Answer = 2,
-    /// A message of a user whose end is not confirmed yet.
+    /// A user's message, from an end that is not confirmed yet.
     #[n(3)]
-    Opening = 3,
-    /// A message of a user.
+    EarlyMessage = 3,
+    /// A user's message.
     #[n(4)]
     Message = 4,
-    /// The end of the line. Empty.
+    /// The end of the line. It is empty.
     #[n(5)]
     Close = 5,
-    /// [`Opening`](Content::Opening), padded.
+    /// [`EarlyMessage`](PacketKind::EarlyMessage), padded.
     #[n(6)]
-    PaddedOpening = 6,
-    /// [`Message`](Content::Message), padded.
+    PaddedEarlyMessage = 6,
+    /// [`Message`](PacketKind::Message), padded.
     #[n(7)]
     PaddedMessage = 7,
-    /// What Alice and her introducer's machines say to each other (§16.3). Padded, and only from an end that is confirmed.
+    /// What Alice and its introducer say to each other (§16.3). It is padded, and comes only from an end that is confirmed.
     #[n(8)]
-    Introduction = 8,
+    IntroducerMessage = 8,
 }
 
 impl Nonce {
     pub(crate) const LENGTH: usize = 12;
 
-    /// Both big-endian.
+    /// Epoch, then counter, both big-endian.
     pub(crate) const fn to_bytes(self) -> [u8; Self::LENGTH] {
         let [a, b, c, d] = self.epoch.to_be_bytes();
         let [e, f, g, h, i, j, k, l] = self.counter.to_be_bytes();
@@ -271,27 +255,27 @@ impl<'b, C> Decode<'b, C> for Nonce {
     }
 }
 
-impl Content {
-    /// By number, less one.
+impl PacketKind {
+    /// In the order of their numbers, which begin at 1.
     pub(crate) const ALL: [Self; 8] = [
         Self::Confirm,
         Self::Answer,
-        Self::Opening,
+        Self::EarlyMessage,
         Self::Message,
         Self::Close,
-        Self::PaddedOpening,
+        Self::PaddedEarlyMessage,
         Self::PaddedMessage,
-        Self::Introduction,
+        Self::IntroducerMessage,
     ];
 
     pub(crate) const fn is_padded(self) -> bool {
-        matches!(self, Self::PaddedOpening | Self::PaddedMessage | Self::Introduction)
+        matches!(self, Self::PaddedEarlyMessage | Self::PaddedMessage | Self::IntroducerMessage)
     }
 
-    /// What it is with its padding off.
+    /// The kind without padding.
     pub(crate) const fn unpadded(self) -> Self {
         match self {
-            Self::PaddedOpening => Self::Opening,
+            Self::PaddedEarlyMessage => Self::EarlyMessage,
             Self::PaddedMessage => Self::Message,
             _ => self,
         }
@@ -299,14 +283,14 @@ impl Content {
 }
 
 impl Event<'_> {
-    /// Which record this event belongs to (§8.2). If none is there, and it is a `LineLinkIssued`, a [`Pool`](crate::Pool) may have
-    /// asked for it: hand it to each that there is of this Server.
-    pub const fn key(&self) -> Key {
+    /// The key of the machine that this event is for (§8.2). If there is no such machine, and the event is a `LineLinkIssued`, a
+    /// [`Pool`](crate::Pool) may have requested the link: hand it to the pool of this relay.
+    pub const fn key(&self) -> RecordKey {
         match self {
-            Self::LineLinkIssued { request_id, .. } => Key::Request(*request_id),
-            Self::LineFormed { line_link, .. } | Self::Refused { line_link, .. } => Key::LineLink(*line_link),
+            Self::LineLinkIssued { request_id, .. } => RecordKey::Request(*request_id),
+            Self::LineFormed { line_link, .. } | Self::Refused { line_link, .. } => RecordKey::LineLink(*line_link),
             Self::Packet { line_id, .. } | Self::Disconnected { line_id } | Self::Dropped { line_id } => {
-                Key::Line(*line_id)
+                RecordKey::Line(*line_id)
             }
         }
     }
@@ -320,13 +304,13 @@ macro_rules! canonical_form {
             /// # Errors
             /// [`BufferTooSmall`](crate::BufferTooSmall): nothing else can go wrong.
             pub fn encode_into<'b>(&self, out: &'b mut [u8]) -> Result<&'b mut [u8], crate::BufferTooSmall> {
-                crate::wire::encode(&crate::wire::Versioned(self), out)
+                crate::cbor::encode(&crate::cbor::Versioned(self), out)
             }
 
             /// The canonical bytes (§7.1).
             #[cfg(feature = "alloc")]
             pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
-                crate::wire::encode_to_vec(&crate::wire::Versioned(self))
+                crate::cbor::encode_to_vec(&crate::cbor::Versioned(self))
             }
 
             /// Reads canonical bytes; byte strings are borrowed from them.
@@ -334,7 +318,7 @@ macro_rules! canonical_form {
             /// # Errors
             /// [`DecodeError`](crate::DecodeError): drop the bytes, or update.
             pub fn decode(bytes: &'a [u8]) -> Result<Self, crate::DecodeError> {
-                crate::wire::decode::<crate::wire::Versioned<Self>>(bytes).map(|versioned| versioned.0)
+                crate::cbor::decode::<crate::cbor::Versioned<Self>>(bytes).map(|versioned| versioned.0)
             }
         }
     };

@@ -1,5 +1,7 @@
 //! Pool: Alice's line links for later (§15).
 
+use core::ops::Range;
+
 use aes::Aes256;
 use cbc::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use minicbor::data::Type;
@@ -7,65 +9,63 @@ use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::error::{PoolError, Rejected};
-use crate::id::{Key, LineLink, PoolId, RequestId};
-use crate::line::Line;
-use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds, whole_state};
+use crate::id::{LineLink, PoolId, RecordKey, RequestId};
+use crate::machine::step::{Created, Step};
+use crate::machine::{Held, Role, impl_machine};
 use crate::message::{Event, Request};
-use crate::port::UnixSeconds;
 use crate::secret::{Secret, Seed};
+use crate::time::UnixSeconds;
 
-/// The most line links that a [`Pool`] has, asked for or here: 16. So its record fits, and a Server that does not answer makes
-/// it hold no more.
-pub const MAX_POOL: usize = 16;
+/// The most line links that a [`Pool`] has, requested or here: 16. Its record is bounded by it, also at a relay that does not answer.
+pub const MAX_POOL: usize = PLACES as usize;
 
-/// Line links for later (§15), so that Ports can be made without a network. One for each Server.
+const PLACES: u8 = 16;
+
+/// Line links for later (§15), so that Ports can be made without a network. A client has one for each relay.
 ///
 /// ```
 /// use port_protocol::*;
 /// # use std::collections::BTreeMap;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let mut store = BTreeMap::new();
-/// # let mut put = |key: Key, record: &[u8]| { store.insert(key, record.to_vec()); };
+/// # let mut keep = |write: &Write<'_>| -> Result<(), std::io::Error> {
+/// #     store.insert(write.row.key, write.row.record.to_vec());
+/// #     Ok(())
+/// # };
 /// # let mut requests = Vec::new();
 /// # let (seed, another_seed) = (Seed::from_bytes(&[1; 64]), Seed::from_bytes(&[2; 64]));
-/// // Once: a pool of eight line links, that asks for new ones when fewer than four are left.
-/// let born = Pool::new(4, 8, seed)?;
-/// put(born.key(), &born.record());
-/// let mut pool = born.commit();
-/// for effect in pool.unsent() {
-///     if let PoolEffect::Send(request) = effect { requests.push(request) } // to the Server
+/// // Once: a pool of eight line links. It asks for new ones when fewer than four are left.
+/// let mut pool = Pool::new(4, 8, seed)?.store(&mut keep)?;
+/// for effect in pool.pending() {
+///     if let PoolEffect::Send(request) = effect { requests.push(request) } // to the relay
 /// }
 /// # let Some(&Request::IssueLineLink { request_id }) = requests.first() else { return Err("no request".into()) };
 /// # let event = Event::LineLinkIssued { request_id, line_link: [7; 16].into() };
 ///
-/// // The Server's answers, as they come: what has no record at `event.key()` is for the pool.
-/// let step = pool.handle(&event)?;
-/// put(step.key(), &step.record());
-/// step.commit().for_each(drop);
+/// // The relay's answers, as they come. An answer without a record at `event.key()` is for the pool.
+/// pool.handle(&event)?.store(&mut keep)?.for_each(drop);
 ///
-/// // Later, without a network: the pool's record first, then Alice's. A crash between loses the link.
-/// let step = pool.take()?;
-/// put(step.key(), &step.record());
-/// let Some(PoolEffect::Link(line_link)) = step.commit().next() else { return Err("no link".into()) };
-/// let born = Alice::offer(line_link, Offer::new(), another_seed);
-/// put(born.key(), &born.record());
-/// println!("{}", born.commit().port().ok_or("no Port")?.qr_text());
+/// // Later, without a network: first the pool's row, then Alice's. A crash between the two loses the link.
+/// let popped = pool.pop()?.store(&mut keep)?.next();
+/// let Some(PoolEffect::Link(line_link)) = popped else { return Err("no link".into()) };
+/// let alice = Alice::offer(line_link, PortOptions::new(), another_seed).store(&mut keep)?;
+/// println!("{}", alice.port().ok_or("no Port")?.qr_text());
 /// # Ok(()) }
 /// ```
 ///
-/// A link that was handed out does not come back, whatever the Server says and wherever a crash comes; but one that the Server
-/// itself issues anew, for a later request, is found out by [`Alice::offer`](crate::Alice::offer): its key is taken. Take another.
-/// After a restore from a backup, [begin another pool](Pool::new) (§15.6).
+/// A link that was popped does not come back, whatever the relay says and wherever a crash comes. But the relay may issue the same link
+/// again for a later request. Then [`Alice::offer`](crate::Alice::offer) finds its key taken: pop another. After a restore from a
+/// backup, [begin a new pool](Pool::new) (§15.6).
 #[derive(Debug)]
 pub struct Pool(Held<State>);
 
 /// What a Pool asks its caller to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PoolEffect<'m> {
-    /// The link that was taken. It comes once, here, and is never in [`unsent`](crate::Machine::unsent): make the Port of it,
-    /// [`Alice::offer`](crate::Alice::offer), and keep her record.
+    /// The link that was popped. It comes once, and is never [`pending`](crate::Machine::pending): make the Port of it by
+    /// [`Alice::offer`](crate::Alice::offer), and keep Alice's row.
     Link(LineLink),
-    /// Send this to the Server.
+    /// Send this to the relay.
     Send(Request<'m>),
 }
 
@@ -86,40 +86,40 @@ pub struct State {
     slots: Slots,
 }
 
-/// One link, until it is taken.
+/// One link, until it is popped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Slot {
-    /// By this request.
-    Asked(u64),
+    /// Asked for by this request.
+    Requested(u64),
     Held(LineLink),
 }
 
-/// In the order in which they were asked for; what is empty comes last.
+/// In the order in which they were requested. Empty slots come last.
 #[derive(Clone, Debug)]
 struct Slots([Option<Slot>; MAX_POOL]);
 
-/// §15.3: the whole of a Pool's events. To take a link needs none, and stands below.
+/// §15.3: all events of a Pool. To pop a link needs none, and stands below.
 fn transition(state: &State, event: &Event<'_>) -> Result<State, Rejected> {
-    let Event::LineLinkIssued { request_id, line_link } = event else { return Err(Rejected::NotMine) };
-    let number = state.number_of(request_id).ok_or(Rejected::NotMine)?;
-    // A Server that answers two requests with one link gets one Port made of it.
+    let Event::LineLinkIssued { request_id, line_link } = event else { return Err(Rejected::WrongMachine) };
+    let number = state.number_of(request_id).ok_or(Rejected::WrongMachine)?;
+    // A relay that answers two requests with one link: one Port is made of it.
     if state.held().any(|held| held == *line_link) {
-        return Err(Rejected::Repeated);
+        return Err(Rejected::Duplicate);
     }
     let mut next = state.clone();
-    let asked = Some(Slot::Asked(number));
-    let slot = next.slots.0.iter_mut().find(|slot| **slot == asked).ok_or(Rejected::Repeated)?;
+    let requested = Some(Slot::Requested(number));
+    let slot = next.slots.0.iter_mut().find(|slot| **slot == requested).ok_or(Rejected::Duplicate)?;
     *slot = Some(Slot::Held(*line_link));
     Ok(next)
 }
 
 impl Pool {
-    /// An empty pool (§15.1). Whenever it has fewer than `low` links, those that it has asked for included, it asks for as
-    /// many as it has room for: `full`. The first requests are in [`unsent`](crate::Machine::unsent).
+    /// Makes an empty pool (§15.1). Whenever it has fewer than `low` links, requested ones included, it requests as many as it has room
+    /// for, up to `full`. The first requests are [`pending`](crate::Machine::pending).
     ///
     /// # Errors
     /// [`PoolError::BadBounds`] unless 1 ≤ `low` ≤ `full` ≤ [`MAX_POOL`].
-    pub fn new(low: u8, full: u8, seed: Seed) -> Result<Born<Self>, PoolError> {
+    pub fn new(low: u8, full: u8, seed: Seed) -> Result<Created<Self>, PoolError> {
         let Seed { private_key: key, block: id, request_id: _ } = seed;
         let id = PoolId::from(*id.expose());
         let mut state = State { id, key, low, full, requests: 0, slots: Slots([None; MAX_POOL]) };
@@ -127,45 +127,37 @@ impl Pool {
             return Err(PoolError::BadBounds);
         }
         state.refill();
-        Ok(Born::new(state))
+        Ok(Created::new(state))
     }
 
-    /// Takes an event from the Server (§15.3). A pool has no use for the time.
+    /// Takes an event from the relay (§15.3). A pool has no use for the time, and makes no key.
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
     pub fn handle(&mut self, event: &Event<'_>) -> Result<Step<'_, Self>, Rejected> {
-        let state = transition(&self.0.state, event)?;
-        Ok(Step::new(self, state, Emit::Nothing))
+        let next = transition(&self.0.state, event)?;
+        Ok(Step::new(self, next).outbox(0..0))
     }
 
-    /// [`handle`](Pool::handle) for a caller that only moves bytes.
-    ///
-    /// # Errors
-    /// The same, and [`Rejected::Malformed`] or [`Rejected::UnsupportedVersion`] for bytes that are no event.
-    pub fn handle_bytes(&mut self, event: &[u8]) -> Result<Step<'_, Self>, Rejected> {
-        self.handle(&Event::decode(event)?)
-    }
-
-    /// Takes a link out, of those that are here the one that was asked for first (§15.4). Once the step is committed it comes as
-    /// [`PoolEffect::Link`], and after it the new requests, if there are any.
+    /// Takes a link out: of those that are here, the one that was requested first (§15.4). It comes as [`PoolEffect::Link`], and after
+    /// it the new requests, if there are any.
     ///
     /// # Errors
     /// [`PoolError::Empty`]: none is here.
-    pub fn take(&mut self) -> Result<Step<'_, Self>, PoolError> {
+    pub fn pop(&mut self) -> Result<Step<'_, Self>, PoolError> {
         let line_link = self.0.state.held().next().ok_or(PoolError::Empty)?;
-        let (state, asked) = self.0.state.without(line_link);
-        Ok(Step::new(self, state, Emit::Handed { line_link, asked }))
+        let (next, new) = self.0.state.without(line_link);
+        Ok(Step::new(self, next).once(PoolEffect::Link(line_link)).outbox(new))
     }
 
-    /// How many links are here, to be taken.
+    /// How many links are here.
     pub fn held(&self) -> usize {
         self.0.state.held().count()
     }
 
-    /// How many more were asked for.
-    pub fn asked(&self) -> usize {
-        self.0.state.asked().count()
+    /// How many more were requested.
+    pub fn requested(&self) -> usize {
+        self.0.state.requested().count()
     }
 }
 
@@ -174,32 +166,31 @@ impl State {
         self.slots.iter().filter_map(|slot| if let Slot::Held(line_link) = slot { Some(*line_link) } else { None })
     }
 
-    fn asked(&self) -> impl Iterator<Item = u64> {
-        self.slots.iter().filter_map(|slot| if let Slot::Asked(number) = slot { Some(*number) } else { None })
+    fn requested(&self) -> impl Iterator<Item = u64> {
+        self.slots.iter().filter_map(|slot| if let Slot::Requested(number) = slot { Some(*number) } else { None })
     }
 
-    /// §15.4, and how many requests are new.
-    fn without(&self, line_link: LineLink) -> (Self, u8) {
+    /// §15.4, and which slots have new requests.
+    fn without(&self, line_link: LineLink) -> (Self, Range<u8>) {
         let mut next = Self { slots: Slots([None; MAX_POOL]), ..self.clone() };
         let rest = self.slots.iter().filter(|slot| **slot != Slot::Held(line_link));
         next.slots.0.iter_mut().zip(rest).for_each(|(to, from)| *to = Some(*from));
-        let asked = next.refill();
-        (next, asked)
+        let before = next.slots.count();
+        next.refill();
+        let after = next.slots.count();
+        (next, before..after)
     }
 
-    /// §15.5. How many requests are new.
-    fn refill(&mut self) -> u8 {
-        if self.slots.iter().count() >= self.low.into() {
-            return 0;
+    /// §15.5.
+    fn refill(&mut self) {
+        if self.slots.count() >= self.low {
+            return;
         }
-        let mut new = 0_u8;
         for slot in self.slots.0.iter_mut().take(self.full.into()).filter(|slot| slot.is_none()) {
             let Some(requests) = self.requests.checked_add(1) else { break };
-            *slot = Some(Slot::Asked(self.requests));
+            *slot = Some(Slot::Requested(self.requests));
             self.requests = requests;
-            new = new.saturating_add(1);
         }
-        new
     }
 
     /// §15.2: as good as random to all others, never the same twice, and known again however late the answer comes.
@@ -224,9 +215,9 @@ impl State {
     /// What no pool breaks, and so no record of one (§15.6): above all, no link is here twice.
     fn is_sound(&self) -> bool {
         (1..=self.full).contains(&self.low)
-            && (self.slots.iter().count()..=MAX_POOL).contains(&self.full.into())
-            && self.asked().is_sorted_by(|one, next| one < next)
-            && self.asked().all(|number| number < self.requests)
+            && (self.slots.count()..=PLACES).contains(&self.full)
+            && self.requested().is_sorted_by(|one, next| one < next)
+            && self.requested().all(|number| number < self.requests)
             && self.held().all(|link| self.held().filter(|other| *other == link).count() == 1)
     }
 }
@@ -234,6 +225,11 @@ impl State {
 impl Slots {
     fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.0.iter().flatten()
+    }
+
+    /// At most [`PLACES`].
+    fn count(&self) -> u8 {
+        self.iter().fold(0, |count, _| count.saturating_add(1))
     }
 }
 
@@ -251,7 +247,7 @@ impl<C> Encode<C> for Slots {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
         e.array(self.iter().map(|_| 1).sum())?;
         self.iter().try_for_each(|slot| match slot {
-            Slot::Asked(number) => e.u64(*number)?.ok(),
+            Slot::Requested(number) => e.u64(*number)?.ok(),
             Slot::Held(line_link) => line_link.encode(e, ctx),
         })
     }
@@ -265,56 +261,51 @@ impl<'b, C> Decode<'b, C> for Slots {
         for slot in room {
             *slot = Some(match d.datatype()? {
                 Type::Bytes => Slot::Held(d.decode_with(ctx)?),
-                _ => Slot::Asked(d.u64()?),
+                _ => Slot::Requested(d.u64()?),
             });
         }
         Ok(slots)
     }
 }
 
-holds!(Pool);
+impl State {
+    const fn key(&self) -> RecordKey {
+        RecordKey::Pool(self.id)
+    }
+
+    const fn deadline(&self) -> Option<UnixSeconds> {
+        None
+    }
+
+    const fn at_deadline(&self) -> Option<Self> {
+        None
+    }
+
+    /// Only the relay can answer what is requested.
+    const fn without_outbox(&self) -> Option<Self> {
+        None
+    }
+}
 
 impl Role for Pool {
     const ROLE: u8 = 4;
-    /// The link, and a request for each place.
-    const MOST_EFFECTS: usize = 1 + MAX_POOL;
-    type State = State;
-    type Line = Line;
-    type Beside = Nothing;
+    const OUTBOX: u8 = PLACES;
     type Effect<'m> = PoolEffect<'m>;
 
-    fn key_of(state: &State) -> Key {
-        Key::Pool(state.id)
+    impl_machine!(state: State);
+    impl_machine!(whole next state: State);
+
+    fn from_held(held: Held<State>) -> Self {
+        Self(held)
     }
 
-    fn deadline_of(_: &State) -> Option<UnixSeconds> {
-        None
-    }
-
-    fn after_deadline(_: &State) -> Option<State> {
-        None
-    }
-
-    /// Only the Server can answer what is asked.
-    fn after_settling(_: &State) -> Option<State> {
-        None
-    }
-
-    whole_state!();
-
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, _: &mut Nothing) -> Option<PoolEffect<'m>> {
+    fn outbox(&self, place: u8) -> Option<PoolEffect<'_>> {
         let state = &self.0.state;
-        let (link, since) = match emit {
-            Emit::Handed { line_link, asked } => (Some(line_link), state.requests.saturating_sub(asked.into())),
-            Emit::Outbox => (None, 0),
-            _ => return None,
-        };
-        let Some(place) = place.checked_sub(1) else { return link.map(PoolEffect::Link) };
-        match state.slots.0.get(place)? {
-            Some(Slot::Asked(number)) if *number >= since => {
+        match state.slots.0.get(usize::from(place))? {
+            Some(Slot::Requested(number)) => {
                 Some(PoolEffect::Send(Request::IssueLineLink { request_id: state.request_id(*number) }))
             }
-            _ => None,
+            Some(Slot::Held(_)) | None => None,
         }
     }
 }

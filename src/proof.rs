@@ -7,10 +7,10 @@ use minicbor::{Decode, Encode};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::id::{Mark, PortHash};
+use crate::cbor::{self, Bytes};
+use crate::id::{PortHash, ReplayMark};
 use crate::port::{Port, PublicKey};
 use crate::secret::{Rad, Secret};
-use crate::wire::{self, Bytes};
 use crate::x25519;
 
 /// PKCS#7 for a plaintext of whole blocks: one more block, of sixteens (RFC 5652 §6.3).
@@ -41,6 +41,19 @@ impl core::fmt::Debug for Proof {
     }
 }
 
+/// How the proof travels (§5.2). It is the caller's choice, and the line is the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub enum SendProof {
+    /// Inside the connect request: one round trip less.
+    #[default]
+    #[n(1)]
+    Inline,
+    /// Along the line, after `LineFormed`: for a relay that takes none inline.
+    #[n(2)]
+    AlongTheLine,
+}
+
 /// An X25519 private key, for one Port only.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(transparent)]
@@ -68,17 +81,22 @@ impl PrivateKey {
 pub struct SharedSecret(#[n(0)] Secret<32>);
 
 impl SharedSecret {
-    /// HKDF-Extract (RFC 5869): what every key of the line comes from (§6.2).
+    /// HKDF-Extract (RFC 5869): every key of the line comes from it (§6.2).
     pub(crate) fn extract(&self, transcript: &[u8; 32]) -> Hkdf<Sha256> {
         Hkdf::new(Some(transcript), self.0.expose())
     }
 
-    /// The same of two secrets: what the keys of epoch 1 come from (§14.7).
-    pub(crate) fn extract_with(&self, ephemeral: &Self, salt: &[u8; 32]) -> Hkdf<Sha256> {
+    /// HKDF-Extract of this secret and one more input.
+    pub(crate) fn extract_with(&self, more: &Secret<32>, salt: &[u8; 32]) -> Hkdf<Sha256> {
         let mut hkdf = HkdfExtract::<Sha256>::new(Some(salt));
         hkdf.input_ikm(self.0.expose());
-        hkdf.input_ikm(ephemeral.0.expose());
+        hkdf.input_ikm(more.expose());
         hkdf.finalize().1
+    }
+
+    /// HKDF-Extract of two shared secrets: the keys of epoch 1 come from it (§14.7).
+    pub(crate) fn extract_both(&self, ephemeral: &Self, salt: &[u8; 32]) -> Hkdf<Sha256> {
+        self.extract_with(&ephemeral.0, salt)
     }
 
     /// One of the app's, as it was kept.
@@ -94,12 +112,12 @@ impl SharedSecret {
     }
 
     /// What a use is known again by (§14.4): of the secret, for key bytes can be written in other ways.
-    pub(crate) fn mark(&self, port: &PortHash) -> Mark {
-        wire::hash(&("port-protocol use", port, &self.0)).into()
+    pub(crate) fn mark(&self, port: &PortHash) -> ReplayMark {
+        cbor::hash(&("port-protocol use", port, &self.0)).into()
     }
 }
 
-/// Bob shows that he holds the Port (§3.2).
+/// Bob shows that it holds the Port (§3.2).
 pub(crate) fn prove(private_key: &PrivateKey, iv: &[u8; 16], port: &Port) -> (Proof, SharedSecret) {
     let public_key = private_key.public_key();
     let secret = private_key.agree(port.public_key);
@@ -125,7 +143,7 @@ pub(crate) fn check(private_key: &PrivateKey, rad: &Rad, proof: &Proof) -> Optio
     bool::from(is_good).then_some(secret)
 }
 
-/// The same for a contact port: a ticket stands behind the RAD (§16.4).
+/// Alice checks a proof at a contact port: a ticket stands behind the RAD (§16.4).
 pub(crate) fn check_with_ticket(
     private_key: &PrivateKey,
     rad: &Rad,

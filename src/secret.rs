@@ -3,7 +3,7 @@
 use core::convert::Infallible;
 use core::fmt;
 
-use hkdf::{Hkdf, HkdfExtract};
+use hkdf::Hkdf;
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use rand_core::CryptoRng;
@@ -14,14 +14,13 @@ use subtle::ConstantTimeEq;
 #[derive(Clone)]
 pub struct Secret<const N: usize>([u8; N]);
 
-/// Random associated data: 16 fresh random bytes in every Port (§2.1). Whoever can show that he knows them
-/// holds the Port.
+/// Random associated data: 16 fresh random bytes in every Port (§2.1). To show that one knows them is to show that one holds the Port.
 pub type Rad = Secret<16>;
 
 impl<const N: usize> Secret<N> {
     pub(crate) const ZERO: Self = Self([0; N]);
 
-    /// The bytes themselves. Whoever has them can do what the holder can: keep them out of logs.
+    /// The bytes themselves. They are all that the holder has: keep them out of logs.
     pub const fn expose(&self) -> &[u8; N] {
         &self.0
     }
@@ -82,10 +81,10 @@ impl<'b, C, const N: usize> Decode<'b, C> for Secret<N> {
     }
 }
 
-/// All the randomness of one machine, 64 bytes, drawn before it is born (§8.5).
+/// The randomness that a machine is made of, 64 bytes (§8.5).
 ///
-/// A `Seed` is consumed by the machine that is made from it and can't be cloned, so no two machines share keys.
-/// After that a machine draws nothing: it is a pure function of its state, the event and the time.
+/// The machine that is made from it consumes it, and it can't be cloned, so no two machines share keys. What a machine draws later is
+/// handed in with the event that needs it. A machine is a pure function of its state, the event, the time and what was handed in.
 ///
 /// ```
 /// use port_protocol::Seed;
@@ -124,10 +123,10 @@ impl Seed {
         Self::fill(getrandom::fill)
     }
 
-    /// A machine that can be made again: for known-answer tests and for callers with a generator of their own.
-    /// **Never use the same bytes twice.** They become the private key (0..32), the RAD of an Alice, the IV of
-    /// a Bob or the ticket of an introducer (32..48), and an Alice's request id (48..64); of a Pool the key of its request ids (0..32) and its name (32..48).
-    /// An Alice of a Port for many makes all of hers of them (§14.3).
+    /// A seed of these bytes, for known-answer tests and for callers with a generator of their own. **Never use the same bytes twice.**
+    ///
+    /// Bytes 0 to 32 are an Alice's or Bob's private key, and the key of a Pool's request ids. Bytes 32 to 48 are an Alice's RAD, a Bob's
+    /// IV, an introducer's ticket, a Pool's name. Bytes 48 to 64 are an Alice's request id.
     pub fn from_bytes(bytes: &[u8; 64]) -> Self {
         let mut rest = bytes.iter();
         let Ok(seed) = Self::fill(|part| {
@@ -135,18 +134,6 @@ impl Seed {
             Ok::<_, Infallible>(())
         });
         seed
-    }
-
-    /// What an Alice of a Port for many needs (§14.3): private key, RAD, request id, and the seed of her ephemeral keys, none of
-    /// which tells anything of another.
-    pub(crate) fn expand(self) -> (Secret<32>, Rad, Secret<16>, Secret<32>) {
-        let Self { private_key, block, request_id } = &self;
-        let mut extract = HkdfExtract::<Sha256>::new(None);
-        extract.input_ikm(private_key.expose());
-        extract.input_ikm(block.expose());
-        extract.input_ikm(request_id.expose());
-        let (_, hkdf) = extract.finalize();
-        (derive(&hkdf, "private key"), derive(&hkdf, "rad"), derive(&hkdf, "request id"), derive(&hkdf, "seed"))
     }
 
     fn fill<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {

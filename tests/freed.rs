@@ -10,7 +10,7 @@ mod app {
     use std::sync::Mutex;
 
     use port_protocol::app::*;
-    use port_protocol::{Kind, PublicKey, Secret};
+    use port_protocol::{PortKind, PublicKey, Secret};
     use x25519_dalek::{PublicKey as Public, StaticSecret};
 
     const RAD: &str = "4a4b4c4d5a5b5c5d6a6b6c6d7a7b7c7d";
@@ -71,8 +71,8 @@ mod app {
         hex::decode(hex).unwrap().try_into().unwrap()
     }
 
-    fn name(name: &str) -> Name {
-        Name::new(name).unwrap()
+    fn name(name: &str) -> IntroducerName {
+        IntroducerName::new(name).unwrap()
     }
 
     /// Each character of it as another form has it.
@@ -136,8 +136,8 @@ mod app {
         let json = intro.to_json();
         wiped("intro message, made", || Intro::make(bob, [7; 16], bundle, &name("Bob")));
         let check = |kind| Intro::from_json(json.as_str()).check(alice, kind, bundle.rad());
-        wiped("intro message, accepted", || check(Kind::ContactPort).unwrap());
-        wiped("intro message, refused", || check(Kind::Port).unwrap_err());
+        wiped("intro message, accepted", || check(PortKind::ContactPort).unwrap());
+        wiped("intro message, refused", || check(PortKind::Port).unwrap_err());
         line
     }
 
@@ -155,9 +155,9 @@ mod app {
 
         let data = format!("{{\"text\":\"{TEXT}{}\"}}", "x".repeat(3_000));
         let contents = [
-            Content::Other { content_type: 1, data: &data },
-            Content::ContactPortBundle(grant),
-            Content::ContactPortTicket { contact_port: [3; 16].into(), ticket: bytes(TICKET).into() },
+            PacketKind::Other { content_type: 1, data: &data },
+            PacketKind::ContactPortBundle(grant),
+            PacketKind::ContactPortTicket { contact_port: [3; 16].into(), ticket: bytes(TICKET).into() },
         ];
         for content in contents {
             let message = Message { id: [1; 16].into(), content, tail: Some(Tail::default()) };

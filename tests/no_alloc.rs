@@ -25,7 +25,7 @@ impl Store {
     }
 
     /// Keeps a new machine and gives it as it comes back from storage.
-    fn born<M: Machine>(&mut self, born: Born<M>) -> M {
+    fn born<M: Machine>(&mut self, born: Created<M>) -> M {
         self.put(&born.record());
         drop(born.commit());
         self.restored()
@@ -62,10 +62,10 @@ fn packet<'b>(effects: Effects<'_, Line>, out: &'b mut [u8]) -> &'b [u8] {
 fn handshake(how: SendProof) {
     let (mut alices, mut bobs, mut at_alices, mut at_bobs) = (Store::new(), Store::new(), Store::new(), Store::new());
     let (mut out, mut buffer, mut sealed) = ([0; 512], [0; 512], [0; 512]);
-    let offer = Offer::new().expires(UnixSeconds(NOW.0 + 1)).relay(Relay::new("relay.example").unwrap());
+    let offer = PortOptions::new().expires(UnixSeconds(NOW.0 + 1)).relay(RelayAddr::new("relay.example").unwrap());
 
     let mut alice: Alice = alices.born(Alice::request(offer, Seed::from_bytes(&[1; 64])));
-    for effect in alice.unsent() {
+    for effect in alice.pending() {
         let AliceEffect::Send(request) = effect else { panic!("no request") };
         request.encode_into(&mut out).unwrap();
     }
@@ -101,23 +101,23 @@ fn handshake(how: SendProof) {
     let mut at_bob: Line = at_bobs.restored();
 
     if how == SendProof::AlongTheLine {
-        let proof = packet(at_bob.unsent(), &mut out);
+        let proof = packet(at_bob.pending(), &mut out);
         at_alices.keep(at_alice.handle_bytes(proof, &mut buffer, NOW).unwrap()).for_each(drop);
     }
-    let confirm = packet(at_alice.unsent(), &mut out);
+    let confirm = packet(at_alice.pending(), &mut out);
     at_bobs.keep(at_bob.handle_bytes(confirm, &mut buffer, NOW).unwrap()).for_each(drop);
     let mut at_bob: Line = at_bobs.restored();
-    let answer = packet(at_bob.unsent(), &mut out);
+    let answer = packet(at_bob.pending(), &mut out);
     at_alices.keep(at_alice.handle_bytes(answer, &mut buffer, NOW).unwrap()).for_each(drop);
-    at_bobs.keep(at_bob.settle().unwrap()).for_each(drop);
-    assert!(at_alice.check_code() == at_bob.check_code() && at_alice.confirmed() == at_bob.confirmed());
+    at_bobs.keep(at_bob.clear_outbox().unwrap()).for_each(drop);
+    assert!(at_alice.safety_number() == at_bob.safety_number() && at_alice.confirmed() == at_bob.confirmed());
     assert!(at_alice.confirmed().is_some());
 
     let mut at_alice: Line = at_alices.restored();
     let message = packet(at_alices.keep(at_alice.seal(b"hello", &[], &mut sealed).unwrap()), &mut out);
     let step = at_bob.handle_bytes(message, &mut buffer, NOW).unwrap();
     assert!(at_bobs.keep(step).last() == Some(LineEffect::Message(b"hello")));
-    assert!(at_bob.handle_bytes(message, &mut buffer, NOW).err() == Some(Rejected::Repeated));
+    assert!(at_bob.handle_bytes(message, &mut buffer, NOW).err() == Some(Rejected::Duplicate));
     let close = packet(at_alices.keep(at_alice.close().unwrap()), &mut out);
     at_bobs.keep(at_bob.handle_bytes(close, &mut buffer, NOW).unwrap()).for_each(drop);
     assert!(at_alice.phase() == LinePhase::Closed && at_bob.phase() == LinePhase::Closed);
@@ -127,7 +127,7 @@ fn line_links_for_later() {
     let (mut pools, mut alices, mut out) = (Store::new(), Store::new(), [0; 64]);
     let mut pool: Pool = pools.born(Pool::new(2, 16, Seed::from_bytes(&[6; 64])).unwrap());
     for link in 0..16 {
-        let Some(PoolEffect::Send(request)) = pool.unsent().next() else { panic!("no request") };
+        let Some(PoolEffect::Send(request)) = pool.pending().next() else { panic!("no request") };
         request.encode_into(&mut out).unwrap();
         let Request::IssueLineLink { request_id } = request else { panic!("another request") };
         let issued = Event::LineLinkIssued { request_id, line_link: [link; 16].into() };
@@ -137,7 +137,7 @@ fn line_links_for_later() {
     for left in (0..16).rev() {
         let mut pool: Pool = pools.restored();
         let Some(PoolEffect::Link(link)) = pools.keep(pool.take().unwrap()).next() else { panic!("no link") };
-        let alice: Alice = alices.born(Alice::offer(link, Offer::new(), Seed::from_bytes(&[left; 64])));
+        let alice: Alice = alices.born(Alice::offer(link, PortOptions::new(), Seed::from_bytes(&[left; 64])));
         let _ = alice.port().unwrap().qr_text();
         assert_eq!(pool.held(), usize::from(left));
     }
@@ -164,9 +164,9 @@ fn bounded() {
     }
     for text in &texts {
         let before = dhat::HeapStats::get().total_bytes;
-        let _ = (Bundle::from_json(text), Grant::from_json(text), Scanned::parse(text), Name::new(text));
+        let _ = (Bundle::from_json(text), Grant::from_json(text), Scanned::parse(text), IntroducerName::new(text));
         let _ = (Event::from_json(text), Message::from_json(text), EncryptedContent::from_json(text));
-        let _ = Intro::from_json(text).check(&[1; 32].into(), Kind::Port, &[2; 16].into());
+        let _ = Intro::from_json(text).check(&[1; 32].into(), PortKind::Port, &[2; 16].into());
         let _ = (response::line_links(text), response::connected(text), response::bundle(text));
         let _ = (response::superport(text), response::contact_port(text), response::superport_limit(text));
         let taken = dhat::HeapStats::get().total_bytes - before;
@@ -183,7 +183,7 @@ fn blocks() -> u64 {
 fn main() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let before = blocks();
-    handshake(SendProof::OnBoard);
+    handshake(SendProof::Inline);
     handshake(SendProof::AlongTheLine);
     line_links_for_later();
     assert_eq!(blocks() - before, 0);

@@ -1,4 +1,4 @@
-"""Two shims (SPEC.md, Appendix B) joined by a relay of a few lines: they form a line, confirm it, talk, and part.
+"""Two shims (docs/shim.md) joined by a relay of a few lines: they form a line, confirm it, talk, and part.
 
 usage: shim_join.py [path of the shim]
 """

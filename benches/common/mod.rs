@@ -16,7 +16,7 @@ pub const LINK: [u8; 16] = [1; 16];
 pub const LINE: [u8; 16] = [2; 16];
 
 /// The store of a bench: it makes every record, and keeps none.
-fn put(key: Key, record: &[u8]) {
+fn put(key: RecordKey, record: &[u8]) {
     assert!(!record.is_empty());
     black_box((key, record));
 }
@@ -29,7 +29,7 @@ fn keep<'m, M: Machine>(step: Step<'m, M>) -> Effects<'m, M> {
     step.commit()
 }
 
-fn born<M: Machine>(born: Born<M>) -> M {
+fn born<M: Machine>(born: Created<M>) -> M {
     put(born.key(), &born.record());
     born.commit()
 }
@@ -42,9 +42,9 @@ pub fn line_formed(proof: Option<Proof>) -> Event<'static> {
 pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
     let (mut wire, mut reply, mut buffer) = ([0; 256], [0; 256], [0; 256]);
 
-    let mut alice = born(Alice::request(Offer::new(), Seed::from_bytes(seed_a)));
-    let Some(AliceEffect::Send(request)) = alice.unsent().next() else { unreachable!() };
-    // The bytes are the client's work; to read them is the Server's.
+    let mut alice = born(Alice::request(PortOptions::new(), Seed::from_bytes(seed_a)));
+    let Some(AliceEffect::Send(request)) = alice.pending().next() else { unreachable!() };
+    // The bytes are the client's work; to read them is the relay's.
     black_box(request.encode_into(&mut wire).unwrap());
     let Request::IssueLineLink { request_id } = request else { unreachable!() };
     let issued = Event::LineLinkIssued { request_id, line_link: LINK.into() };
@@ -52,7 +52,7 @@ pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
     let Some(AliceEffect::PortReady(port)) = keep(step).next() else { unreachable!() };
 
     let mut bob = born(Bob::scan(Port::from_bytes(port.to_bytes().as_slice()).unwrap(), Seed::from_bytes(seed_b)));
-    let Some(BobEffect::Send(request)) = keep(bob.connect(SendProof::OnBoard, NOW).unwrap()).next() else {
+    let Some(BobEffect::Send(request)) = keep(bob.connect(SendProof::Inline, NOW).unwrap()).next() else {
         unreachable!()
     };
     black_box(request.encode_into(&mut wire).unwrap());
@@ -63,9 +63,9 @@ pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
     let step = bob.handle_bytes(line_formed(None).encode_into(&mut wire).unwrap(), NOW).unwrap();
     let Some(BobEffect::LineFormed(mut at_bob)) = keep(step).next() else { unreachable!() };
 
-    let confirm = relay(at_alice.unsent().next(), &mut wire);
+    let confirm = relay(at_alice.pending().next(), &mut wire);
     let answer = relay(keep(at_bob.handle_bytes(confirm, &mut buffer, NOW).unwrap()).next(), &mut reply);
-    keep(at_bob.settle().unwrap()).for_each(drop);
+    keep(at_bob.clear_outbox().unwrap()).for_each(drop);
     keep(at_alice.handle_bytes(answer, &mut buffer, NOW).unwrap()).for_each(drop);
     assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
     (at_alice, at_bob)

@@ -3,19 +3,19 @@
 use std::error::Error;
 
 use port_protocol::app::{Bundle, Name};
-use port_protocol::{Kind, LineLink, PublicKey, Rad, Secret};
+use port_protocol::{LineLink, PortKind, PublicKey, Rad, Secret};
 use serde_json::json;
 use x25519_dalek::{PublicKey as Public, StaticSecret};
 
 use crate::{qr, random};
 
-pub fn offer(kind: Kind, id: Option<LineLink>, name: Option<Name>, as_json: bool) -> Result<(), Box<dyn Error>> {
+pub fn offer(kind: PortKind, id: Option<LineLink>, name: Option<Name>, as_json: bool) -> Result<(), Box<dyn Error>> {
     let private_key = Secret::from(random::<32>()?);
     let public_key = Public::from(&StaticSecret::from(*private_key.expose()));
     let (public_key, rad) = (PublicKey::from_bytes(public_key.to_bytes())?, Rad::from(random()?));
     let port_id = id.map_or_else(|| random().map(LineLink::from), Ok)?;
     let bundle = match kind {
-        Kind::Superport => Bundle::superport(port_id, public_key, rad),
+        PortKind::Superport => Bundle::superport(port_id, public_key, rad),
         _ => Bundle::port(port_id, public_key, rad),
     };
     let bundle = match &name {

@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use port_protocol::app::{BundleError, Name, ScanError};
-use port_protocol::{Kind, LineLink, PortError};
+use port_protocol::{LineLink, PortError, PortKind};
 
 const USAGE: &str = "\
 usage: app_port [--superport] [--id HEX] [--name NAME] [--json]
@@ -64,7 +64,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     match options {
         Options { text: None, id, name, superport, json } => {
-            let kind = if superport { Kind::Superport } else { Kind::Port };
+            let kind = if superport { PortKind::Superport } else { PortKind::Port };
             alice::offer(kind, id, name, json)?;
             Ok(ExitCode::SUCCESS)
         }

@@ -4,8 +4,8 @@
 use std::mem;
 
 use port_protocol::{
-    Alice, Bob, Born, Event, Introduction, Key, Line, LineId, LineLink, Machine, Offer, Policy, Port, Rejected,
-    Request, SEAL_OVERHEAD, Seed, SendProof, Taken,
+    Alice, Bob, Created, Event, IntroducerMessage, Line, LineId, LineLink, Machine, Policy, Port, PortOptions,
+    RecordKey, Rejected, Request, SEAL_OVERHEAD, Seed, SendProof, Taken,
 };
 
 use crate::machines::{Any, Stop, ToDo, advance, now};
@@ -25,7 +25,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn make_port(&mut self, offer: Offer, seed: Seed) -> Result<(), Stop> {
+    pub fn make_port(&mut self, offer: PortOptions, seed: Seed) -> Result<(), Stop> {
         self.begin(Alice::request(offer, seed))
     }
 
@@ -34,7 +34,9 @@ impl Client {
     }
 
     pub fn connect(&mut self, line_link: LineLink, send_proof: SendProof) -> Result<(), Stop> {
-        let Any::Bob(mut bob) = self.load(Key::LineLink(line_link))? else { return Err(Rejected::NotMine.into()) };
+        let Any::Bob(mut bob) = self.load(RecordKey::LineLink(line_link))? else {
+            return Err(Rejected::WrongMachine.into());
+        };
         let to_do = self.store.transaction(|tables| advance(tables, bob.connect(send_proof, now())))?;
         self.act(to_do)
     }
@@ -78,11 +80,11 @@ impl Client {
         let mut buffer = vec![0; bytes.len()];
         let handled = self.store.transaction(|tables| match &mut machine {
             Any::Alice(alice) => {
-                let step = alice.handle_knowing(&event, &Comes { tables }, now());
+                let step = alice.handle(&event, &Comes { tables }, now());
                 advance(tables, step)
             }
             Any::Bob(bob) => {
-                let step = bob.handle_knowing(&event, &Comes { tables }, now());
+                let step = bob.handle(&event, &Comes { tables }, now());
                 advance(tables, step)
             }
             Any::Line(line) => {
@@ -90,22 +92,22 @@ impl Client {
                 let said =
                     to_do.iter().find_map(|one| if let ToDo::Note(said) = one { Some(said.clone()) } else { None });
                 if let Some(said) = said {
-                    to_do.extend(tables.hear(&Introduction::decode(&said)?, line.claims().line_id)?);
+                    to_do.extend(tables.hear(&IntroducerMessage::decode(&said)?, line.claims().line_id)?);
                 }
                 Ok(to_do)
             }
-            Any::Introducer(_) => Err(Rejected::NotMine.into()),
+            Any::Introducer(_) => Err(Rejected::WrongMachine.into()),
         });
         match handled {
             // Somebody waits at the far end of a line that this client will never take.
             Err(
-                Stop::Rejected(Rejected::Stray(line_id) | Rejected::UnknownTicket(line_id))
-                | Stop::UsedBefore(Taken::Disconnect(line_id)),
-            ) if self.store.tables().get(Key::Line(line_id)).is_none() => {
+                Stop::Rejected(Rejected::UnwantedLine(line_id) | Rejected::UnknownTicket(line_id))
+                | Stop::UsedBefore(OnDuplicate::Disconnect(line_id)),
+            ) if self.store.tables().get(RecordKey::Line(line_id)).is_none() => {
                 self.outbox.push(Request::Disconnect { line_id }.to_vec());
             }
-            Err(Stop::UsedBefore(Taken::Revoke)) => {
-                if let Key::LineLink(line_link) = event.key() {
+            Err(Stop::UsedBefore(OnDuplicate::Revoke)) => {
+                if let RecordKey::LineLink(line_link) = event.key() {
                     self.revoke(line_link)?;
                     // Its far end is told.
                     return self.receive(bytes);
@@ -123,7 +125,7 @@ impl Client {
                 ToDo::Show(port) => self.shown = Some(port),
                 ToDo::Hear(message) => self.heard.push(message),
                 ToDo::Note(_) => {}
-                ToDo::Tell(line_id, said) => self.introduce(line_id, &Introduction::decode(&said)?)?,
+                ToDo::Tell(line_id, said) => self.introduce(line_id, &IntroducerMessage::decode(&said)?)?,
                 ToDo::Wake(key) => self.wake(key)?,
                 ToDo::End(why) => self.ended.push(why),
             }
@@ -132,19 +134,19 @@ impl Client {
     }
 
     /// A machine that is new: its record first, then the machine.
-    pub fn begin<M: Machine>(&mut self, born: Born<M>) -> Result<(), Stop> {
+    pub fn begin<M: Machine>(&mut self, born: Created<M>) -> Result<(), Stop> {
         self.store.transaction(|tables| tables.put(&born.row()))?;
         self.wake(born.commit().key())
     }
 
-    fn wake(&mut self, key: Key) -> Result<(), Stop> {
-        let to_do = self.load(key)?.unsent();
+    fn wake(&mut self, key: RecordKey) -> Result<(), Stop> {
+        let to_do = self.load(key)?.pending();
         self.act(to_do)
     }
 
     /// For when everything was done, and every request was *sent*: no machine needs to say it again. (A larger app remembers
     /// which of them that may be.)
-    pub fn settle(&mut self) -> Result<(), Stop> {
+    pub fn clear_outbox(&mut self) -> Result<(), Stop> {
         for key in self.store.tables().keys() {
             self.told(key)?;
             let mut machine = self.load(key)?;
@@ -154,12 +156,12 @@ impl Client {
     }
 
     /// After a crash, after any error from the store, and whenever the connection is back: forget what is in memory, and do what
-    /// is unsent.
+    /// is pending.
     pub fn restart(&mut self) -> Result<(), Stop> {
         let Self { store, heard, ended, .. } = mem::take(self);
         *self = Self { store, heard, ended, ..Self::default() };
         for key in self.store.tables().keys() {
-            let to_do = self.load(key)?.unsent();
+            let to_do = self.load(key)?.pending();
             self.act(to_do)?;
         }
         Ok(())
@@ -177,17 +179,21 @@ impl Client {
     }
 
     pub fn line(&self, line_id: LineId) -> Result<Line, Stop> {
-        if let Any::Line(line) = self.load(Key::Line(line_id))? { Ok(line) } else { Err(Rejected::NotMine.into()) }
-    }
-
-    pub fn alice(&self, line_link: LineLink) -> Result<Alice, Stop> {
-        match self.load(Key::LineLink(line_link))? {
-            Any::Alice(alice) => Ok(alice),
-            _ => Err(Rejected::NotMine.into()),
+        if let Any::Line(line) = self.load(RecordKey::Line(line_id))? {
+            Ok(line)
+        } else {
+            Err(Rejected::WrongMachine.into())
         }
     }
 
-    pub fn load(&self, key: Key) -> Result<Any, Stop> {
+    pub fn alice(&self, line_link: LineLink) -> Result<Alice, Stop> {
+        match self.load(RecordKey::LineLink(line_link))? {
+            Any::Alice(alice) => Ok(alice),
+            _ => Err(Rejected::WrongMachine.into()),
+        }
+    }
+
+    pub fn load(&self, key: RecordKey) -> Result<Any, Stop> {
         Any::load(self.store.tables(), key)
     }
 }

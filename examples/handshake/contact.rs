@@ -1,8 +1,8 @@
 //! What a client does with contact ports beside (§16): what is said of them, along a line.
 
 use port_protocol::{
-    Introducer, IntroducerPhase, Introduction, Key, LineId, LineLink, MAX_INTRODUCTION, Name, Port, Rejected,
-    SEAL_OVERHEAD, SealError, Seed,
+    Introducer, IntroducerMessage, IntroducerName, IntroducerPhase, LineId, LineLink, MAX_INTRODUCER_MESSAGE, Port,
+    RecordKey, Rejected, SEAL_OVERHEAD, SealError, Seed,
 };
 
 use crate::client::Client;
@@ -12,26 +12,26 @@ use crate::store::{StoreError, Tables};
 impl Client {
     /// Alice: whoever is at the far end of this line may introduce people to her.
     pub fn grant(&mut self, port: &Port, line_id: LineId) -> Result<(), Stop> {
-        self.introduce(line_id, &Introduction::Grant { port: port.to_bytes().as_slice() })
+        self.introduce(line_id, &IntroducerMessage::Grant { port: port.to_bytes().as_slice() })
     }
 
     /// Alice: and from now on no more. That takes effect at once, whether it is heard of or not.
     pub fn withdraw(&mut self, line_link: LineLink, line_id: LineId) -> Result<(), Stop> {
         self.revoke(line_link)?;
-        self.introduce(line_id, &Introduction::Withdrawn { line_link })
+        self.introduce(line_id, &IntroducerMessage::Withdrawn { line_link })
     }
 
     /// Carol: a ticket for somebody. Its Port is shown once Alice was told.
-    pub fn make_ticket(&mut self, with_alice: LineId, name: Name, seed: Seed) -> Result<(), Stop> {
+    pub fn make_ticket(&mut self, with_alice: LineId, name: IntroducerName, seed: Seed) -> Result<(), Stop> {
         let mut introducer = self.introducer(with_alice)?;
         let to_do = self.store.transaction(|tables| advance(tables, introducer.introduce(name, None, seed, now())))?;
         self.act(to_do)
     }
 
     /// Carol: the packet that tells Alice of a ticket was sent. Only now there is something to hand over.
-    pub fn told(&mut self, key: Key) -> Result<(), Stop> {
+    pub fn told(&mut self, key: RecordKey) -> Result<(), Stop> {
         match self.load(key)? {
-            Any::Introducer(mut introducer) if introducer.phase() == IntroducerPhase::Telling => {
+            Any::Introducer(mut introducer) if introducer.phase() == IntroducerPhase::Announcing => {
                 let to_do = self.store.transaction(|tables| advance(tables, introducer.told()))?;
                 self.act(to_do)
             }
@@ -39,13 +39,13 @@ impl Client {
         }
     }
 
-    pub fn introduce(&mut self, line_id: LineId, introduction: &Introduction<'_>) -> Result<(), Stop> {
+    pub fn introduce(&mut self, line_id: LineId, introduction: &IntroducerMessage<'_>) -> Result<(), Stop> {
         let mut line = self.line(line_id)?;
-        let mut buffer = [0; MAX_INTRODUCTION + SEAL_OVERHEAD];
+        let mut buffer = [0; MAX_INTRODUCER_MESSAGE + SEAL_OVERHEAD];
         let sealed = self.store.transaction(|tables| advance(tables, line.introduce(introduction, &mut buffer)));
         match (sealed, introduction) {
             // Nobody can be told any more.
-            (Err(Stop::Seal(SealError::Closed)), Introduction::Ticket(_)) => {
+            (Err(Stop::Seal(SealError::Closed)), IntroducerMessage::Ticket(_)) => {
                 let mut introducer = self.introducer(line_id)?;
                 let to_do = self.store.transaction(|tables| advance(tables, introducer.cancel()))?;
                 self.act(to_do)
@@ -55,31 +55,31 @@ impl Client {
     }
 
     pub fn introducer(&self, with_alice: LineId) -> Result<Introducer, Stop> {
-        match self.load(Key::Granted(with_alice))? {
+        match self.load(RecordKey::Introducer(with_alice))? {
             Any::Introducer(introducer) => Ok(introducer),
-            _ => Err(Rejected::NotMine.into()),
+            _ => Err(Rejected::WrongMachine.into()),
         }
     }
 }
 
 impl Tables {
     /// Something was said of a contact port, along this line. What is not to be taken leaves the line's step as it is.
-    pub fn hear(&mut self, introduction: &Introduction<'_>, from: LineId) -> Result<Vec<ToDo>, Stop> {
+    pub fn hear(&mut self, introduction: &IntroducerMessage<'_>, from: LineId) -> Result<Vec<ToDo>, Stop> {
         match introduction {
-            Introduction::Grant { port } => match self.put(&Introducer::granted(port, from)?.row()) {
+            IntroducerMessage::Grant { port } => match self.put(&Introducer::granted(port, from)?.row()) {
                 // It came before.
                 Ok(()) | Err(StoreError::Taken) => {}
                 Err(error) => return Err(error.into()),
             },
-            Introduction::Ticket(told) => {
-                if let Ok(Any::Alice(alice)) = Any::load(self, Key::LineLink(told.line_link))
+            IntroducerMessage::Ticket(told) => {
+                if let Ok(Any::Alice(alice)) = Any::load(self, RecordKey::LineLink(told.line_link))
                     && alice.tell(told, from, self.outstanding(told.line_link), now()).is_ok()
                 {
                     self.tell(told.clone());
                 }
             }
-            Introduction::Withdrawn { .. } => {
-                if let Ok(Any::Introducer(mut introducer)) = Any::load(self, Key::Granted(from))
+            IntroducerMessage::Withdrawn { .. } => {
+                if let Ok(Any::Introducer(mut introducer)) = Any::load(self, RecordKey::Introducer(from))
                     && let Ok(step) = introducer.handle(introduction, from)
                 {
                     return advance(self, Ok::<_, Stop>(step));

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use port_protocol::testkit::{
     App, Choice, Client, Command, Fault, Output, Power, PowerFailed, Receipt, RollBack, Schedule, Violation, World,
 };
-use port_protocol::{Alice, Bob, CheckCode, Line, Machine, SendProof, UnixSeconds};
+use port_protocol::{Alice, Bob, Line, Machine, SafetyNumber, SendProof, UnixSeconds};
 
 use crate::relay::User;
 use crate::show::{self, heading, note};
@@ -101,7 +101,7 @@ const fn words(fault: Fault) -> &'static str {
 }
 
 fn verdict(world: &World<Shown>) -> Result<&'static str, &'static str> {
-    let codes: Vec<_> = world.apps().iter().map(Shown::check_code).collect();
+    let codes: Vec<_> = world.apps().iter().map(Shown::safety_number).collect();
     match &codes[..] {
         [Some(alice), Some(bob)] if alice == bob => Ok("One line, and the same check code at both ends."),
         // The kit can't tell it from an honest end once somebody has forgotten his own: after a roll-back.
@@ -187,15 +187,15 @@ impl Shown {
         note(&format!("✂ {} crashes, and starts again from what is stored", self.user));
     }
 
-    fn check_code(&self) -> Option<CheckCode> {
-        self.records().iter().find_map(|record| Line::restore(record).ok()?.check_code())
+    fn safety_number(&self) -> Option<SafetyNumber> {
+        self.records().iter().find_map(|record| Line::restore(record).ok()?.safety_number())
     }
 
     /// What is in the store.
     fn stands(&self) {
         let records = self.records();
         for record in &records {
-            let code = Line::restore(record).ok().and_then(|line| line.check_code());
+            let code = Line::restore(record).ok().and_then(|line| line.safety_number());
             let stands = match (Alice::restore(record), Bob::restore(record), Line::restore(record)) {
                 (Ok(alice), ..) => format!("the Port: {:?}", alice.phase()),
                 (_, Ok(bob), _) => format!("the Port: {:?}", bob.phase()),

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, DecodeError, Introducer, IntroducerEffect, Key, Line, LineEffect, LineId,
-    Machine, Port, PortError, Rejected, RestoreError, SealError, Step, Taken, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, DecodeError, Introducer, IntroducerEffect, Line, LineEffect, LineId, Machine,
+    OnDuplicate, Port, PortError, RecordKey, Rejected, RestoreError, SealError, Step, UnixSeconds,
 };
 use thiserror::Error;
 
@@ -32,8 +32,8 @@ fn keep<M: Machine>(tables: &mut Tables, step: &Step<'_, M>) -> Result<(), Stop>
 pub enum ToDo {
     Send(Vec<u8>),
     Show(Port),
-    /// A line was formed, and its record is stored: do what is unsent there.
-    Wake(Key),
+    /// A line was formed, and its record is stored: do what is pending there.
+    Wake(RecordKey),
     Hear(String),
     /// What the other end's machine says of a contact port: it is heard in the transaction of the step that brought it.
     Note(Vec<u8>),
@@ -71,9 +71,9 @@ pub enum Any {
 }
 
 impl Any {
-    pub fn load(tables: &Tables, key: Key) -> Result<Self, Stop> {
-        let record = tables.get(key).ok_or(Rejected::NotMine)?;
-        if let Key::Line(_) = key {
+    pub fn load(tables: &Tables, key: RecordKey) -> Result<Self, Stop> {
+        let record = tables.get(key).ok_or(Rejected::WrongMachine)?;
+        if let RecordKey::Line(_) = key {
             return Ok(Self::Line(Line::restore(record)?));
         }
         Ok(match (Alice::restore(record), Bob::restore(record)) {
@@ -83,21 +83,21 @@ impl Any {
         })
     }
 
-    pub fn unsent(&self) -> Vec<ToDo> {
+    pub fn pending(&self) -> Vec<ToDo> {
         match self {
-            Self::Alice(alice) => alice.unsent().map(ToDo::from).collect(),
-            Self::Bob(bob) => bob.unsent().map(ToDo::from).collect(),
-            Self::Line(line) => line.unsent().map(ToDo::from).collect(),
-            Self::Introducer(introducer) => introducer.unsent().map(ToDo::from).collect(),
+            Self::Alice(alice) => alice.pending().map(ToDo::from).collect(),
+            Self::Bob(bob) => bob.pending().map(ToDo::from).collect(),
+            Self::Line(line) => line.pending().map(ToDo::from).collect(),
+            Self::Introducer(introducer) => introducer.pending().map(ToDo::from).collect(),
         }
     }
 
-    pub fn settle(&mut self, tables: &mut Tables) -> Result<(), Stop> {
-        fn settle<'m, M: Machine>(tables: &mut Tables, machine: &'m mut M) -> Result<(), Stop>
+    pub fn clear_outbox(&mut self, tables: &mut Tables) -> Result<(), Stop> {
+        fn clear_outbox<'m, M: Machine>(tables: &mut Tables, machine: &'m mut M) -> Result<(), Stop>
         where
             ToDo: From<M::Effect<'m>>,
         {
-            machine.settle().map_or(Ok(()), |step| advance(tables, Ok::<_, Stop>(step)).map(drop))
+            machine.clear_outbox().map_or(Ok(()), |step| advance(tables, Ok::<_, Stop>(step)).map(drop))
         }
         match self {
             Self::Alice(alice) => settle(tables, alice),
@@ -138,9 +138,9 @@ impl From<LineEffect<'_>> for ToDo {
         match effect {
             LineEffect::Send(request) => Self::Send(request.to_vec()),
             LineEffect::Message(text) => Self::Hear(String::from_utf8_lossy(text).into_owned()),
-            LineEffect::Introduction(said) => Self::Note(said.to_vec()),
-            LineEffect::Asked => Self::Hear("(somebody wants in)".to_owned()),
-            LineEffect::Dropped => Self::Hear("(some of it did not arrive)".to_owned()),
+            LineEffect::IntroducerMessage(said) => Self::Note(said.to_vec()),
+            LineEffect::AwaitingApproval => Self::Hear("(somebody wants in)".to_owned()),
+            LineEffect::PacketsLost => Self::Hear("(some of it did not arrive)".to_owned()),
             LineEffect::Ended(why) => Self::End(format!("the line ended: {why:?}")),
         }
     }
@@ -149,7 +149,7 @@ impl From<LineEffect<'_>> for ToDo {
 impl From<IntroducerEffect<'_>> for ToDo {
     fn from(effect: IntroducerEffect<'_>) -> Self {
         match effect {
-            IntroducerEffect::Tell(line_id, introduction) => Self::Tell(line_id, introduction.to_vec()),
+            IntroducerEffect::Announce(line_id, introduction) => Self::Tell(line_id, introduction.to_vec()),
             IntroducerEffect::Ready(port) => Self::Show(port),
             IntroducerEffect::Ended(why) => Self::End(format!("nobody can be introduced any more: {why:?}")),
         }

@@ -2,7 +2,7 @@
 //! did, and talk. And its family: a Port for many, and one by which a contact introduces people.
 //!
 //! `client.rs` is what an app does with its machines, `machines.rs` with each of them, `contact.rs` with contact ports beside,
-//! `store.rs` what it asks of its database, `relay.rs` the Server around the one of this crate; `world.rs` lets them run. `one.rs`,
+//! `store.rs` what it asks of its database, `relay.rs` the relay around the one of this crate; `world.rs` lets them run. `one.rs`,
 //! `superport.rs` and `introduce.rs` are what people do. `hostile.rs` lets everything go wrong at once, to the test kit's apps:
 //! `--hostile SEED`, with `--features testkit`.
 

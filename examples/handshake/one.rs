@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use port_protocol::{Offer, Port, Seed, SendProof};
+use port_protocol::{Port, PortOptions, Seed, SendProof};
 
 use crate::relay::User;
 use crate::show::{self, heading};
@@ -14,7 +14,7 @@ pub fn handshake(send_proof: SendProof, crash: bool, tamper: bool) -> Result<(),
     let mut world = World::new(crash, if tamper { Tamper::EachPacket } else { Tamper::Nothing });
 
     heading("Alice makes a Port");
-    world.run(User::Alice, |alice| alice.make_port(Offer::new(), Seed::from_os()?))?;
+    world.run(User::Alice, |alice| alice.make_port(PortOptions::new(), Seed::from_os()?))?;
     let text = show::port(world.client(User::Alice).shown.as_ref().ok_or("no Port")?)?;
 
     heading("Bob reads it");
@@ -53,7 +53,7 @@ pub fn refused_proof(send_proof: SendProof) -> Result<(), Box<dyn Error>> {
     let mut world = World::new(false, Tamper::Proof);
 
     heading("Another Port, and the relay flips a bit in Bob's proof");
-    world.run(User::Alice, |alice| alice.make_port(Offer::new(), Seed::from_os()?))?;
+    world.run(User::Alice, |alice| alice.make_port(PortOptions::new(), Seed::from_os()?))?;
     let port = world.client(User::Alice).shown.clone().ok_or("no Port")?;
     let line_link = port.line_link();
     world.run(User::Bob, |bob| bob.scan(port, Seed::from_os()?))?;

@@ -1,4 +1,4 @@
-//! The Server: the crate's own, with its tables in memory. It knows its users by ids that nobody can guess, and nothing of what
+//! The relay: the crate's own, with its tables in memory. It knows its users by ids that nobody can guess, and nothing of what
 //! they say. Bytes come in and bytes go out, as on a real wire.
 
 use std::collections::VecDeque;
@@ -7,7 +7,7 @@ use std::fmt;
 
 use getrandom::SysRng;
 use getrandom::rand_core::{Rng, UnwrapErr};
-use port_protocol::server::{Limits, Memory, Server, ServerError, UserId};
+use port_protocol::relay::{Limits, Memory, Relay, RelayError, UserId};
 
 use crate::machines::now;
 
@@ -23,8 +23,8 @@ pub enum User {
     Nth(u32),
 }
 
-pub struct Relay {
-    server: Server<Memory>,
+pub struct RelayAddr {
+    server: Relay<Memory>,
     accounts: Vec<Account>,
     /// What is on its way to the users, in order.
     pub post: VecDeque<Parcel>,
@@ -44,19 +44,19 @@ pub struct Parcel {
     sequence: Option<u64>,
 }
 
-impl Relay {
+impl RelayAddr {
     pub fn new() -> Self {
-        Self { server: Server::new(Memory::new(), Limits::default()), accounts: Vec::new(), post: VecDeque::new() }
+        Self { server: Relay::new(Memory::new(), Limits::default()), accounts: Vec::new(), post: VecDeque::new() }
     }
 
     /// Takes one request of an authenticated user. The reply goes back to him, and whoever has something new is sent it.
-    pub fn take(&mut self, from: User, request: &[u8]) -> Result<(), ServerError<Infallible>> {
+    pub fn take(&mut self, from: User, request: &[u8]) -> Result<(), RelayError<Infallible>> {
         let id = self.id(from);
         let handled = self.server.handle(id, request, &mut UnwrapErr(SysRng), now())?;
         let reply = handled.reply.map(|event| Parcel { to: from, event: event.to_vec(), sequence: None });
         self.post.extend(reply);
         for account in self.accounts.iter_mut().filter(|account| handled.wake.contains(&Some(account.id))) {
-            while let Some(delivery) = self.server.next(account.id, account.sent).map_err(ServerError::Directory)? {
+            while let Some(delivery) = self.server.next(account.id, account.sent).map_err(RelayError::Directory)? {
                 account.sent = delivery.sequence;
                 let (to, event) = (account.user, delivery.event.to_vec());
                 self.post.push_back(Parcel { to, event, sequence: Some(delivery.sequence) });

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use port_protocol::{Key, Known, Line, LineId, LineLink, Machine, Mark, Row, Step};
-use port_protocol::{RestoreError, TicketHash, ToldTicket};
+use port_protocol::{Line, LineId, LineLink, Machine, Peers, RecordKey, ReplayMark, Row, Step};
+use port_protocol::{RestoreError, TicketHash, TicketNotice};
 use thiserror::Error;
 
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -16,12 +16,12 @@ pub struct Store {
 
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tables {
-    records: BTreeMap<Key, (u64, Vec<u8>)>,
-    marks: BTreeSet<Mark>,
+    records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
+    marks: BTreeSet<ReplayMark>,
     /// The tickets that this user was told of (§16.4).
-    told: BTreeMap<TicketHash, ToldTicket>,
+    told: BTreeMap<TicketHash, TicketNotice>,
     /// What was written last.
-    last: Option<(Key, u64)>,
+    last: Option<(RecordKey, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, Error)]
@@ -33,7 +33,7 @@ pub enum StoreError {
     #[error("this was used before")]
     UsedBefore,
     #[error("revision {1} of {0:?} is stored, and then the power fails")]
-    PowerFailed(Key, u64),
+    PowerFailed(RecordKey, u64),
 }
 
 impl Store {
@@ -87,16 +87,16 @@ impl Tables {
         Ok(())
     }
 
-    pub fn get(&self, key: Key) -> Option<&[u8]> {
+    pub fn get(&self, key: RecordKey) -> Option<&[u8]> {
         self.records.get(&key).map(|(_, record)| record.as_slice())
     }
 
-    pub fn keys(&self) -> Vec<Key> {
+    pub fn keys(&self) -> Vec<RecordKey> {
         self.records.keys().copied().collect()
     }
 
     pub fn lines(&self) -> Result<Vec<Line>, RestoreError> {
-        let lines = self.records.iter().filter(|(key, _)| matches!(key, Key::Line(_)));
+        let lines = self.records.iter().filter(|(key, _)| matches!(key, RecordKey::Line(_)));
         lines.map(|(_, (_, record))| Line::restore(record)).collect()
     }
 
@@ -106,8 +106,8 @@ impl Tables {
     }
 
     /// Keeps a ticket that was told of, unless that was so before (§16.4).
-    pub fn tell(&mut self, told: ToldTicket) {
-        if !self.marks.contains(&Mark::from(*told.ticket.as_bytes())) {
+    pub fn tell(&mut self, told: TicketNotice) {
+        if !self.marks.contains(&ReplayMark::from(*told.ticket.as_bytes())) {
             self.told.entry(told.ticket).or_insert(told);
         }
     }
@@ -124,13 +124,13 @@ pub struct Comes<'a> {
     pub tables: &'a Tables,
 }
 
-impl Known for Comes<'_> {
+impl Peers for Comes<'_> {
     /// This app knows of no pairs. (It would keep a table of them to block somebody, or to have one line with each.)
     fn has_line(&self, line_id: &LineId) -> bool {
-        self.tables.get(Key::Line(*line_id)).is_some()
+        self.tables.get(RecordKey::Line(*line_id)).is_some()
     }
 
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         self.tables.told.get(ticket).cloned()
     }
 }

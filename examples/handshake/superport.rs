@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use port_protocol::{BobPhase, Key, Offer, Policy, Seed};
+use port_protocol::{BobPhase, Policy, PortOptions, RecordKey, Seed};
 
 use crate::client::Client;
 use crate::machines::Any;
@@ -16,7 +16,7 @@ pub fn superport(limit: u32, crash: bool) -> Result<(), Box<dyn Error>> {
     world.brief = true;
 
     heading(&format!("Alice makes a Superport, for {limit}"));
-    let offer = Offer::new().policy(Policy::up_to(limit));
+    let offer = PortOptions::new().policy(Policy::up_to(limit));
     world.run(User::Alice, |alice| alice.make_port(offer, Seed::from_os()?))?;
     let text = show::port(world.client(User::Alice).shown.as_ref().ok_or("no Port")?)?;
     println!("  {text}");
@@ -27,7 +27,7 @@ pub fn superport(limit: u32, crash: bool) -> Result<(), Box<dyn Error>> {
         heading(&format!("{bob} uses it"));
         let line_link = world.use_port(bob, &text)?;
         let [line, _] = world.joined(bob)?;
-        codes.extend(line.check_code().map(|code| code.to_string()));
+        codes.extend(line.safety_number().map(|code| code.to_string()));
         let used = world.client(User::Alice).alice(line_link)?.used();
         println!("  {used} of {limit} used");
         check(used == n && world.client(User::Alice).lines()?.len() == codes.len(), "a use was not counted")?;
@@ -39,7 +39,7 @@ pub fn superport(limit: u32, crash: bool) -> Result<(), Box<dyn Error>> {
     let late = User::Nth(limit + 1);
     heading(&format!("{late} uses it, and is turned away"));
     let line_link = world.use_port(late, &text)?;
-    let waits = matches!(world.client(late).load(Key::LineLink(line_link))?, Any::Bob(bob) if bob.phase() == BobPhase::Connecting);
+    let waits = matches!(world.client(late).load(RecordKey::LineLink(line_link))?, Any::Bob(bob) if bob.phase() == BobPhase::Connecting);
     check(waits && world.client(late).lines()?.is_empty(), "one too many got in")?;
     check(world.client(User::Alice).lines()?.len() == codes.len(), "one too many got in")?;
 

@@ -44,7 +44,7 @@ impl World {
 /// A byte where the receiver can tell: the last one of what carries a proof or is sealed, else one of the name by which an
 /// event finds its machine.
 ///
-/// The rest is for the Server to say: which link, which line, which pair. A line of which its two ends were told different
+/// The rest is for the relay to say: which link, which line, which pair. A line of which its two ends were told different
 /// things is never confirmed. And a bit of the proof uses the Port up: that is another run.
 fn place_to_flip(tamper: Tamper, event: &[u8]) -> Option<usize> {
     /// `[1, [number, name, …]]`: the number takes two bytes, the name has a head of one (SPEC.md, §7).

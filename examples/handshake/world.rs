@@ -7,14 +7,14 @@ use port_protocol::{Event, Line, LineId, LineLink, Port, Rejected, Seed, SendPro
 
 use crate::client::Client;
 use crate::machines::Stop;
-use crate::relay::{Relay, User};
+use crate::relay::{RelayAddr, User};
 use crate::show::{self, note};
 use crate::store::StoreError;
 use crate::tamper::Tamper;
 
 pub struct World {
     clients: BTreeMap<User, Client>,
-    relay: Relay,
+    relay: RelayAddr,
     pub tamper: Tamper,
     /// Whether what is sent is told in a few words, not in all.
     pub brief: bool,
@@ -26,7 +26,7 @@ pub struct World {
 
 impl World {
     pub fn new(crash: bool, tamper: Tamper) -> Self {
-        let (clients, relay) = (BTreeMap::new(), Relay::new());
+        let (clients, relay) = (BTreeMap::new(), RelayAddr::new());
         let mut world = Self { clients, relay, tamper, brief: false, crashes: 0, flipped: 0, told: Vec::new() };
         world.client(User::Alice).store.power_fails = crash;
         world
@@ -60,7 +60,9 @@ impl World {
         match self.attempt(to, |client| client.receive(event)) {
             Err(Stop::Rejected(why)) => {
                 match (why, Event::decode(event)) {
-                    (Rejected::Closed | Rejected::NotMine, Ok(Event::Disconnected { .. })) => note("which was known"),
+                    (Rejected::Closed | Rejected::WrongMachine, Ok(Event::Disconnected { .. })) => {
+                        note("which was known")
+                    }
                     _ => note(&format!("refused: {why} ({why:?})")),
                 }
                 self.send(to)
@@ -102,7 +104,7 @@ impl World {
             note(&told);
             self.told.push(told);
         }
-        self.client(user).settle()
+        self.client(user).clear_outbox()
     }
 
     /// Reads a Port's text and connects. Gives the Port's link.
@@ -110,7 +112,7 @@ impl World {
         let port = Port::parse(text)?;
         let line_link = port.line_link();
         self.run(user, |bob| bob.scan(port, Seed::from_os()?))?;
-        self.run(user, |bob| bob.connect(line_link, SendProof::OnBoard))?;
+        self.run(user, |bob| bob.connect(line_link, SendProof::Inline))?;
         Ok(line_link)
     }
 
@@ -123,8 +125,8 @@ impl World {
     pub fn joined(&mut self, user: User) -> Result<[Line; 2], Box<dyn Error>> {
         let at_bob = self.client(user).only_line()?.ok_or("no line")?;
         let at_alice = self.client(User::Alice).line(at_bob.claims().line_id)?;
-        let code = at_alice.check_code().ok_or("Alice's end is not confirmed")?.to_string();
-        let same = at_bob.check_code().ok_or("his end is not confirmed")?.to_string();
+        let code = at_alice.safety_number().ok_or("Alice's end is not confirmed")?.to_string();
+        let same = at_bob.safety_number().ok_or("his end is not confirmed")?.to_string();
         if at_alice.confirmed() != at_bob.confirmed() || code != same {
             return Err("the two ends are not of one line".into());
         }
@@ -150,7 +152,7 @@ impl World {
         println!("  {from} says: {message}");
         self.run(from, |client| client.say(line_id, message))?;
         if self.client(to).heard.is_empty() {
-            self.again(from, to, |client| client.say(line_id, message))?;
+            self.on_repeat(from, to, |client| client.say(line_id, message))?;
         }
         let heard = self.client(to).heard.pop().filter(|heard| heard == message).ok_or("not heard")?;
         println!("  {to} hears: {heard}\n");

@@ -4,13 +4,13 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use port_protocol::{
-    AliceEffect, BobEffect, BobEnd, Born, Introduced, IntroducerEffect, Introduction, Line, LineEffect, LineId,
-    Machine, PairHash, PoolEffect, Port, Rejected, Request, Step, Taken, ToldTicket,
+    AliceEffect, BobEffect, Created, Introduced, IntroducerEffect, IntroducerMessage, Line, LineEffect, LineId,
+    Machine, OnDuplicate, PairHash, PoolEffect, Port, Rejected, Request, Step, TicketNotice, UseOutcome,
 };
 use serde_json::{Value, json};
 
 /// A machine that is about to be born.
-pub fn newborn<M: Machine>(born: &Born<M>) -> Value {
+pub fn newborn<M: Machine>(born: &Created<M>) -> Value {
     json!({
         "key": hex::encode(born.key().to_bytes()),
         "revision": 0,
@@ -42,8 +42,8 @@ pub fn step<M: Machine>(step: &Step<'_, M>) -> Value {
 
 fn taken(taken: Taken) -> Value {
     match taken {
-        Taken::Revoke => json!("revoke"),
-        Taken::Disconnect(line_id) => json!({ "disconnect": hex::encode(line_id.as_bytes()) }),
+        OnDuplicate::Revoke => json!("revoke"),
+        OnDuplicate::Disconnect(line_id) => json!({ "disconnect": hex::encode(line_id.as_bytes()) }),
     }
 }
 
@@ -71,7 +71,7 @@ pub fn state<M: Machine>(machine: &M, role: &str, phase: &str, line: Option<&Lin
         "deadline": machine.deadline().map(|at| at.0),
         "claims": line.map(Line::claims).map(|claims| names(claims.line_id, claims.pair_hash)),
         "confirmed": line.and_then(Line::confirmed).map(|known| names(known.line_id, known.pair_hash)),
-        "check_code": line.and_then(Line::check_code).map(|code| code.to_string()),
+        "safety_number": line.and_then(Line::safety_number).map(|code| code.to_string()),
     });
     if let (Some(state), Some(more)) = (state.as_object_mut(), more.as_object()) {
         state.extend(more.clone());
@@ -92,14 +92,14 @@ impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let error: &(dyn Error + 'static) = &error;
         Self(match error.downcast_ref() {
-            Some(Rejected::Stray(line_id)) => {
-                json!({ "ok": false, "error": "Stray", "line_id": hex::encode(line_id.as_bytes()) })
+            Some(Rejected::UnwantedLine(line_id)) => {
+                json!({ "ok": false, "error": "UnwantedLine", "line_id": hex::encode(line_id.as_bytes()) })
             }
             Some(Rejected::UnknownTicket(line_id)) => {
                 json!({ "ok": false, "error": "UnknownTicket", "line_id": hex::encode(line_id.as_bytes()) })
             }
-            Some(Rejected::StrayLink(line_link)) => {
-                json!({ "ok": false, "error": "StrayLink", "line_link": hex::encode(line_link.as_bytes()) })
+            Some(Rejected::UnwantedLink(line_link)) => {
+                json!({ "ok": false, "error": "UnwantedLink", "line_link": hex::encode(line_link.as_bytes()) })
             }
             _ => json!({ "ok": false, "error": format!("{error:?}") }),
         })
@@ -125,7 +125,7 @@ impl From<BobEffect<'_>> for Effect {
         match effect {
             BobEffect::Send(request) => Self::send(&request),
             BobEffect::LineFormed(line) => Self::line_formed(&line),
-            BobEffect::Ended(BobEnd::Refused(reason)) => {
+            BobEffect::Ended(UseOutcome::Refused(reason)) => {
                 Self(json!({ "effect": "ended", "why": "Refused", "reason": format!("{reason:?}") }))
             }
             BobEffect::Ended(why) => Self::ended(&why),
@@ -138,9 +138,9 @@ impl From<LineEffect<'_>> for Effect {
         match effect {
             LineEffect::Send(request) => Self::send(&request),
             LineEffect::Message(text) => Self(json!({ "effect": "message", "bytes": hex::encode(text) })),
-            LineEffect::Introduction(said) => Self::introduction(&said),
-            LineEffect::Dropped => Self(json!({ "effect": "dropped" })),
-            LineEffect::Asked => Self(json!({ "effect": "asked" })),
+            LineEffect::IntroducerMessage(said) => Self::introduction(&said),
+            LineEffect::PacketsLost => Self(json!({ "effect": "dropped" })),
+            LineEffect::AwaitingApproval => Self(json!({ "effect": "asked" })),
             LineEffect::Ended(why) => Self::ended(&why),
         }
     }
@@ -158,7 +158,7 @@ impl From<PoolEffect<'_>> for Effect {
 impl From<IntroducerEffect<'_>> for Effect {
     fn from(effect: IntroducerEffect<'_>) -> Self {
         match effect {
-            IntroducerEffect::Tell(line_id, said) => {
+            IntroducerEffect::Announce(line_id, said) => {
                 let (line_id, bytes) = (hex::encode(line_id.as_bytes()), hex::encode(said.to_vec()));
                 Self(json!({ "effect": "tell", "line_id": line_id, "bytes": bytes }))
             }
@@ -174,12 +174,12 @@ impl Effect {
         Self(json!({ "effect": "port_ready", "port": bytes, "text": text.as_str() }))
     }
 
-    fn introduction(said: &Introduction<'_>) -> Self {
+    fn introduction(said: &IntroducerMessage<'_>) -> Self {
         let bytes = hex::encode(said.to_vec());
         let said = match said {
-            Introduction::Grant { port } => json!({ "grant": hex::encode(port) }),
-            Introduction::Ticket(told) => json!({ "ticket": row(told) }),
-            Introduction::Withdrawn { line_link } => json!({ "withdrawn": hex::encode(line_link.as_bytes()) }),
+            IntroducerMessage::Grant { port } => json!({ "grant": hex::encode(port) }),
+            IntroducerMessage::Ticket(told) => json!({ "ticket": row(told) }),
+            IntroducerMessage::Withdrawn { line_link } => json!({ "withdrawn": hex::encode(line_link.as_bytes()) }),
             _ => Value::Null,
         };
         Self(json!({ "effect": "introduction", "bytes": bytes, "said": said }))
@@ -199,7 +199,7 @@ impl Effect {
     }
 }
 
-fn row(told: &ToldTicket) -> Value {
+fn row(told: &TicketNotice) -> Value {
     json!({
         "line_link": hex::encode(told.line_link.as_bytes()),
         "ticket": hex::encode(told.ticket.as_bytes()),

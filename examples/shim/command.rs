@@ -1,8 +1,8 @@
 //! What the shim is asked, from JSON.
 
 use port_protocol::{
-    Again, Known, LineId, LineLink, Name, Offer, PairHash, Policy, Relay, SendProof, Standing, TicketHash, ToldTicket,
-    UnixSeconds, Uses,
+    IntroducerName, LineId, LineLink, OnRepeat, PairHash, Peers, Policy, PortOptions, Relationship, RelayAddr,
+    SendProof, TicketHash, TicketNotice, UnixSeconds, UseLimit,
 };
 use serde::Deserialize;
 
@@ -129,7 +129,7 @@ pub struct Hex16(#[serde(with = "hex")] pub [u8; 16]);
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProofOn {
-    OnBoard,
+    Inline,
     AlongTheLine,
 }
 
@@ -183,7 +183,7 @@ pub struct Knows {
 #[serde(rename_all = "snake_case")]
 enum StandingIn {
     #[default]
-    Stranger,
+    Unknown,
     Blocked,
     Connected(Hex16),
 }
@@ -201,27 +201,32 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn row(&self) -> Result<ToldTicket, Failure> {
+    pub fn row(&self) -> Result<TicketNotice, Failure> {
         let (line_link, ticket) = (LineLink::from(self.line_link), TicketHash::from(self.ticket));
-        Ok(ToldTicket { line_link, ticket, name: Name::new(&self.name)?, expires: self.expires.map(UnixSeconds) })
+        Ok(TicketNotice {
+            line_link,
+            ticket,
+            name: IntroducerName::new(&self.name)?,
+            expires: self.expires.map(UnixSeconds),
+        })
     }
 }
 
-impl Known for Knows {
+impl Peers for Knows {
     /// Connected by the very line that comes: there is a record of it.
     fn has_line(&self, line_id: &LineId) -> bool {
-        self.pair(&PairHash::from([0; 32])) == Standing::Connected(*line_id)
+        self.pair(&PairHash::from([0; 32])) == Relationship::Connected(*line_id)
     }
 
-    fn pair(&self, _: &PairHash) -> Standing {
+    fn pair(&self, _: &PairHash) -> Relationship {
         match self.standing {
-            StandingIn::Stranger => Standing::Stranger,
-            StandingIn::Blocked => Standing::Blocked,
-            StandingIn::Connected(Hex16(line_id)) => Standing::Connected(LineId::from(line_id)),
+            StandingIn::Unknown => Relationship::Unknown,
+            StandingIn::Blocked => Relationship::Blocked,
+            StandingIn::Connected(Hex16(line_id)) => Relationship::Connected(LineId::from(line_id)),
         }
     }
 
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         self.told.iter().filter_map(|told| told.row().ok()).find(|row| row.ticket == *ticket)
     }
 }
@@ -231,13 +236,13 @@ pub fn offer(
     relay: Option<&str>,
     policy: Option<PolicyIn>,
     introducer: Option<Hex16>,
-) -> Result<Offer, Failure> {
-    let mut offer = Offer::new();
+) -> Result<PortOptions, Failure> {
+    let mut offer = PortOptions::new();
     if let Some(expires) = expires {
         offer = offer.expires(UnixSeconds(expires));
     }
     if let Some(relay) = relay {
-        offer = offer.relay(Relay::new(relay)?);
+        offer = offer.relay(RelayAddr::new(relay)?);
     }
     if let Some(policy) = policy {
         offer = offer.policy(policy.into());
@@ -251,24 +256,29 @@ pub fn offer(
 impl From<PolicyIn> for Policy {
     fn from(policy: PolicyIn) -> Self {
         let uses = match policy.uses {
-            UsesIn::UpTo(n) => Uses::UpTo(n),
-            UsesIn::Word(UsesWord::Once) => Uses::Once,
-            UsesIn::Word(UsesWord::Unlimited) => Uses::Unlimited,
+            UsesIn::UpTo(n) => UseLimit::UpTo(n),
+            UsesIn::Word(UsesWord::Once) => UseLimit::Once,
+            UsesIn::Word(UsesWord::Unlimited) => UseLimit::Unlimited,
         };
         let again = match policy.again {
-            AgainIn::Replace => Again::Replace,
-            AgainIn::Allow => Again::Allow,
-            AgainIn::Refuse => Again::Refuse,
+            AgainIn::Replace => OnRepeat::Replace,
+            AgainIn::Allow => OnRepeat::Allow,
+            AgainIn::Refuse => OnRepeat::Refuse,
         };
         let PolicyIn { paused, asks, until, .. } = policy;
-        Self::once().uses(uses).again(again).paused(paused).asking(asks).until(until.map(UnixSeconds))
+        Self::once()
+            .with_use_limit(uses)
+            .on_repeat(again)
+            .paused(paused)
+            .require_approval(asks)
+            .closes_at(until.map(UnixSeconds))
     }
 }
 
 impl From<ProofOn> for SendProof {
     fn from(proof: ProofOn) -> Self {
         match proof {
-            ProofOn::OnBoard => Self::OnBoard,
+            ProofOn::Inline => Self::Inline,
             ProofOn::AlongTheLine => Self::AlongTheLine,
         }
     }

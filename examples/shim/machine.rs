@@ -37,13 +37,13 @@ impl Any {
         })
     }
 
-    pub fn unsent(&self) -> Vec<Value> {
+    pub fn pending(&self) -> Vec<Value> {
         match self {
-            Self::Alice(alice) => effects(alice.unsent()),
-            Self::Bob(bob) => effects(bob.unsent()),
-            Self::Line(line) => effects(line.unsent()),
-            Self::Pool(pool) => effects(pool.unsent()),
-            Self::Introducer(introducer) => effects(introducer.unsent()),
+            Self::Alice(alice) => effects(alice.pending()),
+            Self::Bob(bob) => effects(bob.pending()),
+            Self::Line(line) => effects(line.pending()),
+            Self::Pool(pool) => effects(pool.pending()),
+            Self::Introducer(introducer) => effects(introducer.pending()),
         }
     }
 
@@ -73,7 +73,7 @@ impl Any {
             Self::Line(line) => {
                 let phase = match line.phase() {
                     LinePhase::AwaitingProof => "awaiting_proof",
-                    LinePhase::Asked => "asked",
+                    LinePhase::AwaitingApproval => "asked",
                     LinePhase::Joined => "joined",
                     LinePhase::Confirmed => "confirmed",
                     LinePhase::Closed => "closed",
@@ -90,7 +90,7 @@ impl Any {
             Self::Introducer(introducer) => {
                 let phase = match introducer.phase() {
                     IntroducerPhase::Granted => "granted",
-                    IntroducerPhase::Telling => "telling",
+                    IntroducerPhase::Announcing => "telling",
                     IntroducerPhase::Ready => "ready",
                     _ => "ended",
                 };

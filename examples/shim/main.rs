@@ -1,5 +1,5 @@
 //! One machine on standard input and output, for other languages' implementations to test against: one JSON object per line
-//! in, exactly one per line out, bytes as lower-case hex. SPEC.md, Appendix B says what stands in them.
+//! in, exactly one per line out, bytes as lower-case hex. docs/shim.md says what stands in them.
 //!
 //! A step is prepared on a copy of the machine. That is sound because a record is the whole state: the copy, restored from
 //! it, makes the very step that the machine would. `commit` puts the copy in the machine's place, `drop` forgets it.
@@ -14,8 +14,8 @@ use answer::{Effect, Failure, effects, newborn, usage};
 use command::{Command, offer};
 use machine::Any;
 use port_protocol::{
-    Alice, Bob, Born, Event, Introducer, Introduction, LineId, LineLink, MAX_INTRODUCTION, Machine, Name, Pool, Port,
-    Rejected, SEAL_OVERHEAD, Seed, Step, UnixSeconds, padded_len,
+    Alice, Bob, Created, Event, Introducer, IntroducerMessage, IntroducerName, LineId, LineLink,
+    MAX_INTRODUCER_MESSAGE, Machine, Pool, Port, Rejected, SEAL_OVERHEAD, Seed, Step, UnixSeconds, padded_len,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -69,7 +69,7 @@ impl Shim {
                 alice.tell(&told.row()?, from.into(), outstanding, UnixSeconds(now))?;
                 Ok(json!({ "ok": true }))
             }
-            Command::Unsent {} => Ok(json!({ "ok": true, "effects": self.machine()?.unsent() })),
+            Command::Unsent {} => Ok(json!({ "ok": true, "effects": self.machine()?.pending() })),
             // As the types have it: while there is a step, its machine is lent to it.
             _ if self.prepared.is_some() => Err(usage("a step is prepared: commit or drop it first")),
             Command::Restore { record } => {
@@ -101,10 +101,10 @@ impl Shim {
         }
     }
 
-    fn begin<M: Machine>(&mut self, born: Born<M>, any: fn(M) -> Any) -> Value {
+    fn begin<M: Machine>(&mut self, born: Created<M>, any: fn(M) -> Any) -> Value {
         let answer = json!({ "ok": true, "prepared": newborn(&born) });
         let machine = any(born.commit());
-        let effects = machine.unsent();
+        let effects = machine.pending();
         self.prepared = Some(Prepared { machine, effects });
         answer
     }
@@ -114,30 +114,30 @@ impl Shim {
         let mut buffer = match &command {
             Command::Event { bytes, .. } => vec![0; bytes.len()],
             Command::Seal { message, .. } => vec![0; padded_len(message.len()).saturating_add(SEAL_OVERHEAD)],
-            Command::SealIntroduction { .. } => vec![0; MAX_INTRODUCTION + SEAL_OVERHEAD],
+            Command::SealIntroduction { .. } => vec![0; MAX_INTRODUCER_MESSAGE + SEAL_OVERHEAD],
             _ => Vec::new(),
         };
         let mut machine = self.machine()?.copy()?;
         let step = match (&mut machine, command) {
             (Any::Alice(alice), Command::Event { bytes, now, knows, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
-                Some(advance(alice.handle_knowing(&event, &knows, UnixSeconds(now))?))
+                Some(advance(alice.handle(&event, &knows, UnixSeconds(now))?))
             }
             (Any::Alice(alice), Command::SetPolicy { policy }) => Some(advance(alice.set_policy(policy.into())?)),
             (Any::Alice(alice), Command::Revoke {}) => Some(advance(alice.revoke()?)),
             (Any::Alice(alice), Command::Tick { now }) => alice.tick(UnixSeconds(now)).map(advance),
-            (Any::Alice(alice), Command::Settle {}) => alice.settle().map(advance),
+            (Any::Alice(alice), Command::Settle {}) => alice.clear_outbox().map(advance),
 
             (Any::Bob(bob), Command::Connect { proof, now }) => {
                 Some(advance(bob.connect(proof.into(), UnixSeconds(now))?))
             }
             (Any::Bob(bob), Command::Event { bytes, now, knows, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
-                Some(advance(bob.handle_knowing(&event, &knows, UnixSeconds(now))?))
+                Some(advance(bob.handle(&event, &knows, UnixSeconds(now))?))
             }
             (Any::Bob(bob), Command::Cancel {}) => Some(advance(bob.cancel()?)),
             (Any::Bob(bob), Command::Tick { now }) => bob.tick(UnixSeconds(now)).map(advance),
-            (Any::Bob(bob), Command::Settle {}) => bob.settle().map(advance),
+            (Any::Bob(bob), Command::Settle {}) => bob.clear_outbox().map(advance),
 
             (Any::Line(line), Command::Event { bytes, now, ad, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
@@ -150,32 +150,32 @@ impl Shim {
                 Some(advance(line.seal_padded(&message, &ad, &mut buffer)?))
             }
             (Any::Line(line), Command::SealIntroduction { bytes }) => {
-                let introduction = Introduction::decode(&bytes)?;
+                let introduction = IntroducerMessage::decode(&bytes)?;
                 Some(advance(line.introduce(&introduction, &mut buffer)?))
             }
             (Any::Line(line), Command::Accept { now }) => Some(advance(line.accept(UnixSeconds(now))?)),
             (Any::Line(line), Command::Decline {}) => Some(advance(line.decline()?)),
             (Any::Line(line), Command::Close {}) => Some(advance(line.close()?)),
             (Any::Line(line), Command::Tick { now }) => line.tick(UnixSeconds(now)).map(advance),
-            (Any::Line(line), Command::Settle {}) => line.settle().map(advance),
+            (Any::Line(line), Command::Settle {}) => line.clear_outbox().map(advance),
 
             (Any::Pool(pool), Command::Event { bytes, .. }) => Some(advance(pool.handle_bytes(&bytes)?)),
             (Any::Pool(pool), Command::Take {}) => Some(advance(pool.take()?)),
             (Any::Pool(pool), Command::Tick { now }) => pool.tick(UnixSeconds(now)).map(advance),
-            (Any::Pool(pool), Command::Settle {}) => pool.settle().map(advance),
+            (Any::Pool(pool), Command::Settle {}) => pool.clear_outbox().map(advance),
 
             (Any::Introducer(introducer), Command::Introduce { name, expires, seed, now }) => {
-                let (name, expires) = (Name::new(&name)?, expires.map(UnixSeconds));
+                let (name, expires) = (IntroducerName::new(&name)?, expires.map(UnixSeconds));
                 let seed = Seed::from_bytes(&seed);
                 Some(advance(introducer.introduce(name, expires, seed, UnixSeconds(now))?))
             }
             (Any::Introducer(introducer), Command::Told {}) => Some(advance(introducer.told()?)),
             (Any::Introducer(introducer), Command::Hear { bytes, from }) => {
-                Some(advance(introducer.handle(&Introduction::decode(&bytes)?, from.into())?))
+                Some(advance(introducer.handle(&IntroducerMessage::decode(&bytes)?, from.into())?))
             }
             (Any::Introducer(introducer), Command::Cancel {}) => Some(advance(introducer.cancel()?)),
             (Any::Introducer(introducer), Command::Tick { now }) => introducer.tick(UnixSeconds(now)).map(advance),
-            (Any::Introducer(introducer), Command::Settle {}) => introducer.settle().map(advance),
+            (Any::Introducer(introducer), Command::Settle {}) => introducer.clear_outbox().map(advance),
 
             _ => return Err(usage("not a command of this machine")),
         };

@@ -14,14 +14,14 @@ use port_protocol::testkit::{
     World,
 };
 use port_protocol::{
-    Alice, Bob, Event, Introducer, IntroducerEffect, Introduction, Line, LinePhase, Machine, Name, Offer, Payload,
-    Policy, Pool, PoolEffect, Port, Relay, Request, Seed, SendProof, UnixSeconds,
+    Alice, Bob, Event, Introducer, IntroducerEffect, IntroducerMessage, Line, LinePhase, Machine, IntroducerName, PortOptions, Payload,
+    Policy, Pool, PoolEffect, Port, RelayAddr, Request, Seed, SendProof, UnixSeconds,
 };
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
     drive_pair, line_open, restore_alice, restore_app, restore_bob, restore_introducer, restore_line, restore_pool,
-    server_handle, unsent, with_script,
+    server_handle, pending, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -69,15 +69,15 @@ fn schedules() -> Seeds {
         Flip, Forge, GiveUp, MakePort, Misroute, Reorder, RollBack as Back, Say, Tick, UsePort, Wake,
     };
     use LinePhase::{AwaitingProof, Closed, Confirmed, Joined};
-    use SendProof::{AlongTheLine, OnBoard};
+    use SendProof::{AlongTheLine, Inline};
     const TALK: &[Choice] = &[Say(ALICE, 0), Say(BOB, 0), DeliverAll];
     const ALL: &[Choice] = &[DeliverAll];
     const READY: &[Choice] = &[MakePort(ALICE, None), DeliverAll];
     const LINK: &[Choice] = &[MakePort(ALICE, None)];
     const DYING: &[Choice] = &[MakePort(ALICE, Some(12)), DeliverAll];
-    const USED: &[Choice] = &[UsePort(BOB, 0, OnBoard)];
+    const USED: &[Choice] = &[UsePort(BOB, 0, Inline)];
     const THIEF: u8 = 2;
-    let (formed, along) = (&formed(OnBoard)[..], &formed(AlongTheLine)[..]);
+    let (formed, along) = (&formed(Inline)[..], &formed(AlongTheLine)[..]);
 
     let mut seeds = Seeds::new();
     let mut add = |name: &str, alice: Option<LinePhase>, bob: Option<LinePhase>, choices: &[&[Choice]]| {
@@ -118,7 +118,7 @@ fn schedules() -> Seeds {
         &[formed, ALL, &dropped, &[Deliver, Forge(0, Forgery::Dropped(End::Alice)), Tick(ALICE)]],
     );
     add("forged", alice, bob, &[formed, ALL, &[Forge(0, Forgery::Proof), Forge(0, Forgery::Packet)]]);
-    add("stolen", Some(Confirmed), None, &[READY, &[UsePort(THIEF, 0, OnBoard)], USED, ALL]);
+    add("stolen", Some(Confirmed), None, &[READY, &[UsePort(THIEF, 0, Inline)], USED, ALL]);
     let old = |how| [Back(ALICE, how), ClaimTwice(0, Claim::SameProof)];
     for (name, how) in [("old-process", RollBack::Process), ("old-records", RollBack::Records)] {
         let phase = if how == RollBack::Process { alice } else { None };
@@ -160,7 +160,7 @@ fn schedules() -> Seeds {
 fn many() -> [Vec<Choice>; 3] {
     use Choice::{Close, Decide, DeliverAll, MakeSuperport, Say, UsePort};
     let used =
-        |uses| [MakeSuperport(ALICE, uses), DeliverAll, UsePort(BOB, 0, SendProof::OnBoard), Say(BOB, 0), DeliverAll];
+        |uses| [MakeSuperport(ALICE, uses), DeliverAll, UsePort(BOB, 0, SendProof::Inline), Say(BOB, 0), DeliverAll];
     let lets_in =
         |lets: bool| [&used(u8::MAX)[..], &[Decide(ALICE, 0, lets), DeliverAll, Say(BOB, 0), DeliverAll]].concat();
     [[&used(1)[..], &[Say(BOB, 0), Close(ALICE, 0), DeliverAll]].concat(), lets_in(true), lets_in(false)]
@@ -171,14 +171,14 @@ fn crowds() -> Seeds {
         AnswerUnasked, BackUp, ClaimTwice, Close, Crash, CrossLine, Deliver, DeliverAll, Drop, Duplicate, Forge,
         GiveUp, MakePort, Misroute, Say, Tick, UsePort, Wake,
     };
-    use SendProof::{AlongTheLine, OnBoard};
+    use SendProof::{AlongTheLine, Inline};
     const OTHER_ALICE: u8 = 2;
     const OTHER_BOB: u8 = 3;
     const THIEF: u8 = 4;
     let everybody = || (0..5).flat_map(|who| [Say(who, 0), Say(who, 1)]).chain([DeliverAll]);
     let ports = || [MakePort(ALICE, None), DeliverAll, MakePort(OTHER_ALICE, None), DeliverAll];
     let lines =
-        || ports().into_iter().chain([UsePort(BOB, 0, OnBoard), UsePort(OTHER_BOB, 1, AlongTheLine), DeliverAll]);
+        || ports().into_iter().chain([UsePort(BOB, 0, Inline), UsePort(OTHER_BOB, 1, AlongTheLine), DeliverAll]);
 
     let mut seeds = Seeds::new();
     let mut add = |name: &str, choices: &[Choice]| {
@@ -189,28 +189,28 @@ fn crowds() -> Seeds {
     let before = |more: &[Choice]| ports().into_iter().chain(more.iter().copied()).collect::<Vec<_>>();
 
     add("two-pairs", &after(&[]));
-    add("one-bob-two-alices", &before(&[UsePort(BOB, 0, OnBoard), UsePort(BOB, 1, AlongTheLine), DeliverAll]));
-    add("alice-is-a-bob-too", &before(&[UsePort(ALICE, 1, OnBoard), UsePort(BOB, 0, OnBoard), DeliverAll]));
+    add("one-bob-two-alices", &before(&[UsePort(BOB, 0, Inline), UsePort(BOB, 1, AlongTheLine), DeliverAll]));
+    add("alice-is-a-bob-too", &before(&[UsePort(ALICE, 1, Inline), UsePort(BOB, 0, Inline), DeliverAll]));
     add(
         "stolen",
-        &before(&[UsePort(THIEF, 0, OnBoard), UsePort(BOB, 0, OnBoard), UsePort(THIEF, 1, OnBoard), DeliverAll]),
+        &before(&[UsePort(THIEF, 0, Inline), UsePort(BOB, 0, Inline), UsePort(THIEF, 1, Inline), DeliverAll]),
     );
     let crossed: Vec<_> = (0..4).flat_map(|line| [CrossLine(0, line), CrossLine(2, line)]).collect();
     add("crossed", &after(&crossed));
     add("misrouted", &after(&[Misroute(2, OTHER_BOB), Misroute(4, BOB), Misroute(6, THIEF), Duplicate(3)]));
-    let second = [AnswerUnasked(ALICE, Answer::SecondLink), UsePort(BOB, 0, OnBoard), DeliverAll];
+    let second = [AnswerUnasked(ALICE, Answer::SecondLink), UsePort(BOB, 0, Inline), DeliverAll];
     add("one-link-for-two", &[&[MakePort(ALICE, None)], &before(&second)[..]].concat());
-    let two_ports = [MakePort(ALICE, None), DeliverAll, UsePort(OTHER_BOB, 2, OnBoard), DeliverAll];
+    let two_ports = [MakePort(ALICE, None), DeliverAll, UsePort(OTHER_BOB, 2, Inline), DeliverAll];
     let same_line = [ClaimTwice(0, Claim::SameLine), ClaimTwice(1, Claim::SameLine)];
     add("one-name-for-two", &after(&[&two_ports[..], &same_line, &[DeliverAll]].concat()));
     add("crashes", &before(&[Crash(ALICE, 3), Crash(BOB, 5), UsePort(BOB, 0, AlongTheLine), DeliverAll]));
     let lost = [UsePort(BOB, 0, AlongTheLine), Deliver, Deliver, Drop];
     let words = [Say(BOB, 0); 5];
     add("proof-dropped", &before(&[&lost[..], &words, &[DeliverAll, Tick(BOB), DeliverAll]].concat()));
-    let store = [BackUp(ALICE), UsePort(BOB, 0, OnBoard), DeliverAll];
+    let store = [BackUp(ALICE), UsePort(BOB, 0, Inline), DeliverAll];
     for (name, how) in [("records", RollBack::Records), ("store", RollBack::Everything)] {
         let back =
-            [Choice::RollBack(ALICE, how), ClaimTwice(0, Claim::SameProof), UsePort(THIEF, 1, OnBoard), DeliverAll];
+            [Choice::RollBack(ALICE, how), ClaimTwice(0, Claim::SameProof), UsePort(THIEF, 1, Inline), DeliverAll];
         add(&format!("old-{name}"), &before(&[&store[..], &back].concat()));
     }
     let closed = [Close(ALICE, 0), GiveUp(OTHER_ALICE, 0), Wake(BOB), Forge(1, Forgery::Dropped(End::Bob)), DeliverAll];
@@ -269,11 +269,11 @@ fn kept(choices: &[Choice]) -> BTreeSet<Vec<u8>> {
 
 fn ports() -> Seeds {
     let offers = [
-        ("plain", Offer::new()),
-        ("expires", Offer::new().expires(UnixSeconds(1_800_000_000))),
-        ("expires-last", Offer::new().expires(UnixSeconds(u64::MAX))),
-        ("relay", Offer::new().relay(Relay::new("relay.example").expect("a relay"))),
-        ("longest", Offer::new().expires(UnixSeconds(u64::MAX)).relay(Relay::new(&"r".repeat(64)).expect("a relay"))),
+        ("plain", PortOptions::new()),
+        ("expires", PortOptions::new().expires(UnixSeconds(1_800_000_000))),
+        ("expires-last", PortOptions::new().expires(UnixSeconds(u64::MAX))),
+        ("relay", PortOptions::new().relay(RelayAddr::new("relay.example").expect("a relay"))),
+        ("longest", PortOptions::new().expires(UnixSeconds(u64::MAX)).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay"))),
     ];
     let mut seeds = Seeds::new();
     for (name, offer) in offers {
@@ -289,10 +289,10 @@ fn ports() -> Seeds {
 }
 
 /// A contact port of the shortest form and of the longest, and whom it was granted to.
-fn contact_ports() -> [(&'static str, Port, Introducer, Name, Option<UnixSeconds>); 2] {
-    let (offer, last) = (Offer::new().policy(Policy::unlimited()).introducer([6; 16].into()), UnixSeconds(u64::MAX));
-    let longest = offer.clone().expires(last).relay(Relay::new(&"r".repeat(64)).expect("a relay"));
-    let name = |name: &str| Name::new(name).expect("a name");
+fn contact_ports() -> [(&'static str, Port, Introducer, IntroducerName, Option<UnixSeconds>); 2] {
+    let (offer, last) = (PortOptions::new().policy(Policy::unlimited()).introducer([6; 16].into()), UnixSeconds(u64::MAX));
+    let longest = offer.clone().expires(last).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay"));
+    let name = |name: &str| IntroducerName::new(name).expect("a name");
     let plain = ("plain", offer, name(""), None);
     [plain, ("longest", longest, name(&"n".repeat(32)), Some(last))].map(|(what, offer, name, expires)| {
         let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).commit();
@@ -306,11 +306,11 @@ fn introductions() -> Seeds {
     let mut seeds = Seeds::new();
     for (what, port, mut carol, name, expires) in contact_ports() {
         let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds(0)).expect("granted");
-        let Some(IntroducerEffect::Tell(_, told)) = step.commit().next() else { panic!("nothing to tell") };
+        let Some(IntroducerEffect::Announce(_, told)) = step.commit().next() else { panic!("nothing to tell") };
         seeds.insert(format!("ticket-{what}"), told.to_vec());
-        seeds.insert(format!("grant-{what}"), Introduction::Grant { port: port.to_bytes().as_slice() }.to_vec());
+        seeds.insert(format!("grant-{what}"), IntroducerMessage::Grant { port: port.to_bytes().as_slice() }.to_vec());
     }
-    seeds.insert("withdrawn".into(), Introduction::Withdrawn { line_link: [5; 16].into() }.to_vec());
+    seeds.insert("withdrawn".into(), IntroducerMessage::Withdrawn { line_link: [5; 16].into() }.to_vec());
     seeds
 }
 
@@ -370,7 +370,7 @@ fn records<M: Owner>(kept: &BTreeSet<Vec<u8>>, at_least: usize) -> Seeds {
     for record in kept {
         let Ok(machine) = M::restore(record) else { continue };
         let phase = Line::restore(record).map(|line| format!("{:?}", line.phase()));
-        let outbox: Vec<_> = unsent(&machine).iter().map(kind).collect();
+        let outbox: Vec<_> = pending(&machine).iter().map(kind).collect();
         let place = phase.unwrap_or_else(|_| word(&machine.key()));
         // The length tells apart what shows no effect: one end from another, with a relay or without.
         let name = format!("{place}-{}-{}", outbox.join("-"), record.len()).replace("--", "-");
@@ -394,7 +394,7 @@ fn pools() -> Seeds {
             let script: Vec<u8> = every.chain([0; 20]).collect();
             let name = format!("{low}-{full}-{}-held-{}-asked", pool.held(), pool.asked());
             seeds.insert(name, with_script(&pool.record(), &script));
-            let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.unsent().next() else { break };
+            let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.pending().next() else { break };
             let event = Event::LineLinkIssued { request_id, line_link: [link; 16].into() };
             pool.handle(&event).expect("it was asked for").commit().for_each(drop);
         }
@@ -456,7 +456,7 @@ fn packets() -> Seeds {
     seeds
 }
 
-/// `[limits, user and what, …]`: what four users ask of a Server. Each says whether a line comes of it.
+/// `[limits, user and what, …]`: what four users ask of a relay. Each says whether a line comes of it.
 fn requests() -> Seeds {
     const WIDE: u8 = 0xff;
     const TIGHT: u8 = 0;

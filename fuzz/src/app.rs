@@ -5,7 +5,7 @@ use port_protocol::app::{
     Bundle, EncryptedContent, Event, Grant, Happened, Intro, Message, Name, Scanned, SecretText, UnauthenticatedKey,
     response,
 };
-use port_protocol::{Kind, PublicKey, Rad, Secret};
+use port_protocol::{PortKind, PublicKey, Rad, Secret};
 use serde_json::{Value, json};
 use x25519_dalek::{PublicKey as Public, StaticSecret};
 
@@ -45,7 +45,7 @@ pub fn app_bundle(data: &[u8]) -> bool {
             assert_eq!(read["rad"], hex(bundle.rad().expose()));
             assert_eq!(read["name"].as_str(), bundle.name().map(Name::as_str));
         }
-        assert_eq!(bundle.ticket().is_some(), bundle.kind() == Kind::ContactPort);
+        assert_eq!(bundle.ticket().is_some(), bundle.kind() == PortKind::ContactPort);
         assert!(Bundle::from_json(bundle.to_json().as_str()).as_ref() == Ok(bundle));
         has_links(bundle);
     }
@@ -100,11 +100,11 @@ pub fn app_intro(data: &[u8]) -> bool {
     let intro = Intro::from_json(text);
     assert!(Intro::from_json(intro.to_json().as_str()) == intro);
     let is_accepted = |kind| intro.check(&private_key(1), kind, &rad()).is_ok();
-    let accepted = is_accepted(Kind::Port) || is_accepted(Kind::ContactPort);
+    let accepted = is_accepted(PortKind::Port) || is_accepted(PortKind::ContactPort);
 
     let Some(sealed) = sealed(text) else { return accepted };
     let mut any = accepted;
-    for kind in [Kind::Port, Kind::Superport, Kind::ContactPort] {
+    for kind in [PortKind::Port, PortKind::Superport, PortKind::ContactPort] {
         let Ok(introduced) = sealed.check(&private_key(1), kind, &rad()) else { continue };
         any = true;
         let Some(read) = other(text) else { continue };

@@ -7,8 +7,8 @@ use port_protocol::app::{
     UnauthenticatedLine,
 };
 use port_protocol::{
-    Again, AlicePhase, BobPhase, Key, Kind, Known, LineId, Machine, Offer, PairHash, Policy, Seed, Standing,
-    TicketHash, ToldTicket, UnixSeconds, Uses,
+    OnRepeat, AlicePhase, BobPhase, RecordKey, PortKind, Peers, LineId, Machine, PortOptions, PairHash, Policy, Seed, Relationship,
+    TicketHash, TicketNotice, UnixSeconds, UseLimit,
 };
 
 use crate::input::{Input, flip};
@@ -16,7 +16,7 @@ use crate::machine::{Owner, Said, attempt, settle};
 use crate::restore::{restored, split};
 use crate::world::NOW;
 
-const KINDS: [Kind; 3] = [Kind::Port, Kind::Superport, Kind::ContactPort];
+const KINDS: [PortKind; 3] = [PortKind::Port, PortKind::Superport, PortKind::ContactPort];
 
 fn sent(request: &Request<'_>) -> Said {
     let body = request.body().map(|body| body.to_string()).unwrap_or_default();
@@ -52,33 +52,33 @@ impl Owner for UnauthenticatedLine {
     fn said(effect: LineEffect<'_>) -> Said {
         match effect {
             LineEffect::Send(request) => sent(&request),
-            LineEffect::Asked => Said::Asked,
+            LineEffect::AwaitingApproval => Said::Asked,
             LineEffect::Ended(end) => Said::Ended(format!("{end:?}")),
         }
     }
 }
 
 /// An Alice of this kind, of whom [`intros`] are good.
-pub fn alice(kind: Kind, asks: bool) -> Alice {
+pub fn alice(kind: PortKind, asks: bool) -> Alice {
     let (uses, introducer) = match kind {
-        Kind::Port => (Policy::once(), None),
-        Kind::Superport => (Policy::up_to(2), None),
+        PortKind::Port => (Policy::once(), None),
+        PortKind::Superport => (Policy::up_to(2), None),
         _ => (Policy::up_to(2), Some([77; 16])),
     };
-    let offer = Offer::new().policy(uses.asking(asks));
+    let offer = PortOptions::new().policy(uses.require_approval(asks));
     let offer = introducer.map_or(offer.clone(), |line_id| offer.introducer(line_id.into()));
     Alice::offer([3; 16].into(), offer, Seed::from_bytes(&[1; 64])).commit()
 }
 
 /// A Bob of hers.
-pub fn scanned(kind: Kind, n: u8) -> Bob {
+pub fn scanned(kind: PortKind, n: u8) -> Bob {
     let alice = alice(kind, false);
     let shown = alice.bundle(None).or_else(|| Some(alice.grant(None)?.share([n; 16].into(), None)));
     Bob::scan(&shown.expect("on offer"), Seed::from_bytes(&[n; 64])).commit()
 }
 
 /// The same, connecting.
-pub fn bob(kind: Kind, n: u8) -> Bob {
+pub fn bob(kind: PortKind, n: u8) -> Bob {
     let mut bob = scanned(kind, n);
     bob.connect(&Name::new("Bob").expect("a name"), NOW).expect("not used").commit().for_each(drop);
     bob
@@ -88,7 +88,7 @@ fn intros() -> &'static [String] {
     static INTROS: OnceLock<Vec<String>> = OnceLock::new();
     INTROS.get_or_init(|| {
         let bobs = KINDS.into_iter().flat_map(|kind| [bob(kind, 2), bob(kind, 4)]);
-        bobs.map(|bob| match bob.unsent().next() {
+        bobs.map(|bob| match bob.pending().next() {
             Some(BobEffect::Send(Request::Connect { intro, .. })) => intro.to_json().to_string(),
             other => panic!("{other:?}"),
         })
@@ -99,14 +99,14 @@ fn intros() -> &'static [String] {
 /// What the caller's tables say.
 struct Tables {
     has_line: bool,
-    standing: Standing,
-    ticket: Option<ToldTicket>,
+    standing: Relationship,
+    ticket: Option<TicketNotice>,
 }
 
 impl Tables {
     fn of(script: &mut Input<'_>) -> Self {
         let how = script.byte();
-        let standing = [Standing::Stranger, Standing::Blocked, Standing::Connected([9; 16].into())];
+        let standing = [Relationship::Unknown, Relationship::Blocked, Relationship::Connected([9; 16].into())];
         let ticket = Content::ContactPortTicket { contact_port: [3; 16].into(), ticket: [how & 4; 16].into() };
         Self {
             has_line: how & 0x80 != 0,
@@ -116,16 +116,16 @@ impl Tables {
     }
 }
 
-impl Known for Tables {
+impl Peers for Tables {
     fn has_line(&self, _: &LineId) -> bool {
         self.has_line
     }
 
-    fn pair(&self, _: &PairHash) -> Standing {
+    fn pair(&self, _: &PairHash) -> Relationship {
         self.standing
     }
 
-    fn ticket(&self, _: &TicketHash) -> Option<ToldTicket> {
+    fn ticket(&self, _: &TicketHash) -> Option<TicketNotice> {
         self.ticket.clone()
     }
 }
@@ -170,17 +170,17 @@ fn drive_alice(mut alice: Alice, mut script: Input<'_>) {
             _ => {
                 let event = used_by(&mut script, alice.key());
                 let tables = Tables::of(&mut script);
-                attempt(&mut alice, &mut [], |alice, _| alice.handle_knowing(&event, &tables, at)).is_ok()
+                attempt(&mut alice, &mut [], |alice, _| alice.handle(&event, &tables, at)).is_ok()
             }
         };
         assert!(!(moved && was_spent), "a spent Alice moved");
         let is_offered = alice.phase() == AlicePhase::Offered;
         assert_eq!(alice.bundle(None).is_some() || alice.grant(None).is_some(), is_offered);
         if is_offered && alice.used() > used {
-            let is_open = match policy.expect("not spent").limit() {
-                Uses::Once => used == 0,
-                Uses::UpTo(n) => used < n,
-                Uses::Unlimited => true,
+            let is_open = match policy.expect("not spent").use_limit() {
+                UseLimit::Once => used == 0,
+                UseLimit::UpTo(n) => used < n,
+                UseLimit::Unlimited => true,
             };
             assert!(is_open, "a use too many");
         }
@@ -190,14 +190,14 @@ fn drive_alice(mut alice: Alice, mut script: Input<'_>) {
 fn policy_of(script: &mut Input<'_>) -> Policy {
     let (how, n) = (script.byte(), u32::from(script.byte()));
     let uses = [Policy::once(), Policy::up_to(n), Policy::unlimited()][usize::from(how & 7) % 3];
-    let again = [Again::Replace, Again::Allow, Again::Refuse][usize::from(how >> 4 & 3) % 3];
-    uses.again(again).paused(how & 0x40 != 0).asking(how & 0x80 != 0)
+    let again = [OnRepeat::Replace, OnRepeat::Allow, OnRepeat::Refuse][usize::from(how >> 4 & 3) % 3];
+    uses.on_repeat(again).paused(how & 0x40 != 0).require_approval(how & 0x80 != 0)
 }
 
 /// By somebody with a good intro message, or nearly.
-fn used_by(script: &mut Input<'_>, key: Key) -> Event {
+fn used_by(script: &mut Input<'_>, key: RecordKey) -> Event {
     let (how, id) = (script.byte(), script.byte());
-    let port_id = if let Key::LineLink(line_link) = key { line_link } else { [3; 16].into() };
+    let port_id = if let RecordKey::LineLink(line_link) = key { line_link } else { [3; 16].into() };
     let mut intro = script.pick(intros()).map(|json| json.clone().into_bytes()).unwrap_or_default();
     if how & 0x80 != 0 {
         flip(&mut intro, script.u16());
@@ -241,7 +241,7 @@ fn drive_bob(mut bob: Bob, mut script: Input<'_>) {
 
 fn rank(line: &UnauthenticatedLine) -> u8 {
     match line.phase() {
-        LinePhase::Asked => 1,
+        LinePhase::AwaitingApproval => 1,
         LinePhase::Open => 2,
         LinePhase::Closed => 3,
         _ => unreachable!("a phase that the fuzzer does not know"),

@@ -1,7 +1,7 @@
 //! `decode_introduction`, `restore_introducer`: what is said along a line of a contact port, and Carol's machine (SPEC.md §16).
 
 use port_protocol::{
-    Introducer, IntroducerEffect, IntroducerPhase, Introduction, MAX_INTRODUCTION, Machine, Name, Port, Seed,
+    Introducer, IntroducerEffect, IntroducerPhase, IntroducerMessage, MAX_INTRODUCER_MESSAGE, Machine, IntroducerName, Port, Seed,
     UnixSeconds,
 };
 
@@ -11,11 +11,11 @@ use crate::restore::{restored, split};
 use crate::world::NOW;
 
 pub fn decode_introduction(data: &[u8]) -> bool {
-    let Ok(introduction) = Introduction::decode(data) else { return false };
+    let Ok(introduction) = IntroducerMessage::decode(data) else { return false };
     let encode = |out: &mut [u8]| introduction.encode_into(out).map(|bytes| bytes.len());
-    one_encoding(data, &introduction, Introduction::decode, encode, introduction.to_vec());
-    assert!(data.len() < MAX_INTRODUCTION);
-    if let Introduction::Grant { port } = introduction {
+    one_encoding(data, &introduction, IntroducerMessage::decode, encode, introduction.to_vec());
+    assert!(data.len() < MAX_INTRODUCER_MESSAGE);
+    if let IntroducerMessage::Grant { port } = introduction {
         let born = Introducer::granted(port, [1; 16].into()).expect("a reader looked already");
         assert_eq!(born.commit().phase(), IntroducerPhase::Granted);
         assert!(Port::from_bytes(port).is_err(), "a contact port without a ticket is for nobody");
@@ -26,7 +26,7 @@ pub fn decode_introduction(data: &[u8]) -> bool {
 impl Owner for Introducer {
     fn said(effect: IntroducerEffect<'_>) -> Said {
         match effect {
-            IntroducerEffect::Tell(_, introduction) => Said::Tell(introduction.to_vec()),
+            IntroducerEffect::Announce(_, introduction) => Said::Tell(introduction.to_vec()),
             IntroducerEffect::Ready(port) => Said::Ready(port.to_bytes().as_slice().to_vec()),
             IntroducerEffect::Ended(end) => Said::Ended(format!("{end:?}")),
         }
@@ -52,7 +52,7 @@ pub fn restore_introducer(data: &[u8]) -> bool {
             4 => {
                 let (seed, expires) = (script.byte(), script.byte());
                 let name = String::from_utf8_lossy(script.take(usize::from(expires % 40))).into_owned();
-                let Ok(name) = Name::new(&name) else { continue };
+                let Ok(name) = IntroducerName::new(&name) else { continue };
                 let expires = (expires > 100).then_some(UnixSeconds(u64::from(expires)));
                 attempt(&mut carol, &mut [], |carol, _| {
                     carol.introduce(name.clone(), expires, Seed::from_bytes(&[seed; 64]), now).map_err(drop)
@@ -63,7 +63,7 @@ pub fn restore_introducer(data: &[u8]) -> bool {
                 let length = usize::from(script.byte());
                 let withdrawn = [&[0x82, 1, 0x82, 3, 0x50][..], &carol.key().to_bytes()[1..]].concat();
                 let said = if what & 8 == 0 { script.take(length) } else { &withdrawn };
-                let (Ok(said), Some(line_id)) = (Introduction::decode(said), carol.line_id()) else { continue };
+                let (Ok(said), Some(line_id)) = (IntroducerMessage::decode(said), carol.line_id()) else { continue };
                 attempt(&mut carol, &mut [], |carol, _| carol.handle(&said, line_id).map_err(drop))
             }
         };
@@ -73,11 +73,11 @@ pub fn restore_introducer(data: &[u8]) -> bool {
             match said {
                 Said::Tell(introduction) => told = Some(introduction),
                 Said::Ready(port) => {
-                    assert_eq!(was, IntroducerPhase::Telling, "Bob before Alice");
+                    assert_eq!(was, IntroducerPhase::Announcing, "Bob before Alice");
                     let port = Port::from_bytes(&port).expect("one for Bob");
                     let ticket = port.ticket().expect("a ticket");
                     if let Some(told) = &told {
-                        let Ok(Introduction::Ticket(told)) = Introduction::decode(told) else { panic!("{told:?}") };
+                        let Ok(IntroducerMessage::Ticket(told)) = IntroducerMessage::decode(told) else { panic!("{told:?}") };
                         assert_eq!((told.line_link, told.ticket), (port.line_link(), ticket.hash()));
                         assert_eq!((&told.name, told.expires), (ticket.name(), ticket.expires()));
                     }

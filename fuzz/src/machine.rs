@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Content, Event, Key, Line, LineEffect, LineLink, Machine, Payload, Pool,
-    PoolEffect, Rejected, Replaces, Request, Step, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, PacketKind, Event, RecordKey, Line, LineEffect, LineLink, Machine, Payload, Pool,
+    PoolEffect, Rejected, Expected, Request, Step, UnixSeconds,
 };
 
 /// An effect that can be kept and compared.
@@ -15,7 +15,7 @@ pub enum Said {
     Sealed(Vec<u8>),
     Message(Vec<u8>),
     /// Its bytes.
-    Introduction(Vec<u8>),
+    IntroducerMessage(Vec<u8>),
     /// An introduction to be sent: its bytes.
     Tell(Vec<u8>),
     Dropped,
@@ -96,9 +96,9 @@ impl Owner for Line {
             LineEffect::Send(request) if is_message(&request) => Said::Sealed(request.to_vec()),
             LineEffect::Send(request) => Said::Send(request.to_vec()),
             LineEffect::Message(text) => Said::Message(text.to_vec()),
-            LineEffect::Introduction(said) => Said::Introduction(said.to_vec()),
-            LineEffect::Dropped => Said::Dropped,
-            LineEffect::Asked => Said::Asked,
+            LineEffect::IntroducerMessage(said) => Said::IntroducerMessage(said.to_vec()),
+            LineEffect::PacketsLost => Said::Dropped,
+            LineEffect::AwaitingApproval => Said::Asked,
             LineEffect::Ended(end) => Said::Ended(format!("{end:?}")),
         }
     }
@@ -115,13 +115,13 @@ impl Owner for Pool {
 
 fn is_message(request: &Request<'_>) -> bool {
     let Request::Packet { payload, .. } = request else { return false };
-    use Content::{Introduction, Message, Opening, PaddedMessage, PaddedOpening};
+    use PacketKind::{IntroducerMessage, Message, EarlyMessage, PaddedMessage, PaddedEarlyMessage};
     let Ok(Payload::Sealed { content, .. }) = Payload::decode(payload) else { return false };
-    matches!(content, Opening | Message | PaddedOpening | PaddedMessage | Introduction)
+    matches!(content, EarlyMessage | Message | PaddedEarlyMessage | PaddedMessage | IntroducerMessage)
 }
 
-pub fn unsent<M: Owner>(machine: &M) -> Vec<Said> {
-    machine.unsent().map(M::said).collect()
+pub fn pending<M: Owner>(machine: &M) -> Vec<Said> {
+    machine.pending().map(M::said).collect()
 }
 
 /// A line goes from phase to phase in this order only.
@@ -137,7 +137,7 @@ pub mod rank {
     pub fn of(line: &Line) -> u8 {
         match line.phase() {
             LinePhase::AwaitingProof => AWAITING_PROOF,
-            LinePhase::Asked => ASKED,
+            LinePhase::AwaitingApproval => ASKED,
             LinePhase::Joined => JOINED,
             LinePhase::Confirmed => CONFIRMED,
             LinePhase::Closed => CLOSED,
@@ -148,8 +148,8 @@ pub mod rank {
 
 /// A committed step, for a store to keep and a caller to act on.
 pub struct Done {
-    pub key: Key,
-    pub replaces: Option<Replaces>,
+    pub key: RecordKey,
+    pub replaces: Option<Expected>,
     pub record: Vec<u8>,
     pub said: Vec<Said>,
 }
@@ -161,11 +161,11 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
     act: impl for<'a> Fn(&'a mut M, &'a mut [u8]) -> Result<Step<'a, M>, E>,
 ) -> Result<Done, E> {
     let (key, revision) = (machine.key(), machine.revision());
-    let (record, outbox) = (machine.record().to_vec(), unsent(machine));
+    let (record, outbox) = (machine.record().to_vec(), pending(machine));
 
     let rehearsed = act(machine, buffer).map(|step| step.record().to_vec());
     assert!(*machine.record() == *record, "a step that was refused or dropped moved the machine");
-    assert!(unsent(machine) == outbox, "a step that was refused or dropped moved the outbox");
+    assert!(pending(machine) == outbox, "a step that was refused or dropped moved the outbox");
 
     let step = match act(machine, buffer) {
         Ok(step) => step,
@@ -176,9 +176,9 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
     };
     let mut done = Done { key: step.key(), replaces: step.replaces(), record: step.record().to_vec(), said: vec![] };
     assert!(rehearsed.as_ref() == Ok(&done.record), "not a pure function");
-    assert_eq!(done.replaces, Some(Replaces { key, revision }));
+    assert_eq!(done.replaces, Some(Expected { key, revision }));
     assert_eq!(step.revision(), revision.saturating_add(1));
-    let named = matches!((key, done.key), (Key::Request(_), Key::LineLink(_)));
+    let named = matches!((key, done.key), (RecordKey::Request(_), RecordKey::LineLink(_)));
     assert!(done.key == key || named, "the key changed: {key:?}, {:?}", done.key);
     let line = step.line().map(|line| {
         let restored = M::Line::restore(&line.record()).expect("a line's record");
@@ -195,10 +195,10 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
     assert!(*restored.record() == *done.record, "restored is not what was stored");
     assert_eq!(restored.deadline(), machine.deadline());
 
-    let after = unsent(machine);
-    assert_eq!(unsent(&restored), after, "a crash changed the outbox");
-    use Said::{Dropped, Formed, Introduction, Link, Message};
-    let lent = |said: &Said| matches!(said, Message(_) | Introduction(_) | Dropped | Link(_) | Formed(_));
+    let after = pending(machine);
+    assert_eq!(pending(&restored), after, "a crash changed the outbox");
+    use Said::{Dropped, Formed, IntroducerMessage, Link, Message};
+    let lent = |said: &Said| matches!(said, Message(_) | IntroducerMessage(_) | Dropped | Link(_) | Formed(_));
     assert!(
         !after.iter().any(lent),
         "an outbox holds what is lent, or stored: a message, a link that was taken, a line"
@@ -219,8 +219,8 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
 }
 
 /// Lets a machine settle, once.
-pub fn settle<M: Owner>(machine: &mut M) -> Option<Done> {
-    let done = attempt(machine, &mut [], |machine, _| machine.settle().ok_or(())).ok()?;
-    assert!(machine.settle().is_none(), "settled, and not settled");
+pub fn clear_outbox<M: Owner>(machine: &mut M) -> Option<Done> {
+    let done = attempt(machine, &mut [], |machine, _| machine.clear_outbox().ok_or(())).ok()?;
+    assert!(machine.clear_outbox().is_none(), "settled, and not settled");
     Some(done)
 }

@@ -169,12 +169,12 @@ pub fn line_open(data: &[u8]) -> bool {
         let done = again.expect("the genuine packet opens after a forged one");
         assert!(done.said.contains(&Said::Message(text)));
     }
-    if can_open && receiver.check_code().is_some() {
+    if can_open && receiver.safety_number().is_some() {
         let again = attempt(&mut receiver, &mut buffer, |line, buffer| open(line, &packet, &data, buffer));
-        assert_eq!(again.err(), Some(Rejected::Repeated));
+        assert_eq!(again.err(), Some(Rejected::Duplicate));
         let mut small = vec![0; length.saturating_sub(1)];
         let again = attempt(&mut receiver, &mut small, |line, buffer| open(line, &packet, &data, buffer));
-        assert_eq!(again.err(), Some(if length == 0 { Rejected::Repeated } else { Rejected::BufferTooSmall }));
+        assert_eq!(again.err(), Some(if length == 0 { Rejected::Duplicate } else { Rejected::BufferTooSmall }));
     }
     opened.is_ok()
 }

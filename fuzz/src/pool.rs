@@ -1,25 +1,25 @@
-//! `restore_pool`: no link comes out of a pool twice, whatever its record, its Server and its crashes (SPEC.md §15).
+//! `restore_pool`: no link comes out of a pool twice, whatever its record, its relay and its crashes (SPEC.md §15).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use port_protocol::{Event, LineLink, MAX_POOL, Machine, Pool, PoolEffect, Rejected, Request, RequestId};
 
 use crate::input::{Input, flip};
-use crate::machine::{Done, Said, attempt, unsent};
+use crate::machine::{Done, Said, attempt, pending};
 use crate::restore::{restored, split};
 
 /// What this pool asks for now.
 fn asks(pool: &Pool) -> Vec<RequestId> {
-    let ids = pool.unsent().map(|effect| match effect {
+    let ids = pool.pending().map(|effect| match effect {
         PoolEffect::Send(Request::IssueLineLink { request_id }) => request_id,
         other => panic!("not for an outbox: {other:?}"),
     });
     ids.collect()
 }
 
-/// What the Server may do, and what came of it.
+/// What the relay may do, and what came of it.
 #[derive(Default)]
-struct Server {
+struct Relay {
     /// What was answered, with the answers.
     answered: BTreeSet<RequestId>,
     events: Vec<Vec<u8>>,
@@ -36,7 +36,7 @@ pub fn restore_pool(data: &[u8]) -> bool {
         assert!(there.insert(take(&mut pool).expect("it is here")), "one link twice");
     }
     let mut pool = Pool::restore(record).expect("it was just restored");
-    let mut server = Server { due: there.into_iter().map(|link| (link, 1)).collect(), ..Server::default() };
+    let mut server = Relay { due: there.into_iter().map(|link| (link, 1)).collect(), ..Relay::default() };
     while let Some(what) = script.next() {
         let (full_before, asked) = (pool.held() + pool.asked(), asks(&pool));
         match what % 8 {
@@ -67,7 +67,7 @@ pub fn restore_pool(data: &[u8]) -> bool {
             }
             _ => {
                 let event = event(&mut script, &server, &asked);
-                let before = unsent(&pool);
+                let before = pending(&pool);
                 let heard = attempt(&mut pool, &mut [], |pool, _| pool.handle_bytes(&event));
                 match (heard, Event::decode(&event)) {
                     (Ok(Done { said, .. }), Ok(Event::LineLinkIssued { request_id, line_link })) => {
@@ -77,7 +77,7 @@ pub fn restore_pool(data: &[u8]) -> bool {
                         *server.due.entry(line_link).or_default() += 1;
                     }
                     (Ok(_), other) => panic!("moved by {other:?}"),
-                    (Err(Rejected::NotMine | Rejected::Repeated), Ok(_)) => assert_eq!(unsent(&pool), before),
+                    (Err(Rejected::WrongMachine | Rejected::Duplicate), Ok(_)) => assert_eq!(pending(&pool), before),
                     (Err(Rejected::Malformed | Rejected::UnsupportedVersion), Err(_)) => {}
                     (Err(error), decoded) => panic!("{error:?} for {decoded:?}"),
                 }
@@ -115,7 +115,7 @@ fn take(pool: &mut Pool) -> Option<LineLink> {
 }
 
 /// An answer: to what is asked, was asked or was not; with a new link or an old one; or damaged.
-fn event(script: &mut Input<'_>, server: &Server, asked: &[RequestId]) -> Vec<u8> {
+fn event(script: &mut Input<'_>, server: &Relay, asked: &[RequestId]) -> Vec<u8> {
     let (how, fill) = (script.byte(), script.byte());
     let answered: Vec<_> = server.answered.iter().copied().collect();
     let request_id = match how % 4 {

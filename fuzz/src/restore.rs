@@ -1,11 +1,11 @@
 //! `restore_alice`, `restore_bob`, `restore_line`: a store may hold anything (SPEC.md §8.6).
 
 use port_protocol::testkit::{Choice, World};
-use port_protocol::{Alice, Bob, Event, Key, Line, Machine, Reason, SendProof, UnixSeconds};
+use port_protocol::{Alice, Bob, Event, RecordKey, Line, Machine, Reason, SendProof, UnixSeconds};
 use std::sync::OnceLock;
 
 use crate::input::{Input, flip};
-use crate::machine::{Owner, User, attempt, rank, settle, unsent};
+use crate::machine::{Owner, User, attempt, rank, settle, pending};
 use crate::world::{self, ALICE, BOB, NOW, formed};
 
 /// An input: a record, a script of what happens to the machine, the script's length. That it stands at the end leaves the
@@ -25,7 +25,7 @@ pub(crate) fn restored<M: Owner>(record: &[u8]) -> Option<M> {
     let machine = M::restore(record).ok()?;
     assert!(*machine.record() == *record, "two records of one state");
     let again = M::restore(record).expect("it was just restored");
-    assert_eq!(unsent(&again), unsent(&machine));
+    assert_eq!(pending(&again), pending(&machine));
     assert_eq!(
         (again.key(), again.revision(), again.deadline()),
         (machine.key(), machine.revision(), machine.deadline())
@@ -39,7 +39,7 @@ pub fn restore_alice(data: &[u8]) -> bool {
     let mut now = NOW;
     while let Some(what) = script.next() {
         happen(&mut alice, what, &mut script, &mut now);
-        assert_eq!(alice.port().is_some(), !alice.is_spent() && matches!(alice.key(), Key::LineLink(_)));
+        assert_eq!(alice.port().is_some(), !alice.is_spent() && matches!(alice.key(), RecordKey::LineLink(_)));
     }
     true
 }
@@ -49,7 +49,7 @@ pub fn restore_bob(data: &[u8]) -> bool {
     let Some(mut bob) = restored::<Bob>(record) else { return false };
     let mut now = NOW;
     while let Some(what) = script.next() {
-        let how = if what & 1 == 0 { SendProof::OnBoard } else { SendProof::AlongTheLine };
+        let how = if what & 1 == 0 { SendProof::Inline } else { SendProof::AlongTheLine };
         match what % 8 {
             6 | 7 => drop(attempt(&mut bob, &mut [], |bob, _| bob.connect(how, now))),
             _ => happen(&mut bob, what, &mut script, &mut now),
@@ -115,7 +115,7 @@ pub fn restore_line(data: &[u8]) -> bool {
         }
         assert!(rank::of(&line) >= was, "back to {:?}", line.phase());
         assert!(was != rank::CLOSED || what % 8 == 0 || *line.record() == *record, "a closed line moved");
-        assert_eq!(line.confirmed().is_some(), line.check_code().is_some());
+        assert_eq!(line.confirmed().is_some(), line.safety_number().is_some());
     }
     true
 }
@@ -129,7 +129,7 @@ struct Heard {
 fn heard() -> &'static Heard {
     static HEARD: OnceLock<Heard> = OnceLock::new();
     HEARD.get_or_init(|| {
-        let worlds = [SendProof::OnBoard, SendProof::AlongTheLine].map(|how| {
+        let worlds = [SendProof::Inline, SendProof::AlongTheLine].map(|how| {
             let talk = [Choice::Say(ALICE, 0), Choice::Say(BOB, 0), Choice::DeliverAll];
             let close = [Choice::Close(ALICE, 0), Choice::Close(BOB, 0)];
             world::run(3, &[&formed(how)[..], &talk, &talk, &close].concat())
@@ -164,14 +164,14 @@ fn payload(script: &mut Input<'_>) -> Vec<u8> {
 }
 
 /// An event for the machine that has this key, or nearly.
-fn event(script: &mut Input<'_>, key: Key) -> Vec<u8> {
+fn event(script: &mut Input<'_>, key: RecordKey) -> Vec<u8> {
     let (how, fill) = (script.byte(), script.byte());
     let id = match key {
-        Key::Request(id) => *id.as_bytes(),
-        Key::LineLink(link) => *link.as_bytes(),
-        Key::Line(id) => *id.as_bytes(),
-        Key::Pool(id) => *id.as_bytes(),
-        Key::Granted(id) => *id.as_bytes(),
+        RecordKey::Request(id) => *id.as_bytes(),
+        RecordKey::LineLink(link) => *link.as_bytes(),
+        RecordKey::Line(id) => *id.as_bytes(),
+        RecordKey::Pool(id) => *id.as_bytes(),
+        RecordKey::Introducer(id) => *id.as_bytes(),
     };
     let proof = || {
         heard().events.iter().find_map(|event| match Event::decode(event) {
@@ -185,8 +185,8 @@ fn event(script: &mut Input<'_>, key: Key) -> Vec<u8> {
         pair_hash: [fill; 32].into(),
         proof,
     };
-    use Reason::{Claimed, Closed, Expired, Paused, Unknown, Yours};
-    let reasons = [Unknown, Claimed, Yours, Closed, Expired, Paused];
+    use Reason::{Claimed, Closed, Expired, Paused, Unknown, UsedByYou};
+    let reasons = [Unknown, Claimed, UsedByYou, Closed, Expired, Paused];
     let mut event = match how % 8 {
         0 => Event::LineLinkIssued { request_id: id.into(), line_link: [fill; 16].into() }.to_vec(),
         1 => formed(None).to_vec(),

@@ -1,9 +1,9 @@
-//! SPEC.md's §13 in its plainest form: lists, searched from the front. A Server is held against it.
+//! SPEC.md's §13 in its plainest form: lists, searched from the front. A relay is held against it.
 
-use port_protocol::server::{Handled, Limits, ServerError, UserId};
-use port_protocol::{Admits, Event, LineId, LineLink, PairHash, Proof, Reason, Request, RequestId, UnixSeconds};
+use port_protocol::relay::{Response, Limits, RelayError, UserId};
+use port_protocol::{Admission, Event, LineId, LineLink, PairHash, Proof, Reason, Request, RequestId, UnixSeconds};
 
-use crate::server::Down;
+use crate::relay::Down;
 
 /// Users are numbers: 0 to 3.
 pub type User = u8;
@@ -12,7 +12,7 @@ pub fn id(user: User) -> UserId {
     [user; 32].into()
 }
 
-pub type Outcome = Result<Handled, ServerError<Down>>;
+pub type Outcome = Result<Response, RelayError<Down>>;
 
 pub struct Rules {
     pub limits: Limits,
@@ -46,7 +46,7 @@ struct Given {
 }
 
 enum State {
-    Open { expires: UnixSeconds, version: u64, admits: Admits },
+    Open { expires: UnixSeconds, version: u64, admits: Admission },
     Claimed { by: User, request: Vec<u8>, line_id: LineId, pair_hash: PairHash },
     Closed,
 }
@@ -65,22 +65,22 @@ impl Rules {
 
     /// What must come of a request. A name that is new is taken from what has come of it.
     pub fn ask(&mut self, from: User, bytes: &[u8], got: &Outcome) -> Outcome {
-        let quiet = |reply| Ok(Handled { reply, wake: [None; 2] });
+        let quiet = |reply| Ok(Response { reply, wake: [None; 2] });
         match Request::decode(bytes)? {
             Request::IssueLineLink { request_id } => self.issue(from, request_id, got),
             Request::Connect { line_link, proof } => self.connect(from, line_link, proof, bytes, got),
-            Request::Packet { payload, .. } if payload.len() > self.limits.bytes => Err(ServerError::TooLong),
+            Request::Packet { payload, .. } if payload.len() > self.limits.bytes => Err(RelayError::TooLong),
             Request::Packet { line_id, payload } => match self.ends(line_id, from) {
                 Some((true, (to, true))) => {
                     let dropped = self.push(line_id, from, to, payload);
-                    Ok(Handled { reply: None, wake: [Some(id(to)), dropped.then_some(id(from))] })
+                    Ok(Response { reply: None, wake: [Some(id(to)), dropped.then_some(id(from))] })
                 }
-                Some((true, _)) => Ok(Handled { reply: None, wake: [Some(id(from)), None] }),
+                Some((true, _)) => Ok(Response { reply: None, wake: [Some(id(from)), None] }),
                 _ => quiet(Some(Event::Disconnected { line_id })),
             },
             Request::Disconnect { line_id } => {
                 let wake = [self.leave(line_id, from).map(id), None];
-                Ok(Handled { reply: Some(Event::Disconnected { line_id }), wake })
+                Ok(Response { reply: Some(Event::Disconnected { line_id }), wake })
             }
             Request::CloseLineLink { line_link } => {
                 let forget = UnixSeconds(self.now.0 + self.limits.memory);
@@ -114,25 +114,25 @@ impl Rules {
         let line_link = if let Some(link) = kept.clone().find(|link| link.request_id == request_id) {
             link.name
         } else if kept.by_ref().count() >= self.limits.links {
-            return Err(ServerError::TooManyLinks);
+            return Err(RelayError::TooManyLinks);
         } else {
-            let Ok(Handled { reply: Some(Event::LineLinkIssued { line_link: name, .. }), .. }) = got else {
+            let Ok(Response { reply: Some(Event::LineLinkIssued { line_link: name, .. }), .. }) = got else {
                 panic!("a link was due: {got:?}");
             };
             self.is_new(name.as_bytes());
             let expires = UnixSeconds(now.0 + self.limits.lifetime);
-            let state = State::Open { expires, version: 0, admits: Admits::One };
+            let state = State::Open { expires, version: 0, admits: Admission::One };
             let forget = UnixSeconds(expires.0 + self.limits.memory);
             self.links.push(Link { name: *name, owner, request_id, state, forget, given: Vec::new() });
             *name
         };
-        Ok(Handled { reply: Some(Event::LineLinkIssued { request_id, line_link }), wake: [None; 2] })
+        Ok(Response { reply: Some(Event::LineLinkIssued { request_id, line_link }), wake: [None; 2] })
     }
 
     /// §13.3, the table.
     fn connect(&mut self, by: User, line_link: LineLink, proof: Option<Proof>, bytes: &[u8], got: &Outcome) -> Outcome {
         let (now, limits) = (self.now, self.limits);
-        let refused = |reason| Ok(Handled { reply: Some(Event::Refused { line_link, reason }), wake: [None; 2] });
+        let refused = |reason| Ok(Response { reply: Some(Event::Refused { line_link, reason }), wake: [None; 2] });
         let lines = |rules: &Self, line_id, by| rules.ends(line_id, by).is_some_and(|(is_here, _)| is_here);
         let Some(at) = self.links.iter().position(|link| link.name == line_link && now < link.forget) else {
             return refused(Reason::Unknown);
@@ -141,30 +141,30 @@ impl Rules {
         let mut given = link.given.iter().filter(|given| (given.by, &given.request[..]) == (by, bytes));
         if let Some(Given { line_id, pair_hash, .. }) = given.find(|given| lines(self, given.line_id, by)) {
             let reply = Event::LineFormed { line_link, line_id: *line_id, pair_hash: *pair_hash, proof: None };
-            return Ok(Handled { reply: Some(reply), wake: [None; 2] });
+            return Ok(Response { reply: Some(reply), wake: [None; 2] });
         }
         let admits = match &link.state {
-            State::Claimed { by: first, .. } if *first != by => return refused(Reason::Claimed),
-            State::Claimed { request, .. } if request != bytes => return refused(Reason::Yours),
+            State::Claimed { by: first, .. } if *first != by => return refused(Reason::UsedByAnother),
+            State::Claimed { request, .. } if request != bytes => return refused(Reason::UsedByYou),
             State::Claimed { line_id, pair_hash, .. } => {
                 let (line_id, pair_hash) = (*line_id, *pair_hash);
                 let reply = Some(Event::LineFormed { line_link, line_id, pair_hash, proof: None });
-                return Ok(Handled { reply, wake: [None; 2] });
+                return Ok(Response { reply, wake: [None; 2] });
             }
             State::Closed => return refused(Reason::Closed),
             State::Open { expires, .. } if now >= *expires => return refused(Reason::Expired),
-            State::Open { .. } if owner == by => return refused(Reason::Yours),
-            State::Open { admits: Admits::Nobody, .. } => return refused(Reason::Paused),
+            State::Open { .. } if owner == by => return refused(Reason::UsedByYou),
+            State::Open { admits: Admission::Nobody, .. } => return refused(Reason::Paused),
             State::Open { admits, .. } => *admits,
         };
         let his = link.given.iter().filter(|given| given.by == by && lines(self, given.line_id, by));
-        if admits == Admits::Many && his.count() >= limits.uses {
-            return Err(ServerError::TooManyLines);
+        if admits == Admission::Many && his.count() >= limits.uses {
+            return Err(RelayError::TooManyLines);
         }
         if [owner, by].iter().any(|user| self.lines_of(*user) >= limits.lines) {
-            return Err(ServerError::TooManyLines);
+            return Err(RelayError::TooManyLines);
         }
-        let Ok(Handled { reply: Some(Event::LineFormed { line_id: name, pair_hash, .. }), .. }) = got else {
+        let Ok(Response { reply: Some(Event::LineFormed { line_id: name, pair_hash, .. }), .. }) = got else {
             panic!("a line was due: {got:?}");
         };
         let (line_id, pair_hash) = (*name, *pair_hash);
@@ -182,14 +182,14 @@ impl Rules {
         self.lines.push(Line { name: line_id, ends: [(owner, true), (by, true)] });
         let reply = Event::LineFormed { line_link, line_id, pair_hash, proof: None };
         let (link, request) = (&mut self.links[at], bytes.to_vec());
-        if admits == Admits::Many {
+        if admits == Admission::Many {
             link.given.push(Given { by, request, line_id, pair_hash });
         } else {
             link.state = State::Claimed { by, request, line_id, pair_hash };
             link.forget = UnixSeconds(now.0 + limits.memory);
             self.burnt.push(line_link);
         }
-        Ok(Handled { reply: Some(reply), wake: [Some(id(owner)), None] })
+        Ok(Response { reply: Some(reply), wake: [Some(id(owner)), None] })
     }
 
     /// §13.4. Whether something was dropped for it.

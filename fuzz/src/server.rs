@@ -1,14 +1,14 @@
-//! `server_handle`: what four users ask of one Server, whose storage fails now and then.
+//! `server_handle`: what four users ask of one relay, whose storage fails now and then.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use port_protocol::server::{
-    Claim, Claimed, Delivery, Directory, Handled, Issued, Limits, LinkEntry, Memory, NewLink, Pushed, Server,
-    ServerError, Setting, UserId,
+use port_protocol::relay::{
+    Claim, Claimed, Delivery, Directory, Response, Issued, Limits, LinkEntry, Memory, NewLink, Pushed, Relay,
+    RelayError, Setting, UserId,
 };
-use port_protocol::{Admits, Event, LineId, LineLink, Request, UnixSeconds};
+use port_protocol::{Admission, Event, LineId, LineLink, Request, UnixSeconds};
 
 use crate::input::{Input, flip};
 use crate::rules::{Outcome, Rules, User, id, line_of};
@@ -29,7 +29,7 @@ pub fn server_handle(data: &[u8]) -> bool {
 }
 
 struct World {
-    server: Server<Failing>,
+    server: Relay<Failing>,
     rng: Counting,
     rules: Rules,
     /// The numbers that each user was given, and what they stood for.
@@ -50,7 +50,7 @@ impl World {
             lifetime: 1000,
             memory: 300,
         };
-        let server = Server::new(Failing::default(), limits);
+        let server = Relay::new(Failing::default(), limits);
         let rules = Rules::new(limits, UnixSeconds(1_000_000));
         Self { server, rng: Counting(0), rules, given: Default::default(), last: Vec::new(), formed: false }
     }
@@ -109,7 +109,7 @@ impl World {
             28 => self.server.directory().fails.set(Some(true)),
             _ => {
                 let (line_link, how) = (line_link(input, &self.rules), input.byte());
-                let admits = [Admits::Many, Admits::Nobody, Admits::One][usize::from(how % 3)];
+                let admits = [Admission::Many, Admission::Nobody, Admission::One][usize::from(how % 3)];
                 self.ask(from, &Request::SetLineLink { line_link, version: u64::from(how / 3), admits }.to_vec());
             }
         }
@@ -125,14 +125,14 @@ impl World {
 
         let mut got = self.handle(from, bytes);
         if armed.is_some() && self.server.directory().fails.take().is_none() {
-            assert_eq!(got, Err(ServerError::Directory(Down)));
+            assert_eq!(got, Err(RelayError::Directory(Down)));
             got = self.handle(from, bytes);
             match (armed, is_packet) {
                 // What was done once is not done twice. (Who was woken by the first is not by the second.)
                 (Some(true), false) => {
                     let due = self.rules.ask(from, bytes, &got);
                     assert_eq!(reply(got.clone()), reply(due));
-                    self.again(from, bytes, &got);
+                    self.on_repeat(from, bytes, &got);
                     return;
                 }
                 // But a packet is.
@@ -143,7 +143,7 @@ impl World {
         let due = self.rules.ask(from, bytes, &got);
         assert_eq!(got, due);
         if !is_packet || got.is_err() {
-            self.again(from, bytes, &got);
+            self.on_repeat(from, bytes, &got);
         }
         if let (Ok(request), false) = (request, is_his) {
             self.as_one_that_never_was(from, &request, &got);
@@ -152,7 +152,7 @@ impl World {
 
     fn handle(&mut self, from: User, bytes: &[u8]) -> Outcome {
         let handled = self.server.handle(id(from), bytes, &mut self.rng, self.rules.now);
-        self.formed |= matches!(&handled, Ok(Handled { reply: Some(Event::LineFormed { .. }), .. }));
+        self.formed |= matches!(&handled, Ok(Response { reply: Some(Event::LineFormed { .. }), .. }));
         handled
     }
 
@@ -161,7 +161,7 @@ impl World {
         let second = self.handle(from, bytes);
         assert_eq!(reply(second.clone()), reply(first.clone()));
         assert!(
-            second.is_err() || second == Ok(Handled { reply: reply(first.clone()).unwrap_or(None), wake: [None; 2] })
+            second.is_err() || second == Ok(Response { reply: reply(first.clone()).unwrap_or(None), wake: [None; 2] })
         );
     }
 
@@ -179,7 +179,7 @@ impl World {
         };
         let of_never = self.handle(from, &request.to_vec());
         match first {
-            Ok(_) => assert_eq!(of_never, Ok(Handled { reply: told, wake: [None; 2] })),
+            Ok(_) => assert_eq!(of_never, Ok(Response { reply: told, wake: [None; 2] })),
             Err(_) => assert_eq!(of_never, *first),
         }
     }
@@ -261,7 +261,7 @@ impl World {
     }
 }
 
-fn reply(outcome: Outcome) -> Result<Option<Event<'static>>, ServerError<Down>> {
+fn reply(outcome: Outcome) -> Result<Option<Event<'static>>, RelayError<Down>> {
     outcome.map(|handled| handled.reply)
 }
 

@@ -1,58 +1,66 @@
 //! Bob of the app (§17.10).
 
+use core::marker::PhantomData;
+
 use super::bundle::Bundle;
 use super::dialect::App;
-use super::intro;
+use super::intro::{self, Intro};
 use super::line::UnauthenticatedLine;
 use super::name::Name;
 use super::request::Request;
-use crate::bob::{BobEnd, BobOf, BobPhase, SendProof};
+use crate::bob::outbox::OUTBOX;
+use crate::bob::{BobOf, State};
+use crate::dialect::Speaks;
 use crate::error::Rejected;
-use crate::id::{Key, LineId, PairHash};
-use crate::known::Known;
-use crate::machine::{Born, Machine, Step};
-use crate::message::Event;
-use crate::port::{Port, UnixSeconds};
-use crate::proof::PrivateKey;
+use crate::id::{LineId, PairHash};
+use crate::machine::peers::Peers;
+use crate::machine::record::Row;
+use crate::machine::step::{Created, Step};
+use crate::machine::{Held, Role, impl_machine};
+use crate::outcome::UseOutcome;
+use crate::port::Port;
+use crate::proof::{PrivateKey, SendProof};
 use crate::secret::Seed;
-use crate::spent::Farewell;
+use crate::time::UnixSeconds;
+use crate::tombstone::{FinalRequest, LastWord};
 
-/// One bundle at its user's side: as [`Bob`](crate::Bob). The very intro message that was sent once is sent again, until the server
-/// has answered: it says yes or nothing, so that it is for the user to [`cancel`](BobOf::cancel).
+/// One bundle at its user's side, like [`Bob`](crate::Bob). The same intro message is sent until the server has answered. The server says
+/// yes or nothing, so it is for the user to [`cancel`](BobOf::cancel).
 pub type Bob = BobOf<App>;
 
-/// What a Bob asks his caller to do.
+/// What a Bob asks its caller to do.
 #[derive(Debug)]
 pub enum BobEffect<'m> {
-    /// Send this to the app's server, and again only when no answer can come any more: of two requests under way a Superport may make two
-    /// lines, and each end keep another. The answer goes to [`connected`](Bob::connected).
-    Send(Request<'m>),
-    /// A line was formed, and its record is stored ([`Step::line`]). Do what is in its `unsent()`.
+    /// A line was formed, and its row is stored: [`Write::new_line`](crate::Write::new_line). Do what is pending in the line.
     LineFormed(UnauthenticatedLine),
-    /// It is over without a line. Tell the user, then settle.
-    Ended(BobEnd),
+    /// Send this to the app's server. Send it again only when no answer can come any more: two requests under way may make two lines of a
+    /// Superport, and each end keep another. The answer goes to [`connected`](Bob::connected).
+    Send(Request<'m>),
+    /// It is over without a line. Tell the user, then clear the outbox.
+    Ended(UseOutcome),
 }
 
 impl Bob {
-    /// A bundle that was read. Nothing is used yet; it keeps until there is a network. The name in it is not kept.
-    pub fn scan(bundle: &Bundle, seed: Seed) -> Born<Self> {
+    /// Takes a bundle that was read. Nothing is used yet. The record keeps until there is a network. The name in the bundle is not kept.
+    pub fn scan(bundle: &Bundle, seed: Seed) -> Created<Self> {
         Self::read(bundle.to_port(), seed)
     }
 
-    /// Uses the bundle, under this name. Past its expiry the step ends with [`BobEnd::Expired`] instead.
+    /// Uses the bundle, under this name. Past its expiry the step ends with [`UseOutcome::Expired`] instead.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: it was used before. [`Rejected::Malformed`]: it was restored from a record that was forged. The request
-    /// is in [`unsent`](Machine::unsent).
+    /// is [`pending`](crate::Machine::pending).
     pub fn connect(&mut self, name: &Name, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let prove = |private_key: &PrivateKey, iv: &[u8; 16], port: &Port| intro::prove(private_key, iv, port, name);
-        let step = self.connect_by(prove, SendProof::OnBoard, now)?;
-        // A record that this crate did not write may say more than any bundle: what comes of it has no room.
-        if step.record().is_empty() { Err(Rejected::Malformed) } else { Ok(step) }
+        let step = self.connect_by(prove, SendProof::Inline, |_| false, now)?;
+        // A record that this crate did not write may say more than any bundle. What comes of it has no room.
+        if step.write().row.record.is_empty() { Err(Rejected::Malformed) } else { Ok(step) }
     }
 
-    /// What the server answered to his request ([`response::connected`](super::response::connected)), and what the caller knows of who
-    /// made the bundle. If it named no pair, the step ends with [`BobEnd::NoPairHash`], and that line is disconnected.
+    /// Takes what the server answered to this machine's request ([`response::connected`](super::response::connected)). `peers` says what
+    /// the caller's tables hold about the maker of the bundle. If the server named no pair, the step ends with
+    /// [`UseOutcome::NoPairHash`], and that line is disconnected.
     ///
     /// # Errors
     /// [`Rejected`]: what to do stands with each. Nothing has moved.
@@ -60,15 +68,65 @@ impl Bob {
         &mut self,
         line_id: LineId,
         pair_hash: Option<PairHash>,
-        known: &impl Known,
+        peers: &impl Peers,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
-        let Key::LineLink(line_link) = self.key() else { return Err(Rejected::NotMine) };
-        if pair_hash.is_none() && self.phase() == BobPhase::Connecting && !known.has_line(&line_id) {
-            return self.end(BobEnd::NoPairHash, Farewell::Disconnect(line_id));
+        match (&self.0.state, pair_hash) {
+            (State::Connecting(_), None) if !peers.has_line(&line_id) => {
+                self.end(UseOutcome::NoPairHash, FinalRequest::Disconnect(line_id))
+            }
+            (State::Connecting(connecting), pair_hash) => {
+                // Without a pair the line is stored already: nothing depends on whose it is.
+                let pair_hash = pair_hash.unwrap_or_else(|| [0; 32].into());
+                let (next, line) = match connecting.accepts(line_id, &pair_hash, peers, now) {
+                    Err(tombstone) => (tombstone, None),
+                    Ok(_) => {
+                        let origin = connecting.origin(line_id, pair_hash, None);
+                        let line = UnauthenticatedLine::of_bob(origin, connecting.secret.clone());
+                        (connecting.formed(line_id), Some(line))
+                    }
+                };
+                Ok(Step::new(self, State::Spent(next)).once(line.map(BobEffect::LineFormed)))
+            }
+            (State::Spent(tombstone), _) => Err(tombstone.reject_line(line_id, peers)),
+            (State::Scanned(_), _) => Err(Rejected::OutOfOrder),
         }
-        // Without a pair it is one that came again, or a stray: nothing depends on whose it is.
-        let pair_hash = pair_hash.unwrap_or_else(|| [0; 32].into());
-        self.take(&Event::LineFormed { line_link, line_id, pair_hash, proof: None }, known, now)
+    }
+}
+
+impl Role for Bob {
+    const ROLE: u8 = App::BOB;
+    const OUTBOX: u8 = OUTBOX;
+    type Effect<'m> = BobEffect<'m>;
+
+    impl_machine!(state: State<Intro>);
+    impl_machine!(whole next state: State<Intro>);
+
+    fn from_held(held: Held<State<Intro>>) -> Self {
+        Self(held, PhantomData)
+    }
+
+    fn outbox(&self, place: u8) -> Option<BobEffect<'_>> {
+        match (&self.0.state, place) {
+            (State::Connecting(connecting), 0) => Some(BobEffect::Send(Request::Connect {
+                kind: connecting.kind,
+                port_id: connecting.line_link,
+                ticket: connecting.ticket.as_ref().map(|ticket| &ticket.secret),
+                intro: &connecting.proof,
+            })),
+            (State::Spent(tombstone), place) => match tombstone.outbox(place)? {
+                LastWord::Disconnect(line_id) => Some(BobEffect::Send(Request::Disconnect(line_id))),
+                LastWord::CloseLink(..) => None,
+                LastWord::Ended(outcome) => Some(BobEffect::Ended(outcome)),
+            },
+            _ => None,
+        }
+    }
+
+    fn new_line(effect: &BobEffect<'_>) -> Option<Row> {
+        match effect {
+            BobEffect::LineFormed(line) => Some(UnauthenticatedLine::row(line.held())),
+            _ => None,
+        }
     }
 }

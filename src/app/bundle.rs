@@ -1,4 +1,4 @@
-//! What Alice shares (§17.2): a [`Bundle`] as JSON.
+//! Bundle: the Port of the app as JSON (§17.2).
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -16,44 +16,48 @@ use super::json::{self, Object, Text, present};
 use super::name::Name;
 use super::text::SecretText;
 use crate::id::LineLink;
-use crate::port::{Kind, Port, PublicKey, Terms, UnixSeconds};
+use crate::port::ticket::{self, Ticket};
+use crate::port::{Port, PortKind, PublicKey, Terms};
 use crate::secret::{Rad, Secret};
-use crate::ticket::{self, Ticket};
+use crate::time::UnixSeconds;
 
 pub(crate) const VERSION: &str = "1.0.0";
 pub(crate) const ORG: &str = "numberless.tech";
 
-/// 9999-12-31T23:59:59Z: no later one can be written.
+/// 9999-12-31T23:59:59Z, the latest time that `expiryTimestamp` can hold (§17.2).
 pub(super) const LAST: UnixSeconds = UnixSeconds(253_402_300_799);
 
-/// Whoever has it can form a line with its maker: once ([`Kind::Port`], target 0), as one of many ([`Kind::Superport`], target 2),
-/// or as one whom a contact introduces ([`Kind::ContactPort`], target 4, with a ticket).
+/// A Port in the app's form (§17.2). A peer that has it can form a line with its maker.
 ///
-/// Treat it as the secret that it is; `Debug` shows neither id nor RAD nor ticket.
+/// - A [`PortKind::Port`] (target 0) is for one use.
+/// - A [`PortKind::Superport`] (target 2) is for many uses.
+/// - A [`PortKind::ContactPort`] (target 4) is for one peer that a contact introduces with a ticket. Without a ticket it is a [`Grant`].
+///
+/// It is a secret. `Debug` shows neither its id nor its RAD nor its ticket.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bundle {
-    kind: Kind,
+    kind: PortKind,
     port_id: LineLink,
     public_key: PublicKey,
     rad: Rad,
     name: Option<Name>,
     expires: Option<UnixSeconds>,
-    /// Some in a contact port, and in nothing else.
+    /// A contact port has a ticket. Nothing else has one.
     ticket: Option<Secret<16>>,
 }
 
 impl Bundle {
-    /// A Port, for one use. Key and RAD are drawn for it alone.
+    /// A plain Port, for one use. Draw its key pair and RAD for it alone.
     pub const fn port(port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
-        Self::new(Kind::Port, port_id, public_key, rad)
+        Self::new(PortKind::Port, port_id, public_key, rad)
     }
 
-    /// A Superport, for many.
+    /// A Superport, for many uses. Draw its key pair and RAD for it alone.
     pub const fn superport(port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
-        Self::new(Kind::Superport, port_id, public_key, rad)
+        Self::new(PortKind::Superport, port_id, public_key, rad)
     }
 
-    /// As Alice's machine has it.
+    /// The bundle of a Port of Alice's machine, under this name.
     pub(crate) fn of(port: &Port, name: Option<Name>) -> Self {
         let Port { kind, line_link: port_id, public_key, ref rad, ref ticket, .. } = *port;
         let ticket = ticket.as_ref().map(|ticket| ticket.secret.clone());
@@ -64,74 +68,74 @@ impl Bundle {
         }
     }
 
-    /// As Bob's machine takes it. The introducer's name is not the app's to tell.
+    /// The Port that Bob's machine takes. The name of the bundle is no part of it, and its ticket has no introducer's name (§17.10).
     pub(crate) fn to_port(&self) -> Port {
         let Self { kind, port_id: line_link, public_key, ref rad, name: _, expires, ref ticket } = *self;
-        let ticket = ticket.clone().map(|secret| Ticket { secret, name: ticket::Name::NONE, expires: None });
+        let ticket = ticket.clone().map(|secret| Ticket { secret, name: ticket::IntroducerName::NONE, expires: None });
         Port { kind, line_link, public_key, rad: rad.clone(), terms: Terms { expires, relay: None }, ticket }
     }
 
-    const fn new(kind: Kind, port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
+    const fn new(kind: PortKind, port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
         Self { kind, port_id, public_key, rad, name: None, expires: None, ticket: None }
     }
 
-    /// With the name that Bob is to see.
+    /// Sets the name that Bob's user will see.
     #[must_use]
     pub fn named(self, name: Name) -> Self {
         Self { name: Some(name), ..self }
     }
 
-    /// Dead from this second on, by the clock of who reads it. The app writes no such member any more, and obeys it.
-    /// Later than the end of 9999 it can't be said: that is then its expiry.
+    /// Sets the expiry. From this second on the bundle is dead, by the clock of its reader. A time after the year 9999 becomes the last
+    /// second of that year, because the format can't hold a later one. The app writes no expiry any more, but obeys it.
     #[must_use]
     pub fn expiring(self, expires: UnixSeconds) -> Self {
         Self { expires: Some(expires.min(LAST)), ..self }
     }
 
-    /// How it may be used.
-    pub const fn kind(&self) -> Kind {
+    /// How the bundle may be used: once, by many, or with a ticket.
+    pub const fn kind(&self) -> PortKind {
         self.kind
     }
 
-    /// The server's token for the line: `portId`.
+    /// The server's id for the bundle, `portId`: 16 bytes.
     pub const fn port_id(&self) -> LineLink {
         self.port_id
     }
 
-    /// Alice's public key of this bundle.
+    /// The maker's public key, for this bundle alone.
     pub const fn public_key(&self) -> PublicKey {
         self.public_key
     }
 
-    /// The random associated data.
+    /// The random associated data (RAD). Bob proves that it knows it (§17.4).
     pub const fn rad(&self) -> &Rad {
         &self.rad
     }
 
-    /// A Port's and a Superport's maker; in a contact port, what the introducer calls her.
+    /// The name that the maker gives itself. In a contact port it is the introducer's name for the maker. It is a claim.
     pub const fn name(&self) -> Option<&Name> {
         self.name.as_ref()
     }
 
-    /// From this second on it is dead: then don't use it.
+    /// The expiry. From this second on, do not use the bundle. `None`: it does not expire.
     pub const fn expires(&self) -> Option<UnixSeconds> {
         self.expires
     }
 
-    /// The ticket of a contact port.
+    /// The ticket, 16 bytes. `None` unless this is a contact port.
     pub const fn ticket(&self) -> Option<&Secret<16>> {
         self.ticket.as_ref()
     }
 
-    /// Reads the JSON of a bundle.
+    /// Parses the JSON of a bundle.
     ///
     /// # Errors
-    /// Any [`BundleError`]: what to tell the user stands with each.
+    /// [`BundleError`]: what to tell the user stands with each. A [`Grant`] is [`BundleError::Malformed`] here.
     pub fn from_json(json: &str) -> Result<Self, BundleError> {
         read(json)?.shown().ok_or(BundleError::Malformed)
     }
 
-    /// Its JSON, byte for byte as the app writes it.
+    /// Writes the JSON of the bundle, byte for byte as the app does.
     pub fn to_json(&self) -> SecretText {
         let mut object = Object::default();
         self.members(|key, member| {
@@ -144,12 +148,12 @@ impl Bundle {
         object.end()
     }
 
-    /// Nobody gets in by a contact port alone: it is granted along a line, and shown with a ticket.
+    /// §17.2: a bundle that is shown has a ticket if and only if it is a contact port. `None` for any other, a grant included.
     pub(crate) fn shown(self) -> Option<Self> {
-        (self.ticket.is_some() == (self.kind == Kind::ContactPort)).then_some(self)
+        (self.ticket.is_some() == (self.kind == PortKind::ContactPort)).then_some(self)
     }
 
-    /// What it says, in the app's order, for JSON and links alike.
+    /// Writes the members in the order of §17.2. JSON and links have the same order.
     pub(crate) fn members(&self, mut write: impl FnMut(&str, Member<'_>)) {
         write("portId", Member::Hex(self.port_id.as_bytes()));
         write("version", Member::Text(VERSION));
@@ -170,89 +174,94 @@ impl Bundle {
     }
 }
 
+/// The value of one member. JSON and links write it differently.
 pub(crate) enum Member<'a> {
     Text(&'a str),
     Number(u8),
     Hex(&'a [u8]),
 }
 
-const fn target(kind: Kind) -> u8 {
+const fn target(kind: PortKind) -> u8 {
     match kind {
-        Kind::Port => 0,
-        Kind::Superport => 2,
-        Kind::ContactPort => 4,
+        PortKind::Port => 0,
+        PortKind::Superport => 2,
+        PortKind::ContactPort => 4,
     }
 }
 
-/// SHA-256 of the key's 64 hex characters, not of its bytes.
+/// `keyHash` (§17.2): SHA-256 of the key's 64 hex characters, not of its 32 bytes.
 fn key_hash(public_key: &[u8; 32]) -> [u8; 32] {
     let mut text = [0; 64];
     HEXLOWER.encode_mut(public_key, &mut text);
     Sha256::digest(text).into()
 }
 
-/// A contact port as its owner grants it to one contact, without a ticket: the contact makes a [`Bundle`] of it for whomever he
-/// introduces.
+/// A contact port without a ticket (§17.2). Its owner grants it to one contact, along their line and nowhere else. The contact makes a
+/// [`Bundle`] of it for each peer that it introduces.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Grant(Bundle);
 
 impl Grant {
-    /// A contact port.
+    /// A grant of this contact port. Draw its key pair and RAD for it alone.
     pub const fn new(port_id: LineLink, public_key: PublicKey, rad: Rad) -> Self {
-        Self(Bundle::new(Kind::ContactPort, port_id, public_key, rad))
+        Self(Bundle::new(PortKind::ContactPort, port_id, public_key, rad))
     }
 
+    /// The grant of a contact port of Alice's machine, under this name.
     pub(crate) fn of(port: &Port, name: Option<Name>) -> Self {
         Self(Bundle::of(port, name))
     }
 
-    /// With the owner's own name.
+    /// Sets the name that the owner gives itself.
     #[must_use]
     pub fn named(self, name: Name) -> Self {
         Self(self.0.named(name))
     }
 
-    /// The server's token: `portId`.
+    /// The server's id for the contact port, `portId`: 16 bytes.
     pub const fn port_id(&self) -> LineLink {
         self.0.port_id
     }
 
-    /// The owner's public key of this contact port.
+    /// The owner's public key, for this contact port alone.
     pub const fn public_key(&self) -> PublicKey {
         self.0.public_key
     }
 
-    /// The random associated data.
+    /// The random associated data (RAD).
     pub const fn rad(&self) -> &Rad {
         &self.0.rad
     }
 
-    /// What the owner calls herself.
+    /// The name that the owner gives itself. It is a claim.
     pub const fn name(&self) -> Option<&Name> {
         self.0.name.as_ref()
     }
 
-    /// From this second on it is dead.
+    /// The expiry. From this second on the grant is dead. `None`: it does not expire.
     pub const fn expires(&self) -> Option<UnixSeconds> {
         self.0.expires
     }
 
-    /// For one who is introduced, with the ticket that the owner was told of, and what the introducer calls her.
+    /// Makes the bundle for one peer that the introducer introduces. Draw `ticket`, 16 bytes, for this peer alone, and announce it to the
+    /// owner before you hand the bundle over ([`Request::ShareTicket`](super::Request::ShareTicket), §17.10). `name` is the introducer's
+    /// name for the owner.
     pub fn share(&self, ticket: Secret<16>, name: Option<Name>) -> Bundle {
         Bundle { ticket: Some(ticket), name, ..self.0.clone() }
     }
 
-    /// Reads the JSON of a grant.
+    /// Parses the JSON of a grant.
     ///
     /// # Errors
-    /// Those of [`Bundle::from_json`]; a bundle that has a ticket, or is no contact port, is [`BundleError::Malformed`].
+    /// [`BundleError`]: what to tell the user stands with each. A bundle that has a ticket, or is not a contact port, is
+    /// [`BundleError::Malformed`].
     pub fn from_json(json: &str) -> Result<Self, BundleError> {
         let bundle = read(json)?;
-        let is_grant = bundle.kind == Kind::ContactPort && bundle.ticket.is_none();
+        let is_grant = bundle.kind == PortKind::ContactPort && bundle.ticket.is_none();
         if is_grant { Ok(Self(bundle)) } else { Err(BundleError::Malformed) }
     }
 
-    /// Its JSON, byte for byte as the app writes it.
+    /// Writes the JSON of the grant, byte for byte as the app does.
     pub fn to_json(&self) -> SecretText {
         self.0.to_json()
     }
@@ -263,7 +272,8 @@ fn read(json: &str) -> Result<Bundle, BundleError> {
     json::read::<Body<'_>>(json).ok_or(BundleError::Malformed)?.bundle(kind)
 }
 
-/// Which bundle it is. It is looked at first, so that who is to update is not told that the rest is damaged (§17.2).
+/// The members that say which kind of bundle this is. They are checked first, so that a user who must update is not told that the rest is
+/// damaged (§17.2).
 #[derive(Default, Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 pub(crate) struct Head<'a> {
@@ -275,18 +285,18 @@ pub(crate) struct Head<'a> {
     target: Option<Text<'a>>,
 }
 
-/// What is of another type in a later version is no damage.
+/// Deserializes a text, or `None` for a value of another type. A later version may use another type, so that is not damage (§17.2).
 fn if_text<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<Text<'a>>, D::Error> {
     <&RawValue>::deserialize(d).map(|value| serde_json::from_str(value.get()).ok())
 }
 
-/// A target is what it is in digits: `2.0` is none.
+/// Deserializes the target as its JSON text, because a number is in digits only (§17.1): `2.0` is not a target.
 fn as_it_stands<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Option<Text<'a>>, D::Error> {
     <&RawValue>::deserialize(d).map(|value| Some(Text(Cow::Borrowed(value.get()))))
 }
 
 impl<'a> Head<'a> {
-    /// Where the value of this member belongs.
+    /// The field of the member with this name. `None`: the name is not one of these members.
     pub(crate) fn place(&mut self, key: &str) -> Option<&mut Option<Text<'a>>> {
         Some(match key {
             "version" => &mut self.version,
@@ -300,7 +310,8 @@ impl<'a> Head<'a> {
         self.version.is_some()
     }
 
-    pub(crate) fn kind(&self) -> Result<Kind, BundleError> {
+    /// Checks the version first, then `org`, then the target (§17.2).
+    pub(crate) fn kind(&self) -> Result<PortKind, BundleError> {
         if self.version.as_deref().ok_or(BundleError::Malformed)? != VERSION {
             return Err(BundleError::UnsupportedVersion);
         }
@@ -308,9 +319,9 @@ impl<'a> Head<'a> {
             return Err(BundleError::Malformed);
         }
         match self.target.as_deref().unwrap_or_default() {
-            "0" => Ok(Kind::Port),
-            "2" => Ok(Kind::Superport),
-            "4" => Ok(Kind::ContactPort),
+            "0" => Ok(PortKind::Port),
+            "2" => Ok(PortKind::Superport),
+            "4" => Ok(PortKind::ContactPort),
             "1" | "3" => Err(BundleError::Group),
             other
                 if other.starts_with(|c: char| ('1'..='9').contains(&c))
@@ -323,7 +334,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The rest, before anything of it is believed. Unknown keys are ignored; serde refuses known ones that come twice.
+/// The other members, unchecked. Unknown members are ignored. serde refuses a known member that comes twice (§17.1).
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(crate) struct Body<'a> {
@@ -344,7 +355,7 @@ pub(crate) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Where the value of this member belongs.
+    /// The field of the member with this name. `None`: the name is not one of these members.
     pub(crate) fn place(&mut self, key: &str) -> Option<&mut Option<Text<'a>>> {
         Some(match key {
             "portId" => &mut self.port_id,
@@ -358,12 +369,13 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// Whether nothing of a bundle is here.
+    /// Whether none of the members is here that a link with a `bundleId` must not have (§17.3).
     pub(crate) fn is_empty(&self) -> bool {
         self.port_id.is_none() && self.pubkey.is_none() && self.rad.is_none()
     }
 
-    pub(crate) fn bundle(&self, kind: Kind) -> Result<Bundle, BundleError> {
+    /// Checks the members, `keyHash` before the key (§17.2).
+    pub(crate) fn bundle(&self, kind: PortKind) -> Result<Bundle, BundleError> {
         use BundleError::Malformed;
         let port_id = self.port_id.as_deref().and_then(json::hex::<16>).ok_or(Malformed)?;
         let rad = self.rad.as_deref().and_then(json::hex).ok_or(Malformed)?;
@@ -380,16 +392,16 @@ impl<'a> Body<'a> {
     }
 }
 
-/// An ISO date and time of UTC, `2026-11-22T16:13:22.5Z`. What was before 1970 was long ago: it is 0.
+/// Parses a time in UTC such as `2026-11-22T16:13:22.5Z`, and rounds it down to a second. A time before 1970 is 1970 (§17.2).
 pub(crate) fn seconds(text: &str) -> Option<UnixSeconds> {
     let is_utc = text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T');
-    // RFC 3339 has a sixtieth second, the app has not.
+    // §17.2: a minute always has 60 seconds. RFC 3339 also allows a leap second.
     let leaps = text.get(17..19) == Some("60");
     let date = OffsetDateTime::parse(text, &Rfc3339).ok().filter(|_| is_utc && !leaps)?;
     Some(UnixSeconds(date.unix_timestamp().try_into().unwrap_or(0)))
 }
 
-/// The same, written. `None` after the year 9999.
+/// Writes a time in the same form, to the second. `None` after the year 9999.
 pub(crate) fn date(seconds: UnixSeconds) -> Option<String> {
     let date = OffsetDateTime::from_unix_timestamp(seconds.0.try_into().ok()?).ok()?;
     let ((year, month, day), (hour, minute, second)) = (date.to_calendar_date(), date.to_hms());

@@ -1,4 +1,5 @@
-//! `IV ‖ AES-256-CBC(key, text)`, PKCS#7, under the raw secret (§17.4): nothing vouches for what comes out.
+//! `IV ‖ AES-256-CBC(key, text)` with PKCS#7 padding, under the raw secret (§17.4). It is not authenticated: the text that comes out proves
+//! nothing (§17.9).
 
 use alloc::vec::Vec;
 
@@ -12,17 +13,18 @@ use crate::secret::Secret;
 
 const BLOCK: usize = 16;
 
-/// As many bytes as `encrypt` makes of a text of this length.
+/// The number of bytes that `encrypt` makes of a text of this length, the IV included.
 pub(crate) const fn encrypted_len(length: usize) -> usize {
     length.saturating_sub(length % BLOCK).saturating_add(2 * BLOCK)
 }
 
+/// Encrypts a text. Draw `iv` for it alone.
 pub(crate) fn encrypt(key: &Secret<32>, iv: &[u8; BLOCK], text: &[u8]) -> Vec<u8> {
     let mut encryptor = cbc::Encryptor::<Aes256>::new(key.expose().into(), iv.into());
     let mut out = Vec::with_capacity(encrypted_len(text.len()));
     out.extend_from_slice(iv);
     let (blocks, rest) = text.as_chunks::<BLOCK>();
-    // PKCS#7: as many bytes as are missing, each of that number; a whole block if none is.
+    // PKCS#7: each byte of the padding is the number of bytes that the last block lacks. A full last block gets a whole block of padding.
     let mut last = [BLOCK.saturating_sub(rest.len()) as u8; BLOCK];
     last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
     for block in blocks.iter().chain([&last]) {
@@ -34,7 +36,7 @@ pub(crate) fn encrypt(key: &Secret<32>, iv: &[u8; BLOCK], text: &[u8]) -> Vec<u8
     out
 }
 
-/// `None` if it has no such form, or the padding is wrong.
+/// Decrypts a text. `None` if `sealed` is not an IV and whole blocks, or if any byte of the padding is wrong (§17.4).
 pub(crate) fn decrypt(key: &Secret<32>, sealed: &[u8]) -> Option<SecretBytes> {
     let (iv, ciphertext) = sealed.split_first_chunk::<BLOCK>()?;
     let (_, []) = ciphertext.as_chunks::<BLOCK>() else { return None };

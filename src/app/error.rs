@@ -1,4 +1,7 @@
-//! What can go wrong at the app's edge. As all errors of this crate: small, without secrets, and for the caller alone.
+//! What can go wrong with the app's formats, and what to do about it.
+//!
+//! As all errors of this crate, each is small and `Copy`, holds no secret, and is for the caller alone. **Never send one to the other
+//! side.**
 
 use thiserror::Error;
 
@@ -8,43 +11,44 @@ use crate::error::PortError;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// Neither a bundle nor a link. Tell the user that this code or link is something else, or damaged.
+    /// The text is not a bundle, nor a link to one. Tell the user that this code or link is something else, or damaged.
     #[error("not a bundle")]
     Malformed,
-    /// A bundle of another version of the app's formats. Tell the user to update.
+    /// It is a bundle of another version of the app's formats. Tell the user to update the app.
     #[error("a bundle of a version that this crate does not know")]
     UnsupportedVersion,
-    /// A bundle of a target that is in no version known here. Tell the user to update.
+    /// It is a bundle with a target that this version does not know. Tell the user to update the app.
     #[error("a bundle of a target that this crate does not know")]
     UnsupportedTarget,
-    /// It invites into a group (targets 1 and 3), which has no line (§17.2). Tell the user that the app itself is needed for that.
+    /// The bundle invites into a group (targets 1 and 3), which has no line (§17.2). Tell the user to open it in the app itself.
     #[error("a group's bundle, which this crate can't use")]
     Group,
-    /// The public key is not canonical, or of low order (§2.3): whoever made it is broken or hostile.
+    /// The bundle's public key is not canonical, or has a low order (§2.3). Its maker is broken or hostile: do not use it.
     #[error("the bundle's public key is not acceptable")]
     WeakPublicKey,
-    /// `keyHash` is not that of `pubkey`: the key was exchanged on its way, or the bundle is damaged. Don't use it, and say so.
-    #[error("the bundle's key is not the one that it names")]
+    /// `keyHash` is not the hash of `pubkey` (§17.2). The bundle is damaged, or its key was exchanged. Do not use it, and tell the user.
+    #[error("the bundle's key does not match its hash")]
     WrongKeyHash,
-    /// The name is longer than 30 UTF-16 code units. Of one's own: shorten it.
+    /// The name is longer than 30 UTF-16 code units (§17.1). If it is your user's own, choose a shorter one. If it stands in a bundle,
+    /// treat the bundle as [`Malformed`](BundleError::Malformed).
     #[error("the name is too long")]
     NameTooLong,
 }
 
-/// A text is no Port that can be used, in neither dialect (§17.11).
+/// A text is not a Port that can be used, of this crate or of the app (§17.11).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum ScanError {
-    /// One of the app's, by its looks. What to tell the user stands with each [`BundleError`].
+    /// The text has the form of the app's links or bundles. What to tell the user stands with each [`BundleError`].
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// Anything else. What to tell the user stands with each [`PortError`].
+    /// The text has any other form. What to tell the user stands with each [`PortError`].
     #[error(transparent)]
     Port(#[from] PortError),
 }
 
-/// An intro message was not made by anybody who holds the bundle (§17.4): one error for every cause, so that it tells a forger nothing.
-/// Do not connect; send [`Request::Disconnect`](crate::app::Request::Disconnect) for the line.
+/// The intro message does not show that its maker holds the bundle (§17.4). There is one error for every cause, so that a forger learns
+/// nothing from it. Do not connect, and send [`Request::Disconnect`](crate::app::Request::Disconnect) for the line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("the intro message is not accepted")]
 pub struct IntroError;
@@ -53,34 +57,38 @@ pub struct IntroError;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum MessageError {
-    /// It does not open: forged, damaged, or under another key. One error for every cause. Drop it.
+    /// The message does not open: it is forged, damaged, or sealed with another key. Drop it. There is one error for every cause (§17.5).
     #[error("does not open")]
     Forged,
-    /// It opened, and is none that this version knows the form of. Drop it.
+    /// The bytes are not a message in a form that this version knows (§17.5, §17.6). Drop it. When writing, the caller's `data` is not
+    /// JSON: correct it.
     #[error("not a message")]
     Malformed,
-    /// Sealed, it would be longer than [`MAX_ENCRYPTED_CONTENT`](crate::app::MAX_ENCRYPTED_CONTENT). Split it.
+    /// The sealed message is longer than [`MAX_ENCRYPTED_CONTENT`](crate::app::MAX_ENCRYPTED_CONTENT), or would be. Split your own; drop
+    /// one that was received.
     #[error("the message is too long")]
     TooLong,
 }
 
-/// An event can't be taken (§17.7).
+/// A text is not an event that can be handled (§17.7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum EventError {
-    /// Not an event, or one of a line that is damaged. Drop it.
+    /// The text is not an event, or it is a damaged event of a line. Drop it.
     #[error("not an event")]
     Malformed,
-    /// An event that is none of a line: a group's, a call, or one of a later version. It is the caller's, whole.
-    #[error("an event of something else than a line")]
+    /// The event does not belong to a line: it is a group's, a call, or one of a later version. Hand the whole text to your own code for
+    /// such events, or drop it.
+    #[error("an event that does not belong to a line")]
     NotOfALine,
 }
 
-/// A response's body is not the one that belongs to the request (§17.8). The request may have been carried out.
+/// The body of a response can't be read as the answer to its request (§17.8). The server may have carried out the request all the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// Not such a body. Ask again later.
-    #[error("not the response")]
+    /// The body is not the answer to this request. Send the request again later. Send Bob's again only when no other answer to it can come
+    /// any more (§17.10).
+    #[error("not the response to this request")]
     Malformed,
 }

@@ -1,4 +1,4 @@
-//! What the app's server tells of lines (§17.7).
+//! Event: a report of the app's server about a line (§17.7).
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,18 +11,19 @@ use super::intro::Intro;
 use super::json::{self, Hex, Object, Text, is_truthy};
 use super::message::EncryptedContent;
 use super::text::SecretText;
-use crate::id::{Key, LineId, LineLink, PairHash};
-use crate::port::{Kind, UnixSeconds};
+use crate::id::{LineId, LineLink, PairHash, RecordKey};
+use crate::port::PortKind;
+use crate::time::UnixSeconds;
 
-/// The null of the app's ids.
+/// The empty value of the app's ids of Ports (§17.7).
 const NONE: &str = "None";
 
-/// An event of a line.
+/// An event of a line, from the app's server. All of it is the server's claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
     /// What happened.
     pub what: Happened,
-    /// When, as the server says. `None` too if it says so in a way that this version can't read.
+    /// When it happened, as the server claims. `None` if the server gives no time, or one that this version can't read (§17.7).
     pub timestamp: Option<UnixSeconds>,
 }
 
@@ -30,34 +31,35 @@ pub struct Event {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Happened {
-    /// Somebody used a bundle of ours. Check his intro message; unless it is accepted, disconnect.
+    /// A peer used a bundle of this user's. Hand the event to the [`Alice`](super::Alice) of that bundle. A caller without machines checks
+    /// the intro message, and disconnects the line unless it is accepted.
     Used {
-        /// How it may be used, as the server says: go by what was kept of this `port_id`.
-        kind: Kind,
-        /// The bundle.
+        /// How the bundle may be used, as the server claims. Go by your own record of this `port_id` (§17.7).
+        kind: PortKind,
+        /// The id of the bundle that was used.
         port_id: LineLink,
-        /// The new line. If it is known already, this came again.
+        /// The new line. If you have a record of it, this event came again.
         line_id: LineId,
-        /// The two users, as the server calls them.
+        /// The two users, as the server claims.
         pair_hash: PairHash,
-        /// His proof, or what is there in its place.
+        /// Bob's proof. If the event has none, or a malformed one, no check accepts this one either (§17.4).
         intro: Intro,
     },
-    /// The line is no more.
+    /// The line is over.
     Ended {
-        /// The line.
+        /// The line that is over.
         line_id: LineId,
     },
-    /// Something was said.
+    /// A message came along a line.
     Message {
-        /// The line.
+        /// The line that it came along.
         line_id: LineId,
-        /// To be opened with its key.
+        /// The sealed message. Open it with the key of that line.
         content: EncryptedContent,
     },
 }
 
-/// All members as they stand: which of them count is decided as JavaScript would. `null` is as good as none.
+/// The members of an event, not parsed yet. JavaScript's rules decide which of them count as present (§17.7). `null` counts as absent.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Fields<'a> {
@@ -88,36 +90,36 @@ struct Fields<'a> {
 }
 
 impl Event {
-    /// Which record this event belongs to (§8.2).
-    pub const fn key(&self) -> Key {
+    /// The key of the record that this event belongs to (§8.2).
+    pub const fn key(&self) -> RecordKey {
         match &self.what {
-            Happened::Used { port_id, .. } => Key::LineLink(*port_id),
-            Happened::Ended { line_id } | Happened::Message { line_id, .. } => Key::Line(*line_id),
+            Happened::Used { port_id, .. } => RecordKey::LineLink(*port_id),
+            Happened::Ended { line_id } | Happened::Message { line_id, .. } => RecordKey::Line(*line_id),
         }
     }
 
-    /// Reads an event. The app's socket brings arrays of them, each event a string that is the JSON of one.
+    /// Parses the JSON of one event. The app's socket brings arrays of strings, each of which is the JSON of one event.
     ///
     /// # Errors
-    /// [`EventError::NotOfALine`]: it is something else, and the caller's. [`EventError::Malformed`]: drop it.
+    /// [`EventError::NotOfALine`]: the event is not of a line. Handle it yourself, or drop it. [`EventError::Malformed`]: drop it.
     pub fn from_json(json: &str) -> Result<Self, EventError> {
         let fields = json::read::<Fields<'_>>(json).ok_or(EventError::Malformed)?;
         let timestamp = fields.timestamp.and_then(timestamp);
         Ok(Self { what: fields.what()?, timestamp })
     }
 
-    /// Its JSON, as the app reads it.
+    /// Writes the JSON of the event, in a form that the app reads.
     pub fn to_json(&self) -> SecretText {
         let mut event = Object::default();
         match &self.what {
             Happened::Used { kind, port_id, line_id, pair_hash, intro } => {
                 event.hex("lineId", line_id.as_bytes()).hex("pairHash", pair_hash.as_bytes());
                 event.value("introduction", intro.to_json());
-                // The app wants one that is true, also where there is none.
+                // §17.7: every use has a `lineLinkId`. For a Superport or a contact port it is "None".
                 match kind {
-                    Kind::Port => event.hex("lineLinkId", port_id.as_bytes()),
-                    Kind::Superport => event.string("lineLinkId", NONE).hex("superportId", port_id.as_bytes()),
-                    Kind::ContactPort => event.string("lineLinkId", NONE).hex("contactPortId", port_id.as_bytes()),
+                    PortKind::Port => event.hex("lineLinkId", port_id.as_bytes()),
+                    PortKind::Superport => event.string("lineLinkId", NONE).hex("superportId", port_id.as_bytes()),
+                    PortKind::ContactPort => event.string("lineLinkId", NONE).hex("contactPortId", port_id.as_bytes()),
                 }
             }
             Happened::Ended { line_id } => event.hex("deletion", line_id.as_bytes()),
@@ -133,7 +135,7 @@ impl Event {
 }
 
 impl Fields<'_> {
-    /// In the order in which the app looks.
+    /// Decides what the event is, by the rows of the table in §17.7, in their order.
     fn what(&self) -> Result<Happened, EventError> {
         let [line_id, deletion, group, removed, message] =
             [self.line_id, self.deletion, self.group, self.removed_from_group, self.message_content].map(truthy);
@@ -142,9 +144,9 @@ impl Fields<'_> {
         }
         if message.is_none() && truthy(self.line_link_id).is_some() {
             let ids = [
-                (Kind::ContactPort, self.contact_port_id),
-                (Kind::Superport, self.superport_id),
-                (Kind::Port, self.line_link_id),
+                (PortKind::ContactPort, self.contact_port_id),
+                (PortKind::Superport, self.superport_id),
+                (PortKind::Port, self.line_link_id),
             ];
             if let Some((kind, port_id)) =
                 ids.into_iter().find(|(_, id)| truthy(*id).is_some_and(|id| !is_text(id, NONE)))
@@ -160,7 +162,7 @@ impl Fields<'_> {
         }
         if deletion.is_some() {
             let ended: LineId = hex::<16, _>(deletion)?;
-            // The app goes by the other one, if there is one.
+            // §17.7: we accept only one line in an event.
             if line_id.is_some() && hex::<16, LineId>(line_id)? != ended {
                 return Err(EventError::Malformed);
             }
@@ -176,10 +178,12 @@ impl Fields<'_> {
     }
 }
 
+/// The value. `None` if JavaScript counts it as an empty one (§17.7).
 fn truthy(value: Option<&RawValue>) -> Option<&RawValue> {
     value.filter(|value| is_truthy(value))
 }
 
+/// Whether the value is this text.
 fn is_text(value: &RawValue, expected: &str) -> bool {
     serde_json::from_str::<Text<'_>>(value.get()).is_ok_and(|text| &*text == expected)
 }
@@ -189,7 +193,8 @@ fn hex<const N: usize, T: From<[u8; N]>>(value: Option<&RawValue>) -> Result<T, 
     hex.map(Hex::into).ok_or(EventError::Malformed)
 }
 
-/// Of what JavaScript's `Date` reads: RFC 3339, and milliseconds since 1970. A time is no reason to lose an event.
+/// Parses RFC 3339, or milliseconds since 1970 as a number (§17.7). Anything else is `None`, because a bad time is no reason to lose an
+/// event.
 fn timestamp(value: &RawValue) -> Option<UnixSeconds> {
     let seconds = match serde_json::from_str::<u64>(value.get()) {
         Ok(milliseconds) => i64::try_from(milliseconds.checked_div(1000)?).ok()?,
@@ -199,7 +204,7 @@ fn timestamp(value: &RawValue) -> Option<UnixSeconds> {
             OffsetDateTime::parse(&text, &Rfc3339).ok().filter(|_| separates)?.unix_timestamp()
         }
     };
-    // What can't be written again is no time.
+    // §17.7: a time outside of the years 1970 to 9999 counts as none, because it can't be written again.
     let seconds = UnixSeconds(u64::try_from(seconds).ok()?);
     date(seconds).map(|_| seconds)
 }

@@ -1,4 +1,5 @@
-//! JSON (RFC 8259) as the app writes it, and read more strictly than `JSON.parse` does (§17.1): no key twice, no other type.
+//! JSON (RFC 8259, §17.1). We write it as the app does. We read it more strictly than `JSON.parse`: a known member comes once, and has the
+//! type of its rule.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -15,17 +16,17 @@ use zeroize::Zeroize;
 use super::text::SecretText;
 use crate::secret::Secret;
 
-/// Reads one value. serde takes an array for a struct, too: nothing that the app writes is one.
+/// Parses one object. The brace is checked first, because serde would also fill a struct from an array, which §17.1 refuses.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{').then(|| serde_json::from_str(text).ok())?
 }
 
-/// A member that may be missing, but is not `null` (as zod's `optional()` has it).
+/// Deserializes a member that may be absent, but must not be `null` (§17.1).
 pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
 }
 
-/// Text, borrowed where it has no escapes; wiped where it is a copy.
+/// A JSON string, decoded. Without escapes it is borrowed. With escapes it is a copy, which is wiped on drop.
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl<'a> Text<'a> {
@@ -58,10 +59,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// What stands between the quotes of a string. serde_json would do it in a buffer that nobody wipes.
+/// Decodes the text between the quotes of a string. serde_json would decode it in a buffer that nobody wipes.
 fn unescaped(text: &str) -> Option<Text<'_>> {
     let Some((plain, mut rest)) = text.split_once('\\') else { return Some(Text(Cow::Borrowed(text))) };
-    // No escape is shorter than what it stands for: it never grows.
+    // An escape is never shorter than its character. So this copy never grows, and leaves no part of itself behind.
     let mut out = Text(Cow::Owned(String::with_capacity(text.len())));
     let Cow::Owned(to) = &mut out.0 else { return None };
     to.push_str(plain);
@@ -83,7 +84,7 @@ fn unescaped(text: &str) -> Option<Text<'_>> {
                     }
                 }
             }
-            // `"`, `\` and `/`: what else there may be, serde_json has looked at.
+            // `"`, `\` or `/`. serde_json has refused every other escape already.
             c => c,
         });
         let Some((plain, after)) = chars.as_str().split_once('\\') else {
@@ -95,14 +96,14 @@ fn unescaped(text: &str) -> Option<Text<'_>> {
     }
 }
 
-/// A code unit of UTF-16, as four hex digits.
+/// Takes one code unit of UTF-16, as four hex digits.
 fn unit(chars: &mut Chars<'_>) -> Option<u16> {
     let (digits, rest) = chars.as_str().split_at_checked(4)?;
     *chars = rest.chars();
     u16::from_str_radix(digits, 16).ok()
 }
 
-/// `N` bytes as lowercase hex.
+/// Decodes `N` bytes from lowercase hex (§17.1). `None` if the text is anything else.
 pub(crate) fn hex<const N: usize>(text: &str) -> Option<Secret<N>> {
     let mut bytes = Secret::ZERO;
     let length = HEXLOWER.decode_len(text.len()).ok().filter(|length| *length == N)?;
@@ -110,7 +111,7 @@ pub(crate) fn hex<const N: usize>(text: &str) -> Option<Secret<N>> {
     Some(bytes)
 }
 
-/// `N` bytes as lowercase hex, in JSON.
+/// A JSON string that is the lowercase hex of `N` bytes, decoded.
 pub(crate) struct Hex<const N: usize>(pub(crate) Secret<N>);
 
 impl<const N: usize> Hex<N> {
@@ -125,7 +126,7 @@ impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
     }
 }
 
-/// Whether JavaScript takes this value for true.
+/// Whether JavaScript counts this value as true. It does not count `null`, `false`, `0` and `""` (§17.7).
 pub(crate) fn is_truthy(value: &RawValue) -> bool {
     let text = value.get();
     match text.as_bytes() {
@@ -150,10 +151,10 @@ impl Object {
         self.value(key, format_args!("\"{}\"", HEXLOWER.encode_display(bytes)))
     }
 
-    /// A number, or JSON as it stands.
+    /// Writes a member whose value is JSON already, such as a number.
     pub(crate) fn value(&mut self, key: &str, json: impl fmt::Display) -> &mut Self {
         self.key(key);
-        // `SecretText` takes everything.
+        // Writing to a `SecretText` never fails.
         let _ = write!(self.0, "{json}");
         self
     }
@@ -173,7 +174,7 @@ impl Object {
     }
 }
 
-/// A string, escaped where RFC 8259 asks for it and nowhere else.
+/// Writes a string, with the escapes of §17.1 and no others.
 pub(crate) fn string(out: &mut SecretText, value: &str) {
     out.push_str("\"");
     for c in value.chars() {
@@ -192,7 +193,7 @@ pub(crate) fn string(out: &mut SecretText, value: &str) {
     out.push_str("\"");
 }
 
-/// An array of lowercase hex.
+/// Writes an array of strings of lowercase hex.
 pub(crate) fn hex_array<'a>(items: impl Iterator<Item = &'a [u8; 16]>) -> SecretText {
     let mut text = SecretText::default();
     let mut before = "[";

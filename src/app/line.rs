@@ -3,22 +3,25 @@
 use minicbor::{Decode, Encode};
 
 use super::event::{Event, Happened};
+use super::intro::Checked;
 use super::message::{EncryptedContent, UnauthenticatedKey};
 use super::name::Name;
 use super::request::Request;
-use crate::dialect::Checked;
 use crate::error::{Rejected, SealError};
-use crate::id::{Key, LineId};
-use crate::line::{Claims, LineEnd, Origin};
-use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds, whole_state};
-use crate::port::{Kind, UnixSeconds};
+use crate::id::{LineId, RecordKey};
+use crate::line::{Origin, RelayClaims};
+use crate::machine::step::Step;
+use crate::machine::{Held, Role, impl_machine};
+use crate::outcome::CloseReason;
+use crate::port::PortKind;
 use crate::proof::SharedSecret;
+use crate::time::UnixSeconds;
 
-/// One end of a line of the app: `Open ─▶ Closed`; if its Port's policy is to ask, `Asked ─accept▶ Open`. **It is not authenticated**
-/// (§17.9): whoever carries a message can change it, send it back or send it again, and it opens.
+/// One end of a line of the app: `Open ─▶ Closed`; if the policy of its Port requires approval, `AwaitingApproval ─accept▶ Open`. **It is
+/// not authenticated** (§17.9). What comes along it may have been changed, sent back or sent again by the server on the way.
 ///
-/// There is no `confirmed()`: nobody shows at any time that he holds the key, that he was told of the same line, or of the same pair. All
-/// that there is are [`claims`](UnauthenticatedLine::claims).
+/// There is no `confirmed()`: neither end ever shows that it holds the key, or that it was told of the same line or pair. There are only
+/// [`claims`](UnauthenticatedLine::claims).
 #[derive(Debug)]
 pub struct UnauthenticatedLine(Held<State>);
 
@@ -27,18 +30,19 @@ pub struct UnauthenticatedLine(Held<State>);
 pub enum LineEffect<'m> {
     /// Send this to the app's server.
     Send(Request<'m>),
-    /// Somebody who holds the Port wants in, and its policy is to ask: [`accept`](UnauthenticatedLine::accept) or [`decline`](UnauthenticatedLine::decline).
-    Asked,
-    /// The line is over. Tell the user, then settle.
-    Ended(LineEnd),
+    /// Somebody who holds the Port wants in, and the policy requires approval: [`accept`](UnauthenticatedLine::accept) or
+    /// [`decline`](UnauthenticatedLine::decline).
+    AwaitingApproval,
+    /// The line is over. Tell the user, then clear the outbox.
+    Ended(CloseReason),
 }
 
 /// Where a line of the app stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum LinePhase {
-    /// Alice's end: somebody who holds the Port waits for her word.
-    Asked,
+    /// Alice's end: somebody who holds the Port waits for approval.
+    AwaitingApproval,
     /// Messages are sealed and opened.
     Open,
     /// Nothing more is sent or taken.
@@ -51,7 +55,7 @@ pub struct State {
     origin: Origin,
     #[n(1)]
     phase: Phase,
-    /// What the other end calls itself, at Alice's.
+    /// The name that the other end gives itself. Only Alice's end keeps one.
     #[n(2)]
     name: Option<Name>,
 }
@@ -60,131 +64,145 @@ pub struct State {
 #[cbor(flat)]
 pub enum Phase {
     #[n(1)]
-    Asked(#[n(0)] UnauthenticatedKey),
+    AwaitingApproval(#[n(0)] UnauthenticatedKey),
     #[n(2)]
     Open(#[n(0)] UnauthenticatedKey),
     /// The key is gone.
     #[n(3)]
     Closed {
         #[n(0)]
-        end: LineEnd,
-        /// Whether that is still to be said.
+        reason: CloseReason,
+        /// Whether the outbox is still to be done.
         #[n(1)]
         due: bool,
     },
 }
 
 impl UnauthenticatedLine {
-    pub(super) fn of_alice(origin: Origin, checked: Checked<Option<Name>>, asks: bool) -> Born<Self> {
-        let Checked { secret, ticket: _, claim: name } = checked;
+    const fn new(origin: Origin, phase: Phase, name: Option<Name>) -> Self {
+        Self(Held { revision: 0, state: State { origin, phase, name } })
+    }
+
+    pub(super) const fn held(&self) -> &Held<State> {
+        &self.0
+    }
+
+    pub(super) fn of_alice(origin: Origin, checked: Checked, asks: bool) -> Self {
+        let Checked { secret, ticket: _, name } = checked;
         let key = UnauthenticatedKey::new(secret);
-        Born::new(State { origin, phase: if asks { Phase::Asked(key) } else { Phase::Open(key) }, name })
+        Self::new(origin, if asks { Phase::AwaitingApproval(key) } else { Phase::Open(key) }, name)
     }
 
-    pub(super) fn of_bob(origin: Origin, secret: SharedSecret) -> Born<Self> {
-        Born::new(State { origin, phase: Phase::Open(UnauthenticatedKey::new(secret)), name: None })
+    pub(super) fn of_bob(origin: Origin, secret: SharedSecret) -> Self {
+        Self::new(origin, Phase::Open(UnauthenticatedKey::new(secret)), None)
     }
 
-    /// Takes the end of the line from the app's server: the other end has left, or it says so. A message is for
-    /// [`open`](UnauthenticatedLine::open).
+    /// Takes the event that this line is over. That the other end has left is the server's claim. Pass the content of a message to
+    /// [`open`](UnauthenticatedLine::open) instead.
     ///
     /// # Errors
-    /// [`Rejected::NotMine`], [`Rejected::OutOfOrder`], [`Rejected::Closed`]. Nothing has moved.
+    /// [`Rejected::WrongMachine`]: the event is for another record. [`Rejected::OutOfOrder`]: it does not end the line.
+    /// [`Rejected::Closed`]: the line is over already. What to do stands with each. Nothing has moved.
     pub fn handle(&mut self, event: &Event) -> Result<Step<'_, Self>, Rejected> {
         match &event.what {
-            _ if event.key() != Self::key_of(&self.0.state) => Err(Rejected::NotMine),
-            Happened::Ended { .. } => self.end(LineEnd::ByServer),
+            _ if event.key() != self.0.state.key() => Err(Rejected::WrongMachine),
+            Happened::Ended { .. } => self.end(CloseReason::ByRelay),
             _ => Err(Rejected::OutOfOrder),
         }
     }
 
-    /// Opens a message: the other end may have said that, or something like it, or anybody may have sent it again. Nothing moves; that
-    /// it comes once is for the caller to see, by its [mark](super::MessageId::mark).
+    /// Opens a message. Nothing moves. That it opens proves nothing about its text, direction or freshness (§17.9). The caller drops every
+    /// message that came before, by its [mark](super::MessageId::mark).
     ///
     /// # Errors
-    /// [`Rejected::TooEarly`] until she has accepted, [`Rejected::Forged`] for every way in which it does not open,
-    /// [`Rejected::Closed`].
+    /// [`Rejected::TooEarly`]: the line awaits approval. Hand the message in again after [`accept`](UnauthenticatedLine::accept).
+    /// [`Rejected::Forged`]: it does not open, for whatever cause. Drop it. [`Rejected::Closed`]: the line is over. Drop it.
     pub fn open(&self, content: &EncryptedContent) -> Result<super::SecretText, Rejected> {
         match &self.0.state.phase {
-            Phase::Asked(_) => Err(Rejected::TooEarly),
+            Phase::AwaitingApproval(_) => Err(Rejected::TooEarly),
             Phase::Open(key) => key.open(content).map_err(|_| Rejected::Forged),
             Phase::Closed { .. } => Err(Rejected::Closed),
         }
     }
 
-    /// Seals a message, to be sent by [`Request::Message`]. `iv` is drawn for it and nothing else. Nothing moves.
+    /// Seals a message. Send it by [`Request::Message`]. Draw `iv` for it alone. Nothing moves.
     ///
     /// # Errors
-    /// [`SealError::NotJoined`] until she has accepted, [`SealError::TooLong`], [`SealError::Closed`].
+    /// [`SealError::NotJoined`]: the line awaits approval. Seal after [`accept`](UnauthenticatedLine::accept). [`SealError::TooLong`]: the
+    /// text is longer than 65,519 bytes. Split it. [`SealError::Closed`]: the line is over.
     pub fn seal(&self, iv: [u8; 16], text: &str) -> Result<EncryptedContent, SealError> {
         match &self.0.state.phase {
-            Phase::Asked(_) => Err(SealError::NotJoined),
+            Phase::AwaitingApproval(_) => Err(SealError::NotJoined),
             Phase::Open(key) => key.seal(iv, text).map_err(|_| SealError::TooLong),
             Phase::Closed { .. } => Err(SealError::Closed),
         }
     }
 
-    /// Ends the line, for good: the key goes, and the server is told.
+    /// Ends the line for good. The key is wiped from the record, and the server is told.
     ///
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        self.end(LineEnd::ByUs)
+        self.end(CloseReason::ByUs)
     }
 
-    /// Lets in who waits. He is not told, for he knows of no waiting.
+    /// Lets the visitor in. The visitor is not notified, because its own end was open from the start.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
     pub fn accept(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let Phase::Asked(key) = &self.0.state.phase else { return Err(Rejected::OutOfOrder) };
+        let Phase::AwaitingApproval(key) = &self.0.state.phase else { return Err(Rejected::OutOfOrder) };
         let next = self.0.state.with(Phase::Open(key.clone()));
-        Ok(Step::new(self, next, Emit::Outbox))
+        Ok(Step::new(self, next))
     }
 
-    /// Turns away who waits.
+    /// Turns the visitor away. The line is disconnected.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
     pub fn decline(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        if self.phase() == LinePhase::Asked { self.end(LineEnd::Declined) } else { Err(Rejected::OutOfOrder) }
+        if self.phase() == LinePhase::AwaitingApproval {
+            self.end(CloseReason::Declined)
+        } else {
+            Err(Rejected::OutOfOrder)
+        }
     }
 
-    fn end(&mut self, end: LineEnd) -> Result<Step<'_, Self>, Rejected> {
+    fn end(&mut self, reason: CloseReason) -> Result<Step<'_, Self>, Rejected> {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
-        let next = self.0.state.with(Phase::Closed { end, due: true });
-        Ok(Step::new(self, next, Emit::Outbox))
+        let next = self.0.state.with(Phase::Closed { reason, due: true });
+        Ok(Step::new(self, next))
     }
 
-    /// Where it stands.
+    /// The phase of the line.
     pub const fn phase(&self) -> LinePhase {
         match self.0.state.phase {
-            Phase::Asked(_) => LinePhase::Asked,
+            Phase::AwaitingApproval(_) => LinePhase::AwaitingApproval,
             Phase::Open(_) => LinePhase::Open,
             Phase::Closed { .. } => LinePhase::Closed,
         }
     }
 
-    /// What the server says of it. Nothing to rely on, ever.
-    pub const fn claims(&self) -> Claims {
+    /// The server's claims about the line. They are never confirmed: do not rely on them.
+    pub const fn claims(&self) -> RelayClaims {
         let Origin { line_id, pair_hash, .. } = self.0.state.origin;
-        Claims { line_id, pair_hash }
+        RelayClaims { line_id, pair_hash }
     }
 
-    /// Of what kind of Port it came.
-    pub const fn kind(&self) -> Kind {
+    /// The kind of the Port that formed the line.
+    pub const fn kind(&self) -> PortKind {
         self.0.state.origin.kind
     }
 
-    /// What Bob calls himself, at Alice's end. He may say what he likes, and whoever carried it could change it. What Alice calls herself
-    /// stood in her bundle.
+    /// The name that Bob gives itself, at Alice's end. It is a claim, and not authenticated (§17.9). `None` at Bob's end: the name that
+    /// Alice gives itself is in its bundle.
     pub const fn name(&self) -> Option<&Name> {
         self.0.state.name.as_ref()
     }
 
-    /// Alice's line with who introduced the two, through a contact port: along it she was told of the ticket.
+    /// Alice's line with the introducer, if the two met through a contact port. The ticket was announced along it. `None` at Bob's end.
     pub fn introduced_by(&self) -> Option<LineId> {
         self.0.state.origin.introduced.as_ref()?.by
     }
@@ -194,45 +212,46 @@ impl State {
     fn with(&self, phase: Phase) -> Self {
         Self { phase, ..self.clone() }
     }
-}
 
-holds!(UnauthenticatedLine);
-
-impl Role for UnauthenticatedLine {
-    const ROLE: u8 = 18;
-    type State = State;
-    type Line = Self;
-    type Beside = Nothing;
-    type Effect<'m> = LineEffect<'m>;
-
-    fn key_of(state: &State) -> Key {
-        Key::Line(state.origin.line_id)
+    const fn key(&self) -> RecordKey {
+        RecordKey::Line(self.origin.line_id)
     }
 
-    fn deadline_of(_: &State) -> Option<UnixSeconds> {
+    const fn deadline(&self) -> Option<UnixSeconds> {
         None
     }
 
-    fn after_deadline(_: &State) -> Option<State> {
+    const fn at_deadline(&self) -> Option<Self> {
         None
     }
 
-    fn after_settling(state: &State) -> Option<State> {
-        match state.phase {
-            Phase::Closed { end, due: true } => Some(state.with(Phase::Closed { end, due: false })),
+    fn without_outbox(&self) -> Option<Self> {
+        match self.phase {
+            Phase::Closed { reason, due: true } => Some(self.with(Phase::Closed { reason, due: false })),
             _ => None,
         }
     }
+}
 
-    whole_state!();
+impl Role for UnauthenticatedLine {
+    const ROLE: u8 = 18;
+    const OUTBOX: u8 = 2;
+    type Effect<'m> = LineEffect<'m>;
 
-    fn effect<'m>(&'m self, _: Emit<'m>, place: usize, _: &mut Nothing) -> Option<LineEffect<'m>> {
+    impl_machine!(state: State);
+    impl_machine!(whole next state: State);
+
+    fn from_held(held: Held<State>) -> Self {
+        Self(held)
+    }
+
+    fn outbox(&self, place: u8) -> Option<LineEffect<'_>> {
         match (&self.0.state.phase, place) {
-            (Phase::Asked(_), 0) => Some(LineEffect::Asked),
-            (Phase::Closed { end, due: true }, 0) if *end != LineEnd::ByServer => {
+            (Phase::AwaitingApproval(_), 0) => Some(LineEffect::AwaitingApproval),
+            (Phase::Closed { reason, due: true }, 0) if reason.is_told_to_relay() => {
                 Some(LineEffect::Send(Request::Disconnect(self.claims().line_id)))
             }
-            (Phase::Closed { end, due: true }, 1) => Some(LineEffect::Ended(*end)),
+            (Phase::Closed { reason, due: true }, 1) => Some(LineEffect::Ended(*reason)),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! A bundle as a link, which is also the text of its QR code (§17.3).
+//! Link: a bundle as a URL, which is also the text of its QR code (§17.3).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -14,29 +14,30 @@ use super::error::{BundleError, ScanError};
 use super::json::Text;
 use super::name::Name;
 use super::text::SecretText;
-use crate::port::{Port, trimmed};
+use crate::port::Port;
+use crate::port::text::trimmed;
 
 const BASE: &str = "https://porting.me/?";
 
-/// What a link or QR code stands for: whichever dialect it is in, this is where it is chosen (§17.11).
+/// The Port in a link or in the text of a QR code. Its kind decides which dialect a client speaks (§17.11).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Scanned {
-    /// A Port of this crate's own, for [`Bob`](crate::Bob).
+    /// A native Port of this crate, for [`Bob`](crate::Bob).
     Port(Port),
-    /// A bundle, for [`app::Bob`](crate::app::Bob).
+    /// A bundle of the app, for [`app::Bob`](crate::app::Bob).
     Bundle(Bundle),
-    /// A short link: get the bundle of this id, with [`Request::FetchBundle`](crate::app::Request::FetchBundle), and read it with
-    /// [`response::bundle`](crate::app::response::bundle). Its server has seen it before: who runs that can pose as Bob, or as Alice.
+    /// The id of a short link. Get its bundle with [`Request::FetchBundle`](crate::app::Request::FetchBundle), and parse the answer with
+    /// [`response::bundle`](crate::app::response::bundle). The server holds that bundle: its Port is only as safe as that server (§17.9).
     BundleId(SecretText),
 }
 
 impl Scanned {
-    /// Reads a link of the app's, the JSON of a bundle, and whatever [`Port::parse`] does. White space and zero-width characters around it
-    /// are forgiven, and around what is the app's quotes.
+    /// Parses a link of the app, the JSON of a bundle, or any text that [`Port::parse`] reads. It ignores white space and zero-width
+    /// characters around the text. Around a text of the app it also ignores quotation marks.
     ///
     /// # Errors
-    /// Any [`ScanError`]: what to tell the user stands with each.
+    /// [`ScanError`]: what to tell the user stands with each.
     pub fn parse(text: &str) -> Result<Self, ScanError> {
         let of_app = trimmed(trimmed(text).trim_matches('"'));
         match of_app.strip_prefix(BASE) {
@@ -47,7 +48,7 @@ impl Scanned {
     }
 
     fn of_query(query: &str) -> Result<Self, BundleError> {
-        // What stands behind a `#` is no part of a query: any other reader would cut it off.
+        // §17.3: we accept no `#`. The text after it is no part of a query, so another reader would read another bundle.
         if query.contains('#') {
             return Err(BundleError::Malformed);
         }
@@ -59,11 +60,11 @@ impl Scanned {
                 "bundleId" => Some(&mut bundle_id),
                 key => head.place(key).or_else(|| body.place(key)),
             };
-            // What comes twice could be read as either.
+            // §17.3: we accept a known member only once. Otherwise two readers could read two bundles.
             is_whole &= place.is_none_or(|place| place.replace(value).is_none());
         }
         match bundle_id {
-            // One that is both could, too.
+            // §17.3: we accept a `bundleId`, or a bundle, but not both. Otherwise two readers could read two bundles.
             Some(id) if is_whole && !head.has_version() && body.is_empty() && !id.is_empty() => {
                 Ok(Self::BundleId(String::from(&*id).into()))
             }
@@ -79,7 +80,7 @@ impl Scanned {
     }
 }
 
-/// application/x-www-form-urlencoded, and nothing that only looks like it.
+/// Decodes application/x-www-form-urlencoded. `None` if a `%` stands without two hex digits, or the result is not UTF-8 (§17.3).
 fn decode(text: &str) -> Option<Text<'_>> {
     let mut rest = text;
     while let Some((_, after)) = rest.split_once('%') {
@@ -93,7 +94,7 @@ fn decode(text: &str) -> Option<Text<'_>> {
     if !spaced.contains('%') {
         return Some(spaced);
     }
-    // With room for all of it: a vector that grows leaves its old self behind, in memory that nobody wipes.
+    // The vector has room for all of it. One that grows leaves a copy behind in memory that nobody wipes.
     let mut bytes = Vec::with_capacity(spaced.len());
     bytes.extend(percent_decode_str(&spaced));
     match String::from_utf8(bytes) {
@@ -105,19 +106,19 @@ fn decode(text: &str) -> Option<Text<'_>> {
     }
 }
 
-/// A link that the app can read.
+/// A link that every reader reads alike (§17.3).
 #[derive(Clone, Debug)]
 pub struct LinkForApp {
-    /// The link, and the text of the QR code.
+    /// The link. It is also the text of the QR code.
     pub text: SecretText,
-    /// The name that the link has in the place of the bundle's own, which the app could not have read.
+    /// The name in the link, if it is not the bundle's own name. Tell the user.
     pub renamed: Option<Name>,
 }
 
 impl Bundle {
-    /// The link as the app writes it: any reader of queries takes it.
+    /// Writes the link byte for byte as the app does, with the bundle's own name: 284 to 641 ASCII characters (§17.9).
     ///
-    /// The app itself does not, if there is one of `&=?+` in the name: show [`link_for_app`](Self::link_for_app).
+    /// To show a link to users, take [`link_for_app`](Self::link_for_app): not every reader reads each name alike.
     pub fn link(&self) -> SecretText {
         let mut text = SecretText::default();
         text.push_str(BASE);
@@ -125,7 +126,7 @@ impl Bundle {
         self.members(|key, member| {
             text.push_str(separator);
             separator = "&";
-            // `SecretText` takes everything.
+            // Writing to a `SecretText` never fails.
             let _ = match member {
                 Member::Text(value) => {
                     let _ = write!(text, "{key}=");
@@ -138,9 +139,9 @@ impl Bundle {
         text
     }
 
-    /// The link to show. The app decodes the whole link first and takes it apart then, so that an `&` in a name breaks it, `=` and `?`
-    /// cut it off, and `+` is a space: these four are written in their full-width forms (U+FF06, U+FF1D, U+FF1F, U+FF0B), which are as
-    /// long. If there was one, the bundle that is read from the link has that name.
+    /// Writes the link to show, which every reader reads alike (§17.3). In the name, `&`, `=`, `?` and `+` are replaced by their full-width
+    /// forms (U+FF06, U+FF1D, U+FF1F, U+FF0B). The name keeps its length in UTF-16 code units. If a character was replaced, the bundle that
+    /// is read from the link has the new name, and [`renamed`](LinkForApp::renamed) says which.
     pub fn link_for_app(&self) -> LinkForApp {
         let readable = self.name().and_then(readable);
         match readable.clone().map(|name| self.clone().named(name)) {
@@ -150,7 +151,7 @@ impl Bundle {
     }
 }
 
-/// `None` if the name can stay as it is.
+/// The name that every reader reads alike (§17.3). `None` if this name is one.
 fn readable(name: &Name) -> Option<Name> {
     let wide = |c| match c {
         '&' => '\u{ff06}',
@@ -160,6 +161,6 @@ fn readable(name: &Name) -> Option<Name> {
         _ => c,
     };
     let text: String = name.as_str().chars().map(wide).collect();
-    // As many code units as before: it fits.
+    // The new name has as many code units as the old one, so it fits.
     if text == name.as_str() { None } else { Name::new(&text).ok() }
 }

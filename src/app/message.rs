@@ -1,4 +1,4 @@
-//! What is said along a line of the app (§17.5), and the form in which it is said (§17.6).
+//! Message: the messages along a line of the app, their seal (§17.5) and their content (§17.6).
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -16,16 +16,17 @@ use super::error::MessageError;
 use super::json::{self, Hex, Object, Text, is_truthy, present};
 use super::text::SecretText;
 use crate::id::LineLink;
-use crate::port::UnixSeconds;
+use crate::port::ticket::{self, TicketNotice};
 use crate::proof::SharedSecret;
 use crate::secret::Secret;
-use crate::ticket::{self, ToldTicket};
+use crate::time::UnixSeconds;
 
-/// The longest `IV ‖ ciphertext` that is sealed, and that is decrypted: 64 KiB. The app refuses to send much less.
+/// The most bytes of `IV ‖ ciphertext` in a message that is sealed or opened: 65,536, for a text of at most 65,519 bytes (§17.5). The app
+/// itself sends only much shorter ones.
 pub const MAX_ENCRYPTED_CONTENT: usize = 65_536;
 
-/// A line of the app, sealed by AES-256-CBC under the raw secret. **Nothing on it is authenticated** (§17.9): whoever carries a message
-/// can change it, send it back or send it again, and it opens. Of what it says, nothing is certain.
+/// The key of a line of the app. It seals messages by AES-256-CBC, in both directions. **Nothing that it opens is authenticated** (§17.9):
+/// do not take a message's text, direction, freshness or `messageId` as proven.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(transparent)]
 pub struct UnauthenticatedKey(#[n(0)] SharedSecret);
@@ -35,20 +36,21 @@ impl UnauthenticatedKey {
         Self(secret)
     }
 
-    /// A line that was kept.
+    /// The key of a line, from the 32 bytes that were kept of it.
     pub const fn from_secret(secret: Secret<32>) -> Self {
         Self(SharedSecret::from_raw(secret))
     }
 
-    /// The key, to be kept. Whoever has it reads everything that was and will be said on this line.
+    /// The 32 bytes of the key, to keep. They open everything that was and will be said on this line. Encrypt them at rest where you can,
+    /// and keep them out of logs (§17.9).
     pub const fn secret(&self) -> &Secret<32> {
         self.0.raw()
     }
 
-    /// Seals a message. `iv` is drawn for it and nothing else.
+    /// Seals a message. Draw `iv` for it alone.
     ///
     /// # Errors
-    /// [`MessageError::TooLong`]: split it.
+    /// [`MessageError::TooLong`]: the text is longer than 65,519 bytes. Split it.
     pub fn seal(&self, iv: [u8; 16], text: &str) -> Result<EncryptedContent, MessageError> {
         if cipher::encrypted_len(text.len()) > MAX_ENCRYPTED_CONTENT {
             return Err(MessageError::TooLong);
@@ -56,25 +58,26 @@ impl UnauthenticatedKey {
         Ok(EncryptedContent(cipher::encrypt(self.0.raw(), &iv, text.as_bytes())))
     }
 
-    /// Opens a message: the other end may have said that, or something like it.
+    /// Opens a message. That it opens does not prove that it is genuine (§17.9).
     ///
     /// # Errors
-    /// [`MessageError::Forged`], for every cause. That it opens is no sign that it is genuine.
+    /// [`MessageError::Forged`], for every cause: drop it.
     pub fn open(&self, sealed: &EncryptedContent) -> Result<SecretText, MessageError> {
         let text = cipher::decrypt(self.0.raw(), &sealed.0).ok_or(MessageError::Forged)?;
         text.into_text().ok_or(MessageError::Forged)
     }
 }
 
-/// `{encryptedContent}`: a sealed message.
+/// A sealed message, `{encryptedContent}` (§17.5): `IV ‖ ciphertext`, at most [`MAX_ENCRYPTED_CONTENT`] bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EncryptedContent(Vec<u8>);
 
 impl EncryptedContent {
-    /// Reads one. A `content` beside it, which the app would take for a message in the clear, is ignored (§17.5).
+    /// Parses a sealed message. We accept only `encryptedContent`: a member `content` is ignored (§17.5).
     ///
     /// # Errors
-    /// [`MessageError::Malformed`] if it is none, [`MessageError::TooLong`] if it is longer than [`MAX_ENCRYPTED_CONTENT`]. Drop it.
+    /// [`MessageError::Malformed`]: the text is not a sealed message. [`MessageError::TooLong`]: it is longer than
+    /// [`MAX_ENCRYPTED_CONTENT`]. Drop it.
     pub fn from_json(json: &str) -> Result<Self, MessageError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
@@ -89,7 +92,7 @@ impl EncryptedContent {
         base64::read(&encrypted_content, MAX_ENCRYPTED_CONTENT).map(Self).ok_or(MessageError::Malformed)
     }
 
-    /// Its JSON, byte for byte as the app writes it.
+    /// Writes the JSON of the sealed message, byte for byte as the app does.
     pub fn to_json(&self) -> SecretText {
         Object::default().string("encryptedContent", &base64::write(&self.0)).end()
     }
@@ -101,14 +104,14 @@ impl fmt::Debug for EncryptedContent {
     }
 }
 
-/// The name of a message: 16 random bytes. To know one again that is sent twice, or back, keep its [`mark`](MessageId::mark).
+/// The id of a message, 16 bytes. Draw a random one for each. Keep its [`mark`](MessageId::mark) to recognize a message that comes again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MessageId(pub [u8; 16]);
 
 impl MessageId {
-    /// What to keep of each message that was opened *or sealed*, as unique: one whose mark is there already is to be dropped, for nothing
-    /// else stops a replay. The first byte is no part of it: it stands in the first block, where whoever carries the message changes it
-    /// unseen (§17.6).
+    /// The mark of the message: the last 15 bytes of its id. Keep the mark of each message that you opened *or sealed*, in a table of
+    /// unique rows. Drop a message whose mark is there already (§17.6). Nothing else detects a replay. The first byte is no part of the
+    /// mark, because nothing vouches for the first block (§17.9).
     pub const fn mark(&self) -> [u8; 15] {
         let [_, mark @ ..] = self.0;
         mark
@@ -121,14 +124,15 @@ impl From<[u8; 16]> for MessageId {
     }
 }
 
-/// What is sealed. What it is about is the app's matter, but for contact ports.
+/// The content of a message, before it is sealed or after it was opened (§17.6). The protocol knows two kinds of `data`, both about contact
+/// ports. All others are the app's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Message<'a> {
-    /// Its name.
+    /// The id of the message.
     pub id: MessageId,
-    /// What it says.
+    /// The `contentType` and `data` of the message.
     pub content: Content<'a>,
-    /// The members behind `data`. All but tickets have them: of one, it is neither read nor written.
+    /// The two members behind `data`. `None` if the message has neither. A ticket has none: they are neither read nor written (§17.6).
     pub tail: Option<Tail<'a>>,
 }
 
@@ -136,20 +140,20 @@ pub struct Message<'a> {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content<'a> {
-    /// Type 25: the other end's contact port, to introduce others by.
+    /// Type 25: the other end grants its contact port, so that this end can introduce others to it.
     ContactPortBundle(Grant),
-    /// Type 26: the other end shared this contact port of ours with this ticket.
+    /// Type 26: the other end introduces a peer to this end's contact port with this ticket.
     ContactPortTicket {
         /// The contact port's `portId`.
         contact_port: LineLink,
-        /// The ticket.
+        /// The ticket, 16 bytes.
         ticket: Secret<16>,
     },
-    /// Any other.
+    /// Any other type. Its `data` is the app's matter.
     Other {
-        /// The app's number of it.
+        /// The app's number of the type.
         content_type: u32,
-        /// The JSON of `data`, as it stands.
+        /// The JSON of `data`, as it was received or is to be written.
         data: &'a str,
     },
 }
@@ -157,28 +161,28 @@ pub enum Content<'a> {
 const CONTACT_PORT_BUNDLE: u32 = 25;
 const CONTACT_PORT_TICKET: u32 = 26;
 
-/// What it answers, and when it is to vanish.
+/// The last two members of a message: which message it answers, and when it is to vanish (§17.6).
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Tail<'a> {
-    /// `replyId`: the message that this one answers.
+    /// `replyId`: the id of the message that this one answers. `None`: `null`.
     pub reply_id: Option<Cow<'a, str>>,
-    /// `expiresOn`, as the app writes times.
+    /// `expiresOn`: when the message is to vanish, as the app writes times. It is not parsed. `None`: `null`.
     pub expires_on: Option<Cow<'a, str>>,
 }
 
 impl<'a> Message<'a> {
-    /// Reads what was opened.
+    /// Parses the text of a message that was opened.
     ///
     /// # Errors
-    /// [`MessageError::Malformed`]: drop it.
+    /// [`MessageError::Malformed`]: the text is not a message. Drop it.
     pub fn from_json(json: &'a str) -> Result<Self, MessageError> {
         Self::read(json).ok_or(MessageError::Malformed)
     }
 
-    /// Its JSON, byte for byte as the app writes it.
+    /// Writes the JSON of the message, byte for byte as the app does. Seal it next.
     ///
     /// # Errors
-    /// [`MessageError::Malformed`] if the `data` of a [`Content::Other`] is not JSON.
+    /// [`MessageError::Malformed`]: the `data` of a [`Content::Other`] is not JSON. Correct it.
     pub fn to_json(&self) -> Result<SecretText, MessageError> {
         let mut message = Object::default();
         message.hex("messageId", &self.id.0);
@@ -237,14 +241,16 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Content<'a> {
-    /// What Alice is to be told of, by [`tell`](crate::AliceOf::tell) of the contact port's; `None` if it is no ticket. The app does not say
-    /// what the introducer calls himself, nor until when the ticket is good: that is for the caller to decide.
-    pub fn told_ticket(&self, expires: Option<UnixSeconds>) -> Option<ToldTicket> {
+    /// The notice of a ticket, for [`accept_ticket`](crate::AliceOf::accept_ticket) of the contact port's Alice (§17.10). `None` if this is
+    /// not a ticket. The app's message has no introducer's name and no expiry. So the notice has no name, and the caller chooses `expires`.
+    /// With `None`, the ticket is good as long as the contact port is.
+    pub fn told_ticket(&self, expires: Option<UnixSeconds>) -> Option<TicketNotice> {
         let Self::ContactPortTicket { contact_port, ticket } = self else { return None };
         let ticket = ticket::hash(ticket);
-        Some(ToldTicket { line_link: *contact_port, ticket, name: ticket::Name::NONE, expires })
+        Some(TicketNotice { line_link: *contact_port, ticket, name: ticket::IntroducerName::NONE, expires })
     }
 
+    /// §17.6: every message but a ticket has `replyId` and `expiresOn`.
     const fn has_tail(&self) -> bool {
         !matches!(self, Self::ContactPortTicket { .. })
     }
@@ -265,7 +271,7 @@ impl<'a> Content<'a> {
         match content_type {
             CONTACT_PORT_BUNDLE => match json::read::<Bundle<'_>>(data)?.bundle {
                 Some(bundle) if is_truthy(bundle) => Grant::from_json(bundle.get()).ok().map(Self::ContactPortBundle),
-                // The app takes one without a bundle for nothing.
+                // §17.6: without a bundle it means nothing.
                 _ => Some(Self::Other { content_type, data }),
             },
             CONTACT_PORT_TICKET => {

@@ -1,24 +1,24 @@
-//! What people call themselves in the app (§17.2).
+//! Name: the name of a user in the app (§17.1, §17.2).
 
 use core::fmt;
 
 use super::error::BundleError;
-use crate::wire::{Bytes, is_text};
+use crate::cbor::{Bytes, text_newtype};
 
 /// The most UTF-16 code units in a name.
 const MAX_UNITS: usize = 30;
 
-/// A name of at most 30 UTF-16 code units, as JavaScript counts them: any text, the empty one too. A claim of whoever wrote it.
+/// A name: any text of at most 30 UTF-16 code units, which are at most 90 bytes. It may be empty. A name that was received is a claim.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Name(Bytes<{ MAX_UNITS * 3 }>);
 
 impl Name {
-    /// Takes a name.
+    /// Makes a name of a text.
     ///
     /// # Errors
-    /// [`BundleError::NameTooLong`] if it is longer.
+    /// [`BundleError::NameTooLong`]: the text is longer than 30 UTF-16 code units. Choose a shorter one.
     pub fn new(name: &str) -> Result<Self, BundleError> {
-        // No code unit takes more than three bytes; what is longer is not counted.
+        // A code unit takes at most three bytes in UTF-8. A text with more bytes is too long, and need not be counted.
         let name = Bytes::new(name.as_bytes()).map(Self).ok_or(BundleError::NameTooLong)?;
         if name.as_str().encode_utf16().count() > MAX_UNITS { Err(BundleError::NameTooLong) } else { Ok(name) }
     }
@@ -30,4 +30,4 @@ impl fmt::Debug for Name {
     }
 }
 
-is_text!(Name);
+text_newtype!(Name);

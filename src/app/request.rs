@@ -1,5 +1,5 @@
-//! What the app's server is asked for (§17.8): method, path and body. To send it is the caller's work, with `Authorization: TOKEN` and no
-//! `Bearer`.
+//! Request: a request to the app's server (§17.8), as method, path and body. The caller sends it over HTTPS with the header
+//! `Authorization: TOKEN`, without `Bearer`.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -14,10 +14,10 @@ use super::json::{Object, hex_array};
 use super::message::EncryptedContent;
 use super::text::SecretText;
 use crate::id::{LineId, LineLink};
-use crate::port::Kind;
+use crate::port::PortKind;
 use crate::secret::Secret;
 
-/// A method of HTTP.
+/// An HTTP method.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Method {
@@ -32,7 +32,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// Its name.
+    /// The name of the method, in capitals.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -43,95 +43,96 @@ impl Method {
     }
 }
 
-/// A request. There is none that uploads a bundle: its server could pose as Bob then, or as Alice (§17.9).
+/// A request to the app's server (§17.8). We upload no bundle, so no request does (§17.9).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Request<'a> {
-    /// Ids for Ports, as many as the server likes to give. Answer: [`response::line_links`](super::response::line_links).
+    /// Gets ids for plain Ports. The server decides how many. Answer: [`response::line_links`](super::response::line_links).
     LineLinks,
-    /// Bob uses a bundle. Answer: [`response::connected`](super::response::connected).
+    /// Uses a bundle, as Bob. Answer: [`response::connected`](super::response::connected).
     Connect {
         /// How the bundle may be used.
-        kind: Kind,
-        /// The bundle's.
+        kind: PortKind,
+        /// The id of the bundle.
         port_id: LineLink,
-        /// That of a contact port.
+        /// The ticket of a contact port, 16 bytes. `None` for any other kind.
         ticket: Option<&'a Secret<16>>,
-        /// His proof that he holds it.
+        /// Bob's proof that it holds the bundle.
         intro: &'a Intro,
     },
-    /// The line is to be no more.
+    /// Ends the line.
     Disconnect(LineId),
-    /// The other end is to be told of the line again. The app has no use for it any more.
+    /// Asks the server to tell the other end of the line again. The app sends this no more, and how its server answers is not known.
     Retry(LineId),
-    /// An id for a Superport. Answer: [`response::superport`](super::response::superport).
+    /// Makes a Superport, and gets its id. Answer: [`response::superport`](super::response::superport).
     CreateSuperport {
-        /// How many may use it. By [`Alice`](super::Alice) it is not limited there: she counts by herself.
+        /// How many may use it. [`Alice`](super::Alice) always asks for 2³¹ - 1, because it counts the uses itself (§17.10).
         limit: u32,
     },
-    /// Another limit. The app has no use for it: its server holds to what was said at first.
+    /// Sets another limit of a Superport. The app sends this no more, and how its server answers is not known.
     SetSuperportLimit {
         /// The Superport.
         port_id: LineLink,
         /// How many may use it.
         limit: u32,
-        /// How many did.
+        /// How many have used it.
         uses: u32,
     },
-    /// What the server's limit is. Answer: [`response::superport_limit`](super::response::superport_limit).
+    /// Gets the server's limit of a Superport. The app sends this no more, and how its server answers is not known. Answer, as the app read
+    /// it: [`response::superport_limit`](super::response::superport_limit).
     SuperportLimit(LineLink),
-    /// The Superport is to be no more.
+    /// Deletes the Superport.
     DeleteSuperport(LineLink),
-    /// The Superport is to take nobody for now.
+    /// Pauses the Superport: the server lets nobody use it for now.
     PauseSuperport(LineLink),
-    /// The Superport is to take users again.
+    /// Resumes the Superport after a pause.
     ResumeSuperport(LineLink),
-    /// An id for a contact port that the other end of this line may introduce by. Answer:
+    /// Makes a contact port for the other end of this line to introduce others with, and gets its id. Answer:
     /// [`response::contact_port`](super::response::contact_port).
     CreateContactPort {
-        /// The line.
+        /// The line with the introducer.
         line_id: LineId,
-        /// Whether it is to be in use at once.
+        /// Whether the contact port can be used at once. `false`: it is paused.
         active: bool,
     },
-    /// The contact port of the other end of this line was shared with a ticket: the server tells its owner, by this message, before it
-    /// takes anybody with that ticket.
+    /// Announces a ticket for the contact port of the other end of this line. The server hands the message to the owner before it lets a
+    /// peer use that ticket. Send this before you hand the bundle over (§17.10).
     ShareTicket {
         /// The contact port.
         contact_port: LineLink,
-        /// The ticket.
+        /// The ticket, 16 bytes.
         ticket: &'a Secret<16>,
-        /// The line to its owner.
+        /// The line with the owner of the contact port.
         line_id: LineId,
         /// A [`Content::ContactPortTicket`](super::Content::ContactPortTicket), sealed for that line.
         message: &'a EncryptedContent,
     },
-    /// These contact ports are to take nobody for now.
+    /// Pauses these contact ports: the server lets nobody use them for now.
     PauseContactPorts(&'a [LineLink]),
-    /// These contact ports are to take users again.
+    /// Resumes these contact ports after a pause.
     ResumeContactPorts(&'a [LineLink]),
-    /// The bundle behind a short link. Answer: [`response::bundle`](super::response::bundle).
+    /// Gets the bundle of a short link, by the link's id. Answer: [`response::bundle`](super::response::bundle).
     FetchBundle(&'a SecretText),
-    /// Something to be said on a line.
+    /// Sends a message along a line.
     Message {
         /// The line.
         line_id: LineId,
-        /// What.
+        /// The sealed message.
         content: &'a EncryptedContent,
-        /// Whether the other end's device is not to ring.
+        /// Whether the other end's device stays quiet.
         silent: bool,
     },
 }
 
 impl<'a> Request<'a> {
-    /// Bob uses this bundle.
+    /// The request by which Bob uses this bundle. `intro` is made for the same bundle.
     pub const fn connect(bundle: &'a Bundle, intro: &'a Intro) -> Self {
         Self::Connect { kind: bundle.kind(), port_id: bundle.port_id(), ticket: bundle.ticket(), intro }
     }
 }
 
 impl Request<'_> {
-    /// The method.
+    /// The HTTP method.
     pub const fn method(&self) -> Method {
         match self {
             Self::FetchBundle(_) | Self::SuperportLimit(_) => Method::Get,
@@ -152,7 +153,8 @@ impl Request<'_> {
         }
     }
 
-    /// The path, with its query, behind `https://HOST`. That of [`FetchBundle`](Self::FetchBundle) leads to a bundle: keep it out of logs.
+    /// The path with its query, to be appended to `https://HOST`. The path of [`FetchBundle`](Self::FetchBundle) leads to a bundle: keep it
+    /// out of logs.
     pub fn path(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::LineLinks => "/management/line-links",
@@ -184,7 +186,7 @@ impl Request<'_> {
         })
     }
 
-    /// The JSON of the body. `None`: it is empty.
+    /// The JSON of the body. `None`: the request has no body.
     pub fn body(&self) -> Option<SecretText> {
         let mut body = Object::default();
         match self {
@@ -194,9 +196,9 @@ impl Request<'_> {
                     body.hex("ticket", ticket.expose());
                 }
                 let key = match kind {
-                    Kind::Port => "lineLinkId",
-                    Kind::Superport => "lineSuperportId",
-                    Kind::ContactPort => "contactPortId",
+                    PortKind::Port => "lineLinkId",
+                    PortKind::Superport => "lineSuperportId",
+                    PortKind::ContactPort => "contactPortId",
                 };
                 body.hex(key, port_id.as_bytes()).value("introMessage", intro.to_json())
             }
@@ -214,7 +216,7 @@ impl Request<'_> {
                 .hex("ticket", ticket.expose())
                 .hex("lineId", line_id.as_bytes())
                 .value("message", message.to_json()),
-            // An array, under the name of one.
+            // §17.8: the member's name is in the singular, but its value is an array.
             Self::PauseContactPorts(ids) | Self::ResumeContactPorts(ids) => {
                 body.value("contactPort", hex_array(ids.iter().map(LineLink::as_bytes)))
             }
@@ -227,8 +229,8 @@ impl Request<'_> {
         Some(body.end())
     }
 
-    /// Whether a response of this status says that it was done: any of 200 to 299; and 404 where the end of something, its pause or its
-    /// resumption was asked for, for then it is no more, and to ask again is of no use.
+    /// Whether a response with this HTTP status means success (§17.8). Any of 200 to 299 does. For a request that ends, pauses or resumes
+    /// something, 404 does, too: it is gone already. Do not send such a request again.
     pub const fn is_done(&self, status: u16) -> bool {
         let is_end = matches!(
             self,

@@ -1,4 +1,7 @@
-//! What the app's server answers (§17.8): the body of a response to a [`Request`](super::Request) that [`is_done`](super::Request::is_done).
+//! Response: the answers of the app's server (§17.8).
+//!
+//! Each function parses the body of a response to one kind of [`Request`](super::Request). Check the status first, with
+//! [`is_done`](super::Request::is_done).
 
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
@@ -11,20 +14,21 @@ use super::error::{BundleError, ResponseError};
 use super::json::{self, Hex, Text, present};
 use crate::id::{LineId, LineLink, PairHash};
 
-/// To `LineLinks`: ids for Ports, each for one. The same may come twice, and again.
+/// Parses the answer to [`LineLinks`](super::Request::LineLinks): ids for plain Ports, one for each Port. An id may come twice in one
+/// answer, and again in a later one.
 ///
 /// # Errors
-/// [`ResponseError::Malformed`].
+/// [`ResponseError::Malformed`]: the body is not this answer. Send the request again later.
 pub fn line_links(json: &str) -> Result<Vec<LineLink>, ResponseError> {
     let links = serde_json::from_str::<Vec<Hex<16>>>(json).map_err(|_| ResponseError::Malformed)?;
     Ok(links.into_iter().map(Hex::into).collect())
 }
 
-/// To `Connect`: the line that was formed, and its pair; `None` if it is missing, or none. Both are for
-/// [`Bob::connected`](super::Bob::connected).
+/// Parses the answer to [`Connect`](super::Request::Connect): the line that was formed, and its pair. The pair is `None` if it is missing
+/// or malformed. Hand both to [`Bob::connected`](super::Bob::connected).
 ///
 /// # Errors
-/// [`ResponseError::Malformed`].
+/// [`ResponseError::Malformed`]: the body names no line. Send the request again when no other answer to it can come any more (§17.10).
 pub fn connected(json: &str) -> Result<(LineId, Option<PairHash>), ResponseError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -38,15 +42,15 @@ pub fn connected(json: &str) -> Result<(LineId, Option<PairHash>), ResponseError
     }
 
     let Line { new_line } = json::read(json).ok_or(ResponseError::Malformed)?;
-    // Apart: whatever stands in the place of a pair, the line is known, and can be disconnected.
+    // §17.8: the pair is parsed apart from the line. If it is missing or malformed, the line is still known, and Bob can disconnect it.
     let pair_hash = json::read(json).map(|Pair { pair_hash }| pair_hash.into());
     Ok((new_line.into(), pair_hash))
 }
 
-/// To `CreateSuperport`: its id.
+/// Parses the answer to [`CreateSuperport`](super::Request::CreateSuperport): the id of the new Superport.
 ///
 /// # Errors
-/// [`ResponseError::Malformed`].
+/// [`ResponseError::Malformed`]: the body is not this answer. Send the request again later.
 pub fn superport(json: &str) -> Result<LineLink, ResponseError> {
     #[derive(Deserialize)]
     struct Fields {
@@ -57,18 +61,19 @@ pub fn superport(json: &str) -> Result<LineLink, ResponseError> {
     json::read(json).map(|Fields { id }| id.into()).ok_or(ResponseError::Malformed)
 }
 
-/// To `SuperportLimit`: how many may use it.
+/// Parses the answer to [`SuperportLimit`](super::Request::SuperportLimit): how many may use the Superport, at least 1 (§17.8).
 ///
 /// # Errors
-/// [`ResponseError::Malformed`], of 0 too, as in the app.
+/// [`ResponseError::Malformed`]: the body is not such a number. 0 is refused, too, as in the app.
 pub fn superport_limit(json: &str) -> Result<u32, ResponseError> {
     serde_json::from_str::<NonZeroU32>(json).map(NonZeroU32::get).map_err(|_| ResponseError::Malformed)
 }
 
-/// To `CreateContactPort`: its id.
+/// Parses the answer to [`CreateContactPort`](super::Request::CreateContactPort): the id of the contact port. The server has one for each
+/// line, and may name the same one again (§17.10).
 ///
 /// # Errors
-/// [`ResponseError::Malformed`].
+/// [`ResponseError::Malformed`]: the body is not this answer. Send the request again later.
 pub fn contact_port(json: &str) -> Result<LineLink, ResponseError> {
     #[derive(Deserialize)]
     struct Fields {
@@ -79,10 +84,11 @@ pub fn contact_port(json: &str) -> Result<LineLink, ResponseError> {
     json::read(json).map(|Fields { id }| id.into()).ok_or(ResponseError::Malformed)
 }
 
-/// To `FetchBundle`: the bundle, as JSON or as text that is JSON.
+/// Parses the answer to [`FetchBundle`](super::Request::FetchBundle): the bundle of a short link. The answer holds the bundle as an object,
+/// or as a text that is its JSON.
 ///
 /// # Errors
-/// Any [`BundleError`].
+/// [`BundleError`]: what to tell the user stands with each.
 pub fn bundle(json: &str) -> Result<Bundle, BundleError> {
     #[derive(Deserialize)]
     struct Fields<'a> {

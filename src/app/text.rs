@@ -1,4 +1,4 @@
-//! Text and bytes on the heap that hold secrets.
+//! Secrets on the heap, as text and as bytes. They are wiped on drop.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,19 +7,19 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Text with secrets in it: a bundle, a link, a message. Zeroized on drop, also what it outgrew; `Debug` shows nothing of it,
-/// and it is compared in constant time.
+/// A text that holds secrets: a bundle, a link, a message. It is wiped on drop, and so is each smaller buffer that it outgrew. `Debug`
+/// shows nothing of it. Two texts of one length are compared in constant time.
 #[derive(Clone, Default)]
 pub struct SecretText(Zeroizing<String>);
 
 impl SecretText {
-    /// The text. Whoever has it can do what the holder can: keep it out of logs.
+    /// The text itself. Keep it out of logs: it lets its reader do all that its holder can.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     pub(crate) fn push_str(&mut self, text: &str) {
-        // A string that grows leaves its old self behind, in memory that nobody wipes.
+        // A `String` that grows leaves a copy behind in memory that nobody wipes. So this one is copied by hand, and the old one wiped.
         if self.0.capacity().saturating_sub(self.0.len()) < text.len() {
             let capacity = self.0.capacity().saturating_mul(2).max(self.0.len().saturating_add(text.len())).max(512);
             let mut larger = Zeroizing::new(String::with_capacity(capacity));
@@ -63,7 +63,7 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// Decrypted bytes. Zeroized on drop; `Debug` shows nothing of them.
+/// Decrypted bytes. They are wiped on drop. `Debug` shows nothing of them.
 #[derive(Clone)]
 pub struct SecretBytes(Zeroizing<Vec<u8>>);
 
@@ -77,6 +77,7 @@ impl SecretBytes {
         &self.0
     }
 
+    /// Shortens to this length, and wipes the rest.
     pub(crate) fn truncate(&mut self, length: usize) {
         if let Some(rest) = self.0.get_mut(length..) {
             rest.zeroize();
@@ -84,7 +85,7 @@ impl SecretBytes {
         self.0.truncate(length);
     }
 
-    /// `None` if it is not UTF-8.
+    /// The same bytes as a text. `None` if they are not UTF-8: then they are wiped.
     pub(crate) fn into_text(mut self) -> Option<SecretText> {
         match String::from_utf8(core::mem::take(&mut *self.0)) {
             Ok(text) => Some(text.into()),

@@ -1,6 +1,7 @@
 //! YAP version 1 (§17.5): `ephemeral key ‖ nonce ‖ tag ‖ ciphertext`, AES-256-GCM.
 //!
-//! The app has it and does not use it. What it seals can't be changed on its way; that it comes again, or not at all, nobody sees.
+//! The app has this seal, but does not use it. Only the holder of one of the two private keys can make a message that opens. It does not
+//! detect that a message comes again, or is lost: that remains the caller's task.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,14 +17,14 @@ use crate::port::PublicKey;
 use crate::proof::{PrivateKey, SharedSecret};
 use crate::secret::Secret;
 
-/// As many bytes as are there beside the message's own: 32 + 12 + 16.
+/// The bytes that a sealed message has more than the message itself, before base64: 32 + 12 + 16.
 pub const OVERHEAD: usize = 60;
 
-/// Seals a message from the holder of `private_key` to the holder of `peer`'s. `ephemeral` and `nonce` are drawn for it and nothing
-/// else.
+/// Seals a message with the sender's `private_key` for the reader whose public key is `peer`. Draw `ephemeral`, a private key, and `nonce`
+/// for this message alone. The result is base64.
 ///
 /// # Errors
-/// [`MessageError::TooLong`] if it would be longer than [`MAX_ENCRYPTED_CONTENT`]: split it.
+/// [`MessageError::TooLong`]: the message is longer than [`MAX_ENCRYPTED_CONTENT`] less [`OVERHEAD`], 65,476 bytes. Split it.
 pub fn seal(
     private_key: &Secret<32>,
     peer: PublicKey,
@@ -48,7 +49,7 @@ pub fn seal(
     Ok(base64::write(&sealed))
 }
 
-/// Opens what the holder of `peer`'s private key sealed for the holder of this one.
+/// Opens a message with the reader's `private_key`. The sender's public key is `peer`.
 ///
 /// # Errors
 /// [`MessageError::Forged`], for every cause: drop it.
@@ -62,7 +63,7 @@ fn read(private_key: &Secret<32>, peer: PublicKey, sealed: &str) -> Option<Secre
     let (nonce, rest) = rest.split_first_chunk::<12>()?;
     let (tag, ciphertext) = rest.split_first_chunk::<16>()?;
     let private_key = PrivateKey::new(private_key.clone());
-    // With a key of low order, the ephemeral part would be none.
+    // §17.5: we accept only an ephemeral key that §2.3 accepts, so that its secret is a part of the key.
     let ephemeral = PublicKey::from_bytes(*ephemeral).ok()?;
     let mut message = ciphertext.to_vec();
     cipher(&private_key.agree(peer), &private_key.agree(ephemeral))

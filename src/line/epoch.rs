@@ -1,22 +1,22 @@
-//! The two epochs of a line from a Port for many (§14.7): its private key lives on, so the keys of a proof alone are not the
-//! last word.
+//! The two epochs of a line of a Port for many (§14.7). The Port's private key lives on, so the keys of a proof alone protect only the
+//! first packets.
 
-use hkdf::Hkdf;
 use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
+use rand_core::CryptoRng;
 
-use super::Origin;
+use super::origin::{Guest, Origin};
 use super::seal::{self, MAX_OWN, Sealed};
-use super::session::{End, Session, transcript};
+use super::session::{Direction, Session, transcript};
+use crate::cbor::{self, Bytes};
 use crate::error::Rejected;
-use crate::message::Content;
-use crate::port::{PublicKey, UnixSeconds};
-use crate::proof::{PrivateKey, Proof, SharedSecret};
+use crate::message::PacketKind;
+use crate::port::PublicKey;
+use crate::proof::{PrivateKey, SharedSecret};
 use crate::secret::{Secret, derive};
-use crate::ticket::Ticket;
-use crate::wire::{self, Bytes};
+use crate::time::UnixSeconds;
 
-/// How many messages Bob may send before he has heard Alice.
+/// How many messages Bob may send before it has heard Alice.
 pub(super) const MOST_EARLY: u64 = 64;
 
 /// How long Alice waits for what Bob sent in epoch 0: seven days.
@@ -30,7 +30,7 @@ pub struct Early {
     /// Bit `i` stands for counter `i`.
     #[n(1)]
     seen: u64,
-    /// How many Bob sent, once he has said so.
+    /// How many Bob sent, once Bob has said so.
     #[n(2)]
     sent: Option<u8>,
     #[n(3)]
@@ -48,7 +48,7 @@ impl Early {
         &self.key
     }
 
-    /// An opening word of Bob's: the text, and what is to be opened after it; `None` if that was all.
+    /// Opens an early message of Bob's: its text, and what is still to be opened. `None`: that was the last.
     pub(super) fn open<'b>(
         &self,
         packet: &Sealed<'_>,
@@ -57,20 +57,20 @@ impl Early {
         out: &'b mut [u8],
     ) -> Result<(Option<Self>, &'b [u8]), Rejected> {
         let text = seal::open(&self.key, packet, own, data, out)?;
-        let next = match packet.content.unpadded() {
-            Content::Opening => {
+        let next = match packet.kind.unpadded() {
+            PacketKind::EarlyMessage => {
                 let bit = u32::try_from(packet.nonce.counter).ok().and_then(|counter| 1u64.checked_shl(counter));
-                let bit = bit.filter(|bit| self.seen & bit == 0).ok_or(Rejected::Repeated)?;
+                let bit = bit.filter(|bit| self.seen & bit == 0).ok_or(Rejected::Duplicate)?;
                 Self { seen: self.seen | bit, ..self.clone() }.unless_all_came()
             }
-            // It ends the line: nothing is to be opened after it.
-            Content::Close => None,
+            // It ends the line. Nothing is opened after it.
+            PacketKind::Close => None,
             _ => return Err(Rejected::OutOfOrder),
         };
         Ok((next, text))
     }
 
-    /// Bob has said how many he sent.
+    /// Bob has said how many it sent.
     pub(super) fn told(&self, sent: u8) -> Option<Self> {
         Self { sent: Some(sent), ..self.clone() }.unless_all_came()
     }
@@ -81,39 +81,39 @@ impl Early {
     }
 }
 
-/// What Alice's end is born with: no private key, so that Bob's end alone can make the keys of epoch 1 again.
+/// What Alice's end begins with. It has no private key, so that only Bob's end can make the keys of epoch 1 again.
 pub(super) struct AliceEpochs {
     pub(super) session: Session,
     pub(super) early: Early,
     pub(super) confirm: Bytes<MAX_OWN>,
-    /// In the place of the one that the ephemeral key came from.
-    pub(super) seed: Secret<32>,
 }
 
 impl AliceEpochs {
     /// `None`: a key that §2.3 does not accept.
-    pub(super) fn new(
+    pub(super) fn new<R: CryptoRng + ?Sized>(
         origin: &Origin,
-        secret: &SharedSecret,
-        proof: &Proof,
-        ticket: Option<&Ticket>,
-        seed: &Secret<32>,
+        guest: &Guest<'_>,
         now: UnixSeconds,
+        rng: &mut R,
     ) -> Option<Self> {
+        let Guest { secret, proof, ticket } = *guest;
         let transcript = transcript(origin, proof, ticket);
-        let ratchet = Hkdf::new(Some(&transcript), seed.expose());
-        let ephemeral = PrivateKey::new(derive(&ratchet, "ephemeral"));
+        let mut fresh = Secret::ZERO;
+        rng.fill_bytes(fresh.expose_mut());
+        // Through the secret, so that a poor generator alone gives nothing away.
+        let ephemeral = PrivateKey::new(derive(&secret.extract_with(&fresh, &transcript), "ephemeral"));
         let public_key = ephemeral.public_key();
-        let hkdf = secret.extract_with(&ephemeral.agree(proof.public_key()?), &salt(&transcript, &public_key));
-        let session = Session::new(End::Alice, 1, &hkdf);
-        let first = Session::new(End::Alice, 0, &secret.extract(&transcript));
-        let (first, confirm) = first.seal_own(Content::Confirm, public_key.as_bytes());
+        let agreed = ephemeral.agree(proof.public_key()?);
+        let session =
+            Session::new(Direction::FromAlice, 1, &secret.extract_both(&agreed, &salt(&transcript, &public_key)));
+        let first = Session::new(Direction::FromAlice, 0, &secret.extract(&transcript));
+        let (first, confirm) = first.seal_own(PacketKind::Confirm, public_key.as_bytes());
         let early = Early { key: first.receive().clone(), seen: 0, sent: None, until: now }.kept_from(now);
-        Some(Self { session, early, confirm, seed: derive(&ratchet, "seed") })
+        Some(Self { session, early, confirm })
     }
 }
 
-/// What Bob keeps for epoch 1, until he opens `Confirm`.
+/// What Bob keeps for epoch 1, until it opens `Confirm`.
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Upgrade {
     #[n(0)]
@@ -134,11 +134,11 @@ impl Upgrade {
         let public_key = confirm.try_into().ok().and_then(|bytes| PublicKey::from_bytes(bytes).ok());
         let public_key = public_key.ok_or(Rejected::Forged)?;
         let salt = salt(&self.transcript, &public_key);
-        let hkdf = self.secret.extract_with(&self.private_key.agree(public_key), &salt);
-        Ok(Session::new(End::Bob, 1, &hkdf))
+        let hkdf = self.secret.extract_both(&self.private_key.agree(public_key), &salt);
+        Ok(Session::new(Direction::FromBob, 1, &hkdf))
     }
 }
 
 fn salt(transcript: &[u8; 32], ephemeral: &PublicKey) -> [u8; 32] {
-    wire::hash(&(<&ByteSlice>::from(&transcript[..]), <&ByteSlice>::from(&ephemeral.as_bytes()[..])))
+    cbor::hash(&(<&ByteSlice>::from(&transcript[..]), <&ByteSlice>::from(&ephemeral.as_bytes()[..])))
 }

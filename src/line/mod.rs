@@ -1,110 +1,94 @@
 //! Line: one end of a connection (§6).
 
+mod buffer;
 mod epoch;
+mod origin;
+mod outbox;
 mod padding;
 mod phase;
 mod seal;
 mod session;
+mod transition;
 mod window;
 
 use core::fmt;
 
-use minicbor::{Decode, Encode};
-
-use crate::error::{Rejected, SealError};
-use crate::id::{Key, LineId, PairHash, PortHash};
-use crate::introduction::{self, Introduction, MAX_INTRODUCTION};
-use crate::machine::{Born, Emit, Held, Nothing, Role, Step, holds};
-use crate::message::{Content, Event, Request};
-use crate::port::{Relay, UnixSeconds};
-use crate::record::Record;
-use crate::secret::Secret;
-use crate::wire::{Bytes, Versioned};
+use rand_core::CryptoRng;
 use zeroize::Zeroize;
 
+use crate::cbor::{Bytes, Versioned};
+use crate::error::{Rejected, SealError};
+use crate::id::{LineId, PairHash, PortHash};
+use crate::introducer::message::{IntroducerMessage, MAX_INTRODUCER_MESSAGE};
+use crate::machine::Held;
+use crate::machine::step::Step;
+use crate::message::{Event, PacketKind, Request};
+use crate::outcome::CloseReason;
+use crate::port::RelayAddr;
+use crate::proof::{PrivateKey, Proof};
+use crate::secret::{Rad, Secret};
+use crate::time::UnixSeconds;
+
+pub use buffer::Buffer;
 use epoch::MOST_EARLY;
+pub use origin::Introduced;
+pub(crate) use origin::{BobSecrets, Guest, Origin};
 pub use padding::padded_len;
-pub use phase::Introduced;
-use phase::{Change, transition};
-pub(crate) use phase::{Origin, Phase, State};
+use phase::{AliceStage, BobStage, Change, End, Phase, State};
 use seal::MAX_OWN;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
-pub use session::CheckCode;
+pub use session::SafetyNumber;
 use session::Session;
 
-/// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`. If its Port's policy is
-/// to ask, `Asked ─accept▶ Joined` (§14.5).
+/// One end of a connection (§6): `AwaitingProof ─proof▶ Joined ─first packet opens▶ Confirmed ─▶ Closed`. If the policy of its Port
+/// requires approval: `AwaitingApproval ─accept▶ Joined` (§14.5).
 #[derive(Debug)]
 pub struct Line(Held<State>);
 
 /// What a Line asks its caller to do.
 #[derive(PartialEq, Eq)]
 pub enum LineEffect<'m> {
-    /// Send this to the Server.
-    Send(Request<'m>),
-    /// The other end says this. It lies in the buffer that `handle` was given.
+    /// The other end's user says this. It lies in the buffer that `handle` was given, and in
+    /// [`Write::received`](crate::Write::received).
     Message(&'m [u8]),
-    /// The other end's machine says this of a contact port (§16.3). It lies in the same buffer.
-    Introduction(Introduction<'m>),
-    /// The Server says that it dropped packets of this end: more waited for the other end than it keeps. What the other end has
-    /// not answered may be lost. Once the line is confirmed, send it again when the other end is heard of, not before, for it would
-    /// only make more room for itself. Before that, do what is `unsent()` after a pause: it may have been the proof. May come
-    /// more than once.
-    Dropped,
-    /// Somebody who holds the Port wants in, and the Port's policy is to ask: [`accept`](Line::accept) or
-    /// [`decline`](Line::decline). Until then he is not answered.
-    Asked,
-    /// The line is over. Tell the user, then settle.
-    Ended(LineEnd),
+    /// The other end's machine says this about a contact port (§16.3). It lies in the same places.
+    IntroducerMessage(IntroducerMessage<'m>),
+    /// The relay says that it dropped packets of this end, because more waited for the other end than it keeps. What the other end has
+    /// not answered may be lost. First do what is pending, after a pause: it may have been the proof. Once the line is confirmed,
+    /// send again what was not answered, when the other end is heard of. Before that, it would only push out more. It may come more than
+    /// once.
+    PacketsLost,
+    /// Send this to the relay.
+    Send(Request<'m>),
+    /// Somebody who holds the Port wants in, and the policy requires approval: [`accept`](Line::accept) or [`decline`](Line::decline).
+    /// Until then the visitor is not answered.
+    AwaitingApproval,
+    /// The line is over. Tell the user, then clear the outbox.
+    Ended(CloseReason),
 }
 
 impl fmt::Debug for LineEffect<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Send(request) => f.debug_tuple("Send").field(request).finish(),
-            // What people say to each other is in no log.
+            // What people say to each other stays out of logs.
             Self::Message(text) => write!(f, "Message([{} bytes])", text.len()),
-            Self::Introduction(introduction) => f.debug_tuple("Introduction").field(introduction).finish(),
-            Self::Dropped => f.write_str("Dropped"),
-            Self::Asked => f.write_str("Asked"),
-            Self::Ended(end) => f.debug_tuple("Ended").field(end).finish(),
+            Self::IntroducerMessage(message) => f.debug_tuple("IntroducerMessage").field(message).finish(),
+            Self::PacketsLost => f.write_str("PacketsLost"),
+            Self::Send(request) => f.debug_tuple("Send").field(request).finish(),
+            Self::AwaitingApproval => f.write_str("AwaitingApproval"),
+            Self::Ended(reason) => f.debug_tuple("Ended").field(reason).finish(),
         }
     }
-}
-
-/// Why a line is over (§6.7).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode)]
-#[cbor(index_only)]
-#[non_exhaustive]
-pub enum LineEnd {
-    /// This end closed it.
-    #[n(1)]
-    ByUs,
-    /// The other end closed it, and proved that it was the other end.
-    #[n(2)]
-    ByPeer,
-    /// The Server says that it is over.
-    #[n(3)]
-    ByServer,
-    /// Whoever used the Port's link does not hold the Port. Make a new one.
-    #[n(4)]
-    ProofRefused,
-    /// No proof came in time.
-    #[n(5)]
-    Expired,
-    /// This end's user did not want whoever came.
-    #[n(6)]
-    Declined,
 }
 
 /// Where a line stands (§6.6).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum LinePhase {
-    /// Alice's end: the Port's link was used, by whom is open.
+    /// Alice's end: the Port's link was used. Nobody has shown the Port yet.
     AwaitingProof,
-    /// Alice's end: somebody who holds the Port waits for her word.
-    Asked,
+    /// Alice's end: somebody who holds the Port waits for approval.
+    AwaitingApproval,
     /// There are keys. Who holds them at the far end is still a claim.
     Joined,
     /// The other end holds the same keys and saw the same handshake.
@@ -113,85 +97,122 @@ pub enum LinePhase {
     Closed,
 }
 
-/// What the Server says of a line (§6.6). Until it is confirmed, each side may have been told another thing.
+/// What the relay says of a line (§6.6). Until the line is confirmed, each end may have been told another thing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Claims {
-    /// The line's name at the Server.
+pub struct RelayClaims {
+    /// The line's name at the relay.
     pub line_id: LineId,
     /// The two users.
     pub pair_hash: PairHash,
 }
 
-/// What both ends know, and know of each other that they know it (§6.6).
+/// What both ends know, and know that the other knows (§6.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Confirmed {
-    /// The line's name at the Server: the same at both ends.
+    /// The line's name at the relay. It is the same at both ends.
     pub line_id: LineId,
-    /// The two users: the same at both ends. That it is the same for this pair each time is still the Server's word.
+    /// The two users. It is the same at both ends. That one pair always gets the same value remains the relay's word.
     pub pair_hash: PairHash,
 }
 
 impl Line {
-    pub(crate) fn born(origin: Origin, phase: Phase) -> Born<Self> {
-        Born::new(State { origin, phase })
+    const fn new(origin: Origin, phase: Phase) -> Self {
+        Self(Held { revision: 0, state: State { origin, phase } })
     }
 
-    /// Takes an event from the Server (§6.4). A message is opened into `buffer`, which has to be as long as the packet,
-    /// and comes back from [`Step::commit`].
+    /// Alice's end of a line that was formed without a proof.
+    pub(crate) fn awaiting_proof(
+        origin: Origin,
+        private_key: &PrivateKey,
+        rad: &Rad,
+        asks: bool,
+        expiry: Option<UnixSeconds>,
+        now: UnixSeconds,
+    ) -> Self {
+        Self::new(origin, Phase::awaiting_proof(private_key, rad, asks, expiry, now))
+    }
+
+    /// Alice's end. `None` if the proof is not good.
+    pub(crate) fn of_alice(
+        origin: Origin,
+        private_key: &PrivateKey,
+        rad: &Rad,
+        asks: bool,
+        proof: &Proof,
+    ) -> Option<Self> {
+        let phase = Phase::of_alice(&origin, private_key, rad, asks, proof)?;
+        Some(Self::new(origin, phase))
+    }
+
+    /// Alice's end, of a Port for many (§14.7).
+    pub(crate) fn of_alice_of_many<R: CryptoRng + ?Sized>(
+        origin: Origin,
+        guest: &Guest<'_>,
+        asks: bool,
+        now: UnixSeconds,
+        rng: &mut R,
+    ) -> Option<Self> {
+        let phase = Phase::of_alice_of_many(&origin, guest, asks, now, rng)?;
+        Some(Self::new(origin, phase))
+    }
+
+    /// Bob's end.
+    pub(crate) fn of_bob(origin: Origin, bob: &BobSecrets<'_>) -> Self {
+        let phase = Phase::of_bob(&origin, bob);
+        Self::new(origin, phase)
+    }
+
+    pub(crate) const fn held(&self) -> &Held<State> {
+        &self.0
+    }
+
+    /// Takes an event from the relay (§6.4). A message is opened into `buffer`, which must be as long as the packet ([`Buffer`]). It is in
+    /// [`Write::received`](crate::Write::received) before the step is committed, and comes back as an effect after it. `rng` is for
+    /// events that make a key. None of a Line's does today.
     ///
     /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved; `buffer` may hold the text of a packet that was refused after it opened.
+    /// [`Rejected`]: what to do stands with each. Nothing has moved. `buffer` may hold the text of a packet that was refused after it
+    /// opened.
     #[inline]
-    pub fn handle<'m>(
+    pub fn handle<'m, R: CryptoRng + ?Sized>(
         &'m mut self,
         event: &Event<'_>,
-        buffer: &'m mut [u8],
+        buffer: impl Buffer<'m>,
         now: UnixSeconds,
+        rng: &mut R,
     ) -> Result<Step<'m, Self>, Rejected> {
-        self.open(event, &[], buffer, now)
+        self.handle_with_aad(event, &[], buffer, now, rng)
     }
 
-    /// [`handle`](Line::handle) for a caller that only moves bytes.
-    ///
-    /// # Errors
-    /// The same, and [`Rejected::Malformed`] or [`Rejected::UnsupportedVersion`] for bytes that are no event.
-    #[inline]
-    pub fn handle_bytes<'m>(
-        &'m mut self,
-        event: &[u8],
-        buffer: &'m mut [u8],
-        now: UnixSeconds,
-    ) -> Result<Step<'m, Self>, Rejected> {
-        self.handle(&Event::decode(event)?, buffer, now)
-    }
-
-    /// [`handle`](Line::handle) for messages that were sealed with associated data (§6.3): both ends must pass the same.
-    /// The machine's own packets (confirm, answer, close) have none, and open whatever is passed.
+    /// [`handle`](Line::handle) for messages that were sealed with associated data (§6.3). Both ends must pass the same. The machine's
+    /// own packets have none, and open whatever is passed.
     ///
     /// # Errors
     /// The same, and [`Rejected::AssociatedDataTooLong`].
     #[inline]
-    pub fn open<'m>(
+    pub fn handle_with_aad<'m, R: CryptoRng + ?Sized>(
         &'m mut self,
         event: &Event<'_>,
         associated_data: &[u8],
-        buffer: &'m mut [u8],
+        buffer: impl Buffer<'m>,
         now: UnixSeconds,
+        rng: &mut R,
     ) -> Result<Step<'m, Self>, Rejected> {
+        let _ = rng;
         let ours = self.0.state.origin.line_id;
         match event {
             Event::Packet { line_id, payload } if *line_id == ours => {
-                transition(self, payload, associated_data, buffer, now)
+                transition::packet(self, payload, associated_data, buffer.room(payload.len()), now)
             }
-            Event::Disconnected { line_id } if *line_id == ours => self.end(LineEnd::ByServer, None),
-            Event::Dropped { line_id } if *line_id == ours => self.dropped(),
-            _ => Err(Rejected::NotMine),
+            Event::Disconnected { line_id } if *line_id == ours => self.end(CloseReason::ByRelay, None),
+            Event::Dropped { line_id } if *line_id == ours => self.packets_lost(),
+            _ => Err(Rejected::WrongMachine),
         }
     }
 
-    /// Seals a message into `buffer`, which has to be [`SEAL_OVERHEAD`] bytes longer, and gives the packet to send when the
-    /// step is committed (§6.3). The relay sees its length; the outbox does not keep it: until the other end has it, the
-    /// message stays with the caller, and may be sealed again.
+    /// Seals a message into `buffer`, which must be [`SEAL_OVERHEAD`] bytes longer (§6.3). The packet to send is the step's effect. The
+    /// relay sees its length. The outbox does not keep it: until the other end has the message, it stays with the caller, which may seal
+    /// it again.
     ///
     /// # Errors
     /// [`SealError`]: what to do stands with each. Nothing has moved.
@@ -200,14 +221,15 @@ impl Line {
         &'m mut self,
         message: &[u8],
         associated_data: &[u8],
-        buffer: &'m mut [u8],
+        buffer: impl Buffer<'m>,
     ) -> Result<Step<'m, Self>, SealError> {
-        self.seal_as([Content::Opening, Content::Message], message, associated_data, buffer)
+        // A message that is too long takes no room: it is refused.
+        let buffer = buffer.room(message.len().min(MAX_MESSAGE).saturating_add(SEAL_OVERHEAD));
+        self.seal_as([PacketKind::EarlyMessage, PacketKind::Message], message, associated_data, buffer)
     }
 
-    /// [`seal`](Line::seal) with padding (§6.9): the relay sees one of eleven lengths. `buffer` has to be
-    /// [`SEAL_OVERHEAD`] bytes longer than [`padded_len`]; a message may have one byte less than [`MAX_MESSAGE`]. The other
-    /// end opens it as any other.
+    /// [`seal`](Line::seal) with padding (§6.9): the relay sees one of eleven lengths. `buffer` must be [`SEAL_OVERHEAD`] bytes longer
+    /// than [`padded_len`]. A message must be shorter than [`MAX_MESSAGE`]. The other end opens it as any other.
     ///
     /// # Errors
     /// The same.
@@ -216,30 +238,32 @@ impl Line {
         &'m mut self,
         message: &[u8],
         associated_data: &[u8],
-        buffer: &'m mut [u8],
+        buffer: impl Buffer<'m>,
     ) -> Result<Step<'m, Self>, SealError> {
-        self.seal_as([Content::PaddedOpening, Content::PaddedMessage], message, associated_data, buffer)
+        let buffer = buffer.room(padded_len(message.len().min(MAX_MESSAGE)).saturating_add(SEAL_OVERHEAD));
+        self.seal_as([PacketKind::PaddedEarlyMessage, PacketKind::PaddedMessage], message, associated_data, buffer)
     }
 
-    /// Seals what Alice and her introducer say to each other (§16.3). `buffer` has to hold [`MAX_INTRODUCTION`] and
+    /// Seals what Alice and its introducer say to each other (§16.3). `buffer` must hold [`MAX_INTRODUCER_MESSAGE`] and
     /// [`SEAL_OVERHEAD`] bytes.
     ///
     /// # Errors
-    /// [`SealError`], and [`SealError::Unconfirmed`] until the line is confirmed: before that, who listens is a claim.
+    /// [`SealError`]. [`SealError::Unconfirmed`] until the line is confirmed, because before that, who listens is a claim.
     #[cold]
-    pub fn introduce<'m>(
+    pub fn seal_introducer_message<'m>(
         &'m mut self,
-        introduction: &Introduction<'_>,
-        buffer: &'m mut [u8],
+        message: &IntroducerMessage<'_>,
+        buffer: impl Buffer<'m>,
     ) -> Result<Step<'m, Self>, SealError> {
         if self.phase() == LinePhase::Joined {
             return Err(SealError::Unconfirmed);
         }
-        let mut text = Bytes::<MAX_INTRODUCTION>::of(&Versioned(introduction));
-        // More than any contact port has is no Port's bytes.
+        let buffer = buffer.room(MAX_INTRODUCER_MESSAGE.saturating_add(SEAL_OVERHEAD));
+        let mut text = Bytes::<MAX_INTRODUCER_MESSAGE>::of(&Versioned(message));
+        // Empty: the message holds more bytes than any contact port has.
         let step = match text.as_slice() {
             [] => Err(SealError::TooLong),
-            text => self.seal_as([Content::Introduction; 2], text, &[], buffer),
+            text => self.seal_as([PacketKind::IntroducerMessage; 2], text, &[], buffer),
         };
         text.zeroize();
         step
@@ -248,255 +272,172 @@ impl Line {
     #[inline]
     fn seal_as<'m>(
         &'m mut self,
-        [opening, confirmed]: [Content; 2],
+        [early, confirmed]: [PacketKind; 2],
         message: &[u8],
         associated_data: &[u8],
         buffer: &'m mut [u8],
     ) -> Result<Step<'m, Self>, SealError> {
-        let content = match self.phase() {
-            LinePhase::AwaitingProof | LinePhase::Asked => return Err(SealError::NotJoined),
-            LinePhase::Joined => opening,
+        let State { origin, phase } = &self.0.state;
+        let kind = match self.phase() {
+            LinePhase::AwaitingProof | LinePhase::AwaitingApproval => return Err(SealError::NotJoined),
+            LinePhase::Joined => early,
             LinePhase::Confirmed => confirmed,
             LinePhase::Closed => return Err(SealError::Closed),
         };
-        let session = self.0.state.phase.session().ok_or(SealError::NotJoined)?;
-        if matches!(&self.0.state.phase, Phase::BobJoined { upgrade: Some(_), .. }) && session.sent() >= MOST_EARLY {
+        let session = phase.session().ok_or(SealError::NotJoined)?;
+        if self.is_early() && session.sent() >= MOST_EARLY {
             return Err(SealError::Unconfirmed);
         }
-        let (counters, packet) = session.seal(content, message, associated_data, buffer)?;
-        Ok(Step::new(self, Change::Counters(counters), Emit::Sealed(packet)))
+        let line_id = origin.line_id;
+        let (counters, payload) = session.seal(kind, message, associated_data, buffer)?;
+        let packet = LineEffect::Send(Request::Packet { line_id, payload });
+        Ok(Step::new(self, Change::Counters(counters)).once(packet).outbox(0..0))
     }
 
-    /// Ends the line, for good (§6.7): the keys go, the other end is told, and so is the Server.
+    /// Ends the line for good (§6.7): the keys go, and the other end and the relay are told.
     ///
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let close = self.0.state.phase.session().map(|session| session.clone().seal_own(Content::Close, &[]).1);
-        self.end(LineEnd::ByUs, close)
+        let close = self.0.state.phase.session().map(|session| session.clone().seal_own(PacketKind::Close, &[]).1);
+        self.end(CloseReason::ByUs, close)
     }
 
-    /// Lets in who waits (§14.5): now he is answered. What he said in the meantime is handed in again, for seven days.
+    /// Lets the visitor in (§14.5), who is answered now. Hand in again what it said in the meantime: that opens for seven days.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
     pub fn accept(&mut self, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        let Phase::AliceAsked { session, confirm, early } = self.0.state.phase.clone() else {
+        let Phase::Open { session, end: End::Alice { stage: AliceStage::AwaitingApproval(confirm), early } } =
+            &self.0.state.phase
+        else {
             return Err(Rejected::OutOfOrder);
         };
-        let early = early.map(|early| early.kept_from(now));
-        Ok(Step::new(self, Change::Phase(Phase::AliceJoined { session, confirm, early }), Emit::Outbox))
+        let early = early.clone().map(|early| early.kept_from(now));
+        let change = Change::alice(session.clone(), AliceStage::Joined(confirm.clone()), early);
+        Ok(Step::new(self, change))
     }
 
-    /// Turns away who waits (§14.5). He can't tell it from a Port that is closed.
+    /// Turns the visitor away (§14.5). To the visitor it looks like a Port that is closed.
     ///
     /// # Errors
     /// [`Rejected::OutOfOrder`]: nobody waits.
     pub fn decline(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        if self.phase() != LinePhase::Asked {
+        if self.phase() != LinePhase::AwaitingApproval {
             return Err(Rejected::OutOfOrder);
         }
-        self.end(LineEnd::Declined, None)
+        self.end(CloseReason::Declined, None)
     }
 
-    /// §6.6: nothing moves, but the user is told.
-    fn dropped(&mut self) -> Result<Step<'_, Self>, Rejected> {
+    /// §6.6: nothing moves, and the user is told.
+    fn packets_lost(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let counters = match (self.phase(), self.0.state.phase.session()) {
             (LinePhase::Closed, _) => return Err(Rejected::Closed),
             // Nothing was sent that could be lost.
             (_, None) => return Err(Rejected::OutOfOrder),
             (_, Some(session)) => session.counters(),
         };
-        Ok(Step::new(self, Change::Counters(counters), Emit::Dropped))
+        Ok(Step::new(self, Change::Counters(counters)).once(LineEffect::PacketsLost).outbox(0..0))
     }
 
-    fn end(&mut self, end: LineEnd, close: Option<Bytes<MAX_OWN>>) -> Result<Step<'_, Self>, Rejected> {
+    fn end(&mut self, reason: CloseReason, close: Option<Bytes<MAX_OWN>>) -> Result<Step<'_, Self>, Rejected> {
         if self.phase() == LinePhase::Closed {
             return Err(Rejected::Closed);
         }
-        Ok(Step::new(self, Change::closed(end, close), Emit::Outbox))
+        Ok(Step::new(self, Change::closed(reason, close)))
     }
 
     /// Where it stands.
     pub const fn phase(&self) -> LinePhase {
-        match self.0.state.phase {
+        match &self.0.state.phase {
             Phase::AwaitingProof { .. } => LinePhase::AwaitingProof,
-            Phase::AliceAsked { .. } => LinePhase::Asked,
-            Phase::AliceJoined { .. } | Phase::BobJoined { .. } => LinePhase::Joined,
-            Phase::AliceConfirmed { .. } | Phase::BobConfirmed { .. } => LinePhase::Confirmed,
+            Phase::Open { end, .. } => match end {
+                End::Alice { stage: AliceStage::AwaitingApproval(_), .. } => LinePhase::AwaitingApproval,
+                End::Alice { stage: AliceStage::Joined(_), .. } | End::Bob(BobStage::Joined { .. }) => {
+                    LinePhase::Joined
+                }
+                End::Alice { stage: AliceStage::Confirmed(_), .. } | End::Bob(BobStage::Confirmed { .. }) => {
+                    LinePhase::Confirmed
+                }
+            },
             Phase::Closed { .. } => LinePhase::Closed,
         }
     }
 
-    /// What the Server says of it. Nothing to rely on: see [`confirmed`](Line::confirmed).
-    pub const fn claims(&self) -> Claims {
+    /// What the relay says of it. Do not rely on it: see [`confirmed`](Line::confirmed).
+    pub const fn claims(&self) -> RelayClaims {
         let Origin { line_id, pair_hash, .. } = self.0.state.origin;
-        Claims { line_id, pair_hash }
+        RelayClaims { line_id, pair_hash }
     }
 
-    /// What the caller may rely on; `None` until the other end has shown that it holds the same keys, and after the end.
+    /// What the caller may rely on. `None` until the other end has shown that it holds the same keys, and after the end.
     pub fn confirmed(&self) -> Option<Confirmed> {
-        let Claims { line_id, pair_hash } = self.claims();
+        let RelayClaims { line_id, pair_hash } = self.claims();
         (self.phase() == LinePhase::Confirmed).then_some(Confirmed { line_id, pair_hash })
     }
 
-    /// The line that the two users had before, to be closed now (§14.6); `None` until this one is confirmed, and if they had
-    /// none.
+    /// The line that the two users had before, to be closed now (§14.6). `None` if they had none, and until this one is confirmed.
     pub fn replaces(&self) -> Option<LineId> {
         self.0.state.origin.replaces.filter(|_| self.phase() == LinePhase::Confirmed)
     }
 
-    /// By whom the two ends were introduced, through a contact port (§16.5). A claim until the line is confirmed.
+    /// Who introduced the two ends, through a contact port (§16.5). A claim until the line is confirmed.
     pub const fn introduced(&self) -> Option<&Introduced> {
         self.0.state.origin.introduced.as_ref()
     }
 
-    /// A code for two people to compare by voice (§6.8); `None` unless the line is confirmed.
-    pub fn check_code(&self) -> Option<CheckCode> {
-        self.0.state.phase.confirmed().map(Session::check_code)
+    /// A number for two people to compare by voice (§6.8). `None` unless the line is confirmed.
+    pub fn safety_number(&self) -> Option<SafetyNumber> {
+        self.0.state.phase.confirmed().map(Session::safety_number)
     }
 
-    /// 32 bytes for a stronger protocol on top, the same at both ends and known to nobody else (§6.10), as a TLS exporter gives
-    /// them; `None` unless the line is confirmed. For each purpose another `label`; `context` is whatever both ends know of
-    /// it. Neither tells anything of the line's keys, nor of what is exported for other purposes.
+    /// 32 bytes for a stronger protocol on top, like those of a TLS exporter (§6.10). They are the same at both ends and known to nobody
+    /// else. `None` unless the line is confirmed. Use another `label` for each purpose; `context` is anything that both ends know of it.
+    /// The bytes tell nothing of the line's keys, nor of what is exported for other purposes.
     pub fn export(&self, label: &str, context: &[u8]) -> Option<Secret<32>> {
         self.0.state.phase.confirmed().map(|session| session.export(label, context))
     }
 
-    /// Of which Port it came.
+    /// The hash of the Port that formed it.
     pub const fn port(&self) -> PortHash {
         self.0.state.origin.port
     }
 
     /// Where the Port said to connect.
-    pub const fn relay(&self) -> Option<&Relay> {
+    pub const fn relay(&self) -> Option<&RelayAddr> {
         self.0.state.origin.relay.as_ref()
+    }
+
+    /// Bob's end, before it knows the keys of epoch 1 (§14.7).
+    pub(crate) const fn is_early(&self) -> bool {
+        matches!(self.0.state.phase, Phase::Open { end: End::Bob(BobStage::Joined { upgrade: Some(_), .. }), .. })
     }
 }
 
 /// For the kit, which sees both ends.
 #[cfg(feature = "testkit")]
 impl Line {
-    /// The check code that this line has, or will have once it is confirmed.
-    pub(crate) fn code(&self) -> Option<CheckCode> {
-        self.0.state.phase.session().filter(|_| !self.is_early()).map(session::Session::check_code)
+    /// The safety number that this line has, or will have once it is confirmed.
+    pub(crate) fn code(&self) -> Option<SafetyNumber> {
+        self.0.state.phase.session().filter(|_| !self.is_early()).map(session::Session::safety_number)
     }
 
-    /// A hash of the proof that let Bob in, at Alice's end until Bob is known to have her Confirm.
+    /// A hash of the proof that let Bob in, at Alice's end, as long as Alice keeps Confirm.
     pub(crate) const fn proof(&self) -> Option<[u8; 32]> {
-        self.0.state.phase.proof()
+        match &self.0.state.phase {
+            Phase::Open { end: End::Alice { stage, .. }, .. } => match stage {
+                AliceStage::AwaitingApproval(confirm)
+                | AliceStage::Joined(confirm)
+                | AliceStage::Confirmed(Some(confirm)) => Some(confirm.proof),
+                AliceStage::Confirmed(None) => None,
+            },
+            _ => None,
+        }
     }
 
-    /// The key of what Bob says early, as long as this end has it: of a Port for many it tells two of one name apart.
+    /// The key of what Bob says early, as long as this end has it. On lines of a Port for many it tells two of one name apart.
     pub(crate) fn early_key(&self) -> Option<&Secret<32>> {
         let bobs = || self.0.state.phase.session().filter(|_| self.is_early()).map(Session::send);
         self.0.state.phase.early().map(epoch::Early::key).or_else(bobs)
-    }
-
-    /// Bob's end, before he knows the keys of epoch 1 (§14.7).
-    pub(crate) const fn is_early(&self) -> bool {
-        matches!(self.0.state.phase, Phase::BobJoined { upgrade: Some(_), .. })
-    }
-}
-
-holds!(Line);
-
-impl Role for Line {
-    const ROLE: u8 = 3;
-    type State = State;
-    type Change = Change;
-    type Line = Line;
-    type Beside = Nothing;
-    type Effect<'m> = LineEffect<'m>;
-
-    fn key_of(state: &State) -> Key {
-        Key::Line(state.origin.line_id)
-    }
-
-    fn deadline_of(state: &State) -> Option<UnixSeconds> {
-        match &state.phase {
-            Phase::AwaitingProof { until, .. } => Some(*until),
-            // She takes her time: what waits for her word is opened after it.
-            Phase::AliceAsked { .. } => None,
-            phase => phase.early().map(|early| early.until),
-        }
-    }
-
-    fn after_deadline(state: &State) -> Option<Change> {
-        let mut phase = state.phase.clone();
-        Some(match phase {
-            Phase::AwaitingProof { .. } => Change::closed(LineEnd::Expired, None),
-            _ => {
-                phase.set_early(None);
-                Change::Phase(phase)
-            }
-        })
-    }
-
-    fn after_settling(state: &State) -> Option<Change> {
-        match &state.phase {
-            Phase::BobConfirmed { due: true, .. } => {
-                let mut phase = state.phase.clone();
-                phase.answered();
-                Some(phase)
-            }
-            Phase::Closed { end, due: true, .. } => Some(Phase::Closed { end: *end, close: None, due: false }),
-            _ => None,
-        }
-        .map(Change::Phase)
-    }
-
-    fn key_after(state: &State, _: &Change) -> Key {
-        Self::key_of(state)
-    }
-
-    fn record_after(revision: u64, state: &State, change: &Change) -> Record {
-        match change {
-            Change::Phase(phase) => Record::of::<Self>(revision, (&state.origin, phase)),
-            Change::Counters(counters) => {
-                let mut phase = state.phase.clone();
-                phase.count(*counters);
-                Record::of::<Self>(revision, (&state.origin, phase))
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn change(state: &mut State, change: Change) {
-        match change {
-            Change::Phase(phase) => state.phase = phase,
-            Change::Counters(counters) => state.phase.count(counters),
-        }
-    }
-
-    fn effect<'m>(&'m self, emit: Emit<'m>, place: usize, _: &mut Nothing) -> Option<LineEffect<'m>> {
-        let line_id = self.0.state.origin.line_id;
-        let send = |payload| LineEffect::Send(Request::Packet { line_id, payload });
-        match (&self.0.state.phase, place) {
-            (Phase::Closed { end, close, due: true }, _) => match place {
-                0 => close.as_ref().map(|close| send(close.as_slice())),
-                1 => end.is_told_to_server().then_some(LineEffect::Send(Request::Disconnect { line_id })),
-                _ => Some(LineEffect::Ended(*end)),
-            },
-            (Phase::AliceAsked { .. }, 0) => Some(LineEffect::Asked),
-            (phase, 0) => phase.packet().map(send),
-            (_, 1) => match emit {
-                Emit::Sealed(packet) => Some(send(packet)),
-                Emit::Opened(text) | Emit::OutboxAndOpened(text) => Some(LineEffect::Message(text)),
-                Emit::Told(text) | Emit::OutboxAndTold(text) => {
-                    introduction::read(text).ok().map(LineEffect::Introduction)
-                }
-                Emit::Dropped => Some(LineEffect::Dropped),
-                Emit::Outbox | Emit::Rest | Emit::Refused(_) | Emit::Handed { .. } | Emit::Nothing => None,
-            },
-            _ => None,
-        }
-    }
-}
-
-impl LineEnd {
-    /// A line that the other end closed stays at the Server until this end has left it, too.
-    const fn is_told_to_server(self) -> bool {
-        !matches!(self, Self::ByServer)
     }
 }

@@ -6,10 +6,10 @@ use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use minicbor::{Decoder, Encoder, len};
 
 use super::padding;
+use crate::cbor::{self, Bytes};
 use crate::error::{Rejected, SealError};
-use crate::message::{Content, Nonce};
+use crate::message::{Nonce, PacketKind};
 use crate::secret::Secret;
-use crate::wire::{self, Bytes};
 
 /// The largest message, in bytes: 64 KiB.
 pub const MAX_MESSAGE: usize = 65_536;
@@ -17,7 +17,7 @@ pub const MAX_MESSAGE: usize = 65_536;
 /// The most associated data, in bytes.
 pub const MAX_ASSOCIATED_DATA: usize = 256;
 
-/// How much longer than its message a packet is, in bytes, at most.
+/// How many bytes longer than its message a packet is, at most.
 pub const SEAL_OVERHEAD: usize = MAX_HEAD + TAG;
 
 /// The longest packet of the machine's own: a Confirm with an ephemeral key (§14.7).
@@ -25,34 +25,34 @@ pub(super) const MAX_OWN: usize = 68;
 
 const TAG: usize = 16;
 const KIND: usize = START.len() + 1;
-/// Start, content, nonce, and a length of four bytes.
+/// Start, kind, nonce, and a length of four bytes.
 const MAX_HEAD: usize = KIND + 1 + Nonce::LENGTH + 5;
 
 /// How every sealed payload begins: version and body, the body's four elements, the variant (§7.4).
-const START: [u8; 4] = [0x82, wire::VERSION, 0x84, 2];
+const START: [u8; 4] = [0x82, cbor::VERSION, 0x84, 2];
 /// A byte string of 12.
 const NONCE: u8 = 0x4c;
 
-/// A sealed payload that came.
+/// A sealed payload that was received.
 pub(super) struct Sealed<'p> {
-    pub(super) content: Content,
+    pub(super) kind: PacketKind,
     pub(super) nonce: Nonce,
     ciphertext: &'p [u8],
 }
 
 impl<'p> Sealed<'p> {
-    /// What [`Payload::decode`](crate::Payload::decode) would read, in a fraction of the time: messages are many. `None` for
-    /// all that is not the one canonical encoding of a sealed payload (§1.2).
+    /// Reads what [`Payload::decode`](crate::Payload::decode) would read, in a fraction of the time, because messages are many. `None`: the
+    /// bytes are not the canonical encoding of a sealed payload (§1.2).
     #[inline]
     pub(super) fn decode(payload: &'p [u8]) -> Option<Self> {
-        let [content, NONCE, rest @ ..] = payload.strip_prefix(&START)? else { return None };
-        let content = *Content::ALL.get(usize::from(content.checked_sub(1)?))?;
+        let [kind, NONCE, rest @ ..] = payload.strip_prefix(&START)? else { return None };
+        let kind = *PacketKind::ALL.get(usize::from(kind.checked_sub(1)?))?;
         let (nonce, rest) = rest.split_first_chunk()?;
-        Some(Self { content, nonce: Nonce::from_bytes(*nonce), ciphertext: whole(rest)? })
+        Some(Self { kind, nonce: Nonce::from_bytes(*nonce), ciphertext: whole(rest)? })
     }
 }
 
-/// The byte string that these bytes are, its length in no more bytes than it needs, and nothing behind it.
+/// The byte string that these bytes encode canonically. `None`: its length has more bytes than it needs, or something stands behind it.
 #[inline]
 fn whole(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
@@ -69,8 +69,8 @@ fn whole(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Opens a packet into `out` and returns the text, which has `own` bytes in a packet of the machine's own. Everything that can
-/// be wrong with it is one error: there is no oracle (§6.4).
+/// Opens a packet into `out` and returns the text. The text of a packet of the machine's own must have `own` bytes. Every failure is the
+/// same error, so there is no oracle (§6.4).
 #[inline(always)]
 pub(super) fn open<'b>(
     key: &Secret<32>,
@@ -85,16 +85,16 @@ pub(super) fn open<'b>(
     }
     let out = out.get_mut(..text.len()).ok_or(Rejected::BufferTooSmall)?;
     let buffer = InOutBuf::new(text, out).map_err(|_| Rejected::BufferTooSmall)?;
-    let data = Associated::new(packet.content, data).ok_or(Rejected::AssociatedDataTooLong)?;
+    let data = Associated::new(packet.kind, data).ok_or(Rejected::AssociatedDataTooLong)?;
     cipher(key)
         .decrypt_inout_detached(&packet.nonce.to_bytes().into(), data.as_slice(), buffer, tag.into())
         .map_err(|_| Rejected::Forged)?;
-    match packet.content {
-        Content::Opening | Content::Message => Ok(out),
-        Content::PaddedOpening | Content::PaddedMessage | Content::Introduction => {
+    match packet.kind {
+        PacketKind::EarlyMessage | PacketKind::Message => Ok(out),
+        PacketKind::PaddedEarlyMessage | PacketKind::PaddedMessage | PacketKind::IntroducerMessage => {
             padding::unpadded_len(out).and_then(|length| out.get(..length)).ok_or(Rejected::Forged)
         }
-        Content::Confirm | Content::Answer | Content::Close if out.len() == own => Ok(out),
+        PacketKind::Confirm | PacketKind::Answer | PacketKind::Close if out.len() == own => Ok(out),
         _ => Err(Rejected::Forged),
     }
 }
@@ -102,26 +102,26 @@ pub(super) fn open<'b>(
 /// Seals into `out` and returns the payload's bytes (§7.4).
 pub(super) fn seal<'b>(
     key: &Secret<32>,
-    content: Content,
+    kind: PacketKind,
     nonce: Nonce,
     text: &[u8],
     data: &[u8],
     out: &'b mut [u8],
 ) -> Result<&'b [u8], SealError> {
-    let length = if content.is_padded() { padding::padded_len(text.len()) } else { text.len() };
+    let length = if kind.is_padded() { padding::padded_len(text.len()) } else { text.len() };
     if length > MAX_MESSAGE {
         return Err(SealError::TooLong);
     }
     let ciphertext = length.saturating_add(TAG);
     let nonce = nonce.to_bytes();
-    let data = Associated::new(content, data).ok_or(SealError::AssociatedDataTooLong)?;
-    let head = head(content, &nonce, ciphertext);
+    let data = Associated::new(kind, data).ok_or(SealError::AssociatedDataTooLong)?;
+    let head = head(kind, &nonce, ciphertext);
     let head = head.as_slice();
     let out = out.get_mut(..head.len().saturating_add(ciphertext)).ok_or(SealError::BufferTooSmall)?;
     let (packet, tag) = out.split_last_chunk_mut::<TAG>().ok_or(SealError::BufferTooSmall)?;
     let (start, body) = packet.split_at_mut_checked(head.len()).ok_or(SealError::BufferTooSmall)?;
     start.copy_from_slice(head);
-    let buffer = if content.is_padded() {
+    let buffer = if kind.is_padded() {
         padding::pad(text, body).ok_or(SealError::BufferTooSmall)?;
         body.into()
     } else {
@@ -135,9 +135,9 @@ pub(super) fn seal<'b>(
 }
 
 /// A packet of the machine's own.
-pub(super) fn seal_own(key: &Secret<32>, content: Content, nonce: Nonce, text: &[u8]) -> Bytes<MAX_OWN> {
+pub(super) fn seal_own(key: &Secret<32>, kind: PacketKind, nonce: Nonce, text: &[u8]) -> Bytes<MAX_OWN> {
     let mut packet = Bytes::EMPTY;
-    packet.fill(|out| seal(key, content, nonce, text, &[], out).ok().map(<[u8]>::len));
+    packet.fill(|out| seal(key, kind, nonce, text, &[], out).ok().map(<[u8]>::len));
     packet
 }
 
@@ -146,16 +146,16 @@ fn cipher(key: &Secret<32>) -> Aes256GcmSiv {
 }
 
 /// A payload's first bytes, up to its nonce.
-const fn kind(content: Content) -> [u8; KIND] {
+const fn start(kind: PacketKind) -> [u8; KIND] {
     let [a, b, c, d] = START;
-    [a, b, c, d, content as u8]
+    [a, b, c, d, kind as u8]
 }
 
 /// A payload's bytes up to its ciphertext.
 #[inline]
-fn head(content: Content, nonce: &[u8], ciphertext: usize) -> Bytes<MAX_HEAD> {
+fn head(kind: PacketKind, nonce: &[u8], ciphertext: usize) -> Bytes<MAX_HEAD> {
     let mut head = Bytes::EMPTY;
-    head.append(&kind(content));
+    head.append(&start(kind));
     head.append(&[NONCE]);
     head.append(nonce);
     let mut e = Encoder::new(head);
@@ -163,29 +163,28 @@ fn head(content: Content, nonce: &[u8], ciphertext: usize) -> Bytes<MAX_HEAD> {
     e.into_writer()
 }
 
-/// What is authenticated beside the text: what kind of packet it is, then the caller's data. Nonce and length are the AEAD's
-/// own to authenticate.
+/// What is authenticated beside the text: the kind of the packet, then the caller's data. The AEAD itself authenticates nonce and length.
 enum Associated {
-    Kind([u8; KIND]),
+    Start([u8; KIND]),
     WithData(Bytes<{ KIND + MAX_ASSOCIATED_DATA }>),
 }
 
 impl Associated {
-    /// `None` if there is too much of it.
+    /// `None`: there is too much data.
     #[inline]
-    fn new(content: Content, data: &[u8]) -> Option<Self> {
-        let kind = kind(content);
+    fn new(kind: PacketKind, data: &[u8]) -> Option<Self> {
+        let start = start(kind);
         if data.is_empty() {
-            return Some(Self::Kind(kind));
+            return Some(Self::Start(start));
         }
-        let mut both = Bytes::new(&kind)?;
+        let mut both = Bytes::new(&start)?;
         both.append(data)?;
         Some(Self::WithData(both))
     }
 
     fn as_slice(&self) -> &[u8] {
         match self {
-            Self::Kind(kind) => kind,
+            Self::Start(start) => start,
             Self::WithData(both) => both.as_slice(),
         }
     }
@@ -199,8 +198,8 @@ mod tests {
     use std::vec;
 
     fn reads_alike(payload: &[u8]) -> Result<bool, TestCaseError> {
-        let ours = Sealed::decode(payload).map(|Sealed { content, nonce, ciphertext }| Payload::Sealed {
-            content,
+        let ours = Sealed::decode(payload).map(|Sealed { kind, nonce, ciphertext }| Payload::Sealed {
+            kind,
             nonce,
             ciphertext,
         });
@@ -216,7 +215,7 @@ mod tests {
         /// R1.2: the short way to read a sealed payload accepts what the long one does.
         #[test]
         fn sealed_is_read_as_a_payload_is(
-            content in prop::sample::select(vec![0u8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 23, 24]),
+            kind in prop::sample::select(vec![0u8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 23, 24]),
             nonce in prop::sample::select(vec![0usize, 11, 12, 12, 12, 13, 24]),
             length in prop::sample::select(vec![0usize, 16, 23, 24, 255, 256, 300, 65_535, 65_536]),
             damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..2),
@@ -224,11 +223,11 @@ mod tests {
             cut in 0usize..3,
         ) {
             let mut e = Encoder::new(std::vec::Vec::new());
-            e.array(2).unwrap().u8(1).unwrap().array(4).unwrap().u8(2).unwrap().u8(content).unwrap();
+            e.array(2).unwrap().u8(1).unwrap().array(4).unwrap().u8(2).unwrap().u8(kind).unwrap();
             e.bytes(&vec![3; nonce]).unwrap().bytes(&vec![7; length]).unwrap();
             let mut payload = e.into_writer();
             let whole = payload.clone();
-            prop_assert_eq!(reads_alike(&whole)?, (1..=8).contains(&content) && nonce == 12);
+            prop_assert_eq!(reads_alike(&whole)?, (1..=8).contains(&kind) && nonce == 12);
             damage.iter().for_each(|(at, byte)| { let at = at.index(payload.len().min(24)); payload[at] = *byte; });
             payload.extend(tail);
             payload.truncate(payload.len() - cut);
@@ -239,8 +238,7 @@ mod tests {
     /// R1.2: a number in more bytes than it needs.
     #[test]
     fn a_longer_head_is_not_read() {
-        let with =
-            |content: &[u8], nonce: &[u8], ciphertext: &[u8]| [&START, content, nonce, &[5; 12], ciphertext].concat();
+        let with = |kind: &[u8], nonce: &[u8], ciphertext: &[u8]| [&START, kind, nonce, &[5; 12], ciphertext].concat();
         let overlong = [
             with(&[0x18, 4], &[0x4c], &[0x41, 9]),
             with(&[4], &[0x58, 12], &[0x41, 9]),
@@ -254,11 +252,11 @@ mod tests {
         assert!(Sealed::decode(&with(&[4], &[0x4c], &[0x41, 9])).is_some());
     }
 
-    /// §7.4: the numbers by which a content is found here are those that it is encoded by.
+    /// §7.4: the numbers by which a kind is found here are those that it is encoded by.
     #[test]
-    fn contents_are_found_by_their_numbers() {
-        for (number, content) in (1..).zip(Content::ALL) {
-            assert_eq!((content as u8, minicbor::decode(&[number]).ok()), (number, Some(content)));
+    fn kinds_are_found_by_their_numbers() {
+        for (number, kind) in (1..).zip(PacketKind::ALL) {
+            assert_eq!((kind as u8, minicbor::decode(&[number]).ok()), (number, Some(kind)));
         }
     }
 }

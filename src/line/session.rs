@@ -7,21 +7,21 @@ use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
 
-use super::Origin;
+use super::origin::Origin;
 use super::seal::{self, MAX_OWN, Sealed};
 use super::window::Window;
+use crate::cbor::{self, Bytes};
 use crate::error::{Rejected, SealError};
-use crate::message::{Content, Nonce};
-use crate::port::Kind;
+use crate::message::{Nonce, PacketKind};
+use crate::port::PortKind;
+use crate::port::ticket::Ticket;
 use crate::proof::Proof;
 use crate::secret::{Secret, derive};
-use crate::ticket::Ticket;
-use crate::wire::{self, Bytes};
 
-/// A caller's messages stop here; the rest is for the machine's own.
+/// A caller's messages stop here. The counters above are for the machine's own packets.
 const LAST_COUNTER: u64 = 1 << 48;
 
-/// What both sides must have seen alike (§6.1): each field left out could be told differently to each.
+/// What both ends must have seen alike (§6.1). A field left out could be told differently to each end.
 #[derive(Encode)]
 struct Transcript<'a> {
     #[n(0)]
@@ -29,7 +29,7 @@ struct Transcript<'a> {
     #[n(1)]
     version: u8,
     #[n(2)]
-    kind: Kind,
+    kind: PortKind,
     #[n(3)]
     port: crate::id::PortHash,
     #[n(4)]
@@ -42,11 +42,11 @@ struct Transcript<'a> {
     ticket: Option<&'a Ticket>,
 }
 
-/// Its hash.
+/// The hash of the transcript.
 pub(super) fn transcript(origin: &Origin, proof: &Proof, ticket: Option<&Ticket>) -> [u8; 32] {
-    wire::hash(&Transcript {
+    cbor::hash(&Transcript {
         label: "port-protocol",
-        version: wire::VERSION,
+        version: cbor::VERSION,
         kind: origin.kind,
         port: origin.port,
         line_id: origin.line_id,
@@ -56,13 +56,14 @@ pub(super) fn transcript(origin: &Origin, proof: &Proof, ticket: Option<&Ticket>
     })
 }
 
+/// Which way this end sends.
 #[derive(Clone, Copy)]
-pub(super) enum End {
-    Alice,
-    Bob,
+pub(super) enum Direction {
+    FromAlice,
+    FromBob,
 }
 
-/// All that a packet moves once both ends have heard each other.
+/// All that a packet changes once both ends have heard each other.
 #[derive(Clone, Copy, Debug)]
 pub struct Counters {
     sent: u64,
@@ -82,39 +83,39 @@ pub struct Session {
     sent: u64,
     #[n(4)]
     window: Window,
-    /// 0; on a line of a Port for many 1, once Bob knows the ephemeral key (§14.7).
+    /// 0. On a line of a Port for many it is 1 once Bob knows the ephemeral key (§14.7).
     #[n(5)]
     epoch: u32,
 }
 
 impl Session {
     /// §6.2.
-    pub(super) fn new(end: End, epoch: u32, hkdf: &Hkdf<Sha256>) -> Self {
+    pub(super) fn new(direction: Direction, epoch: u32, hkdf: &Hkdf<Sha256>) -> Self {
         let (alice, bob) = (derive(hkdf, "alice to bob"), derive(hkdf, "bob to alice"));
-        let (send, receive) = match end {
-            End::Alice => (alice, bob),
-            End::Bob => (bob, alice),
+        let (send, receive) = match direction {
+            Direction::FromAlice => (alice, bob),
+            Direction::FromBob => (bob, alice),
         };
         Self { send, receive, exporter: derive(hkdf, "exporter"), sent: 0, window: Window::default(), epoch }
     }
 
-    /// A packet of the machine's own, and the session after it.
-    pub(super) fn seal_own(mut self, content: Content, text: &[u8]) -> (Self, Bytes<MAX_OWN>) {
+    /// Seals a packet of the machine's own. Returns the session after it.
+    pub(super) fn seal_own(mut self, content: PacketKind, text: &[u8]) -> (Self, Bytes<MAX_OWN>) {
         let packet = seal::seal_own(&self.send, content, self.nonce(), text);
         self.sent = self.sent.saturating_add(1);
         (self, packet)
     }
 
-    /// The next packet's.
+    /// The nonce of the next packet.
     const fn nonce(&self) -> Nonce {
         Nonce { epoch: self.epoch, counter: self.sent }
     }
 
-    /// A user's message, and the counters after it.
+    /// Seals a user's message. Returns the counters after it.
     #[inline]
     pub(super) fn seal<'b>(
         &self,
-        content: Content,
+        content: PacketKind,
         text: &[u8],
         data: &[u8],
         out: &'b mut [u8],
@@ -126,8 +127,8 @@ impl Session {
         Ok((Counters { sent: self.sent.saturating_add(1), ..self.counters() }, packet))
     }
 
-    /// The text, and the counters after it. First the packet has to open: a forged one is never told apart by its
-    /// counter.
+    /// Opens a packet. Returns the counters after it, and the text. The packet must open before its counter is judged, so the error of a
+    /// forged packet tells nothing of the counter.
     #[inline(always)]
     pub(super) fn open<'b>(
         &self,
@@ -137,9 +138,9 @@ impl Session {
         out: &'b mut [u8],
     ) -> Result<(Counters, &'b [u8]), Rejected> {
         let text = seal::open(&self.receive, packet, own, data, out)?;
-        // Confirm says nothing but itself, so it may come again: that is how a lost answer is asked for (§6.5).
+        // Confirm carries no message, so it may come again. A lost Answer is asked for in this way (§6.5).
         let window =
-            if packet.content == Content::Confirm { self.window } else { self.window.take(packet.nonce.counter)? };
+            if packet.kind == PacketKind::Confirm { self.window } else { self.window.accept(packet.nonce.counter)? };
         Ok((Counters { window, ..self.counters() }, text))
     }
 
@@ -151,7 +152,7 @@ impl Session {
         self.sent
     }
 
-    /// What the other end seals by.
+    /// The key that the other end seals with.
     pub(super) const fn receive(&self) -> &Secret<32> {
         &self.receive
     }
@@ -176,10 +177,10 @@ impl Session {
     }
 
     /// §6.8: forty digits.
-    pub(super) fn check_code(&self) -> CheckCode {
+    pub(super) fn safety_number(&self) -> SafetyNumber {
         let mut bytes = [[0; 5]; 8];
         self.expand(&[b"check code"], bytes.as_flattened_mut());
-        CheckCode(bytes.map(|group| {
+        SafetyNumber(bytes.map(|group| {
             let number = group.iter().fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
             u32::try_from(number % 100_000).unwrap_or_default()
         }))
@@ -187,8 +188,8 @@ impl Session {
 
     /// §6.10.
     pub(super) fn export(&self, label: &str, context: &[u8]) -> Secret<32> {
-        // Hashed, because HKDF's info has no parts: what is said of one could be said of another.
-        let purpose = wire::hash(&(label, <&ByteSlice>::from(context)));
+        // HKDF's info has no parts. Without the hash, two pairs of label and context could have one info.
+        let purpose = cbor::hash(&(label, <&ByteSlice>::from(context)));
         let mut exported = Secret::ZERO;
         self.expand(&[b"export", &purpose], exported.expose_mut());
         exported
@@ -202,29 +203,29 @@ impl Session {
     }
 }
 
-/// Eight groups of five digits, the same at both ends (§6.8). Two people who read them to each other know that nobody
-/// stands between them, even if the Port was shared where others could see it.
+/// Eight groups of five digits, the same at both ends (§6.8). Two people who compare them by voice know that nobody stands between them,
+/// even if others could see the Port.
 ///
 /// `Display` writes them as `12345 67890 …`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct CheckCode([u32; 8]);
+pub struct SafetyNumber([u32; 8]);
 
-impl CheckCode {
+impl SafetyNumber {
     /// The groups, each below 100 000.
     pub const fn groups(&self) -> &[u32; 8] {
         &self.0
     }
 }
 
-impl fmt::Display for CheckCode {
+impl fmt::Display for SafetyNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut space = "";
         self.0.iter().try_for_each(|group| write!(f, "{}{group:05}", core::mem::replace(&mut space, " ")))
     }
 }
 
-impl fmt::Debug for CheckCode {
+impl fmt::Debug for SafetyNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CheckCode([redacted])")
+        f.write_str("SafetyNumber([redacted])")
     }
 }

@@ -4,8 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 
-/// Which of the other end's counters were taken: all below `next - 64` count as taken, bit `i` of `seen` stands for
-/// `next - 1 - i`.
+/// Which of the other end's counters were accepted. Bit `i` of `seen` stands for `next - 1 - i`. All below `next - 64` count as accepted.
 #[derive(Clone, Copy, Default, Debug, Encode, Decode)]
 pub struct Window {
     #[n(0)]
@@ -15,23 +14,23 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window once `counter` is taken. To be kept only if its packet opens.
+    /// The window after this counter. Keep it only if the packet opens.
     ///
     /// # Errors
-    /// [`Rejected::Repeated`]: taken before, or too old to tell.
+    /// [`Rejected::Duplicate`]: accepted before, or too old to tell.
     #[inline(always)]
-    pub(crate) fn take(self, counter: u64) -> Result<Self, Rejected> {
+    pub(crate) fn accept(self, counter: u64) -> Result<Self, Rejected> {
         match counter.checked_sub(self.next) {
             Some(ahead) => {
                 let shift = u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1);
                 let seen = self.seen.checked_shl(shift).unwrap_or(0) | 1;
                 // No end ever reaches the last counter of all (§6.3).
-                Ok(Self { next: counter.checked_add(1).ok_or(Rejected::Repeated)?, seen })
+                Ok(Self { next: counter.checked_add(1).ok_or(Rejected::Duplicate)?, seen })
             }
             None => {
                 let age = self.next.saturating_sub(counter).saturating_sub(1);
-                let bit = u32::try_from(age).ok().and_then(|age| 1u64.checked_shl(age)).ok_or(Rejected::Repeated)?;
-                if self.seen & bit == 0 { Ok(Self { seen: self.seen | bit, ..self }) } else { Err(Rejected::Repeated) }
+                let bit = u32::try_from(age).ok().and_then(|age| 1u64.checked_shl(age)).ok_or(Rejected::Duplicate)?;
+                if self.seen & bit == 0 { Ok(Self { seen: self.seen | bit, ..self }) } else { Err(Rejected::Duplicate) }
             }
         }
     }
@@ -51,9 +50,9 @@ mod tests {
             for counter in counters {
                 let in_window = taken.last().is_none_or(|&highest: &u64| counter + 64 > highest);
                 let fresh = in_window && !taken.contains(&counter);
-                match window.take(counter) {
+                match window.accept(counter) {
                     Ok(next) => { prop_assert!(fresh); window = next; taken.insert(counter); }
-                    Err(error) => { prop_assert!(!fresh); prop_assert_eq!(error, Rejected::Repeated); }
+                    Err(error) => { prop_assert!(!fresh); prop_assert_eq!(error, Rejected::Duplicate); }
                 }
             }
         }
@@ -61,12 +60,12 @@ mod tests {
 
     #[test]
     fn the_edges_of_the_window() {
-        let at_100 = Window::default().take(100).unwrap();
-        assert!(at_100.take(37).is_ok());
-        assert_eq!(at_100.take(36).err(), Some(Rejected::Repeated));
-        assert!(at_100.take(u64::MAX).is_err());
-        let far = at_100.take(u64::MAX - 1).unwrap();
-        assert!(far.take(100).is_err());
-        assert!(far.take(u64::MAX - 2).is_ok());
+        let at_100 = Window::default().accept(100).unwrap();
+        assert!(at_100.accept(37).is_ok());
+        assert_eq!(at_100.accept(36).err(), Some(Rejected::Duplicate));
+        assert!(at_100.accept(u64::MAX).is_err());
+        let far = at_100.accept(u64::MAX - 1).unwrap();
+        assert!(far.accept(100).is_err());
+        assert!(far.accept(u64::MAX - 2).is_ok());
     }
 }

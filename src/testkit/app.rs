@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use crate::{Event, Key, LineId, Name, Offer, Policy, SendProof, ToldTicket, UnixSeconds};
+use crate::{Event, IntroducerName, LineId, Policy, PortOptions, RecordKey, SendProof, TicketNotice, UnixSeconds};
 
 /// One user's app, whatever it is made of. [`Client`](super::Client) is one.
 ///
@@ -27,7 +27,7 @@ pub trait App {
     fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed>;
 
     /// The process died and starts again, or the connection to the relay comes back: forget what is in memory, restore what
-    /// is stored, do what is unsent.
+    /// is stored, do what is pending.
     ///
     /// # Errors
     /// [`PowerFailed`], passed on from `power`.
@@ -48,7 +48,7 @@ pub trait App {
 
     /// The rows of its told tickets (§16.4), by which the kit sees whether a use of a contact port is refused. An app that does not
     /// say, `None`, is not held to that.
-    fn tickets(&self) -> Option<Vec<ToldTicket>> {
+    fn tickets(&self) -> Option<Vec<TicketNotice>> {
         None
     }
 
@@ -81,7 +81,7 @@ pub enum Command {
         /// The machine's randomness.
         seed: [u8; 64],
         /// What else stands in the Port.
-        offer: Offer,
+        offer: PortOptions,
     },
     /// Begin a pool of line links (§15), [`Pool::new`](crate::Pool::new), in the place of the one before. An app without pools has
     /// nothing to do.
@@ -105,18 +105,18 @@ pub enum Command {
     /// Introduce somebody by the contact port of this record (§16.3): make a ticket, tell Alice, then show the Port with it.
     Introduce {
         /// The record's.
-        key: Key,
+        key: RecordKey,
         /// What the introducer calls herself: another name each time.
-        name: Name,
+        name: IntroducerName,
         /// When the ticket expires.
         expires: Option<UnixSeconds>,
         /// The ticket's randomness.
         seed: [u8; 64],
     },
     /// Revoke, cancel: give up the Port of this record. Whoever has been granted it is told (§16.6).
-    GiveUp(Key),
+    GiveUp(RecordKey),
     /// From now on the Port of this record may be used like this (§14.2).
-    SetPolicy(Key, Policy),
+    SetPolicy(RecordKey, Policy),
     /// Let in who waits on this line, or turn him away (§14.5).
     Decide(LineId, bool),
     /// Say this along this line.

@@ -8,7 +8,9 @@ use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 use super::introductions::{Introduced, withdrawn};
 use super::machine::{Any, Halt, Input, Tables, ToDo};
 use super::store::{Conflict, Put, Store};
-use crate::{Bob, Born, Event, Introduction, Key, LineId, Machine, Port, Rejected, Seed, ToldTicket, UnixSeconds};
+use crate::{
+    Bob, Created, Event, IntroducerMessage, LineId, Machine, Port, RecordKey, Rejected, Seed, TicketNotice, UnixSeconds,
+};
 
 /// For how many seconds an event whose ticket is unknown is kept (§16.7).
 pub(super) const LONGEST_UNKNOWN: u64 = 3600;
@@ -44,13 +46,13 @@ pub struct Client {
     store: Store,
     backup: Option<Store>,
     /// In memory.
-    machines: BTreeMap<Key, Any>,
+    machines: BTreeMap<RecordKey, Any>,
     /// Events that overtook what they need. In memory, and not acknowledged.
     early: VecDeque<Vec<u8>>,
     /// The same of who came by a contact port before Alice was told of him, and since when (§16.7).
     unknown: BTreeMap<Vec<u8>, UnixSeconds>,
-    /// Whoever says again what is unsent, after a pause. In memory.
-    paused: BTreeSet<Key>,
+    /// Whoever says again what is pending, after a pause. In memory.
+    paused: BTreeSet<RecordKey>,
     output: Vec<Output>,
 }
 
@@ -92,7 +94,7 @@ impl Client {
     pub fn sweep(&mut self) {
         for (key, _) in self.machines.iter().filter(|(_, machine)| machine.may_be_deleted()) {
             self.store.delete(*key);
-            if let Key::LineLink(line_link) = key {
+            if let RecordKey::LineLink(line_link) = key {
                 self.store.forget_tickets(*line_link);
             }
         }
@@ -104,7 +106,7 @@ impl Client {
         self.machines = machines.map(|machine| (machine.key(), machine)).collect();
     }
 
-    fn begin<M: Machine>(&mut self, born: Born<M>, power: &mut Power) -> Result<Key, Halt> {
+    fn begin<M: Machine>(&mut self, born: Created<M>, power: &mut Power) -> Result<RecordKey, Halt> {
         let key = born.key();
         keep(&mut self.store, self.care, power, Put::birth(&born), |_| {})?;
         self.machines.extend(Any::restore(&born.commit().record()).map(|machine| (key, machine)));
@@ -112,7 +114,7 @@ impl Client {
     }
 
     /// The three lines, what they ask for, and settling.
-    fn drive(&mut self, key: Key, input: Input<'_>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    fn drive(&mut self, key: RecordKey, input: Input<'_>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let machine = self.machines.get(&key);
         let introduced = machine.and_then(|machine| Introduced::by(machine, &input, now));
         let withdrawn = machine.and_then(|machine| withdrawn(machine, &input));
@@ -126,8 +128,8 @@ impl Client {
             self.say_unsent_if_over(key, now, power)?;
         }
         self.act(key, to_do, now, power)?;
-        self.settle(key, now, power)?;
-        if matches!(key, Key::Line(_)) && self.machines.get(&key).is_some_and(Any::is_over) {
+        self.clear_outbox(key, now, power)?;
+        if matches!(key, RecordKey::Line(_)) && self.machines.get(&key).is_some_and(Any::is_over) {
             self.withdraw_what_ended(now, power)?;
         }
         Ok(())
@@ -136,13 +138,13 @@ impl Client {
     /// The three lines, and what else belongs into the transaction.
     fn advance(
         &mut self,
-        key: Key,
+        key: RecordKey,
         input: Input<'_>,
         now: UnixSeconds,
         power: &mut Power,
         also: impl Fn(&mut Store),
-    ) -> Result<(Key, Vec<ToDo>), Halt> {
-        let mut machine = self.machines.remove(&key).ok_or(Rejected::NotMine)?;
+    ) -> Result<(RecordKey, Vec<ToDo>), Halt> {
+        let mut machine = self.machines.remove(&key).ok_or(Rejected::WrongMachine)?;
         let Self { store, care, .. } = self;
         let outcome = machine.step(input, now, &mut |put| keep(store, *care, power, put, &also));
         let key = machine.key();
@@ -155,17 +157,17 @@ impl Client {
     }
 
     /// An introducer's machine whose right was withdrawn says so.
-    fn say_unsent_if_over(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    fn say_unsent_if_over(&mut self, key: RecordKey, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         match self.machines.get(&key) {
             Some(introducer @ Any::Introducer(_)) if introducer.is_over() => {
                 self.say_unsent(key, now, power)?;
-                self.settle(key, now, power)
+                self.clear_outbox(key, now, power)
             }
             _ => Ok(()),
         }
     }
 
-    fn settle(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    fn clear_outbox(&mut self, key: RecordKey, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let Some(machine) = self.machines.get_mut(&key) else { return Ok(()) };
         let Self { store, care, .. } = self;
         match machine.step(Input::Settle, now, &mut |put| keep(store, *care, power, put, |_| {})) {
@@ -174,13 +176,13 @@ impl Client {
         }
     }
 
-    fn act(&mut self, key: Key, to_do: Vec<ToDo>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    fn act(&mut self, key: RecordKey, to_do: Vec<ToDo>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         for one in to_do {
             power.point()?;
             match (one, key) {
                 (ToDo::Send(request), _) => self.output.push(Output::Send(request)),
                 (ToDo::Show(text), _) => self.output.push(Output::Show(text)),
-                (ToDo::Hear(text), Key::Line(line_id)) => self.output.push(Output::Hear(line_id, text)),
+                (ToDo::Hear(text), RecordKey::Line(line_id)) => self.output.push(Output::Hear(line_id, text)),
                 (ToDo::Adopt(line), _) => {
                     let key = line.key();
                     self.machines.insert(key, Any::Line(*line));
@@ -194,7 +196,7 @@ impl Client {
                 (ToDo::TellAlice(line_id, said), _) => match self.say_along(line_id, &said, now, power) {
                     Ok(()) => self.drive(key, Input::Told, now, power)?,
                     // Nobody is left to be told.
-                    Err(Halt::Rejected(Rejected::Closed | Rejected::NotMine)) => {
+                    Err(Halt::Rejected(Rejected::Closed | Rejected::WrongMachine)) => {
                         self.drive(key, Input::GiveUp, now, power)?;
                     }
                     Err(halt) => return Err(halt),
@@ -209,13 +211,13 @@ impl Client {
 
     /// To the machine of an introducer, or to Alice's.
     fn say_along(&mut self, line_id: LineId, said: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        let introduction = Introduction::decode(said).map_err(Rejected::from)?;
-        self.drive(Key::Line(line_id), Input::SayIntroduction(&introduction), now, power)
+        let introduction = IntroducerMessage::decode(said).map_err(Rejected::from)?;
+        self.drive(RecordKey::Line(line_id), Input::SayIntroduction(&introduction), now, power)
     }
 
-    fn say_unsent(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        let unsent = self.machines.get(&key).map(Any::unsent).unwrap_or_default();
-        self.act(key, unsent, now, power)
+    fn say_unsent(&mut self, key: RecordKey, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+        let pending = self.machines.get(&key).map(Any::pending).unwrap_or_default();
+        self.act(key, pending, now, power)
     }
 }
 
@@ -280,12 +282,14 @@ impl App for Client {
             }
             Command::GiveUp(key) => self.give_up(*key, now, power),
             Command::SetPolicy(key, policy) => self.drive(*key, Input::SetPolicy(*policy), now, power),
-            Command::Decide(line_id, accept) => self.drive(Key::Line(*line_id), Input::Decide(*accept), now, power),
+            Command::Decide(line_id, accept) => {
+                self.drive(RecordKey::Line(*line_id), Input::Decide(*accept), now, power)
+            }
             Command::Say(line_id, text) => {
                 let data = self.data.clone();
-                self.drive(Key::Line(*line_id), Input::Say(text, &data), now, power)
+                self.drive(RecordKey::Line(*line_id), Input::Say(text, &data), now, power)
             }
-            Command::Close(line_id) => self.drive(Key::Line(*line_id), Input::Close, now, power),
+            Command::Close(line_id) => self.drive(RecordKey::Line(*line_id), Input::Close, now, power),
             Command::Tick => {
                 for key in mem::take(&mut self.paused) {
                     go_on(self.say_unsent(key, now, power))?;
@@ -304,7 +308,7 @@ impl App for Client {
         self.load();
         let keys: Vec<_> = self.machines.keys().copied().collect();
         for key in keys {
-            go_on(self.say_unsent(key, now, power).and_then(|()| self.settle(key, now, power)))?;
+            go_on(self.say_unsent(key, now, power).and_then(|()| self.clear_outbox(key, now, power)))?;
         }
         go_on(self.withdraw_what_ended(now, power))?;
         go_on(self.say_withdrawn(now, power))
@@ -322,7 +326,7 @@ impl App for Client {
         self.data.clone()
     }
 
-    fn tickets(&self) -> Option<Vec<ToldTicket>> {
+    fn tickets(&self) -> Option<Vec<TicketNotice>> {
         Some(self.store.tickets().cloned().collect())
     }
 
@@ -350,7 +354,7 @@ impl App for Client {
                 // Those that are spent refuse it.
                 for key in ports {
                     let _ = self.drive(key, Input::GiveUp, UnixSeconds(0), &mut Power::default());
-                    if let Key::LineLink(line_link) = key {
+                    if let RecordKey::LineLink(line_link) = key {
                         self.store.forget_tickets(line_link);
                     }
                 }

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use super::machine::{Any, Input};
 use super::store::{Put, Store};
 use crate::{
-    Alice, Content, Event, Introducer, Introduction, Key, Line, LineEffect, LineId, LineLink, Machine, Payload, Port,
-    Rejected, UnixSeconds,
+    Alice, Event, Introducer, IntroducerMessage, Line, LineEffect, LineId, LineLink, Machine, PacketKind, Payload,
+    Port, RecordKey, Rejected, UnixSeconds,
 };
 
 /// What came along a line, for the machines of contact ports.
@@ -22,28 +22,30 @@ impl Introduced {
         let (Any::Line(line), Input::Event(event @ Event::Packet { line_id, payload }, ..)) = (machine, input) else {
             return None;
         };
-        let Ok(Payload::Sealed { content: Content::Introduction, .. }) = Payload::decode(payload) else { return None };
+        let Ok(Payload::Sealed { content: PacketKind::IntroducerMessage, .. }) = Payload::decode(payload) else {
+            return None;
+        };
         let (mut line, mut buffer) = (Line::restore(&line.record()).ok()?, vec![0; payload.len()]);
         let text = line.open(event, &[], &mut buffer, now).ok()?.commit().find_map(|effect| match effect {
-            LineEffect::Introduction(introduction) => Some(introduction.to_vec()),
+            LineEffect::IntroducerMessage(introduction) => Some(introduction.to_vec()),
             _ => None,
         });
         Some(Self { text: text?, from: *line_id })
     }
 
     /// Whose contact port it is about.
-    pub(super) fn key(&self) -> Option<Key> {
-        Some(match Introduction::decode(&self.text).ok()? {
-            Introduction::Grant { .. } | Introduction::Withdrawn { .. } => Key::Granted(self.from),
-            Introduction::Ticket(told) => Key::LineLink(told.line_link),
+    pub(super) fn key(&self) -> Option<RecordKey> {
+        Some(match IntroducerMessage::decode(&self.text).ok()? {
+            IntroducerMessage::Grant { .. } | IntroducerMessage::Withdrawn { .. } => RecordKey::Introducer(self.from),
+            IntroducerMessage::Ticket(told) => RecordKey::LineLink(told.line_link),
         })
     }
 
     /// Whatever these say of it, the line's step is kept.
     pub(super) fn keep(&self, store: &mut Store, now: UnixSeconds) {
         let from = self.from;
-        match Introduction::decode(&self.text) {
-            Ok(Introduction::Grant { port }) => {
+        match IntroducerMessage::decode(&self.text) {
+            Ok(IntroducerMessage::Grant { port }) => {
                 if let Ok(born) = Introducer::granted(port, from) {
                     let key = born.key();
                     let before = store.get(key).and_then(Any::restore);
@@ -54,8 +56,9 @@ impl Introduced {
                     let _ = store.put(Put::birth(&born));
                 }
             }
-            Ok(Introduction::Ticket(told)) => {
-                let alice = store.get(Key::LineLink(told.line_link)).and_then(|record| Alice::restore(record).ok());
+            Ok(IntroducerMessage::Ticket(told)) => {
+                let alice =
+                    store.get(RecordKey::LineLink(told.line_link)).and_then(|record| Alice::restore(record).ok());
                 let Some(alice) = alice else { return };
                 let tell = |store: &Store| {
                     let outstanding = store.tickets().filter(|row| row.line_link == told.line_link).count();
@@ -70,8 +73,8 @@ impl Introduced {
                     store.tell(told);
                 }
             }
-            Ok(introduction @ Introduction::Withdrawn { .. }) => {
-                let record = store.get(Key::Granted(from));
+            Ok(introduction @ IntroducerMessage::Withdrawn { .. }) => {
+                let record = store.get(RecordKey::Introducer(from));
                 let Some(mut introducer) = record.and_then(|record| Introducer::restore(record).ok()) else { return };
                 if let Ok(step) = introducer.handle(&introduction, from) {
                     let _ = store.put(Put::step(&step));

@@ -7,7 +7,7 @@ use super::relay::{Formed, Parcel};
 use super::schedule::{Answer, Claim, End, Forgery};
 use super::world::{Happened, World, pick};
 use crate::{
-    Alice, Bob, BobEffect, Content, Event, LineLink, Nonce, Offer, PairHash, Payload, Proof, Reason, Request,
+    Alice, Bob, BobEffect, Event, LineLink, Nonce, PacketKind, PairHash, Payload, PortOptions, Proof, Reason, Request,
     RequestId, Seed, SendProof,
 };
 
@@ -70,7 +70,7 @@ impl<A: App> World<A> {
                 let (line_id, pair_hash) = (self.relay.make_up(None), PairHash::from([0; 32]));
                 Event::LineFormed { line_link, line_id, pair_hash, proof: None }
             }
-            Answer::Refusal => Event::Refused { line_link, reason: Reason::Claimed },
+            Answer::Refusal => Event::Refused { line_link, reason: Reason::UsedByAnother },
         };
         self.lie(to, &event)
     }
@@ -87,7 +87,7 @@ impl<A: App> World<A> {
             },
             Forgery::Packet => {
                 let ciphertext = &self.relay.token();
-                Payload::Sealed { content: Content::Message, nonce: Nonce { epoch: 0, counter: 7 }, ciphertext }
+                Payload::Sealed { content: PacketKind::Message, nonce: Nonce { epoch: 0, counter: 7 }, ciphertext }
                     .to_vec()
             }
         };
@@ -100,9 +100,9 @@ impl<A: App> World<A> {
 
     /// A good proof, of a Port that the relay made for itself.
     fn foreign_proof(&mut self) -> Option<Proof> {
-        let alice = Alice::offer(self.relay.token().into(), Offer::new(), Seed::draw(&mut self.rng)).commit();
+        let alice = Alice::offer(self.relay.token().into(), PortOptions::new(), Seed::draw(&mut self.rng)).commit();
         let mut bob = Bob::scan(alice.port()?.clone(), Seed::draw(&mut self.rng)).commit();
-        bob.connect(SendProof::OnBoard, self.now).ok()?.commit().find_map(|effect| match effect {
+        bob.connect(SendProof::Inline, self.now).ok()?.commit().find_map(|effect| match effect {
             BobEffect::Send(Request::Connect { proof, .. }) => proof,
             _ => None,
         })

@@ -8,9 +8,10 @@ use alloc::vec::Vec;
 use super::app::PowerFailed;
 use super::store::{Conflict, Put};
 use crate::{
-    Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, IntroducerPhase, Introduction, Key, Kind,
-    Known, Line, LineEffect, LineId, LineLink, LinePhase, MAX_INTRODUCTION, Machine, Name, Policy, Pool, PoolEffect,
-    Record, Rejected, SEAL_OVERHEAD, SealError, Seed, SendProof, Step, TicketHash, ToldTicket, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, IntroducerMessage, IntroducerName,
+    IntroducerPhase, Line, LineEffect, LineId, LineLink, LinePhase, MAX_INTRODUCER_MESSAGE, Machine, Peers, Policy,
+    Pool, PoolEffect, PortKind, Record, RecordKey, Rejected, SEAL_OVERHEAD, SealError, Seed, SendProof, Step,
+    TicketHash, TicketNotice, UnixSeconds,
 };
 
 #[derive(Debug)]
@@ -26,14 +27,14 @@ pub(super) enum Any {
 #[derive(Default, Debug)]
 pub(super) struct Tables {
     line: Option<LineId>,
-    tickets: Vec<ToldTicket>,
+    tickets: Vec<TicketNotice>,
 }
 
 impl Tables {
     pub(super) fn of<'r>(
         event: &Event<'_>,
         mut records: impl Iterator<Item = &'r [u8]>,
-        tickets: impl IntoIterator<Item = ToldTicket>,
+        tickets: impl IntoIterator<Item = TicketNotice>,
     ) -> Self {
         let Event::LineFormed { line_id: comes, .. } = event else { return Self::default() };
         let line = records.find_map(|record| {
@@ -44,12 +45,12 @@ impl Tables {
     }
 }
 
-impl Known for Tables {
+impl Peers for Tables {
     fn has_line(&self, line_id: &LineId) -> bool {
         self.line == Some(*line_id)
     }
 
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         self.tickets.iter().find(|told| told.ticket == *ticket).cloned()
     }
 }
@@ -68,11 +69,11 @@ pub(super) enum Input<'a> {
     /// Accept, or decline.
     Decide(bool),
     /// Make a ticket, of this seed, that expires then.
-    Introduce(&'a Name, Option<UnixSeconds>, &'a [u8; 64]),
+    Introduce(&'a IntroducerName, Option<UnixSeconds>, &'a [u8; 64]),
     /// Alice was told of it.
     Told,
     /// Say this to an introducer's machine, or to Alice's (§16.3).
-    SayIntroduction(&'a Introduction<'a>),
+    SayIntroduction(&'a IntroducerMessage<'a>),
     /// A line link out of the pool (§15.4).
     Take,
     Tick,
@@ -124,7 +125,7 @@ impl Any {
         alice.or_else(bob).or_else(line).or_else(introducer).or_else(pool)
     }
 
-    pub(super) fn key(&self) -> Key {
+    pub(super) fn key(&self) -> RecordKey {
         match self {
             Self::Alice(alice) => alice.key(),
             Self::Bob(bob) => bob.key(),
@@ -154,13 +155,13 @@ impl Any {
         }
     }
 
-    pub(super) fn unsent(&self) -> Vec<ToDo> {
+    pub(super) fn pending(&self) -> Vec<ToDo> {
         match self {
-            Self::Alice(alice) => alice.unsent().map(ToDo::from).collect(),
-            Self::Bob(bob) => bob.unsent().map(ToDo::from).collect(),
-            Self::Line(line) => line.unsent().map(ToDo::from).collect(),
-            Self::Introducer(introducer) => introducer.unsent().map(ToDo::from).collect(),
-            Self::Pool(pool) => pool.unsent().map(ToDo::from).collect(),
+            Self::Alice(alice) => alice.pending().map(ToDo::from).collect(),
+            Self::Bob(bob) => bob.pending().map(ToDo::from).collect(),
+            Self::Line(line) => line.pending().map(ToDo::from).collect(),
+            Self::Introducer(introducer) => introducer.pending().map(ToDo::from).collect(),
+            Self::Pool(pool) => pool.pending().map(ToDo::from).collect(),
         }
     }
 
@@ -176,7 +177,7 @@ impl Any {
 
     /// Over and settled (§8.3).
     pub(super) fn may_be_deleted(&self) -> bool {
-        self.is_over() && self.unsent().is_empty()
+        self.is_over() && self.pending().is_empty()
     }
 
     /// The three lines.
@@ -188,7 +189,7 @@ impl Any {
                     Input::GiveUp => alice.revoke()?,
                     Input::SetPolicy(policy) => alice.set_policy(policy)?,
                     Input::Tick => alice.tick(now).ok_or(Halt::Idle)?,
-                    Input::Settle => alice.settle().ok_or(Halt::Idle)?,
+                    Input::Settle => alice.clear_outbox().ok_or(Halt::Idle)?,
                     _ => return Err(Halt::Idle),
                 };
                 advance(step, keep)
@@ -199,7 +200,7 @@ impl Any {
                     Input::Connect(how) => bob.connect(how, now)?,
                     Input::GiveUp => bob.cancel()?,
                     Input::Tick => bob.tick(now).ok_or(Halt::Idle)?,
-                    Input::Settle => bob.settle().ok_or(Halt::Idle)?,
+                    Input::Settle => bob.clear_outbox().ok_or(Halt::Idle)?,
                     _ => return Err(Halt::Idle),
                 };
                 advance(step, keep)
@@ -218,11 +219,11 @@ impl Any {
                     }
                     Input::Close => line.close()?,
                     Input::Tick => line.tick(now).ok_or(Halt::Idle)?,
-                    Input::Settle => line.settle().ok_or(Halt::Idle)?,
+                    Input::Settle => line.clear_outbox().ok_or(Halt::Idle)?,
                     Input::Decide(true) => line.accept(now)?,
                     Input::Decide(false) => line.decline()?,
                     Input::SayIntroduction(introduction) => {
-                        buffer = vec![0; MAX_INTRODUCTION.saturating_add(SEAL_OVERHEAD)];
+                        buffer = vec![0; MAX_INTRODUCER_MESSAGE.saturating_add(SEAL_OVERHEAD)];
                         line.introduce(introduction, &mut buffer).map_err(|error| match error {
                             SealError::Closed => Halt::Rejected(Rejected::Closed),
                             _ => Halt::Idle,
@@ -234,14 +235,14 @@ impl Any {
             }
             Self::Introducer(introducer) => {
                 let step = match input {
-                    Input::Event(..) => return Err(Rejected::NotMine.into()),
+                    Input::Event(..) => return Err(Rejected::WrongMachine.into()),
                     Input::Introduce(name, expires, seed) => {
                         introducer.introduce(name.clone(), expires, Seed::from_bytes(seed), now)?
                     }
                     Input::Told => introducer.told()?,
                     Input::GiveUp => introducer.cancel()?,
                     Input::Tick => introducer.tick(now).ok_or(Halt::Idle)?,
-                    Input::Settle => introducer.settle().ok_or(Halt::Idle)?,
+                    Input::Settle => introducer.clear_outbox().ok_or(Halt::Idle)?,
                     _ => return Err(Halt::Idle),
                 };
                 advance(step, keep)
@@ -271,8 +272,8 @@ impl From<AliceEffect<'_>> for ToDo {
     fn from(effect: AliceEffect<'_>) -> Self {
         match effect {
             AliceEffect::Send(request) => Self::Send(request.to_vec()),
-            AliceEffect::PortReady(port) if port.kind() == Kind::ContactPort => {
-                Self::Grant(Introduction::Grant { port: port.to_bytes().as_slice() }.to_vec())
+            AliceEffect::PortReady(port) if port.kind() == PortKind::ContactPort => {
+                Self::Grant(IntroducerMessage::Grant { port: port.to_bytes().as_slice() }.to_vec())
             }
             AliceEffect::PortReady(port) => Self::Show(port.qr_text().to_string()),
             AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
@@ -296,8 +297,8 @@ impl From<LineEffect<'_>> for ToDo {
         match effect {
             LineEffect::Send(request) => Self::Send(request.to_vec()),
             LineEffect::Message(text) => Self::Hear(text.to_vec()),
-            LineEffect::Dropped => Self::Pause,
-            LineEffect::Introduction(_) | LineEffect::Asked | LineEffect::Ended(_) => Self::Tell,
+            LineEffect::PacketsLost => Self::Pause,
+            LineEffect::IntroducerMessage(_) | LineEffect::AwaitingApproval | LineEffect::Ended(_) => Self::Tell,
         }
     }
 }
@@ -305,7 +306,7 @@ impl From<LineEffect<'_>> for ToDo {
 impl From<IntroducerEffect<'_>> for ToDo {
     fn from(effect: IntroducerEffect<'_>) -> Self {
         match effect {
-            IntroducerEffect::Tell(line_id, introduction) => Self::TellAlice(line_id, introduction.to_vec()),
+            IntroducerEffect::Announce(line_id, introduction) => Self::TellAlice(line_id, introduction.to_vec()),
             IntroducerEffect::Ready(port) => Self::Show(port.qr_text().to_string()),
             IntroducerEffect::Ended(_) => Self::Tell,
         }

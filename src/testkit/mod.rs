@@ -1,9 +1,9 @@
-//! A world in memory, to test an app in: clients, and between them the real [`Server`](crate::server::Server) in the hands of
+//! A world in memory, to test an app in: clients, and between them the real [`Relay`](crate::relay::relay) in the hands of
 //! somebody hostile, who drops, duplicates, reorders and delays events, replays them across lines, flips bits, forges events,
 //! claims a Port twice and answers what nobody asked; processes die between any two things, and backups come back. After
 //! everything that happens, the kit looks into every store: a [`Violation`] is what must never be (§10).
 //!
-//! **What is not tried:** all that befalls the network befalls events. A request that has left an app reaches the Server at once,
+//! **What is not tried:** all that befalls the network befalls events. A request that has left an app reaches the relay at once,
 //! in order, and as often as it was sent: none is lost, late, doubled or overtaken by another of the same app. Of such, only what
 //! a crash brings about is seen: a request that was never sent, or is sent again.
 //!
@@ -28,7 +28,7 @@
 //!         self.0.command(command, now, power) // what its buttons do
 //!     }
 //!     fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-//!         self.0.restart(now, power) // restore every record, do what is unsent
+//!         self.0.restart(now, power) // restore every record, do what is pending
 //!     }
 //!     fn output(&mut self) -> Vec<Output> {
 //!         self.0.output() // what it has sent, shown, played

@@ -39,7 +39,7 @@ impl Refused {
             };
             let mut outcome = hear(asked);
             // An app whose deadline has come ticks, and hands it in again.
-            if let (Err(Halt::Rejected(Rejected::Due)), Some(mut again)) = (&outcome, Any::restore(&before))
+            if let (Err(Halt::Rejected(Rejected::DeadlinePassed)), Some(mut again)) = (&outcome, Any::restore(&before))
                 && again.step(Input::Tick, now, &mut |_| Ok(())).is_ok()
             {
                 outcome = hear(&mut again);
@@ -89,7 +89,7 @@ impl Alone {
 mod tests {
     use super::super::app::{Command, Output, Power, PowerFailed, Receipt};
     use super::*;
-    use crate::{Alice, Bob, Offer, Seed};
+    use crate::{Alice, Bob, PortOptions, Seed};
 
     struct Stored(Vec<Vec<u8>>);
 
@@ -127,8 +127,13 @@ mod tests {
     /// §8.1: no record is added and none is gone.
     #[test]
     fn what_a_store_may_look_like_after_what_is_refused() {
-        let port =
-            |n| Alice::offer([n; 16].into(), Offer::new(), Seed::from_bytes(&[n; 64])).commit().port().unwrap().clone();
+        let port = |n| {
+            Alice::offer([n; 16].into(), PortOptions::new(), Seed::from_bytes(&[n; 64]))
+                .commit()
+                .port()
+                .unwrap()
+                .clone()
+        };
         let scanned = |n| Any::Bob(Bob::scan(port(n), Seed::from_bytes(&[9; 64])).commit());
         let (bob, other) = (scanned(1), scanned(2));
         assert!(!has_moved(&[&bob, &other], &[&bob, &other]));

@@ -1,4 +1,4 @@
-//! The relay: the crate's own Server (§13), the connections of its users, and what it learns for its lies.
+//! The relay: the crate's own relay (§13), the connections of its users, and what it learns for its lies.
 
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -8,7 +8,7 @@ use chacha20::ChaCha8Rng;
 use rand_core::Rng;
 use sha2::{Digest, Sha256};
 
-use crate::server::{Delivery, Handled, Limits, Memory, Server, UserId};
+use crate::relay::{Delivery, Limits, Memory, Relay, Response, UserId};
 use crate::{Event, LineId, LineLink, PairHash, Payload, Proof, Request, RequestId, UnixSeconds};
 
 /// An event on its way.
@@ -28,17 +28,17 @@ impl Parcel {
     }
 }
 
-/// An honest Server, and beside it what a hostile one can tell its users apart from that.
+/// An honest relay, and beside it what a hostile one can tell its users apart from that.
 #[derive(Debug)]
-pub(super) struct Relay {
-    server: Server<Memory>,
+pub(super) struct HostileRelay {
+    server: Relay<Memory>,
     rng: ChaCha8Rng,
     users: Vec<User>,
     /// The links that were issued, in order.
     pub(super) links: Vec<Link>,
     /// The lines that were formed, in order.
     pub(super) lines: Vec<Formed>,
-    /// Lines that it told of and that the Server does not know. What is sent along one is brought to the other end of the line
+    /// Lines that it told of and that the relay does not know. What is sent along one is brought to the other end of the line
     /// that it stands for, under that one's name; or nowhere.
     made_up: BTreeMap<LineId, Option<Formed>>,
 }
@@ -68,11 +68,11 @@ pub(super) struct Formed {
     pub(super) proof: Option<Proof>,
 }
 
-impl Relay {
+impl HostileRelay {
     pub(super) fn new(users: usize, limits: Limits, rng: ChaCha8Rng) -> Self {
         let id = |who: usize| UserId::from(<[u8; 32]>::from(Sha256::digest((who as u64).to_be_bytes())));
         Self {
-            server: Server::new(Memory::new(), limits),
+            server: Relay::new(Memory::new(), limits),
             rng,
             users: (0..users).map(|who| User { id: id(who), sent: 0 }).collect(),
             links: Vec::new(),
@@ -129,7 +129,7 @@ impl Relay {
         self.users.iter().position(|user| user.id == id)
     }
 
-    fn learn(&mut self, from: usize, request: &[u8], handled: &Handled) {
+    fn learn(&mut self, from: usize, request: &[u8], handled: &Response) {
         match (Request::decode(request), &handled.reply) {
             (Ok(Request::IssueLineLink { request_id }), Some(Event::LineLinkIssued { line_link, .. }))
                 if !self.links.iter().any(|link| link.line_link == *line_link) =>

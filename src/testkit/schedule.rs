@@ -16,7 +16,7 @@ pub enum Choice {
     Deliver,
     /// All of them do, and what comes of them.
     DeliverAll,
-    /// The oldest waiting event is lost on its way. What waits at the Server comes again with the connection.
+    /// The oldest waiting event is lost on its way. What waits at the relay comes again with the connection.
     Drop,
     /// It goes behind all others.
     Delay,
@@ -248,7 +248,7 @@ impl Choice {
             ),
             87..97 if b < 192 && c >= 208 => Self::MakeSuperport(user, b),
             87..97 => Self::MakePort(user, if b < 192 { None } else { Some(mostly(c % 24, c, b)) }),
-            97..109 => Self::UsePort(user, b, if c < 128 { SendProof::OnBoard } else { SendProof::AlongTheLine }),
+            97..109 => Self::UsePort(user, b, if c < 128 { SendProof::Inline } else { SendProof::AlongTheLine }),
             109 => Self::GiveUp(user, b),
             110..124 if c >= 240 => Self::Withdraw(user, b),
             110..124 if c >= 216 => Self::Introduce(user, b, Some(c.saturating_sub(216))),
@@ -299,7 +299,7 @@ impl Choice {
             Self::RollBack(a, how) => [85, a, how as u8, 0],
             Self::MakePort(a, None) => [87, a, 0, 0],
             Self::MakePort(a, Some(c)) => [87, a, ANY, c],
-            Self::UsePort(a, b, SendProof::OnBoard) => [97, a, b, 0],
+            Self::UsePort(a, b, SendProof::Inline) => [97, a, b, 0],
             Self::UsePort(a, b, SendProof::AlongTheLine) => [97, a, b, 128],
             Self::GiveUp(a, b) => [109, a, b, 0],
             Self::Say(a, b) => [110, a, b, 0],

@@ -7,28 +7,29 @@ use core::fmt;
 use thiserror::Error;
 
 use crate::{
-    Born, Key, LineId, LineLink, Machine, Mark, Replaces, Row, Step, Taken, TicketHash, ToldTicket, UnixSeconds,
+    Created, Expected, LineId, LineLink, Machine, OnDuplicate, RecordKey, ReplayMark, Row, Step, TicketHash,
+    TicketNotice, UnixSeconds,
 };
 
 /// What a step or a birth asks of the store, in one transaction.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Put {
     /// Where the record goes.
-    pub key: Key,
+    pub key: RecordKey,
     /// The record's revision.
     pub revision: u64,
     /// The record.
     pub record: Vec<u8>,
     /// The record whose place it takes; `None`: the key must be free.
-    pub replaces: Option<Replaces>,
+    pub replaces: Option<Expected>,
     /// The mark to insert as unique.
-    pub once: Option<Mark>,
+    pub once: Option<ReplayMark>,
     /// What to do if it is there already.
-    pub taken: Option<Taken>,
+    pub taken: Option<OnDuplicate>,
     /// The ticket whose row is deleted (§16.4).
     pub strikes: Option<TicketHash>,
     /// A new line: its key, which must be free, and its record (§8.3).
-    pub line: Option<(Key, Vec<u8>)>,
+    pub line: Option<(RecordKey, Vec<u8>)>,
 }
 
 // Records hold secrets (§8.7).
@@ -64,7 +65,7 @@ impl Put {
     }
 
     /// What a birth asks.
-    pub fn birth<M: Machine>(born: &Born<M>) -> Self {
+    pub fn birth<M: Machine>(born: &Created<M>) -> Self {
         let Row { key, revision, record, replaces } = born.row();
         Self { key, revision, record: record.to_vec(), replaces, once: None, taken: None, strikes: None, line: None }
     }
@@ -79,11 +80,11 @@ pub enum Conflict {
     Moved,
     /// Something is under this key already.
     #[error("the key is taken")]
-    Taken,
+    KeyExists,
     /// This use was taken before (§8.4): the record that said so was rolled back, and the marks were not; or an old proof came
-    /// again. What to do stands with [`Taken`].
+    /// again. What to do stands with [`OnDuplicate`].
     #[error("the mark is there already")]
-    Marked(Taken),
+    Marked(OnDuplicate),
     /// The ticket has no row any more: it was used (§16.4).
     #[error("the ticket has no row")]
     Struck,
@@ -93,9 +94,9 @@ pub enum Conflict {
 /// (§16.6). A clone is a backup.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Store {
-    records: BTreeMap<Key, (u64, Vec<u8>)>,
-    marks: BTreeSet<Mark>,
-    tickets: BTreeMap<TicketHash, ToldTicket>,
+    records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
+    marks: BTreeSet<ReplayMark>,
+    tickets: BTreeMap<TicketHash, TicketNotice>,
     withdrawn: BTreeMap<LineLink, LineId>,
 }
 
@@ -117,16 +118,16 @@ impl Store {
     /// # Errors
     /// [`Conflict`], and nothing was kept.
     pub fn put(&mut self, put: Put) -> Result<(), Conflict> {
-        if let Some(Replaces { key, revision }) = put.replaces
+        if let Some(Expected { key, revision }) = put.replaces
             && self.records.get(&key).is_none_or(|(stored, _)| *stored != revision)
         {
             return Err(Conflict::Moved);
         }
         if put.replaces.map(|old| old.key) != Some(put.key) && self.records.contains_key(&put.key) {
-            return Err(Conflict::Taken);
+            return Err(Conflict::KeyExists);
         }
         if put.line.as_ref().is_some_and(|(key, _)| self.records.contains_key(key)) {
-            return Err(Conflict::Taken);
+            return Err(Conflict::KeyExists);
         }
         if let (Some(mark), Some(taken)) = (put.once, put.taken)
             && self.marks.contains(&mark)
@@ -142,7 +143,7 @@ impl Store {
 
     /// What a store does that looks at nothing. **A bug**, to be found.
     pub fn overwrite(&mut self, put: Put) {
-        if let Some(Replaces { key, .. }) = put.replaces {
+        if let Some(Expected { key, .. }) = put.replaces {
             self.records.remove(&key);
         }
         self.records.insert(put.key, (put.revision, put.record));
@@ -153,8 +154,8 @@ impl Store {
 
     /// Keeps the row of a ticket, in the transaction of the line's step that told of it; unless she was told before, or another
     /// contact told her, or it was used (§16.4).
-    pub fn tell(&mut self, told: ToldTicket) {
-        if !self.marks.contains(&Mark::from(*told.ticket.as_bytes())) {
+    pub fn tell(&mut self, told: TicketNotice) {
+        if !self.marks.contains(&ReplayMark::from(*told.ticket.as_bytes())) {
             self.tickets.entry(told.ticket).or_insert(told);
         }
     }
@@ -187,12 +188,12 @@ impl Store {
     }
 
     /// The rows of all tickets that she was told of and that were not used.
-    pub fn tickets(&self) -> impl Iterator<Item = &ToldTicket> {
+    pub fn tickets(&self) -> impl Iterator<Item = &TicketNotice> {
         self.tickets.values()
     }
 
     /// Deletes this record. It must be one that may be (§8.3): dead and settled.
-    pub fn delete(&mut self, key: Key) {
+    pub fn delete(&mut self, key: RecordKey) {
         self.records.remove(&key);
     }
 
@@ -204,7 +205,7 @@ impl Store {
     }
 
     /// The record under this key.
-    pub fn get(&self, key: Key) -> Option<&[u8]> {
+    pub fn get(&self, key: RecordKey) -> Option<&[u8]> {
         self.records.get(&key).map(|(_, record)| record.as_slice())
     }
 
@@ -217,12 +218,12 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Alice, Event, Offer, Seed, UnixSeconds};
+    use crate::{Alice, Event, PortOptions, Seed, UnixSeconds};
 
     /// §8.3: all of it, or nothing.
     #[test]
     fn a_line_whose_name_is_taken_is_not_stored_nor_is_what_it_came_with() {
-        let born = |n: u8| Alice::offer([n; 16].into(), Offer::new(), Seed::from_bytes(&[n; 64]));
+        let born = |n: u8| Alice::offer([n; 16].into(), PortOptions::new(), Seed::from_bytes(&[n; 64]));
         let mut store = Store::new();
         let mut alices = [1, 2].map(|n| {
             store.put(Put::birth(&born(n))).unwrap();
@@ -237,6 +238,6 @@ mod tests {
             assert_eq!(outcome.is_err(), store == before);
             outcomes.push(outcome);
         }
-        assert_eq!(outcomes, [Ok(()), Err(Conflict::Taken)]);
+        assert_eq!(outcomes, [Ok(()), Err(Conflict::KeyExists)]);
     }
 }

@@ -10,8 +10,8 @@ use thiserror::Error;
 use self::owners::{Made, Wish};
 use super::machine::Any;
 use crate::{
-    Admits, AlicePhase, Bob, BobEnd, BobPhase, Claims, Key, Line, LineId, LineLink, LinePhase, Machine, Nonce,
-    PairHash, Payload, Policy, PortHash, Request, RequestId, Secret, UnixSeconds,
+    Admission, AlicePhase, Bob, BobPhase, Line, LineId, LineLink, LinePhase, Machine, Nonce, PairHash, Payload, Policy,
+    PortHash, RecordKey, RelayClaims, Request, RequestId, Secret, UnixSeconds, UseOutcome,
 };
 
 /// What did not hold. Clients are named by number.
@@ -134,17 +134,17 @@ impl Seen {
 pub(super) struct Witness {
     lines: BTreeMap<(usize, LineId), Seen>,
     /// The first line of each Port at each client.
-    first: BTreeMap<(usize, PortHash), Claims>,
+    first: BTreeMap<(usize, PortHash), RelayClaims>,
     /// The same of each proof of a Port for many.
-    by_proof: BTreeMap<(usize, PortHash, [u8; 32]), Claims>,
+    by_proof: BTreeMap<(usize, PortHash, [u8; 32]), RelayClaims>,
     /// What users gave up.
-    unwanted: BTreeSet<(usize, Key)>,
+    unwanted: BTreeSet<(usize, RecordKey)>,
     /// What time it is, by every clock.
     pub(super) now: UnixSeconds,
     /// Whose Ports these are.
     makers: BTreeMap<PortHash, Made>,
     /// Each record as it was last seen.
-    records: BTreeMap<(usize, Key), Vec<u8>>,
+    records: BTreeMap<(usize, RecordKey), Vec<u8>>,
     /// Every record that was ever seen of what was not over: without secrets, two are alike.
     alive: BTreeSet<(usize, Vec<u8>)>,
     /// Who has forgotten that he used these, or made them.
@@ -154,9 +154,9 @@ pub(super) struct Witness {
     /// What their users want of the Ports of these public keys.
     wishes: BTreeMap<[u8; 32], Wish>,
     /// Under which key a user knows them.
-    public_keys: BTreeMap<Key, [u8; 32]>,
+    public_keys: BTreeMap<RecordKey, [u8; 32]>,
     /// What the policy of each may be: as it was last seen, or as it was set since.
-    policies: BTreeMap<(usize, Key), Vec<Policy>>,
+    policies: BTreeMap<(usize, RecordKey), Vec<Policy>>,
     /// Lines of which the user said that they go on.
     let_in: BTreeSet<(usize, LineId)>,
     /// Every line that was ever seen.
@@ -174,11 +174,11 @@ pub(super) struct Witness {
     said: BTreeMap<Vec<u8>, (usize, LineId)>,
     heard: BTreeSet<(usize, Vec<u8>)>,
     /// Who made the ticket of this name. No two have the same.
-    introducers: BTreeMap<String, (usize, Key)>,
+    introducers: BTreeMap<String, (usize, RecordKey)>,
     /// When it expires.
     expiries: BTreeMap<String, UnixSeconds>,
     /// Who was let in by it at its maker's.
-    introduced: BTreeMap<(usize, String), Claims>,
+    introduced: BTreeMap<(usize, String), RelayClaims>,
     /// Whose Ports are over, or withdrawn.
     over: BTreeSet<(usize, LineLink)>,
     /// The first 16 bytes of each.
@@ -263,8 +263,8 @@ impl Witness {
             match machine.key() {
                 _ if machine.may_be_deleted() => self.forgets(who, &machine),
                 // §15.6.
-                Key::Pool(_) if self.unwanted.contains(&name) => {}
-                Key::Request(_) if new_alices > 0 => new_alices = new_alices.saturating_sub(1),
+                RecordKey::Pool(_) if self.unwanted.contains(&name) => {}
+                RecordKey::Request(_) if new_alices > 0 => new_alices = new_alices.saturating_sub(1),
                 _ => return Err(Violation::WentBack(who)),
             }
         }
@@ -273,7 +273,7 @@ impl Witness {
 
     /// §8.3: what is dead may be deleted. Then a Bob can scan his Port again.
     fn forgets(&mut self, who: usize, machine: &Any) {
-        if let (Any::Bob(_), Key::LineLink(line_link)) = (machine, machine.key()) {
+        if let (Any::Bob(_), RecordKey::LineLink(line_link)) = (machine, machine.key()) {
             self.forgotten.insert((who, line_link));
         }
         // What was granted once may be granted again.
@@ -283,8 +283,8 @@ impl Witness {
     }
 
     fn sees_bob(&mut self, who: usize, bob: &Bob) {
-        let Key::LineLink(line_link) = bob.key() else { return };
-        if let BobPhase::Ended(BobEnd::Cancelled | BobEnd::Expired) = bob.phase() {
+        let RecordKey::LineLink(line_link) = bob.key() else { return };
+        if let BobPhase::Ended(UseOutcome::Cancelled | UseOutcome::Expired) = bob.phase() {
             self.given_up.insert(line_link);
         }
         // His own Port: the Alice who had its key is gone.
@@ -396,11 +396,11 @@ impl Witness {
             }
             let other = other.and_then(|(who, line_id, _)| lines.get(&(who, line_id)));
             // Somebody waits for her user's word (§14.5).
-            if [Some(line), other].into_iter().flatten().any(|line| line.phase() == LinePhase::Asked) {
+            if [Some(line), other].into_iter().flatten().any(|line| line.phase() == LinePhase::AwaitingApproval) {
                 continue;
             }
             let both = [Some(line), other].map(|line| line.map(Line::phase));
-            if both != [Some(LinePhase::Confirmed); 2] || line.unsent().next().is_some() {
+            if both != [Some(LinePhase::Confirmed); 2] || line.pending().next().is_some() {
                 return Err(Violation::Lost(*who));
             }
         }
@@ -420,7 +420,7 @@ impl Witness {
 
     /// He may try again later (§5.4).
     fn is_shut(&self, bob: &Bob) -> bool {
-        matches!(bob.key(), Key::LineLink(line_link) if self.shut.contains(&line_link))
+        matches!(bob.key(), RecordKey::LineLink(line_link) if self.shut.contains(&line_link))
     }
 
     /// A Bob who gives up never hears of his line if the reply is lost, and has no line to close. For its Alice he is one who is
@@ -435,7 +435,7 @@ impl Witness {
             return Err(Violation::Secret(who));
         }
         if let Request::SetLineLink { line_link, admits, .. } = request {
-            if admits == Admits::Nobody {
+            if admits == Admission::Nobody {
                 self.shut.insert(line_link)
             } else {
                 self.shut.remove(&line_link)

@@ -14,10 +14,10 @@ use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
 use super::client::{Client, LONGEST_UNKNOWN};
 use super::lies::flip;
 use super::refused::{Moved, Refused};
-use super::relay::{Parcel, Relay};
+use super::relay::{HostileRelay, Parcel};
 use super::schedule::{Choice, Fault, Schedule};
 use super::witness::{Violation, Witness};
-use crate::server::Limits;
+use crate::relay::Limits;
 use crate::{Event, Port, Request, UnixSeconds};
 
 /// When every world begins.
@@ -30,7 +30,7 @@ const MOST_EVENTS: usize = 10_000;
 pub struct World<A = Client> {
     pub(super) apps: Vec<A>,
     powers: Vec<Power>,
-    pub(super) relay: Relay,
+    pub(super) relay: HostileRelay,
     pub(super) rng: ChaCha8Rng,
     pub(super) now: UnixSeconds,
     waiting: VecDeque<Parcel>,
@@ -47,19 +47,19 @@ pub struct World<A = Client> {
 pub(super) type Happened = Result<bool, Violation>;
 
 impl<A: App> World<A> {
-    /// A world in which nothing has happened yet. Its Server keeps four packets for each end of a line, so that it soon has to
+    /// A world in which nothing has happened yet. Its relay keeps four packets for each end of a line, so that it soon has to
     /// drop some, and remembers for ever what became of a link.
     pub fn new(apps: impl IntoIterator<Item = A>) -> Self {
         Self::with_limits(apps, Limits { packets: 4, memory: u64::MAX, ..Limits::default() })
     }
 
-    /// The same, with another Server. One that forgets what became of links ([`Limits::memory`]) loses what others wait for.
+    /// The same, with another relay. One that forgets what became of links ([`Limits::memory`]) loses what others wait for.
     pub fn with_limits(apps: impl IntoIterator<Item = A>, limits: Limits) -> Self {
         let apps: Vec<A> = apps.into_iter().collect();
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         Self {
             powers: apps.iter().map(|_| Power::default()).collect(),
-            relay: Relay::new(apps.len(), limits, ChaCha8Rng::from_rng(&mut rng)),
+            relay: HostileRelay::new(apps.len(), limits, ChaCha8Rng::from_rng(&mut rng)),
             apps,
             rng,
             now: BEGIN,
@@ -259,7 +259,7 @@ impl<A: App> World<A> {
         self.with(who, |app, now, power| app.restart(now, power))
     }
 
-    /// What was under way to this client is lost with the connection; what waits for him at the Server comes again.
+    /// What was under way to this client is lost with the connection; what waits for him at the relay comes again.
     fn reconnect(&mut self, who: usize) {
         self.waiting.retain(|parcel| parcel.to != who);
         let parcels = self.relay.reconnect(who);

@@ -6,11 +6,11 @@ use crate::common::table::{Row, holds};
 use crate::common::*;
 use port_protocol::*;
 
-fn requesting(offer: Offer) -> Any {
+fn requesting(offer: PortOptions) -> Any {
     Alice::request(offer, seed(1)).commit().into()
 }
 
-fn alice(offer: Offer) -> Any {
+fn alice(offer: PortOptions) -> Any {
     offered(offer).into()
 }
 
@@ -28,47 +28,47 @@ fn rejected(machine: &mut Any, input: &Input) -> Rejected {
 
 #[test]
 fn r4_1_requesting_asks_for_a_line_link_with_her_random_id() {
-    let alice = requesting(Offer::new());
+    let alice = requesting(PortOptions::new());
     let request_id: [u8; 16] = seed_bytes(1)[48..].try_into().unwrap();
-    assert_eq!(alice.unsent(), [Effect::Send(Request::IssueLineLink { request_id: request_id.into() }.to_vec())]);
-    assert_eq!(alice.key(), Key::Request(request_id.into()));
+    assert_eq!(alice.pending(), [Effect::Send(Request::IssueLineLink { request_id: request_id.into() }.to_vec())]);
+    assert_eq!(alice.key(), RecordKey::Request(request_id.into()));
     let Any::Alice(alice) = alice else { panic!() };
     assert!(alice.port().is_none() && !alice.is_spent());
 }
 
 #[test]
 fn r4_1_offered_at_once_with_a_link_that_she_has() {
-    let alice = alice(Offer::new());
-    assert_eq!(words(&alice.unsent()), "PortReady");
-    assert_eq!(alice.key(), Key::LineLink(line_link()));
+    let alice = alice(PortOptions::new());
+    assert_eq!(words(&alice.pending()), "PortReady");
+    assert_eq!(alice.key(), RecordKey::LineLink(line_link()));
     // The very Port that asking for the link would have made.
-    let mut asked = requesting(Offer::new());
-    assert_eq!(asked.takes(&Input::Event(link_issued())), alice.unsent());
+    let mut asked = requesting(PortOptions::new());
+    assert_eq!(asked.takes(&Input::Event(link_issued())), alice.pending());
 }
 
 #[test]
 fn r4_2_only_her_own_request_id_is_hers() {
-    let mut alice = requesting(Offer::new());
+    let mut alice = requesting(PortOptions::new());
     let id: [u8; 16] = seed_bytes(1)[48..].try_into().unwrap();
     for bit in 0..128 {
         let mut other = id;
         other[bit / 8] ^= 1 << (bit % 8);
         let event = Event::LineLinkIssued { request_id: other.into(), line_link: line_link() }.to_vec();
-        assert_eq!(rejected(&mut alice, &Input::Event(event)), Rejected::NotMine);
+        assert_eq!(rejected(&mut alice, &Input::Event(event)), Rejected::WrongMachine);
     }
     assert_eq!(words(&alice.takes(&Input::Event(link_issued()))), "PortReady");
     // And only once.
-    assert_eq!(rejected(&mut alice, &Input::Event(link_issued())), Rejected::NotMine);
+    assert_eq!(rejected(&mut alice, &Input::Event(link_issued())), Rejected::WrongMachine);
 }
 
 #[test]
 fn r4_3_every_line_formed_spends_her() {
     for (proof, state) in [
         (None, "Alice Formed"),
-        (Some(proof(Offer::new())), "Alice Formed"),
+        (Some(proof(PortOptions::new())), "Alice Formed"),
         (Some(bad_proof()), "Alice Ended ProofRefused"),
     ] {
-        let mut alice = alice(Offer::new());
+        let mut alice = alice(PortOptions::new());
         alice.takes(&formed([1; 16], proof));
         assert_eq!(alice.state(), state);
         let Any::Alice(alice) = alice else { panic!() };
@@ -79,24 +79,28 @@ fn r4_3_every_line_formed_spends_her() {
 
 #[test]
 fn r4_3_a_second_line_is_refused() {
-    for first in [None, Some(proof(Offer::new())), Some(bad_proof())] {
-        for second in [None, Some(proof(Offer::new())), Some(proof_by(3, Offer::new())), Some(bad_proof())] {
-            let mut alice = alice(Offer::new());
+    for first in [None, Some(proof(PortOptions::new())), Some(bad_proof())] {
+        for second in [None, Some(proof(PortOptions::new())), Some(proof_by(3, PortOptions::new())), Some(bad_proof())]
+        {
+            let mut alice = alice(PortOptions::new());
             alice.takes(&formed([1; 16], first.clone()));
-            assert_eq!(rejected(&mut alice, &formed([2; 16], second.clone())), Rejected::Stray([2; 16].into()));
+            assert_eq!(rejected(&mut alice, &formed([2; 16], second.clone())), Rejected::UnwantedLine([2; 16].into()));
             let _ = alice.give(&Input::Settle, NOW);
-            assert_eq!(rejected(&mut alice, &formed([2; 16], second)), Rejected::Stray([2; 16].into()));
+            assert_eq!(rejected(&mut alice, &formed([2; 16], second)), Rejected::UnwantedLine([2; 16].into()));
         }
     }
 }
 
 #[test]
 fn r4_3_a_refused_proof_spends_her_and_the_good_one_comes_too_late() {
-    let mut alice = alice(Offer::new());
+    let mut alice = alice(PortOptions::new());
     let effects = alice.takes(&formed([1; 16], Some(bad_proof())));
     let disconnect = Effect::Send(Request::Disconnect { line_id: [1; 16].into() }.to_vec());
-    assert_eq!(effects, [disconnect, Effect::Ended(End::Alice(AliceEnd::ProofRefused))]);
-    assert_eq!(rejected(&mut alice, &formed([1; 16], Some(proof(Offer::new())))), Rejected::Stray([1; 16].into()));
+    assert_eq!(effects, [disconnect, Effect::Ended(End::Alice(PortOutcome::ProofRefused))]);
+    assert_eq!(
+        rejected(&mut alice, &formed([1; 16], Some(proof(PortOptions::new())))),
+        Rejected::UnwantedLine([1; 16].into())
+    );
 }
 
 #[test]
@@ -114,10 +118,10 @@ fn r4_3_past_its_expiry_there_is_no_line() {
 
 #[test]
 fn r4_3_the_line_is_named_by_what_the_server_said() {
-    let mut alice = alice(Offer::new().relay(Relay::new("a.example").unwrap()));
+    let mut alice = alice(PortOptions::new().relay(RelayAddr::new("a.example").unwrap()));
     let line = born_line(alice.takes(&formed([1; 16], None)));
-    assert_eq!(line.claims(), Claims { line_id: [1; 16].into(), pair_hash: pair_hash() });
-    assert_eq!(line.key(), Key::Line([1; 16].into()));
+    assert_eq!(line.claims(), RelayClaims { line_id: [1; 16].into(), pair_hash: pair_hash() });
+    assert_eq!(line.key(), RecordKey::Line([1; 16].into()));
     assert_eq!((line.relay().unwrap().as_str(), line.confirmed()), ("a.example", None));
 }
 
@@ -135,15 +139,18 @@ fn r4_4_spent_holds_no_key_and_no_rad() {
 
 #[test]
 fn r4_4_a_further_line_formed_is_repeated_or_stray() {
-    let mut with_line = alice(Offer::new());
+    let mut with_line = alice(PortOptions::new());
     with_line.takes(&formed([1; 16], None));
-    let mut revoked = alice(Offer::new());
+    let mut revoked = alice(PortOptions::new());
     revoked.takes(&Input::Revoke);
     for settled in [false, true] {
-        for proof in [None, Some(proof(Offer::new())), Some(bad_proof())] {
-            assert_eq!(rejected(&mut with_line, &formed([1; 16], proof.clone())), Rejected::Repeated);
-            assert_eq!(rejected(&mut with_line, &formed([2; 16], proof.clone())), Rejected::Stray([2; 16].into()));
-            assert_eq!(rejected(&mut revoked, &formed([1; 16], proof)), Rejected::Stray([1; 16].into()));
+        for proof in [None, Some(proof(PortOptions::new())), Some(bad_proof())] {
+            assert_eq!(rejected(&mut with_line, &formed([1; 16], proof.clone())), Rejected::Duplicate);
+            assert_eq!(
+                rejected(&mut with_line, &formed([2; 16], proof.clone())),
+                Rejected::UnwantedLine([2; 16].into())
+            );
+            assert_eq!(rejected(&mut revoked, &formed([1; 16], proof)), Rejected::UnwantedLine([1; 16].into()));
         }
         if !settled {
             revoked.takes(&Input::Settle);
@@ -154,12 +161,12 @@ fn r4_4_a_further_line_formed_is_repeated_or_stray() {
 #[test]
 fn r4_4_a_link_that_comes_too_late_is_to_be_closed() {
     for settled in [false, true] {
-        let mut alice = requesting(Offer::new());
+        let mut alice = requesting(PortOptions::new());
         alice.takes(&Input::Revoke);
         if settled {
             alice.takes(&Input::Settle);
         }
-        assert_eq!(rejected(&mut alice, &Input::Event(link_issued())), Rejected::StrayLink(line_link()));
+        assert_eq!(rejected(&mut alice, &Input::Event(link_issued())), Rejected::UnwantedLink(line_link()));
     }
 }
 
@@ -171,9 +178,9 @@ fn r4_5_the_phase_says_where_she_stands() {
             AlicePhase::Requesting => "Alice Requesting",
             AlicePhase::Offered => "Alice Offered",
             AlicePhase::Formed(_) => "Alice Formed",
-            AlicePhase::Ended(AliceEnd::Revoked) => "Alice Ended Revoked",
-            AlicePhase::Ended(AliceEnd::Expired) => "Alice Ended Expired",
-            AlicePhase::Ended(AliceEnd::ProofRefused) => "Alice Ended ProofRefused",
+            AlicePhase::Ended(PortOutcome::Revoked) => "Alice Ended Revoked",
+            AlicePhase::Ended(PortOutcome::Expired) => "Alice Ended Expired",
+            AlicePhase::Ended(PortOutcome::ProofRefused) => "Alice Ended ProofRefused",
             other => panic!("{other:?}"),
         };
         assert!(state.starts_with(phase), "{state}: {phase}");
@@ -226,13 +233,15 @@ fn r4_5_what_is_not_in_the_table_is_an_error() {
                 "connects on board" | "connects" | "cancels" | "closes" | "seals" => Refusal::NoSuchCommand,
                 "deadline" | "settles" => Refusal::NothingDue,
                 "revokes" => Refusal::Rejected(Rejected::OutOfOrder),
-                "LineLinkIssued" if requests => Refusal::Rejected(Rejected::StrayLink(line_link())),
-                _ if !hers || name.ends_with("another's") => Refusal::Rejected(Rejected::NotMine),
+                "LineLinkIssued" if requests => Refusal::Rejected(Rejected::UnwantedLink(line_link())),
+                _ if !hers || name.ends_with("another's") => Refusal::Rejected(Rejected::WrongMachine),
                 _ if formed && name.starts_with("LineFormed,") | (name == "LineFormed") => {
-                    Refusal::Rejected(Rejected::Repeated)
+                    Refusal::Rejected(Rejected::Duplicate)
                 }
-                _ if name.starts_with("LineFormed again") => Refusal::Rejected(Rejected::Stray([0xEE; 16].into())),
-                _ if name.starts_with("LineFormed") => Refusal::Rejected(Rejected::Stray(line_id())),
+                _ if name.starts_with("LineFormed again") => {
+                    Refusal::Rejected(Rejected::UnwantedLine([0xEE; 16].into()))
+                }
+                _ if name.starts_with("LineFormed") => Refusal::Rejected(Rejected::UnwantedLine(line_id())),
                 _ => Refusal::Rejected(Rejected::OutOfOrder),
             }
         },
@@ -242,7 +251,7 @@ fn r4_5_what_is_not_in_the_table_is_an_error() {
 #[test]
 fn r4_5_bytes_that_are_no_event_are_malformed_in_every_state() {
     for (state, mut machine) in states(expiring()) {
-        for bytes in [&b""[..], b"\0", b"hello", port(Offer::new()).to_bytes().as_slice()] {
+        for bytes in [&b""[..], b"\0", b"hello", port(PortOptions::new()).to_bytes().as_slice()] {
             assert_eq!(rejected(&mut machine, &Input::Event(bytes.to_vec())), Rejected::Malformed, "{state}");
         }
     }
@@ -256,7 +265,7 @@ fn r4_5_her_deadline_is_the_ports_expiry() {
         alice.give(&Input::Tick, EXPIRY).unwrap();
         assert_eq!(alice.deadline(), None);
     }
-    for mut alice in [requesting(Offer::new()), alice(Offer::new())] {
+    for mut alice in [requesting(PortOptions::new()), alice(PortOptions::new())] {
         assert_eq!(alice.deadline(), None);
         assert_eq!(alice.give(&Input::Tick, UnixSeconds(u64::MAX)), Err(Refusal::NothingDue));
     }
@@ -272,9 +281,9 @@ fn r4_5_her_outbox_is_what_the_last_step_asked_for_until_it_is_settled() {
         ("Alice Ended Revoked, no link", "Ended", true),
         ("Alice Ended ProofRefused", "Disconnect, Ended", true),
     ] {
-        let mut alice = states(Offer::new()).remove(state).unwrap();
-        assert_eq!(words(&alice.unsent()), outbox, "{state}");
+        let mut alice = states(PortOptions::new()).remove(state).unwrap();
+        assert_eq!(words(&alice.pending()), outbox, "{state}");
         assert_eq!(alice.give(&Input::Settle, NOW).is_ok(), settles, "{state}");
-        assert_eq!(words(&alice.unsent()), if settles { "" } else { outbox }, "{state}");
+        assert_eq!(words(&alice.pending()), if settles { "" } else { outbox }, "{state}");
     }
 }

@@ -6,7 +6,7 @@ use crate::common::*;
 use port_protocol::*;
 
 fn asking(policy: Policy) -> Alice {
-    superport(policy.asking(true))
+    superport(policy.require_approval(true))
 }
 
 /// A line that waits for her word, its Bob's end, and that of a line like it that needs none.
@@ -18,11 +18,11 @@ fn asked() -> (Line, Line, Line) {
 
 /// The same of a Port for one use; how the proof travelled.
 fn asked_once(how: SendProof) -> (Line, Line) {
-    let (alice, bob) = lines(how, Offer::new().policy(Policy::once().asking(true)));
+    let (alice, bob) = lines(how, PortOptions::new().policy(Policy::once().require_approval(true)));
     let (mut alice, bob) = (alice.line(), bob.line());
     if how == SendProof::AlongTheLine {
         assert_eq!(alice.phase(), LinePhase::AwaitingProof);
-        let effects = hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+        let effects = hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
         assert_eq!(words(&effects), "Asked");
     }
     (alice, bob)
@@ -30,17 +30,19 @@ fn asked_once(how: SendProof) -> (Line, Line) {
 
 #[test]
 fn r14_5_who_waits_is_not_answered_until_her_word() {
-    let (once, once_bob) = asked_once(SendProof::OnBoard);
+    let (once, once_bob) = asked_once(SendProof::Inline);
     let (along, along_bob) = asked_once(SendProof::AlongTheLine);
     let (many, many_bob, _) = asked();
     for (mut alice, mut bob) in [(once, once_bob), (along, along_bob), (many, many_bob)] {
         assert_eq!(
-            (alice.phase(), words(&Any::from(Line::restore(&alice.record()).unwrap()).unsent())),
-            (LinePhase::Asked, "Asked".into())
+            (alice.phase(), words(&Any::from(Line::restore(&alice.record()).unwrap()).pending())),
+            (LinePhase::AwaitingApproval, "Asked".into())
         );
-        assert!(alice.settle().is_none() && alice.deadline().is_none() && alice.tick(UnixSeconds(u64::MAX)).is_none());
+        assert!(
+            alice.clear_outbox().is_none() && alice.deadline().is_none() && alice.tick(UnixSeconds(u64::MAX)).is_none()
+        );
         assert_eq!(said(&mut alice, "yes?"), Err(SealError::NotJoined));
-        assert!(alice.confirmed().is_none() && alice.check_code().is_none() && alice.export("", b"").is_none());
+        assert!(alice.confirmed().is_none() && alice.safety_number().is_none() && alice.export("", b"").is_none());
         let early = said(&mut bob, "may I?").unwrap();
         let before = alice.record().to_vec();
         assert_eq!(hears(&mut alice, &early, NOW), Err(Rejected::TooEarly));
@@ -54,9 +56,9 @@ fn r14_5_who_waits_is_not_answered_until_her_word() {
         assert_eq!(alice.accept(NOW).err(), Some(Rejected::OutOfOrder));
         assert_eq!(alice.decline().err(), Some(Rejected::OutOfOrder));
         assert_eq!(heard(&hears(&mut alice, &early, NOW).unwrap()), ["may I?"]);
-        hears(&mut bob, &unsent(&alice)[0], NOW).unwrap();
-        hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
-        assert!(alice.confirmed().is_some() && alice.check_code() == bob.check_code());
+        hears(&mut bob, &pending(&alice)[0], NOW).unwrap();
+        hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
+        assert!(alice.confirmed().is_some() && alice.safety_number() == bob.safety_number());
     }
 }
 
@@ -81,19 +83,19 @@ fn r14_5_she_may_take_her_time_and_his_words_wait() {
 
 #[test]
 fn r14_5_turned_away_ended_or_gone_he_can_not_tell_why() {
-    let (once, _) = asked_once(SendProof::OnBoard);
+    let (once, _) = asked_once(SendProof::Inline);
     let (along, _) = asked_once(SendProof::AlongTheLine);
     let confirm = |line: &Line| {
         let mut line = Line::restore(&line.record()).unwrap();
         line.accept(NOW).unwrap().commit().for_each(drop);
-        payload_of(&unsent(&line)[0])
+        payload_of(&pending(&line)[0])
     };
     for line in [once, along, asked().0] {
         let confirm = confirm(&line);
         for (what, end, sent) in [
-            ("decline", LineEnd::Declined, "Disconnect, Ended"),
-            ("close", LineEnd::ByUs, "Disconnect, Ended"),
-            ("gone", LineEnd::ByServer, "Ended"),
+            ("decline", CloseReason::Declined, "Disconnect, Ended"),
+            ("close", CloseReason::ByUs, "Disconnect, Ended"),
+            ("gone", CloseReason::ByRelay, "Ended"),
         ] {
             let mut line = Line::restore(&line.record()).unwrap();
             let id = line.claims().line_id;
@@ -112,19 +114,19 @@ fn r14_5_turned_away_ended_or_gone_he_can_not_tell_why() {
             assert_eq!(line.accept(NOW).err(), Some(Rejected::OutOfOrder));
             assert_eq!(line.close().err(), Some(Rejected::Closed), "for good");
             settle(&mut line);
-            assert_eq!(line.unsent().count(), 0);
+            assert_eq!(line.pending().count(), 0);
         }
     }
 }
 
 #[test]
 fn r14_5_nothing_but_her_word_moves_who_waits() {
-    for line in [asked().0, asked_once(SendProof::OnBoard).0] {
+    for line in [asked().0, asked_once(SendProof::Inline).0] {
         let before = line.record().to_vec();
         let id = line.claims().line_id;
-        let mut packets: Vec<_> = events(Offer::new()).into_iter().map(|(_, event)| event).collect();
+        let mut packets: Vec<_> = events(PortOptions::new()).into_iter().map(|(_, event)| event).collect();
         let (_, mut bob, mut free) = asked();
-        packets.extend([said(&mut bob, "early").unwrap(), said(&mut free, "echo").unwrap(), unsent(&free).remove(0)]);
+        packets.extend([said(&mut bob, "early").unwrap(), said(&mut free, "echo").unwrap(), pending(&free).remove(0)]);
         for event in packets {
             let Ok(Event::Packet { payload, .. }) = Event::decode(&event) else { continue };
             let event = Event::Packet { line_id: id, payload }.to_vec();
@@ -159,20 +161,20 @@ fn r14_5_a_use_that_is_turned_away_counts() {
     line.decline().unwrap().commit().for_each(drop);
     assert_eq!(alice.used(), 1);
     let proof = proof_of(3, &alice);
-    assert_eq!(alice.handle(&formed(3, 3, Some(proof)), NOW).err(), Some(Rejected::Stray(id(3))));
+    assert_eq!(alice.handle(&formed(3, 3, Some(proof)), NOW).err(), Some(Rejected::UnwantedLine(id(3))));
 }
 
 #[test]
 fn r14_6_who_is_blocked_gets_no_line_and_is_refused_like_anybody() {
-    let policies = [Again::Replace, Again::Allow, Again::Refuse];
-    for policy in policies.map(|again| Policy::up_to(1).again(again)) {
+    let policies = [OnRepeat::Replace, OnRepeat::Allow, OnRepeat::Refuse];
+    for policy in policies.map(|again| Policy::up_to(1).on_repeat(again)) {
         let mut alice = superport(policy);
         let (before, proof) = (alice.record().to_vec(), proof_of(2, &alice));
         let event = formed(2, 2, Some(proof.clone()));
         let mut blocked = Blocked::new();
         blocked.insert([2; 32].into());
-        let mut refused = vec![alice.handle_knowing(&event, &blocked, NOW).err()];
-        refused.push(alice.handle_knowing(&event, &all_are(Standing::Blocked), NOW).err());
+        let mut refused = vec![alice.handle(&event, &blocked, NOW).err()];
+        refused.push(alice.handle(&event, &all_are(Relationship::Blocked), NOW).err());
         // The same as a bad proof, none, a pause, or a limit that is reached.
         refused.push(alice.handle(&formed(2, 2, Some(bad_proof())), NOW).err());
         refused.push(alice.handle(&formed(2, 2, None), NOW).err());
@@ -183,30 +185,30 @@ fn r14_6_who_is_blocked_gets_no_line_and_is_refused_like_anybody() {
         }
         alice.revoke().unwrap().commit().for_each(drop);
         refused.push(alice.handle(&event, NOW).err());
-        assert!(refused.iter().all(|error| *error == Some(Rejected::Stray(id(2)))), "{refused:?}");
+        assert!(refused.iter().all(|error| *error == Some(Rejected::UnwantedLine(id(2)))), "{refused:?}");
         blocked.remove(&[2; 32].into());
         let mut alice = Alice::restore(&before).unwrap();
-        assert!(alice.handle_knowing(&event, &blocked, NOW).is_ok());
+        assert!(alice.handle(&event, &blocked, NOW).is_ok());
     }
 }
 
 #[test]
 fn r14_6_a_port_for_one_use_is_spent_on_who_is_blocked() {
     for (standing, again, expected) in [
-        (Standing::Blocked, Again::Allow, Some(AliceEnd::Blocked)),
-        (Standing::Connected(id(7)), Again::Refuse, Some(AliceEnd::AlreadyConnected)),
-        (Standing::Connected(id(7)), Again::Replace, None),
-        (Standing::Connected(id(7)), Again::Allow, None),
-        (Standing::Stranger, Again::Refuse, None),
+        (Relationship::Blocked, OnRepeat::Allow, Some(PortOutcome::Blocked)),
+        (Relationship::Connected(id(7)), OnRepeat::Refuse, Some(PortOutcome::AlreadyConnected)),
+        (Relationship::Connected(id(7)), OnRepeat::Replace, None),
+        (Relationship::Connected(id(7)), OnRepeat::Allow, None),
+        (Relationship::Unknown, OnRepeat::Refuse, None),
     ] {
         for on_board in [true, false] {
-            let mut alice = offered(Offer::new().policy(Policy::once().again(again)));
+            let mut alice = offered(PortOptions::new().policy(Policy::once().on_repeat(again)));
             let proof = on_board.then(|| proof_of(2, &alice));
-            let step = alice.handle_knowing(&formed(2, 2, proof), &all_are(standing), NOW).unwrap();
+            let step = alice.handle(&formed(2, 2, proof), &all_are(standing), NOW).unwrap();
             let line = line_of(step.commit());
             let end = if let AlicePhase::Ended(end) = alice.phase() { Some(end) } else { None };
             assert_eq!((end, line.is_none()), (expected, expected.is_some()));
-            let said = words(&Any::from(alice).unsent());
+            let said = words(&Any::from(alice).pending());
             assert!(expected.is_none() || said == "Disconnect, Ended", "{said}");
         }
     }
@@ -214,24 +216,24 @@ fn r14_6_a_port_for_one_use_is_spent_on_who_is_blocked() {
 
 /// Both ends confirmed.
 fn confirm(alice: &mut Line, bob: &mut Line) {
-    hears(bob, &unsent(alice)[0], NOW).unwrap();
-    hears(alice, &unsent(bob)[0], NOW).unwrap();
+    hears(bob, &pending(alice)[0], NOW).unwrap();
+    hears(alice, &pending(bob)[0], NOW).unwrap();
 }
 
 #[test]
 fn r14_6_who_is_connected_already_is_refused_let_in_or_takes_the_old_ones_place() {
-    for (again, replaces) in [(Again::Replace, Some(id(7))), (Again::Allow, None), (Again::Refuse, None)] {
-        let mut alice = superport(Policy::unlimited().again(again));
+    for (again, replaces) in [(OnRepeat::Replace, Some(id(7))), (OnRepeat::Allow, None), (OnRepeat::Refuse, None)] {
+        let mut alice = superport(Policy::unlimited().on_repeat(again));
         let (mut bob, proof) = connecting(2, alice.port().unwrap());
-        let known = all_are(Standing::Connected(id(7)));
-        let outcome = alice.handle_knowing(&formed(2, 2, Some(proof)), &known, NOW);
-        if again == Again::Refuse {
-            assert_eq!(outcome.err(), Some(Rejected::Stray(id(2))));
+        let known = all_are(Relationship::Connected(id(7)));
+        let outcome = alice.handle(&formed(2, 2, Some(proof)), &known, NOW);
+        if again == OnRepeat::Refuse {
+            assert_eq!(outcome.err(), Some(Rejected::UnwantedLine(id(2))));
             continue;
         }
         let mut alice = line_of(outcome.unwrap().commit()).unwrap();
         let mut bob = bob
-            .handle_knowing(&formed(2, 2, None), &known, NOW)
+            .handle(&formed(2, 2, None), &known, NOW)
             .unwrap()
             .commit()
             .find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line) } else { None })
@@ -251,23 +253,23 @@ fn r14_6_bob_takes_no_line_with_whom_he_blocked() {
     for policy in [Policy::once(), Policy::unlimited()] {
         let alice = superport(policy);
         let (mut bob, _) = connecting(2, alice.port().unwrap());
-        let step = bob.handle_knowing(&formed(2, 2, None), &all_are(Standing::Blocked), NOW).unwrap();
+        let step = bob.handle(&formed(2, 2, None), &all_are(Relationship::Blocked), NOW).unwrap();
         step.commit().for_each(drop);
-        assert_eq!(bob.phase(), BobPhase::Ended(BobEnd::Blocked));
-        assert_eq!(words(&Any::from(bob).unsent()), "Disconnect, Ended");
+        assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Blocked));
+        assert_eq!(words(&Any::from(bob).pending()), "Disconnect, Ended");
     }
 }
 
 /// There is a record of this line, and its pair is blocked.
 struct ThereAndBlocked(LineId);
 
-impl Known for ThereAndBlocked {
+impl Peers for ThereAndBlocked {
     fn has_line(&self, line_id: &LineId) -> bool {
         *line_id == self.0
     }
 
-    fn pair(&self, _: &PairHash) -> Standing {
-        Standing::Blocked
+    fn pair(&self, _: &PairHash) -> Relationship {
+        Relationship::Blocked
     }
 }
 
@@ -279,23 +281,23 @@ fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
     // The line of this event is stored: it came of this very Port. Whatever else is true of him, it is a good one.
     for (known, now) in [(id(9), NOW), (id(9), EXPIRY)] {
         let mut again = Bob::restore(&before).unwrap();
-        let step = again.handle_knowing(&event, &ThereAndBlocked(known), now).unwrap();
+        let step = again.handle(&event, &ThereAndBlocked(known), now).unwrap();
         assert!(step.line().is_none());
         let said: Vec<_> = step.commit().map(|effect| format!("{effect:?}")).collect();
-        assert_eq!(said, ["Ended(Refused(Yours))"]);
-        assert_eq!(again.phase(), BobPhase::Ended(BobEnd::Refused(Reason::Yours)));
+        assert_eq!(said, ["Ended(Refused(UsedByYou))"]);
+        assert_eq!(again.phase(), BobPhase::Ended(UseOutcome::Refused(Reason::UsedByYou)));
         // And again: it is no stray.
-        assert_eq!(again.handle_knowing(&event, &There(id(9)), now).err(), Some(Rejected::Repeated));
-        assert_eq!(again.handle(&event, now).err(), Some(Rejected::Stray(id(9))), "he does not know");
+        assert_eq!(again.handle(&event, &There(id(9)), now).err(), Some(Rejected::Duplicate));
+        assert_eq!(again.handle(&event, now).err(), Some(Rejected::UnwantedLine(id(9))), "he does not know");
     }
     // Of another line he knows nothing.
     let mut bob = Bob::restore(&before).unwrap();
-    let step = bob.handle_knowing(&event, &There(id(8)), NOW).unwrap();
+    let step = bob.handle(&event, &There(id(8)), NOW).unwrap();
     assert!(step.line().is_some());
     step.commit().for_each(drop);
     assert_eq!(bob.phase(), BobPhase::Formed(id(9)));
     // A line of before comes again to a Bob who has another now.
-    assert_eq!(bob.handle_knowing(&formed(8, 9, None), &There(id(8)), NOW).err(), Some(Rejected::Repeated));
+    assert_eq!(bob.handle(&formed(8, 9, None), &There(id(8)), NOW).err(), Some(Rejected::Duplicate));
 }
 
 #[test]
@@ -304,12 +306,12 @@ fn r4_3_an_alice_who_has_forgotten_that_she_was_used_is_spent_with_the_line_that
     for proof in [None, Some(bad_proof()), Some(proof_of(2, &offering(Policy::once())))] {
         for (known, now) in [(ThereAndBlocked(id(9)), NOW), (ThereAndBlocked(id(9)), EXPIRY)] {
             let mut alice = Alice::offer(line_link(), expiring(), seed(1)).commit();
-            let mark = Mark::from(*alice.port().unwrap().hash().as_bytes());
-            let step = alice.handle_knowing(&formed(9, 2, proof.clone()), &known, now).unwrap();
-            assert!(step.line().is_none() && step.once() == Some(mark) && step.taken() == Some(Taken::Revoke));
+            let mark = ReplayMark::from(*alice.port().unwrap().hash().as_bytes());
+            let step = alice.handle(&formed(9, 2, proof.clone()), &known, now).unwrap();
+            assert!(step.line().is_none() && step.once() == Some(mark) && step.taken() == Some(OnDuplicate::Revoke));
             assert_eq!(step.commit().count(), 0);
-            assert_eq!((alice.phase(), alice.settle().is_none()), (AlicePhase::Formed(id(9)), true));
-            assert_eq!(alice.handle(&formed(7, 2, proof.clone()), NOW).err(), Some(Rejected::Stray(id(7))));
+            assert_eq!((alice.phase(), alice.clear_outbox().is_none()), (AlicePhase::Formed(id(9)), true));
+            assert_eq!(alice.handle(&formed(7, 2, proof.clone()), NOW).err(), Some(Rejected::UnwantedLine(id(7))));
         }
     }
 }
@@ -320,7 +322,7 @@ fn r14_4_an_event_that_comes_again_to_a_port_for_many_that_knows_nothing_of_it_i
     let (before, proof) = (alice.record().to_vec(), proof_of(2, &alice));
     for proof in [None, Some(bad_proof()), Some(proof)] {
         let event = formed(9, 2, proof);
-        assert_eq!(alice.handle_knowing(&event, &There(id(9)), NOW).err(), Some(Rejected::Repeated));
+        assert_eq!(alice.handle(&event, &There(id(9)), NOW).err(), Some(Rejected::Duplicate));
         assert_eq!(*alice.record(), before[..]);
     }
 }

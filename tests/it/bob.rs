@@ -7,7 +7,7 @@ use crate::common::*;
 use port_protocol::*;
 
 fn bob() -> Any {
-    scanned(Offer::new()).into()
+    scanned(PortOptions::new()).into()
 }
 
 fn connecting(how: SendProof) -> Any {
@@ -27,13 +27,13 @@ fn refused(reason: Reason) -> Input {
     Input::Event(Event::Refused { line_link: line_link(), reason }.to_vec())
 }
 
-const HOW: [SendProof; 2] = [SendProof::OnBoard, SendProof::AlongTheLine];
+const HOW: [SendProof; 2] = [SendProof::Inline, SendProof::AlongTheLine];
 
 #[test]
 fn r5_1_scanning_uses_nothing() {
     let bob = bob();
-    assert_eq!((bob.state().as_str(), words(&bob.unsent()).as_str()), ("Bob Scanned", ""));
-    assert_eq!(bob.key(), Key::LineLink(line_link()));
+    assert_eq!((bob.state().as_str(), words(&bob.pending()).as_str()), ("Bob Scanned", ""));
+    assert_eq!(bob.key(), RecordKey::LineLink(line_link()));
     let Any::Bob(bob) = bob else { panic!() };
     assert!(!bob.is_spent() && bob.relay().is_none());
     assert_eq!(scanned(longest()).relay().unwrap().as_str(), "r".repeat(64));
@@ -41,7 +41,7 @@ fn r5_1_scanning_uses_nothing() {
 
 #[test]
 fn r5_2_connect_carries_the_proof_or_not() {
-    for (how, on_board) in [(SendProof::OnBoard, Some(proof(Offer::new()))), (SendProof::AlongTheLine, None)] {
+    for (how, on_board) in [(SendProof::Inline, Some(proof(PortOptions::new()))), (SendProof::AlongTheLine, None)] {
         let effects = bob().takes(&Input::Connect(how));
         assert_eq!(effects, [Effect::Send(Request::Connect { line_link: line_link(), proof: on_board }.to_vec())]);
     }
@@ -60,8 +60,8 @@ fn r5_2_a_request_that_is_sent_again_is_the_same_bytes() {
     for how in HOW {
         let mut bob = bob();
         let sent = bob.takes(&Input::Connect(how));
-        assert_eq!(bob.unsent(), sent);
-        assert_eq!(bob.clone().unsent(), sent, "after a restore, too");
+        assert_eq!(bob.pending(), sent);
+        assert_eq!(bob.clone().pending(), sent, "after a restore, too");
         assert_eq!(bob.give(&Input::Settle, NOW), Err(Refusal::NothingDue));
         for other in HOW {
             assert_eq!(rejected(&mut bob, &Input::Connect(other)), Rejected::OutOfOrder);
@@ -71,26 +71,26 @@ fn r5_2_a_request_that_is_sent_again_is_the_same_bytes() {
 
 #[test]
 fn r5_2_the_line_is_the_same_by_both_ways() {
-    let [(mut a, mut b), (mut c, mut d)] = HOW.map(|how| lines(how, Offer::new()));
-    c.takes(&Input::Event(arrives(&d.unsent())));
+    let [(mut a, mut b), (mut c, mut d)] = HOW.map(|how| lines(how, PortOptions::new()));
+    c.takes(&Input::Event(arrives(&d.pending())));
     // Each understands the other's far end.
-    let confirm = arrives(&a.unsent());
-    assert_eq!(arrives(&c.unsent()), confirm);
+    let confirm = arrives(&a.pending());
+    assert_eq!(arrives(&c.pending()), confirm);
     let answers = [&mut b, &mut d].map(|bob| arrives(&bob.takes(&Input::Event(confirm.clone()))));
     assert_eq!(answers[0], answers[1]);
     for alice in [&mut a, &mut c] {
         alice.takes(&Input::Event(answers[0].clone()));
     }
-    let codes = [&a, &b, &c, &d].map(|line| line.as_line().check_code().unwrap().to_string());
+    let codes = [&a, &b, &c, &d].map(|line| line.as_line().safety_number().unwrap().to_string());
     assert!(codes.iter().all(|code| *code == codes[0]));
 }
 
 #[test]
 fn r5_3_line_formed_with_a_proof_is_not_bobs() {
-    for (state, mut machine) in states(Offer::new()).into_iter().filter(|(state, _)| state.starts_with("Bob ")) {
-        for proof in [proof(Offer::new()), bad_proof()] {
+    for (state, mut machine) in states(PortOptions::new()).into_iter().filter(|(state, _)| state.starts_with("Bob ")) {
+        for proof in [proof(PortOptions::new()), bad_proof()] {
             let event = Input::Event(line_formed(Some(proof)));
-            assert_eq!(rejected(&mut machine, &event), Rejected::NotMine, "{state}");
+            assert_eq!(rejected(&mut machine, &event), Rejected::WrongMachine, "{state}");
         }
     }
 }
@@ -101,18 +101,18 @@ fn r5_3_the_line_sends_the_proof_unless_it_was_on_board() {
         let mut bob = connecting(how);
         let line = Any::from(born_line(bob.takes(&Input::Event(line_formed(None)))));
         assert_eq!(line.as_line().phase(), LinePhase::Joined);
-        assert_eq!(words(&line.unsent()), outbox);
-        assert_eq!(line.as_line().claims(), Claims { line_id: line_id(), pair_hash: pair_hash() });
+        assert_eq!(words(&line.pending()), outbox);
+        assert_eq!(line.as_line().claims(), RelayClaims { line_id: line_id(), pair_hash: pair_hash() });
     }
-    let (_, bob) = lines(SendProof::AlongTheLine, Offer::new());
-    assert_eq!(arrives(&bob.unsent()), packet(&Payload::Proof { proof: proof(Offer::new()) }));
+    let (_, bob) = lines(SendProof::AlongTheLine, PortOptions::new());
+    assert_eq!(arrives(&bob.pending()), packet(&Payload::Proof { proof: proof(PortOptions::new()) }));
 }
 
 #[test]
 fn r5_4_a_refusal_keeps_the_servers_reason() {
-    for reason in [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired] {
-        let mut bob = connecting(SendProof::OnBoard);
-        assert_eq!(bob.takes(&refused(reason)), [Effect::Ended(End::Bob(BobEnd::Refused(reason)))]);
+    for reason in [Reason::Unknown, Reason::UsedByAnother, Reason::UsedByYou, Reason::Closed, Reason::Expired] {
+        let mut bob = connecting(SendProof::Inline);
+        assert_eq!(bob.takes(&refused(reason)), [Effect::Ended(End::Bob(UseOutcome::Refused(reason)))]);
         let Any::Bob(spent) = &bob else { panic!() };
         assert!(spent.is_spent());
         assert_eq!(rejected(&mut bob, &refused(Reason::Unknown)), Rejected::OutOfOrder);
@@ -149,17 +149,17 @@ fn r5_4_a_second_line_is_refused() {
         bob.takes(&Input::Event(line_formed(None)));
         let other =
             Event::LineFormed { line_link: line_link(), line_id: [7; 16].into(), pair_hash: pair_hash(), proof: None };
-        assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::Repeated);
-        assert_eq!(rejected(&mut bob, &Input::Event(other.to_vec())), Rejected::Stray([7; 16].into()));
+        assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::Duplicate);
+        assert_eq!(rejected(&mut bob, &Input::Event(other.to_vec())), Rejected::UnwantedLine([7; 16].into()));
     }
 }
 
 #[test]
 fn r5_4_a_line_for_a_bob_who_cancelled_is_stray() {
-    for mut bob in [bob(), connecting(SendProof::OnBoard)] {
+    for mut bob in [bob(), connecting(SendProof::Inline)] {
         assert_eq!(words(&bob.takes(&Input::Cancel)), "Ended");
-        assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::Stray(line_id()));
-        assert_eq!(rejected(&mut bob, &Input::Connect(SendProof::OnBoard)), Rejected::OutOfOrder);
+        assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::UnwantedLine(line_id()));
+        assert_eq!(rejected(&mut bob, &Input::Connect(SendProof::Inline)), Rejected::OutOfOrder);
     }
 }
 
@@ -181,7 +181,7 @@ fn r5_5_the_phase_says_where_he_stands() {
             BobPhase::Scanned => "Bob Scanned".to_owned(),
             BobPhase::Connecting => "Bob Connecting".to_owned(),
             BobPhase::Formed(_) => "Bob Formed".to_owned(),
-            BobPhase::Ended(BobEnd::Refused(reason)) => format!("Bob Ended Refused {}", reason as u8 + 1),
+            BobPhase::Ended(UseOutcome::Refused(reason)) => format!("Bob Ended Refused {}", reason as u8 + 1),
             BobPhase::Ended(end) => format!("Bob Ended {end:?}"),
             other => panic!("{other:?}"),
         };
@@ -229,14 +229,14 @@ fn r5_5_what_is_not_in_the_table_is_an_error() {
                 "revokes" | "closes" | "seals" => Refusal::NoSuchCommand,
                 "deadline" | "settles" => Refusal::NothingDue,
                 "connects on board" | "connects" | "cancels" => Refusal::Rejected(Rejected::OutOfOrder),
-                _ if name.ends_with("another's") => Refusal::Rejected(Rejected::NotMine),
-                "LineFormed" if formed => Refusal::Rejected(Rejected::Repeated),
-                "LineFormed" if spent => Refusal::Rejected(Rejected::Stray(line_id())),
-                "LineFormed again" if spent => Refusal::Rejected(Rejected::Stray([0xEE; 16].into())),
+                _ if name.ends_with("another's") => Refusal::Rejected(Rejected::WrongMachine),
+                "LineFormed" if formed => Refusal::Rejected(Rejected::Duplicate),
+                "LineFormed" if spent => Refusal::Rejected(Rejected::UnwantedLine(line_id())),
+                "LineFormed again" if spent => Refusal::Rejected(Rejected::UnwantedLine([0xEE; 16].into())),
                 "LineFormed" | "LineFormed again" => Refusal::Rejected(Rejected::OutOfOrder),
                 "Refused 6" if !spent && state.contains("Connecting") => Refusal::Rejected(Rejected::Paused),
                 _ if name.starts_with("Refused") => Refusal::Rejected(Rejected::OutOfOrder),
-                _ => Refusal::Rejected(Rejected::NotMine),
+                _ => Refusal::Rejected(Rejected::WrongMachine),
             }
         },
     );
@@ -245,7 +245,7 @@ fn r5_5_what_is_not_in_the_table_is_an_error() {
 #[test]
 fn r5_5_his_deadline_is_the_ports_expiry() {
     let mut connecting = Any::from(scanned(expiring()));
-    connecting.takes(&Input::Connect(SendProof::OnBoard));
+    connecting.takes(&Input::Connect(SendProof::Inline));
     for mut bob in [scanned(expiring()).into(), connecting] {
         assert_eq!(bob.deadline(), Some(EXPIRY));
         assert_eq!(bob.give(&Input::Tick, UnixSeconds(EXPIRY.0 - 1)), Err(Refusal::NothingDue));
@@ -259,10 +259,10 @@ fn r5_5_his_deadline_is_the_ports_expiry() {
 fn r5_5_while_connecting_he_keeps_the_request() {
     for (how, outbox) in HOW.into_iter().zip(["Connect on board", "Connect"]) {
         let mut bob = connecting(how);
-        assert_eq!(words(&bob.unsent()), outbox);
+        assert_eq!(words(&bob.pending()), outbox);
         bob.takes(&refused(Reason::Unknown));
-        assert_eq!(words(&bob.unsent()), "Ended");
+        assert_eq!(words(&bob.pending()), "Ended");
         bob.takes(&Input::Settle);
-        assert_eq!(words(&bob.unsent()), "");
+        assert_eq!(words(&bob.pending()), "");
     }
 }

@@ -90,7 +90,7 @@ fn crate_reads(rule: &str, bytes: &[u8]) -> Option<bool> {
         "bob-record" => Bob::restore(bytes).is_ok(),
         "line-record" => Line::restore(bytes).is_ok(),
         "pool-record" => Pool::restore(bytes).is_ok(),
-        "introduction" => Introduction::decode(bytes).is_ok(),
+        "introducer-message" => IntroducerMessage::decode(bytes).is_ok(),
         "introducer-record" => Introducer::restore(bytes).is_ok(),
         #[cfg(feature = "app")]
         "app-alice-record" => app::Alice::restore(bytes).is_ok(),
@@ -182,7 +182,7 @@ fn introductions_and_introducers_are_as_the_schema_says() {
     let [introductions, records] = crate::contact::samples();
     let read = |bytes: &Vec<u8>| ciborium::from_reader(&**bytes).unwrap();
     let samples = BTreeMap::from([
-        ("introduction", introductions.iter().map(read).collect::<Vec<Value>>()),
+        ("introducer-message", introductions.iter().map(read).collect::<Vec<Value>>()),
         ("introducer-record", records.iter().map(read).collect()),
     ]);
     let schema = Schema::new();

@@ -19,21 +19,22 @@ fn rejected(line: &mut Any, event: &[u8]) -> Rejected {
 
 #[track_caller]
 fn agree(alice: &Any, bob: &Any) {
-    let [a, b] = [alice, bob].map(|line| (line.as_line().confirmed().unwrap(), line.as_line().check_code().unwrap()));
+    let [a, b] =
+        [alice, bob].map(|line| (line.as_line().confirmed().unwrap(), line.as_line().safety_number().unwrap()));
     assert_eq!(a, b);
     assert_eq!(alice.state(), "AliceConfirmed, answered");
-    assert!(alice.unsent().is_empty());
+    assert!(alice.pending().is_empty());
 }
 
 #[test]
 fn r6_5_confirm_and_its_answer_confirm_both() {
-    for how in [SendProof::OnBoard, SendProof::AlongTheLine] {
-        let (mut alice, mut bob) = lines(how, Offer::new());
+    for how in [SendProof::Inline, SendProof::AlongTheLine] {
+        let (mut alice, mut bob) = lines(how, PortOptions::new());
         if how == SendProof::AlongTheLine {
-            let effects = hears(&mut alice, &arrives(&bob.unsent()));
+            let effects = hears(&mut alice, &arrives(&bob.pending()));
             assert_eq!(words(&effects), "Confirm");
         }
-        let confirm = arrives(&alice.unsent());
+        let confirm = arrives(&alice.pending());
         assert!(alice.as_line().confirmed().is_none() && bob.as_line().confirmed().is_none());
         let answer = arrives(&hears(&mut bob, &confirm));
         assert!(bob.as_line().confirmed().is_some());
@@ -45,15 +46,15 @@ fn r6_5_confirm_and_its_answer_confirm_both() {
 #[test]
 fn r6_5_confirm_stays_until_bob_is_known_to_have_it() {
     let (mut alice, mut bob) = joined();
-    let confirm = arrives(&alice.unsent());
+    let confirm = arrives(&alice.pending());
     alice.takes(&Input::seal("is anybody there?"));
     assert_eq!(alice.give(&Input::Settle, NOW), Err(Refusal::NothingDue));
-    assert_eq!(arrives(&alice.clone().unsent()), confirm);
+    assert_eq!(arrives(&alice.clone().pending()), confirm);
     // He speaks, but has not heard her: she says it again, each time.
     for _ in 0..2 {
         assert_eq!(arrives(&hears(&mut alice, &says(&mut bob, "hello?"))), confirm);
         assert!(alice.as_line().confirmed().is_some());
-        assert_eq!(arrives(&alice.unsent()), confirm);
+        assert_eq!(arrives(&alice.pending()), confirm);
     }
     // Now he has.
     let answer = arrives(&hears(&mut bob, &confirm));
@@ -64,22 +65,22 @@ fn r6_5_confirm_stays_until_bob_is_known_to_have_it() {
 #[test]
 fn r6_5_a_message_of_a_confirmed_bob_is_an_answer_too() {
     let (mut alice, mut bob) = joined();
-    let answer = arrives(&hears(&mut bob, &arrives(&alice.unsent())));
+    let answer = arrives(&hears(&mut bob, &arrives(&alice.pending())));
     let message = says(&mut bob, "hello");
     assert_eq!(words(&hears(&mut alice, &message)), "says");
     agree(&alice, &bob);
     // The answer comes late, and is taken once.
     assert_eq!(words(&hears(&mut alice, &answer)), "");
-    assert_eq!(rejected(&mut alice, &answer), Rejected::Repeated);
+    assert_eq!(rejected(&mut alice, &answer), Rejected::Duplicate);
     agree(&alice, &bob);
 }
 
 #[test]
 fn r6_5_a_lost_confirm_is_sent_again() {
     let (mut alice, mut bob) = joined();
-    let lost = alice.unsent();
-    assert_eq!(alice.unsent(), lost, "the very same bytes");
-    let answer = arrives(&hears(&mut bob, &arrives(&alice.clone().unsent())));
+    let lost = alice.pending();
+    assert_eq!(alice.pending(), lost, "the very same bytes");
+    let answer = arrives(&hears(&mut bob, &arrives(&alice.clone().pending())));
     hears(&mut alice, &answer);
     agree(&alice, &bob);
 }
@@ -88,16 +89,16 @@ fn r6_5_a_lost_confirm_is_sent_again() {
 fn r6_5_a_lost_answer_is_asked_for_again() {
     for settled in [false, true] {
         let (mut alice, mut bob) = joined();
-        let confirm = arrives(&alice.unsent());
+        let confirm = arrives(&alice.pending());
         let lost = hears(&mut bob, &confirm);
-        assert_eq!(bob.unsent(), lost, "he keeps it");
+        assert_eq!(bob.pending(), lost, "he keeps it");
         if settled {
             bob.takes(&Input::Settle);
-            assert!(bob.unsent().is_empty());
+            assert!(bob.pending().is_empty());
         }
-        let again = hears(&mut bob, &arrives(&alice.unsent()));
+        let again = hears(&mut bob, &arrives(&alice.pending()));
         assert_eq!(again, lost, "the same answer, not another one");
-        assert_eq!(bob.unsent(), lost);
+        assert_eq!(bob.pending(), lost);
         hears(&mut alice, &arrives(&again));
         agree(&alice, &bob);
     }
@@ -106,11 +107,11 @@ fn r6_5_a_lost_answer_is_asked_for_again() {
 #[test]
 fn r6_5_repeated_confirms_and_answers_do_no_harm() {
     let (mut alice, mut bob) = joined();
-    let confirm = arrives(&alice.unsent());
+    let confirm = arrives(&alice.pending());
     let answers: Vec<_> = (0..5).map(|_| arrives(&hears(&mut bob, &confirm))).collect();
     hears(&mut alice, &answers[0]);
     for answer in &answers {
-        assert_eq!(rejected(&mut alice, answer), Rejected::Repeated);
+        assert_eq!(rejected(&mut alice, answer), Rejected::Duplicate);
     }
     agree(&alice, &bob);
 }
@@ -126,7 +127,7 @@ fn r6_5_any_packet_of_alices_confirms_bob_and_is_answered() {
     agree(&alice, &bob);
     // Her Confirm comes behind it.
     let (alice_as_born, _) = joined();
-    assert_eq!(words(&hears(&mut bob, &arrives(&alice_as_born.unsent()))), "Answer");
+    assert_eq!(words(&hears(&mut bob, &arrives(&alice_as_born.pending()))), "Answer");
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn r6_5_a_confirmed_alices_message_confirms_bob_as_well() {
 #[test]
 fn r6_5_confirm_may_come_after_64_and_more_later_messages() {
     let (mut alice, mut bob) = joined();
-    let confirm = arrives(&alice.unsent());
+    let confirm = arrives(&alice.pending());
     for i in 0..130 {
         let message = says(&mut alice, "and another thing");
         assert_eq!(words(&hears(&mut bob, &message)), if i == 0 { "Answer, says" } else { "says" });
@@ -154,7 +155,7 @@ fn r6_5_confirm_may_come_after_64_and_more_later_messages() {
 fn r6_5_the_answer_may_come_late_but_within_the_window() {
     for (messages, taken) in [(62, true), (63, true), (64, false)] {
         let (mut alice, mut bob) = joined();
-        let answer = arrives(&hears(&mut bob, &arrives(&alice.unsent())));
+        let answer = arrives(&hears(&mut bob, &arrives(&alice.pending())));
         for _ in 0..messages {
             hears(&mut alice, &says(&mut bob, "words"));
         }
@@ -168,7 +169,7 @@ fn r6_5_the_answer_may_come_late_but_within_the_window() {
 fn r6_5_both_may_speak_at_once() {
     let (mut alice, mut bob) = joined();
     let (from_alice, from_bob) = (says(&mut alice, "a"), says(&mut bob, "b"));
-    let confirm = arrives(&alice.unsent());
+    let confirm = arrives(&alice.pending());
     assert_eq!(words(&hears(&mut alice, &from_bob)), "Confirm, says");
     let answer = arrives(&hears(&mut bob, &from_alice));
     assert_eq!(words(&hears(&mut bob, &confirm)), "Answer");
@@ -179,21 +180,21 @@ fn r6_5_both_may_speak_at_once() {
 #[test]
 fn r6_5_messages_may_come_in_any_order() {
     let (mut alice, mut bob) = joined();
-    let mut packets = vec![arrives(&alice.unsent())];
+    let mut packets = vec![arrives(&alice.pending())];
     packets.extend((0..40).map(|i| says(&mut alice, &format!("{i}"))));
     packets.reverse();
     for packet in &packets {
         hears(&mut bob, packet);
     }
     for packet in &packets[..40] {
-        assert_eq!(rejected(&mut bob, packet), Rejected::Repeated);
+        assert_eq!(rejected(&mut bob, packet), Rejected::Duplicate);
     }
 }
 
 #[test]
 fn r6_5_the_same_proof_again_makes_alice_send_confirm_again() {
-    let (mut alice, mut bob) = lines(SendProof::AlongTheLine, Offer::new());
-    let proof = arrives(&bob.unsent());
+    let (mut alice, mut bob) = lines(SendProof::AlongTheLine, PortOptions::new());
+    let proof = arrives(&bob.pending());
     let confirm = hears(&mut alice, &proof);
     assert_eq!(hears(&mut alice, &proof), confirm);
     // Also when it was on board the first time.
@@ -209,14 +210,14 @@ fn r6_5_the_same_proof_again_makes_alice_send_confirm_again() {
 
 #[test]
 fn r6_5_bob_keeps_his_proof_until_he_is_confirmed() {
-    let (mut alice, mut bob) = lines(SendProof::AlongTheLine, Offer::new());
-    let proof = bob.unsent();
+    let (mut alice, mut bob) = lines(SendProof::AlongTheLine, PortOptions::new());
+    let proof = bob.pending();
     bob.takes(&Input::seal("hello"));
     assert_eq!(bob.give(&Input::Settle, NOW), Err(Refusal::NothingDue));
-    assert_eq!(bob.clone().unsent(), proof);
+    assert_eq!(bob.clone().pending(), proof);
     hears(&mut alice, &arrives(&proof));
-    hears(&mut bob, &arrives(&alice.unsent()));
-    assert_eq!(words(&bob.unsent()), "Answer");
+    hears(&mut bob, &arrives(&alice.pending()));
+    assert_eq!(words(&bob.pending()), "Answer");
 }
 
 #[test]
@@ -233,17 +234,17 @@ fn r6_5_a_close_that_comes_first_ends_the_line_unconfirmed() {
 
 #[test]
 fn r6_5_until_both_are_confirmed_nothing_is_relied_on() {
-    for (state, line) in states(Offer::new()) {
+    for (state, line) in states(PortOptions::new()) {
         let Any::Line(line) = line else { continue };
         let unconfirmed = matches!(line.phase(), LinePhase::AwaitingProof | LinePhase::Joined);
-        assert!(!unconfirmed || line.confirmed().is_none() && line.check_code().is_none(), "{state}");
+        assert!(!unconfirmed || line.confirmed().is_none() && line.safety_number().is_none(), "{state}");
     }
 }
 
 #[test]
 fn r6_6_a_packet_that_overtook_the_proof_is_too_early_and_is_handed_in_again() {
-    let (mut alice, mut bob) = lines(SendProof::AlongTheLine, Offer::new());
-    let (proof, opening) = (arrives(&bob.unsent()), says(&mut bob, "hello"));
+    let (mut alice, mut bob) = lines(SendProof::AlongTheLine, PortOptions::new());
+    let (proof, opening) = (arrives(&bob.pending()), says(&mut bob, "hello"));
     assert_eq!(rejected(&mut alice, &opening), Rejected::TooEarly);
     hears(&mut alice, &proof);
     assert_eq!(words(&hears(&mut alice, &opening)), "Confirm, says");
@@ -251,19 +252,19 @@ fn r6_6_a_packet_that_overtook_the_proof_is_too_early_and_is_handed_in_again() {
 
 #[test]
 fn r6_6_an_alice_who_never_hears_bob_stays_joined() {
-    let (mut alice, _) = lines(SendProof::OnBoard, expiring());
+    let (mut alice, _) = lines(SendProof::Inline, expiring());
     assert_eq!(alice.deadline(), None);
     assert_eq!(alice.give(&Input::Tick, UnixSeconds(u64::MAX)), Err(Refusal::NothingDue));
-    assert_eq!(words(&alice.unsent()), "Confirm");
+    assert_eq!(words(&alice.pending()), "Confirm");
     assert_eq!(words(&alice.takes(&Input::Close)), "Close, Disconnect, Ended");
 }
 
 #[test]
 fn r6_6_a_line_waits_for_the_proof_until_the_expiry_or_seven_days() {
     let week = UnixSeconds(NOW.0 + WEEK);
-    let expires = |at| Offer::new().expires(UnixSeconds(at));
+    let expires = |at| PortOptions::new().expires(UnixSeconds(at));
     for (offer, until) in [
-        (Offer::new(), week),
+        (PortOptions::new(), week),
         (expires(week.0 + 1), week),
         (expires(week.0), week),
         (expires(week.0 - 1), UnixSeconds(week.0 - 1)),
@@ -274,7 +275,7 @@ fn r6_6_a_line_waits_for_the_proof_until_the_expiry_or_seven_days() {
         assert_eq!(alice.deadline(), Some(until));
         let before = UnixSeconds(until.0 - 1);
         assert_eq!(alice.clone().give(&Input::Tick, before), Err(Refusal::NothingDue));
-        let proof = Input::Event(arrives(&bob.unsent()));
+        let proof = Input::Event(arrives(&bob.pending()));
         assert_eq!(words(&alice.clone().give(&proof, before).unwrap()), "Confirm");
         for input in [Input::Tick, proof] {
             let mut late = alice.clone();
@@ -287,20 +288,20 @@ fn r6_6_a_line_waits_for_the_proof_until_the_expiry_or_seven_days() {
 #[test]
 fn r6_6_the_week_does_not_overflow() {
     let formed = Input::Event(line_formed(None));
-    let mut alice = Any::from(offered(Offer::new()));
+    let mut alice = Any::from(offered(PortOptions::new()));
     let line = born_line(alice.give(&formed, UnixSeconds(u64::MAX - 5)).unwrap());
     assert_eq!(line.deadline(), Some(UnixSeconds(u64::MAX)));
 }
 
 #[test]
 fn r6_6_both_may_seal_from_joined_on() {
-    for (state, mut line) in states(Offer::new()) {
+    for (state, mut line) in states(PortOptions::new()) {
         let Any::Line(_) = line else { continue };
         let outcome = line.give(&Input::seal("words"), NOW);
         match &state[..] {
             "AwaitingProof" => assert_eq!(outcome, Err(Refusal::Seal(SealError::NotJoined))),
             _ if state.starts_with("Closed") => assert_eq!(outcome, Err(Refusal::Seal(SealError::Closed))),
-            _ => assert!(matches!(words(&outcome.unwrap()).as_str(), "Opening" | "Message"), "{state}"),
+            _ => assert!(matches!(words(&outcome.unwrap()).as_str(), "EarlyMessage" | "Message"), "{state}"),
         }
     }
 }
@@ -310,12 +311,12 @@ const BOB: &str = "BobJoined|BobJoined, proof to send|BobConfirmed, answer due|B
 const JOINED_BOB: &str = "BobJoined|BobJoined, proof to send";
 const CONFIRMED_BOB: &str = "BobConfirmed, answer due|BobConfirmed";
 /// Any packet at all.
-const PACKETS: &str = "Proof|Proof, bad|Alice's Confirm|Alice's Opening|Alice's Message|Alice's Close|Bob's Opening|Bob's \
+const PACKETS: &str = "Proof|Proof, bad|Alice's Confirm|Alice's EarlyMessage|Alice's Message|Alice's Close|Bob's EarlyMessage|Bob's \
                        Answer|Bob's Message|Bob's Close";
 const NOT_CLOSED: &str = "AwaitingProof|AliceJoined|AliceConfirmed|AliceConfirmed, answered|BobJoined|BobJoined, proof to \
                           send|BobConfirmed, answer due|BobConfirmed";
 
-/// The states were reached so that each Alice who is confirmed took the first packet that could do it: Bob's Opening or his
+/// The states were reached so that each Alice who is confirmed took the first packet that could do it: Bob's EarlyMessage or his
 /// Answer; and each Bob by Confirm.
 const TABLE: &[Row] = &[
     ("AwaitingProof", "Proof", Early, "AliceJoined", "Confirm"),
@@ -323,28 +324,28 @@ const TABLE: &[Row] = &[
     ("AwaitingProof", PACKETS, Late, "Closed Expired", "Disconnect, Ended"),
     ("AwaitingProof", "deadline", Late, "Closed Expired", "Disconnect, Ended"),
     ("AliceJoined|AliceConfirmed", "Proof", Always, "=", "Confirm"),
-    ("AliceJoined", "Bob's Opening", Always, "AliceConfirmed", "Confirm, says"),
-    ("AliceConfirmed, answered", "Bob's Opening", Always, "=", "says"),
+    ("AliceJoined", "Bob's EarlyMessage", Always, "AliceConfirmed", "Confirm, says"),
+    ("AliceConfirmed, answered", "Bob's EarlyMessage", Always, "=", "says"),
     (ALICE, "Bob's Message", Always, "AliceConfirmed, answered", "says"),
     ("AliceJoined|AliceConfirmed", "Bob's Answer", Always, "AliceConfirmed, answered", ""),
     (JOINED_BOB, "Alice's Confirm", Always, "BobConfirmed, answer due", "Answer"),
-    (JOINED_BOB, "Alice's Opening|Alice's Message", Always, "BobConfirmed, answer due", "Answer, says"),
+    (JOINED_BOB, "Alice's EarlyMessage|Alice's Message", Always, "BobConfirmed, answer due", "Answer, says"),
     (CONFIRMED_BOB, "Alice's Confirm", Always, "BobConfirmed, answer due", "Answer"),
-    (CONFIRMED_BOB, "Alice's Opening|Alice's Message", Always, "=", "says"),
+    (CONFIRMED_BOB, "Alice's EarlyMessage|Alice's Message", Always, "=", "says"),
     (ALICE, "Bob's Close", Always, "Closed ByPeer", "Disconnect, Ended"),
     (BOB, "Alice's Close", Always, "Closed ByPeer", "Disconnect, Ended"),
     (ALICE, "Dropped", Always, "=", "Dropped"),
     (BOB, "Dropped", Always, "=", "Dropped"),
-    (NOT_CLOSED, "Disconnected", Always, "Closed ByServer", "Ended"),
+    (NOT_CLOSED, "Disconnected", Always, "Closed ByRelay", "Ended"),
     ("AwaitingProof", "closes", Always, "Closed ByUs", "Disconnect, Ended"),
     (ALICE, "closes", Always, "Closed ByUs with Close", "Close, Disconnect, Ended"),
     (BOB, "closes", Always, "Closed ByUs with Close", "Close, Disconnect, Ended"),
-    ("AliceJoined|BobJoined|BobJoined, proof to send", "seals", Always, "=", "Opening"),
+    ("AliceJoined|BobJoined|BobJoined, proof to send", "seals", Always, "=", "EarlyMessage"),
     ("AliceConfirmed|AliceConfirmed, answered|BobConfirmed|BobConfirmed, answer due", "seals", Always, "=", "Message"),
     ("BobConfirmed, answer due", "settles", Always, "BobConfirmed", ""),
     ("Closed ByUs|Closed ByUs with Close", "settles", Always, "Closed ByUs, settled", ""),
     ("Closed ByPeer", "settles", Always, "Closed ByPeer, settled", ""),
-    ("Closed ByServer", "settles", Always, "Closed ByServer, settled", ""),
+    ("Closed ByRelay", "settles", Always, "Closed ByRelay, settled", ""),
     ("Closed ProofRefused", "settles", Always, "Closed ProofRefused, settled", ""),
     ("Closed Expired", "settles", Always, "Closed Expired, settled", ""),
 ];
@@ -354,19 +355,19 @@ fn r6_6_what_is_not_in_the_table_is_an_error() {
     let of_a_line = |state: &str| !state.starts_with("Alice ") && !state.starts_with("Bob ");
     holds(of_a_line, TABLE, |state, name, _, _| {
         let closed = state.starts_with("Closed");
-        let taken = [("AliceConfirmed", "Bob's Opening"), ("AliceConfirmed, answered", "Bob's Answer")];
+        let taken = [("AliceConfirmed", "Bob's EarlyMessage"), ("AliceConfirmed, answered", "Bob's Answer")];
         Refusal::Rejected(match name {
             "connects on board" | "connects" | "revokes" | "cancels" => return Refusal::NoSuchCommand,
             "deadline" | "settles" => return Refusal::NothingDue,
             "seals" if closed => return Refusal::Seal(SealError::Closed),
             "seals" => return Refusal::Seal(SealError::NotJoined),
-            _ if name.ends_with("another's") => Rejected::NotMine,
-            _ if name.starts_with("Line") || name.starts_with("Refused") => Rejected::NotMine,
+            _ if name.ends_with("another's") => Rejected::WrongMachine,
+            _ if name.starts_with("Line") || name.starts_with("Refused") => Rejected::WrongMachine,
             "Packet, no payload" => Rejected::Malformed,
             _ if closed => Rejected::Closed,
             "Proof" | "Proof, bad" | "Dropped" => Rejected::OutOfOrder,
             _ if state == "AwaitingProof" => Rejected::TooEarly,
-            _ if taken.contains(&(state, name)) => Rejected::Repeated,
+            _ if taken.contains(&(state, name)) => Rejected::Duplicate,
             // An end's own packet, come back.
             _ => Rejected::Forged,
         })

@@ -1,4 +1,4 @@
-//! §8.1: stop a user between any two things he does, restore him from his store, do what is unsent, go on. What the relay has is
+//! §8.1: stop a user between any two things he does, restore him from his store, do what is pending, go on. What the relay has is
 //! delivered in order here; `tests/model` stops users in every order of delivery.
 #![cfg(feature = "alloc")]
 
@@ -6,7 +6,7 @@ use crate::common::world::{ALICE, BOB, Faults, Stopped, World};
 use crate::common::*;
 use port_protocol::*;
 
-const HOW: [SendProof; 2] = [SendProof::OnBoard, SendProof::AlongTheLine];
+const HOW: [SendProof; 2] = [SendProof::Inline, SendProof::AlongTheLine];
 
 /// Attempts it until it is done.
 fn until(
@@ -56,8 +56,8 @@ fn shake_hands(how: SendProof, faults: Faults) -> World {
 /// Both do what they want until it is done: a Port, a line, a word each way, the end.
 fn run(how: SendProof, faults: Faults) -> World {
     let mut world = shake_hands(how, faults);
-    let code = world.line(ALICE).unwrap().check_code();
-    assert!(code.is_some() && code == world.line(BOB).unwrap().check_code());
+    let code = world.line(ALICE).unwrap().safety_number();
+    assert!(code.is_some() && code == world.line(BOB).unwrap().safety_number());
 
     for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
         // Until the other end has it, the message stays with its user, who says it again.
@@ -83,7 +83,7 @@ fn came_out_well(world: &World) {
         assert_eq!((me.lines.len(), me.store.lines().len()), (1, 1));
         assert_eq!(world.port_state(user), ["Alice Formed", "Bob Formed"][user]);
         let line = Any::from(world.line(user).unwrap());
-        assert!(line.state().starts_with("Closed") && line.unsent().is_empty(), "{}", line.state());
+        assert!(line.state().starts_with("Closed") && line.pending().is_empty(), "{}", line.state());
         // Told at least once.
         assert!(me.ends.iter().any(|end| matches!(end, End::Line(_))));
     }
@@ -94,8 +94,8 @@ fn r8_1_an_undisturbed_run_sends_everything_once() {
     for how in HOW {
         let world = run(how, Faults::default());
         came_out_well(&world);
-        assert_eq!(world.users[ALICE].ends, [End::Line(LineEnd::ByUs)]);
-        assert_eq!(world.users[BOB].ends, [End::Line(LineEnd::ByPeer)]);
+        assert_eq!(world.users[ALICE].ends, [End::Line(CloseReason::ByUs)]);
+        assert_eq!(world.users[BOB].ends, [End::Line(CloseReason::ByPeer)]);
         assert_eq!(world.users.each_ref().map(|user| user.heard.len()), [1, 1]);
         let times = |user, is: fn(&Event<'_>) -> bool| {
             let past = world.relay.past.iter().filter(|(to, _)| *to == user);
@@ -140,7 +140,7 @@ fn shook_hands(world: &World) {
     let [alice, bob] = [ALICE, BOB].map(|user| {
         assert_eq!((world.users[user].lines.len(), world.users[user].store.lines().len()), (1, 1));
         let line = world.line(user).unwrap();
-        (line.confirmed().unwrap(), line.check_code().unwrap())
+        (line.confirmed().unwrap(), line.safety_number().unwrap())
     });
     assert_eq!(alice, bob);
 }

@@ -41,13 +41,13 @@ fn requests() -> [(&'static str, Request<'static>); 9] {
     [
         ("IssueLineLink", Request::IssueLineLink { request_id: [5; 16].into() }),
         ("Connect", Request::Connect { line_link: line_link(), proof: None }),
-        ("Connect on board", Request::Connect { line_link: line_link(), proof: Some(proof(Offer::new())) }),
+        ("Connect on board", Request::Connect { line_link: line_link(), proof: Some(proof(PortOptions::new())) }),
         ("Packet", Request::Packet { line_id: line_id(), payload: b"anything" }),
         ("Disconnect", Request::Disconnect { line_id: line_id() }),
         ("CloseLineLink", Request::CloseLineLink { line_link: line_link() }),
-        ("SetLineLink 1", Request::SetLineLink { line_link: line_link(), version: 1, admits: Admits::Nobody }),
-        ("SetLineLink 2", Request::SetLineLink { line_link: line_link(), version: 0, admits: Admits::One }),
-        ("SetLineLink 3", Request::SetLineLink { line_link: line_link(), version: u64::MAX, admits: Admits::Many }),
+        ("SetLineLink 1", Request::SetLineLink { line_link: line_link(), version: 1, admits: Admission::Nobody }),
+        ("SetLineLink 2", Request::SetLineLink { line_link: line_link(), version: 0, admits: Admission::One }),
+        ("SetLineLink 3", Request::SetLineLink { line_link: line_link(), version: u64::MAX, admits: Admission::Many }),
     ]
 }
 
@@ -61,7 +61,7 @@ static EVERYTHING: LazyLock<Vec<Written>> = LazyLock::new(|| {
     for (name, machine) in pools() {
         add(format!("record {name}"), machine.record(), read_record);
     }
-    for (i, offer) in [Offer::new(), expiring(), longest()].into_iter().enumerate() {
+    for (i, offer) in [PortOptions::new(), expiring(), longest()].into_iter().enumerate() {
         add(format!("Port {i}"), port(offer.clone()).to_bytes().as_slice().to_vec(), read_port);
         for (name, machine) in states(offer.clone()) {
             add(format!("record {name} {i}"), machine.record(), read_record);
@@ -153,7 +153,7 @@ fn r1_2_no_tag_float_map_negative_or_undefined_is_read_anywhere() {
 
 #[test]
 fn r1_2_byte_strings_that_are_names_have_exactly_their_length() {
-    let events = events(Offer::new()).into_iter().map(|(_, event)| (event, read_event as fn(&[u8]) -> _));
+    let events = events(PortOptions::new()).into_iter().map(|(_, event)| (event, read_event as fn(&[u8]) -> _));
     let requests = requests().map(|(_, request)| (request.to_vec(), read_request as fn(&[u8]) -> _));
     for (bytes, read) in events.chain(requests) {
         let tree = Cbor::read(&bytes);
@@ -187,7 +187,7 @@ fn r1_3_another_version_is_told_apart_from_damage() {
 fn r1_3_machines_and_lines_pass_it_on() {
     let version_2 = Cbor::Array(vec![Cbor::Uint(2)]).write();
     let unsupported = Refusal::Rejected(Rejected::UnsupportedVersion);
-    for (name, mut machine) in states(Offer::new()) {
+    for (name, mut machine) in states(PortOptions::new()) {
         assert_eq!(machine.give(&Input::Event(version_2.clone()), NOW).err(), Some(unsupported), "{name}");
         let packet = Event::Packet { line_id: line_id(), payload: &version_2 }.to_vec();
         if let Any::Line(_) = machine {
@@ -221,8 +221,8 @@ fn r7_1_tags_are_apart_from_each_other() {
 
 #[test]
 fn r7_1_form_comes_before_address_and_phase() {
-    for (state, mut machine) in states(Offer::new()) {
-        for (name, event) in events(Offer::new()) {
+    for (state, mut machine) in states(PortOptions::new()) {
+        for (name, event) in events(PortOptions::new()) {
             let tree = Cbor::read(&event);
             for (spoilt, error) in [
                 (tree.clone().with(&[0], Cbor::Uint(2)).write(), Rejected::UnsupportedVersion),
@@ -241,7 +241,7 @@ fn r7_2_requests_are_these_bytes() {
     let layouts = [
         fields(16, &[Cbor::Bytes(vec![5; 16])]),
         fields(17, std::slice::from_ref(&link)),
-        fields(17, &[link.clone(), layout_of(&proof(Offer::new()))]),
+        fields(17, &[link.clone(), layout_of(&proof(PortOptions::new()))]),
         fields(18, &[id.clone(), Cbor::Bytes(b"anything".to_vec())]),
         fields(19, &[id]),
         fields(20, std::slice::from_ref(&link)),
@@ -267,9 +267,9 @@ fn layout_of(proof: &Proof) -> Cbor {
 #[test]
 fn r7_3_events_are_these_bytes() {
     let [link, id, pair] = [(0xA1, 16), (0xB2, 16), (0xC3, 32)].map(|(byte, n)| Cbor::Bytes(vec![byte; n]));
-    use Reason::{Claimed, Closed, Expired, Paused, Unknown, Yours};
-    let reason = [Unknown, Claimed, Yours, Closed, Expired, Paused];
-    let good = proof(Offer::new());
+    use Reason::{Claimed, Closed, Expired, Paused, Unknown, UsedByYou};
+    let reason = [Unknown, Claimed, UsedByYou, Closed, Expired, Paused];
+    let good = proof(PortOptions::new());
     let (line_link, line_id, pair_hash) = (line_link(), line_id(), pair_hash());
     let mut cases = vec![
         (
@@ -313,28 +313,31 @@ fn r7_3_events_are_these_bytes() {
 
 #[test]
 fn r7_3_an_event_names_the_record_it_belongs_to() {
-    for (name, event) in events(Offer::new()) {
+    for (name, event) in events(PortOptions::new()) {
         let event = Event::decode(&event).unwrap();
         let kind = match event.key() {
-            Key::Request(_) => "LineLinkIssued",
-            Key::LineLink(_) if name.starts_with("Refused") => "Refused",
-            Key::LineLink(_) => "LineFormed",
-            Key::Line(_) => continue,
-            Key::Pool(_) | Key::Granted(_) => panic!("{name} names a pool"),
+            RecordKey::Request(_) => "LineLinkIssued",
+            RecordKey::LineLink(_) if name.starts_with("Refused") => "Refused",
+            RecordKey::LineLink(_) => "LineFormed",
+            RecordKey::Line(_) => continue,
+            RecordKey::Pool(_) | RecordKey::Introducer(_) => panic!("{name} names a pool"),
         };
         assert!(name.starts_with(kind), "{name}");
     }
-    assert_eq!(Event::Disconnected { line_id: line_id() }.key(), Key::Line(line_id()));
-    assert_eq!(Event::Dropped { line_id: line_id() }.key(), Key::Line(line_id()));
-    assert_eq!(Event::Packet { line_id: line_id(), payload: b"" }.key(), Key::Line(line_id()));
+    assert_eq!(Event::Disconnected { line_id: line_id() }.key(), RecordKey::Line(line_id()));
+    assert_eq!(Event::Dropped { line_id: line_id() }.key(), RecordKey::Line(line_id()));
+    assert_eq!(Event::Packet { line_id: line_id(), payload: b"" }.key(), RecordKey::Line(line_id()));
 }
 
 #[test]
 fn r7_4_payloads_are_these_bytes() {
-    let good = proof(Offer::new());
+    let good = proof(PortOptions::new());
     assert_eq!(Payload::Proof { proof: good.clone() }.to_vec(), fields(1, &[layout_of(&good)]));
-    use Content::{Answer, Close, Confirm, Introduction, Message, Opening, PaddedMessage, PaddedOpening};
-    let contents = [Confirm, Answer, Opening, Message, Close, PaddedOpening, PaddedMessage, Introduction];
+    use PacketKind::{
+        Answer, Close, Confirm, EarlyMessage, IntroducerMessage, Message, PaddedEarlyMessage, PaddedMessage,
+    };
+    let contents =
+        [Confirm, Answer, EarlyMessage, Message, Close, PaddedEarlyMessage, PaddedMessage, IntroducerMessage];
     for (number, content) in (1..).zip(contents) {
         for (epoch, counter) in [(0, 0), (1, 1 << 48), (u32::MAX, u64::MAX)] {
             let nonce = [&u32::to_be_bytes(epoch)[..], &u64::to_be_bytes(counter)].concat();

@@ -14,8 +14,8 @@ fn packet(payload: &[u8]) -> Vec<u8> {
 fn switched(words: usize) -> (Line, Line, Use, Vec<Vec<u8>>) {
     let (mut alice, mut bob, keys) = fresh();
     let early = (0..words).map(|n| said(&mut bob, &format!("word {n}")).unwrap()).collect();
-    hears(&mut bob, &unsent(&alice)[0], NOW).unwrap();
-    hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+    hears(&mut bob, &pending(&alice)[0], NOW).unwrap();
+    hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
     settle(&mut bob);
     (alice, bob, keys, early)
 }
@@ -23,7 +23,7 @@ fn switched(words: usize) -> (Line, Line, Use, Vec<Vec<u8>>) {
 #[test]
 fn r14_7_the_keys_are_those_of_spec_md() {
     let (mut alice, mut bob, keys) = fresh();
-    let confirm = unsent(&alice).remove(0);
+    let confirm = pending(&alice).remove(0);
     let ephemeral = x25519_dalek::x25519(keys.ephemeral, x25519_dalek::X25519_BASEPOINT_BYTES);
     let [to_bob, to_alice, _] = &keys.keys[0];
     assert_eq!(confirm, packet(&sealed(to_bob, CONFIRM, 0, 0, &ephemeral, b"")));
@@ -32,7 +32,7 @@ fn r14_7_the_keys_are_those_of_spec_md() {
     let [to_bob, to_alice, exporter] = &keys.keys[1];
     assert_eq!(said(&mut alice, "yes").unwrap(), packet(&sealed(to_bob, OPENING, 1, 0, b"yes", b"")));
     hears(&mut bob, &confirm, NOW).unwrap();
-    let answer = unsent(&bob).remove(0);
+    let answer = pending(&bob).remove(0);
     assert_eq!(answer, packet(&sealed(to_alice, ANSWER, 1, 0, &[1], b"")));
     assert_eq!(payload_of(&answer).len(), 36);
     hears(&mut alice, &answer, NOW).unwrap();
@@ -44,7 +44,7 @@ fn r14_7_the_keys_are_those_of_spec_md() {
         u32::try_from(number % 100_000).unwrap()
     });
     for line in [&alice, &bob] {
-        assert!(line.check_code().unwrap().groups().iter().copied().eq(groups.clone()));
+        assert!(line.safety_number().unwrap().groups().iter().copied().eq(groups.clone()));
     }
     assert_eq!(alice.export("a", b"b"), bob.export("a", b"b"));
 }
@@ -58,9 +58,9 @@ fn r14_7_bob_says_64_words_before_he_has_heard_alice() {
     assert_eq!(said(&mut bob, "64"), Err(SealError::Unconfirmed));
     // One from who holds the keys all the same.
     let more = packet(&sealed(&keys.keys[0][1], OPENING, 0, 64, b"64", b""));
-    assert_eq!(hears(&mut alice, &more, NOW), Err(Rejected::Repeated));
-    hears(&mut bob, &unsent(&alice)[0], NOW).unwrap();
-    hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+    assert_eq!(hears(&mut alice, &more, NOW), Err(Rejected::Duplicate));
+    hears(&mut bob, &pending(&alice)[0], NOW).unwrap();
+    hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
     let later = said(&mut bob, "64").unwrap();
     for (n, word) in words.iter().enumerate().rev() {
         assert!(holds(&alice.record(), &keys.keys[0][1]));
@@ -82,7 +82,7 @@ fn r14_7_alice_keeps_the_key_of_epoch_0_until_all_came_or_for_seven_days() {
     assert_eq!(alice.deadline(), Some(week));
     let before_week = UnixSeconds(week.0 - 1);
     assert_eq!(heard(&hears(&mut alice, &words[1], before_week).unwrap()), ["word 1"]);
-    assert_eq!(hears(&mut alice, &words[1], NOW), Err(Rejected::Repeated));
+    assert_eq!(hears(&mut alice, &words[1], NOW), Err(Rejected::Duplicate));
     assert!(alice.tick(before_week).is_none() && holds(&alice.record(), &keys.keys[0][key]));
     hears(&mut alice, &words[0], NOW).unwrap();
     assert!(!holds(&alice.record(), &keys.keys[0][key]));
@@ -103,8 +103,8 @@ fn r14_7_alice_keeps_the_key_of_epoch_0_until_all_came_or_for_seven_days() {
             assert_eq!(hears(&mut alice, &words[0], NOW), Err(Rejected::Forged));
             assert_eq!(alice.phase(), phase, "the line goes on");
             if phase == LinePhase::Joined {
-                hears(&mut bob, &unsent(&alice)[0], NOW).unwrap();
-                hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+                hears(&mut bob, &pending(&alice)[0], NOW).unwrap();
+                hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
                 assert!(alice.confirmed().is_some() && alice.deadline().is_none());
             }
         }
@@ -115,13 +115,13 @@ fn r14_7_alice_keeps_the_key_of_epoch_0_until_all_came_or_for_seven_days() {
 fn r14_7_a_message_of_one_byte_is_no_count() {
     let (mut alice, mut bob, keys) = fresh();
     let word = said(&mut bob, "early").unwrap();
-    hears(&mut bob, &unsent(&alice)[0], NOW).unwrap();
+    hears(&mut bob, &pending(&alice)[0], NOW).unwrap();
     let overtaking = said(&mut bob, "\0").unwrap();
     assert_eq!(heard(&hears(&mut alice, &overtaking, NOW).unwrap()), ["\0"]);
     assert!(holds(&alice.record(), &keys.keys[0][1]));
     assert_eq!(heard(&hears(&mut alice, &word, NOW).unwrap()), ["early"]);
     // The Answer may come last.
-    hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+    hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
     assert!(!holds(&alice.record(), &keys.keys[0][1]));
 }
 
@@ -183,27 +183,27 @@ fn r14_7_what_comes_in_which_epoch() {
 #[test]
 fn r14_7_confirm_again_gets_the_same_answer() {
     let (alice, mut bob, _) = fresh();
-    let confirm = unsent(&alice).remove(0);
+    let confirm = pending(&alice).remove(0);
     hears(&mut bob, &confirm, NOW).unwrap();
-    let answer = unsent(&bob);
+    let answer = pending(&bob);
     settle(&mut bob);
-    assert!(unsent(&bob).is_empty());
+    assert!(pending(&bob).is_empty());
     said(&mut bob, "later").unwrap();
     let mut bob = Line::restore(&bob.record()).unwrap();
     let sent = hears(&mut bob, &confirm, NOW).unwrap();
-    assert_eq!((sent.len(), unsent(&bob)), (1, answer));
+    assert_eq!((sent.len(), pending(&bob)), (1, answer));
 }
 
 #[test]
 fn r14_7_an_early_word_asks_for_confirm_once_more() {
     let (mut alice, mut bob, _) = fresh();
     let (first, second) = (said(&mut bob, "1").unwrap(), said(&mut bob, "2").unwrap());
-    let confirm = unsent(&alice);
+    let confirm = pending(&alice);
     let effects = hears(&mut alice, &first, NOW).unwrap();
     assert_eq!(words(&effects), "Confirm, says");
     assert!(alice.confirmed().is_none(), "his words of epoch 0 confirm nothing");
     hears(&mut bob, &confirm[0], NOW).unwrap();
-    hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+    hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
     assert_eq!(words(&hears(&mut alice, &second, NOW).unwrap()), "says");
 }
 
@@ -219,7 +219,7 @@ fn r14_7_padded_words_and_words_with_data_in_both_epochs() {
     let got: Vec<_> = alice.open(&event, b"data", &mut out, NOW).unwrap().commit().collect();
     assert_eq!(got.last(), Some(&LineEffect::Message(b"padded")));
     // Its own packets have none, and open whatever is passed.
-    let confirm = payload_of(&unsent(&alice)[0]);
+    let confirm = payload_of(&pending(&alice)[0]);
     let event = Event::Packet { line_id: id(9), payload: &confirm };
     bob.open(&event, b"data", &mut out, NOW).unwrap().commit().for_each(drop);
     assert!(bob.confirmed().is_some());
@@ -232,10 +232,10 @@ fn r14_7_every_flip_of_every_packet_leaves_both_ends_as_they_were() {
     let (confirmed, mut bob_confirmed, ..) = switched(1);
     let mut asked = Line::restore(&joined.record()).unwrap();
     let early = said(&mut asked, "early").unwrap();
-    let confirm = unsent(&joined).remove(0);
+    let confirm = pending(&joined).remove(0);
     let mut answered = Line::restore(&bob_joined.record()).unwrap();
     hears(&mut answered, &confirm, NOW).unwrap();
-    let answer = unsent(&answered).remove(0);
+    let answer = pending(&answered).remove(0);
     let later = said(&mut bob_confirmed, "later").unwrap();
     let proof = proof_of(2, &superport(Policy::unlimited()));
     let proof = packet(&Payload::Proof { proof }.to_vec());
@@ -264,7 +264,7 @@ fn r14_7_restored_at_any_point_both_ends_say_the_very_same() {
     let (mut alice, mut bob, _) = fresh();
     let same = |line: &Line| {
         let again = Line::restore(&line.record()).unwrap();
-        assert_eq!((unsent(&again), &*again.record()), (unsent(line), &*line.record()));
+        assert_eq!((pending(&again), &*again.record()), (pending(line), &*line.record()));
         again
     };
     for _ in 0..3 {
@@ -273,9 +273,9 @@ fn r14_7_restored_at_any_point_both_ends_say_the_very_same() {
         alice = same(&alice);
         hears(&mut alice, &word, NOW).unwrap();
     }
-    hears(&mut bob, &unsent(&same(&alice))[0], NOW).unwrap();
+    hears(&mut bob, &pending(&same(&alice))[0], NOW).unwrap();
     bob = same(&bob);
-    hears(&mut alice, &unsent(&bob)[0], NOW).unwrap();
+    hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
     alice = same(&alice);
     assert!(alice.confirmed().is_some() && bob.confirmed().is_some());
     // Cut anywhere, or flipped anywhere, a record is another one or none.

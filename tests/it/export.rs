@@ -9,7 +9,7 @@ use port_protocol::*;
 fn r6_8_the_check_code_is_forty_digits_of_the_exporter() {
     let (alice, bob) = confirmed();
     let mut bytes = [0; 40];
-    let hkdf = hkdf::Hkdf::<sha2::Sha256>::from_prk(&keys(Offer::new()).exporter).unwrap();
+    let hkdf = hkdf::Hkdf::<sha2::Sha256>::from_prk(&keys(PortOptions::new()).exporter).unwrap();
     hkdf.expand(b"check code", &mut bytes).unwrap();
     let groups = bytes.chunks(5).map(|group| {
         let number = group.iter().fold(0, |number, byte| number * 256 + u64::from(*byte));
@@ -18,21 +18,21 @@ fn r6_8_the_check_code_is_forty_digits_of_the_exporter() {
     let code = groups.collect::<Vec<_>>().join(" ");
     assert_eq!(code.len(), 47);
     for line in [&alice, &bob] {
-        assert_eq!(line.as_line().check_code().unwrap().to_string(), code);
+        assert_eq!(line.as_line().safety_number().unwrap().to_string(), code);
     }
-    assert_eq!(alice.as_line().check_code(), bob.as_line().check_code());
+    assert_eq!(alice.as_line().safety_number(), bob.as_line().safety_number());
 }
 
 #[test]
 fn r6_8_it_exists_while_the_line_is_confirmed() {
-    for (state, line) in states(Offer::new()) {
+    for (state, line) in states(PortOptions::new()) {
         let Any::Line(line) = line else { continue };
         let confirmed = state.starts_with("AliceConfirmed") || state.starts_with("BobConfirmed");
-        assert_eq!(line.check_code().is_some(), confirmed, "{state}");
+        assert_eq!(line.safety_number().is_some(), confirmed, "{state}");
         assert_eq!(line.confirmed().is_some(), confirmed, "{state}");
         assert_eq!(line.phase() == LinePhase::Confirmed, confirmed, "{state}");
-        // What the Server says is known in every phase.
-        assert_eq!(line.claims(), Claims { line_id: line_id(), pair_hash: pair_hash() }, "{state}");
+        // What the relay says is known in every phase.
+        assert_eq!(line.claims(), RelayClaims { line_id: line_id(), pair_hash: pair_hash() }, "{state}");
         if let Some(Confirmed { line_id: id, pair_hash: pair }) = line.confirmed() {
             assert_eq!((id, pair), (line_id(), pair_hash()));
         }
@@ -48,9 +48,9 @@ fn r6_10_what_is_exported_is_the_same_at_both_ends_and_for_one_purpose() {
         purposes.iter().map(|&purpose| *export(&alice, purpose).expose()).collect();
     assert_eq!(exported.len(), purposes.len());
     purposes.iter().for_each(|&purpose| assert!(export(&alice, purpose) == export(&bob, purpose)));
-    let Keys { to_bob, to_alice, exporter } = keys(Offer::new());
+    let Keys { to_bob, to_alice, exporter } = keys(PortOptions::new());
     assert!([to_bob, to_alice, exporter].iter().all(|key| !exported.contains(key)));
-    for (state, line) in states(Offer::new()) {
+    for (state, line) in states(PortOptions::new()) {
         let Any::Line(line) = line else { continue };
         assert_eq!(line.export("a", b"").is_some(), line.confirmed().is_some(), "{state}");
     }

@@ -37,13 +37,13 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
     };
     // Another link, request or line.
     if flipped.key() != machine.key() {
-        return Error(Rejected::NotMine);
+        return Error(Rejected::WrongMachine);
     }
     let stray = |line_id| {
         if state.contains("Formed") && line_id == common::line_id() {
-            Rejected::Repeated
+            Rejected::Duplicate
         } else {
-            Rejected::Stray(line_id)
+            Rejected::UnwantedLine(line_id)
         }
     };
     let spent = state.contains("Formed") || state.contains("Ended");
@@ -65,16 +65,18 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
                 None => moves("Alice Formed", "LineFormed AwaitingProof"),
             }
         }
-        (Any::Alice(_), Event::LineLinkIssued { line_link, .. }, _) if spent => Error(Rejected::StrayLink(*line_link)),
+        (Any::Alice(_), Event::LineLinkIssued { line_link, .. }, _) if spent => {
+            Error(Rejected::UnwantedLink(*line_link))
+        }
         (Any::Alice(_), Event::LineFormed { line_id, .. }, _) if spent => Error(stray(*line_id)),
-        (Any::Bob(_), Event::LineFormed { proof: Some(_), .. }, _) => Error(Rejected::NotMine),
+        (Any::Bob(_), Event::LineFormed { proof: Some(_), .. }, _) => Error(Rejected::WrongMachine),
         (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting" => {
             moves("Bob Formed", "LineFormed BobJoined, proof to send")
         }
         (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting on board" => {
             moves("Bob Formed", "LineFormed BobJoined")
         }
-        // The reason is the Server's claim.
+        // The reason is the relay's claim.
         (Any::Bob(_), Event::Refused { reason: Reason::Paused, .. }, _) if state.starts_with("Bob Connecting") => {
             Error(Rejected::Paused)
         }
@@ -91,8 +93,8 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
             Ok(_) => Error(Rejected::Forged),
         },
         (Any::Line(_), _, _) if state.starts_with("Closed") => Error(Rejected::Closed),
-        // Both are the Server's claims, of one form and a bit apart.
-        (Any::Line(_), Event::Disconnected { .. }, Event::Dropped { .. }) => moves("Closed ByServer", "Ended"),
+        // Both are the relay's claims, of one form and a bit apart.
+        (Any::Line(_), Event::Disconnected { .. }, Event::Dropped { .. }) => moves("Closed ByRelay", "Ended"),
         (Any::Line(_), Event::Dropped { .. }, Event::Disconnected { .. }) if state == "AwaitingProof" => {
             Error(Rejected::OutOfOrder)
         }
@@ -104,10 +106,10 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
 
 #[test]
 fn every_flip_of_every_event_in_every_state() {
-    let machines = states(Offer::new()).into_iter();
+    let machines = states(PortOptions::new()).into_iter();
     let mut machines: Vec<_> = machines.map(|(state, machine)| (state, machine.record(), machine)).collect();
     let (mut flipped_in_all, mut moved) = (0, 0);
-    for (name, event) in events(Offer::new()) {
+    for (name, event) in events(PortOptions::new()) {
         let honest = Event::decode(&event).unwrap();
         for flipped in flips(&event) {
             let decoded = Event::decode(&flipped);
@@ -153,7 +155,7 @@ fn carry_on(mut world: World) -> World {
 /// An honest run, and beside each event of it a world for every bit of it: the flipped one comes first, or alone.
 fn flip_on_the_way(how: SendProof) {
     let mut world = World::new(Faults::default());
-    world.request_port(Offer::new()).unwrap();
+    world.request_port(PortOptions::new()).unwrap();
     let (mut flipped_in_all, mut moved) = (0, 0);
     for goal in 0..5 {
         match goal {
@@ -205,7 +207,7 @@ fn flip_on_the_way(how: SendProof) {
 
 #[test]
 fn no_flip_on_the_way_makes_two_different_lines_or_a_message_with_the_proof_on_board() {
-    flip_on_the_way(SendProof::OnBoard);
+    flip_on_the_way(SendProof::Inline);
 }
 
 #[test]
@@ -227,7 +229,7 @@ fn every_flip_and_every_cut_of_every_record() {
                 assert_eq!(machine.record(), flipped, "{state}");
                 restored += 1;
                 // Whatever is in it, it does no more than any machine.
-                for effect in machine.unsent() {
+                for effect in machine.pending() {
                     assert!(!matches!(effect, Effect::Message(_) | Effect::Link(_)));
                 }
                 if restored % 64 == 0 {

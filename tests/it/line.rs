@@ -28,29 +28,29 @@ fn with_sent(line: &Any, sent: u64) -> Any {
 
 #[test]
 fn r6_1_every_claim_is_in_the_transcript() {
-    let ends = |offer: Offer, line_id: [u8; 16], pair_hash: [u8; 32]| {
+    let ends = |offer: PortOptions, line_id: [u8; 16], pair_hash: [u8; 32]| {
         let formed = |proof| {
             let (line_link, line_id, pair_hash) = (line_link(), line_id.into(), pair_hash.into());
             Input::Event(Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec())
         };
         let mut bob = Any::from(scanned(offer.clone()));
-        bob.takes(&Input::Connect(SendProof::OnBoard));
+        bob.takes(&Input::Connect(SendProof::Inline));
         let mut alice = Any::from(offered(offer.clone()));
         let ends = [alice.takes(&formed(Some(proof(offer)))), bob.takes(&formed(None))];
         ends.map(|effects| Any::from(born_line(effects)))
     };
-    let relay = Offer::new().relay(Relay::new("a.example").unwrap());
+    let relay = PortOptions::new().relay(RelayAddr::new("a.example").unwrap());
     // The same proof is good for all of these: it binds none of it.
     let told = [
-        (Offer::new(), [1; 16], [1; 32]),
-        (Offer::new(), [2; 16], [1; 32]),
-        (Offer::new(), [1; 16], [2; 32]),
+        (PortOptions::new(), [1; 16], [1; 32]),
+        (PortOptions::new(), [2; 16], [1; 32]),
+        (PortOptions::new(), [1; 16], [2; 32]),
         (expiring(), [1; 16], [1; 32]),
         (relay, [1; 16], [1; 32]),
     ];
     for (i, (offer, id, pair)) in told.iter().enumerate() {
         let [mut alice, _] = ends(offer.clone(), *id, *pair);
-        let confirm = payload_of(&arrives(&alice.unsent()));
+        let confirm = payload_of(&arrives(&alice.pending()));
         for (j, (offer, id, pair)) in told.iter().enumerate() {
             let [_, mut bob] = ends(offer.clone(), *id, *pair);
             let opening = payload_of(&says(&mut bob, "hello"));
@@ -68,9 +68,9 @@ fn r6_1_every_claim_is_in_the_transcript() {
 #[test]
 fn r6_1_another_proof_makes_another_transcript() {
     let (_, mut bob) = joined();
-    let other = line_formed(Some(proof_by(3, Offer::new())));
-    let alice = born_line(Any::from(offered(Offer::new())).takes(&Input::Event(other)));
-    let confirm = payload_of(&arrives(&Any::from(alice).unsent()));
+    let other = line_formed(Some(proof_by(3, PortOptions::new())));
+    let alice = born_line(Any::from(offered(PortOptions::new())).takes(&Input::Event(other)));
+    let confirm = payload_of(&arrives(&Any::from(alice).pending()));
     assert_eq!(rejected(&mut bob, confirm), Rejected::Forged);
 }
 
@@ -78,14 +78,14 @@ fn r6_1_another_proof_makes_another_transcript() {
 fn r6_1_other_key_bytes_that_lead_to_the_same_secret_make_another_transcript() {
     // 1/u: Bob's point plus the one of order two. A relay can put it into his proof, and Alice accepts that.
     let other = hex::decode("30182606909def352fc3b354bd621dc56b0903e5dd73c6a48f18796721271a46").unwrap();
-    let layout = Cbor::read(&Payload::Proof { proof: proof(Offer::new()) }.to_vec()).at(&[1, 1]).clone();
+    let layout = Cbor::read(&Payload::Proof { proof: proof(PortOptions::new()) }.to_vec()).at(&[1, 1]).clone();
     let altered = decode_proof(&layout.with(&[0], Cbor::Bytes(other))).unwrap();
     let formed = Input::Event(line_formed(Some(altered)));
-    let mut alice = Any::from(born_line(Any::from(offered(Offer::new())).takes(&formed)));
+    let mut alice = Any::from(born_line(Any::from(offered(PortOptions::new())).takes(&formed)));
     assert_eq!(alice.state(), "AliceJoined");
     // There it ends: neither confirms the other.
     let (_, mut bob) = joined();
-    let confirm = payload_of(&arrives(&alice.unsent()));
+    let confirm = payload_of(&arrives(&alice.pending()));
     assert_eq!(rejected(&mut bob, confirm), Rejected::Forged);
     let opening = payload_of(&says(&mut bob, "hello"));
     assert_eq!(rejected(&mut alice, opening), Rejected::Forged);
@@ -93,9 +93,9 @@ fn r6_1_other_key_bytes_that_lead_to_the_same_secret_make_another_transcript() {
 
 #[test]
 fn r6_2_the_keys_are_these() {
-    for offer in [Offer::new(), longest()] {
+    for offer in [PortOptions::new(), longest()] {
         let keys = keys(offer.clone());
-        let (alice, bob) = lines(SendProof::OnBoard, offer);
+        let (alice, bob) = lines(SendProof::Inline, offer);
         for (line, send, receive) in [(alice, keys.to_bob, keys.to_alice), (bob, keys.to_alice, keys.to_bob)] {
             let record = Cbor::read(&line.record());
             let stored = record.at(&[3, 1, 1]).items()[..3].iter().map(Cbor::bytes);
@@ -127,11 +127,11 @@ fn r6_2_no_record_holds_keys_and_what_they_were_made_of() {
 
 #[test]
 fn r6_3_packets_are_these_bytes() {
-    let Keys { to_bob, to_alice, .. } = keys(Offer::new());
+    let Keys { to_bob, to_alice, .. } = keys(PortOptions::new());
     let (mut alice, mut bob) = joined();
     let payload = |effects: &[Effect]| payload_of(&arrives(effects));
 
-    let confirm = payload(&alice.unsent());
+    let confirm = payload(&alice.pending());
     assert_eq!(confirm, sealed(&to_bob, CONFIRM, 0, 0, b"", b""));
     let opening = payload(&bob.takes(&Input::Seal(b"hello".to_vec(), b"data".to_vec())));
     assert_eq!(opening, sealed(&to_alice, OPENING, 0, 0, b"hello", b"data"));
@@ -185,7 +185,7 @@ fn r6_3_associated_data_has_0_to_256_bytes_and_is_the_same_at_both_ends() {
 fn r6_3_the_machines_own_packets_have_no_data_and_open_whatever_is_passed() {
     let (mut alice, mut bob) = joined();
     let with_data = |packet: Vec<u8>| Input::Open(payload_of(&packet), b"a user's data".to_vec());
-    let answer = arrives(&bob.takes(&with_data(arrives(&alice.unsent()))));
+    let answer = arrives(&bob.takes(&with_data(arrives(&alice.pending()))));
     alice.takes(&with_data(answer));
     assert_eq!(alice.state(), "AliceConfirmed, answered");
     bob.takes(&with_data(arrives(&alice.takes(&Input::Close))));
@@ -246,21 +246,24 @@ fn r6_3_a_users_messages_end_at_2_to_the_48() {
         assert_eq!(words(&line.takes(&Input::Close)), "Close, Disconnect, Ended");
     }
     let (alice, bob) = joined();
-    assert_eq!(words(&with_sent(&bob, last).takes(&Input::Event(arrives(&alice.unsent())))), "Answer");
+    assert_eq!(words(&with_sent(&bob, last).takes(&Input::Event(arrives(&alice.pending())))), "Answer");
 }
 
 #[test]
 fn r6_3_content_says_whether_the_sender_is_confirmed() {
-    for (mut line, content) in
-        [(joined().0, "Opening"), (joined().1, "Opening"), (confirmed().0, "Message"), (confirmed().1, "Message")]
-    {
+    for (mut line, content) in [
+        (joined().0, "EarlyMessage"),
+        (joined().1, "EarlyMessage"),
+        (confirmed().0, "Message"),
+        (confirmed().1, "Message"),
+    ] {
         assert_eq!(words(&line.takes(&Input::seal("words"))), content);
     }
 }
 
 /// Both ends, confirmed or not, with the key under which each receives.
 fn ends() -> Vec<(&'static str, Any, [u8; 32])> {
-    let Keys { to_bob, to_alice, .. } = keys(Offer::new());
+    let Keys { to_bob, to_alice, .. } = keys(PortOptions::new());
     let ((a, b), (c, d)) = (joined(), confirmed());
     vec![("A", a, to_alice), ("B", b, to_bob), ("A confirmed", c, to_alice), ("B confirmed", d, to_bob)]
 }
@@ -300,7 +303,7 @@ fn r6_4_what_does_not_open_is_forged_whatever_the_cause() {
 
 #[test]
 fn r6_4_an_ends_own_packets_do_not_open_there() {
-    let Keys { to_bob, to_alice, .. } = keys(Offer::new());
+    let Keys { to_bob, to_alice, .. } = keys(PortOptions::new());
     for (name, mut line, key) in ends() {
         let own = if key == to_bob { to_alice } else { to_bob };
         for content in [CONFIRM, ANSWER, OPENING, MESSAGE, CLOSE] {
@@ -317,7 +320,7 @@ fn r6_4_first_the_aead_then_the_counter() {
     for (name, mut line, key) in ends() {
         let packet = sealed(&key, MESSAGE, 0, 100, b"words", b"");
         opens(&mut line, packet.clone());
-        assert_eq!(rejected(&mut line, packet.clone()), Rejected::Repeated, "{name}");
+        assert_eq!(rejected(&mut line, packet.clone()), Rejected::Duplicate, "{name}");
         // Who does not hold the keys learns nothing of the window.
         for counter in [0, 36, 37, 100, 101] {
             let forged = sealed(&[1; 32], MESSAGE, 0, counter, b"words", b"");
@@ -338,7 +341,7 @@ fn r6_4_then_the_texts_form_then_the_counter_then_who_is_to_hear() {
             assert_eq!(rejected(&mut line, packet), Rejected::Forged, "{name}: {content}");
         }
         let not_heard = if name.starts_with('A') { CONFIRM } else { ANSWER };
-        let taken = if name.starts_with('A') { Rejected::OutOfOrder } else { Rejected::Repeated };
+        let taken = if name.starts_with('A') { Rejected::OutOfOrder } else { Rejected::Duplicate };
         assert_eq!(rejected(&mut line, sealed(&key, not_heard, 0, 20, b"", b"")), taken, "{name}");
     }
 }
@@ -352,14 +355,14 @@ fn r6_4_a_counter_is_taken_once_within_64_of_the_highest() {
             opens(&mut line, message(highest));
             for age in [0, 64, 65, 1_000] {
                 let Some(counter) = highest.checked_sub(age) else { continue };
-                assert_eq!(rejected(&mut line, message(counter)), Rejected::Repeated, "{name} {highest} - {age}");
+                assert_eq!(rejected(&mut line, message(counter)), Rejected::Duplicate, "{name} {highest} - {age}");
             }
             for age in [63, 1, 32] {
                 opens(&mut line, message(highest - age));
-                assert_eq!(rejected(&mut line, message(highest - age)), Rejected::Repeated);
+                assert_eq!(rejected(&mut line, message(highest - age)), Rejected::Duplicate);
             }
             opens(&mut line, message(highest + 1));
-            assert_eq!(rejected(&mut line, message(highest - 63)), Rejected::Repeated);
+            assert_eq!(rejected(&mut line, message(highest - 63)), Rejected::Duplicate);
             opens(&mut line, message(highest - 62));
         }
     }
@@ -369,7 +372,7 @@ fn r6_4_a_counter_is_taken_once_within_64_of_the_highest() {
 fn r6_4_the_last_counter_of_all_is_repeated() {
     for (name, mut line, key) in ends() {
         let last = sealed(&key, MESSAGE, 0, u64::MAX, b"words", b"");
-        assert_eq!(rejected(&mut line, last), Rejected::Repeated, "{name}");
+        assert_eq!(rejected(&mut line, last), Rejected::Duplicate, "{name}");
         assert!(words(&opens(&mut line, sealed(&key, MESSAGE, 0, u64::MAX - 1, b"words", b""))).ends_with("says"));
     }
 }
@@ -382,7 +385,7 @@ fn r6_4_a_jump_forgets_what_is_behind_the_window_and_nothing_else() {
             let mut line = line.clone();
             opens(&mut line, message(100));
             opens(&mut line, message(100 + jump));
-            assert_eq!(rejected(&mut line, message(100)), Rejected::Repeated, "{name} {jump}");
+            assert_eq!(rejected(&mut line, message(100)), Rejected::Duplicate, "{name} {jump}");
             let between = line.give(&Input::Open(message(100 + jump - 1), vec![]), NOW);
             assert_eq!(between.is_ok(), jump > 1, "{name} {jump}");
         }
@@ -391,17 +394,17 @@ fn r6_4_a_jump_forgets_what_is_behind_the_window_and_nothing_else() {
 
 #[test]
 fn r6_4_every_kind_of_packet_takes_its_counter_but_confirm() {
-    let Keys { to_bob, to_alice, .. } = keys(Offer::new());
+    let Keys { to_bob, to_alice, .. } = keys(PortOptions::new());
     let (mut alice, mut bob) = joined();
     opens(&mut alice, sealed(&to_alice, ANSWER, 0, 7, b"", b""));
     for content in [ANSWER, OPENING, MESSAGE, CLOSE] {
-        assert_eq!(rejected(&mut alice, sealed(&to_alice, content, 0, 7, b"", b"")), Rejected::Repeated);
+        assert_eq!(rejected(&mut alice, sealed(&to_alice, content, 0, 7, b"", b"")), Rejected::Duplicate);
     }
     for _ in 0..3 {
         assert_eq!(words(&opens(&mut bob, sealed(&to_bob, CONFIRM, 0, 0, b"", b""))), "Answer");
     }
     opens(&mut bob, sealed(&to_bob, OPENING, 0, 0, b"", b""));
-    assert_eq!(rejected(&mut bob, sealed(&to_bob, CLOSE, 0, 0, b"", b"")), Rejected::Repeated);
+    assert_eq!(rejected(&mut bob, sealed(&to_bob, CLOSE, 0, 0, b"", b"")), Rejected::Duplicate);
 }
 
 #[test]
@@ -417,7 +420,7 @@ fn r6_4_what_opens_but_is_not_this_ends_to_hear_is_out_of_order() {
 #[test]
 fn r6_4_a_proof_at_a_line_that_is_past_it_is_out_of_order() {
     for (name, mut line, _) in ends() {
-        for proof in [bad_proof(), proof_by(3, Offer::new())] {
+        for proof in [bad_proof(), proof_by(3, PortOptions::new())] {
             assert_eq!(rejected(&mut line, Payload::Proof { proof }.to_vec()), Rejected::OutOfOrder, "{name}");
         }
     }
@@ -442,15 +445,15 @@ fn r6_7_closing_tells_the_other_end_with_authority() {
     {
         let effects = one.takes(&Input::Close);
         assert_eq!(words(&effects), "Close, Disconnect, Ended");
-        assert_eq!(one.unsent(), effects, "until it is settled");
+        assert_eq!(one.pending(), effects, "until it is settled");
         let heard = other.takes(&Input::Event(arrives(&effects)));
-        // The line stays at the Server until this end has left it, too.
+        // The line stays at the relay until this end has left it, too.
         assert_eq!(
             (words(&heard).as_str(), heard.last()),
-            ("Disconnect, Ended", Some(&Effect::Ended(End::Line(LineEnd::ByPeer))))
+            ("Disconnect, Ended", Some(&Effect::Ended(End::Line(CloseReason::ByPeer))))
         );
         one.takes(&Input::Settle);
-        assert_eq!(words(&one.unsent()), "");
+        assert_eq!(words(&one.pending()), "");
     }
 }
 
@@ -476,7 +479,7 @@ fn r11_an_old_record_of_a_line_shows_only_that_messages_were_equal() {
     let event = |payload| Event::Packet { line_id: line_id(), payload };
     to.handle(&event(&first), &mut buffer, NOW).unwrap().commit().for_each(drop);
     for again in [&same, &another] {
-        assert_eq!(to.handle(&event(again), &mut buffer, NOW).err(), Some(Rejected::Repeated));
+        assert_eq!(to.handle(&event(again), &mut buffer, NOW).err(), Some(Rejected::Duplicate));
     }
     // In a store that is not the backup: the step takes the place of a record that is not there any more.
     let mut store = Store::default();

@@ -41,16 +41,16 @@ fn r8_1_effects_are_a_view_of_the_outbox_that_the_record_holds() {
             let mut next = machine.clone();
             let Ok(effects) = next.give(&input, NOW) else { continue };
             // A user's own words, sealed or opened, are the user's to keep; and that some were lost. A new line is in the store.
-            use Effect::{Dropped, Introduction, LineFormed, Message};
+            use Effect::{Dropped, IntroducerMessage, LineFormed, Message};
             let kept: Vec<_> = effects
                 .into_iter()
-                .filter(|effect| !matches!(effect, Message(_) | Introduction(_) | LineFormed(_) | Dropped))
+                .filter(|effect| !matches!(effect, Message(_) | IntroducerMessage(_) | LineFormed(_) | Dropped))
                 .collect();
             if kept.is_empty() || matches!(input, Input::Seal(..)) {
                 continue;
             }
-            assert_eq!(next.unsent(), kept, "{state} × {name}");
-            assert_eq!(Any::restore(&next.record()).unwrap().unsent(), kept, "{state} × {name}");
+            assert_eq!(next.pending(), kept, "{state} × {name}");
+            assert_eq!(Any::restore(&next.record()).unwrap().pending(), kept, "{state} × {name}");
         }
     }
 }
@@ -59,11 +59,11 @@ fn r8_1_effects_are_a_view_of_the_outbox_that_the_record_holds() {
 fn r8_1_settling_leaves_only_what_the_other_side_can_answer() {
     let answerable = ["", "IssueLineLink", "PortReady", "Connect", "Connect on board", "Proof", "Confirm"];
     for (state, mut machine) in states(expiring()) {
-        let had = words(&machine.unsent());
+        let had = words(&machine.pending());
         let settled = machine.give(&Input::Settle, NOW);
-        assert!(answerable.contains(&&words(&machine.unsent())[..]), "{state}: {had}");
+        assert!(answerable.contains(&&words(&machine.pending())[..]), "{state}: {had}");
         // There is something to settle exactly if the outbox holds something else.
-        let quiet = state == "Closed ByPeer" || state == "Closed ByServer";
+        let quiet = state == "Closed ByPeer" || state == "Closed ByRelay";
         assert_eq!(settled.is_ok(), !answerable.contains(&&had[..]) || quiet, "{state}: {had}");
         assert_eq!(machine.give(&Input::Settle, NOW), Err(Refusal::NothingDue), "{state}");
     }
@@ -71,9 +71,9 @@ fn r8_1_settling_leaves_only_what_the_other_side_can_answer() {
 
 #[test]
 fn r8_1_each_step_is_one_revision() {
-    let alice = Alice::request(Offer::new(), seed(1));
+    let alice = Alice::request(PortOptions::new(), seed(1));
     assert_eq!((alice.row().replaces, alice.commit().revision()), (None, 0));
-    let mut alice = offered(Offer::new());
+    let mut alice = offered(PortOptions::new());
     for _ in 0..3 {
         // Preparing does not count.
         let step = alice.revoke().unwrap();
@@ -86,14 +86,14 @@ fn r8_1_each_step_is_one_revision() {
 #[test]
 fn r8_2_keys_have_17_bytes() {
     for (key, first) in [
-        (Key::Request([7; 16].into()), 1),
-        (Key::LineLink([7; 16].into()), 2),
-        (Key::Line([7; 16].into()), 3),
-        (Key::Pool([7; 16].into()), 4),
+        (RecordKey::Request([7; 16].into()), 1),
+        (RecordKey::LineLink([7; 16].into()), 2),
+        (RecordKey::Line([7; 16].into()), 3),
+        (RecordKey::Pool([7; 16].into()), 4),
     ] {
         assert_eq!(key.to_bytes(), *[&[first][..], &[7; 16]].concat());
     }
-    for (state, machine) in states(Offer::new()) {
+    for (state, machine) in states(PortOptions::new()) {
         let key = match &state[..] {
             _ if state == "Alice Requesting" || state.contains("no link") => 1,
             _ if state.starts_with("Alice") && !state.starts_with("AliceJ") && !state.starts_with("AliceC") => 2,
@@ -112,21 +112,24 @@ fn keep(store: &mut Store, machine: &mut Any, input: &Input) -> Result<Vec<Effec
 #[test]
 fn r8_2_the_issued_link_takes_the_place_of_the_request() {
     let mut store = Store::default();
-    let born = Alice::request(Offer::new(), seed(1));
+    let born = Alice::request(PortOptions::new(), seed(1));
     store.put(&Put::birth(&born)).unwrap();
     let mut alice = Any::from(born.commit());
     keep(&mut store, &mut alice, &Input::Event(link_issued())).unwrap();
-    assert_eq!(store.records.keys().collect::<Vec<_>>(), [&Key::LineLink(line_link())]);
+    assert_eq!(store.records.keys().collect::<Vec<_>>(), [&RecordKey::LineLink(line_link())]);
 }
 
 #[test]
 fn r8_2_a_link_that_is_issued_twice_is_refused() {
     let mut store = Store::default();
-    store.put(&Put::birth(&Alice::offer(line_link(), Offer::new(), seed(3)))).unwrap();
+    store.put(&Put::birth(&Alice::offer(line_link(), PortOptions::new(), seed(3)))).unwrap();
     // From the pool,
-    assert_eq!(store.put(&Put::birth(&Alice::offer(line_link(), Offer::new(), seed(1)))), Err(Conflict::Taken));
+    assert_eq!(
+        store.put(&Put::birth(&Alice::offer(line_link(), PortOptions::new(), seed(1)))),
+        Err(Conflict::KeyExists)
+    );
     // and as the answer to a request.
-    let born = Alice::request(Offer::new(), seed(1));
+    let born = Alice::request(PortOptions::new(), seed(1));
     store.put(&Put::birth(&born)).unwrap();
     let (mut alice, before) = (Any::from(born.commit()), store.clone());
     assert_eq!(keep(&mut store, &mut alice, &Input::Event(link_issued())), Err(Refusal::Dropped));
@@ -136,23 +139,23 @@ fn r8_2_a_link_that_is_issued_twice_is_refused() {
 #[test]
 fn r8_2_nobody_uses_his_own_port() {
     let mut store = Store::default();
-    store.put(&Put::birth(&Alice::offer(line_link(), Offer::new(), seed(1)))).unwrap();
-    assert_eq!(store.put(&Put::birth(&Bob::scan(port(Offer::new()), seed(2)))), Err(Conflict::Taken));
+    store.put(&Put::birth(&Alice::offer(line_link(), PortOptions::new(), seed(1)))).unwrap();
+    assert_eq!(store.put(&Put::birth(&Bob::scan(port(PortOptions::new()), seed(2)))), Err(Conflict::KeyExists));
     // Nor does a second scan of somebody's Port disturb the first.
     let mut store = Store::default();
-    store.put(&Put::birth(&Bob::scan(port(Offer::new()), seed(2)))).unwrap();
-    assert_eq!(store.put(&Put::birth(&Bob::scan(port(Offer::new()), seed(3)))), Err(Conflict::Taken));
+    store.put(&Put::birth(&Bob::scan(port(PortOptions::new()), seed(2)))).unwrap();
+    assert_eq!(store.put(&Put::birth(&Bob::scan(port(PortOptions::new()), seed(3)))), Err(Conflict::KeyExists));
 }
 
 #[test]
 fn r8_2_a_step_of_a_machine_that_was_moved_elsewhere_is_dropped() {
     let mut store = Store::default();
-    let born = Alice::offer(line_link(), Offer::new(), seed(1));
+    let born = Alice::offer(line_link(), PortOptions::new(), seed(1));
     store.put(&Put::birth(&born)).unwrap();
-    let (mut here, mut there) = (Any::from(born.commit()), store.load(Key::LineLink(line_link())).unwrap());
+    let (mut here, mut there) = (Any::from(born.commit()), store.load(RecordKey::LineLink(line_link())).unwrap());
     keep(&mut store, &mut here, &Input::Event(line_formed(None))).unwrap();
     let before = store.clone();
-    for input in [Input::Event(line_formed(Some(proof(Offer::new())))), Input::Revoke] {
+    for input in [Input::Event(line_formed(Some(proof(PortOptions::new())))), Input::Revoke] {
         assert_eq!(keep(&mut store, &mut there, &input), Err(Refusal::Dropped));
         assert!(store == before);
     }
@@ -171,7 +174,7 @@ fn r8_3_a_new_line_goes_into_the_same_transaction() {
             // What was kept is what comes: `apply` compares them.
             let Some((key, record)) = line else { continue };
             let of = if name.contains("again") { [0xEE; 16].into() } else { line_id() };
-            assert_eq!((key, outcome.is_ok()), (Key::Line(of), true), "{state} × {name}");
+            assert_eq!((key, outcome.is_ok()), (RecordKey::Line(of), true), "{state} × {name}");
             let line = Line::restore(&record).unwrap();
             assert_eq!((line.revision(), line.key(), &line.record()[..]), (0, key, &record[..]));
             assert!(machine.state() == "Alice Offered" || machine.state().starts_with("Bob Connecting"), "{state}");
@@ -185,17 +188,17 @@ fn r8_3_a_new_line_goes_into_the_same_transaction() {
 #[test]
 fn r8_3_after_a_crash_the_line_is_in_the_store_and_nothing_yields_it_again() {
     let mut store = Store::default();
-    let born = Alice::offer(line_link(), Offer::new(), seed(1));
+    let born = Alice::offer(line_link(), PortOptions::new(), seed(1));
     store.put(&Put::birth(&born)).unwrap();
     let mut alice = Any::from(born.commit());
-    let effects = keep(&mut store, &mut alice, &Input::Event(line_formed(Some(proof(Offer::new()))))).unwrap();
-    let confirm = born_line(effects).unsent().map(|effect| format!("{effect:?}")).collect::<Vec<_>>();
+    let effects = keep(&mut store, &mut alice, &Input::Event(line_formed(Some(proof(PortOptions::new()))))).unwrap();
+    let confirm = born_line(effects).pending().map(|effect| format!("{effect:?}")).collect::<Vec<_>>();
     drop(alice);
 
-    let alice = store.load(Key::LineLink(line_link())).unwrap();
-    assert_eq!((alice.state().as_str(), alice.unsent()), ("Alice Formed", vec![]));
+    let alice = store.load(RecordKey::LineLink(line_link())).unwrap();
+    assert_eq!((alice.state().as_str(), alice.pending()), ("Alice Formed", vec![]));
     let [line] = &store.lines()[..] else { panic!("one line") };
-    assert_eq!(line.unsent().map(|effect| format!("{effect:?}")).collect::<Vec<_>>(), confirm);
+    assert_eq!(line.pending().map(|effect| format!("{effect:?}")).collect::<Vec<_>>(), confirm);
     assert_eq!(confirm.len(), 1);
 }
 
@@ -204,7 +207,7 @@ fn r8_3_a_line_of_a_name_that_is_taken_is_not_formed() {
     let formed = |line_link| Event::LineFormed { line_link, line_id: line_id(), pair_hash: pair_hash(), proof: None };
     let mut store = Store::default();
     let mut alices = [1, 2].map(|n: u8| {
-        let born = Alice::offer([n; 16].into(), Offer::new(), seed(n));
+        let born = Alice::offer([n; 16].into(), PortOptions::new(), seed(n));
         store.put(&Put::birth(&born)).unwrap();
         Any::from(born.commit())
     });
@@ -227,7 +230,7 @@ fn r8_4_every_use_is_marked_with_the_port_hash_and_nothing_else_is() {
                     true
                 });
                 let used = state == "Alice Offered" && name.starts_with("LineFormed") && outcome.is_ok();
-                let mark = used.then(|| Mark::from(*port(expiring()).hash().as_bytes()));
+                let mark = used.then(|| ReplayMark::from(*port(expiring()).hash().as_bytes()));
                 assert_eq!(once, mark, "{state} × {name}");
             }
         }
@@ -236,16 +239,16 @@ fn r8_4_every_use_is_marked_with_the_port_hash_and_nothing_else_is() {
 
 #[test]
 fn r8_4_a_record_that_was_rolled_back_does_not_form_a_second_line() {
-    for used in [Some(proof(Offer::new())), None, Some(bad_proof())] {
+    for used in [Some(proof(PortOptions::new())), None, Some(bad_proof())] {
         let mut store = Store::default();
-        let born = Alice::offer(line_link(), Offer::new(), seed(1));
+        let born = Alice::offer(line_link(), PortOptions::new(), seed(1));
         store.put(&Put::birth(&born)).unwrap();
         let (backup, mut alice) = (store.records.clone(), Any::from(born.commit()));
         keep(&mut store, &mut alice, &Input::Event(line_formed(used))).unwrap();
 
         store.records = backup;
-        let mut alice = store.load(Key::LineLink(line_link())).unwrap();
-        let again = Input::Event(line_formed(Some(proof(Offer::new()))));
+        let mut alice = store.load(RecordKey::LineLink(line_link())).unwrap();
+        let again = Input::Event(line_formed(Some(proof(PortOptions::new()))));
         assert_eq!(keep(&mut store, &mut alice, &again), Err(Refusal::Dropped));
         assert_eq!(alice.state(), "Alice Offered");
     }
@@ -282,11 +285,11 @@ impl rand_core::TryCryptoRng for Counting {}
 fn r8_5_a_seed_is_64_bytes_private_key_then_rad_or_iv_then_request_id() {
     let bytes: [u8; 64] = std::array::from_fn(|i| i as u8 + 1);
     for seed in [|| Seed::draw(&mut Counting(0)), || Seed::from_bytes(&std::array::from_fn(|i| i as u8 + 1))] {
-        let alice = Cbor::read(&Alice::request(Offer::new(), seed()).record());
+        let alice = Cbor::read(&Alice::request(PortOptions::new(), seed()).record());
         assert_eq!(alice.at(&[3, 1, 0]).bytes(), &bytes[48..], "request id");
         assert_eq!(alice.at(&[3, 1, 1]).bytes(), &bytes[..32], "private key");
         assert_eq!(alice.at(&[3, 1, 2]).bytes(), &bytes[32..48], "RAD");
-        let bob = Cbor::read(&Bob::scan(port(Offer::new()), seed()).record());
+        let bob = Cbor::read(&Bob::scan(port(PortOptions::new()), seed()).record());
         assert_eq!(bob.at(&[3, 1, 1]).bytes(), &bytes[..32], "private key");
         assert_eq!(bob.at(&[3, 1, 2]).bytes(), &bytes[32..48], "IV");
     }
@@ -357,7 +360,7 @@ fn r8_6_the_longest_record_of_every_state_fits_and_is_restored() {
         assert!(record.len() <= MAX_RECORD, "{state}: {}", record.len());
         let machine = Any::restore(&record).unwrap_or_else(|error| panic!("{state}: {error}"));
         assert_eq!(machine.record(), record, "{state}");
-        for effect in machine.unsent() {
+        for effect in machine.pending() {
             // Nothing in the outbox was too long for where it is kept.
             if let Effect::Send(request) = effect {
                 let request = Request::decode(&request).unwrap();
@@ -378,14 +381,14 @@ fn r8_6_the_longest_packets_of_the_machine_fit() {
     let close = payload_of(&arrives(&alice.takes(&Input::Close)));
     assert!(matches!(
         Payload::decode(&close),
-        Ok(Payload::Sealed { nonce: Nonce { counter: u64::MAX, .. }, content: Content::Close, .. })
+        Ok(Payload::Sealed { nonce: Nonce { counter: u64::MAX, .. }, content: PacketKind::Close, .. })
     ));
     assert_eq!(close.len(), 35);
 }
 
 #[test]
 fn r8_6_a_stored_alice_on_offer_takes_120_bytes() {
-    assert_eq!(offered(Offer::new()).record().len(), 120);
+    assert_eq!(offered(PortOptions::new()).record().len(), 120);
 }
 
 #[test]
@@ -422,17 +425,17 @@ fn r8_7_no_secret_is_shown() {
 
 #[test]
 fn r8_3_the_rows_of_a_step_are_all_that_it_writes() {
-    let mut alice = offered(Offer::new());
-    let born = Alice::offer(line_link(), Offer::new(), seed(1)).row();
+    let mut alice = offered(PortOptions::new());
+    let born = Alice::offer(line_link(), PortOptions::new(), seed(1)).row();
     assert_eq!((born.key, born.revision, born.replaces, &*born.record), (alice.key(), 0, None, &*alice.record()));
-    let event = line_formed(Some(proof(Offer::new())));
+    let event = line_formed(Some(proof(PortOptions::new())));
     let step = alice.handle_bytes(&event, NOW).unwrap();
     let [own, line] = &step.rows().collect::<Vec<_>>()[..] else { panic!("two rows") };
-    let replaces = Some(Replaces { key: Key::LineLink(line_link()), revision: 0 });
+    let replaces = Some(Expected { key: RecordKey::LineLink(line_link()), revision: 0 });
     assert_eq!((own.key, own.revision, own.replaces), (step.key(), 1, replaces));
     assert_eq!(*own.record, *step.record());
-    assert_eq!((line.key, line.revision, line.replaces), (Key::Line(line_id()), 0, None));
+    assert_eq!((line.key, line.revision, line.replaces), (RecordKey::Line(line_id()), 0, None));
     assert_eq!(*line.record, *step.line().unwrap().record());
     // Nothing but itself, where no line is formed.
-    assert_eq!(offered(Offer::new()).revoke().unwrap().rows().count(), 1);
+    assert_eq!(offered(PortOptions::new()).revoke().unwrap().rows().count(), 1);
 }

@@ -28,8 +28,8 @@ impl World {
     fn keep(&mut self, alice: &Line, bob: &Line) {
         (self.alice, self.bob) = (still(alice), still(bob));
         // Whatever lies in an outbox, the relay has.
-        self.to_bob.extend(unsent(alice));
-        self.to_alice.extend(unsent(bob));
+        self.to_bob.extend(pending(alice));
+        self.to_alice.extend(pending(bob));
     }
 
     fn next(&self, closes: bool, mut each: impl FnMut(Self)) {
@@ -83,18 +83,18 @@ impl World {
     ) {
         let payload = payload_of(packet);
         let Ok(Payload::Sealed { content, nonce, .. }) = Payload::decode(&payload) else { panic!() };
-        let words = matches!(content, Content::Opening | Content::Message);
+        let words = matches!(content, PacketKind::EarlyMessage | PacketKind::Message);
         match got {
             _ if before == LinePhase::Closed => assert!(matches!(got, Err(Rejected::Closed))),
             Ok(effects) => assert_eq!(words, !heard(effects).is_empty(), "{content:?}"),
             Err(Rejected::TooEarly) => assert!(!at_alice && nonce.epoch == 1 && before == LinePhase::Joined),
-            Err(Rejected::Repeated) => assert!(words || content == Content::Answer),
+            Err(Rejected::Duplicate) => assert!(words || content == PacketKind::Answer),
             // The key of epoch 0 is gone because all of it came.
             Err(Rejected::Forged) => assert!(at_alice && nonce.epoch == 0 && before == LinePhase::Confirmed),
             Err(other) => panic!("{content:?} {nonce:?} at {:?}: {other}", line.phase()),
         }
         let all = &self.heard[usize::from(!at_alice)];
-        if words && matches!(got, Err(Rejected::Forged | Rejected::Repeated)) {
+        if words && matches!(got, Err(Rejected::Forged | Rejected::Duplicate)) {
             let (from, told) = (usize::from(at_alice), all.len());
             let counter = usize::try_from(nonce.counter).unwrap();
             // His Answer took the first counter of his epoch 1.
@@ -106,7 +106,7 @@ impl World {
 
     fn is_sound(&self, keys: &Use, closes: bool) {
         let (alice, bob) = self.lines();
-        if let (Some(a), Some(b)) = (alice.check_code(), bob.check_code()) {
+        if let (Some(a), Some(b)) = (alice.safety_number(), bob.safety_number()) {
             assert_eq!(a, b);
         }
         let early = self.to_alice.iter().filter(|p| epoch_of(p) == 0 && is_words(p)).count();
@@ -114,7 +114,7 @@ impl World {
         let came = self.heard[0].iter().filter(|word| word[1..].parse::<usize>().unwrap() < early).count();
         if holds(&self.alice, &keys.keys[0][1]) {
             assert_eq!(alice.deadline(), Some(UnixSeconds(NOW.0 + WEEK)));
-            assert!(!answered || came < early || unsent(&alice).len() == 1 || !self.heard_answer(), "kept too long");
+            assert!(!answered || came < early || pending(&alice).len() == 1 || !self.heard_answer(), "kept too long");
         } else {
             assert!(alice.phase() == LinePhase::Closed || came == early && answered || closes, "gone too soon");
             assert_eq!(alice.deadline(), None);
@@ -133,21 +133,21 @@ impl World {
             let (mut alice, mut bob) = (alice, bob);
             let confirm = self.to_bob.iter().find(|p| epoch_of(p) == 0).unwrap();
             hears(&mut bob, confirm, NOW).unwrap();
-            let answer = unsent(&bob).remove(0);
-            assert!(matches!(hears(&mut alice, &answer, NOW), Ok(_) | Err(Rejected::Repeated)));
+            let answer = pending(&bob).remove(0);
+            assert!(matches!(hears(&mut alice, &answer, NOW), Ok(_) | Err(Rejected::Duplicate)));
             assert!(alice.confirmed().is_some() && bob.confirmed().is_some());
-            assert_eq!(alice.check_code(), bob.check_code());
+            assert_eq!(alice.safety_number(), bob.safety_number());
         }
     }
 
     /// Whether Alice has taken the Answer: it is the one with counter 0.
     fn heard_answer(&self) -> bool {
         let answer = self.to_alice.iter().find(|p| epoch_of(p) == 1 && !is_words(p));
-        answer.is_some_and(|answer| hears(&mut self.lines().0, answer, NOW) == Err(Rejected::Repeated))
+        answer.is_some_and(|answer| hears(&mut self.lines().0, answer, NOW) == Err(Rejected::Duplicate))
     }
 }
 
-fn nonce_of(packet: &[u8]) -> (Content, Nonce) {
+fn nonce_of(packet: &[u8]) -> (PacketKind, Nonce) {
     match Payload::decode(&payload_of(packet)) {
         Ok(Payload::Sealed { content, nonce, .. }) => (content, nonce),
         other => panic!("{other:?}"),
@@ -159,7 +159,7 @@ fn epoch_of(packet: &[u8]) -> u32 {
 }
 
 fn is_words(packet: &[u8]) -> bool {
-    matches!(nonce_of(packet).0, Content::Opening | Content::Message)
+    matches!(nonce_of(packet).0, PacketKind::EarlyMessage | PacketKind::Message)
 }
 
 fn search(closes: bool) -> usize {

@@ -14,7 +14,8 @@ fn r6_9_a_padded_message_has_one_of_eleven_lengths() {
         let mut packet = vec![0; padded_len(length) + SEAL_OVERHEAD];
         let (Any::Line(from), Any::Line(to)) = (&mut alice, &mut bob) else { unreachable!() };
         let payload = sealed_by(from.seal_padded(&text, b"data", &mut packet).unwrap());
-        let Ok(Payload::Sealed { content: Content::PaddedMessage, ciphertext, .. }) = Payload::decode(&payload) else {
+        let Ok(Payload::Sealed { content: PacketKind::PaddedMessage, ciphertext, .. }) = Payload::decode(&payload)
+        else {
             panic!("not padded")
         };
         assert!(length < padded_len(length) && ciphertext.len() == padded_len(length) + 16);
@@ -46,9 +47,9 @@ fn r6_9_an_unconfirmed_end_pads_its_opening_words() {
     let (Any::Line(to), Any::Line(from)) = (&mut alice, &mut bob) else { unreachable!() };
     let (mut packet, mut buffer) = ([0; 64 + SEAL_OVERHEAD], [0; 64 + SEAL_OVERHEAD]);
     let payload = sealed_by(from.seal_padded(b"hello", b"", &mut packet).unwrap());
-    assert!(matches!(Payload::decode(&payload), Ok(Payload::Sealed { content: Content::PaddedOpening, .. })));
+    assert!(matches!(Payload::decode(&payload), Ok(Payload::Sealed { content: PacketKind::PaddedEarlyMessage, .. })));
     let event = Event::Packet { line_id: line_id(), payload: &payload };
     let effects: Vec<_> = to.handle(&event, &mut buffer, NOW).unwrap().commit().collect();
-    // As an Opening: Confirm goes out again.
+    // As an EarlyMessage: Confirm goes out again.
     assert!(matches!(&effects[..], [LineEffect::Send(_), LineEffect::Message(b"hello")]));
 }

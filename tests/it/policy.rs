@@ -1,4 +1,4 @@
-//! §14.1, §14.2, §14.5, §14.6: how a Port may be used, what the Server is told of it, who waits, who comes.
+//! §14.1, §14.2, §14.5, §14.6: how a Port may be used, what the relay is told of it, who waits, who comes.
 #![cfg(feature = "alloc")]
 
 use crate::common::cbor::Cbor;
@@ -9,24 +9,24 @@ use port_protocol::*;
 const END: UnixSeconds = EXPIRY;
 
 fn single(policy: Policy) -> Alice {
-    let mut alice = offered(Offer::new().policy(policy));
+    let mut alice = offered(PortOptions::new().policy(policy));
     settle(&mut alice);
     alice
 }
 
-/// What the Server is told, in words.
-fn news(alice: &Alice) -> Option<(u64, Admits)> {
-    alice.unsent().find_map(told)
+/// What the relay is told, in words.
+fn news(alice: &Alice) -> Option<(u64, Admission)> {
+    alice.pending().find_map(told)
 }
 
-fn told(effect: AliceEffect<'_>) -> Option<(u64, Admits)> {
+fn told(effect: AliceEffect<'_>) -> Option<(u64, Admission)> {
     match effect {
         AliceEffect::Send(Request::SetLineLink { version, admits, .. }) => Some((version, admits)),
         _ => None,
     }
 }
 
-fn set(alice: &mut Alice, policy: Policy) -> Result<Option<(u64, Admits)>, Rejected> {
+fn set(alice: &mut Alice, policy: Policy) -> Result<Option<(u64, Admission)>, Rejected> {
     let step = alice.set_policy(policy)?;
     let effects: Vec<_> = step.commit().map(told).collect();
     assert!(effects.len() < 2 && effects.iter().all(Option::is_some), "{effects:?}");
@@ -34,7 +34,7 @@ fn set(alice: &mut Alice, policy: Policy) -> Result<Option<(u64, Admits)>, Rejec
     Ok(effects.first().copied().flatten())
 }
 
-/// Uses it by the Bob of this seed, and settles.
+/// UseLimit it by the Bob of this seed, and settles.
 fn used(alice: &mut Alice, n: u8) -> Result<Line, Rejected> {
     let proof = proof_of(n, alice);
     let line = line_of(alice.handle(&formed(n, n, Some(proof)), NOW)?.commit());
@@ -42,27 +42,27 @@ fn used(alice: &mut Alice, n: u8) -> Result<Line, Rejected> {
     Ok(line.unwrap())
 }
 
-fn end(alice: &Alice) -> Option<AliceEnd> {
+fn end(alice: &Alice) -> Option<PortOutcome> {
     if let AlicePhase::Ended(end) = alice.phase() { Some(end) } else { None }
 }
 
 #[test]
 fn r14_1_the_kind_follows_from_the_policy_and_stays() {
     for (uses, kind) in [
-        (Policy::once(), Kind::Port),
-        (Policy::up_to(0), Kind::Superport),
-        (Policy::up_to(1), Kind::Superport),
-        (Policy::unlimited(), Kind::Superport),
+        (Policy::once(), PortKind::Port),
+        (Policy::up_to(0), PortKind::Superport),
+        (Policy::up_to(1), PortKind::Superport),
+        (Policy::unlimited(), PortKind::Superport),
     ] {
-        let offer = Offer::new().policy(uses);
+        let offer = PortOptions::new().policy(uses);
         assert_eq!((offer.kind(), offered(offer.clone()).port().unwrap().kind()), (kind, kind));
         let requesting = Alice::request(offer, seed(1)).commit();
-        for mut alice in [offered(Offer::new().policy(uses)), requesting] {
+        for mut alice in [offered(PortOptions::new().policy(uses)), requesting] {
             for other in [Policy::once(), Policy::up_to(0), Policy::unlimited()] {
-                let fits = (other.limit() == Uses::Once) == (kind == Kind::Port);
+                let fits = (other.use_limit() == UseLimit::Once) == (kind == PortKind::Port);
                 let before = alice.record().to_vec();
                 let refused = alice.set_policy(other.paused(true)).err();
-                assert_eq!(refused, (!fits).then_some(Rejected::SingleUse));
+                assert_eq!(refused, (!fits).then_some(Rejected::PolicyMismatch));
                 assert_eq!(*alice.record(), before[..], "a dropped step");
             }
         }
@@ -71,19 +71,19 @@ fn r14_1_the_kind_follows_from_the_policy_and_stays() {
 
 #[test]
 fn r14_1_a_policy_of_a_port_that_waits_for_its_link() {
-    let offer = Offer::new().policy(Policy::up_to(2));
+    let offer = PortOptions::new().policy(Policy::up_to(2));
     let mut alice = Alice::request(offer, seed(1)).commit();
-    assert_eq!(set(&mut alice, Policy::up_to(3).paused(true).until(Some(END))), Ok(None));
+    assert_eq!(set(&mut alice, Policy::up_to(3).paused(true).closes_at(Some(END))), Ok(None));
     assert_eq!(alice.deadline(), Some(END));
-    let request_id = alice.unsent().find_map(|effect| match effect {
+    let request_id = alice.pending().find_map(|effect| match effect {
         AliceEffect::Send(Request::IssueLineLink { request_id }) => Some(request_id),
         _ => None,
     });
     let issued = Event::LineLinkIssued { request_id: request_id.unwrap(), line_link: line_link() };
     let mut alice = Alice::restore(&alice.record()).unwrap();
     alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
-    assert_eq!((news(&alice), alice.policy().unwrap().limit()), (Some((1, Admits::Nobody)), Uses::UpTo(3)));
-    assert_eq!(set(&mut alice, Policy::up_to(3)), Ok(Some((2, Admits::Many))));
+    assert_eq!((news(&alice), alice.policy().unwrap().use_limit()), (Some((1, Admission::Nobody)), UseLimit::UpTo(3)));
+    assert_eq!(set(&mut alice, Policy::up_to(3)), Ok(Some((2, Admission::Many))));
     // It is the same Port as one that had its link at once.
     assert_eq!(alice.port(), superport(Policy::up_to(3)).port());
     alice.revoke().unwrap().commit().for_each(drop);
@@ -93,29 +93,29 @@ fn r14_1_a_policy_of_a_port_that_waits_for_its_link() {
 #[test]
 fn r14_2_the_limit_raised_and_lowered_also_below_what_was_used() {
     let mut alice = offering(Policy::up_to(2));
-    assert_eq!(news(&alice), Some((1, Admits::Many)));
+    assert_eq!(news(&alice), Some((1, Admission::Many)));
     settle(&mut alice);
     used(&mut alice, 2).unwrap();
-    assert_eq!(set(&mut alice, Policy::up_to(7)), Ok(None), "no news to the Server");
+    assert_eq!(set(&mut alice, Policy::up_to(7)), Ok(None), "no news to the Relay");
     used(&mut alice, 3).unwrap();
     used(&mut alice, 4).unwrap();
     for lower in [3, 1, 0] {
         let told = set(&mut alice, Policy::up_to(lower)).unwrap();
-        assert_eq!(told, (lower == 3).then_some((2, Admits::Nobody)));
+        assert_eq!(told, (lower == 3).then_some((2, Admission::Nobody)));
         settle(&mut alice);
-        assert_eq!((alice.used(), used(&mut alice, 5).err()), (3, Some(Rejected::Stray(id(5)))));
+        assert_eq!((alice.used(), used(&mut alice, 5).err()), (3, Some(Rejected::UnwantedLine(id(5)))));
     }
-    assert_eq!(set(&mut alice, Policy::up_to(4)), Ok(Some((3, Admits::Many))));
+    assert_eq!(set(&mut alice, Policy::up_to(4)), Ok(Some((3, Admission::Many))));
     settle(&mut alice);
     used(&mut alice, 5).unwrap();
-    assert_eq!(set(&mut alice, Policy::unlimited()), Ok(Some((5, Admits::Many))), "4 was at the limit");
+    assert_eq!(set(&mut alice, Policy::unlimited()), Ok(Some((5, Admission::Many))), "4 was at the limit");
 }
 
 #[test]
 fn r14_2_a_contact_port_for_one_use_has_one() {
-    let alice = offered(Offer::new().introducer(id(7)));
-    assert_eq!((alice.port().unwrap().kind(), news(&alice)), (Kind::ContactPort, Some((1, Admits::Many))));
-    for (uses, told) in [(0, Some((2, Admits::Nobody))), (1, None)] {
+    let alice = offered(PortOptions::new().introducer(id(7)));
+    assert_eq!((alice.port().unwrap().kind(), news(&alice)), (PortKind::ContactPort, Some((1, Admission::Many))));
+    for (uses, told) in [(0, Some((2, Admission::Nobody))), (1, None)] {
         let used = Cbor::read(&alice.record()).with(&[3, 1, 5, 1], Cbor::Uint(uses)).write();
         let mut alice = Alice::restore(&used).unwrap();
         settle(&mut alice);
@@ -128,34 +128,34 @@ fn r14_2_versions_rise_and_what_was_not_said_is_said_until_it_is_settled() {
     let mut alice = superport(Policy::unlimited());
     for n in 0..3 {
         let paused = set(&mut alice, Policy::unlimited().paused(true)).unwrap();
-        assert_eq!(paused, Some((2 * n + 2, Admits::Nobody)));
+        assert_eq!(paused, Some((2 * n + 2, Admission::Nobody)));
         // A crash before it was said.
         alice = Alice::restore(&alice.record()).unwrap();
         assert_eq!(news(&alice), paused);
-        // What changes nothing for the Server is no news, and takes none away.
+        // What changes nothing for the relay is no news, and takes none away.
         assert_eq!(set(&mut alice, Policy::up_to(9).paused(true)), Ok(paused));
         let resumed = set(&mut alice, Policy::up_to(9)).unwrap();
-        assert_eq!(resumed, Some((2 * n + 3, Admits::Many)));
+        assert_eq!(resumed, Some((2 * n + 3, Admission::Many)));
         settle(&mut alice);
         // And one after.
         alice = Alice::restore(&alice.record()).unwrap();
-        assert_eq!((news(&alice), alice.settle().is_none()), (resumed, true), "said again with the connection");
+        assert_eq!((news(&alice), alice.clear_outbox().is_none()), (resumed, true), "said again with the connection");
     }
     let step = alice.set_policy(Policy::up_to(0)).unwrap();
     drop(step);
-    assert_eq!(news(&alice), Some((7, Admits::Many)));
+    assert_eq!(news(&alice), Some((7, Admission::Many)));
     let mut once = single(Policy::once());
-    assert_eq!(set(&mut once, Policy::once().paused(true)), Ok(Some((1, Admits::Nobody))));
-    assert_eq!(set(&mut once, Policy::once()), Ok(Some((2, Admits::One))));
-    assert_eq!(news(&offered(Offer::new().policy(Policy::once().paused(true)))), Some((1, Admits::Nobody)));
-    assert_eq!(news(&offered(Offer::new())), None, "so it was issued");
+    assert_eq!(set(&mut once, Policy::once().paused(true)), Ok(Some((1, Admission::Nobody))));
+    assert_eq!(set(&mut once, Policy::once()), Ok(Some((2, Admission::One))));
+    assert_eq!(news(&offered(PortOptions::new().policy(Policy::once().paused(true)))), Some((1, Admission::Nobody)));
+    assert_eq!(news(&offered(PortOptions::new())), None, "so it was issued");
 }
 
 #[test]
 fn r14_2_a_use_in_flight_is_judged_by_the_policy_of_the_moment() {
     let mut alice = superport(Policy::up_to(9));
     set(&mut alice, Policy::up_to(9).paused(true)).unwrap();
-    assert_eq!(used(&mut alice, 2).err(), Some(Rejected::Stray(id(2))));
+    assert_eq!(used(&mut alice, 2).err(), Some(Rejected::UnwantedLine(id(2))));
     assert_eq!(alice.used(), 0);
     set(&mut alice, Policy::up_to(9)).unwrap();
     used(&mut alice, 2).unwrap();
@@ -164,26 +164,26 @@ fn r14_2_a_use_in_flight_is_judged_by_the_policy_of_the_moment() {
         let mut alice = single(Policy::once());
         set(&mut alice, Policy::once().paused(true)).unwrap();
         let step = alice.handle(&formed(2, 2, proof), NOW).unwrap();
-        assert_eq!(step.taken(), Some(Taken::Revoke));
+        assert_eq!(step.taken(), Some(OnDuplicate::Revoke));
         assert!(line_of(step.commit()).is_none());
         assert_eq!(
-            (end(&alice), words(&Any::from(alice).unsent())),
-            (Some(AliceEnd::Paused), "Disconnect, Ended".into())
+            (end(&alice), words(&Any::from(alice).pending())),
+            (Some(PortOutcome::Paused), "Disconnect, Ended".into())
         );
     }
 }
 
 #[test]
 fn r14_2_whatever_was_used_she_can_be_closed_at_once() {
-    let mut alice = superport(Policy::up_to(1).until(Some(END)));
+    let mut alice = superport(Policy::up_to(1).closes_at(Some(END)));
     let proof = proof_of(2, &alice);
     assert!(line_of(alice.handle(&formed(2, 2, Some(proof)), NOW).unwrap().commit()).is_some());
-    // A crash: what the Server is to hear is still there.
+    // A crash: what the relay is to hear is still there.
     let mut alice = Alice::restore(&alice.record()).unwrap();
-    assert_eq!((news(&alice), alice.deadline()), (Some((2, Admits::Nobody)), Some(END)));
+    assert_eq!((news(&alice), alice.deadline()), (Some((2, Admission::Nobody)), Some(END)));
     let sent: Vec<_> = alice.revoke().unwrap().commit().map(|effect| format!("{effect:?}")).collect();
     assert!(sent[0].contains("CloseLineLink") && sent[1].contains("Revoked"), "{sent:?}");
-    assert_eq!(used_again(&mut alice), Rejected::Stray(id(7)), "closed for good");
+    assert_eq!(used_again(&mut alice), Rejected::UnwantedLine(id(7)), "closed for good");
 }
 
 fn used_again(alice: &mut Alice) -> Rejected {
@@ -200,7 +200,7 @@ fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
         (Some(UnixSeconds(u64::MAX)), Some(END)),
     ] {
         for by_tick in [true, false] {
-            let mut offer = Offer::new().policy(Policy::unlimited().until(until));
+            let mut offer = PortOptions::new().policy(Policy::unlimited().closes_at(until));
             offer = expires.map_or(offer.clone(), |at| offer.expires(at));
             let mut alice = offered(offer);
             settle(&mut alice);
@@ -210,17 +210,17 @@ fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
             if by_tick {
                 alice.tick(END).unwrap().commit().for_each(drop);
             } else {
-                assert_eq!(alice.handle(&formed(2, 2, Some(proof.clone())), END).err(), Some(Rejected::Due));
+                assert_eq!(alice.handle(&formed(2, 2, Some(proof.clone())), END).err(), Some(Rejected::DeadlinePassed));
                 alice.tick(END).unwrap().commit().for_each(drop);
             }
-            assert_eq!(end(&alice), Some(AliceEnd::Expired));
-            let said = words(&Any::from(Alice::restore(&alice.record()).unwrap()).unsent());
+            assert_eq!(end(&alice), Some(PortOutcome::Expired));
+            let said = words(&Any::from(Alice::restore(&alice.record()).unwrap()).pending());
             assert_eq!(said, "CloseLineLink, Ended");
-            assert_eq!(alice.handle(&formed(2, 2, Some(proof)), before).err(), Some(Rejected::Stray(id(2))));
+            assert_eq!(alice.handle(&formed(2, 2, Some(proof)), before).err(), Some(Rejected::UnwantedLine(id(2))));
         }
     }
     // A line that waits for its proof ends with it, too.
-    let mut alice = single(Policy::once().until(Some(END)));
+    let mut alice = single(Policy::once().closes_at(Some(END)));
     let mut line = line_of(alice.handle(&formed(2, 2, None), NOW).unwrap().commit()).unwrap();
     assert_eq!(line.deadline(), Some(END));
     let proof = proof_of(2, &single(Policy::once()));
@@ -231,20 +231,20 @@ fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
 
 #[test]
 fn r14_1_bob_holds_to_the_expiry_by_his_clock() {
-    let alice = offered(Offer::new().policy(Policy::unlimited().until(Some(NOW))).expires(END));
+    let alice = offered(PortOptions::new().policy(Policy::unlimited().closes_at(Some(NOW))).expires(END));
     let port = alice.port().unwrap();
     assert_eq!(port.expires(), Some(END), "until is hers alone");
     let mut late = Bob::scan(port.clone(), seed(2)).commit();
-    late.connect(SendProof::OnBoard, END).unwrap().commit().for_each(drop);
+    late.connect(SendProof::Inline, END).unwrap().commit().for_each(drop);
     let (mut told_late, _) = connecting(2, port);
     told_late.handle(&formed(2, 2, None), END).unwrap().commit().for_each(drop);
     let (mut ticked, _) = connecting(2, port);
     ticked.tick(END).unwrap().commit().for_each(drop);
     for (mut bob, said) in [(late, "Ended"), (told_late, "Disconnect, Ended"), (ticked, "Ended")] {
-        assert_eq!(bob.phase(), BobPhase::Ended(BobEnd::Expired));
+        assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Expired));
         // His clock jumps back.
-        assert_eq!(bob.connect(SendProof::OnBoard, NOW).err(), Some(Rejected::OutOfOrder));
-        assert_eq!(bob.handle(&formed(3, 2, None), NOW).err(), Some(Rejected::Stray(id(3))));
-        assert_eq!(words(&Any::from(bob).unsent()), said);
+        assert_eq!(bob.connect(SendProof::Inline, NOW).err(), Some(Rejected::OutOfOrder));
+        assert_eq!(bob.handle(&formed(3, 2, None), NOW).err(), Some(Rejected::UnwantedLine(id(3))));
+        assert_eq!(words(&Any::from(bob).pending()), said);
     }
 }

@@ -50,7 +50,7 @@ fn r15_1_it_is_born_empty_and_asks_for_all() {
     for (low, full) in [(1, 1), (1, 16), (4, 8), (16, 16)] {
         let born = Pool::new(low, full, seed(3)).unwrap();
         let bytes = seed_bytes(3);
-        assert_eq!(born.key(), Key::Pool(<[u8; 16]>::try_from(&bytes[32..48]).unwrap().into()));
+        assert_eq!(born.key(), RecordKey::Pool(<[u8; 16]>::try_from(&bytes[32..48]).unwrap().into()));
         assert_eq!(born.row().replaces, None);
         let asked: Vec<_> = (0..u64::from(full)).map(Cbor::Uint).collect();
         let state = [
@@ -105,20 +105,20 @@ fn r15_2_an_answer_is_known_again_however_late() {
     for number in 0..100 {
         // Whatever link it brings: which one it was, is forgotten.
         for link in [0, number as u8, 0xEE] {
-            assert_eq!(machine.give(&issued(request_id(number), link), NOW), rejected(Rejected::Repeated), "{number}");
+            assert_eq!(machine.give(&issued(request_id(number), link), NOW), rejected(Rejected::Duplicate), "{number}");
         }
     }
     let next = Cbor::read(&machine.record()).at(&[3, 4]).uint();
     for number in [next, next + 1, u64::MAX] {
-        assert_eq!(machine.give(&issued(request_id(number), 0xEE), NOW), rejected(Rejected::NotMine), "{number}");
+        assert_eq!(machine.give(&issued(request_id(number), 0xEE), NOW), rejected(Rejected::WrongMachine), "{number}");
     }
 }
 
 #[test]
 fn r15_3_what_was_not_asked_for_is_another_machines() {
     for (state, mut machine) in pools() {
-        for (name, event) in events(Offer::new()) {
-            assert_eq!(machine.give(&Input::Event(event), NOW), rejected(Rejected::NotMine), "{state} × {name}");
+        for (name, event) in events(PortOptions::new()) {
+            assert_eq!(machine.give(&Input::Event(event), NOW), rejected(Rejected::WrongMachine), "{state} × {name}");
         }
         let mine = Event::LineLinkIssued { request_id: request_id(0), line_link: [0xEE; 16].into() }.to_vec();
         for bit in 0..mine.len() * 8 {
@@ -130,9 +130,9 @@ fn r15_3_what_was_not_asked_for_is_another_machines() {
                 // Another link, and nobody can know.
                 Ok(Event::LineLinkIssued { request_id: id, .. }) if id == request_id(0) => {
                     let asked = asks(&machine).contains(&id);
-                    assert_eq!(outcome, if asked { Ok(vec![]) } else { rejected(Rejected::Repeated) }, "{state}");
+                    assert_eq!(outcome, if asked { Ok(vec![]) } else { rejected(Rejected::Duplicate) }, "{state}");
                 }
-                Ok(_) => assert_eq!(outcome, rejected(Rejected::NotMine), "{state}, bit {bit}"),
+                Ok(_) => assert_eq!(outcome, rejected(Rejected::WrongMachine), "{state}, bit {bit}"),
             }
         }
         let other = Cbor::read(&mine).with(&[0], Cbor::Uint(2)).write();
@@ -148,7 +148,7 @@ fn r15_3_answers_come_in_any_order_and_each_counts_once() {
             let id = request_id(number);
             assert_eq!(machine.takes(&issued(id, number as u8)), []);
             for link in [number as u8, 0xEE] {
-                assert_eq!(machine.give(&issued(id, link), NOW), rejected(Rejected::Repeated));
+                assert_eq!(machine.give(&issued(id, link), NOW), rejected(Rejected::Duplicate));
             }
             let Any::Pool(pool) = &machine else { panic!() };
             assert_eq!((pool.held(), pool.asked()), (many, 3 - many));
@@ -163,7 +163,7 @@ fn r15_3_answers_come_in_any_order_and_each_counts_once() {
 fn r15_3_one_link_for_two_requests_is_held_once() {
     let mut machine = Any::from(pool(2, 2));
     machine.takes(&issued(request_id(1), 7));
-    assert_eq!(machine.give(&issued(request_id(0), 7), NOW), rejected(Rejected::Repeated));
+    assert_eq!(machine.give(&issued(request_id(0), 7), NOW), rejected(Rejected::Duplicate));
     // The request still waits for a link of its own.
     assert_eq!(asks(&machine), [request_id(0)]);
     assert_eq!(machine.takes(&issued(request_id(0), 8)), []);
@@ -173,10 +173,10 @@ fn r15_3_one_link_for_two_requests_is_held_once() {
 fn r15_3_a_link_that_was_handed_out_and_is_issued_anew_finds_its_key_taken() {
     let (mut machine, mut store) = (filled(1, 1), Store::default());
     let link = takes(&mut machine);
-    store.put(&Put::birth(&Alice::offer(link, Offer::new(), seed(1)))).unwrap();
+    store.put(&Put::birth(&Alice::offer(link, PortOptions::new(), seed(1)))).unwrap();
     machine.takes(&issued(request_id(1), 0));
     assert_eq!(takes(&mut machine), link);
-    assert_eq!(store.put(&Put::birth(&Alice::offer(link, Offer::new(), seed(2)))), Err(Conflict::Taken));
+    assert_eq!(store.put(&Put::birth(&Alice::offer(link, PortOptions::new(), seed(2)))), Err(Conflict::KeyExists));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn r15_4_a_link_comes_once_and_nothing_brings_it_back() {
         // Neither in memory nor after a crash.
         for machine in [&machine, &machine.clone()] {
             assert!(!slots(machine).contains(first), "{state}");
-            assert!(!machine.unsent().iter().any(|effect| matches!(effect, Effect::Link(_))), "{state}");
+            assert!(!machine.pending().iter().any(|effect| matches!(effect, Effect::Link(_))), "{state}");
         }
     }
 }
@@ -230,10 +230,10 @@ fn r15_5_it_asks_when_fewer_than_low_are_left_and_then_for_all() {
                 had -= 1;
                 let new = if had < low { full - had } else { 0 };
                 had += new;
-                // What was asked before is not asked again, unless by `unsent`.
+                // What was asked before is not asked again, unless by `pending`.
                 let asked: Vec<_> = asks(&machine).split_off(before.len());
                 assert_eq!(effects.len(), 1 + asked.len(), "{low}, {full}");
-                assert_eq!(effects[1..], machine.unsent()[before.len()..], "{low}, {full}");
+                assert_eq!(effects[1..], machine.pending()[before.len()..], "{low}, {full}");
                 assert_eq!(asked.len(), usize::from(new), "{low}, {full}");
                 let Any::Pool(pool) = &machine else { panic!() };
                 assert_eq!(pool.held() + pool.asked(), usize::from(had));
@@ -251,7 +251,7 @@ fn r15_5_it_asks_when_fewer_than_low_are_left_and_then_for_all() {
 fn r15_5_what_is_asked_stays_unsent_until_it_is_answered() {
     for (state, mut machine) in pools() {
         let ids = asks(&machine);
-        assert_eq!(machine.unsent().len(), ids.len(), "{state}");
+        assert_eq!(machine.pending().len(), ids.len(), "{state}");
         assert_eq!(machine.give(&Input::Settle, NOW), Err(Refusal::NothingDue), "{state}");
         assert_eq!(machine.give(&Input::Tick, UnixSeconds(u64::MAX)), Err(Refusal::NothingDue), "{state}");
         assert_eq!((machine.deadline(), asks(&machine)), (None, ids), "{state}");
@@ -341,7 +341,7 @@ fn r15_6_two_processes_do_not_take_one_link() {
     let born = Pool::new(1, 2, seed(3)).unwrap();
     let key = born.key();
     store.put(&Put::birth(&born)).unwrap();
-    assert_eq!(store.put(&Put::birth(&born)), Err(Conflict::Taken));
+    assert_eq!(store.put(&Put::birth(&born)), Err(Conflict::KeyExists));
     let mut here = store.load(key).unwrap();
     for number in [0, 1] {
         here.apply(&issued(request_id(number), number as u8), NOW, &mut |put| store.put(put).is_ok()).unwrap();
@@ -352,11 +352,11 @@ fn r15_6_two_processes_do_not_take_one_link() {
     assert_eq!(conflict, Err(Refusal::Dropped));
 }
 
-/// A user with a pool, who is stopped at one of his points; the Server's part is played too.
+/// A user with a pool, who is stopped at one of his points; the relay's part is played too.
 #[derive(Default)]
 struct Client {
     store: Store,
-    /// What the Server gave for each request, and what waits for the client.
+    /// What the relay gave for each request, and what waits for the client.
     links: BTreeMap<RequestId, u8>,
     queue: Vec<Input>,
     /// Every Port that was shown.
@@ -368,8 +368,8 @@ struct Client {
 struct Stopped;
 
 impl Client {
-    fn key() -> Key {
-        Key::Pool(<[u8; 16]>::try_from(&seed_bytes(3)[32..48]).unwrap().into())
+    fn key() -> RecordKey {
+        RecordKey::Pool(<[u8; 16]>::try_from(&seed_bytes(3)[32..48]).unwrap().into())
     }
 
     fn point(&mut self) -> Result<(), Stopped> {
@@ -407,14 +407,14 @@ impl Client {
             self.store.put(&Put::birth(&Pool::new(2, 3, seed(3)).unwrap())).unwrap();
         }
         self.point()?;
-        let unsent = self.store.load(Self::key()).unwrap().unsent();
-        self.send(&unsent)
+        let pending = self.store.load(Self::key()).unwrap().pending();
+        self.send(&pending)
     }
 
     fn hear(&mut self) -> Result<(), Stopped> {
         while let Some(event) = self.queue.first().cloned() {
             let outcome = self.give(&event)?;
-            assert!(matches!(outcome, Ok(_) | Err(Refusal::Rejected(Rejected::Repeated))), "{outcome:?}");
+            assert!(matches!(outcome, Ok(_) | Err(Refusal::Rejected(Rejected::Duplicate))), "{outcome:?}");
             self.queue.remove(0);
         }
         Ok(())
@@ -425,7 +425,7 @@ impl Client {
         let Ok(effects) = self.give(&Input::Take)? else { return Ok(()) };
         let Effect::Link(link) = effects[0] else { panic!("{effects:?}") };
         self.point()?;
-        let born = Alice::offer(link, Offer::new(), seed(5));
+        let born = Alice::offer(link, PortOptions::new(), seed(5));
         self.store.put(&Put::birth(&born)).expect("a link that was never used");
         self.point()?;
         self.ports.push(link);
@@ -463,7 +463,7 @@ fn r15_4_every_pair_of_stops_uses_no_link_twice() {
         let Any::Pool(pool) = client.store.load(Client::key()).unwrap() else { panic!() };
         assert!((2..=3).contains(&pool.held()));
         // Those of a Port whose user never saw it are in the store.
-        let alices = client.store.records.keys().filter(|key| matches!(key, Key::LineLink(_))).count();
+        let alices = client.store.records.keys().filter(|key| matches!(key, RecordKey::LineLink(_))).count();
         assert!(alices + pool.held() + stops >= client.links.len(), "more links were lost than it was stopped");
         client.points
     };
@@ -482,7 +482,7 @@ fn r15_4_every_pair_of_stops_uses_no_link_twice() {
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// A request that is unsent gets a link of its own.
+    /// A request that is pending gets a link of its own.
     Answer(Index),
     /// An answer that was given before comes again.
     Repeat(Index),
@@ -514,7 +514,7 @@ fn op() -> impl Strategy<Value = Op> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the Server says and wherever it crashes: each request is answered once, and each link comes out once for each
+    /// Whatever the relay says and wherever it crashes: each request is answered once, and each link comes out once for each
     /// request that it answered.
     #[test]
     fn r15_whatever_happens_no_link_comes_twice(low in 1..=6u8, more in 0..=4u8, ops in prop::collection::vec(op(), 1..80)) {

@@ -8,7 +8,7 @@ use port_protocol::*;
 use sha2::{Digest, Sha256};
 
 fn plain() -> Port {
-    port(Offer::new())
+    port(PortOptions::new())
 }
 
 fn tree(port: &Port) -> Cbor {
@@ -26,9 +26,9 @@ fn qr(bytes: &[u8]) -> String {
 
 #[test]
 fn r2_1_a_port_has_these_fields() {
-    let relay = Relay::new("https://[::1]:8443/a?b=c").unwrap();
+    let relay = RelayAddr::new("https://[::1]:8443/a?b=c").unwrap();
     let port = port(expiring().relay(relay.clone()));
-    assert_eq!(port.kind(), Kind::Port);
+    assert_eq!(port.kind(), PortKind::Port);
     assert_eq!(port.line_link(), common::line_link());
     assert_eq!(port.rad().expose()[..], seed_bytes(1)[32..48]);
     assert_eq!((port.expires(), port.relay()), (Some(common::EXPIRY), Some(&relay)));
@@ -49,7 +49,7 @@ fn ticket(name: &str, expires: &[Cbor]) -> Cbor {
 }
 
 /// A contact port with this ticket, as it is handed to Bob.
-fn handed(offer: Offer, ticket: Cbor) -> Cbor {
+fn handed(offer: PortOptions, ticket: Cbor) -> Cbor {
     let mut fields = tree(&port(offer)).with(&[1], Cbor::Uint(3)).items().to_vec();
     fields.resize(7, Cbor::Null);
     fields.push(ticket);
@@ -65,7 +65,7 @@ fn longest_port() -> Port {
 fn r2_1_a_contact_port_is_read_with_a_ticket_and_no_other_port_is() {
     let port = read(&handed(expiring(), ticket("Carol", &[]))).unwrap();
     let ticket_of = port.ticket().unwrap();
-    assert_eq!((port.kind(), ticket_of.name().as_str(), ticket_of.expires()), (Kind::ContactPort, "Carol", None));
+    assert_eq!((port.kind(), ticket_of.name().as_str(), ticket_of.expires()), (PortKind::ContactPort, "Carol", None));
     assert_eq!(Port::from_bytes(port.to_bytes().as_slice()), Ok(port.clone()));
     for kind in [1, 2] {
         let other = handed(expiring(), ticket("Carol", &[])).with(&[1], Cbor::Uint(kind));
@@ -89,7 +89,7 @@ fn r2_4_the_port_hash_is_without_the_ticket() {
 fn r2_1_a_relay_has_1_to_64_bytes() {
     for length in [1, 2, 63, 64] {
         let relay = "r".repeat(length);
-        let port = port(Offer::new().relay(Relay::new(&relay).unwrap()));
+        let port = port(PortOptions::new().relay(RelayAddr::new(&relay).unwrap()));
         assert_eq!(Port::from_bytes(port.to_bytes().as_slice()).unwrap().relay().unwrap().as_str(), relay);
     }
     let with = |relay: &str| {
@@ -97,8 +97,8 @@ fn r2_1_a_relay_has_1_to_64_bytes() {
         read(&Cbor::Array([tree(&plain()).items(), &[Cbor::Null, relay]].concat()))
     };
     for relay in ["", &"r".repeat(65), &"r".repeat(300)] {
-        assert_eq!(Relay::new(relay), Err(PortError::BadRelay));
-        assert_eq!(with(relay), Err(PortError::BadRelay));
+        assert_eq!(RelayAddr::new(relay), Err(PortError::BadRelayAddr));
+        assert_eq!(with(relay), Err(PortError::BadRelayAddr));
     }
 }
 
@@ -107,14 +107,14 @@ fn r2_1_a_relay_is_made_of_the_characters_of_rfc_3986() {
     for c in (0..=0x2ff).filter_map(char::from_u32) {
         let allowed = c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
         for relay in [format!("{c}"), format!("a{c}"), format!("{c}b"), format!("a{c}b")] {
-            assert_eq!(Relay::new(&relay).is_ok(), allowed, "{relay:?}");
+            assert_eq!(RelayAddr::new(&relay).is_ok(), allowed, "{relay:?}");
         }
     }
 }
 
 #[test]
 fn r2_2_key_and_rad_are_drawn_for_one_port() {
-    let make = |n| Alice::offer([0; 16].into(), Offer::new(), common::seed(n)).commit().port().unwrap().clone();
+    let make = |n| Alice::offer([0; 16].into(), PortOptions::new(), common::seed(n)).commit().port().unwrap().clone();
     let (one, two) = (make(1), make(2));
     assert_ne!(one.public_key(), two.public_key());
     assert_ne!(one.rad(), two.rad());
@@ -124,7 +124,8 @@ fn r2_2_key_and_rad_are_drawn_for_one_port() {
 #[cfg(feature = "getrandom")]
 #[test]
 fn r2_2_the_operating_system_gives_fresh_seeds() {
-    let make = || Alice::offer([0; 16].into(), Offer::new(), Seed::from_os().unwrap()).commit().port().unwrap().clone();
+    let make =
+        || Alice::offer([0; 16].into(), PortOptions::new(), Seed::from_os().unwrap()).commit().port().unwrap().clone();
     let (one, two) = (make(), make());
     assert!(one.public_key() != two.public_key() && one.rad() != two.rad());
     assert_ne!(one.rad().expose(), &[0; 16]);
@@ -199,9 +200,9 @@ fn r2_4_the_bytes_are_these() {
         Cbor::Array([&fields, expires].concat()).write()
     };
     let text = |text: &str| Cbor::Text(text.to_owned());
-    let at = |relay| Offer::new().relay(Relay::new(relay).unwrap());
+    let at = |relay| PortOptions::new().relay(RelayAddr::new(relay).unwrap());
     for (offer, fields) in [
-        (Offer::new(), vec![]),
+        (PortOptions::new(), vec![]),
         (expiring(), vec![Cbor::Uint(common::EXPIRY.0)]),
         (at("a.example"), vec![Cbor::Null, text("a.example")]),
         (at("a.example").expires(UnixSeconds(0)), vec![Cbor::Uint(0), text("a.example")]),
@@ -288,7 +289,7 @@ const NO_BASES: [&str; 16] = [
 
 #[test]
 fn r2_6_a_link_is_a_base_and_the_base32_behind_its_fragment_sign() {
-    for offer in [Offer::new(), longest()] {
+    for offer in [PortOptions::new(), longest()] {
         let port = port(offer);
         for base in BASES {
             let link = port.link(base).unwrap().to_string();

@@ -51,7 +51,7 @@ fn good_text() -> Vec<u8> {
 
 #[test]
 fn r1_1_keygen_is_x25519_of_the_base_point() {
-    assert_eq!(*port(Offer::new()).public_key().as_bytes(), public_key(1));
+    assert_eq!(*port(PortOptions::new()).public_key().as_bytes(), public_key(1));
 }
 
 #[test]
@@ -60,10 +60,13 @@ fn r1_1_private_keys_are_clamped_when_they_are_used() {
     let mut other = seed_bytes(1);
     other[0] ^= 0b111;
     other[31] ^= 0b1100_0000;
-    let alice = Alice::offer(line_link(), Offer::new(), Seed::from_bytes(&other)).commit();
-    assert_eq!(alice.port(), Some(&port(Offer::new())));
+    let alice = Alice::offer(line_link(), PortOptions::new(), Seed::from_bytes(&other)).commit();
+    assert_eq!(alice.port(), Some(&port(PortOptions::new())));
     let mut alice = Any::from(alice);
-    assert_eq!(words(&alice.takes(&Input::Event(line_formed(Some(proof(Offer::new())))))), "LineFormed AliceJoined");
+    assert_eq!(
+        words(&alice.takes(&Input::Event(line_formed(Some(proof(PortOptions::new())))))),
+        "LineFormed AliceJoined"
+    );
 }
 
 #[test]
@@ -81,7 +84,7 @@ fn r3_1_a_proof_is_two_byte_strings_of_at_most_32_and_64() {
 
 #[test]
 fn r3_2_the_proof_is_iv_and_the_encrypted_rad_under_the_raw_secret() {
-    assert_eq!(proof(Offer::new()), proof_of(&public_key(2), &encrypted(secret(), &good_text())));
+    assert_eq!(proof(PortOptions::new()), proof_of(&public_key(2), &encrypted(secret(), &good_text())));
     // And back, as any CBC with PKCS#7 reads it.
     let encrypted = encrypted(secret(), &good_text());
     let mut blocks: Vec<Block<Aes>> = encrypted[16..].chunks(16).map(|block| block.try_into().unwrap()).collect();
@@ -91,7 +94,7 @@ fn r3_2_the_proof_is_iv_and_the_encrypted_rad_under_the_raw_secret() {
 
 #[test]
 fn r3_2_key_and_iv_are_drawn_for_one_use() {
-    let [one, two] = [2, 3].map(|n| Cbor::read(&Payload::Proof { proof: proof_by(n, Offer::new()) }.to_vec()));
+    let [one, two] = [2, 3].map(|n| Cbor::read(&Payload::Proof { proof: proof_by(n, PortOptions::new()) }.to_vec()));
     assert_ne!(one.at(&[1, 1, 0]), two.at(&[1, 1, 0]));
     assert_ne!(one.at(&[1, 1, 1]).bytes()[..16], two.at(&[1, 1, 1]).bytes()[..16]);
 }
@@ -99,8 +102,8 @@ fn r3_2_key_and_iv_are_drawn_for_one_use() {
 /// What becomes of an Alice who is given this proof, by both ways; and she must answer both alike.
 fn outcome(proof: Proof) -> String {
     static WAITING: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
-        let (line, _) = lines(SendProof::AlongTheLine, Offer::new());
-        [offered(Offer::new()).record().to_vec(), line.record()]
+        let (line, _) = lines(SendProof::AlongTheLine, PortOptions::new());
+        [offered(PortOptions::new()).record().to_vec(), line.record()]
     });
     let [mut alice, mut line] = WAITING.each_ref().map(|record| Any::restore(record).unwrap());
     let on_board = alice.takes(&Input::Event(line_formed(Some(proof.clone()))));
@@ -118,7 +121,7 @@ fn outcome(proof: Proof) -> String {
 
 #[test]
 fn r3_3_a_good_proof_is_accepted() {
-    assert_eq!(outcome(proof(Offer::new())), "accepted");
+    assert_eq!(outcome(proof(PortOptions::new())), "accepted");
     assert_eq!(outcome(proof_of(&public_key(2), &encrypted(secret(), &good_text()))), "accepted");
 }
 

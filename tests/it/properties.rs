@@ -148,7 +148,7 @@ fn perform(world: &mut World, op: &Op, said: &mut u32) {
                 1 => Input::Cancel,
                 2 => Input::Close,
                 3 => Input::Tick,
-                4 | 5 => Input::Connect(SendProof::OnBoard),
+                4 | 5 => Input::Connect(SendProof::Inline),
                 6 | 7 => Input::Connect(SendProof::AlongTheLine),
                 8 => Input::Settle,
                 _ => Input::seal(&format!("{said} from {user}")),
@@ -207,7 +207,7 @@ proptest! {
         on_board: bool,
         ops in prop::collection::vec(op(), 1..60),
     ) {
-        let mut world = begun(stage, if on_board { SendProof::OnBoard } else { SendProof::AlongTheLine });
+        let mut world = begun(stage, if on_board { SendProof::Inline } else { SendProof::AlongTheLine });
         let mut said = 0;
         for op in &ops {
             let before: Vec<_> = [ALICE, BOB].iter().map(|&user| (world.port_state(user), world.users[user].lines.clone())).collect();
@@ -231,7 +231,7 @@ proptest! {
         on_board: bool,
         ops in prop::collection::vec(op(), 0..40),
     ) {
-        let how = if on_board { SendProof::OnBoard } else { SendProof::AlongTheLine };
+        let how = if on_board { SendProof::Inline } else { SendProof::AlongTheLine };
         let mut world = begun(3, how);
         for user in [ALICE, BOB] {
             let event = world.relay.queues[user].pop_front().unwrap();

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// A record, and what a caller sees of the machine in it. Bytes are hex.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Known {
+struct Peers {
     record: String,
     key: String,
     revision: u64,
@@ -24,7 +24,7 @@ struct Known {
     phase: String,
     /// `line_id` and `pair_hash`, of a Line.
     claims: Option<[String; 2]>,
-    check_code: Option<String>,
+    safety_number: Option<String>,
     relay: Option<String>,
     /// By whom, and the line that this one takes the place of.
     introduced: Option<(String, Option<String>)>,
@@ -32,16 +32,16 @@ struct Known {
     /// How an Alice's Port may be used, and how often it was.
     policy: Option<String>,
     used: u32,
-    /// What is unsent, as §4.5, §5.5, §6.6 and §15.3 name it.
-    unsent: String,
+    /// What is pending, as §4.5, §5.5, §6.6 and §15.3 name it.
+    pending: String,
 }
 
-impl Known {
+impl Peers {
     fn of(machine: &Any) -> Self {
-        let text = |relay: Option<&Relay>| relay.map(|relay| relay.as_str().to_owned());
+        let text = |relay: Option<&RelayAddr>| relay.map(|relay| relay.as_str().to_owned());
         let hex = |line_id: LineId| hex::encode(line_id.as_bytes());
         let (mut introduced, mut replaces, mut policy, mut used) = (None, None, None, 0);
-        let (phase, claims, check_code, relay) = match machine {
+        let (phase, claims, safety_number, relay) = match machine {
             Any::Alice(alice) => {
                 (policy, used) =
                     (alice.policy().map(|policy| hex::encode(minicbor::to_vec(policy).unwrap())), alice.used());
@@ -51,9 +51,9 @@ impl Known {
             Any::Line(line) => {
                 introduced = line.introduced().map(|by| (by.name.as_str().to_owned(), by.by.map(hex)));
                 replaces = line.replaces().map(hex);
-                let Claims { line_id, pair_hash } = line.claims();
+                let RelayClaims { line_id, pair_hash } = line.claims();
                 let claims = [hex::encode(line_id.as_bytes()), hex::encode(pair_hash.as_bytes())];
-                let code = line.check_code().map(|code| code.to_string());
+                let code = line.safety_number().map(|code| code.to_string());
                 assert_eq!(line.confirmed().is_some(), code.is_some());
                 (format!("{:?}", line.phase()), Some(claims), code, text(line.relay()))
             }
@@ -66,19 +66,19 @@ impl Known {
             deadline: machine.deadline().map(|deadline| deadline.0),
             phase,
             claims,
-            check_code,
+            safety_number,
             relay,
             introduced,
             replaces,
             policy,
             used,
-            unsent: words(&machine.unsent()),
+            pending: words(&machine.pending()),
         }
     }
 }
 
 /// A version's records, by the state they are of.
-type File = BTreeMap<String, Known>;
+type File = BTreeMap<String, Peers>;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records")
@@ -91,27 +91,27 @@ fn present() -> PathBuf {
 /// Every state of every role, with and without what is optional in a Port; those of Ports for many, of Ports that ask and of
 /// refusals from the plays in `tests/vectors/`.
 fn of_today() -> File {
-    let relay = || Relay::new("relay.example").unwrap();
+    let relay = || RelayAddr::new("relay.example").unwrap();
     let offers = [
-        ("plain", Offer::new()),
+        ("plain", PortOptions::new()),
         ("expires", expiring()),
-        ("relay", Offer::new().relay(relay())),
+        ("relay", PortOptions::new().relay(relay())),
         ("both", expiring().relay(relay())),
         ("longest", longest()),
     ];
     let found = offers.into_iter().flat_map(|(offer, of)| {
-        states(of).into_iter().map(move |(state, machine)| (format!("{state} ({offer})"), Known::of(&machine)))
+        states(of).into_iter().map(move |(state, machine)| (format!("{state} ({offer})"), Peers::of(&machine)))
     });
     let mut file: File = found.collect();
-    let plain: BTreeSet<_> = states(Offer::new()).into_keys().chain(states(expiring()).into_keys()).collect();
+    let plain: BTreeSet<_> = states(PortOptions::new()).into_keys().chain(states(expiring()).into_keys()).collect();
     for (play, record) in crate::vectors::records() {
         let machine = Any::restore(&record).unwrap();
-        let (state, known) = (machine.state(), Known::of(&machine));
+        let (state, known) = (machine.state(), Peers::of(&machine));
         if !plain.contains(&state) || known.introduced.is_some() || known.replaces.is_some() {
             file.insert(format!("{state} ({play})"), known);
         }
     }
-    file.extend(pools().into_iter().map(|(state, machine)| (format!("{state} (pool)"), Known::of(&machine))));
+    file.extend(pools().into_iter().map(|(state, machine)| (format!("{state} (pool)"), Peers::of(&machine))));
     file
 }
 
@@ -124,7 +124,7 @@ static FILES: LazyLock<BTreeMap<PathBuf, File>> = LazyLock::new(|| {
     paths.map(|path| (path.clone(), serde_json::from_slice(&fs::read(path).unwrap()).unwrap())).collect()
 });
 
-fn bytes(known: &Known) -> Vec<u8> {
+fn bytes(known: &Peers) -> Vec<u8> {
     hex::decode(&known.record).unwrap()
 }
 
@@ -136,7 +136,7 @@ fn r8_6_every_record_ever_written_is_restored_as_what_it_was() {
             let machine = Any::restore(&bytes(known));
             let machine = machine.unwrap_or_else(|error| panic!("{}: {state}: {error}", path.display()));
             // The record with it: it encodes again to the same bytes.
-            assert_eq!(Known::of(&machine), *known, "{}: {state}", path.display());
+            assert_eq!(Peers::of(&machine), *known, "{}: {state}", path.display());
             assert!(state.starts_with(&format!("{} (", machine.state())), "{state} is {}", machine.state());
         }
     }
@@ -150,7 +150,7 @@ fn r8_6_there_is_a_record_of_every_state() {
     let of_alice = ["Requesting", "Offered", "Formed", "Ended(Revoked)", "Ended(Expired)", "Ended(ProofRefused)"];
     let refuses = ["Ended(Paused)", "Ended(Blocked)", "Ended(AlreadyConnected)"];
     let of_bob = ["Scanned", "Connecting", "Formed", "Ended(Cancelled)", "Ended(Expired)"];
-    let refused = ["Unknown", "Claimed", "Yours", "Closed", "Expired"];
+    let refused = ["Unknown", "Claimed", "UsedByYou", "Closed", "Expired"];
     let refused = refused.map(|reason| format!("Ended(Refused({reason}))"));
     let of_line = ["AwaitingProof", "Asked", "Joined", "Confirmed", "Closed"];
     let of_pool = ["Pool of 2", "Pool of 3", "Pool of 16"];

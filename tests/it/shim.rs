@@ -1,4 +1,4 @@
-//! Two shims (SPEC.md, Appendix B), each a process of its own, joined by a relay of a few lines.
+//! Two shims (docs/shim.md), each a process of its own, joined by a relay of a few lines.
 #![cfg(feature = "alloc")]
 
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::common::example;
-use port_protocol::{Admits, Event, Introduction, LineId, LineLink, PairHash, Request};
+use port_protocol::{Admission, Event, IntroducerMessage, LineId, LineLink, PairHash, Request};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_790_000_000;
@@ -112,8 +112,8 @@ impl World {
                     std::mem::replace(&mut self.shims[who], Shim::start()).end();
                     let line = self.shims[who].ask(json!({ "do": "restore", "record": effect["record"] }));
                     assert_eq!((&line["role"], &line["key"]), (&json!("line"), &effect["key"]));
-                    let mut unsent = self.shims[who].ask(json!({ "do": "unsent" }));
-                    self.act(who, unsent["effects"].as_array_mut().map(std::mem::take).unwrap());
+                    let mut pending = self.shims[who].ask(json!({ "do": "pending" }));
+                    self.act(who, pending["effects"].as_array_mut().map(std::mem::take).unwrap());
                 }
                 _ => panic!("{effect}"),
             }
@@ -151,8 +151,8 @@ fn two_shims_form_a_line_and_talk() {
         let [alice, bob] = world.shims.each_mut().map(Shim::state);
         assert_eq!(alice["phase"], "confirmed");
         assert_eq!(alice["confirmed"]["line_id"], "02".repeat(16));
-        assert_eq!(alice["check_code"].as_str().unwrap().len(), 47);
-        for same in ["phase", "confirmed", "check_code", "claims", "key"] {
+        assert_eq!(alice["safety_number"].as_str().unwrap().len(), 47);
+        for same in ["phase", "confirmed", "safety_number", "claims", "key"] {
             assert_eq!(alice[same], bob[same], "{same}");
         }
 
@@ -191,7 +191,7 @@ fn a_dropped_step_has_not_happened() {
     let record = shim.state()["record"].take();
     let mut restored = Shim::start();
     assert_eq!(restored.ask(json!({ "do": "restore", "record": record }))["role"], "alice");
-    assert_eq!(restored.ask(json!({ "do": "unsent" }))["effects"], json!(effects));
+    assert_eq!(restored.ask(json!({ "do": "pending" }))["effects"], json!(effects));
     assert_eq!(restored.step(json!({ "do": "settle" })), Vec::<Value>::new());
     assert_eq!(restored.ask(json!({ "do": "settle" }))["prepared"], Value::Null);
 }
@@ -238,7 +238,7 @@ fn two_shims_form_a_line_of_a_superport() {
     let policy = json!({ "uses": 1, "again": "refuse", "asks": true });
     let offer = json!({ "do": "alice_offer", "seed": "a1".repeat(64), "line_link": "01".repeat(16), "policy": policy });
     let effects = alice.step(offer);
-    assert!(matches!(sent(&effects), Request::SetLineLink { version: 1, admits: Admits::Many, .. }));
+    assert!(matches!(sent(&effects), Request::SetLineLink { version: 1, admits: Admission::Many, .. }));
     let text = &effects[1]["text"];
     alice.step(json!({ "do": "settle" }));
 
@@ -246,7 +246,7 @@ fn two_shims_form_a_line_of_a_superport() {
     let event = |knows: Value| json!({ "do": "event", "bytes": event, "now": NOW, "knows": knows });
     for standing in [json!("blocked"), json!({ "connected": "05".repeat(16) })] {
         let refused = alice.say(event(json!({ "standing": standing })).to_string().as_bytes());
-        assert_eq!(refused, json!({ "ok": false, "error": "Stray", "line_id": "07".repeat(16) }), "{standing}");
+        assert_eq!(refused, json!({ "ok": false, "error": "UnwantedLine", "line_id": "07".repeat(16) }), "{standing}");
     }
     let mut step = alice.ask(event(json!({})))["prepared"].take();
     let line = step["line"].take();
@@ -260,7 +260,7 @@ fn two_shims_form_a_line_of_a_superport() {
     let next = json!({ "do": "set_policy", "policy": { "uses": "unlimited" } });
     let (late, _) = use_port(text, [1; 16], 8);
     let late = json!({ "do": "event", "bytes": late, "now": NOW });
-    assert_eq!(alice.say(late.to_string().as_bytes())["error"], "Stray");
+    assert_eq!(alice.say(late.to_string().as_bytes())["error"], "UnwantedLine");
     alice.step(next);
     let formed = alice.step(late);
     assert_eq!(formed.last().unwrap()["effect"], "line_formed");
@@ -271,7 +271,7 @@ fn two_shims_form_a_line_of_a_superport() {
     let effects = at_bob.step(arrives(&effects));
     at_alice.step(arrives(&effects));
     let [at_alice, at_bob] = [at_alice.state(), at_bob.state()];
-    assert_eq!((&at_alice["phase"], &at_alice["check_code"]), (&json!("confirmed"), &at_bob["check_code"]));
+    assert_eq!((&at_alice["phase"], &at_alice["safety_number"]), (&json!("confirmed"), &at_bob["safety_number"]));
     assert_eq!(at_bob["phase"], "confirmed");
 
     // Another is turned away.
@@ -304,9 +304,9 @@ fn shims_introduce_somebody() {
     let effects = carol.step(introduce.clone());
     assert_eq!((&effects[0]["effect"], &effects[0]["line_id"]), (&json!("tell"), &json!("cc".repeat(16))));
     assert_eq!(carol.state()["phase"], "telling");
-    assert_eq!(carol.say(introduce.to_string().as_bytes())["error"], "Unsettled");
+    assert_eq!(carol.say(introduce.to_string().as_bytes())["error"], "TicketPending");
     let said = hex::decode(effects[0]["bytes"].as_str().unwrap()).unwrap();
-    let Ok(Introduction::Ticket(ticket)) = Introduction::decode(&said) else { panic!() };
+    let Ok(IntroducerMessage::Ticket(ticket)) = IntroducerMessage::decode(&said) else { panic!() };
     let told =
         json!({ "line_link": "01".repeat(16), "ticket": hex::encode(ticket.ticket.as_bytes()), "name": "Carol" });
     let tell = |from: &str| json!({ "do": "tell", "told": told, "from": from, "outstanding": 0, "now": NOW });
@@ -326,7 +326,7 @@ fn shims_introduce_somebody() {
     assert_eq!(at_alice.state()["introduced"], json!({ "name": "Carol", "by": "cc".repeat(16) }));
     assert_eq!(at_bob.state()["introduced"], json!({ "name": "Carol", "by": null }));
 
-    let effects = at_alice.ask(json!({ "do": "unsent" }))["effects"].take();
+    let effects = at_alice.ask(json!({ "do": "pending" }))["effects"].take();
     let effects = at_bob.step(arrives(effects.as_array().unwrap()));
     at_alice.step(arrives(&effects));
     assert_eq!(at_alice.state()["phase"], "confirmed");
@@ -337,7 +337,7 @@ fn shims_introduce_somebody() {
             said,
             json!({ "ticket": { "line_link": "01".repeat(16), "ticket": told["ticket"], "name": "Carol", "expires": null } }),
         ),
-        (Introduction::Withdrawn { line_link: [1; 16].into() }.to_vec(), json!({ "withdrawn": "01".repeat(16) })),
+        (IntroducerMessage::Withdrawn { line_link: [1; 16].into() }.to_vec(), json!({ "withdrawn": "01".repeat(16) })),
     ] {
         let bytes = hex::encode(introduction);
         let effects = at_alice.step(json!({ "do": "seal_introduction", "bytes": bytes }));
@@ -363,7 +363,7 @@ fn a_shim_is_a_pool() {
     let issued = of(&Event::LineLinkIssued { request_id, line_link: LineLink::from([1; 16]) });
     let event = json!({ "do": "event", "bytes": issued, "now": NOW });
     assert!(pool.step(event.clone()).is_empty());
-    assert_eq!(pool.say(event.to_string().as_bytes())["error"], "Repeated");
+    assert_eq!(pool.say(event.to_string().as_bytes())["error"], "Duplicate");
     let state = pool.state();
     assert_eq!([&state["role"], &state["held"], &state["asked"]], [&json!("pool"), &json!(1), &json!(0)]);
     let record = state["record"].clone();
@@ -410,11 +410,11 @@ fn what_is_wrong_is_answered_and_changes_nothing() {
     }
     let stray = Event::Disconnected { line_id: LineId::from([2; 16]) }.to_vec();
     let event = |bytes: &[u8]| json!({ "do": "event", "bytes": hex::encode(bytes), "now": NOW }).to_string();
-    assert_eq!(shim.say(event(&stray).as_bytes()), json!({ "ok": false, "error": "NotMine" }));
+    assert_eq!(shim.say(event(&stray).as_bytes()), json!({ "ok": false, "error": "WrongMachine" }));
     assert_eq!(shim.say(event(b"").as_bytes())["error"], "Malformed");
     assert_eq!(shim.say(br#"{"do":"restore","record":"8401"}"#)["error"], "Malformed");
     let relay = json!({ "do": "alice_request", "seed": seed, "relay": "" }).to_string();
-    assert_eq!(shim.say(relay.as_bytes())["error"], "BadRelay");
+    assert_eq!(shim.say(relay.as_bytes())["error"], "BadRelayAddr");
     assert_eq!(shim.state(), before);
     shim.end();
 }

@@ -17,7 +17,9 @@ fn r14_3_key_rad_request_id_and_seed_come_from_64_bytes() {
     assert_eq!(alice.port().unwrap().public_key().as_bytes(), &public);
     // None of it is what a Port for one use makes of the same bytes.
     for part in [&seed_bytes(1)[..32], &seed_bytes(1)[32..48], &seed_bytes(1)[48..]] {
-        for alice in [Alice::request(Offer::new().policy(Policy::unlimited()), seed(1)).commit(), alice_again(&alice)] {
+        for alice in
+            [Alice::request(PortOptions::new().policy(Policy::unlimited()), seed(1)).commit(), alice_again(&alice)]
+        {
             assert!(!alice.record().windows(part.len()).any(|bytes| bytes == part));
         }
     }
@@ -60,9 +62,9 @@ fn r14_3_no_two_users_have_a_key_in_common() {
         seed = one.next_seed;
         keys.extend(one.keys.into_iter().flatten().chain([one.secret, one.ephemeral]));
         let (mut at_alice, mut at_bob) = ends(&mut alice, n, n);
-        hears(&mut at_bob, &unsent(&at_alice)[0], NOW).unwrap();
-        hears(&mut at_alice, &unsent(&at_bob)[0], NOW).unwrap();
-        codes.insert(at_alice.check_code().unwrap().to_string());
+        hears(&mut at_bob, &pending(&at_alice)[0], NOW).unwrap();
+        hears(&mut at_alice, &pending(&at_bob)[0], NOW).unwrap();
+        codes.insert(at_alice.safety_number().unwrap().to_string());
     }
     assert_eq!((keys.len(), codes.len()), (4 * 8, 4));
 }
@@ -73,12 +75,12 @@ fn r14_3_one_user_opens_nothing_of_another() {
     let (one, mut mallory) = ends(&mut alice, 2, 2);
     let (mut two, _) = ends(&mut alice, 3, 3);
     let words = said(&mut two, "for 3").unwrap();
-    for event in [&unsent(&two)[0], &words] {
+    for event in [&pending(&two)[0], &words] {
         let payload = payload_of(event);
         let renamed = Event::Packet { line_id: id(2), payload: &payload }.to_vec();
         assert!(hears(&mut mallory, &renamed, NOW).is_err_and(|e| matches!(e, Rejected::Forged | Rejected::TooEarly)));
     }
-    hears(&mut mallory, &unsent(&one)[0], NOW).unwrap();
+    hears(&mut mallory, &pending(&one)[0], NOW).unwrap();
     let payload = payload_of(&words);
     let renamed = Event::Packet { line_id: id(2), payload: &payload }.to_vec();
     assert_eq!(hears(&mut mallory, &renamed, NOW), Err(Rejected::Forged));
@@ -92,12 +94,13 @@ fn r14_3_one_user_opens_nothing_of_another() {
 fn r14_4_what_is_refused_uses_nothing_up() {
     let mut alice = superport(Policy::up_to(1));
     let (before, good) = (alice.record().to_vec(), proof_of(2, &alice));
-    let other = offered(Offer::new().policy(Policy::unlimited()));
+    let other = offered(PortOptions::new().policy(Policy::unlimited()));
     let elsewhere =
-        Alice::offer([7; 16].into(), Offer::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64])).commit();
-    let once = proof_of(2, &offered(Offer::new()));
+        Alice::offer([7; 16].into(), PortOptions::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64]))
+            .commit();
+    let once = proof_of(2, &offered(PortOptions::new()));
     for proof in [None, Some(bad_proof()), Some(proof_of(2, &elsewhere)), Some(once)] {
-        assert_eq!(alice.handle(&formed(2, 2, proof), NOW).err(), Some(Rejected::Stray(id(2))));
+        assert_eq!(alice.handle(&formed(2, 2, proof), NOW).err(), Some(Rejected::UnwantedLine(id(2))));
     }
     // Its form and every bit of it, the proof's and the event's.
     let event = formed(2, 2, Some(good.clone())).to_vec();
@@ -105,7 +108,7 @@ fn r14_4_what_is_refused_uses_nothing_up() {
     for bit in 0..event.len() * 8 {
         let mut flipped = event.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        // Another line or pair is another claim of the Server's; the proof fits it.
+        // Another line or pair is another claim of the relay's; the proof fits it.
         let claims = bit / 8 < proof_at && bit / 8 >= 22;
         let outcome = alice.handle_bytes(&flipped, NOW).map(drop);
         let taken = claims && Event::decode(&flipped).is_ok();
@@ -127,7 +130,7 @@ fn r14_4_two_at_the_limit_and_exactly_the_limit_joins() {
             let event = formed(*n, *n, Some(proof.clone()));
             match alice.handle(&event, NOW).map(|step| line_of(step.commit())) {
                 Ok(line) => joined += u32::from(line.is_some()),
-                Err(error) => assert_eq!(error, Rejected::Stray(id(*n))),
+                Err(error) => assert_eq!(error, Rejected::UnwantedLine(id(*n))),
             }
             // Nothing has to be settled before the next.
             alice = alice_again(&alice);
@@ -146,10 +149,10 @@ fn r14_4_what_a_use_asks_for_and_what_is_unsent() {
         let line = "LineFormed AliceJoined, early";
         // The Port was shown before.
         assert_eq!(words(&alice.takes(&Input::Event(event))), format!("{told}{line}"));
-        // Said again with the connection: the Server may not have heard it. The line is in the store.
-        assert_eq!(words(&alice.unsent()), format!("{again}PortReady"));
+        // Said again with the connection: the relay may not have heard it. The line is in the store.
+        assert_eq!(words(&alice.pending()), format!("{again}PortReady"));
     }
-    assert_eq!(words(&Any::from(offering(Policy::unlimited())).unsent()), "SetLineLink Many, PortReady");
+    assert_eq!(words(&Any::from(offering(Policy::unlimited())).pending()), "SetLineLink Many, PortReady");
 }
 
 #[test]
@@ -165,20 +168,20 @@ fn r14_4_an_old_proof_on_a_new_line_is_told_by_its_mark() {
     // On another line, for another pair; in other bytes of the key there is no proof at all (§2.3).
     for (line, pair) in [(9, 2), (9, 9), (2, 2)] {
         let again = use_it(&mut store, &mut alice, &formed(line, pair, Some(proof.clone())));
-        assert_eq!(again.err(), Some(Some(Taken::Disconnect(id(line)))));
+        assert_eq!(again.err(), Some(Some(OnDuplicate::Disconnect(id(line)))));
         assert_eq!((alice.used(), &store.records, &store.marks), (1, &records, &marks));
     }
     // After an old record was restored and the marks were not.
     let mut old = old;
     store.records.insert(old.key(), (old.revision(), old.record().to_vec()));
     let again = use_it(&mut store, &mut old, &formed(9, 9, Some(proof.clone())));
-    assert_eq!((again.err(), old.used()), (Some(Some(Taken::Disconnect(id(9)))), 0));
+    assert_eq!((again.err(), old.used()), (Some(Some(OnDuplicate::Disconnect(id(9)))), 0));
     let next = proof_of(3, &old);
     assert!(use_it(&mut store, &mut old, &formed(3, 3, Some(next))).unwrap().is_some());
     // On another Superport it is a bad one.
     let mut other =
-        Alice::offer(line_link(), Offer::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64])).commit();
-    assert_eq!(other.handle(&formed(9, 9, Some(proof)), NOW).err(), Some(Rejected::Stray(id(9))));
+        Alice::offer(line_link(), PortOptions::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64])).commit();
+    assert_eq!(other.handle(&formed(9, 9, Some(proof)), NOW).err(), Some(Rejected::UnwantedLine(id(9))));
 }
 
 #[test]
@@ -188,14 +191,14 @@ fn r14_4_a_use_on_a_line_that_there_is_leaves_it_as_it_was() {
     let proof = proof_of(3, &alice);
     let again = formed(2, 2, Some(proof));
     let known = There(id(2));
-    assert_eq!(alice.handle_knowing(&again, &known, NOW).err(), Some(Rejected::Repeated));
+    assert_eq!(alice.handle(&again, &known, NOW).err(), Some(Rejected::Duplicate));
     // Without asking: the key is taken, and what is there goes on.
     let step = alice.handle(&again, NOW).unwrap();
-    assert_eq!(step.taken(), Some(Taken::Disconnect(id(2))));
+    assert_eq!(step.taken(), Some(OnDuplicate::Disconnect(id(2))));
     let mut store = Store::default();
     store.records.insert(first.key(), (0, first.record().to_vec()));
     store.records.insert(step.key(), (step.revision() - 1, Vec::new()));
-    assert_eq!(store.put(&Put::step(&step)), Err(Conflict::Taken));
+    assert_eq!(store.put(&Put::step(&step)), Err(Conflict::KeyExists));
 }
 
 #[test]
@@ -205,7 +208,7 @@ fn r14_4_a_phantom_of_an_old_proof_is_confirmed_by_nobody() {
     let mut first = alice_again(&alice);
     let (_, mut bob) = ends(&mut first, 2, 2);
     let early = payload_of(&said(&mut bob, "early").unwrap());
-    for (line, sees) in [(9, Rejected::Forged), (2, Rejected::Repeated)] {
+    for (line, sees) in [(9, Rejected::Forged), (2, Rejected::Duplicate)] {
         let mut second = alice_again(&alice);
         let proof = proof_of(2, &second);
         let mut phantom = line_of(second.handle(&formed(line, 2, Some(proof)), NOW).unwrap().commit()).unwrap();
@@ -220,19 +223,19 @@ fn r14_4_a_phantom_of_an_old_proof_is_confirmed_by_nobody() {
 
 #[test]
 fn r14_4_the_same_event_again_does_no_harm() {
-    let mut alice = superport(Policy::up_to(1).again(Again::Refuse));
+    let mut alice = superport(Policy::up_to(1).on_repeat(OnRepeat::Refuse));
     let event = formed(2, 2, Some(proof_of(2, &alice)));
     let mine = There(id(2));
     let line = line_of(alice.handle(&event, NOW).unwrap().commit()).unwrap();
     // The limit is reached, he is connected, and it may be paused or late: what answers a stray would end his line.
-    assert_eq!(alice.handle_knowing(&event, &mine, NOW).err(), Some(Rejected::Repeated));
-    let other = all_are(Standing::Connected(id(3)));
-    assert_eq!(alice.handle_knowing(&event, &other, NOW).err(), Some(Rejected::Stray(id(2))));
-    alice.set_policy(Policy::up_to(9).until(Some(NOW))).unwrap().commit().for_each(drop);
-    assert_eq!(alice.handle_knowing(&event, &mine, NOW).err(), Some(Rejected::Repeated));
+    assert_eq!(alice.handle(&event, &mine, NOW).err(), Some(Rejected::Duplicate));
+    let other = all_are(Relationship::Connected(id(3)));
+    assert_eq!(alice.handle(&event, &other, NOW).err(), Some(Rejected::UnwantedLine(id(2))));
+    alice.set_policy(Policy::up_to(9).closes_at(Some(NOW))).unwrap().commit().for_each(drop);
+    assert_eq!(alice.handle(&event, &mine, NOW).err(), Some(Rejected::Duplicate));
     alice.tick(NOW).unwrap().commit().for_each(drop);
-    assert_eq!(alice.handle_knowing(&event, &mine, NOW).err(), Some(Rejected::Repeated));
-    assert_eq!(alice.handle(&event, NOW).err(), Some(Rejected::Stray(id(2))));
+    assert_eq!(alice.handle(&event, &mine, NOW).err(), Some(Rejected::Duplicate));
+    assert_eq!(alice.handle(&event, NOW).err(), Some(Rejected::UnwantedLine(id(2))));
     assert_eq!(line.phase(), LinePhase::Joined);
 }
 
@@ -254,7 +257,7 @@ fn r14_4_stopped_anywhere_a_use_is_whole_or_never_was() {
                         step.commit().for_each(drop);
                     }
                 }
-                Err(error) => assert_eq!((run, error), (1, Rejected::Stray(id(2)))),
+                Err(error) => assert_eq!((run, error), (1, Rejected::UnwantedLine(id(2)))),
             }
             alice = match store.load(alice.key()).unwrap() {
                 Any::Alice(alice) => alice,
@@ -269,33 +272,33 @@ fn r14_4_stopped_anywhere_a_use_is_whole_or_never_was() {
 #[test]
 fn r14_4_a_bob_takes_a_port_for_many_with_the_proof_on_board() {
     let alice = superport(Policy::unlimited());
-    for how in [SendProof::OnBoard, SendProof::AlongTheLine] {
+    for how in [SendProof::Inline, SendProof::AlongTheLine] {
         let mut bob = Bob::scan(alice.port().unwrap().clone(), seed(2)).commit();
         let step = bob.connect(how, NOW).unwrap();
         let Some(BobEffect::Send(Request::Connect { proof, .. })) = step.commit().next() else { panic!() };
         assert!(proof.is_some());
         // One DH more is to come (§14.7); a Port for one use needs no key any more.
         let private_key: [u8; 32] = seed_bytes(2)[..32].try_into().unwrap();
-        let once = connecting(2, offered(Offer::new()).port().unwrap()).0;
+        let once = connecting(2, offered(PortOptions::new()).port().unwrap()).0;
         assert!(holds(&bob.record(), &private_key) && !holds(&once.record(), &private_key));
-        let asked = words(&Any::from(Bob::restore(&bob.record()).unwrap()).unsent());
+        let asked = words(&Any::from(Bob::restore(&bob.record()).unwrap()).pending());
         assert_eq!(asked, "Connect on board");
     }
 }
 
 #[test]
 fn r8_6_records_of_ports_for_many_are_strict_and_say_the_same() {
-    let mut alice = superport(Policy::up_to(9).again(Again::Allow).until(Some(EXPIRY)));
+    let mut alice = superport(Policy::up_to(9).on_repeat(OnRepeat::Allow).closes_at(Some(EXPIRY)));
     let (mut bob, proof) = connecting(2, alice.port().unwrap());
     let unused = alice_again(&alice);
     alice.handle(&formed(2, 2, Some(proof)), NOW).unwrap().commit().for_each(drop);
     let waiting = Bob::restore(&bob.record()).unwrap();
     bob.handle(&formed(2, 2, None), NOW).unwrap().commit().for_each(drop);
-    let requesting = Alice::request(Offer::new().policy(Policy::up_to(2)), seed(1)).commit();
+    let requesting = Alice::request(PortOptions::new().policy(Policy::up_to(2)), seed(1)).commit();
     for machine in [Any::from(unused), alice.into(), waiting.into(), bob.into(), requesting.into()] {
         let record = machine.record();
         let again = Any::restore(&record).unwrap();
-        assert_eq!((again.record(), again.unsent()), (record.clone(), machine.unsent()));
+        assert_eq!((again.record(), again.pending()), (record.clone(), machine.pending()));
         for length in 0..record.len() {
             assert!(Any::restore(&record[..length]).is_err());
         }
@@ -326,11 +329,11 @@ fn longest_line(state: &Cbor, by: Option<Cbor>) -> Cbor {
 #[test]
 fn r8_6_the_longest_record_of_all_has_529_bytes() {
     let (most, by) = (Cbor::Uint(u64::MAX), Cbor::Bytes(vec![7; 16]));
-    let offer = longest().policy(Policy::up_to(u32::MAX).until(Some(UnixSeconds(u64::MAX))));
+    let offer = longest().policy(Policy::up_to(u32::MAX).closes_at(Some(UnixSeconds(u64::MAX))));
     let mut alice = offered(offer.clone());
     let (mut bob, proof) = connecting(2, alice.port().unwrap());
-    let known = all_are(Standing::Connected(id(7)));
-    let step = alice.handle_knowing(&formed(2, 2, Some(proof)), &known, NOW).unwrap();
+    let known = all_are(Relationship::Connected(id(7)));
+    let step = alice.handle(&formed(2, 2, Some(proof)), &known, NOW).unwrap();
     let line = Cbor::read(&line_of(step.commit()).unwrap().record());
     let at_alice = longest_line(line.at(&[3]), Some(by.clone()));
 
@@ -345,7 +348,7 @@ fn r8_6_the_longest_record_of_all_has_529_bytes() {
     fields.push(Cbor::Array(vec![Cbor::Bytes(vec![7; 16]), Cbor::Text("n".repeat(32)), most.clone()]));
     connecting = connecting.with(&[3, 1], Cbor::Array(fields));
 
-    let step = bob.handle_knowing(&formed(2, 2, None), &known, NOW).unwrap();
+    let step = bob.handle(&formed(2, 2, None), &known, NOW).unwrap();
     let at_bob = Cbor::read(&step.line().unwrap().record());
     let at_bob = longest_line(at_bob.at(&[3]), None);
     let records = [

@@ -26,7 +26,7 @@ fn bobs_proof(private_key: &[u8], public_key: &[u8]) -> Result<(Vec<u8>, Vec<u8>
     seed[..32].copy_from_slice(private_key);
     seed[32..48].copy_from_slice(&IV);
     let mut bob = Bob::scan(port, Seed::from_bytes(&seed)).commit();
-    let step = bob.connect(SendProof::OnBoard, UnixSeconds(0)).unwrap();
+    let step = bob.connect(SendProof::Inline, UnixSeconds(0)).unwrap();
     let record = step.record().to_vec();
     let effect = step.commit().next();
     let Some(BobEffect::Send(request @ Request::Connect { .. })) = effect else { panic!("no request") };

@@ -18,7 +18,7 @@ pub struct Face {
     pub id: u32,
     pub user: User,
     pub record: Vec<u8>,
-    pub key: Key,
+    pub key: RecordKey,
     pub revision: u64,
     pub spent: bool,
     pub port: Option<Port>,
@@ -26,7 +26,7 @@ pub struct Face {
     /// How often a Port for many was used, by its own count.
     pub used: u32,
     line: Option<LineFace>,
-    unsent: OnceLock<Vec<Act>>,
+    pending: OnceLock<Vec<Act>>,
     settled: OnceLock<Option<Kept>>,
     steps: RwLock<HashMap<(Told, bool), Option<&'static Moved>>>,
     moves: RwLock<HashMap<Knowing, &'static [Move]>>,
@@ -36,7 +36,7 @@ pub struct Face {
 #[derive(Debug)]
 pub struct LineFace {
     pub phase: LinePhase,
-    pub claims: Claims,
+    pub claims: RelayClaims,
     pub confirmed: Option<(Confirmed, String)>,
     /// Of an Alice who has joined: until when she opens what Bob said before he heard her (§14.7).
     pub deadline: Option<UnixSeconds>,
@@ -49,7 +49,7 @@ pub struct LineFace {
 pub struct Moved {
     pub next: Kept,
     pub acts: Vec<Act>,
-    pub once: Option<Mark>,
+    pub once: Option<ReplayMark>,
     pub strikes: Option<TicketHash>,
     /// It was refused, and its far end is to be told: nothing moved.
     pub stray: bool,
@@ -93,7 +93,7 @@ impl Hash for Kept {
 
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Key::Granted(_) = self.key {
+        if let RecordKey::Introducer(_) = self.key {
             return write!(f, "Introducer {:?}", self.introducer().phase());
         }
         f.write_str(&super::common::state_of(&self.record))
@@ -108,12 +108,12 @@ enum Say {
 
 /// `None` if it is like that already, or has nothing to change.
 fn changed(policy: &Policy, change: Change) -> Option<Policy> {
-    let Uses::UpTo(limit) = policy.limit() else { return None };
+    let UseLimit::UpTo(limit) = policy.use_limit() else { return None };
     let next = match change {
         Change::Pause => policy.paused(true),
         Change::Resume => policy.paused(false),
-        Change::Lower => policy.uses(Uses::UpTo(limit.checked_sub(1)?)),
-        Change::Raise => policy.uses(Uses::UpTo(limit + 1)),
+        Change::Lower => policy.with_use_limit(UseLimit::UpTo(limit.checked_sub(1)?)),
+        Change::Raise => policy.with_use_limit(UseLimit::UpTo(limit + 1)),
     };
     (next != *policy).then_some(next)
 }
@@ -138,7 +138,7 @@ impl Kept {
 
     /// The line's name, if it is one.
     pub fn name(self) -> Id {
-        if let Key::Line(line_id) = self.key { number(line_id.as_bytes()) } else { 0 }
+        if let RecordKey::Line(line_id) = self.key { number(line_id.as_bytes()) } else { 0 }
     }
 
     /// What a caller sees of it, if it is a Line.
@@ -146,7 +146,7 @@ impl Kept {
         self.0.line.as_ref()
     }
 
-    pub fn born<M: Machine>(user: User, born: &Born<M>) -> Self {
+    pub fn born<M: Machine>(user: User, born: &Created<M>) -> Self {
         Self::of(user, &born.record())
     }
 
@@ -154,16 +154,16 @@ impl Kept {
         Any::restore(&self.record).unwrap()
     }
 
-    pub fn unsent(self) -> &'static [Act] {
-        self.0.unsent.get_or_init(|| match self.key {
-            Key::Granted(_) => self.introducer_unsent(),
-            _ => self.machine().unsent().into_iter().map(|effect| act(self.user, effect)).collect(),
+    pub fn pending(self) -> &'static [Act] {
+        self.0.pending.get_or_init(|| match self.key {
+            RecordKey::Introducer(_) => self.introducer_unsent(),
+            _ => self.machine().pending().into_iter().map(|effect| act(self.user, effect)).collect(),
         })
     }
 
     pub fn settled(self) -> Option<Self> {
         let settled = || match self.key {
-            Key::Granted(_) => self.introducer_settled(),
+            RecordKey::Introducer(_) => self.introducer_settled(),
             _ => self.work_out(Say::It(Input::Settle), NOW),
         };
         *self.0.settled.get_or_init(|| settled().map(|moved| moved.next))
@@ -186,7 +186,7 @@ impl Kept {
         known.unwrap_or_else(|| {
             let now = if late { EXPIRY } else { NOW };
             let moved = match told {
-                _ if matches!(self.key, Key::Granted(_)) => self.introducer_told(told, now),
+                _ if matches!(self.key, RecordKey::Introducer(_)) => self.introducer_told(told, now),
                 Told::Comes { .. } | Told::Hears { .. } | Told::Seals(_) => self.introduced(told, now),
                 told => self.work_out(self.input(told), now),
             };
@@ -206,7 +206,7 @@ impl Kept {
                 let policy = changed(alice.policy()?, change)?;
                 let step = alice.set_policy(policy).ok()?;
                 put = Some(Put::step(&step));
-                // Only for the Server.
+                // Only for the relay.
                 step.commit().for_each(drop);
                 Ok(Vec::new())
             }
@@ -216,12 +216,12 @@ impl Kept {
             Ok(_) => put.unwrap(),
             Err(refusal) => {
                 assert_eq!(machine.record(), self.record, "moved, on an error");
-                let Refusal::Rejected(Rejected::Stray(line_id)) = refusal else { return None };
+                let Refusal::Rejected(Rejected::UnwantedLine(line_id)) = refusal else { return None };
                 let acts = vec![Act::Send(Fact::Disconnect { by: self.user, line: number(line_id.as_bytes()) })];
                 return Some(Moved { stray: true, ..Moved::to(self, acts) });
             }
         };
-        assert_eq!(put.replaces, Some(Replaces { key: self.key, revision: self.revision }));
+        assert_eq!(put.replaces, Some(Expected { key: self.key, revision: self.revision }));
         let acts: Vec<_> = effects.unwrap().into_iter().map(|effect| act(self.user, effect)).collect();
         let next = Self::of(self.user, &put.record);
         self.assert_new_seed(next);
@@ -238,26 +238,26 @@ impl Kept {
         let nothing = || Say::It(Input::Event(Vec::new()));
         let event = match told {
             Told::Issued { link: n } => {
-                let Key::Request(request_id) = self.key else { return nothing() };
+                let RecordKey::Request(request_id) = self.key else { return nothing() };
                 Event::LineLinkIssued { request_id, line_link: link(n) }.to_vec()
             }
             Told::Formed { line, pair, proof } => {
-                let Key::LineLink(line_link) = self.key else { return nothing() };
+                let RecordKey::LineLink(line_link) = self.key else { return nothing() };
                 let proof = proof.map(|number| seen().proof(number));
                 let (line_id, pair_hash) = (line_id(line), pair_hash(pair));
                 Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec()
             }
             Told::Refused(reason) => {
-                let Key::LineLink(line_link) = self.key else { return nothing() };
+                let RecordKey::LineLink(line_link) = self.key else { return nothing() };
                 Event::Refused { line_link, reason }.to_vec()
             }
             Told::Packet(number) => {
-                let Key::Line(line_id) = self.key else { return nothing() };
+                let RecordKey::Line(line_id) = self.key else { return nothing() };
                 let payload = seen().payload(number);
                 Event::Packet { line_id, payload: &payload }.to_vec()
             }
             Told::Disconnected => {
-                let Key::Line(line_id) = self.key else { return nothing() };
+                let RecordKey::Line(line_id) = self.key else { return nothing() };
                 Event::Disconnected { line_id }.to_vec()
             }
             Told::Connect(how) => return Say::It(Input::Connect(how)),
@@ -308,7 +308,7 @@ impl Face {
             },
             Any::Bob(bob) => Self { spent: bob.is_spent(), ..face },
             Any::Line(line) => {
-                let confirmed = line.confirmed().map(|it| (it, line.check_code().unwrap().to_string()));
+                let confirmed = line.confirmed().map(|it| (it, line.safety_number().unwrap().to_string()));
                 let name = |by: &Introduced| (by.name.as_str().to_owned(), by.by.map(|line| number(line.as_bytes())));
                 let line = LineFace {
                     phase: line.phase(),
@@ -323,7 +323,7 @@ impl Face {
         }
     }
 
-    fn of(user: User, record: &[u8], key: Key, revision: u64, spent: bool) -> Self {
+    fn of(user: User, record: &[u8], key: RecordKey, revision: u64, spent: bool) -> Self {
         Self {
             id: 0,
             user,
@@ -335,7 +335,7 @@ impl Face {
             policy: None,
             used: 0,
             line: None,
-            unsent: OnceLock::new(),
+            pending: OnceLock::new(),
             settled: OnceLock::new(),
             steps: RwLock::default(),
             moves: RwLock::default(),

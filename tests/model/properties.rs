@@ -24,7 +24,7 @@ impl Model for Scope {
             } else {
                 let offer = self.limit.map_or_else(expiring, |limit| expiring().policy(Policy::up_to(limit)));
                 let born = Kept::born(alice, &Alice::offer(link(link_of(alice)), offer, seed));
-                // The Server knows for how many it is.
+                // The relay knows for how many it is.
                 me.port = born.settled().or(Some(born));
                 me.backup = me.port;
             }
@@ -69,7 +69,7 @@ impl Model for Scope {
                     if state.crashes > 0 {
                         let of_line = moved.acts.iter().map(|act| match act {
                             Act::Adopt(line) => {
-                                state.held(user, Place::Line(line.name())).unwrap_or(*line).unsent().len()
+                                state.held(user, Place::Line(line.name())).unwrap_or(*line).pending().len()
                             }
                             _ => 0,
                         });
@@ -206,7 +206,7 @@ pub fn have_one_other_end(
 ) -> bool {
     ends.clone().all(|(user, line, face)| {
         let Some(confirmed) = &face.confirmed else { return true };
-        let sent = known.iter().copied().chain(line.unsent().iter().filter_map(|act| match act {
+        let sent = known.iter().copied().chain(line.pending().iter().filter_map(|act| match act {
             Act::Send(fact) => Some(*fact),
             _ => None,
         }));

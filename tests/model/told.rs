@@ -163,7 +163,7 @@ pub struct Seen {
     pub faces: HashMap<(User, Vec<u8>), Kept>,
     /// Every other one is the altered form of the one before.
     payloads: Vec<Vec<u8>>,
-    rows: Vec<&'static ToldTicket>,
+    rows: Vec<&'static TicketNotice>,
     ports: Vec<Vec<u8>>,
 }
 
@@ -173,7 +173,7 @@ static SEEN: LazyLock<Mutex<Seen>> = LazyLock::new(Mutex::default);
 pub static FORGED: LazyLock<Vec<Number>> = LazyLock::new(|| {
     let nonce = Nonce { epoch: 0, counter: 0 };
     let sealed = |content| Payload::Sealed { content, nonce, ciphertext: &[0; 16] };
-    let payloads = [Payload::Proof { proof: bad_proof() }, sealed(Content::Confirm), sealed(Content::Message)];
+    let payloads = [Payload::Proof { proof: bad_proof() }, sealed(PacketKind::Confirm), sealed(PacketKind::Message)];
     let numbers = payloads.map(|payload| seen().number(&payload.to_vec()));
     numbers.into_iter().flat_map(|number| [number, number.altered()]).collect()
 });
@@ -224,7 +224,7 @@ fn place<T: PartialEq>(all: &mut Vec<T>, one: T) -> u8 {
 }
 
 impl TicketRow {
-    pub fn of(told: &ToldTicket) -> Self {
+    pub fn of(told: &TicketNotice) -> Self {
         let mut seen = seen();
         let known = seen.rows.iter().position(|known| *known == told).map(|known| known as u8);
         Self(known.unwrap_or_else(|| {
@@ -233,7 +233,7 @@ impl TicketRow {
         }))
     }
 
-    pub fn get(self) -> &'static ToldTicket {
+    pub fn get(self) -> &'static TicketNotice {
         seen().rows[usize::from(self.0)]
     }
 
@@ -253,20 +253,20 @@ impl Shown {
 }
 
 impl Said {
-    pub fn of(introduction: &Introduction<'_>) -> Self {
+    pub fn of(introduction: &IntroducerMessage<'_>) -> Self {
         match introduction {
-            Introduction::Grant { port } => Self::Grant(Shown::of(port)),
-            Introduction::Ticket(told) => Self::Ticket(TicketRow::of(told)),
-            Introduction::Withdrawn { line_link } => Self::Withdrawn(number(line_link.as_bytes())),
+            IntroducerMessage::Grant { port } => Self::Grant(Shown::of(port)),
+            IntroducerMessage::Ticket(told) => Self::Ticket(TicketRow::of(told)),
+            IntroducerMessage::Withdrawn { line_link } => Self::Withdrawn(number(line_link.as_bytes())),
             other => panic!("an introduction that this model does not know: {other:?}"),
         }
     }
 
     pub fn to_vec(self) -> Vec<u8> {
         match self {
-            Self::Grant(port) => Introduction::Grant { port: &port.bytes() }.to_vec(),
-            Self::Ticket(row) => Introduction::Ticket(row.get().clone()).to_vec(),
-            Self::Withdrawn(of) => Introduction::Withdrawn { line_link: link(of) }.to_vec(),
+            Self::Grant(port) => IntroducerMessage::Grant { port: &port.bytes() }.to_vec(),
+            Self::Ticket(row) => IntroducerMessage::Ticket(row.get().clone()).to_vec(),
+            Self::Withdrawn(of) => IntroducerMessage::Withdrawn { line_link: link(of) }.to_vec(),
         }
     }
 }
@@ -299,8 +299,8 @@ pub fn all_told(Knowing { numbers: known, lines, tables }: &Knowing) -> Vec<Told
             all.extend(proofs().map(formed(line)(pair)));
         }
     }
-    all.extend([Reason::Claimed, Reason::Unknown].map(Told::Refused));
-    all.extend([SendProof::OnBoard, SendProof::AlongTheLine].map(Told::Connect));
+    all.extend([Reason::UsedByAnother, Reason::Unknown].map(Told::Refused));
+    all.extend([SendProof::Inline, SendProof::AlongTheLine].map(Told::Connect));
     all.extend([Change::Pause, Change::Resume, Change::Lower, Change::Raise].map(Told::Policy));
     all.extend([Told::Disconnected, Told::Says, Told::GivesUp, Told::Deadline]);
     all
@@ -329,7 +329,7 @@ pub fn words(user: User) -> Vec<u8> {
 
 pub fn act(user: User, effect: Effect) -> Act {
     match effect {
-        // What the Server makes of it is no matter: it may bring anybody.
+        // What the relay makes of it is no matter: it may bring anybody.
         Effect::Send(request) if matches!(Request::decode(&request), Ok(Request::SetLineLink { .. })) => Act::Show,
         Effect::Send(request) => Act::Send(fact(user, &request)),
         Effect::LineFormed(line) => Act::Adopt(Kept::of(user, &line.record())),
@@ -337,7 +337,7 @@ pub fn act(user: User, effect: Effect) -> Act {
             assert_eq!(text, words(text[0]), "words that nobody said");
             Act::Hear(text[0])
         }
-        Effect::Introduction(said) => Act::Heard(Said::of(&Introduction::decode(&said).unwrap())),
+        Effect::IntroducerMessage(said) => Act::Heard(Said::of(&IntroducerMessage::decode(&said).unwrap())),
         Effect::Ended(_) => Act::Ended,
         Effect::PortReady(_) | Effect::Dropped | Effect::Asked => Act::Show,
         Effect::Link(_) => unreachable!("nobody has a pool here"),

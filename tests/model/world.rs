@@ -35,9 +35,9 @@ pub struct Me {
     pub port: Option<Kept>,
     /// By name.
     pub lines: [Option<Kept>; 3],
-    /// His process is gone: first of all he starts again, and does what is unsent.
+    /// His process is gone: first of all he starts again, and does what is pending.
     pub down: bool,
-    pub marks: Vec<Mark>,
+    pub marks: Vec<ReplayMark>,
     /// The record that a roll-back brings back.
     pub backup: Option<Kept>,
     /// How many lines his Port yielded.
@@ -182,7 +182,7 @@ impl State {
                     }
                 }
                 // It was stored with the step.
-                Act::Adopt(line) => self.act(user, Place::Line(line.name()), line.unsent(), life)?,
+                Act::Adopt(line) => self.act(user, Place::Line(line.name()), line.pending(), life)?,
                 Act::Hear(of) => {
                     let claims = |user, place| self.held(user, place).and_then(Kept::face).map(|line| line.claims);
                     let said = |name| of != user && claims(of, Place::Line(name)) == claims(user, place);
@@ -200,7 +200,7 @@ impl State {
 
 impl State {
     /// §8.1: everything was done, so the outbox is emptied.
-    fn settle(&mut self, user: User, place: Place, life: &mut Life) -> Option<()> {
+    fn clear_outbox(&mut self, user: User, place: Place, life: &mut Life) -> Option<()> {
         if let Some(settled) = self.held(user, place).and_then(Kept::settled) {
             if !life.lives() {
                 return None;
@@ -274,7 +274,7 @@ impl State {
                 self.proof_twice |= twice;
                 // Who is rolled back has forgotten how many came.
                 let policy = before.policy.unwrap();
-                let limit = if let Uses::UpTo(limit) = policy.limit() { limit } else { 0 };
+                let limit = if let UseLimit::UpTo(limit) = policy.use_limit() { limit } else { 0 };
                 self.over_limit |= !self.rolled_back && (many > limit || policy.is_paused());
             }
         }
@@ -299,7 +299,7 @@ impl State {
     pub fn wake(&mut self, user: User, life: &mut Life) -> Option<()> {
         for place in PLACES {
             if let Some(held) = self.held(user, place) {
-                self.act(user, place, held.unsent(), life)?;
+                self.act(user, place, held.pending(), life)?;
                 self.settle(user, place, life)?;
             }
         }
@@ -334,7 +334,7 @@ impl State {
                     })
             }
             (Place::Port, Told::Refused(reason)) => {
-                reason == Reason::Claimed && user >= BOB && first.is_some_and(|first| first != user) && {
+                reason == Reason::UsedByAnother && user >= BOB && first.is_some_and(|first| first != user) && {
                     let asked = |fact: &Fact| matches!(fact, Fact::Connect { by, .. } if *by == user);
                     self.known.iter().any(asked)
                 }
@@ -416,7 +416,7 @@ impl Scope {
                     let Some(held) = state.held(user, place) else { continue };
                     for Move { told, late, .. } in state.moves(held, &state.numbers()) {
                         let wanted = match told {
-                            Told::Connect(how) => how == SendProof::OnBoard && user != THIEF,
+                            Told::Connect(how) => how == SendProof::Inline && user != THIEF,
                             Told::Says => false,
                             _ => !late,
                         };
@@ -434,7 +434,7 @@ impl Scope {
             if state == before {
                 break;
             }
-            // Repeated Confirms are no news.
+            // Duplicate Confirms are no news.
             if self.is_complete(&state) {
                 return true;
             }

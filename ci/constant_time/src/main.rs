@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use crabgrind::memcheck::{MemState, mark_memory};
 use crabgrind::valgrind::{count_errors, running_mode};
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, Introduction, Known, Line, LineEffect,
-    Machine, Name, Offer, Payload, Proof, Request, SEAL_OVERHEAD, Seed, SendProof, TicketHash, ToldTicket, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, IntroducerMessage, Peers, Line, LineEffect,
+    Machine, IntroducerName, PortOptions, Payload, Proof, Request, SEAL_OVERHEAD, Seed, SendProof, TicketHash, TicketNotice, UnixSeconds,
     X25519Backend, padded_len,
 };
 
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
 }
 
 fn everything(watch: &mut Watch) {
-    let offer = || Alice::offer(LINK.into(), Offer::new(), secret_seed(1)).commit();
+    let offer = || Alice::offer(LINK.into(), PortOptions::new(), secret_seed(1)).commit();
     let mut alice = watch.watch("keygen", NONE, offer);
     published(alice.port().unwrap().public_key().as_bytes());
     let port = alice.port().unwrap().clone();
@@ -87,7 +87,7 @@ fn everything(watch: &mut Watch) {
     let mut wire = [0; 256];
     let event = watch.watch("Bob makes the proof", NONE, || {
         let Some(BobEffect::Send(Request::Connect { proof, .. })) =
-            bob.connect(SendProof::OnBoard, NOW).unwrap().commit().next()
+            bob.connect(SendProof::Inline, NOW).unwrap().commit().next()
         else {
             unreachable!()
         };
@@ -116,7 +116,7 @@ fn everything(watch: &mut Watch) {
         line
     });
 
-    let confirm = watch.watch("Confirm", NONE, || packet_of(at_alice.unsent().next()));
+    let confirm = watch.watch("Confirm", NONE, || packet_of(at_alice.pending().next()));
     let answer = watch.watch("Bob opens it", OPENED, || packet_of(taken(&mut at_bob, &confirm).as_deref().map(send)));
     watch.watch("Alice opens the answer", OPENED, || taken(&mut at_alice, &answer));
     for length in [0, 5, 16, 1000] {
@@ -142,7 +142,7 @@ fn everything(watch: &mut Watch) {
         assert!(watch.watch("open", OPENED, || open(&packet)));
     }
     watch.watch("a Line's record", NONE, || drop(black_box(at_alice.record())));
-    watch.watch("check code", NONE, || black_box(at_alice.check_code()));
+    watch.watch("check code", NONE, || black_box(at_alice.safety_number()));
     watch.watch("export", NONE, || black_box(at_alice.export("label", b"context")));
 }
 
@@ -154,7 +154,7 @@ fn along_the_line(watch: &mut Watch, on_board: &[u8]) {
     if let Some(last) = bad.last_mut() {
         *last ^= 1;
     }
-    let mut alice = Alice::offer(LINK.into(), Offer::new(), secret_seed(1)).commit();
+    let mut alice = Alice::offer(LINK.into(), PortOptions::new(), secret_seed(1)).commit();
     published(alice.port().unwrap().public_key().as_bytes());
     let step = alice.handle(&formed(None), NOW).unwrap();
     let Some(AliceEffect::LineFormed(line)) = step.commit().next() else { unreachable!() };
@@ -175,22 +175,22 @@ fn along_the_line(watch: &mut Watch, on_board: &[u8]) {
 }
 
 /// What Alice was told of.
-struct Told(ToldTicket);
+struct Told(TicketNotice);
 
-impl Known for Told {
-    fn ticket(&self, _: &TicketHash) -> Option<ToldTicket> {
+impl Peers for Told {
+    fn ticket(&self, _: &TicketHash) -> Option<TicketNotice> {
         Some(self.0.clone())
     }
 }
 
 /// A contact port: a ticket stands behind the RAD.
 fn with_a_ticket(watch: &mut Watch) {
-    let mut alice = Alice::offer(LINK.into(), Offer::new().introducer(LINE.into()), secret_seed(1)).commit();
+    let mut alice = Alice::offer(LINK.into(), PortOptions::new().introducer(LINE.into()), secret_seed(1)).commit();
     published(alice.port().unwrap().public_key().as_bytes());
     let mut carol = Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), LINE.into()).unwrap().commit();
     let told = watch.watch("a ticket", NONE, || {
-        let step = carol.introduce(Name::new("Carol").unwrap(), None, secret_seed(3), NOW).unwrap();
-        let Some(IntroducerEffect::Tell(_, Introduction::Ticket(told))) = step.commit().next() else { unreachable!() };
+        let step = carol.introduce(IntroducerName::new("Carol").unwrap(), None, secret_seed(3), NOW).unwrap();
+        let Some(IntroducerEffect::Announce(_, IntroducerMessage::Ticket(told))) = step.commit().next() else { unreachable!() };
         told
     });
     published(told.ticket.as_bytes());
@@ -198,7 +198,7 @@ fn with_a_ticket(watch: &mut Watch) {
     let mut bob = Bob::scan(port, secret_seed(2)).commit();
     let mut wire = [0; 256];
     let event = watch.watch("Bob makes the proof of a ticket", NONE, || {
-        let step = bob.connect(SendProof::OnBoard, NOW).unwrap();
+        let step = bob.connect(SendProof::Inline, NOW).unwrap();
         let Some(BobEffect::Send(Request::Connect { proof, .. })) = step.commit().next() else { unreachable!() };
         formed(proof).encode_into(&mut wire).unwrap()
     });
@@ -210,7 +210,7 @@ fn with_a_ticket(watch: &mut Watch) {
     watch.watch("Carol's record", NONE, || drop(black_box(carol.record())));
     watch.watch("the record of a Bob with a ticket", NONE, || drop(black_box(bob.record())));
     let known = Told(told);
-    let mut use_it = |bytes: &[u8]| alice.handle_knowing(&Event::decode(bytes).unwrap(), &known, NOW).is_ok();
+    let mut use_it = |bytes: &[u8]| alice.handle(&Event::decode(bytes).unwrap(), &known, NOW).is_ok();
     assert!(!watch.watch("Alice refuses the proof of a ticket", CHECKED, || use_it(&bad)));
     assert!(watch.watch("Alice takes the proof of a ticket", LOOKED_UP, || use_it(&good)));
 }

@@ -1,27 +1,27 @@
-//! The Server in a few hundred bytes: its directory is one link, one line between two users, and room for a few events.
+//! The relay in a few hundred bytes: its directory is one link, one line between two users, and room for a few events.
 
 use core::convert::Infallible;
 
-use port_protocol::server::{
-    Claim, Claimed, Delivery, Directory, Issued, Limits, LinkEntry, LinkState, NewLink, Pushed, Server, Setting, UserId,
+use port_protocol::relay::{
+    Claim, Claimed, Delivery, Directory, Issued, Limits, LinkEntry, LinkState, NewLink, Pushed, Relay, Setting, UserId,
 };
-use port_protocol::{Admits, Event, LineId, LineLink, Request, UnixSeconds};
+use port_protocol::{Admission, Event, LineId, LineLink, Request, UnixSeconds};
 
 use crate::{BUFFER, NOW};
 
 pub const ALICE: [u8; 32] = [1; 32];
 pub const BOB: [u8; 32] = [2; 32];
 
-/// A Server, and what it draws names from.
-pub struct Relay {
-    server: Server<Table>,
+/// A relay, and what it draws names from.
+pub struct RelayAddr {
+    server: Relay<Table>,
     drawn: Counter,
 }
 
-impl Relay {
+impl RelayAddr {
     pub fn new() -> Self {
         let limits = Limits { links: 1, lines: 1, bytes: BUFFER, ..Limits::default() };
-        Self { server: Server::new(Table::default(), limits), drawn: Counter(0) }
+        Self { server: Relay::new(Table::default(), limits), drawn: Counter(0) }
     }
 
     /// Takes a request, with `flip` done to its last byte on the way, and writes the reply: no bytes if there is none.
@@ -133,7 +133,7 @@ impl Directory for Table {
                 if same { Issued::Link(before.line_link) } else { Issued::TooMany }
             }
             _ => {
-                self.link = Some((*link, LinkState::Open { expires: link.expires, version: 0, admits: Admits::One }));
+                self.link = Some((*link, LinkState::Open { expires: link.expires, version: 0, admits: Admission::One }));
                 Issued::Link(link.line_link)
             }
         })
@@ -153,7 +153,7 @@ impl Directory for Table {
         _: &Limits,
     ) -> Result<Claimed, Full> {
         let Some(LinkEntry { owner, state: LinkState::Open { .. }, .. }) = self.link(line_link)? else {
-            return Ok(Claimed::Taken);
+            return Ok(Claimed::Conflict);
         };
         if self.line.is_some() {
             return Ok(Claimed::TooMany);
@@ -174,7 +174,7 @@ impl Directory for Table {
         if let Some((link, LinkState::Open { version: before, .. })) = self.link
             && (link.line_link, link.owner) == (line_link, owner)
             && before < version
-            && admits != Admits::Many
+            && admits != Admission::Many
         {
             self.link = Some((NewLink { forget, ..link }, LinkState::Open { expires, version, admits }));
         }

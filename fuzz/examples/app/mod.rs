@@ -3,7 +3,7 @@
 use port_protocol::app::{
     Alice, BobEffect, Bundle, Content, Event, Grant, Happened, Intro, Message, Name, Tail, UnauthenticatedKey,
 };
-use port_protocol::{Kind, Machine, Offer, Policy, Seed, UnixSeconds};
+use port_protocol::{PortKind, Machine, PortOptions, Policy, Seed, UnixSeconds};
 use port_protocol_fuzz::app::{private_key, public_key, rad};
 use port_protocol_fuzz::{app_machine, with_script};
 
@@ -84,9 +84,9 @@ pub fn events() -> Seeds {
     };
     let content = UnauthenticatedKey::from_secret([9; 32].into()).seal([1; 16], "hello").expect("short");
     let happened = [
-        ("port", used(Kind::Port)),
-        ("superport", used(Kind::Superport)),
-        ("contact-port", used(Kind::ContactPort)),
+        ("port", used(PortKind::Port)),
+        ("superport", used(PortKind::Superport)),
+        ("contact-port", used(PortKind::ContactPort)),
         ("ended", Happened::Ended { line_id: [2; 16].into() }),
         ("message", Happened::Message { line_id: [2; 16].into(), content }),
     ];
@@ -110,9 +110,9 @@ pub fn machines() -> Seeds {
         seeds.insert(what.into(), with_script(record, script));
     };
     // Issued, settled, paused, resumed, revoked.
-    let requesting = Alice::request(Offer::new().policy(Policy::up_to(2)), Seed::from_bytes(&[1; 64])).commit();
+    let requesting = Alice::request(PortOptions::new().policy(Policy::up_to(2)), Seed::from_bytes(&[1; 64])).commit();
     keep("alice-requesting", &requesting.record(), &[4, 3, 0, 5, 0x41, 2, 5, 1, 2, 2, 0]);
-    for (n, kind) in (0u8..).zip([Kind::Port, Kind::Superport, Kind::ContactPort]) {
+    for (n, kind) in (0u8..).zip([PortKind::Port, PortKind::Superport, PortKind::ContactPort]) {
         let alice = app_machine::alice(kind, false);
         // Used by both who hold it, by one of them again, with his message damaged; then time.
         let uses = [6, n, 2, 2 * n, 0, 6, n, 4, 2 * n + 1, 4, 6, n, 5, 2 * n, 0, 6, n | 0x80, 6, 2 * n, 1, 99, 0];
@@ -122,16 +122,16 @@ pub fn machines() -> Seeds {
         keep(&format!("bob-{kind:?}-of-no-pair"), &bob.record(), &[5, 7, 0, 1, 0]);
         keep(&format!("bob-{kind:?}-cancels"), &bob.record(), &[2, 5, 7, 0, 0, 0]);
     }
-    let scanned = app_machine::scanned(Kind::Port, 2);
+    let scanned = app_machine::scanned(PortKind::Port, 2);
     keep("bob-scanned", &scanned.record(), &[4, 3, b'B', b'o', b'b', 5, 7, 0x10, 0, 0]);
     for asks in [false, true] {
-        let mut alice = app_machine::alice(Kind::Port, asks);
-        let bob = app_machine::bob(Kind::Port, 2);
-        let Some(BobEffect::Send(port_protocol::app::Request::Connect { intro, .. })) = bob.unsent().next() else {
+        let mut alice = app_machine::alice(PortKind::Port, asks);
+        let bob = app_machine::bob(PortKind::Port, 2);
+        let Some(BobEffect::Send(port_protocol::app::Request::Connect { intro, .. })) = bob.pending().next() else {
             unreachable!("he is connecting")
         };
         let (port_id, line_id, pair_hash) = ([3; 16].into(), [2; 16].into(), [2; 32].into());
-        let what = Happened::Used { kind: Kind::Port, port_id, line_id, pair_hash, intro: intro.clone() };
+        let what = Happened::Used { kind: PortKind::Port, port_id, line_id, pair_hash, intro: intro.clone() };
         let step = alice.handle(&Event { what, timestamp: None }, UnixSeconds(1_800_000_000)).expect("a good one");
         let line = step.line().expect("a line").record();
         let what = if asks { "line-asked" } else { "line-open" };

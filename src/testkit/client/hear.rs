@@ -6,7 +6,7 @@ use core::mem;
 use super::{Any, Client, Halt, Input, LONGEST_UNKNOWN, Tables, go_on};
 use crate::testkit::app::{Output, Power, PowerFailed};
 use crate::testkit::store::Conflict;
-use crate::{BobPhase, Event, Key, LinePhase, Rejected, Request, Taken, UnixSeconds};
+use crate::{BobPhase, Event, LinePhase, OnDuplicate, RecordKey, Rejected, Request, UnixSeconds};
 
 /// How many events are kept that came too early (§6.4).
 const MOST_EARLY: usize = 64;
@@ -25,17 +25,17 @@ impl Client {
         match (&outcome, &event) {
             (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
             (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
-            (Err(Halt::Rejected(Rejected::NotMine)), Event::Packet { .. } | Event::Disconnected { .. })
+            (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { .. } | Event::Disconnected { .. })
                 if self.is_connecting() =>
             {
                 return Err(self.keep_early(bytes));
             }
             // §8.4: this Port was used before. What it is used for now is a stray.
-            (Err(Halt::Conflict(Conflict::Marked(Taken::Revoke))), _) => {
+            (Err(Halt::Conflict(Conflict::Marked(OnDuplicate::Revoke))), _) => {
                 self.drive(event.key(), Input::GiveUp, now, power)?;
                 return self.hear(bytes, now, power);
             }
-            (Err(Halt::Rejected(Rejected::Due)), _) => {
+            (Err(Halt::Rejected(Rejected::DeadlinePassed)), _) => {
                 self.drive(event.key(), Input::Tick, now, power)?;
                 return self.hear(bytes, now, power);
             }
@@ -49,27 +49,27 @@ impl Client {
             // A line that is stored was formed before, by a Port for many: its event came again.
             (
                 Err(
-                    Halt::Conflict(Conflict::Marked(Taken::Disconnect(line_id)))
-                    | Halt::Rejected(Rejected::Stray(line_id)),
+                    Halt::Conflict(Conflict::Marked(OnDuplicate::Disconnect(line_id)))
+                    | Halt::Rejected(Rejected::UnwantedLine(line_id)),
                 ),
                 _,
-            ) if self.store.get(Key::Line(*line_id)).is_none() => {
+            ) if self.store.get(RecordKey::Line(*line_id)).is_none() => {
                 self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
             }
-            (Err(Halt::Rejected(Rejected::StrayLink(line_link))), _) => {
+            (Err(Halt::Rejected(Rejected::UnwantedLink(line_link))), _) => {
                 self.output.push(Output::Send(Request::CloseLineLink { line_link: *line_link }.to_vec()));
             }
             // §8.3: what a tombstone would say that is not there any more.
-            (Err(Halt::Rejected(Rejected::NotMine)), Event::LineFormed { line_link, line_id, .. })
-                if [Key::LineLink(*line_link), Key::Line(*line_id)]
+            (Err(Halt::Rejected(Rejected::WrongMachine)), Event::LineFormed { line_link, line_id, .. })
+                if [RecordKey::LineLink(*line_link), RecordKey::Line(*line_id)]
                     .iter()
                     .all(|key| self.store.get(*key).is_none()) =>
             {
                 self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
             }
             // §7.2: a link that nobody here asked for. The same answer again is none: its Port may be on offer.
-            (Err(Halt::Rejected(Rejected::NotMine)), Event::LineLinkIssued { line_link, .. })
-                if self.store.get(Key::LineLink(*line_link)).is_none() =>
+            (Err(Halt::Rejected(Rejected::WrongMachine)), Event::LineLinkIssued { line_link, .. })
+                if self.store.get(RecordKey::LineLink(*line_link)).is_none() =>
             {
                 self.output.push(Output::Send(Request::CloseLineLink { line_link: *line_link }.to_vec()));
             }
@@ -79,7 +79,7 @@ impl Client {
     }
 
     /// §7.2: an answer that no Alice waits for may be the pool's.
-    fn machine_of(&self, event: &Event<'_>) -> Key {
+    fn machine_of(&self, event: &Event<'_>) -> RecordKey {
         let key = event.key();
         let pool =
             self.pool().filter(|_| matches!(event, Event::LineLinkIssued { .. }) && !self.machines.contains_key(&key));
@@ -93,9 +93,9 @@ impl Client {
     }
 
     /// Whether the introducer's line may hold something unread (§16.7).
-    fn may_be_told(&self, key: Key, since: UnixSeconds, now: UnixSeconds) -> bool {
+    fn may_be_told(&self, key: RecordKey, since: UnixSeconds, now: UnixSeconds) -> bool {
         let Some(Any::Alice(alice)) = self.machines.get(&key) else { return false };
-        let line = alice.introducer().and_then(|line_id| self.machines.get(&Key::Line(line_id)));
+        let line = alice.introducer().and_then(|line_id| self.machines.get(&RecordKey::Line(line_id)));
         matches!(line, Some(Any::Line(line)) if line.phase() != LinePhase::Closed)
             && self.unknown.len() < MOST_UNKNOWN
             && now.0.saturating_sub(since.0) < LONGEST_UNKNOWN

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Any, Client, Halt, Input, ToDo, keep, or_not};
 use crate::testkit::app::Power;
 use crate::testkit::store::{Conflict, Put};
-use crate::{Alice, Introduction, Key, LineLink, Offer, Pool, Rejected, Seed, UnixSeconds};
+use crate::{Alice, IntroducerMessage, LineLink, Pool, PortOptions, RecordKey, Rejected, Seed, UnixSeconds};
 
 impl Client {
     /// One at a time: a new one takes the place of the one before (§15.6).
@@ -27,15 +27,15 @@ impl Client {
         self.say_unsent(key, now, power)
     }
 
-    pub(super) fn pool(&self) -> Option<Key> {
-        self.machines.keys().find(|key| matches!(key, Key::Pool(_))).copied()
+    pub(super) fn pool(&self) -> Option<RecordKey> {
+        self.machines.keys().find(|key| matches!(key, RecordKey::Pool(_))).copied()
     }
 
     /// Of a link from the pool, or, if none is here, of one that is asked for.
     pub(super) fn make_port(
         &mut self,
         seed: &[u8; 64],
-        offer: &Offer,
+        offer: &PortOptions,
         now: UnixSeconds,
         power: &mut Power,
     ) -> Result<(), Halt> {
@@ -48,8 +48,8 @@ impl Client {
             }
             self.act(pool, requests, now, power)?;
             match begun {
-                // The Server has issued it twice: another.
-                Err(Halt::Conflict(Conflict::Taken)) => {}
+                // The relay has issued it twice: another.
+                Err(Halt::Conflict(Conflict::KeyExists)) => {}
                 begun => return begun.map(drop),
             }
         }
@@ -58,7 +58,7 @@ impl Client {
     }
 
     /// §15.4. The pool's record is kept: from now on the link is nowhere else.
-    fn take(&mut self, now: UnixSeconds, power: &mut Power) -> Result<Option<(Key, LineLink, Vec<ToDo>)>, Halt> {
+    fn take(&mut self, now: UnixSeconds, power: &mut Power) -> Result<Option<(RecordKey, LineLink, Vec<ToDo>)>, Halt> {
         let Some(pool) = self.pool() else { return Ok(None) };
         let to_do = match self.advance(pool, Input::Take, now, power, |_| {}) {
             Ok((_, to_do)) => to_do,
@@ -73,7 +73,7 @@ impl Client {
     }
 
     /// What is stored counts, whatever is in memory.
-    pub(super) fn give_up(&mut self, key: Key, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    pub(super) fn give_up(&mut self, key: RecordKey, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         self.load();
         self.drive(key, Input::GiveUp, now, power)?;
         self.say_withdrawn(now, power)
@@ -83,9 +83,9 @@ impl Client {
     pub(super) fn say_withdrawn(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let withdrawn: Vec<_> = self.store.withdrawn().collect();
         for (line_link, line_id) in withdrawn {
-            match self.say_along(line_id, &Introduction::Withdrawn { line_link }.to_vec(), now, power) {
+            match self.say_along(line_id, &IntroducerMessage::Withdrawn { line_link }.to_vec(), now, power) {
                 // Or nobody is left to be told.
-                Ok(()) | Err(Halt::Rejected(Rejected::Closed | Rejected::NotMine)) => {
+                Ok(()) | Err(Halt::Rejected(Rejected::Closed | Rejected::WrongMachine)) => {
                     self.store.forget_withdrawn(line_link);
                 }
                 halted => or_not(halted)?,
@@ -97,9 +97,9 @@ impl Client {
     /// §16.6: the contact ports of introducers whose line is over. It is not deleted before.
     pub(super) fn withdraw_what_ended(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
         let is_over = |machine: &Any| match machine {
-            Any::Alice(alice) if self.care.withdraws => {
-                alice.introducer().is_some_and(|line| self.machines.get(&Key::Line(line)).is_none_or(Any::is_over))
-            }
+            Any::Alice(alice) if self.care.withdraws => alice
+                .introducer()
+                .is_some_and(|line| self.machines.get(&RecordKey::Line(line)).is_none_or(Any::is_over)),
             _ => false,
         };
         let over: Vec<_> = self.machines.iter().filter(|(_, it)| is_over(it)).map(|(key, _)| *key).collect();

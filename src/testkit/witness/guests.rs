@@ -5,15 +5,17 @@ use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 
 use super::{Violation, Witness};
-use crate::{Key, Line, LineId, LineLink, LinePhase, MAX_TICKETS, Name, PortHash, ToldTicket, UnixSeconds};
+use crate::{
+    IntroducerName, Line, LineId, LineLink, LinePhase, MAX_TICKETS, PortHash, RecordKey, TicketNotice, UnixSeconds,
+};
 
 impl Witness {
     /// Randomness for a ticket, and until when it is good.
     pub(in super::super) fn introduces(
         &mut self,
         who: usize,
-        key: Key,
-        name: &Name,
+        key: RecordKey,
+        name: &IntroducerName,
         expires: Option<UnixSeconds>,
         seed: &[u8; 64],
     ) {
@@ -32,7 +34,7 @@ impl Witness {
     }
 
     /// §16.4.
-    pub(in super::super) fn looks_at_rows(&self, who: usize, rows: &[ToldTicket]) -> Result<(), Violation> {
+    pub(in super::super) fn looks_at_rows(&self, who: usize, rows: &[TicketNotice]) -> Result<(), Violation> {
         let mut counts = BTreeMap::<LineLink, usize>::new();
         for row in rows {
             let count = counts.entry(row.line_link).or_default();
@@ -76,7 +78,7 @@ impl Witness {
     /// Whatever its policy may be by now.
     fn is_paused(&self, who: usize, port: PortHash) -> bool {
         let made = self.makers.get(&port).filter(|made| made.by == who);
-        let may_be = made.and_then(|made| self.policies.get(&(who, Key::LineLink(made.line_link))));
+        let may_be = made.and_then(|made| self.policies.get(&(who, RecordKey::LineLink(made.line_link))));
         may_be.is_some_and(|may_be| may_be.iter().all(crate::Policy::is_paused))
     }
 
@@ -99,7 +101,7 @@ impl Witness {
             return Err(Violation::TicketTwice(who));
         }
         let Some((introducer, key)) = self.introducers.get(name) else { return Err(Violation::NotIntroduced(who)) };
-        let is_mine = *key == Key::Granted(by);
+        let is_mine = *key == RecordKey::Introducer(by);
         // A line that was rolled back may be anybody's now.
         let told = [who, *introducer].iter().any(|who| self.rolled_back.contains(who))
             || self.other_end(who, by).is_some_and(|(other, ..)| other == *introducer);

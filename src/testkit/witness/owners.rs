@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use super::{Violation, Witness};
 use crate::proof::PrivateKey;
 use crate::{
-    Alice, AliceEnd, Event, Key, Kind, Line, LineId, LineLink, LinePhase, Machine, Offer, Policy, Pool, PoolEffect,
-    Port, RequestId, Seed, UnixSeconds, Uses,
+    Alice, Event, Line, LineId, LineLink, LinePhase, Machine, Policy, Pool, PoolEffect, Port, PortKind, PortOptions,
+    PortOutcome, RecordKey, RequestId, Seed, UnixSeconds, UseLimit,
 };
 
 /// A Port, as its maker's record or its text has it.
@@ -17,7 +17,7 @@ use crate::{
 pub(super) struct Made {
     pub(super) by: usize,
     pub(super) line_link: LineLink,
-    pub(super) kind: Kind,
+    pub(super) kind: PortKind,
     pub(super) public_key: [u8; 32],
     pub(super) expires: Option<UnixSeconds>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Wish {
 
 impl Witness {
     /// Randomness for a machine. Its private key is a secret, and so is a Port's RAD.
-    pub(in super::super) fn gave(&mut self, seed: &[u8; 64], makes: Option<&Offer>) {
+    pub(in super::super) fn gave(&mut self, seed: &[u8; 64], makes: Option<&PortOptions>) {
         if let ([private_key, ..], _) = seed.as_chunks() {
             self.secrets.insert(*private_key);
         }
@@ -50,9 +50,9 @@ impl Witness {
             (private_key, request_id)
         };
         let public_key = *PrivateKey::new(private_key).public_key().as_bytes();
-        self.public_keys.insert(Key::Request(RequestId::from(*request_id.expose())), public_key);
-        let Offer { policy, .. } = offer;
-        let wish = Wish { uses: most(policy.limit()), asks: policy.asks(), expires: offer.expiry() };
+        self.public_keys.insert(RecordKey::Request(RequestId::from(*request_id.expose())), public_key);
+        let PortOptions { policy, .. } = offer;
+        let wish = Wish { uses: most(policy.use_limit()), asks: policy.requires_approval(), expires: offer.expiry() };
         self.wishes.insert(public_key, wish);
     }
 
@@ -64,10 +64,10 @@ impl Witness {
     }
 
     /// The user sets this, from now on.
-    pub(in super::super) fn allows(&mut self, who: usize, key: Key, policy: Policy) {
+    pub(in super::super) fn allows(&mut self, who: usize, key: RecordKey, policy: Policy) {
         let public_key = self.public_keys.get(&key);
         if let Some(wish) = public_key.and_then(|public_key| self.wishes.get_mut(public_key)) {
-            wish.uses = wish.uses.max(most(policy.limit()));
+            wish.uses = wish.uses.max(most(policy.use_limit()));
         }
         if let Some(may_be) = self.policies.get_mut(&(who, key)) {
             may_be.push(policy);
@@ -85,7 +85,7 @@ impl Witness {
         let (line_link, kind, public_key) = (port.line_link, port.kind(), *port.public_key.as_bytes());
         let made = Made { by: who, line_link, kind, public_key, expires: port.expires() };
         self.makers.entry(port.hash()).or_insert(made);
-        self.public_keys.insert(Key::LineLink(line_link), public_key);
+        self.public_keys.insert(RecordKey::LineLink(line_link), public_key);
     }
 
     pub(super) fn has_made(&self, who: usize, line_link: LineLink) -> bool {
@@ -93,7 +93,7 @@ impl Witness {
     }
 
     /// A pool (§15), and in the place of which.
-    pub(in super::super) fn begins_pool(&mut self, who: usize, before: &[Key], seed: &[u8; 64]) {
+    pub(in super::super) fn begins_pool(&mut self, who: usize, before: &[RecordKey], seed: &[u8; 64]) {
         before.iter().for_each(|before| self.gives_up(who, *before));
         self.keeps_block(seed);
     }
@@ -106,22 +106,22 @@ impl Witness {
     }
 
     /// The user took it back, and nothing came between.
-    pub(in super::super) fn withdraws(&mut self, who: usize, key: Key) {
-        if let Key::LineLink(line_link) = key
+    pub(in super::super) fn withdraws(&mut self, who: usize, key: RecordKey) {
+        if let RecordKey::LineLink(line_link) = key
             && self.has_made(who, line_link)
         {
             self.over.insert((who, line_link));
         }
     }
 
-    pub(in super::super) fn gives_up(&mut self, who: usize, key: Key) {
+    pub(in super::super) fn gives_up(&mut self, who: usize, key: RecordKey) {
         self.unwanted.insert((who, key));
     }
 
     pub(super) fn sees_alice(&mut self, who: usize, alice: &Alice) -> Result<(), Violation> {
         if let Some(port) = alice.port() {
             // Shown to nobody as it is, but granted.
-            if port.kind() == Kind::ContactPort {
+            if port.kind() == PortKind::ContactPort {
                 self.makes(who, port);
             }
             let name = (who, port.line_link);
@@ -145,12 +145,12 @@ impl Witness {
 
     /// What is over is so from now on: nobody gives up a Port for many but its user; and a contact port ends with the introducer's
     /// line (§16.6).
-    pub(super) fn ends(&mut self, who: usize, ended: &[(Key, AliceEnd)]) -> Result<(), Violation> {
+    pub(super) fn ends(&mut self, who: usize, ended: &[(RecordKey, PortOutcome)]) -> Result<(), Violation> {
         let of_contacts = self.contacts.iter().filter(|((of, _), line)| *of == who && self.is_line_over(who, **line));
-        let of_contacts: Vec<_> = of_contacts.map(|((_, line_link), _)| Key::LineLink(*line_link)).collect();
+        let of_contacts: Vec<_> = of_contacts.map(|((_, line_link), _)| RecordKey::LineLink(*line_link)).collect();
         for (key, end) in ended {
-            let is_it = |made: &Made| Key::LineLink(made.line_link) == *key && made.kind.is_for_many();
-            if *end == AliceEnd::Revoked
+            let is_it = |made: &Made| RecordKey::LineLink(made.line_link) == *key && made.kind.is_for_many();
+            if *end == PortOutcome::Revoked
                 && self.makers.values().any(is_it)
                 && !self.unwanted.contains(&(who, *key))
                 && !of_contacts.contains(key)
@@ -166,14 +166,15 @@ impl Witness {
 
     /// Or gone: it may only be deleted after the contact port is withdrawn.
     fn is_line_over(&self, who: usize, line_id: LineId) -> bool {
-        let line = self.records.get(&(who, Key::Line(line_id))).and_then(|record| Line::restore(record).ok());
+        let line = self.records.get(&(who, RecordKey::Line(line_id))).and_then(|record| Line::restore(record).ok());
         line.is_none_or(|line| line.phase() == LinePhase::Closed)
     }
 
     /// §15.4: of each link one Port, and none as long as the pool has it. The relay may issue one for several requests.
     pub(super) fn hands_out(&self, who: usize) -> Result<(), Violation> {
         let mut held = Vec::new();
-        for (_, record) in self.records.iter().filter(|((of, key), _)| *of == who && matches!(key, Key::Pool(_))) {
+        for (_, record) in self.records.iter().filter(|((of, key), _)| *of == who && matches!(key, RecordKey::Pool(_)))
+        {
             held.extend(links(record));
         }
         let is_twice = |((of, link), ports): (&(usize, LineLink), &BTreeSet<_>)| {
@@ -199,10 +200,10 @@ fn links(pool: &[u8]) -> Vec<LineLink> {
     links
 }
 
-const fn most(uses: Uses) -> u32 {
+const fn most(uses: UseLimit) -> u32 {
     match uses {
-        Uses::Once => 1,
-        Uses::UpTo(n) => n,
-        Uses::Unlimited => u32::MAX,
+        UseLimit::Once => 1,
+        UseLimit::UpTo(n) => n,
+        UseLimit::Unlimited => u32::MAX,
     }
 }

@@ -3,7 +3,10 @@ use alloc::vec;
 
 use super::super::machine::{Input, Tables, ToDo};
 use super::*;
-use crate::{Alice, Event, Introducer, Introduction, Kind, Name, Offer, Policy, Port, Seed, SendProof, UnixSeconds};
+use crate::{
+    Alice, Event, Introducer, IntroducerMessage, IntroducerName, Policy, Port, PortKind, PortOptions, Seed, SendProof,
+    UnixSeconds,
+};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -24,7 +27,7 @@ fn line_id(n: u8) -> LineId {
 }
 
 fn made() -> Made {
-    Made { by: ALICE, line_link: [1; 16].into(), kind: Kind::Port, public_key: [1; 32], expires: None }
+    Made { by: ALICE, line_link: [1; 16].into(), kind: PortKind::Port, public_key: [1; 32], expires: None }
 }
 
 /// Alice has made Port 1.
@@ -39,7 +42,7 @@ fn step(machine: &mut Any, input: Input<'_>) -> Vec<ToDo> {
 }
 
 fn port() -> Port {
-    Alice::offer([1; 16].into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit().port().unwrap().clone()
+    Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit().port().unwrap().clone()
 }
 
 fn scanned(seed: u8) -> Any {
@@ -48,7 +51,7 @@ fn scanned(seed: u8) -> Any {
 
 fn connected(seed: u8) -> Any {
     let mut bob = scanned(seed);
-    step(&mut bob, Input::Connect(SendProof::OnBoard));
+    step(&mut bob, Input::Connect(SendProof::Inline));
     bob
 }
 
@@ -73,7 +76,7 @@ fn line_of(machine: &mut Any, proof: Option<crate::Proof>) -> Any {
 /// Both ends of one line, joined.
 fn ends() -> [Any; 2] {
     let mut bob = scanned(2);
-    let sent = step(&mut bob, Input::Connect(SendProof::OnBoard));
+    let sent = step(&mut bob, Input::Connect(SendProof::Inline));
     let proof = sent.iter().find_map(|one| match one {
         ToDo::Send(request) => match Request::decode(request) {
             Ok(Request::Connect { proof, .. }) => proof,
@@ -81,7 +84,7 @@ fn ends() -> [Any; 2] {
         },
         _ => None,
     });
-    let mut alice = Any::Alice(Alice::offer([1; 16].into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit());
+    let mut alice = Any::Alice(Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit());
     [line_of(&mut alice, proof), line_of(&mut bob, None)]
 }
 
@@ -94,7 +97,7 @@ fn talk([alice, bob]: &mut [Any; 2]) {
 }
 
 fn say(from: &mut Any, to: &mut Any) {
-    for sent in from.unsent() {
+    for sent in from.pending() {
         let ToDo::Send(request) = sent else { continue };
         let Ok(Request::Packet { line_id, payload }) = Request::decode(&request) else { continue };
         // What came before is refused.
@@ -112,7 +115,7 @@ fn records(machines: &[&Any]) -> Vec<Vec<u8>> {
 #[test]
 fn the_code_of_a_joined_line_is_its_check_code() {
     let code = |machine: &Any| match machine {
-        Any::Line(line) => (Seen::of(line).code, line.check_code().map(|code| *code.groups())),
+        Any::Line(line) => (Seen::of(line).code, line.safety_number().map(|code| *code.groups())),
         _ => panic!("{machine:?}"),
     };
     let mut ends = ends();
@@ -281,20 +284,20 @@ fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
 
 /// Alice's end of a line of Port 1, with somebody whom Carol introduced: Alice's line with her is line 9.
 fn introduced() -> Line {
-    let offer = Offer::new().policy(Policy::unlimited()).introducer(line_id(9));
+    let offer = PortOptions::new().policy(Policy::unlimited()).introducer(line_id(9));
     let mut alice = Any::Alice(Alice::offer([1; 16].into(), offer, Seed::from_bytes(&[1; 64])).commit());
     let grant = match &alice {
         Any::Alice(alice) => alice.port().unwrap().to_bytes(),
         _ => unreachable!(),
     };
     let mut carol = Any::Introducer(Introducer::granted(grant.as_slice(), line_id(9)).unwrap().commit());
-    let told = step(&mut carol, Input::Introduce(&Name::new("Carol").unwrap(), None, &[3; 64]));
+    let told = step(&mut carol, Input::Introduce(&IntroducerName::new("Carol").unwrap(), None, &[3; 64]));
     let Some(ToDo::TellAlice(_, said)) = told.first() else { panic!("{told:?}") };
-    let Introduction::Ticket(ticket) = Introduction::decode(said).unwrap() else { panic!("no ticket") };
+    let IntroducerMessage::Ticket(ticket) = IntroducerMessage::decode(said).unwrap() else { panic!("no ticket") };
     let ready = step(&mut carol, Input::Told);
     let Some(ToDo::Show(text)) = ready.first() else { panic!("{ready:?}") };
     let mut bob = Any::Bob(Bob::scan(Port::parse(text).unwrap(), Seed::from_bytes(&[2; 64])).commit());
-    let sent = step(&mut bob, Input::Connect(SendProof::OnBoard));
+    let sent = step(&mut bob, Input::Connect(SendProof::Inline));
     let Some(ToDo::Send(request)) = sent.first() else { panic!("{sent:?}") };
     let Ok(Request::Connect { line_link, proof }) = Request::decode(request) else { panic!("no Connect") };
     let formed = Event::LineFormed { line_link, line_id: line_id(1), pair_hash: [1; 32].into(), proof };
@@ -312,9 +315,9 @@ fn introduced() -> Line {
 fn an_introducer_is_who_made_the_ticket() {
     const CAROL: usize = 2;
     let line = introduced();
-    let key = Key::Granted(line_id(9));
+    let key = RecordKey::Introducer(line_id(9));
     let (port, her) = (line.port(), |who, code| (who, 9, seen(8, 8, Some(code))));
-    let sees = |other: (usize, u8, Seen), name: &str, introducer: (usize, Key), rolled_back: &[usize]| {
+    let sees = |other: (usize, u8, Seen), name: &str, introducer: (usize, RecordKey), rolled_back: &[usize]| {
         let mut witness = witness(&[her(ALICE, 7), other]);
         witness.makers.insert(port, made());
         witness.introducers.insert(name.to_string(), introducer);
@@ -327,7 +330,7 @@ fn an_introducer_is_who_made_the_ticket() {
     assert_eq!(sees(her(CAROL, 7), "Carol", (3, key), &[]), bad);
     assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[]), bad);
     assert_eq!(sees(her(CAROL, 6), "Carol", (CAROL, key), &[]), bad);
-    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, Key::Granted(line_id(2))), &[]), bad);
+    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, RecordKey::Introducer(line_id(2))), &[]), bad);
     // Whose line that was is not known any more.
     assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[CAROL]), Ok(()));
     assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[BOB]), bad);
@@ -339,12 +342,12 @@ fn a_second_line_of_one_ticket_and_one_of_what_is_over() {
     let line = introduced();
     let mut witness = witness(&[]);
     witness.makers.insert(line.port(), made());
-    witness.introduced.insert((ALICE, "Carol".to_string()), Claims { line_id: line_id(2), ..line.claims() });
+    witness.introduced.insert((ALICE, "Carol".to_string()), RelayClaims { line_id: line_id(2), ..line.claims() });
     assert_eq!(witness.sees_introduced(ALICE, &line), Err(Violation::TicketTwice(ALICE)));
     // Another's is nothing to him.
-    witness.withdraws(BOB, Key::LineLink([1; 16].into()));
+    witness.withdraws(BOB, RecordKey::LineLink([1; 16].into()));
     assert!(!witness.is_over(ALICE, line.port()));
-    witness.withdraws(ALICE, Key::LineLink([1; 16].into()));
+    witness.withdraws(ALICE, RecordKey::LineLink([1; 16].into()));
     assert!(witness.is_over(ALICE, line.port()));
     assert_eq!(witness.sees(ALICE, &line, &line.record()), Err(Violation::AfterWithdrawal(ALICE)));
     witness.rolled_back(ALICE);

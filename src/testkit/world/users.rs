@@ -10,24 +10,24 @@ use crate::testkit::app::{App, Command};
 use crate::testkit::machine::Any;
 use crate::testkit::schedule::{Change, Choice, Expiry, Fault, Terms};
 use crate::{
-    Alice, Introducer, IntroducerPhase, Key, Line, LineId, LinePhase, Machine, Name, Offer, Policy, Pool,
-    Relay as RelayName, UnixSeconds, Uses,
+    Alice, Introducer, IntroducerName, IntroducerPhase, Line, LineId, LinePhase, Machine, Policy, Pool, PortOptions,
+    RecordKey, RelayAddr, UnixSeconds, UseLimit,
 };
 
 impl<A: App> World<A> {
     pub(super) fn wants(&mut self, choice: Choice) -> Happened {
         match choice {
             Choice::MakePort(who, expires) => {
-                let offer = expires.map_or_else(Offer::new, |n| Offer::new().expires(self.later(n)));
+                let offer = expires.map_or_else(PortOptions::new, |n| PortOptions::new().expires(self.later(n)));
                 // With all or with nothing.
-                let relay = expires.and_then(|_| RelayName::new("relay.example").ok());
+                let relay = expires.and_then(|_| RelayAddr::new("relay.example").ok());
                 let offer = relay.map_or(offer.clone(), |relay| offer.relay(relay));
                 let seed = self.seed(Some(&offer));
                 self.command(self.user(who), &Command::MakePort { seed, offer })
             }
             Choice::MakeSuperport(who, n) => {
-                let policy = Policy::up_to(u32::from(n % 3).saturating_add(1)).asking(n >= 96);
-                let offer = Offer::new().policy(policy);
+                let policy = Policy::up_to(u32::from(n % 3).saturating_add(1)).require_approval(n >= 96);
+                let offer = PortOptions::new().policy(policy);
                 let seed = self.seed(Some(&offer));
                 self.command(self.user(who), &Command::MakePort { seed, offer })
             }
@@ -36,15 +36,15 @@ impl<A: App> World<A> {
                 let alices = self.alices(who);
                 let Some(alice) = pick(&alices, n) else { return Ok(false) };
                 let Some(policy) = alice.policy() else { return Ok(false) };
-                let uses = match (policy.limit(), change) {
-                    (Uses::UpTo(n), Change::Raise) => Uses::UpTo(n.saturating_add(1)),
-                    (Uses::UpTo(_), Change::Lower) => Uses::UpTo(1),
+                let uses = match (policy.use_limit(), change) {
+                    (UseLimit::UpTo(n), Change::Raise) => UseLimit::UpTo(n.saturating_add(1)),
+                    (UseLimit::UpTo(_), Change::Lower) => UseLimit::UpTo(1),
                     (uses, _) => uses,
                 };
                 let policy = match change {
                     Change::Pause => policy.paused(true),
                     Change::Resume => policy.paused(false),
-                    Change::Raise | Change::Lower => policy.uses(uses),
+                    Change::Raise | Change::Lower => policy.with_use_limit(uses),
                 };
                 self.witness.allows(who, alice.key(), policy);
                 self.command(who, &Command::SetPolicy(alice.key(), policy))
@@ -79,7 +79,7 @@ impl<A: App> World<A> {
                 let Some(introducer) = pick(&ready, n) else { return Ok(false) };
                 // No two alike, so that it is seen whose ticket was used.
                 self.said = self.said.saturating_add(1);
-                let Ok(name) = Name::new(&format!("introducer {}", self.said)) else { return Ok(false) };
+                let Ok(name) = IntroducerName::new(&format!("introducer {}", self.said)) else { return Ok(false) };
                 let mut seed = [0; 64];
                 self.rng.fill_bytes(&mut seed);
                 let (key, expires) = (introducer.key(), expires.map(|n| self.later(n)));
@@ -128,12 +128,12 @@ impl<A: App> World<A> {
     }
 
     /// Of a contact port.
-    fn offer(&self, Terms { uses, asks, expiry }: Terms) -> Offer {
-        let policy = uses.map_or(Policy::unlimited(), |n| Policy::up_to(n.into())).asking(asks);
+    fn offer(&self, Terms { uses, asks, expiry }: Terms) -> PortOptions {
+        let policy = uses.map_or(Policy::unlimited(), |n| Policy::up_to(n.into())).require_approval(asks);
         match expiry {
-            None => Offer::new().policy(policy),
-            Some(Expiry::Port(n)) => Offer::new().policy(policy).expires(self.later(n)),
-            Some(Expiry::Policy(n)) => Offer::new().policy(policy.until(Some(self.later(n)))),
+            None => PortOptions::new().policy(policy),
+            Some(Expiry::Port(n)) => PortOptions::new().policy(policy).expires(self.later(n)),
+            Some(Expiry::Policy(n)) => PortOptions::new().policy(policy.closes_at(Some(self.later(n)))),
         }
     }
 
@@ -141,7 +141,7 @@ impl<A: App> World<A> {
         UnixSeconds(self.now.0.saturating_add(1_u64.checked_shl(u32::from(n)).unwrap_or(u64::MAX)))
     }
 
-    fn seed(&mut self, makes: Option<&Offer>) -> [u8; 64] {
+    fn seed(&mut self, makes: Option<&PortOptions>) -> [u8; 64] {
         let mut seed = [0; 64];
         self.rng.fill_bytes(&mut seed);
         self.witness.gave(&seed, makes);
@@ -158,7 +158,7 @@ impl<A: App> World<A> {
         self.restored::<Alice>(who).filter(|alice| !alice.is_spent()).collect()
     }
 
-    fn give_up(&mut self, who: usize, key: Key) -> Happened {
+    fn give_up(&mut self, who: usize, key: RecordKey) -> Happened {
         self.witness.gives_up(who, key);
         let is_alice = self.restored::<Alice>(who).any(|alice| alice.key() == key);
         let crashes = self.count_of(Fault::Crash);

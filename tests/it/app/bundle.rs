@@ -2,7 +2,7 @@
 
 use super::{HOSTILE, contact_port, grant, name, port, superport, twice, with};
 use port_protocol::app::{Bundle, BundleError, Grant, Name};
-use port_protocol::{Kind, LineLink, UnixSeconds};
+use port_protocol::{LineLink, PortKind, UnixSeconds};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -221,7 +221,7 @@ fn r17_2_a_contact_port_is_shown_with_a_ticket_and_granted_without() {
     }
     let grant = Grant::from_json(granted.as_str()).unwrap().expiring_like(&contact_port());
     let shared = grant.share([6; 16].into(), Some(name("Carol's friend")));
-    assert_eq!((shared.kind(), shared.port_id()), (Kind::ContactPort, LineLink::from([3; 16])));
+    assert_eq!((shared.kind(), shared.port_id()), (PortKind::ContactPort, LineLink::from([3; 16])));
     assert_eq!(shared.ticket().unwrap().expose(), &[6; 16]);
     assert_eq!(shared.name().unwrap().as_str(), "Carol's friend");
     // What the owner calls herself is not shared on; until when it is good is.

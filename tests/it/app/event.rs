@@ -2,7 +2,7 @@
 
 use super::{bob, name, port, twice, with};
 use port_protocol::app::{EncryptedContent, Event, EventError, Happened, Intro, UnauthenticatedKey};
-use port_protocol::{Key, Kind, LineLink, UnixSeconds};
+use port_protocol::{LineLink, PortKind, RecordKey, UnixSeconds};
 use serde_json::{Value, json};
 
 fn id(n: u8) -> String {
@@ -21,7 +21,7 @@ fn content() -> EncryptedContent {
     UnauthenticatedKey::from_secret([9; 32].into()).seal([1; 16], "hello").unwrap()
 }
 
-fn used(kind: Kind) -> Event {
+fn used(kind: PortKind) -> Event {
     let what = Happened::Used {
         kind,
         port_id: LineLink::from([3; 16]),
@@ -48,15 +48,18 @@ fn text(event: &Event) -> String {
     event.to_json().as_str().to_owned()
 }
 
-const KINDS: [Kind; 3] = [Kind::Port, Kind::Superport, Kind::ContactPort];
+const KINDS: [PortKind; 3] = [PortKind::Port, PortKind::Superport, PortKind::ContactPort];
 
 #[test]
 fn r17_7_events_are_written_as_the_app_reads_them() {
     let start =
         format!(r#"{{"lineId":"{}","pairHash":"{}","introduction":{},"#, id(2), "06".repeat(32), intro().to_json());
-    assert_eq!(text(&used(Kind::Port)), format!(r#"{start}"lineLinkId":"{}"}}"#, id(3)));
-    assert_eq!(text(&used(Kind::Superport)), format!(r#"{start}"lineLinkId":"None","superportId":"{}"}}"#, id(3)));
-    assert_eq!(text(&used(Kind::ContactPort)), format!(r#"{start}"lineLinkId":"None","contactPortId":"{}"}}"#, id(3)));
+    assert_eq!(text(&used(PortKind::Port)), format!(r#"{start}"lineLinkId":"{}"}}"#, id(3)));
+    assert_eq!(text(&used(PortKind::Superport)), format!(r#"{start}"lineLinkId":"None","superportId":"{}"}}"#, id(3)));
+    assert_eq!(
+        text(&used(PortKind::ContactPort)),
+        format!(r#"{start}"lineLinkId":"None","contactPortId":"{}"}}"#, id(3))
+    );
     assert_eq!(text(&ended()), format!(r#"{{"deletion":"{}"}}"#, id(2)));
     let json = format!(r#"{{"lineId":"{}","messageContent":{}}}"#, id(2), content().to_json());
     assert_eq!(text(&message()), json);
@@ -72,10 +75,10 @@ fn r17_7_events_are_written_as_the_app_reads_them() {
 #[test]
 fn r17_7_an_event_is_of_one_record() {
     for kind in KINDS {
-        assert_eq!(used(kind).key(), Key::LineLink([3; 16].into()));
+        assert_eq!(used(kind).key(), RecordKey::LineLink([3; 16].into()));
     }
     for event in [ended(), message()] {
-        assert_eq!(event.key(), Key::Line([2; 16].into()));
+        assert_eq!(event.key(), RecordKey::Line([2; 16].into()));
     }
 }
 
@@ -87,14 +90,14 @@ fn r17_7_the_order_of_the_tests_and_the_none_of_the_app() {
         Happened::Used { kind, port_id, .. } => (kind, port_id.as_bytes()[0]),
         other => panic!("{other:?}"),
     };
-    assert_eq!(port_of(&all), (Kind::ContactPort, 12));
+    assert_eq!(port_of(&all), (PortKind::ContactPort, 12));
     // What JavaScript takes for false, and the app for null.
     for nothing in [json!(null), json!("None"), json!(""), json!(0), json!(-0.0), json!(false)] {
         let mut event = all.clone();
         event["contactPortId"] = nothing.clone();
-        assert_eq!(port_of(&event), (Kind::Superport, 11), "{nothing}");
+        assert_eq!(port_of(&event), (PortKind::Superport, 11), "{nothing}");
         event["superportId"] = nothing.clone();
-        assert_eq!(port_of(&event), (Kind::Port, 10), "{nothing}");
+        assert_eq!(port_of(&event), (PortKind::Port, 10), "{nothing}");
         event["lineLinkId"] = nothing.clone();
         assert_eq!(read(&event), Err(EventError::NotOfALine), "{nothing}");
         // Without a true `lineLinkId` the others are not looked at.
@@ -108,7 +111,7 @@ fn r17_7_the_order_of_the_tests_and_the_none_of_the_app() {
         event["deletion"] = event["messageContent"].clone();
         event["group"] = event["messageContent"].clone();
         event["callType"] = event["messageContent"].clone();
-        assert_eq!(port_of(&event), (Kind::Port, 10), "{nothing}");
+        assert_eq!(port_of(&event), (PortKind::Port, 10), "{nothing}");
     }
     // True, but no id.
     for bad in [
@@ -134,7 +137,7 @@ fn text_of_intro() -> String {
 
 #[test]
 fn r17_7_ids_are_lowercase_hex_of_32_and_64_digits() {
-    let json = text(&used(Kind::Port));
+    let json = text(&used(PortKind::Port));
     for (key, length) in [("lineId", 32), ("lineLinkId", 32), ("pairHash", 64)] {
         for bad in ["0".repeat(length - 1), "0".repeat(length + 1), "0".repeat(length * 2), "A".repeat(length)] {
             assert_eq!(Event::from_json(&with(&json, key, Some(bad.into()))), Err(EventError::Malformed), "{key}");
@@ -150,7 +153,7 @@ fn r17_7_ids_are_lowercase_hex_of_32_and_64_digits() {
 
 #[test]
 fn r17_7_a_bad_introduction_is_one_that_nobody_accepts() {
-    let json = text(&used(Kind::Port));
+    let json = text(&used(PortKind::Port));
     for bad in [json!(null), json!("x"), json!({}), json!([]), json!({"pubkey": "00", "encryptedSecretContent": ""})] {
         let Ok(Event { what: Happened::Used { intro, .. }, .. }) =
             Event::from_json(&with(&json, "introduction", Some(bad)))
@@ -181,7 +184,7 @@ fn r17_7_an_end_is_of_one_line() {
     assert_eq!(Event::from_json(&both(&id(2))), Ok(ended()));
     assert_eq!(Event::from_json(&both(&id(3))), Err(EventError::Malformed));
     // What has a content is a message, whatever it says of Ports.
-    let json = with(&text(&used(Kind::Port)), "messageContent", Some(value(content().to_json().as_str())));
+    let json = with(&text(&used(PortKind::Port)), "messageContent", Some(value(content().to_json().as_str())));
     assert_eq!(Event::from_json(&json), Ok(message()));
     // And so it is whatever it says of calls, but that it is one.
     let json = with(&text(&message()), "callType", Some("later".into()));

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::{HOSTILE, contact_port, grant, name, port, reader, with};
 use port_protocol::app::{Bundle, Intro, Name, Scanned};
-use port_protocol::{Kind, Secret, UnixSeconds};
+use port_protocol::{PortKind, Secret, UnixSeconds};
 use serde_json::{Value, json};
 
 use crate::common::example;
@@ -47,7 +47,7 @@ fn used(alice: &Value, shown: &str) {
     assert_eq!((&request["method"], &request["path"]), (&json!("POST"), &json!("/management/line")));
     let body: Value = serde_json::from_str(text(request, "body")).unwrap();
     let intro: Value = serde_json::from_str(text(&bob, "intro")).unwrap();
-    let id = if bundle.kind() == Kind::Port { "lineLinkId" } else { "lineSuperportId" };
+    let id = if bundle.kind() == PortKind::Port { "lineLinkId" } else { "lineSuperportId" };
     assert_eq!(body, json!({ id: hex::encode(bundle.port_id().as_bytes()), "introMessage": intro }));
 
     let introduced =
@@ -117,7 +117,7 @@ fn a_contact_port_is_used_with_its_ticket() {
     let body: Value = serde_json::from_str(text(&bob["request"], "body")).unwrap();
     assert_eq!((&bob["kind"], &body["ticket"]), (&json!("ContactPort"), &json!("05".repeat(16))));
     let introduced = Intro::from_json(text(&bob, "intro"));
-    let introduced = introduced.check(&super::alice(), Kind::ContactPort, &super::rad()).unwrap();
+    let introduced = introduced.check(&super::alice(), PortKind::ContactPort, &super::rad()).unwrap();
     assert!(introduced.ticket == Some(Secret::from([5; 16])));
 }
 

@@ -3,7 +3,7 @@
 use super::{HOSTILE, alice, bob, contact_port, name, port, public_key, rad, superport, twice, with};
 use data_encoding::{BASE64, BASE64URL, BASE64URL_NOPAD};
 use port_protocol::app::{Bundle, Intro, IntroError, Introduced, MAX_ENCRYPTED_INTRO, UnauthenticatedKey};
-use port_protocol::{Kind, Rad};
+use port_protocol::{PortKind, Rad};
 use serde_json::{Value, json};
 
 const IV: [u8; 16] = [7; 16];
@@ -14,7 +14,7 @@ fn made(bundle: &Bundle) -> (String, UnauthenticatedKey) {
 }
 
 fn check(json: &str) -> Result<Introduced, IntroError> {
-    Intro::from_json(json).check(&alice(), Kind::Port, &rad())
+    Intro::from_json(json).check(&alice(), PortKind::Port, &rad())
 }
 
 /// An intro message of this plaintext.
@@ -63,7 +63,7 @@ fn r17_4_hostile_names_come_through() {
     // The longest that is made, all escaped.
     let (intro, _) = Intro::make(&bob(), IV, &contact_port(), &name(&"\u{1}".repeat(30)));
     assert_eq!(encrypted(intro.to_json().as_str()).len(), 304);
-    assert!(intro.check(&alice(), Kind::ContactPort, &rad()).is_ok());
+    assert!(intro.check(&alice(), PortKind::ContactPort, &rad()).is_ok());
 }
 
 #[test]
@@ -156,21 +156,21 @@ fn r17_4_one_error_for_everything() {
 fn r17_4_another_key_or_rad_opens_nothing() {
     let (json, _) = made(&port());
     let intro = Intro::from_json(&json);
-    assert!(intro.check(&bob(), Kind::Port, &rad()).is_err());
+    assert!(intro.check(&bob(), PortKind::Port, &rad()).is_err());
     for bit in 0..128 {
         let mut other = *rad().expose();
         other[bit / 8] ^= 1 << (bit % 8);
-        assert!(intro.check(&alice(), Kind::Port, &Rad::from(other)).is_err());
+        assert!(intro.check(&alice(), PortKind::Port, &Rad::from(other)).is_err());
     }
 }
 
 #[test]
 fn r17_4_a_ticket_is_there_for_contact_ports_and_nothing_else() {
-    let kinds = [Kind::Port, Kind::Superport, Kind::ContactPort];
+    let kinds = [PortKind::Port, PortKind::Superport, PortKind::ContactPort];
     for bundle in [port(), superport(), contact_port()] {
         let (json, _) = made(&bundle);
         for kind in kinds {
-            let fits = (kind == Kind::ContactPort) == (bundle.kind() == Kind::ContactPort);
+            let fits = (kind == PortKind::ContactPort) == (bundle.kind() == PortKind::ContactPort);
             assert_eq!(Intro::from_json(&json).check(&alice(), kind, &rad()).is_ok(), fits);
         }
     }

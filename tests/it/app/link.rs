@@ -2,7 +2,7 @@
 
 use super::{HOSTILE, contact_port, name, port, reader, superport, with};
 use port_protocol::app::{Bundle, BundleError, ScanError, Scanned};
-use port_protocol::{Offer, Port, PortError, Seed, UnixSeconds};
+use port_protocol::{Port, PortError, PortOptions, Seed, UnixSeconds};
 use serde_json::{Value, json};
 
 fn read(text: &str) -> Result<Bundle, ScanError> {
@@ -221,7 +221,7 @@ fn r17_3_a_link_in_a_qr_code() {
 
 #[test]
 fn r17_11_the_text_says_which_dialect() {
-    let alice = port_protocol::Alice::offer([3; 16].into(), Offer::new(), Seed::from_bytes(&[7; 64])).commit();
+    let alice = port_protocol::Alice::offer([3; 16].into(), PortOptions::new(), Seed::from_bytes(&[7; 64])).commit();
     let native: &Port = alice.port().unwrap();
     let link = native.link("https://porting.me/p").unwrap().to_string();
     for text in [native.qr_text().to_string(), link, format!(" {}\u{200b}", native.qr_text())] {

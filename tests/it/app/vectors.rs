@@ -3,7 +3,7 @@
 use super::{Vector, vectors};
 use data_encoding::BASE64URL;
 use port_protocol::app::{Bundle, EncryptedContent, Intro, Message, Name, Scanned, UnauthenticatedKey, yap};
-use port_protocol::{Kind, PublicKey, Secret};
+use port_protocol::{PortKind, PublicKey, Secret};
 use serde_json::Value;
 
 fn bytes(json: &Value, key: &str) -> Vec<u8> {
@@ -18,11 +18,11 @@ fn keys(vector: &Vector) -> (Secret<32>, Secret<32>) {
     (vector.alice_private_key.into(), vector.bob_private_key.into())
 }
 
-fn kind(vector: &Vector) -> Kind {
+fn kind(vector: &Vector) -> PortKind {
     match vector.kind.as_str() {
-        "port" => Kind::Port,
-        "superport" => Kind::Superport,
-        "contact_port" => Kind::ContactPort,
+        "port" => PortKind::Port,
+        "superport" => PortKind::Superport,
+        "contact_port" => PortKind::ContactPort,
         other => panic!("{other}"),
     }
 }
@@ -136,5 +136,5 @@ fn r17_4_the_fact_sheets_vector() {
         r#"{"pubkey":"358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd166254","encryptedSecretContent":"AAAAAAAAAAAAAAAAAAAAAA3JfW7jIuqhGvwy9dvtx9kaP3d-bOnbLezJ1K5CwIYmdD0RNhPTn4WAb38GKq0h1js0651bbJHIT8R86w6k7z8="}"#
     );
     assert_eq!(hex::encode(line.secret().expose()), "9663aa1da97e848a914a436d04163dfbb89178f107f1b5b77ed3854203382854");
-    assert!(intro.check(&alice, Kind::Port, &[0; 16].into()).is_ok());
+    assert!(intro.check(&alice, PortKind::Port, &[0; 16].into()).is_ok());
 }

@@ -22,11 +22,11 @@ pub const OPENING: u64 = 3;
 pub const MESSAGE: u64 = 4;
 pub const CLOSE: u64 = 5;
 
-pub fn secret(offer: Offer) -> [u8; 32] {
+pub fn secret(offer: PortOptions) -> [u8; 32] {
     x25519_dalek::x25519(seed_bytes(2)[..32].try_into().unwrap(), *port(offer).public_key().as_bytes())
 }
 
-pub fn keys(offer: Offer) -> Keys {
+pub fn keys(offer: PortOptions) -> Keys {
     let port = port(offer.clone());
     let proof = Cbor::read(&Payload::Proof { proof: proof(offer.clone()) }.to_vec()).at(&[1, 1]).clone();
     let transcript = Cbor::Array(vec![

@@ -30,7 +30,7 @@ impl Input {
     /// Every command that any machine of a Port has.
     pub fn commands() -> [Self; 8] {
         [
-            Self::Connect(SendProof::OnBoard),
+            Self::Connect(SendProof::Inline),
             Self::Connect(SendProof::AlongTheLine),
             Self::Revoke,
             Self::Cancel,
@@ -59,9 +59,9 @@ pub enum Refusal {
 /// Why something is over, at any role.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    Alice(AliceEnd),
-    Bob(BobEnd),
-    Line(LineEnd),
+    Alice(PortOutcome),
+    Bob(UseOutcome),
+    Line(CloseReason),
 }
 
 /// What a step asked for.
@@ -71,7 +71,7 @@ pub enum Effect {
     PortReady(String),
     LineFormed(Box<Line>),
     Message(Vec<u8>),
-    Introduction(Vec<u8>),
+    IntroducerMessage(Vec<u8>),
     Dropped,
     Asked,
     Ended(End),
@@ -93,7 +93,7 @@ impl PartialEq for Effect {
             (Self::LineFormed(a), Self::LineFormed(b)) => *a.record() == *b.record(),
             (Self::Send(a), Self::Send(b))
             | (Self::Message(a), Self::Message(b))
-            | (Self::Introduction(a), Self::Introduction(b)) => a == b,
+            | (Self::IntroducerMessage(a), Self::IntroducerMessage(b)) => a == b,
             (Self::PortReady(a), Self::PortReady(b)) => a == b,
             (Self::Ended(a), Self::Ended(b)) => a == b,
             (Self::Link(a), Self::Link(b)) => a == b,
@@ -124,7 +124,7 @@ impl fmt::Display for Effect {
             Self::PortReady(_) => f.write_str("PortReady"),
             Self::LineFormed(line) => write!(f, "LineFormed {}", state_of(&line.record())),
             Self::Message(_) => f.write_str("says"),
-            Self::Introduction(_) => f.write_str("Introduction"),
+            Self::IntroducerMessage(_) => f.write_str("IntroducerMessage"),
             Self::Dropped => f.write_str("Dropped"),
             Self::Asked => f.write_str("Asked"),
             Self::Ended(_) => f.write_str("Ended"),
@@ -214,7 +214,7 @@ impl Any {
         each!(self, m => m.record().to_vec())
     }
 
-    pub fn key(&self) -> Key {
+    pub fn key(&self) -> RecordKey {
         each!(self, m => m.key())
     }
 
@@ -230,12 +230,12 @@ impl Any {
         state_of(&self.record())
     }
 
-    pub fn unsent(&self) -> Vec<Effect> {
+    pub fn pending(&self) -> Vec<Effect> {
         match self {
-            Self::Alice(m) => m.unsent().map(of_alice).collect(),
-            Self::Bob(m) => m.unsent().map(of_bob).collect(),
-            Self::Line(m) => m.unsent().map(of_line).collect(),
-            Self::Pool(m) => m.unsent().map(of_pool).collect(),
+            Self::Alice(m) => m.pending().map(of_alice).collect(),
+            Self::Bob(m) => m.pending().map(of_bob).collect(),
+            Self::Line(m) => m.pending().map(of_line).collect(),
+            Self::Pool(m) => m.pending().map(of_pool).collect(),
         }
     }
 
@@ -260,7 +260,7 @@ impl Any {
                 _ => None,
             });
             assert_eq!(put.line, formed, "what was kept is what comes");
-            assert_eq!(put.replaces, Some(Replaces { key, revision }));
+            assert_eq!(put.replaces, Some(Expected { key, revision }));
             assert_eq!((put.revision, self.revision()), (revision + 1, revision + 1));
             assert_eq!((put.key, &put.record), (self.key(), &after), "what was kept is what it is");
             assert!(after.len() <= MAX_RECORD);
@@ -300,7 +300,7 @@ impl Any {
                     Input::Event(event) => alice.handle_bytes(event, now).map_err(Refusal::Rejected)?,
                     Input::Revoke => alice.revoke().map_err(Refusal::Rejected)?,
                     Input::Tick => alice.tick(now).ok_or(Refusal::NothingDue)?,
-                    Input::Settle => alice.settle().ok_or(Refusal::NothingDue)?,
+                    Input::Settle => alice.clear_outbox().ok_or(Refusal::NothingDue)?,
                     _ => return Err(Refusal::NoSuchCommand),
                 };
                 finish(step, keep, of_alice)
@@ -311,7 +311,7 @@ impl Any {
                     Input::Connect(how) => bob.connect(*how, now).map_err(Refusal::Rejected)?,
                     Input::Cancel => bob.cancel().map_err(Refusal::Rejected)?,
                     Input::Tick => bob.tick(now).ok_or(Refusal::NothingDue)?,
-                    Input::Settle => bob.settle().ok_or(Refusal::NothingDue)?,
+                    Input::Settle => bob.clear_outbox().ok_or(Refusal::NothingDue)?,
                     _ => return Err(Refusal::NoSuchCommand),
                 };
                 finish(step, keep, of_bob)
@@ -334,7 +334,7 @@ impl Any {
                     }
                     Input::Close => line.close().map_err(Refusal::Rejected)?,
                     Input::Tick => line.tick(now).ok_or(Refusal::NothingDue)?,
-                    Input::Settle => line.settle().ok_or(Refusal::NothingDue)?,
+                    Input::Settle => line.clear_outbox().ok_or(Refusal::NothingDue)?,
                     _ => return Err(Refusal::NoSuchCommand),
                 };
                 finish(step, keep, of_line)
@@ -344,7 +344,7 @@ impl Any {
                     Input::Event(event) => pool.handle_bytes(event).map_err(Refusal::Rejected)?,
                     Input::Take => pool.take().map_err(Refusal::Pool)?,
                     Input::Tick => pool.tick(now).ok_or(Refusal::NothingDue)?,
-                    Input::Settle => pool.settle().ok_or(Refusal::NothingDue)?,
+                    Input::Settle => pool.clear_outbox().ok_or(Refusal::NothingDue)?,
                     _ => return Err(Refusal::NoSuchCommand),
                 };
                 finish(step, keep, of_pool)
@@ -382,9 +382,9 @@ pub fn of_line(effect: LineEffect<'_>) -> Effect {
     match effect {
         LineEffect::Send(request) => Effect::Send(request.to_vec()),
         LineEffect::Message(text) => Effect::Message(text.to_vec()),
-        LineEffect::Introduction(said) => Effect::Introduction(said.to_vec()),
-        LineEffect::Dropped => Effect::Dropped,
-        LineEffect::Asked => Effect::Asked,
+        LineEffect::IntroducerMessage(said) => Effect::IntroducerMessage(said.to_vec()),
+        LineEffect::PacketsLost => Effect::Dropped,
+        LineEffect::AwaitingApproval => Effect::Asked,
         LineEffect::Ended(end) => Effect::Ended(End::Line(end)),
     }
 }

@@ -9,14 +9,14 @@ use super::cbor::Cbor;
 use super::{Effect, NOW, Put, Store, line_link, seed, seed_bytes};
 
 /// What the caller's tables say of everybody.
-pub fn all_are(standing: Standing) -> impl Fn(&PairHash) -> Standing {
+pub fn all_are(standing: Relationship) -> impl Fn(&PairHash) -> Relationship {
     move |_: &PairHash| standing
 }
 
 /// There is a record of this line.
 pub struct There(pub LineId);
 
-impl Known for There {
+impl Peers for There {
     fn has_line(&self, line_id: &LineId) -> bool {
         *line_id == self.0
     }
@@ -31,25 +31,25 @@ pub fn formed(line: u8, pair: u8, proof: Option<Proof>) -> Event<'static> {
 }
 
 pub fn offering(policy: Policy) -> Alice {
-    Alice::offer(line_link(), Offer::new().policy(policy), seed(1)).commit()
+    Alice::offer(line_link(), PortOptions::new().policy(policy), seed(1)).commit()
 }
 
-/// The same, and the Server knows of it.
+/// The same, and the relay knows of it.
 pub fn superport(policy: Policy) -> Alice {
     let mut alice = offering(policy);
     settle(&mut alice);
     alice
 }
 
-pub fn settle<M: Machine>(machine: &mut M) {
-    machine.settle().into_iter().for_each(|step| step.commit().for_each(drop));
+pub fn clear_outbox<M: Machine>(machine: &mut M) {
+    machine.clear_outbox().into_iter().for_each(|step| step.commit().for_each(drop));
 }
 
 /// A Bob of seed `n` who has connected, and his proof.
 pub fn connecting(n: u8, port: &Port) -> (Bob, Proof) {
     let mut bob = Bob::scan(port.clone(), seed(n)).commit();
     // A Port for many takes it on board whatever he says.
-    let how = if port.kind() == Kind::Port { SendProof::OnBoard } else { SendProof::AlongTheLine };
+    let how = if port.kind() == PortKind::Port { SendProof::Inline } else { SendProof::AlongTheLine };
     let step = bob.connect(how, NOW).unwrap();
     let Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) = step.commit().next() else { panic!() };
     (bob, proof)
@@ -81,8 +81,8 @@ pub fn use_it(store: &mut Store, alice: &mut Alice, event: &Event<'_>) -> Result
 }
 
 /// The packets in a line's outbox, as they arrive.
-pub fn unsent(line: &Line) -> Vec<Vec<u8>> {
-    line.unsent().filter_map(packet).collect()
+pub fn pending(line: &Line) -> Vec<Vec<u8>> {
+    line.pending().filter_map(packet).collect()
 }
 
 fn packet(effect: LineEffect<'_>) -> Option<Vec<u8>> {

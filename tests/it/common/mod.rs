@@ -50,13 +50,13 @@ pub fn seed(n: u8) -> Seed {
     Seed::from_bytes(&seed_bytes(n))
 }
 
-pub fn expiring() -> Offer {
-    Offer::new().expires(EXPIRY)
+pub fn expiring() -> PortOptions {
+    PortOptions::new().expires(EXPIRY)
 }
 
 /// Every optional field, as long as it can be.
-pub fn longest() -> Offer {
-    Offer::new().expires(UnixSeconds(u64::MAX)).relay(Relay::new(&"r".repeat(64)).unwrap())
+pub fn longest() -> PortOptions {
+    PortOptions::new().expires(UnixSeconds(u64::MAX)).relay(RelayAddr::new(&"r".repeat(64)).unwrap())
 }
 
 pub fn link_issued() -> Vec<u8> {
@@ -80,29 +80,29 @@ pub fn payload_of(event: &[u8]) -> Vec<u8> {
     }
 }
 
-pub fn offered(offer: Offer) -> Alice {
+pub fn offered(offer: PortOptions) -> Alice {
     Alice::offer(line_link(), offer, seed(1)).commit()
 }
 
-pub fn port(offer: Offer) -> Port {
+pub fn port(offer: PortOptions) -> Port {
     offered(offer).port().unwrap().clone()
 }
 
-pub fn scanned(offer: Offer) -> Bob {
+pub fn scanned(offer: PortOptions) -> Bob {
     Bob::scan(port(offer), seed(2)).commit()
 }
 
 /// A proof of this Port by the Bob of seed `n`.
-pub fn proof_by(n: u8, offer: Offer) -> Proof {
+pub fn proof_by(n: u8, offer: PortOptions) -> Proof {
     let mut bob = Bob::scan(port(offer), seed(n)).commit();
-    let proof = bob.connect(SendProof::OnBoard, NOW).unwrap().commit().find_map(|effect| match effect {
+    let proof = bob.connect(SendProof::Inline, NOW).unwrap().commit().find_map(|effect| match effect {
         BobEffect::Send(Request::Connect { proof, .. }) => proof,
         _ => None,
     });
     proof.unwrap()
 }
 
-pub fn proof(offer: Offer) -> Proof {
+pub fn proof(offer: PortOptions) -> Proof {
     proof_by(2, offer)
 }
 
@@ -129,10 +129,10 @@ pub fn born_line(effects: Vec<Effect>) -> Line {
 }
 
 /// Both ends as they are born. With the proof along the line, Alice's awaits it.
-pub fn lines(how: SendProof, offer: Offer) -> (Any, Any) {
+pub fn lines(how: SendProof, offer: PortOptions) -> (Any, Any) {
     let mut bob = Any::from(scanned(offer.clone()));
     bob.takes(&Input::Connect(how));
-    let on_board = (how == SendProof::OnBoard).then(|| proof(offer.clone()));
+    let on_board = (how == SendProof::Inline).then(|| proof(offer.clone()));
     let at_alice = born_line(Any::from(offered(offer)).takes(&Input::Event(line_formed(on_board))));
     let at_bob = born_line(bob.takes(&Input::Event(line_formed(None))));
     (at_alice.into(), at_bob.into())
@@ -140,13 +140,13 @@ pub fn lines(how: SendProof, offer: Offer) -> (Any, Any) {
 
 /// Both ends joined, nothing delivered since.
 pub fn joined() -> (Any, Any) {
-    lines(SendProof::OnBoard, Offer::new())
+    lines(SendProof::Inline, PortOptions::new())
 }
 
 /// Both ends confirmed, by Confirm and its answer.
 pub fn confirmed() -> (Any, Any) {
     let (mut alice, mut bob) = joined();
-    let confirm = arrives(&alice.unsent());
+    let confirm = arrives(&alice.pending());
     let answer = arrives(&bob.takes(&Input::Event(confirm)));
     bob.takes(&Input::Settle);
     alice.takes(&Input::Event(answer));
@@ -173,10 +173,10 @@ pub fn says(line: &mut Any, text: &str) -> Vec<u8> {
 }
 
 /// Every event that one honest run knows, and some that are another's.
-pub fn events(offer: Offer) -> Vec<(&'static str, Vec<u8>)> {
+pub fn events(offer: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
     let good = proof(offer.clone());
-    let (mut alice, mut bob) = lines(SendProof::OnBoard, offer.clone());
-    let confirm = arrives(&alice.unsent());
+    let (mut alice, mut bob) = lines(SendProof::Inline, offer.clone());
+    let confirm = arrives(&alice.pending());
     let alice_opening = says(&mut alice, "Alice's opening");
     let bob_opening = says(&mut bob, "Bob's opening");
     let answer = arrives(&bob.takes(&Input::Event(confirm.clone())));
@@ -205,12 +205,12 @@ pub fn events(offer: Offer) -> Vec<(&'static str, Vec<u8>)> {
         ("LineFormed again", formed_as([0xEE; 16], line_link(), None)),
         ("LineFormed again, good proof", formed_as([0xEE; 16], line_link(), Some(&good))),
         ("Refused 1", refused(line_link(), Reason::Unknown)),
-        ("Refused 2", refused(line_link(), Reason::Claimed)),
-        ("Refused 3", refused(line_link(), Reason::Yours)),
+        ("Refused 2", refused(line_link(), Reason::UsedByAnother)),
+        ("Refused 3", refused(line_link(), Reason::UsedByYou)),
         ("Refused 4", refused(line_link(), Reason::Closed)),
         ("Refused 5", refused(line_link(), Reason::Expired)),
         ("Refused 6", refused(line_link(), Reason::Paused)),
-        ("Refused, another's", refused(other, Reason::Claimed)),
+        ("Refused, another's", refused(other, Reason::UsedByAnother)),
         ("Disconnected", Event::Disconnected { line_id: line_id() }.to_vec()),
         ("Disconnected, another's", Event::Disconnected { line_id: [0xEE; 16].into() }.to_vec()),
         ("Dropped", Event::Dropped { line_id: line_id() }.to_vec()),
@@ -220,10 +220,10 @@ pub fn events(offer: Offer) -> Vec<(&'static str, Vec<u8>)> {
         ("Packet, another's", Event::Packet { line_id: [0xEE; 16].into(), payload: &payload_of(&confirm) }.to_vec()),
         ("Packet, no payload", Event::Packet { line_id: line_id(), payload: b"no payload" }.to_vec()),
         ("Alice's Confirm", confirm),
-        ("Alice's Opening", alice_opening),
+        ("Alice's EarlyMessage", alice_opening),
         ("Alice's Message", alice_message),
         ("Alice's Close", alice_close),
-        ("Bob's Opening", bob_opening),
+        ("Bob's EarlyMessage", bob_opening),
         ("Bob's Answer", answer),
         ("Bob's Message", bob_message),
         ("Bob's Close", bob_close),
@@ -231,8 +231,8 @@ pub fn events(offer: Offer) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Every state that any machine of this Port can reach by those events, by its user and by time.
-pub fn states(offer: Offer) -> BTreeMap<String, Any> {
-    static KNOWN: Mutex<Vec<(Offer, Vec<Vec<u8>>)>> = Mutex::new(Vec::new());
+pub fn states(offer: PortOptions) -> BTreeMap<String, Any> {
+    static KNOWN: Mutex<Vec<(PortOptions, Vec<Vec<u8>>)>> = Mutex::new(Vec::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let place = known.iter().position(|(of, _)| *of == offer).unwrap_or_else(|| {
         known.push((offer.clone(), reach(offer)));
@@ -248,7 +248,7 @@ pub fn pool(low: u8, full: u8) -> Pool {
 
 /// The request ids that this machine asks with, in order.
 pub fn asks(machine: &Any) -> Vec<RequestId> {
-    let requests = machine.unsent().into_iter();
+    let requests = machine.pending().into_iter();
     let ids = requests.filter_map(|effect| match effect {
         Effect::Send(request) => match Request::decode(&request) {
             Ok(Request::IssueLineLink { request_id }) => Some(request_id),
@@ -287,7 +287,7 @@ pub fn pools() -> BTreeMap<String, Any> {
 }
 
 /// The record of each state.
-fn reach(offer: Offer) -> Vec<Vec<u8>> {
+fn reach(offer: PortOptions) -> Vec<Vec<u8>> {
     let events = events(offer.clone()).into_iter().map(|(_, event)| Input::Event(event));
     let inputs: Vec<_> = events.chain(Input::commands()).collect();
     let mut found = BTreeMap::new();

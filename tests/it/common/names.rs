@@ -62,7 +62,7 @@ fn phase_of(phase: &[Cbor]) -> String {
         7 => ("AliceAsked", "", early),
         _ => {
             let end =
-                ["?", "ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired", "Declined"][phase[1].uint() as usize];
+                ["?", "ByUs", "ByPeer", "ByRelay", "ProofRefused", "Expired", "Declined"][phase[1].uint() as usize];
             let close = if has(2) { " with Close" } else { "" };
             return format!("Closed {end}{close}{}", if has(3) { "" } else { ", settled" });
         }

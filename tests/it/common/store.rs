@@ -9,17 +9,17 @@ use super::Any;
 /// What a step or a birth asks the store to do, in one transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Put {
-    pub key: Key,
+    pub key: RecordKey,
     pub revision: u64,
     pub record: Vec<u8>,
-    pub replaces: Option<Replaces>,
-    pub once: Option<Mark>,
+    pub replaces: Option<Expected>,
+    pub once: Option<ReplayMark>,
     /// A new line, which must not be there yet.
-    pub line: Option<(Key, Vec<u8>)>,
+    pub line: Option<(RecordKey, Vec<u8>)>,
 }
 
 impl Put {
-    pub fn birth<M: Machine>(born: &Born<M>) -> Self {
+    pub fn birth<M: Machine>(born: &Created<M>) -> Self {
         let Row { key, revision, record, replaces } = born.row();
         Self { key, revision, record: record.to_vec(), replaces, once: None, line: None }
     }
@@ -50,8 +50,8 @@ pub enum Conflict {
 /// One table of records and one of marks (§8.2, §8.4).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Store {
-    pub records: BTreeMap<Key, (u64, Vec<u8>)>,
-    pub marks: BTreeSet<Mark>,
+    pub records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
+    pub marks: BTreeSet<ReplayMark>,
 }
 
 impl Store {
@@ -60,16 +60,16 @@ impl Store {
             return Err(Conflict::Marked);
         }
         let replaced = put.replaces.map(|replaces| replaces.key);
-        if let Some(Replaces { key, revision }) = put.replaces
+        if let Some(Expected { key, revision }) = put.replaces
             && self.records.get(&key).is_none_or(|(stored, _)| *stored != revision)
         {
             return Err(Conflict::Moved);
         }
         if replaced != Some(put.key) && self.records.contains_key(&put.key) {
-            return Err(Conflict::Taken);
+            return Err(Conflict::KeyExists);
         }
         if put.line.as_ref().is_some_and(|(key, _)| self.records.contains_key(key)) {
-            return Err(Conflict::Taken);
+            return Err(Conflict::KeyExists);
         }
         replaced.and_then(|key| self.records.remove(&key));
         self.records.insert(put.key, (put.revision, put.record.clone()));
@@ -78,13 +78,13 @@ impl Store {
         Ok(())
     }
 
-    pub fn load(&self, key: Key) -> Option<Any> {
+    pub fn load(&self, key: RecordKey) -> Option<Any> {
         self.records.get(&key).map(|(_, record)| Any::restore(record).unwrap())
     }
 
     /// Every line there is.
     pub fn lines(&self) -> Vec<Line> {
-        let lines = self.records.iter().filter(|(key, _)| matches!(key, Key::Line(_)));
+        let lines = self.records.iter().filter(|(key, _)| matches!(key, RecordKey::Line(_)));
         lines.map(|(_, (_, record))| Line::restore(record).unwrap()).collect()
     }
 }

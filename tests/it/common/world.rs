@@ -34,14 +34,14 @@ pub struct User {
     pub heard: Vec<Vec<u8>>,
     pub ends: Vec<End>,
     /// Every Line that was ever stored.
-    pub lines: BTreeSet<Key>,
+    pub lines: BTreeSet<RecordKey>,
     pub shown: Option<String>,
     seeds: u8,
 }
 
 /// A relay that does what §7 says, and keeps events until they are acknowledged.
 #[derive(Clone, Default)]
-pub struct Relay {
+pub struct SmallRelay {
     made: u8,
     links: BTreeMap<LineLink, usize>,
     answers: BTreeMap<(usize, Vec<u8>), Vec<u8>>,
@@ -54,7 +54,7 @@ pub struct Relay {
 #[derive(Clone)]
 pub struct World {
     pub users: [User; 2],
-    pub relay: Relay,
+    pub relay: SmallRelay,
     pub now: UnixSeconds,
     pub faults: Faults,
     /// How many points were passed, and how often the store was asked.
@@ -62,7 +62,7 @@ pub struct World {
     pub puts: usize,
 }
 
-impl Relay {
+impl SmallRelay {
     fn tell(&mut self, user: usize, event: Vec<u8>) {
         self.past.push((user, event.clone()));
         self.queues[user].push_back(event);
@@ -93,7 +93,7 @@ impl Relay {
                     self.tell(other, formed(proof));
                     formed(None)
                 } else {
-                    Event::Refused { line_link, reason: Reason::Claimed }.to_vec()
+                    Event::Refused { line_link, reason: Reason::UsedByAnother }.to_vec()
                 };
                 self.answers.insert(request, answer.clone());
                 self.tell(user, answer);
@@ -112,7 +112,7 @@ impl Relay {
 
 impl World {
     pub fn new(faults: Faults) -> Self {
-        let (users, relay) = (<[User; 2]>::default(), Relay::default());
+        let (users, relay) = (<[User; 2]>::default(), SmallRelay::default());
         Self { users, relay, now: NOW, faults, points: 0, puts: 0 }
     }
 
@@ -146,18 +146,18 @@ impl World {
         seed(self.users[user].seeds + user as u8)
     }
 
-    fn be_born<M: Machine>(&mut self, user: usize, born: Born<M>) -> Running<()>
+    fn be_born<M: Machine>(&mut self, user: usize, born: Created<M>) -> Running<()>
     where
         Any: From<M>,
     {
         if self.put(user, &Put::birth(&born))?.is_ok() {
             let machine = Any::from(born.commit());
-            self.act(user, machine.unsent())?;
+            self.act(user, machine.pending())?;
         }
         Ok(())
     }
 
-    pub fn request_port(&mut self, offer: Offer) -> Running<()> {
+    pub fn request_port(&mut self, offer: PortOptions) -> Running<()> {
         let born = Alice::request(offer, self.seed(ALICE));
         self.be_born(ALICE, born)
     }
@@ -169,7 +169,7 @@ impl World {
     }
 
     /// The three lines, and settling.
-    pub fn give(&mut self, user: usize, key: Key, input: &Input) -> Running<Result<(), Refusal>> {
+    pub fn give(&mut self, user: usize, key: RecordKey, input: &Input) -> Running<Result<(), Refusal>> {
         let Some(mut machine) = self.users[user].store.load(key) else { return Ok(Err(Refusal::NoSuchCommand)) };
         let outcome = self.step(user, &mut machine, input)?;
         let Ok(effects) = outcome else { return Ok(outcome.map(drop)) };
@@ -180,7 +180,7 @@ impl World {
         self.settle(user, &mut machine).map(Ok)
     }
 
-    fn settle(&mut self, user: usize, machine: &mut Any) -> Running<()> {
+    fn clear_outbox(&mut self, user: usize, machine: &mut Any) -> Running<()> {
         self.point()?;
         let _ = self.step(user, machine, &Input::Settle)?;
         self.point()
@@ -202,7 +202,7 @@ impl World {
                 Effect::Send(request) => self.relay.take(user, &request),
                 Effect::PortReady(text) => self.users[user].shown = Some(text),
                 // This relay keeps everything; a hostile one may say so.
-                Effect::Dropped | Effect::Asked | Effect::Introduction(_) => {}
+                Effect::Dropped | Effect::Asked | Effect::IntroducerMessage(_) => {}
                 Effect::Message(text) => self.users[user].heard.push(text),
                 Effect::Ended(end) => self.users[user].ends.push(end),
                 Effect::Link(_) => unreachable!("nobody has a pool here"),
@@ -212,13 +212,13 @@ impl World {
         self.point()
     }
 
-    fn wake_one(&mut self, user: usize, key: Key) -> Running<()> {
+    fn wake_one(&mut self, user: usize, key: RecordKey) -> Running<()> {
         let Some(mut machine) = self.users[user].store.load(key) else { return Ok(()) };
-        self.act(user, machine.unsent())?;
+        self.act(user, machine.pending())?;
         self.settle(user, &mut machine)
     }
 
-    /// After a restart, or when the connection comes back: everything unsent, again.
+    /// After a restart, or when the connection comes back: everything pending, again.
     pub fn wake(&mut self, user: usize) -> Running<()> {
         let keys: Vec<_> = self.users[user].store.records.keys().copied().collect();
         keys.into_iter().try_for_each(|key| self.wake_one(user, key))
@@ -229,10 +229,10 @@ impl World {
         let Ok(decoded) = Event::decode(event) else { return Ok(Err(Refusal::NoSuchCommand)) };
         let outcome = self.give(user, decoded.key(), &Input::Event(event.to_vec()))?;
         match outcome {
-            Err(Refusal::Rejected(Rejected::Stray(line_id))) => {
+            Err(Refusal::Rejected(Rejected::UnwantedLine(line_id))) => {
                 self.relay.take(user, &Request::Disconnect { line_id }.to_vec());
             }
-            Err(Refusal::Rejected(Rejected::StrayLink(line_link))) => {
+            Err(Refusal::Rejected(Rejected::UnwantedLink(line_link))) => {
                 self.relay.take(user, &Request::CloseLineLink { line_link }.to_vec());
             }
             _ => {}
@@ -280,8 +280,8 @@ impl World {
     }
 
     /// The key of this user's Alice or Bob.
-    pub fn port_key(&self, user: usize) -> Option<Key> {
-        self.users[user].store.records.keys().find(|key| !matches!(key, Key::Line(_))).copied()
+    pub fn port_key(&self, user: usize) -> Option<RecordKey> {
+        self.users[user].store.records.keys().find(|key| !matches!(key, RecordKey::Line(_))).copied()
     }
 
     pub fn line(&self, user: usize) -> Option<Line> {
@@ -309,7 +309,7 @@ impl World {
             assert_eq!(heard.len(), me.heard.len(), "a message was delivered twice");
             assert!(heard.iter().all(|text| self.users[1 - user].said.contains(text)), "a message that was never sent");
         }
-        let confirmed = |user| self.line(user).and_then(|line| Some((line.confirmed()?, line.check_code()?)));
+        let confirmed = |user| self.line(user).and_then(|line| Some((line.confirmed()?, line.safety_number()?)));
         if let (Some(alice), Some(bob)) = (confirmed(ALICE), confirmed(BOB)) {
             assert_eq!(alice, bob, "both confirmed, and not of the same");
         }

@@ -45,7 +45,7 @@ impl User {
         seed(self.seeds)
     }
 
-    fn load<M: Machine>(&self, key: Key) -> Option<M> {
+    fn load<M: Machine>(&self, key: RecordKey) -> Option<M> {
         self.store.records.get(&key).and_then(|(_, record)| M::restore(record).ok())
     }
 
@@ -79,7 +79,7 @@ impl World {
         match Request::decode(request).unwrap() {
             Request::Packet { line_id, payload } => {
                 let event = Event::Packet { line_id, payload }.to_vec();
-                self.told += usize::from(from == CAROL && payload[4] == Content::Introduction as u8);
+                self.told += usize::from(from == CAROL && payload[4] == PacketKind::IntroducerMessage as u8);
                 let to = match from {
                     0 if line_id == id(CAROL) => &mut self.carol,
                     0 => &mut self.bob,
@@ -103,11 +103,11 @@ impl World {
     fn line(&mut self, who: u8, event: &[u8]) -> Running {
         let user = self.user(who);
         let Ok(Event::Packet { line_id, .. }) = Event::decode(event) else { panic!() };
-        let Some(mut line) = user.load::<Line>(Key::Line(line_id)) else { return Ok(()) };
+        let Some(mut line) = user.load::<Line>(RecordKey::Line(line_id)) else { return Ok(()) };
         let mut out = [0; 1024];
         let step = match line.handle_bytes(event, &mut out, NOW) {
             Ok(step) => step,
-            Err(Rejected::Repeated | Rejected::OutOfOrder) => {
+            Err(Rejected::Duplicate | Rejected::OutOfOrder) => {
                 self.user(who).acknowledge(event);
                 return self.point();
             }
@@ -118,21 +118,21 @@ impl World {
         for effect in step.commit() {
             match effect {
                 LineEffect::Send(request) => sends.push(request.to_vec()),
-                LineEffect::Introduction(introduction) => said = Some(introduction.to_vec()),
+                LineEffect::IntroducerMessage(introduction) => said = Some(introduction.to_vec()),
                 other => panic!("{other:?}"),
             }
         }
         self.point()?;
         // One transaction.
         self.user(who).store.put(&put).unwrap();
-        match said.as_deref().map(|said| Introduction::decode(said).unwrap()) {
-            Some(Introduction::Grant { port }) => {
+        match said.as_deref().map(|said| IntroducerMessage::decode(said).unwrap()) {
+            Some(IntroducerMessage::Grant { port }) => {
                 // Taken: it came before.
                 let _ = self.carol.store.put(&Put::birth(&Introducer::granted(port, line_id).unwrap()));
             }
-            Some(Introduction::Ticket(told)) => {
-                let alice: Alice = self.alice.load(Key::LineLink(told.line_link)).unwrap();
-                let used = self.alice.store.marks.contains(&Mark::from(*told.ticket.as_bytes()));
+            Some(IntroducerMessage::Ticket(told)) => {
+                let alice: Alice = self.alice.load(RecordKey::LineLink(told.line_link)).unwrap();
+                let used = self.alice.store.marks.contains(&ReplayMark::from(*told.ticket.as_bytes()));
                 let known = self.rows.told.contains_key(told.ticket.as_bytes());
                 if alice.tell(&told, line_id, self.rows.told.len(), NOW).is_ok() && !used && !known {
                     assert!(self.rows.insert(told));
@@ -145,7 +145,7 @@ impl World {
             self.send(who, &request);
             self.point()?;
         }
-        if let Some(step) = line.settle() {
+        if let Some(step) = line.clear_outbox() {
             self.user(who).store.put(&Put::step(&step)).unwrap();
             self.point()?;
         }
@@ -161,11 +161,11 @@ impl World {
         }
     }
 
-    /// Everything unsent of every line: after a start.
+    /// Everything pending of every line: after a start.
     fn wake(&mut self, who: u8) -> Running {
         for line in self.user(who).store.lines() {
             for packet in
-                line.unsent().map(|effect| if let LineEffect::Send(r) = effect { r.to_vec() } else { panic!() })
+                line.pending().map(|effect| if let LineEffect::Send(r) = effect { r.to_vec() } else { panic!() })
             {
                 self.send(who, &packet);
                 self.point()?;
@@ -175,8 +175,8 @@ impl World {
         Ok(())
     }
 
-    fn introduce(&mut self, who: u8, introduction: &Introduction<'_>) -> Running {
-        let mut line: Line = self.user(who).load(Key::Line(id(CAROL))).unwrap();
+    fn introduce(&mut self, who: u8, introduction: &IntroducerMessage<'_>) -> Running {
+        let mut line: Line = self.user(who).load(RecordKey::Line(id(CAROL))).unwrap();
         let mut buffer = [0; 512];
         let step = line.introduce(introduction, &mut buffer).unwrap();
         self.point()?;
@@ -188,10 +188,10 @@ impl World {
     }
 
     fn alice(&mut self) -> Running {
-        let key = Key::LineLink(link(CAROL + 1));
+        let key = RecordKey::LineLink(link(CAROL + 1));
         let alice: Alice = self.alice.load(key).unwrap();
         if !self.granted {
-            self.introduce(0, &Introduction::Grant { port: alice.port().unwrap().to_bytes().as_slice() })?;
+            self.introduce(0, &IntroducerMessage::Grant { port: alice.port().unwrap().to_bytes().as_slice() })?;
             self.granted = true;
         }
         if self.alice.wake {
@@ -204,7 +204,7 @@ impl World {
                 continue;
             }
             let mut alice: Alice = self.alice.load(key).unwrap();
-            match alice.handle_knowing(&decoded, &self.rows, NOW) {
+            match alice.handle(&decoded, &self.rows, NOW) {
                 Ok(step) => {
                     let (put, strikes) = (Put::step(&step), step.strikes().unwrap());
                     assert!(step.line().is_some());
@@ -216,8 +216,10 @@ impl World {
                     self.alice.acknowledge(&event);
                 }
                 // The line that it is of is there.
-                Err(Rejected::Repeated) => self.alice.acknowledge(&event),
-                Err(Rejected::UnknownTicket(line_id)) if self.alice.store.records.contains_key(&Key::Line(line_id)) => {
+                Err(Rejected::Duplicate) => self.alice.acknowledge(&event),
+                Err(Rejected::UnknownTicket(line_id))
+                    if self.alice.store.records.contains_key(&RecordKey::Line(line_id)) =>
+                {
                     self.alice.acknowledge(&event);
                 }
                 // Kept, until what Carol says has come.
@@ -236,7 +238,9 @@ impl World {
         for event in self.carol.inbox.clone() {
             self.line(CAROL, &event)?;
         }
-        let Some(mut introducer) = self.carol.load::<Introducer>(Key::Granted(id(CAROL))) else { return Ok(()) };
+        let Some(mut introducer) = self.carol.load::<Introducer>(RecordKey::Introducer(id(CAROL))) else {
+            return Ok(());
+        };
         if introducer.phase() == IntroducerPhase::Granted && self.wanted {
             let step = introducer.introduce(name("Carol"), None, self.carol.seed(), NOW).unwrap();
             self.points += 1;
@@ -248,23 +252,23 @@ impl World {
             step.commit().for_each(drop);
             self.point()?;
         }
-        if let Some(IntroducerEffect::Tell(_, introduction)) = introducer.unsent().next() {
+        if let Some(IntroducerEffect::Announce(_, introduction)) = introducer.pending().next() {
             let said = introduction.to_vec();
-            self.introduce(CAROL, &Introduction::decode(&said).unwrap())?;
+            self.introduce(CAROL, &IntroducerMessage::decode(&said).unwrap())?;
         }
         if let Ok(step) = introducer.told() {
             self.carol.store.put(&Put::step(&step)).unwrap();
             step.commit().for_each(drop);
             self.point()?;
         }
-        if let Some(IntroducerEffect::Ready(port)) = introducer.unsent().next() {
+        if let Some(IntroducerEffect::Ready(port)) = introducer.pending().next() {
             assert!(self.told > 0, "Bob has what Alice was not told of");
             let text = port.qr_text().to_string();
             assert!(self.handed.as_ref().is_none_or(|handed| *handed == text));
             self.handed = Some(text);
             self.point()?;
         }
-        if let Some(step) = introducer.settle() {
+        if let Some(step) = introducer.clear_outbox() {
             self.carol.store.put(&Put::step(&step)).unwrap();
             self.point()?;
         }
@@ -272,7 +276,7 @@ impl World {
     }
 
     fn bob(&mut self) -> Running {
-        let key = Key::LineLink(link(CAROL + 1));
+        let key = RecordKey::LineLink(link(CAROL + 1));
         let Some(text) = self.handed.clone() else { return Ok(()) };
         if !self.bob.store.records.contains_key(&key) {
             let born = Bob::scan(Port::parse(&text).unwrap(), self.bob.seed());
@@ -281,12 +285,12 @@ impl World {
             self.point()?;
         }
         let mut bob: Bob = self.bob.load(key).unwrap();
-        if let Ok(step) = bob.connect(SendProof::OnBoard, NOW) {
+        if let Ok(step) = bob.connect(SendProof::Inline, NOW) {
             self.bob.store.put(&Put::step(&step)).unwrap();
             step.commit().for_each(drop);
             self.point()?;
         }
-        if let Some(BobEffect::Send(request)) = bob.unsent().next()
+        if let Some(BobEffect::Send(request)) = bob.pending().next()
             && (self.bob.wake || self.connected.is_empty())
         {
             self.send(BOB, &request.to_vec());
@@ -340,15 +344,15 @@ impl World {
 
     /// One line between Alice and Bob, introduced by Carol, whoever was stopped when.
     fn check(&self) {
-        let line = |user: &User| user.load::<Line>(Key::Line(id(BOB))).unwrap();
+        let line = |user: &User| user.load::<Line>(RecordKey::Line(id(BOB))).unwrap();
         let (at_alice, at_bob) = (line(&self.alice), line(&self.bob));
         assert!(at_alice.confirmed().is_some() && at_alice.confirmed() == at_bob.confirmed(), "{:?}", self.stops);
-        assert_eq!(at_alice.check_code(), at_bob.check_code());
+        assert_eq!(at_alice.safety_number(), at_bob.safety_number());
         assert_eq!(at_alice.introduced().and_then(|introduced| introduced.by), Some(id(CAROL)));
         assert_eq!(at_bob.introduced().map(|introduced| introduced.name.as_str()), Some("Carol"));
-        let alice: Alice = self.alice.load(Key::LineLink(link(CAROL + 1))).unwrap();
+        let alice: Alice = self.alice.load(RecordKey::LineLink(link(CAROL + 1))).unwrap();
         assert_eq!((alice.used(), self.rows.told.len(), self.alice.store.marks.len()), (1, 0, 1), "{:?}", self.stops);
-        let carol: Introducer = self.carol.load(Key::Granted(id(CAROL))).unwrap();
+        let carol: Introducer = self.carol.load(RecordKey::Introducer(id(CAROL))).unwrap();
         assert_eq!(carol.phase(), IntroducerPhase::Granted);
         assert_eq!(self.alice.store.lines().len(), 2);
     }

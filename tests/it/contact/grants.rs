@@ -6,20 +6,20 @@ use super::*;
 fn r16_1_carol_introduces_bob_to_alice() {
     let (mut alice_carol, mut carol_alice) = contact(CAROL);
     let mut alice = granted(CAROL).0;
-    assert_eq!(alice.port().unwrap().kind(), Kind::ContactPort);
+    assert_eq!(alice.port().unwrap().kind(), PortKind::ContactPort);
 
     // Alice grants, along the line that the two have.
     let grant = alice.port().unwrap().to_bytes();
-    let grant = introduce(&mut alice_carol, &Introduction::Grant { port: grant.as_slice() });
+    let grant = introduce(&mut alice_carol, &IntroducerMessage::Grant { port: grant.as_slice() });
     let grant = hear(&mut carol_alice, &grant);
-    let Ok(Introduction::Grant { port }) = Introduction::decode(&grant) else { panic!() };
+    let Ok(IntroducerMessage::Grant { port }) = IntroducerMessage::decode(&grant) else { panic!() };
     let mut carol = Introducer::granted(port, carol_alice.claims().line_id).unwrap().commit();
-    assert_eq!((carol.key(), carol.phase()), (Key::Granted(id(CAROL)), IntroducerPhase::Granted));
+    assert_eq!((carol.key(), carol.phase()), (RecordKey::Introducer(id(CAROL)), IntroducerPhase::Granted));
 
     // Carol tells Alice first, and has a Port for Bob only then.
     let step = carol.introduce(name("Carol"), Some(EXPIRY), seed(9), NOW).unwrap();
     let effects: Vec<_> = step.commit().collect();
-    let [IntroducerEffect::Tell(along, introduction)] = &effects[..] else { panic!("{effects:?}") };
+    let [IntroducerEffect::Announce(along, introduction)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(*along, id(CAROL));
     let said = introduce(&mut carol_alice, introduction);
     let told = ticket_in(&hear(&mut alice_carol, &said));
@@ -35,16 +35,16 @@ fn r16_1_carol_introduces_bob_to_alice() {
     );
     let (mut bob, proof) = bob_of(2, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
-    let step = alice.handle_knowing(&formed, &rows, NOW).unwrap();
-    assert_eq!((step.strikes(), step.once()), (Some(told.ticket), Some(Mark::from(*told.ticket.as_bytes()))));
-    assert_eq!(step.taken(), Some(Taken::Disconnect(id(BOB))));
+    let step = alice.handle(&formed, &rows, NOW).unwrap();
+    assert_eq!((step.strikes(), step.once()), (Some(told.ticket), Some(ReplayMark::from(*told.ticket.as_bytes()))));
+    assert_eq!(step.taken(), Some(OnDuplicate::Disconnect(id(BOB))));
     rows.told.remove(told.ticket.as_bytes());
     let Some(AliceEffect::LineFormed(born)) = step.commit().last() else { panic!() };
     let mut at_alice = born;
     let mut at_bob = line_of_bob(&mut bob, link(CAROL + 1), BOB);
     confirm(&mut at_alice, &mut at_bob);
 
-    assert_eq!(at_alice.check_code(), at_bob.check_code());
+    assert_eq!(at_alice.safety_number(), at_bob.safety_number());
     assert!(at_alice.confirmed().is_some() && at_alice.confirmed() == at_bob.confirmed());
     let carols = Introduced { name: name("Carol"), by: Some(id(CAROL)) };
     assert_eq!(at_alice.introduced(), Some(&carols));
@@ -60,7 +60,7 @@ fn r16_1_only_with_a_ticket_is_it_a_port_for_anybody() {
     assert_eq!(Port::parse(alice.port().unwrap().qr_text().as_str()), Err(PortError::Malformed));
     // Used without one all the same.
     let (_, proof) = bob_of(2, alice.port().unwrap());
-    let stray = Rejected::Stray(id(BOB));
+    let stray = Rejected::UnwantedLine(id(BOB));
     assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, Some(proof)), &Rows::default(), NOW), stray);
     assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, None), &Rows::default(), NOW), stray);
 
@@ -72,7 +72,8 @@ fn r16_1_only_with_a_ticket_is_it_a_port_for_anybody() {
         items[1] = Cbor::Uint(kind);
         assert_eq!(Port::from_bytes(&Cbor::Array(items).write()), Err(PortError::Malformed));
     }
-    for not_granted in [port.to_bytes().as_slice(), crate::common::port(Offer::new()).to_bytes().as_slice(), b""] {
+    for not_granted in [port.to_bytes().as_slice(), crate::common::port(PortOptions::new()).to_bytes().as_slice(), b""]
+    {
         assert_eq!(Introducer::granted(not_granted, id(CAROL)).map(drop), Err(PortError::Malformed));
     }
 }
@@ -84,10 +85,10 @@ fn r16_5_whom_she_tells_different_things_are_never_confirmed() {
     let (told, port) = ticket(&mut carol, 9, "Carol", Some(EXPIRY));
     let rows = [
         (true, told.clone()),
-        (false, ToldTicket { name: name("Carola"), ..told.clone() }),
-        (false, ToldTicket { name: name(""), ..told.clone() }),
-        (false, ToldTicket { expires: None, ..told.clone() }),
-        (false, ToldTicket { expires: Some(UnixSeconds(EXPIRY.0 + 1)), ..told }),
+        (false, TicketNotice { name: name("Carola"), ..told.clone() }),
+        (false, TicketNotice { name: name(""), ..told.clone() }),
+        (false, TicketNotice { expires: None, ..told.clone() }),
+        (false, TicketNotice { expires: Some(UnixSeconds(EXPIRY.0 + 1)), ..told }),
     ];
     for (alike, row) in rows {
         let (mut alice, _) = granted(CAROL);
@@ -110,20 +111,20 @@ fn r16_6_one_contacts_right_is_withdrawn_and_no_others() {
 
     // Paused: nobody gets in, and nothing is used up. Resumed: the same ticket is good.
     for_carol.set_policy(Policy::unlimited().paused(true)).unwrap().commit().for_each(drop);
-    assert_eq!(refused(&mut for_carol, &through_carol, &rows, NOW), Rejected::Stray(id(1)));
+    assert_eq!(refused(&mut for_carol, &through_carol, &rows, NOW), Rejected::UnwantedLine(id(1)));
     assert_eq!(rows.asked.get(), 0);
     for_carol.set_policy(Policy::unlimited()).unwrap().commit().for_each(drop);
-    assert!(for_carol.handle_knowing(&through_carol, &rows, NOW).is_ok());
+    assert!(for_carol.handle(&through_carol, &rows, NOW).is_ok());
 
     // Withdrawn.
     let effects: Vec<_> = for_carol.revoke().unwrap().commit().map(|effect| format!("{effect:?}")).collect();
     assert!(effects[0].contains("CloseLineLink"), "{effects:?}");
-    assert_eq!(refused(&mut for_carol, &through_carol, &rows, NOW), Rejected::Stray(id(1)));
+    assert_eq!(refused(&mut for_carol, &through_carol, &rows, NOW), Rejected::UnwantedLine(id(1)));
     let (mut alice_carol, mut carol_alice) = contact(CAROL);
-    let said = introduce(&mut alice_carol, &Introduction::Withdrawn { line_link: link(CAROL + 1) });
+    let said = introduce(&mut alice_carol, &IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) });
     let said = hear(&mut carol_alice, &said);
-    carol.handle(&Introduction::decode(&said).unwrap(), id(CAROL)).unwrap().commit().for_each(drop);
-    assert_eq!(carol.phase(), IntroducerPhase::Ended(IntroducerEnd::Withdrawn));
+    carol.handle(&IntroducerMessage::decode(&said).unwrap(), id(CAROL)).unwrap().commit().for_each(drop);
+    assert_eq!(carol.phase(), IntroducerPhase::Ended(GrantOutcome::Withdrawn));
 
     line_of_alice(&mut for_dave, &through_dave, &rows);
     assert_eq!(dave.phase(), IntroducerPhase::Granted);
@@ -158,7 +159,7 @@ fn r8_6_introducer_records_are_strict() {
             // Another state that is as good, or none.
             let Ok(machine) = Introducer::restore(&flipped) else { continue };
             assert_eq!(*machine.record(), flipped[..]);
-            for effect in machine.unsent() {
+            for effect in machine.pending() {
                 if let IntroducerEffect::Ready(port) = effect {
                     assert!(Port::from_bytes(port.to_bytes().as_slice()).is_ok());
                 }

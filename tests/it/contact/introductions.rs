@@ -4,19 +4,19 @@ use super::*;
 
 #[test]
 fn r16_3_introductions_go_along_a_confirmed_line_only() {
-    let withdrawn = Introduction::Withdrawn { line_link: link(CAROL + 1) };
+    let withdrawn = IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) };
     let mut buffer = [0; 512];
     let (mut at_alice, mut at_carol) = contact_joined(CAROL);
     assert_eq!(at_alice.introduce(&withdrawn, &mut buffer).map(drop), Err(SealError::Unconfirmed));
     assert_eq!(at_carol.introduce(&withdrawn, &mut buffer).map(drop), Err(SealError::Unconfirmed));
-    let mut waits = Alice::offer(link(CAROL), Offer::new(), seed(1)).commit();
+    let mut waits = Alice::offer(link(CAROL), PortOptions::new(), seed(1)).commit();
     let mut waits = line_of_alice(&mut waits, &formed_on(link(CAROL), CAROL, None), &());
     assert_eq!(waits.introduce(&withdrawn, &mut buffer).map(drop), Err(SealError::NotJoined));
     assert_eq!(waits.close().unwrap().commit().count(), 2);
     assert_eq!(waits.introduce(&withdrawn, &mut buffer).map(drop), Err(SealError::Closed));
     confirm(&mut at_alice, &mut at_carol);
     assert_eq!(at_carol.introduce(&withdrawn, &mut [0; 96]).map(drop), Err(SealError::BufferTooSmall));
-    let too_long = Introduction::Grant { port: &[0; 300] };
+    let too_long = IntroducerMessage::Grant { port: &[0; 300] };
     assert_eq!(at_carol.introduce(&too_long, &mut buffer).map(drop), Err(SealError::TooLong));
 
     // It confirms as a message does, if it comes before Confirm does: Alice is confirmed by Bob's first words.
@@ -31,7 +31,7 @@ fn r16_3_introductions_go_along_a_confirmed_line_only() {
         at_carol.handle_bytes(&said, &mut buffer, NOW).unwrap().commit().map(|effect| format!("{effect:?}")).collect();
     assert_eq!(effects.len(), 2, "{effects:?}");
     assert!(effects[0].contains("Answer") || effects[0].starts_with("Send"), "{effects:?}");
-    assert_eq!(effects[1], "Introduction(Withdrawn(LineLink([redacted])))");
+    assert_eq!(effects[1], "IntroducerMessage(Withdrawn(LineLink([redacted])))");
     assert!(at_carol.confirmed().is_some());
 }
 
@@ -40,17 +40,17 @@ fn r16_3_introductions_go_along_a_confirmed_line_only() {
 fn r16_3_introductions_are_padded() {
     let (_, mut carol) = granted(CAROL);
     let (mut line, _) = contact(CAROL);
-    let mut length = |introduction: &Introduction<'_>| payload_of(&introduce(&mut line, introduction)).len();
+    let mut length = |introduction: &IntroducerMessage<'_>| payload_of(&introduce(&mut line, introduction)).len();
     let short = ticket(&mut carol, 8, "Caroline", None).0;
     let long = ticket(&mut carol, 9, &"n".repeat(32), Some(UnixSeconds(u64::MAX))).0;
-    let lengths = [short, long].map(|told| length(&Introduction::Ticket(told)));
+    let lengths = [short, long].map(|told| length(&IntroducerMessage::Ticket(told)));
     assert_eq!(lengths, [lengths[0]; 2]);
     // The longest is within the bound.
     let alice = Alice::offer(link(3), longest().policy(Policy::unlimited()).introducer(id(CAROL)), seed(1)).commit();
     let grant = alice.port().unwrap().to_bytes();
-    let grant = Introduction::Grant { port: grant.as_slice() };
-    assert_eq!(padded_len(grant.to_vec().len()), MAX_INTRODUCTION);
-    assert!(length(&grant) <= MAX_INTRODUCTION + SEAL_OVERHEAD);
+    let grant = IntroducerMessage::Grant { port: grant.as_slice() };
+    assert_eq!(padded_len(grant.to_vec().len()), MAX_INTRODUCER_MESSAGE);
+    assert!(length(&grant) <= MAX_INTRODUCER_MESSAGE + SEAL_OVERHEAD);
 }
 
 #[test]
@@ -61,9 +61,9 @@ fn r16_3_every_flip_of_an_introduction_is_forged() {
     let grant = alice.port().unwrap().to_bytes();
     let mut out = [0; 512];
     let sent = [
-        introduce(&mut carol_alice, &Introduction::Ticket(told)),
-        introduce(&mut carol_alice, &Introduction::Grant { port: grant.as_slice() }),
-        introduce(&mut carol_alice, &Introduction::Withdrawn { line_link: link(CAROL + 1) }),
+        introduce(&mut carol_alice, &IntroducerMessage::Ticket(told)),
+        introduce(&mut carol_alice, &IntroducerMessage::Grant { port: grant.as_slice() }),
+        introduce(&mut carol_alice, &IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) }),
     ];
     let before = alice_carol.record().to_vec();
     for packet in &sent {
@@ -77,7 +77,7 @@ fn r16_3_every_flip_of_an_introduction_is_forged() {
     // As they are, in any order, once.
     for packet in sent.iter().rev() {
         hear(&mut alice_carol, packet);
-        assert_eq!(alice_carol.handle_bytes(packet, &mut out, NOW).map(drop), Err(Rejected::Repeated));
+        assert_eq!(alice_carol.handle_bytes(packet, &mut out, NOW).map(drop), Err(Rejected::Duplicate));
     }
 }
 
@@ -85,16 +85,16 @@ fn r16_3_every_flip_of_an_introduction_is_forged() {
 #[test]
 fn r16_3_a_text_that_is_no_introduction_moves_nothing() {
     let (mut at_alice, _) = confirmed();
-    let to_alice = keys::keys(Offer::new()).to_alice;
+    let to_alice = keys::keys(PortOptions::new()).to_alice;
     let padded = |text: &[u8]| {
         let mut padded = [text, &[0x80]].concat();
         padded.resize(padded_len(text.len()), 0);
         padded
     };
     let (alice, mut carol) = granted(CAROL);
-    let good = Introduction::Ticket(ticket(&mut carol, 9, "Carol", None).0).to_vec();
+    let good = IntroducerMessage::Ticket(ticket(&mut carol, 9, "Carol", None).0).to_vec();
     let grant = alice.port().unwrap().to_bytes();
-    let plain = port(Offer::new()).to_bytes();
+    let plain = port(PortOptions::new()).to_bytes();
     let of =
         |tag: u64, field: Cbor| Cbor::Array(vec![Cbor::Uint(1), Cbor::Array(vec![Cbor::Uint(tag), field])]).write();
     let no_introductions = [
@@ -117,35 +117,35 @@ fn r16_3_a_text_that_is_no_introduction_moves_nothing() {
     let send = |text: &[u8]| keys::sealed(&to_alice, 8, 0, 20, text, b"");
     let event = Event::Packet { line_id: line_id(), payload: &send(&good) }.to_vec();
     assert_eq!(at_alice.give(&Input::Event(event), NOW), Err(Refusal::Rejected(Rejected::Forged)));
-    assert_eq!(at_alice.takes(&Input::Open(send(&padded(&good)), b"data".to_vec())), [Effect::Introduction(good)]);
+    assert_eq!(at_alice.takes(&Input::Open(send(&padded(&good)), b"data".to_vec())), [Effect::IntroducerMessage(good)]);
 }
 
 #[test]
 fn r16_3_alice_is_told_before_there_is_anything_for_bob() {
     let (_, mut carol) = granted(CAROL);
     assert_eq!(carol.told().map(drop), Err(Rejected::OutOfOrder));
-    assert!(carol.settle().is_none() && carol.unsent().next().is_none());
+    assert!(carol.clear_outbox().is_none() && carol.pending().next().is_none());
     let step = carol.introduce(name("Carol"), None, seed(9), NOW).unwrap();
     step.commit().for_each(drop);
     // Whatever is tried, in this process or another: only `told` leads on.
     for _ in 0..2 {
-        assert!(carol.settle().is_none());
-        let unsent: Vec<_> = carol.unsent().collect();
-        assert!(matches!(unsent[..], [IntroducerEffect::Tell(..)]), "{unsent:?}");
-        assert_eq!(carol.introduce(name("Carol"), None, seed(8), NOW).map(drop), Err(Rejected::Unsettled));
+        assert!(carol.clear_outbox().is_none());
+        let pending: Vec<_> = carol.pending().collect();
+        assert!(matches!(pending[..], [IntroducerEffect::Announce(..)]), "{pending:?}");
+        assert_eq!(carol.introduce(name("Carol"), None, seed(8), NOW).map(drop), Err(Rejected::TicketPending));
         carol = Introducer::restore(&carol.record()).unwrap();
     }
     drop(carol.told().unwrap());
-    assert_eq!(carol.phase(), IntroducerPhase::Telling);
+    assert_eq!(carol.phase(), IntroducerPhase::Announcing);
     carol.told().unwrap().commit().for_each(drop);
-    let ready = |carol: &Introducer| match carol.unsent().next() {
+    let ready = |carol: &Introducer| match carol.pending().next() {
         Some(IntroducerEffect::Ready(port)) => port.to_bytes().as_slice().to_vec(),
         other => panic!("{other:?}"),
     };
     let again = Introducer::restore(&carol.record()).unwrap();
     assert_eq!(ready(&again), ready(&carol));
-    assert_eq!(carol.introduce(name("Carol"), None, seed(8), NOW).map(drop), Err(Rejected::Unsettled));
-    carol.settle().unwrap().commit().for_each(drop);
+    assert_eq!(carol.introduce(name("Carol"), None, seed(8), NOW).map(drop), Err(Rejected::TicketPending));
+    carol.clear_outbox().unwrap().commit().for_each(drop);
     assert_eq!(carol.phase(), IntroducerPhase::Granted);
     // No ticket is left behind.
     assert_eq!(carol.record().len(), granted(CAROL).1.record().len());
@@ -155,14 +155,14 @@ fn r16_3_alice_is_told_before_there_is_anything_for_bob() {
 fn r16_3_nobody_is_introduced_once_it_is_over() {
     let over = |carol: &mut Introducer, end| {
         assert_eq!(carol.phase(), IntroducerPhase::Ended(end));
-        let unsent: Vec<_> = carol.unsent().collect();
-        assert_eq!(unsent, [IntroducerEffect::Ended(end)]);
-        carol.settle().unwrap().commit().for_each(drop);
-        assert!(carol.settle().is_none() && carol.deadline().is_none() && carol.line_id().is_none());
+        let pending: Vec<_> = carol.pending().collect();
+        assert_eq!(pending, [IntroducerEffect::Ended(end)]);
+        carol.clear_outbox().unwrap().commit().for_each(drop);
+        assert!(carol.clear_outbox().is_none() && carol.deadline().is_none() && carol.line_id().is_none());
         assert_eq!(carol.introduce(name("Carol"), None, seed(9), NOW).map(drop), Err(Rejected::OutOfOrder));
         assert_eq!(carol.told().map(drop), Err(Rejected::OutOfOrder));
         assert_eq!(carol.cancel().map(drop), Err(Rejected::OutOfOrder));
-        let withdrawn = Introduction::Withdrawn { line_link: link(CAROL + 1) };
+        let withdrawn = IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) };
         assert_eq!(carol.handle(&withdrawn, id(CAROL)).map(drop), Err(Rejected::OutOfOrder));
     };
     let at = |how: u8| {
@@ -177,15 +177,15 @@ fn r16_3_nobody_is_introduced_once_it_is_over() {
     };
     for how in 0..3 {
         let mut carol = at(how);
-        let other = Introduction::Withdrawn { line_link: link(DAVE) };
-        assert_eq!(carol.handle(&other, id(CAROL)).map(drop), Err(Rejected::NotMine));
-        let withdrawn = Introduction::Withdrawn { line_link: link(CAROL + 1) };
-        assert_eq!(carol.handle(&withdrawn, id(DAVE)).map(drop), Err(Rejected::NotMine));
+        let other = IntroducerMessage::Withdrawn { line_link: link(DAVE) };
+        assert_eq!(carol.handle(&other, id(CAROL)).map(drop), Err(Rejected::WrongMachine));
+        let withdrawn = IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) };
+        assert_eq!(carol.handle(&withdrawn, id(DAVE)).map(drop), Err(Rejected::WrongMachine));
         carol.handle(&withdrawn, id(CAROL)).unwrap().commit().for_each(drop);
-        over(&mut carol, IntroducerEnd::Withdrawn);
+        over(&mut carol, GrantOutcome::Withdrawn);
         let mut carol = at(how);
         carol.cancel().unwrap().commit().for_each(drop);
-        over(&mut carol, IntroducerEnd::Cancelled);
+        over(&mut carol, GrantOutcome::Cancelled);
     }
     let offer = expiring().policy(Policy::unlimited()).introducer(id(CAROL));
     let alice = Alice::offer(link(CAROL + 1), offer, seed(1)).commit();
@@ -193,17 +193,18 @@ fn r16_3_nobody_is_introduced_once_it_is_over() {
     let mut carol = grant();
     assert!(carol.deadline() == Some(EXPIRY) && carol.tick(NOW).is_none());
     carol.tick(EXPIRY).unwrap().commit().for_each(drop);
-    over(&mut carol, IntroducerEnd::Expired);
+    over(&mut carol, GrantOutcome::Expired);
     let mut carol = grant();
     carol.introduce(name("Carol"), None, seed(9), EXPIRY).unwrap().commit().for_each(drop);
-    over(&mut carol, IntroducerEnd::Expired);
+    over(&mut carol, GrantOutcome::Expired);
 }
 
 #[test]
 fn r16_3_a_line_has_one_grant_and_it_stands_in_nobodys_way() {
     let (alice, carol) = granted(CAROL);
     // Another contact port along the same line finds the key taken; the same along another line does not.
-    let other = Alice::offer(link(9), Offer::new().policy(Policy::unlimited()).introducer(id(CAROL)), seed(7)).commit();
+    let other =
+        Alice::offer(link(9), PortOptions::new().policy(Policy::unlimited()).introducer(id(CAROL)), seed(7)).commit();
     let along =
         |alice: &Alice, line| Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), id(line)).unwrap().key();
     assert_eq!(along(&other, CAROL), carol.key());
@@ -211,7 +212,7 @@ fn r16_3_a_line_has_one_grant_and_it_stands_in_nobodys_way() {
     // Nor is it the key of a Port that is scanned, or of the line.
     let granted_link = alice.port().unwrap().line_link();
     assert!(
-        ![Key::LineLink(granted_link), Key::Line(id(CAROL))]
+        ![RecordKey::LineLink(granted_link), RecordKey::Line(id(CAROL))]
             .map(|key| key.to_bytes())
             .contains(&carol.key().to_bytes())
     );

@@ -25,8 +25,8 @@ fn link(n: u8) -> LineLink {
     [n; 16].into()
 }
 
-fn name(name: &str) -> Name {
-    Name::new(name).unwrap()
+fn name(name: &str) -> IntroducerName {
+    IntroducerName::new(name).unwrap()
 }
 
 fn formed_on(line_link: LineLink, line: u8, proof: Option<Proof>) -> Event<'static> {
@@ -38,7 +38,7 @@ fn packets(line: &Line) -> Vec<Vec<u8>> {
         LineEffect::Send(Request::Packet { line_id, payload }) => Some(Event::Packet { line_id, payload }.to_vec()),
         _ => None,
     };
-    line.unsent().filter_map(packet).collect()
+    line.pending().filter_map(packet).collect()
 }
 
 /// Confirm, and its answer.
@@ -46,7 +46,7 @@ fn confirm(at_alice: &mut Line, at_bob: &mut Line) {
     let mut out = [0; 128];
     at_bob.handle_bytes(&packets(at_alice)[0], &mut out, NOW).unwrap().commit().for_each(drop);
     let answer = packets(at_bob).remove(0);
-    at_bob.settle().unwrap().commit().for_each(drop);
+    at_bob.clear_outbox().unwrap().commit().for_each(drop);
     at_alice.handle_bytes(&answer, &mut out, NOW).unwrap().commit().for_each(drop);
 }
 
@@ -59,20 +59,20 @@ fn contact(n: u8) -> (Line, Line) {
 }
 
 fn contact_joined(n: u8) -> (Line, Line) {
-    let mut alice = Alice::offer(link(n), Offer::new(), seed(n)).commit();
+    let mut alice = Alice::offer(link(n), PortOptions::new(), seed(n)).commit();
     let mut bob = Bob::scan(alice.port().unwrap().clone(), seed(n ^ 1)).commit();
     let proof = proof_of(&mut bob);
     (line_of_alice(&mut alice, &formed_on(link(n), n, Some(proof)), &()), line_of_bob(&mut bob, link(n), n))
 }
 
 fn proof_of(bob: &mut Bob) -> Proof {
-    let step = bob.connect(SendProof::OnBoard, NOW).unwrap();
+    let step = bob.connect(SendProof::Inline, NOW).unwrap();
     let Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) = step.commit().next() else { panic!() };
     proof
 }
 
-fn line_of_alice(alice: &mut Alice, formed: &Event<'_>, known: &impl Known) -> Line {
-    let step = alice.handle_knowing(formed, known, NOW).unwrap();
+fn line_of_alice(alice: &mut Alice, formed: &Event<'_>, known: &impl Peers) -> Line {
+    let step = alice.handle(formed, known, NOW).unwrap();
     let mut effects = step.commit();
     effects.find_map(|e| if let AliceEffect::LineFormed(line) = e { Some(line) } else { None }).unwrap()
 }
@@ -84,8 +84,8 @@ fn line_of_bob(bob: &mut Bob, line_link: LineLink, line: u8) -> Line {
 }
 
 /// What the line's other end hears.
-fn introduce(line: &mut Line, introduction: &Introduction<'_>) -> Vec<u8> {
-    let mut buffer = [0; MAX_INTRODUCTION + SEAL_OVERHEAD];
+fn introduce(line: &mut Line, introduction: &IntroducerMessage<'_>) -> Vec<u8> {
+    let mut buffer = [0; MAX_INTRODUCER_MESSAGE + SEAL_OVERHEAD];
     let step = line.introduce(introduction, &mut buffer).unwrap();
     let Some(LineEffect::Send(Request::Packet { line_id, payload })) = step.commit().next() else { panic!() };
     Event::Packet { line_id, payload }.to_vec()
@@ -95,12 +95,12 @@ fn introduce(line: &mut Line, introduction: &Introduction<'_>) -> Vec<u8> {
 fn hear(line: &mut Line, event: &[u8]) -> Vec<u8> {
     let mut out = [0; 512];
     let mut effects = line.handle_bytes(event, &mut out, NOW).unwrap().commit();
-    effects.find_map(|e| if let LineEffect::Introduction(said) = e { Some(said.to_vec()) } else { None }).unwrap()
+    effects.find_map(|e| if let LineEffect::IntroducerMessage(said) = e { Some(said.to_vec()) } else { None }).unwrap()
 }
 
-fn ticket_in(bytes: &[u8]) -> ToldTicket {
-    match Introduction::decode(bytes) {
-        Ok(Introduction::Ticket(told)) => told,
+fn ticket_in(bytes: &[u8]) -> TicketNotice {
+    match IntroducerMessage::decode(bytes) {
+        Ok(IntroducerMessage::Ticket(told)) => told,
         other => panic!("{other:?}"),
     }
 }
@@ -108,24 +108,24 @@ fn ticket_in(bytes: &[u8]) -> ToldTicket {
 /// The rows that Alice's caller keeps, and how often he was asked.
 #[derive(Default)]
 struct Rows {
-    told: BTreeMap<[u8; 32], ToldTicket>,
+    told: BTreeMap<[u8; 32], TicketNotice>,
     asked: std::cell::Cell<usize>,
 }
 
 impl Rows {
-    fn insert(&mut self, told: ToldTicket) -> bool {
+    fn insert(&mut self, told: TicketNotice) -> bool {
         self.told.insert(*told.ticket.as_bytes(), told).is_none()
     }
 
-    fn of(told: &[&ToldTicket]) -> Self {
+    fn of(told: &[&TicketNotice]) -> Self {
         let mut rows = Self::default();
         told.iter().for_each(|told| assert!(rows.insert((*told).clone())));
         rows
     }
 }
 
-impl Known for Rows {
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+impl Peers for Rows {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         self.asked.set(self.asked.get() + 1);
         self.told.get(ticket.as_bytes()).cloned()
     }
@@ -133,7 +133,7 @@ impl Known for Rows {
 
 /// A contact port of Alice's for the contact of this number: its link is one more.
 fn granted_with(n: u8, policy: Policy) -> (Alice, Introducer) {
-    let alice = Alice::offer(link(n + 1), Offer::new().policy(policy).introducer(id(n)), seed(n + 1)).commit();
+    let alice = Alice::offer(link(n + 1), PortOptions::new().policy(policy).introducer(id(n)), seed(n + 1)).commit();
     let grant = alice.port().unwrap().to_bytes();
     (alice, Introducer::granted(grant.as_slice(), id(n)).unwrap().commit())
 }
@@ -143,11 +143,11 @@ fn granted(n: u8) -> (Alice, Introducer) {
 }
 
 /// What Alice is told of it, and what Bob is given.
-fn ticket(introducer: &mut Introducer, n: u8, called: &str, expires: Option<UnixSeconds>) -> (ToldTicket, Port) {
+fn ticket(introducer: &mut Introducer, n: u8, called: &str, expires: Option<UnixSeconds>) -> (TicketNotice, Port) {
     let step = introducer.introduce(name(called), expires, seed(n), NOW).unwrap();
-    let Some(IntroducerEffect::Tell(_, Introduction::Ticket(told))) = step.commit().next() else { panic!() };
+    let Some(IntroducerEffect::Announce(_, IntroducerMessage::Ticket(told))) = step.commit().next() else { panic!() };
     let Some(IntroducerEffect::Ready(port)) = introducer.told().unwrap().commit().next() else { panic!() };
-    introducer.settle().unwrap().commit().for_each(drop);
+    introducer.clear_outbox().unwrap().commit().for_each(drop);
     (told, Port::parse(port.qr_text().as_str()).unwrap())
 }
 
@@ -160,7 +160,7 @@ fn bob_of(n: u8, port: &Port) -> (Bob, Proof) {
 
 fn refused(alice: &mut Alice, formed: &Event<'_>, rows: &Rows, now: UnixSeconds) -> Rejected {
     let before = alice.record().to_vec();
-    let error = alice.handle_knowing(formed, rows, now).map(drop).unwrap_err();
+    let error = alice.handle(formed, rows, now).map(drop).unwrap_err();
     assert_eq!(*alice.record(), before[..]);
     error
 }
@@ -168,26 +168,27 @@ fn refused(alice: &mut Alice, formed: &Event<'_>, rows: &Rows, now: UnixSeconds)
 /// One of each introduction, and of each record of an Introducer, with everything optional and without.
 pub fn samples() -> [Vec<Vec<u8>>; 2] {
     let (mut introductions, mut records) = (Vec::new(), Vec::new());
-    let expiring = Offer::new().expires(EXPIRY);
+    let expiring = PortOptions::new().expires(EXPIRY);
     let full = (longest(), name(&"n".repeat(32)), Some(UnixSeconds(u64::MAX)));
-    for (offer, name, expires) in [(Offer::new(), name(""), None), (expiring, name("Carol"), Some(EXPIRY)), full] {
+    for (offer, name, expires) in [(PortOptions::new(), name(""), None), (expiring, name("Carol"), Some(EXPIRY)), full]
+    {
         let offer = offer.policy(Policy::unlimited()).introducer(id(CAROL));
         let alice = Alice::offer(link(CAROL + 1), offer, seed(1)).commit();
         let grant = alice.port().unwrap().to_bytes();
-        introductions.push(Introduction::Grant { port: grant.as_slice() }.to_vec());
+        introductions.push(IntroducerMessage::Grant { port: grant.as_slice() }.to_vec());
         let mut carol = Introducer::granted(grant.as_slice(), id(CAROL)).unwrap().commit();
         records.push(carol.record().to_vec());
         let step = carol.introduce(name, expires, seed(9), NOW).unwrap();
-        let Some(IntroducerEffect::Tell(_, told)) = step.commit().next() else { panic!() };
+        let Some(IntroducerEffect::Announce(_, told)) = step.commit().next() else { panic!() };
         introductions.push(told.to_vec());
         records.push(carol.record().to_vec());
         carol.told().unwrap().commit().for_each(drop);
         records.push(carol.record().to_vec());
         carol.cancel().unwrap().commit().for_each(drop);
         records.push(carol.record().to_vec());
-        carol.settle().unwrap().commit().for_each(drop);
+        carol.clear_outbox().unwrap().commit().for_each(drop);
         records.push(carol.record().to_vec());
     }
-    introductions.push(Introduction::Withdrawn { line_link: link(CAROL + 1) }.to_vec());
+    introductions.push(IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) }.to_vec());
     [introductions, records]
 }

@@ -11,19 +11,19 @@ fn r16_4_alice_is_told_by_the_contact_whose_port_it_is() {
     assert_eq!(alice.tell(&told, id(DAVE), 0, NOW), Err(Rejected::TicketRefused));
     assert_eq!(alice.tell(&told, id(CAROL), 0, EXPIRY), Err(Rejected::TicketRefused));
     assert_eq!(alice.tell(&told, id(CAROL), 0, UnixSeconds(EXPIRY.0 - 1)), Ok(()));
-    assert_eq!(granted(DAVE).0.tell(&told, id(CAROL), 0, NOW), Err(Rejected::NotMine));
-    assert_eq!(granted(DAVE).0.tell(&told, id(DAVE), 0, NOW), Err(Rejected::NotMine));
+    assert_eq!(granted(DAVE).0.tell(&told, id(CAROL), 0, NOW), Err(Rejected::WrongMachine));
+    assert_eq!(granted(DAVE).0.tell(&told, id(DAVE), 0, NOW), Err(Rejected::WrongMachine));
     // Of a Port that has no introducer.
-    let superport = Alice::offer(link(CAROL + 1), Offer::new().policy(Policy::unlimited()), seed(1)).commit();
+    let superport = Alice::offer(link(CAROL + 1), PortOptions::new().policy(Policy::unlimited()), seed(1)).commit();
     assert_eq!(superport.tell(&told, id(CAROL), 0, NOW), Err(Rejected::TicketRefused));
     assert_eq!(
-        Alice::offer(link(CAROL + 1), Offer::new(), seed(1)).commit().tell(&told, id(CAROL), 0, NOW),
+        Alice::offer(link(CAROL + 1), PortOptions::new(), seed(1)).commit().tell(&told, id(CAROL), 0, NOW),
         Err(Rejected::TicketRefused)
     );
     // A pause is no withdrawal: what she is told of waits.
     alice.set_policy(Policy::unlimited().paused(true)).unwrap().commit().for_each(drop);
     assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Ok(()));
-    alice.set_policy(Policy::unlimited().until(Some(NOW))).unwrap().commit().for_each(drop);
+    alice.set_policy(Policy::unlimited().closes_at(Some(NOW))).unwrap().commit().for_each(drop);
     assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
     alice.revoke().unwrap().commit().for_each(drop);
     assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
@@ -37,7 +37,7 @@ fn r16_4_a_ticket_is_taken_once() {
     let (_, proof) = bob_of(2, &port);
     let (_, of_another) = bob_of(3, &port);
     let first = formed_on(link(CAROL + 1), BOB, Some(proof.clone()));
-    let mark = alice.handle_knowing(&first, &rows, NOW).unwrap().once();
+    let mark = alice.handle(&first, &rows, NOW).unwrap().once();
     line_of_alice(&mut alice, &first, &rows);
     rows.told.remove(told.ticket.as_bytes());
     // By him or by another, there is no such row any more.
@@ -49,11 +49,11 @@ fn r16_4_a_ticket_is_taken_once() {
     // him still, though his keys are others.
     rows.insert(told.clone());
     for (line, proof) in [(1, proof), (2, of_another)] {
-        let step = alice.handle_knowing(&formed_on(link(CAROL + 1), line, Some(proof)), &rows, NOW);
+        let step = alice.handle(&formed_on(link(CAROL + 1), line, Some(proof)), &rows, NOW);
         let step = step.unwrap();
-        assert_eq!((step.once(), step.taken()), (mark, Some(Taken::Disconnect(id(line)))));
+        assert_eq!((step.once(), step.taken()), (mark, Some(OnDuplicate::Disconnect(id(line)))));
     }
-    assert_eq!(mark, Some(Mark::from(*told.ticket.as_bytes())));
+    assert_eq!(mark, Some(ReplayMark::from(*told.ticket.as_bytes())));
     assert_eq!(alice.used(), 1);
 }
 
@@ -78,7 +78,7 @@ fn r16_4_through_another_contacts_port_it_is_refused() {
     let mixed = Port::from_bytes(&Cbor::Array(mixed).write()).unwrap();
     let (_, proof) = bob_of(2, &mixed);
     let formed = formed_on(link(DAVE + 1), BOB, Some(proof));
-    assert_eq!(refused(&mut for_dave, &formed, &Rows::of(&[&told]), NOW), Rejected::Stray(id(BOB)));
+    assert_eq!(refused(&mut for_dave, &formed, &Rows::of(&[&told]), NOW), Rejected::UnwantedLine(id(BOB)));
     // It is worth as much as before.
     let (mut for_carol, _) = granted(CAROL);
     let (_, proof) = bob_of(2, &carols);
@@ -92,10 +92,10 @@ fn r16_4_an_expired_ticket_is_struck_out_and_no_clock_revives_it() {
     let mut rows = Rows::of(&[&told]);
     let (_, proof) = bob_of(2, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
-    assert!(alice.handle_knowing(&formed, &rows, UnixSeconds(EXPIRY.0 - 1)).unwrap().commit().count() > 0);
+    assert!(alice.handle(&formed, &rows, UnixSeconds(EXPIRY.0 - 1)).unwrap().commit().count() > 0);
     let (mut alice, _) = granted(CAROL);
-    let step = alice.handle_knowing(&formed, &rows, EXPIRY).unwrap();
-    assert_eq!((step.strikes(), step.once()), (Some(told.ticket), Some(Mark::from(*told.ticket.as_bytes()))));
+    let step = alice.handle(&formed, &rows, EXPIRY).unwrap();
+    assert_eq!((step.strikes(), step.once()), (Some(told.ticket), Some(ReplayMark::from(*told.ticket.as_bytes()))));
     let effects: Vec<_> = step.commit().map(|effect| format!("{effect:?}")).collect();
     assert_eq!(effects.len(), 1, "{effects:?}");
     assert!(effects[0].contains("Disconnect"), "{effects:?}");
@@ -111,7 +111,7 @@ fn r16_4_of_ten_thousand_rows_one_is_asked_for() {
     let mut rows = Rows::of(&[&told]);
     for n in 0..10_000_u32 {
         let ticket: [u8; 32] = std::array::from_fn(|i| n.to_be_bytes()[i % 4]);
-        rows.insert(ToldTicket { ticket: ticket.into(), ..told.clone() });
+        rows.insert(TicketNotice { ticket: ticket.into(), ..told.clone() });
     }
     let length = alice.record().len();
     let (_, proof) = bob_of(2, &port);
@@ -159,17 +159,17 @@ fn r16_4_a_ticket_is_not_rewritten_through_the_iv() {
     ];
     for (n, (blocks, change)) in bad.into_iter().enumerate() {
         let formed = formed_on(link(CAROL + 1), BOB, Some(proof(blocks, change)));
-        assert_eq!(refused(&mut alice, &formed, &rows, NOW), Rejected::Stray(id(BOB)), "{n}");
+        assert_eq!(refused(&mut alice, &formed, &rows, NOW), Rejected::UnwantedLine(id(BOB)), "{n}");
     }
     // The same by hand, and nothing done to it.
     line_of_alice(&mut alice, &formed_on(link(CAROL + 1), BOB, Some(proof(&rad_first, nothing))), &rows);
 }
 
 /// A table that answers with another ticket's row.
-struct AnyRow(ToldTicket);
+struct AnyRow(TicketNotice);
 
-impl Known for AnyRow {
-    fn ticket(&self, _: &TicketHash) -> Option<ToldTicket> {
+impl Peers for AnyRow {
+    fn ticket(&self, _: &TicketHash) -> Option<TicketNotice> {
         Some(self.0.clone())
     }
 }
@@ -181,6 +181,6 @@ fn r16_4_another_tickets_row_lets_nobody_in() {
     let (_, proof) = bob_of(BOB, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
     let before = alice.record().to_vec();
-    let error = alice.handle_knowing(&formed, &AnyRow(told), NOW).map(drop).unwrap_err();
+    let error = alice.handle(&formed, &AnyRow(told), NOW).map(drop).unwrap_err();
     assert_eq!((error, &*alice.record()), (Rejected::UnknownTicket(id(BOB)), &before[..]));
 }

@@ -3,7 +3,7 @@
 use port_protocol::app::{
     Alice, AliceEffect, Bob, BobEffect, Event, Happened, Intro, Name, Request, UnauthenticatedLine,
 };
-use port_protocol::{Machine, Offer, Policy};
+use port_protocol::{Machine, Policy, PortOptions};
 
 use super::{NOW, Shown, TEXT, line_id, link, random, seed};
 
@@ -13,7 +13,7 @@ fn name() -> Name {
 }
 
 fn offered() -> Alice {
-    Alice::offer(link(), Offer::new(), seed("alice")).commit()
+    Alice::offer(link(), PortOptions::new(), seed("alice")).commit()
 }
 
 fn scanned() -> Bob {
@@ -28,15 +28,16 @@ fn connecting() -> Bob {
 
 fn used() -> Event {
     let bob = connecting();
-    let Some(BobEffect::Send(Request::Connect { intro, .. })) = bob.unsent().next() else { panic!() };
+    let Some(BobEffect::Send(Request::Connect { intro, .. })) = bob.pending().next() else { panic!() };
     let intro: Intro = intro.clone();
     let (port_id, line_id, pair_hash) = (link(), line_id(), random("pair hash").into());
-    let what = Happened::Used { kind: port_protocol::Kind::Port, port_id, line_id, pair_hash, intro };
+    let what = Happened::Used { kind: port_protocol::PortKind::Port, port_id, line_id, pair_hash, intro };
     Event { what, timestamp: None }
 }
 
 fn line(asks: bool) -> UnauthenticatedLine {
-    let mut alice = Alice::offer(link(), Offer::new().policy(Policy::once().asking(asks)), seed("alice")).commit();
+    let mut alice =
+        Alice::offer(link(), PortOptions::new().policy(Policy::once().require_approval(asks)), seed("alice")).commit();
     let effects = alice.handle(&used(), NOW).unwrap().commit();
     let line = effects.last();
     match line {
@@ -46,11 +47,11 @@ fn line(asks: bool) -> UnauthenticatedLine {
 }
 
 pub fn see(see: &mut Shown) {
-    let offer = || Offer::new().policy(Policy::unlimited());
+    let offer = || PortOptions::new().policy(Policy::unlimited());
     see.see("app, requesting", &Alice::request(offer(), seed("alice")));
     let mut alice = offered();
     see.see("app, offered", &alice);
-    alice.unsent().for_each(|effect| see.see("app", &effect));
+    alice.pending().for_each(|effect| see.see("app", &effect));
     see.see("app, offered", &alice.record());
     see.see("app, used", &used());
     see.see("app, forms a line", &alice.handle(&used(), NOW).unwrap());
@@ -72,7 +73,7 @@ pub fn see(see: &mut Shown) {
     step.commit().for_each(|effect| see.see("app, forms a line", &effect));
 
     see.see("app, asked", &line(true));
-    line(true).unsent().for_each(|effect| see.see("app, asked", &effect));
+    line(true).pending().for_each(|effect| see.see("app, asked", &effect));
     let mut line = line(false);
     see.see("app, open", &line);
     see.see("app, open", &line.phase());

@@ -3,15 +3,15 @@
 use super::*;
 
 fn grant() -> PortBytes {
-    let offer = Offer::new().policy(Policy::unlimited()).introducer(line_id());
+    let offer = PortOptions::new().policy(Policy::unlimited()).introducer(line_id());
     Alice::offer(link(), offer, seed("alice")).commit().port().unwrap().to_bytes()
 }
 
-fn name() -> Name {
-    Name::new("QZXJVKWQPHZBGX").unwrap()
+fn name() -> IntroducerName {
+    IntroducerName::new("QZXJVKWQPHZBGX").unwrap()
 }
 
-/// Granted, Telling, Ready.
+/// Granted, Announcing, Ready.
 fn introducers() -> [Introducer; 3] {
     [0, 1, 2].map(|steps| {
         let mut carol = Introducer::granted(grant().as_slice(), line_id()).unwrap().commit();
@@ -27,7 +27,7 @@ fn introducers() -> [Introducer; 3] {
 
 fn ready() -> Port {
     let [_, _, carol] = introducers();
-    match carol.unsent().next() {
+    match carol.pending().next() {
         Some(IntroducerEffect::Ready(port)) => port,
         other => panic!("{other:?}"),
     }
@@ -53,14 +53,14 @@ pub fn show(see: &mut Shown) {
         see.see(&state, &carol);
         see.see(&state, &carol.phase());
         see.see(&state, &carol.record());
-        see.see(&state, &carol.unsent());
-        carol.unsent().for_each(|effect| see.see(&state, &effect));
+        see.see(&state, &carol.pending());
+        carol.pending().for_each(|effect| see.see(&state, &effect));
         let step = carol.cancel().unwrap();
         see.see("cancels", &step);
         step.commit().for_each(|effect| see.see("cancels", &effect));
         see.see("cancelled", &carol);
     }
-    see.see("", &IntroducerEnd::Withdrawn);
+    see.see("", &GrantOutcome::Withdrawn);
     let (port, grant) = (ready(), grant());
     let ticket = port.ticket().unwrap();
     see.see("with a ticket", &port);
@@ -69,13 +69,13 @@ pub fn show(see: &mut Shown) {
     see.see("", ticket.name());
     see.see("", &Introduced { name: name(), by: Some(line_id()) });
     let [_, carol, _] = introducers();
-    let Some(IntroducerEffect::Tell(_, told)) = carol.unsent().next() else { panic!() };
+    let Some(IntroducerEffect::Announce(_, told)) = carol.pending().next() else { panic!() };
     see.see("", &told);
-    if let Introduction::Ticket(told) = &told {
+    if let IntroducerMessage::Ticket(told) = &told {
         see.see("", told);
     }
     let (grant, withdrawn) =
-        (Introduction::Grant { port: grant.as_slice() }, Introduction::Withdrawn { line_link: link() });
+        (IntroducerMessage::Grant { port: grant.as_slice() }, IntroducerMessage::Withdrawn { line_link: link() });
     let Handshake { mut at_alice, mut at_bob, .. } = Handshake::new();
     for introduction in [told, grant, withdrawn] {
         see.see("", &introduction);
@@ -120,5 +120,5 @@ fn r8_7_no_ticket_is_left_where_it_rested() {
     assert!(is_wiped(ready_to_go, &[rad, ticket]));
 }
 
-is_not!(Copy: Introducer, Born<Introducer>, Ticket);
-is_not!(Clone: Introducer, Born<Introducer>);
+is_not!(Copy: Introducer, Created<Introducer>, Ticket);
+is_not!(Clone: Introducer, Created<Introducer>);

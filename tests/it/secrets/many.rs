@@ -8,12 +8,12 @@ const NAME: &str = "KWJXQZPHBV";
 
 /// A contact port: it has everything that a Superport has, and tickets.
 pub fn host() -> Alice {
-    let offer = Offer::new().introducer(random::<16>("introducer's line").into()).policy(Policy::unlimited());
+    let offer = PortOptions::new().introducer(random::<16>("introducer's line").into()).policy(Policy::unlimited());
     Alice::offer(link(), offer, seed("host")).commit()
 }
 
 fn requesting_many() -> Alice {
-    Alice::request(Offer::new().policy(Policy::up_to(3)), seed("host")).commit()
+    Alice::request(PortOptions::new().policy(Policy::up_to(3)), seed("host")).commit()
 }
 
 fn array(bytes: &[u8]) -> Vec<Cbor> {
@@ -30,15 +30,15 @@ pub fn shown_port() -> Port {
     Port::from_bytes(&bytes).unwrap()
 }
 
-fn told() -> ToldTicket {
+fn told() -> TicketNotice {
     let ticket = shown_port().ticket().unwrap().clone();
-    ToldTicket { line_link: link(), ticket: ticket.hash(), name: ticket.name().clone(), expires: None }
+    TicketNotice { line_link: link(), ticket: ticket.hash(), name: ticket.name().clone(), expires: None }
 }
 
 struct Told;
 
-impl Known for Told {
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+impl Peers for Told {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         Some(told()).filter(|told| told.ticket == *ticket)
     }
 }
@@ -49,7 +49,7 @@ fn guest() -> Bob {
 
 fn connecting_guest() -> (Bob, Proof) {
     let mut bob = guest();
-    let proof = match bob.connect(SendProof::OnBoard, NOW).unwrap().commit().next() {
+    let proof = match bob.connect(SendProof::Inline, NOW).unwrap().commit().next() {
         Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) => proof,
         other => panic!("{other:?}"),
     };
@@ -68,7 +68,7 @@ struct Use {
 impl Use {
     fn new() -> Self {
         let ((mut bob, proof), mut alice) = (connecting_guest(), host());
-        let step = alice.handle_knowing(&formed(Some(proof)), &Told, NOW).unwrap();
+        let step = alice.handle(&formed(Some(proof)), &Told, NOW).unwrap();
         let at_alice = step.commit().find_map(|effect| match effect {
             AliceEffect::LineFormed(line) => Some(line),
             _ => None,
@@ -81,7 +81,7 @@ impl Use {
         let joined = [&at_alice, &at_bob].map(|line| Line::restore(&line.record()).unwrap());
         drop(at_bob.seal(TEXT, &[], &mut [0; 128]).unwrap().commit());
         let mut buffer = [0; 128];
-        let confirm = packet(at_alice.unsent());
+        let confirm = packet(at_alice.pending());
         let answer = packet(at_bob.open(&sent(&confirm), &[], &mut buffer, NOW).unwrap().commit());
         drop(at_alice.open(&sent(&answer), &[], &mut buffer, NOW).unwrap().commit());
         Self { alice, bob, joined, confirmed: [at_alice, at_bob] }
@@ -125,12 +125,12 @@ fn secret(name: &str) -> Vec<u8> {
 /// Every public type that they add, and every state.
 pub(super) fn see(see: &mut Shown) {
     // What a policy is made of, and what the caller knows.
-    let policy = Policy::up_to(7).until(Some(NOW)).asking(true).paused(true).again(Again::Refuse);
+    let policy = Policy::up_to(7).closes_at(Some(NOW)).require_approval(true).paused(true).on_repeat(OnRepeat::Refuse);
     see.see("", &policy);
-    see.see("", &policy.limit());
-    see.see("", &Again::Refuse);
-    see.see("of a contact port", &Offer::new().introducer(line_id()).policy(policy));
-    for standing in [Standing::Stranger, Standing::Blocked, Standing::Connected(line_id())] {
+    see.see("", &policy.use_limit());
+    see.see("", &OnRepeat::Refuse);
+    see.see("of a contact port", &PortOptions::new().introducer(line_id()).policy(policy));
+    for standing in [Relationship::Unknown, Relationship::Blocked, Relationship::Connected(line_id())] {
         see.see("", &standing);
     }
     #[cfg(feature = "alloc")]
@@ -148,7 +148,7 @@ pub(super) fn see(see: &mut Shown) {
     see.see("", ticket.name());
     see.see("", &ticket.hash());
     see.see("", &told());
-    for admits in [Admits::Nobody, Admits::One, Admits::Many] {
+    for admits in [Admission::Nobody, Admission::One, Admission::Many] {
         see.see("", &admits);
         see.see("", &Request::SetLineLink { line_link: link(), version: 1, admits });
     }
@@ -158,13 +158,13 @@ pub(super) fn see(see: &mut Shown) {
     let mut alice = host();
     see.see("for many", &alice);
     see.see("for many", &alice.record());
-    alice.unsent().for_each(|effect| see.see("for many", &effect));
+    alice.pending().for_each(|effect| see.see("for many", &effect));
     let step = alice.set_policy(policy).unwrap();
     see.see("sets her policy", &step);
     step.commit().for_each(|effect| see.see("sets her policy", &effect));
     let (bob, proof) = connecting_guest();
     let mut alice = host();
-    let step = alice.handle_knowing(&formed(Some(proof.clone())), &Told, NOW).unwrap();
+    let step = alice.handle(&formed(Some(proof.clone())), &Told, NOW).unwrap();
     see.see("lets in", &step);
     see.see("lets in", &step.taken().unwrap());
     see.see("lets in", &step.strikes().unwrap());
@@ -178,8 +178,8 @@ pub(super) fn see(see: &mut Shown) {
     ];
     assert!(errors.iter().all(Option::is_some), "{errors:?}");
     errors.iter().flatten().for_each(|error| see.read("", error));
-    see.see("", &Taken::Revoke);
-    for end in [AliceEnd::Paused, AliceEnd::Blocked, AliceEnd::AlreadyConnected] {
+    see.see("", &OnDuplicate::Revoke);
+    for end in [PortOutcome::Paused, PortOutcome::Blocked, PortOutcome::AlreadyConnected] {
         see.see("", &end);
     }
 
@@ -192,25 +192,26 @@ pub(super) fn see(see: &mut Shown) {
     for (line, state) in joined.iter().zip(["joined, of the host", "joined, of a guest"]) {
         see.see(state, line);
         see.see(state, line.introduced().unwrap());
-        line.unsent().for_each(|effect| see.see(state, &effect));
+        line.pending().for_each(|effect| see.see(state, &effect));
     }
     for line in &mut confirmed {
         see.see("confirmed", line);
         see.see("confirmed", &line.record());
         see.see("closes", &line.close().unwrap());
     }
-    let mut asked = Alice::offer(link(), Offer::new().policy(Policy::once().asking(true)), seed("alice")).commit();
+    let mut asked =
+        Alice::offer(link(), PortOptions::new().policy(Policy::once().require_approval(true)), seed("alice")).commit();
     let step = asked.handle(&formed(Some(super::proof())), NOW).unwrap();
     let Some(AliceEffect::LineFormed(line)) = step.commit().next() else { panic!("no line") };
     let mut line = line;
     see.see("asked", &line);
-    line.unsent().for_each(|effect| see.see("asked", &effect));
+    line.pending().for_each(|effect| see.see("asked", &effect));
     see.see("accepts", &Line::restore(&line.record()).unwrap().accept(NOW).unwrap());
     line.decline().unwrap().commit().for_each(|effect| see.see("declines", &effect));
     see.see("declined", &line);
-    see.see("", &BobEnd::Blocked);
+    see.see("", &UseOutcome::Blocked);
     see.read("", &SealError::Unconfirmed);
-    see.read("", &Name::new(&NAME.repeat(4)).unwrap_err());
+    see.read("", &IntroducerName::new(&NAME.repeat(4)).unwrap_err());
 }
 
 /// The control, for places in records may move: these are what they are called, made here from seeds alone.

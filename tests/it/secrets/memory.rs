@@ -73,7 +73,7 @@ fn r8_7_nothing_is_left_where_it_rested() {
     let shown = text.as_str().to_owned();
     assert!(is_gone(text, &[shown.as_bytes()]));
 
-    assert!(is_wiped(Alice::offer(link(), Offer::new(), seed("alice")), &[of_alice, rad]));
+    assert!(is_wiped(Alice::offer(link(), PortOptions::new(), seed("alice")), &[of_alice, rad]));
     assert!(is_wiped(requesting(), &[of_alice, rad]));
     assert!(is_wiped(offered(), &[of_alice, rad]));
     assert!(is_gone(offered().record(), &[of_alice, rad]));
@@ -81,13 +81,13 @@ fn r8_7_nothing_is_left_where_it_rested() {
     assert!(is_gone(pool(), &[of_pool]));
     assert!(is_gone(pool().record(), &[of_pool]));
     assert!(is_wiped(scanned(), &[of_bob, rad]));
-    assert!(is_wiped(connecting(SendProof::OnBoard), &[shared]));
-    assert!(is_gone(connecting(SendProof::OnBoard).record(), &[shared]));
+    assert!(is_wiped(connecting(SendProof::Inline), &[shared]));
+    assert!(is_gone(connecting(SendProof::Inline).record(), &[shared]));
 
     assert!(is_wiped(line_at_alice(None).1, &[of_alice, rad]));
     // A step with a new line that is dropped, and one whose line nobody takes.
-    assert!(is_wiped(connecting(SendProof::OnBoard).handle(&formed(None), NOW).unwrap(), &keys));
-    assert!(is_wiped(connecting(SendProof::OnBoard).handle(&formed(None), NOW).unwrap().commit(), &keys));
+    assert!(is_wiped(connecting(SendProof::Inline).handle(&formed(None), NOW).unwrap(), &keys));
+    assert!(is_wiped(connecting(SendProof::Inline).handle(&formed(None), NOW).unwrap().commit(), &keys));
     let Handshake { joined: [at_alice, at_bob], .. } = Handshake::new();
     assert!(is_gone(at_alice.record(), &keys));
     assert!(is_wiped(at_alice, &keys));

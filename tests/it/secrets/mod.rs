@@ -81,17 +81,17 @@ fn seed(of: &str) -> Seed {
 }
 
 fn requesting() -> Alice {
-    Alice::request(Offer::new(), seed("alice")).commit()
+    Alice::request(PortOptions::new(), seed("alice")).commit()
 }
 
 fn offered() -> Alice {
-    Alice::offer(link(), Offer::new().relay(Relay::new("relay.example").unwrap()), seed("alice")).commit()
+    Alice::offer(link(), PortOptions::new().relay(RelayAddr::new("relay.example").unwrap()), seed("alice")).commit()
 }
 
 /// Two links, one of them here.
 fn pool() -> Pool {
     let mut pool = Pool::new(2, 2, seed("pool")).unwrap().commit();
-    let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.unsent().next() else { panic!() };
+    let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.pending().next() else { panic!() };
     drop(pool.handle(&Event::LineLinkIssued { request_id, line_link: link() }).unwrap().commit());
     pool
 }
@@ -107,7 +107,7 @@ fn connecting(how: SendProof) -> Bob {
 }
 
 fn proof() -> Proof {
-    match connecting(SendProof::OnBoard).unsent().next() {
+    match connecting(SendProof::Inline).pending().next() {
         Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) => proof,
         other => panic!("{other:?}"),
     }
@@ -155,10 +155,9 @@ struct Handshake {
 
 impl Handshake {
     fn new() -> Self {
-        let ((alice, mut at_alice), (bob, mut at_bob)) =
-            (line_at_alice(Some(proof())), line_at_bob(SendProof::OnBoard));
+        let ((alice, mut at_alice), (bob, mut at_bob)) = (line_at_alice(Some(proof())), line_at_bob(SendProof::Inline));
         let joined = [&at_alice, &at_bob].map(|line| Line::restore(&line.record()).unwrap());
-        let confirm = packet(at_alice.unsent());
+        let confirm = packet(at_alice.pending());
         let answer = packet(at_bob.open(&sent(&confirm), &[], &mut [], NOW).unwrap().commit());
         drop(at_alice.open(&sent(&answer), &[], &mut [], NOW).unwrap().commit());
         Self { alice, bob, joined, at_alice, at_bob }
@@ -178,7 +177,7 @@ struct Shown {
 impl Shown {
     fn see<T: Debug>(&mut self, state: &str, value: &T) {
         let path = std::any::type_name::<T>();
-        // `port_protocol::machine::Born<port_protocol::line::Line>` shows a `Born`.
+        // `port_protocol::machine::Created<port_protocol::line::Line>` shows a `Created`.
         let name = path.split('<').next().unwrap_or_default().rsplit("::").next().unwrap_or_default();
         self.types.insert(name.to_owned());
         for text in [format!("{value:?}"), format!("{value:#?}"), format!("{value:02x?}")] {
@@ -210,20 +209,20 @@ fn shown() -> Shown {
     see.see("", &port.kind());
     see.see("", &port.public_key());
     see.see("", port.relay().unwrap());
-    see.see("", &Offer::new().expires(NOW));
+    see.see("", &PortOptions::new().expires(NOW));
     see.see("", &NOW);
     see.see("", &port.line_link());
     see.see("", &port.hash());
     see.see("", &proof());
 
     // Alice and Bob, before birth, in every state, in a step.
-    see.see("", &Alice::offer(link(), Offer::new(), seed("alice")));
+    see.see("", &Alice::offer(link(), PortOptions::new(), seed("alice")));
     see.see("", &Bob::scan(port.clone(), seed("bob")));
     see.see("requesting", &requesting());
     see.see("offered", &alice);
-    see.see("", &alice.unsent());
+    see.see("", &alice.pending());
     see.see("offered", &alice.record());
-    alice.unsent().for_each(|effect| see.see("", &effect));
+    alice.pending().for_each(|effect| see.see("", &effect));
     for proof in [None, Some(proof())] {
         let mut alice = offered();
         see.see("offered", &alice);
@@ -244,7 +243,7 @@ fn shown() -> Shown {
     see.see("revokes", &step);
     step.commit().for_each(|effect| see.see("revokes", &effect));
     see.see("revoked", &alice);
-    for how in [SendProof::OnBoard, SendProof::AlongTheLine] {
+    for how in [SendProof::Inline, SendProof::AlongTheLine] {
         see.see("", &how);
         let mut bob = scanned();
         see.see("scanned", &bob);
@@ -258,8 +257,8 @@ fn shown() -> Shown {
         see.see("spent", &bob);
         see.see("spent", &bob.phase());
     }
-    let mut bob = connecting(SendProof::OnBoard);
-    let refused = Event::Refused { line_link: link(), reason: Reason::Claimed };
+    let mut bob = connecting(SendProof::Inline);
+    let refused = Event::Refused { line_link: link(), reason: Reason::UsedByAnother };
     see.see("refused", &refused);
     bob.handle(&refused, NOW).unwrap().commit().for_each(|effect| see.see("refused", &effect));
     see.see("refused", &bob);
@@ -298,7 +297,7 @@ fn shown() -> Shown {
     see.see("confirmed", &at_bob);
     see.see("confirmed", &at_bob.record());
     see.see("", &at_alice.confirmed().unwrap());
-    let code = at_alice.check_code().unwrap();
+    let code = at_alice.safety_number().unwrap();
     see.see("", &code);
     drop((alice, bob));
 
@@ -328,7 +327,7 @@ fn shown() -> Shown {
         Request::Packet { line_id: line_id(), payload: &payload },
         Request::Disconnect { line_id: line_id() },
         Request::CloseLineLink { line_link: link() },
-        Request::SetLineLink { line_link: link(), version: 1, admits: Admits::Many },
+        Request::SetLineLink { line_link: link(), version: 1, admits: Admission::Many },
     ];
     requests.iter().for_each(|request| see.see("", request));
     let events = [
@@ -342,13 +341,13 @@ fn shown() -> Shown {
     see.see("", &Payload::Proof { proof: proof() });
     see.see("", &line_id());
     see.see("", &PairHash::from(random::<32>("pair hash")));
-    see.see("", &Content::Message);
+    see.see("", &PacketKind::Message);
     see.see("", &Nonce { epoch: 0, counter: 7 });
-    see.see("", &Reason::Claimed);
-    see.see("", &Admits::Many);
-    see.see("", &AliceEnd::ProofRefused);
-    see.see("", &BobEnd::Refused(Reason::Claimed));
-    see.see("", &LineEnd::ByPeer);
+    see.see("", &Reason::UsedByAnother);
+    see.see("", &Admission::Many);
+    see.see("", &PortOutcome::ProofRefused);
+    see.see("", &UseOutcome::Refused(Reason::UsedByAnother));
+    see.see("", &CloseReason::ByPeer);
 
     contact::show(see);
     #[cfg(feature = "app")]
@@ -357,16 +356,16 @@ fn shown() -> Shown {
     // What goes wrong, each as itself and as it comes from where secrets are.
     let rejected = [
         offered().handle_bytes(port.to_bytes().as_slice(), NOW).err(),
-        connecting(SendProof::OnBoard).handle(&formed(Some(proof())), NOW).err(),
+        connecting(SendProof::Inline).handle(&formed(Some(proof())), NOW).err(),
         at_bob.open(&sent(&payload), &[], &mut opened, NOW).err(),
         at_bob.open(&sent(&payload), TEXT, &mut opened, NOW).err(),
-        Some(Rejected::Stray(line_id())),
-        Some(Rejected::StrayLink(link())),
+        Some(Rejected::UnwantedLine(line_id())),
+        Some(Rejected::UnwantedLink(link())),
         Some(Rejected::UnsupportedVersion),
         Some(Rejected::OutOfOrder),
         Some(Rejected::TooEarly),
         Some(Rejected::Paused),
-        Some(Rejected::Repeated),
+        Some(Rejected::Duplicate),
         Some(Rejected::Forged),
         Some(Rejected::Closed),
         Some(Rejected::BufferTooSmall),
@@ -392,7 +391,7 @@ fn shown() -> Shown {
         PortError::UnsupportedVersion,
         PortError::UnsupportedKind,
         PortError::WeakPublicKey,
-        PortError::BadRelay,
+        PortError::BadRelayAddr,
         PortError::BadLinkBase,
     ] {
         see.read("", &error);
@@ -447,7 +446,7 @@ fn r8_7_nothing_shows_a_secret() {
         let base32: Vec<_> = text.trim_start_matches("PORT:").to_lowercase().chars().collect();
         needles.extend(base32.windows(8).map(|way| ("QR text", way.iter().collect())));
     }
-    let code = Handshake::new().at_alice.check_code().unwrap().to_string();
+    let code = Handshake::new().at_alice.safety_number().unwrap().to_string();
     // The search finds what it has to, in every way of writing.
     for bytes in [&secrets[0].1[8..12], &secrets[8].1[5..9]] {
         for text in [
@@ -489,12 +488,12 @@ fn every_public_type_was_seen() {
     assert!(types.len() > 40, "{types:?}");
     let mut seen = shown().types;
     // Traits, what has no values, and other names for a secret of 16 bytes and for machines of this dialect.
-    seen.extend(["Machine", "Known", "Rad", "Dialect", "Native", "Alice", "Bob"].map(str::to_owned));
+    seen.extend(["Machine", "Peers", "Rad", "Dialect", "Native", "Alice", "Bob"].map(str::to_owned));
     assert_eq!(types.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 // ------------------------------------------------------------------------------------------------------------- Copy
 
 // R8.1, R8.5, R8.7: no machine forks, no seed is used twice, no secret is copied unseen.
-is_not!(Copy: Alice, Bob, Line, Pool, Born<Alice>, Seed, Record, Secret<32>, Rad, Port, Ticket, ToldTicket, PortBytes, QrText, Link<'static>, CheckCode);
-is_not!(Clone: Alice, Bob, Line, Pool, Born<Alice>, Born<Bob>, Born<Pool>, Step<'static, Alice>, Seed, Record, PortBytes, QrText, Link<'static>);
+is_not!(Copy: Alice, Bob, Line, Pool, Created<Alice>, Seed, Record, Secret<32>, Rad, Port, Ticket, TicketNotice, PortBytes, QrText, PortLink<'static>, SafetyNumber);
+is_not!(Clone: Alice, Bob, Line, Pool, Created<Alice>, Created<Bob>, Created<Pool>, Step<'static, Alice>, Seed, Record, PortBytes, QrText, PortLink<'static>);

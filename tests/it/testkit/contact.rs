@@ -10,7 +10,7 @@ pub(super) const BOB: u8 = 2;
 pub(super) const GRANTED: &[Choice] = &[
     Choice::MakePort(ALICE, None),
     Choice::DeliverAll,
-    Choice::UsePort(CAROL, 0, SendProof::OnBoard),
+    Choice::UsePort(CAROL, 0, SendProof::Inline),
     Choice::DeliverAll,
     Choice::Grant(ALICE, 0, FREE),
     Choice::DeliverAll,
@@ -19,7 +19,7 @@ pub(super) const GRANTED: &[Choice] = &[
 /// What was shown: Alice's Port first, then each Port with a ticket.
 pub(super) const TICKET: u8 = 1;
 pub(super) const INTRODUCED: &[Choice] = &[Choice::Introduce(CAROL, 0, None), Choice::DeliverAll];
-pub(super) const USED: &[Choice] = &[Choice::UsePort(BOB, TICKET, SendProof::OnBoard), Choice::DeliverAll];
+pub(super) const USED: &[Choice] = &[Choice::UsePort(BOB, TICKET, SendProof::Inline), Choice::DeliverAll];
 
 pub(super) const FREE: Terms = Terms { uses: None, asks: false, expiry: None };
 
@@ -50,7 +50,7 @@ pub(super) fn with_contacts(seed: u64) -> Schedule {
             Choice::Say(who, at) if !n.is_multiple_of(3) => {
                 Choice::Introduce(who, at, n.is_multiple_of(5).then_some(n % 16))
             }
-            Choice::Tick(who) => Choice::UsePort(who, n, SendProof::OnBoard),
+            Choice::Tick(who) => Choice::UsePort(who, n, SendProof::Inline),
             Choice::Clock(who) => Choice::Withdraw(who, n),
             Choice::Close(who, at) if n.is_multiple_of(2) => Choice::Decide(who, at, !n.is_multiple_of(8)),
             Choice::GiveUp(..) => Choice::Clock(n % 8),
@@ -116,10 +116,10 @@ fn r16_no_schedule_breaks_what_must_hold_of_a_contact_port() {
             let offered = alices().filter(|alice| alice.introducer().is_some());
             offered.filter(|alice| alice.policy().is_some_and(is)).count()
         };
-        terms[0] += of_contacts(|policy| matches!(policy.limit(), Uses::UpTo(_)));
+        terms[0] += of_contacts(|policy| matches!(policy.use_limit(), UseLimit::UpTo(_)));
         terms[1] += of_contacts(Policy::asks);
-        terms[2] += alices().filter(|alice| alice.phase() == AlicePhase::Ended(AliceEnd::Expired)).count();
-        terms[3] += introduced(world).iter().filter(|line| line.phase() == LinePhase::Asked).count();
+        terms[2] += alices().filter(|alice| alice.phase() == AlicePhase::Ended(PortOutcome::Expired)).count();
+        terms[3] += introduced(world).iter().filter(|line| line.phase() == LinePhase::AwaitingApproval).count();
     });
     let counts: Vec<_> = happens.iter().zip(counts).collect();
     println!("{counts:?}, {lines} lines, {terms:?}");
@@ -162,7 +162,7 @@ fn r16_4_a_ticket_that_is_used_again_forms_no_line_and_an_app_that_forgets_it_is
 /// Carol dies when she has told Alice, and tells her again: Alice hears that only when the ticket is used.
 #[test]
 fn r16_4_nor_does_one_that_she_is_told_of_again() {
-    let used = [Choice::Deliver, Choice::UsePort(BOB, TICKET, SendProof::OnBoard), Choice::Delay, Choice::DeliverAll];
+    let used = [Choice::Deliver, Choice::UsePort(BOB, TICKET, SendProof::Inline), Choice::Delay, Choice::DeliverAll];
     let told_again = |crash| {
         let dies = [Choice::Crash(CAROL, crash), Choice::Introduce(CAROL, 0, None)];
         schedule(&[GRANTED, &dies, &used, CLAIMED])
@@ -215,7 +215,7 @@ fn r16_4_a_use_that_comes_again_ends_no_line() {
 #[test]
 fn r16_4_a_ticket_is_for_one() {
     let mut world = World::new([(); 4].map(|()| Client::default()));
-    let another = Choice::UsePort(3, TICKET, SendProof::OnBoard);
+    let another = Choice::UsePort(3, TICKET, SendProof::Inline);
     play(&mut world, &[GRANTED, INTRODUCED, USED, &[another, Choice::DeliverAll]]);
     assert_eq!(phase(&world, 3), Some(LinePhase::Joined));
     // He may have come before Alice is told.
@@ -225,7 +225,7 @@ fn r16_4_a_ticket_is_for_one() {
 
 #[test]
 fn r16_7_who_comes_before_alice_was_told_waits_for_her() {
-    let early = [Choice::Introduce(CAROL, 0, None), Choice::UsePort(BOB, TICKET, SendProof::OnBoard)];
+    let early = [Choice::Introduce(CAROL, 0, None), Choice::UsePort(BOB, TICKET, SendProof::Inline)];
     let mut world = world(Care::FULL);
     play(&mut world, &[GRANTED, &early, &[Choice::Delay, Choice::Deliver]]);
     assert_eq!((introduced(&world).len(), count(&world, "Disconnect")), (0, 0), "{}", world.trace());
@@ -235,7 +235,7 @@ fn r16_7_who_comes_before_alice_was_told_waits_for_her() {
 
 #[test]
 fn r16_7_but_not_for_ever_nor_if_nobody_can_tell_her() {
-    let early = [Choice::Introduce(CAROL, 0, None), Choice::UsePort(BOB, TICKET, SendProof::OnBoard), Choice::Drop];
+    let early = [Choice::Introduce(CAROL, 0, None), Choice::UsePort(BOB, TICKET, SendProof::Inline), Choice::Drop];
     let (too_long, closed) = ([Choice::Clock(12), Choice::Tick(ALICE)], [Choice::Close(ALICE, 0), Choice::Wake(ALICE)]);
     for (when, ends) in
         [(&[][..], false), (&[Choice::Clock(11), Choice::Tick(ALICE)], false), (&too_long, true), (&closed, true)]
@@ -263,7 +263,7 @@ fn r16_6_what_is_withdrawn_lets_nobody_in_and_an_app_that_goes_on_is_found() {
         assert_eq!(whole.run(&choices), Ok(()), "{}", whole.trace());
         assert_eq!((introduced(&whole).len(), whole.apps()[0].tickets()), (0, Some(vec![])));
         let carol = whole.apps()[1].records().into_iter().find_map(|record| Introducer::restore(&record).ok()).unwrap();
-        assert_eq!(carol.phase(), IntroducerPhase::Ended(IntroducerEnd::Withdrawn), "{}", whole.trace());
+        assert_eq!(carol.phase(), IntroducerPhase::Ended(GrantOutcome::Withdrawn), "{}", whole.trace());
         let mut stubborn = World::new([(); 3].map(|()| Rewords(Client::default(), STUBBORN)));
         assert_eq!(stubborn.run(&choices), Err(Violation::AfterWithdrawal(0)), "{}", stubborn.trace());
     }
@@ -272,7 +272,7 @@ fn r16_6_what_is_withdrawn_lets_nobody_in_and_an_app_that_goes_on_is_found() {
 /// Calls itself something else than its user says.
 const NAMELESS: fn(Command) -> Option<Command> = |command| match command {
     Command::Introduce { key, name: _, expires, seed } => {
-        Some(Command::Introduce { key, name: Name::new("").unwrap(), expires, seed })
+        Some(Command::Introduce { key, name: IntroducerName::new("").unwrap(), expires, seed })
     }
     command => Some(command),
 };

@@ -26,7 +26,7 @@ const CAROL: usize = 2;
 const TWO_LINES: &[Choice] = &[
     Choice::MakePort(0, None),
     Choice::DeliverAll,
-    Choice::UsePort(1, 0, SendProof::OnBoard),
+    Choice::UsePort(1, 0, SendProof::Inline),
     Choice::DeliverAll,
     Choice::MakePort(0, None),
     Choice::DeliverAll,
@@ -59,7 +59,7 @@ fn lie(world: &mut World<Listener>, choice: Choice) -> (usize, Vec<u8>) {
     told.into_iter().next().unwrap()
 }
 
-/// The lines that were honestly formed, in order, as the Server told their users.
+/// The lines that were honestly formed, in order, as the relay told their users.
 fn formed(world: &World<Listener>) -> Vec<(LineLink, LineId, PairHash)> {
     let mut lines = vec![];
     for parcel in world.events() {
@@ -223,7 +223,7 @@ fn r7_2_an_answer_that_nobody_asked_for_is_none_that_there_was() {
         assert!(lines.iter().all(|(_, of, _)| *of != line_id));
 
         let (who, event) = lie(&mut world, Choice::AnswerUnasked(to as u8, Answer::Refusal));
-        let refusal = Event::Refused { line_link: last, reason: Reason::Claimed };
+        let refusal = Event::Refused { line_link: last, reason: Reason::UsedByAnother };
         assert_eq!((who, event), (to, refusal.to_vec()));
     }
     // Carol has asked for no link.
@@ -302,7 +302,7 @@ fn what_changes_nothing_is_no_fault() {
     assert_eq!(told(&mut world, Choice::Reorder(7)), [(ALICE, issued(link))]);
     assert!(Fault::ALL.iter().all(|fault| world.count_of(*fault) == 0), "{}", world.trace());
     // Now two: the line's, for Alice and for Bob.
-    world.perform(Choice::UsePort(1, 0, SendProof::OnBoard)).unwrap();
+    world.perform(Choice::UsePort(1, 0, SendProof::Inline)).unwrap();
     world.perform(Choice::Delay).unwrap();
     assert_eq!(lie(&mut world, Choice::Reorder(1)).0, ALICE);
     assert_eq!([Fault::Delay, Fault::Reorder].map(|fault| world.count_of(fault)), [1, 1]);
@@ -321,7 +321,7 @@ fn r7_2_a_link_that_is_asked_for_twice_is_learned_once() {
     let (_, line_link, owner) = links(&world)[1];
     assert_eq!(owner, BOB);
     let (_, event) = lie(&mut world, Choice::AnswerUnasked(CAROL as u8, Answer::Refusal));
-    assert_eq!(event, Event::Refused { line_link, reason: Reason::Claimed }.to_vec());
+    assert_eq!(event, Event::Refused { line_link, reason: Reason::UsedByAnother }.to_vec());
 }
 
 /// Two lines without a proof: the one that comes is of the line that it comes along.

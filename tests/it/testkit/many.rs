@@ -36,7 +36,7 @@ fn r14_no_schedule_breaks_what_must_hold_of_a_superport() {
         let alices = || records().filter_map(|record| Alice::restore(&record).ok());
         many += alices().filter(|alice| alice.used() > 1).count();
         let phases = || records().filter_map(|record| Line::restore(&record).ok()).map(|line| line.phase());
-        waits += phases().filter(|phase| *phase == LinePhase::Asked).count();
+        waits += phases().filter(|phase| *phase == LinePhase::AwaitingApproval).count();
         decided += usize::from(count(world, "Decide(") > 0);
     });
     let counts: Vec<_> = happens.iter().zip(counts).collect();
@@ -66,10 +66,10 @@ fn r14_what_only_honest_faults_disturb_comes_to_a_good_end_for_many() {
 fn used(limit: u8, asks: bool) -> Vec<Choice> {
     // What asks comes behind what does not, and limits are n % 3 + 1.
     let n = limit - 1 + if asks { 96 } else { 0 };
-    vec![Choice::MakeSuperport(0, n), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::OnBoard), Choice::DeliverAll]
+    vec![Choice::MakeSuperport(0, n), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::Inline), Choice::DeliverAll]
 }
 
-const AND_ANOTHER: &[Choice] = &[Choice::UsePort(2, 0, SendProof::OnBoard), Choice::DeliverAll];
+const AND_ANOTHER: &[Choice] = &[Choice::UsePort(2, 0, SendProof::Inline), Choice::DeliverAll];
 
 /// How many of Alice's lines are confirmed, and how many she has.
 fn lines<A: App>(world: &World<A>) -> (usize, usize) {
@@ -103,17 +103,17 @@ fn r14_4_a_use_that_comes_again_ends_no_line() {
 
 #[test]
 fn r14_4_nor_does_one_that_comes_again_when_the_port_has_expired() {
-    let policy = Policy::up_to(2).until(Some(common::EXPIRY));
-    let mut alice = Alice::offer(common::line_link(), Offer::new().policy(policy), common::seed(1)).commit();
+    let policy = Policy::up_to(2).closes_at(Some(common::EXPIRY));
+    let mut alice = Alice::offer(common::line_link(), PortOptions::new().policy(policy), common::seed(1)).commit();
     let mut bob = Bob::scan(alice.port().unwrap().clone(), common::seed(2)).commit();
-    let sent = bob.connect(SendProof::OnBoard, common::NOW).unwrap().commit().next();
+    let sent = bob.connect(SendProof::Inline, common::NOW).unwrap().commit().next();
     let Some(BobEffect::Send(Request::Connect { proof, .. })) = sent else { panic!("no Connect") };
     let formed = common::line_formed(proof);
     alice.handle_bytes(&formed, common::NOW).unwrap().commit().for_each(drop);
-    alice.settle().unwrap().commit().for_each(drop);
+    alice.clear_outbox().unwrap().commit().for_each(drop);
     let before = alice.record().to_vec();
     let again = alice.handle_bytes(&formed, common::EXPIRY).err();
-    assert_eq!((again, &*alice.record()), (Some(Rejected::Due), &before[..]));
+    assert_eq!((again, &*alice.record()), (Some(Rejected::DeadlinePassed), &before[..]));
     let ended: Vec<_> = alice.tick(common::EXPIRY).unwrap().commit().map(|effect| format!("{effect:?}")).collect();
     assert!(ended.len() == 2 && ended[0].contains("CloseLineLink"), "{ended:?}");
 }
@@ -123,7 +123,7 @@ fn r14_5_who_waits_is_let_in_or_turned_away() {
     for (accept, both) in [(true, LinePhase::Confirmed), (false, LinePhase::Closed)] {
         let mut world = world(Care::FULL);
         play(&mut world, &[&used(1, true)]);
-        assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::Asked), Some(LinePhase::Joined)]);
+        assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::AwaitingApproval), Some(LinePhase::Joined)]);
         play(&mut world, &[&[Choice::Decide(0, 0, accept), Choice::DeliverAll]]);
         assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(both); 2], "{}", world.trace());
         assert_eq!(world.finish(), Ok(()));
@@ -142,7 +142,9 @@ fn r14_2_a_policy_that_is_changed_counts_from_then_on() {
 
 /// Makes every Superport for nine.
 const GENEROUS: fn(Command) -> Option<Command> = |command| match command {
-    Command::MakePort { seed, .. } => Some(Command::MakePort { seed, offer: Offer::new().policy(Policy::up_to(9)) }),
+    Command::MakePort { seed, .. } => {
+        Some(Command::MakePort { seed, offer: PortOptions::new().policy(Policy::up_to(9)) })
+    }
     command => Some(command),
 };
 
@@ -156,7 +158,7 @@ fn makes_room(
     let alice = client.records().iter().find_map(|record| Alice::restore(record).ok());
     let policy = alice.as_ref().and_then(|alice| Some((alice.key(), *alice.policy()?, alice.used())));
     let Some((key, policy, used)) = policy else { return act(client, power) };
-    client.command(&Command::SetPolicy(key, policy.uses(Uses::UpTo(used + 1))), now, power)?;
+    client.command(&Command::SetPolicy(key, policy.with_use_limit(UseLimit::UpTo(used + 1))), now, power)?;
     let done = act(client, power);
     client.command(&Command::SetPolicy(key, policy), now, power)?;
     done
@@ -172,9 +174,9 @@ fn r14_4_an_app_that_ignores_the_limit_is_found() {
         let mut generous = World::new([(); 3].map(|()| Rewords(Client::default(), GENEROUS)));
         assert_eq!(generous.run(&choices), found, "{}", generous.trace());
     }
-    // Both have connected before the Server hears that it is full.
+    // Both have connected before the relay hears that it is full.
     let mut both = used(1, false);
-    both.insert(3, Choice::UsePort(2, 0, SendProof::OnBoard));
+    both.insert(3, Choice::UsePort(2, 0, SendProof::Inline));
     let odd = [makes_room, NOTHING_ODD, NOTHING_ODD].map(|oddity: Oddity| Odd(Client::default(), oddity));
     assert_eq!(World::new(odd).run(&Schedule(both)), Err(Violation::OverLimit(0)));
 }
@@ -225,7 +227,7 @@ fn r10_two_users_who_were_told_one_name_are_not_mistaken_for_each_other() {
     for swapped in [false, true] {
         let [first, second] = if swapped { [2, 1] } else { [1, 2] };
         let made = [Choice::MakeSuperport(0, 1), Choice::DeliverAll];
-        let both = [first, second].map(|who| Choice::UsePort(who, 0, SendProof::OnBoard));
+        let both = [first, second].map(|who| Choice::UsePort(who, 0, SendProof::Inline));
         let mut world = world(Care::FULL);
         play(&mut world, &[&made, &both]);
         let is_reply = |parcel: &Parcel| parcel.to == usize::from(first);

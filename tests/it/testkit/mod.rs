@@ -45,7 +45,7 @@ mod schedule;
 mod terms;
 mod violations;
 
-use port_protocol::server::Limits;
+use port_protocol::relay::Limits;
 use port_protocol::testkit::*;
 use port_protocol::*;
 use proptest::prelude::*;
@@ -120,7 +120,7 @@ fn r10_no_schedule_breaks_what_must_hold() {
     let counts: Vec<_> = Fault::ALL.iter().zip(happened).collect();
     assert!(counts.iter().all(|(_, count)| *count > 10), "{counts:?}");
     assert!(heard > 10, "hostile, and nobody ever heard a word");
-    assert!(dropped > 0, "the Server never had too much to keep");
+    assert!(dropped > 0, "the Relay never had too much to keep");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn roll_back(how: RollBack) -> Schedule {
         Choice::MakePort(0, None),
         Choice::DeliverAll,
         Choice::BackUp(0),
-        Choice::UsePort(1, 0, SendProof::OnBoard),
+        Choice::UsePort(1, 0, SendProof::Inline),
         Choice::DeliverAll,
         Choice::RollBack(0, how),
         Choice::ClaimTwice(0, Claim::SameProof),
@@ -203,7 +203,7 @@ fn play<A: App>(world: &mut World<A>, choices: &[&[Choice]]) {
 
 /// Alice has told Bob, and it has not reached him: first comes the reply to him, then her Confirm.
 const ALICE_JOINED: &[Choice] =
-    &[Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::OnBoard), Choice::Deliver];
+    &[Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::Inline), Choice::Deliver];
 
 #[test]
 fn r8_4_a_mark_that_is_there_revokes_the_port_and_ends_the_stray_line() {
@@ -211,7 +211,7 @@ fn r8_4_a_mark_that_is_there_revokes_the_port_and_ends_the_stray_line() {
     assert_eq!(caught.run(&roll_back(RollBack::Records)), Ok(()));
     let records = caught.apps()[0].records();
     let [alice] = &records[..] else { panic!("{} records", records.len()) };
-    assert_eq!(Alice::restore(alice).unwrap().phase(), AlicePhase::Ended(AliceEnd::Revoked));
+    assert_eq!(Alice::restore(alice).unwrap().phase(), AlicePhase::Ended(PortOutcome::Revoked));
     let requests: Vec<_> = caught.requests().iter().map(|request| Request::decode(request).unwrap()).collect();
     assert!(requests.iter().any(|request| matches!(request, Request::CloseLineLink { .. })), "{requests:?}");
     assert!(requests.iter().any(|request| matches!(request, Request::Disconnect { .. })), "{requests:?}");
@@ -252,7 +252,7 @@ fn r6_5_an_end_that_was_confirmed_and_closed_at_once_was_somebody() {
 #[test]
 fn r6_6_an_alice_whose_bob_gave_up_unheard_is_not_lost_but_one_whose_bob_vanished_is() {
     let unheard = |more: &[Choice]| {
-        let used = [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::OnBoard)];
+        let used = [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::Inline)];
         Schedule([&used, more].concat())
     };
     // The reply is on its way when the connection breaks.
@@ -276,7 +276,7 @@ fn r6_5_after_dropped_and_a_pause_the_proof_is_sent_again() {
     let limits = Limits { packets: 1, ..Limits::default() };
     let mut world = World::with_limits([(); 2].map(|()| Client::default()), limits);
     let used = Choice::UsePort(1, 0, SendProof::AlongTheLine);
-    // His proof is lost on its way, and at the Server his word takes its place.
+    // His proof is lost on its way, and at the relay his word takes its place.
     let lost = [Choice::Deliver, Choice::Deliver, Choice::Drop, Choice::Say(1, 0), Choice::DeliverAll];
     play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll, used], &lost]);
     assert!(world.trace().contains("to 1: Dropped"), "{}", world.trace());
@@ -288,9 +288,9 @@ fn r6_5_after_dropped_and_a_pause_the_proof_is_sent_again() {
 #[test]
 fn r5_4_of_a_paused_port_a_client_asks_again_after_a_pause() {
     let (mut client, mut power, now) = (Client::default(), Power::default(), UnixSeconds(1));
-    let alice = Alice::offer([1; 16].into(), Offer::new(), Seed::from_bytes(&[1; 64])).commit();
+    let alice = Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
     let text = alice.port().unwrap().qr_text().to_string();
-    let use_port = Command::UsePort { seed: [2; 64], text, send_proof: SendProof::OnBoard };
+    let use_port = Command::UsePort { seed: [2; 64], text, send_proof: SendProof::Inline };
     let mut asks = |client: &mut Client, command: &Command| {
         client.command(command, now, &mut power).unwrap();
         client.output()
@@ -340,16 +340,16 @@ fn r8_3_what_is_dead_and_settled_may_be_deleted() {
     }
     // Alice has revoked, and deleted even that: who has used her Port before that is told nevertheless.
     let mut world = tidy();
-    let revoked = [Choice::UsePort(1, 0, SendProof::OnBoard), Choice::GiveUp(0, 0), Choice::DeliverAll];
+    let revoked = [Choice::UsePort(1, 0, SendProof::Inline), Choice::GiveUp(0, 0), Choice::DeliverAll];
     play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll], &revoked]);
     assert_eq!((world.apps()[0].records().len(), phase(&world, 1)), (0, Some(LinePhase::Closed)), "{}", world.trace());
     // A Port that was given up is scanned again, under the key of before: at a lower revision.
     let mut world = tidy();
-    let given_up = [Choice::UsePort(1, 0, SendProof::OnBoard), Choice::GiveUp(1, 0)];
+    let given_up = [Choice::UsePort(1, 0, SendProof::Inline), Choice::GiveUp(1, 0)];
     play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll], &given_up]);
     let bob = |world: &World<Odd>| Bob::restore(&world.apps()[1].records()[0]).unwrap();
     assert_eq!(bob(&world).revision(), 3);
-    play(&mut world, &[&[Choice::UsePort(1, 0, SendProof::OnBoard)]]);
+    play(&mut world, &[&[Choice::UsePort(1, 0, SendProof::Inline)]]);
     assert_eq!((bob(&world).phase(), bob(&world).revision()), (BobPhase::Connecting, 1));
 }
 
@@ -408,7 +408,7 @@ fn r8_1_an_app_may_look_at_the_clock_over_an_event_that_is_refused() {
     let expired = [Choice::MakePort(0, Some(0)), Choice::DeliverAll, Choice::Clock(2)];
     play(&mut world, &[&expired, &[Choice::AnswerUnasked(0, Answer::Refusal)]]);
     let alice = Alice::restore(&world.apps()[0].records()[0]).unwrap();
-    assert_eq!(alice.phase(), AlicePhase::Ended(AliceEnd::Expired));
+    assert_eq!(alice.phase(), AlicePhase::Ended(PortOutcome::Expired));
 }
 
 #[test]
@@ -481,7 +481,7 @@ fn every_choice_that_can_be_written_has_bytes_of_its_own() {
     let said = [End::Alice, End::Bob].into_iter().flat_map(|end| [Forgery::Disconnected(end), Forgery::Dropped(end)]);
     let forgeries: Vec<_> = said.chain([Forgery::Proof, Forgery::Packet]).collect();
     let backs = [RollBack::Process, RollBack::Records, RollBack::Everything];
-    let ways = [SendProof::OnBoard, SendProof::AlongTheLine];
+    let ways = [SendProof::Inline, SendProof::AlongTheLine];
     let changes = [Change::Pause, Change::Resume, Change::Raise, Change::Lower];
 
     let mut all = vec![Deliver, DeliverAll, Drop, Delay];

@@ -10,7 +10,7 @@ const FILLED: &[Choice] = &[Choice::MakePool(ALICE, 9), Choice::DeliverAll];
 /// Of one and one.
 const LEAST: &[Choice] = &[Choice::MakePool(ALICE, 0), Choice::DeliverAll];
 const MAKE: Choice = Choice::MakePort(ALICE, None);
-const USED: &[Choice] = &[Choice::UsePort(BOB, 0, SendProof::OnBoard), Choice::DeliverAll];
+const USED: &[Choice] = &[Choice::UsePort(BOB, 0, SendProof::Inline), Choice::DeliverAll];
 
 /// Drawn from a seed, behind a pool each; but people begin pools, make Ports and use them more than they talk.
 pub(super) fn with_pools(seed: u64) -> Schedule {
@@ -20,7 +20,7 @@ pub(super) fn with_pools(seed: u64) -> Schedule {
         *choice = match *choice {
             Choice::Say(who, at) if n.is_multiple_of(3) => Choice::MakeSuperport(who, at % 192),
             Choice::Say(who, _) if n % 3 == 1 => Choice::MakePort(who, None),
-            Choice::Tick(who) | Choice::Close(who, _) => Choice::UsePort(who, n, SendProof::OnBoard),
+            Choice::Tick(who) | Choice::Close(who, _) => Choice::UsePort(who, n, SendProof::Inline),
             Choice::Clock(who) => Choice::MakePool(who, n),
             same => same,
         };
@@ -39,10 +39,10 @@ fn stands<A: App>(world: &World<A>, who: usize) -> Option<(usize, usize)> {
 }
 
 /// Every link that this client has a Port of, or had.
-fn links<A: App>(world: &World<A>, who: usize) -> Vec<Key> {
+fn links<A: App>(world: &World<A>, who: usize) -> Vec<RecordKey> {
     let records = world.apps()[who].records();
     let alices = records.iter().filter_map(|record| Alice::restore(record).ok());
-    alices.map(|alice| alice.key()).filter(|key| matches!(key, Key::LineLink(_))).collect()
+    alices.map(|alice| alice.key()).filter(|key| matches!(key, RecordKey::LineLink(_))).collect()
 }
 
 #[test]
@@ -207,7 +207,7 @@ impl App for Remembers {
 
     fn records(&self) -> Vec<Vec<u8>> {
         let mut records = self.0.records();
-        let second = Alice::offer(self.1.unwrap_or([0; 16].into()), Offer::new(), Seed::from_bytes(&[7; 64]));
+        let second = Alice::offer(self.1.unwrap_or([0; 16].into()), PortOptions::new(), Seed::from_bytes(&[7; 64]));
         let has_it = |record: &Vec<u8>| Alice::restore(record).is_ok_and(|alice| alice.key() == second.key());
         if self.1.is_some() && !records.iter().any(has_it) {
             records.push(second.record().to_vec());

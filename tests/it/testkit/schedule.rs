@@ -39,7 +39,7 @@ fn a_quarter_of_all_ports_expire_and_half_of_all_proofs_travel_along_the_line() 
     let expiries = (0..=u8::MAX).map(|c| Choice::from_bytes([87, 0, 200, c]).to_bytes());
     assert_eq!(expiries.collect::<BTreeSet<_>>().len(), 24);
     let on_board = (0..=u8::MAX).map(|c| Choice::from_bytes([97, 0, 0, c]));
-    assert_eq!(on_board.filter(|choice| matches!(choice, Choice::UsePort(.., SendProof::OnBoard))).count(), 128);
+    assert_eq!(on_board.filter(|choice| matches!(choice, Choice::UsePort(.., SendProof::Inline))).count(), 128);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn r16_4_nor_does_a_ticket_that_has_expired() {
 #[test]
 fn r4_3_nor_does_a_plain_port() {
     let made = [Choice::MakePort(ALICE, Some(4)), Choice::DeliverAll];
-    let used = [Choice::UsePort(BOB, 0, SendProof::OnBoard), Choice::DeliverAll];
+    let used = [Choice::UsePort(BOB, 0, SendProof::Inline), Choice::DeliverAll];
     good_for_sixteen(|clock| schedule(&[&made, &[Choice::Clock(clock)], &used]));
 }
 
@@ -95,7 +95,7 @@ fn r4_3_nor_does_a_plain_port() {
 #[test]
 fn r5_3_a_line_that_bob_hears_of_too_late_is_none() {
     let made = [Choice::MakePort(ALICE, Some(4)), Choice::DeliverAll];
-    let late = [Choice::UsePort(BOB, 0, SendProof::OnBoard), Choice::Deliver, Choice::Clock(4), Choice::DeliverAll];
+    let late = [Choice::UsePort(BOB, 0, SendProof::Inline), Choice::Deliver, Choice::Clock(4), Choice::DeliverAll];
     let late = schedule(&[&made, &late]);
     assert_eq!(confirmed(&whole(&late), &[BOB]), 0);
     assert_eq!(crowd(|_| Stopped(Client::default())).run(&late), Err(Violation::AfterExpiry(2)));
@@ -105,14 +105,14 @@ fn r5_3_a_line_that_bob_hears_of_too_late_is_none() {
 const ANOTHER: &[Choice] = &[
     Choice::Introduce(CAROL, 0, None),
     Choice::DeliverAll,
-    Choice::UsePort(DAVE, TICKET + 1, SendProof::OnBoard),
+    Choice::UsePort(DAVE, TICKET + 1, SendProof::Inline),
     Choice::DeliverAll,
 ];
 
 #[test]
 fn r14_4_a_limited_contact_port_lets_in_as_many_as_it_is_for() {
     const BOUNDLESS: fn(Command) -> Option<Command> = |command| match command {
-        Command::MakePort { seed, offer } if offer.kind() == Kind::ContactPort => {
+        Command::MakePort { seed, offer } if offer.kind() == PortKind::ContactPort => {
             Some(Command::MakePort { seed, offer: offer.policy(Policy::unlimited()) })
         }
         command => Some(command),
@@ -134,7 +134,7 @@ fn decide(accept: bool) -> [Choice; 3] {
 fn r14_5_who_is_introduced_waits_for_her_word() {
     // Never asks; asks, and answers for her user.
     const NEVER: fn(Command) -> Option<Command> = |command| match command {
-        Command::MakePort { seed, offer } if offer.kind() == Kind::ContactPort => {
+        Command::MakePort { seed, offer } if offer.kind() == PortKind::ContactPort => {
             Some(Command::MakePort { seed, offer: offer.policy(Policy::unlimited()) })
         }
         command => Some(command),
@@ -152,7 +152,7 @@ fn r14_5_who_is_introduced_waits_for_her_word() {
         let line = &introduced(&whole(&schedule(&[&asked[..], &[&decide(accept)[..]]].concat())))[0];
         assert_eq!(line.phase(), phase);
     }
-    assert_eq!(introduced(&whole(&schedule(&asked)))[0].phase(), LinePhase::Asked);
+    assert_eq!(introduced(&whole(&schedule(&asked)))[0].phase(), LinePhase::AwaitingApproval);
     assert_eq!(rewords(NEVER).run(&schedule(&asked)), Err(Violation::NotAsked(0)));
     assert_eq!(odd(ANSWERS).run(&schedule(&asked)), Err(Violation::NotAsked(0)));
 }
@@ -161,7 +161,7 @@ fn r14_5_who_is_introduced_waits_for_her_word() {
 const DAVE_TOO: &[Choice] = &[
     Choice::MakePort(ALICE, None),
     Choice::DeliverAll,
-    Choice::UsePort(DAVE, 1, SendProof::OnBoard),
+    Choice::UsePort(DAVE, 1, SendProof::Inline),
     Choice::DeliverAll,
 ];
 
@@ -188,8 +188,8 @@ fn carols() -> u8 {
     contacts.iter().position(|contact| *contact == line(1)).unwrap() as u8
 }
 
-const BOB_BY_CAROL: &[Choice] = &[Choice::UsePort(BOB, 2, SendProof::OnBoard), Choice::DeliverAll];
-const BOB_BY_DAVE: &[Choice] = &[Choice::UsePort(BOB, 3, SendProof::OnBoard), Choice::DeliverAll];
+const BOB_BY_CAROL: &[Choice] = &[Choice::UsePort(BOB, 2, SendProof::Inline), Choice::DeliverAll];
+const BOB_BY_DAVE: &[Choice] = &[Choice::UsePort(BOB, 3, SendProof::Inline), Choice::DeliverAll];
 
 #[test]
 fn r16_6_one_contact_is_paused_and_resumed_and_the_other_is_not() {
@@ -205,7 +205,7 @@ fn r16_6_one_contact_is_paused_and_resumed_and_the_other_is_not() {
     assert_eq!(lines(&[&resume, BOB_BY_CAROL]), 1);
     // What she is told of meanwhile is good when she resumes.
     let told = [Choice::Introduce(CAROL, 0, None), Choice::DeliverAll];
-    let used = [Choice::UsePort(BOB, 4, SendProof::OnBoard), Choice::DeliverAll];
+    let used = [Choice::UsePort(BOB, 4, SendProof::Inline), Choice::DeliverAll];
     assert_eq!(lines(&[&told, &resume, &used]), 1);
     assert_eq!(lines(&[&told, &used]), 0);
 }
@@ -301,7 +301,7 @@ fn r16_6_carol_is_told_wherever_alice_dies() {
         // Her user sees that it was not done, and says so again.
         play(&mut world, &[&[Choice::Withdraw(ALICE, 0), Choice::DeliverAll]]);
         died += world.count_of(Fault::Crash);
-        assert_eq!(carol(&world), IntroducerPhase::Ended(IntroducerEnd::Withdrawn), "{}", world.trace());
+        assert_eq!(carol(&world), IntroducerPhase::Ended(GrantOutcome::Withdrawn), "{}", world.trace());
         assert_eq!(world.apps()[0].store().withdrawn().count(), 0);
         assert_eq!(world.finish(), Ok(()), "{}", world.trace());
     }
@@ -322,7 +322,7 @@ struct Hoards(Client);
 impl App for Hoards {
     leaves!(0: deliver command restart output records);
 
-    fn tickets(&self) -> Option<Vec<ToldTicket>> {
+    fn tickets(&self) -> Option<Vec<TicketNotice>> {
         let mut rows = self.0.tickets()?;
         rows.extend(rows.first().cloned());
         Some(rows)

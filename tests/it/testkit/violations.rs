@@ -55,7 +55,7 @@ fn found_with(who: usize, stored: &[Vec<u8>], output: fn(&mut Meddled, &mut Vec<
     let talk = [
         Choice::MakePort(0, None),
         Choice::DeliverAll,
-        Choice::UsePort(1, 0, SendProof::OnBoard),
+        Choice::UsePort(1, 0, SendProof::Inline),
         Choice::DeliverAll,
         Choice::Say(0, 0),
         Choice::Say(1, 0),
@@ -194,28 +194,28 @@ fn a_world_that_never_comes_to_rest_is_found() {
         output: |app, output| output.extend(app.line().map(|line| packet(line, b"ping"))),
         stored: vec![],
     };
-    let line = [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::OnBoard)];
+    let line = [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::Inline)];
     assert_eq!(World::new([ping(), ping()]).run(&Schedule(line.into())), Err(Violation::Endless));
 }
 
 /// What a caller may log of his store, and of what his user wants.
 #[test]
 fn r8_7_a_store_shows_no_record_and_a_command_no_seed() {
-    let command = Command::MakePort { seed: [7; 64], offer: Offer::new() };
+    let command = Command::MakePort { seed: [7; 64], offer: PortOptions::new() };
     assert_eq!(
         format!("{command:?}"),
-        "MakePort(Offer { terms: Terms { expires: None, relay: None }, policy: Policy { uses: Once, again: Replace, paused: false, asks: false, until: None }, introducer: None })"
+        "MakePort(PortOptions { terms: Terms { expires: None, relay: None }, policy: Policy { uses: Once, again: Replace, paused: false, asks: false, until: None }, introducer: None })"
     );
     let command = Command::Say([9; 16].into(), b"a word".to_vec());
     assert_eq!(format!("{command:?}"), "Say(LineId(09090909090909090909090909090909), 6 bytes)");
     let command = Command::Introduce {
-        key: Key::Line([9; 16].into()),
-        name: Name::new("Carol").unwrap(),
+        key: RecordKey::Line([9; 16].into()),
+        name: IntroducerName::new("Carol").unwrap(),
         expires: None,
         seed: [7; 64],
     };
     assert_eq!(format!("{command:?}"), "Introduce(Line(LineId(09090909090909090909090909090909)))");
-    let born = Bob::scan(common::port(Offer::new()), common::seed(2));
+    let born = Bob::scan(common::port(PortOptions::new()), common::seed(2));
     let mut store = Store::new();
     assert_eq!(store.put(Put::birth(&born)), Ok(()));
     assert_eq!(format!("{store:?}"), "Store(1 records, 0 marks, 0 tickets)");
@@ -296,7 +296,7 @@ fn nervous(
 
 #[test]
 fn r8_1_an_event_that_nobody_takes_and_that_moves_another_line_is_found() {
-    let used = |port| [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, port, SendProof::OnBoard)];
+    let used = |port| [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, port, SendProof::Inline)];
     let all = [Choice::DeliverAll];
     let refused = [Choice::Forge(0, Forgery::Packet), Choice::Forge(1, Forgery::Packet)];
     // No event at all; one that is for nobody here.
@@ -336,7 +336,7 @@ fn r8_3_what_is_gone_while_it_lives_is_found() {
 #[test]
 fn r8_2_a_port_that_is_scanned_again_over_the_machine_that_used_it_is_found() {
     let mut world = World::new([NOTHING_ODD, loses_all].map(|oddity| Odd(Client::default(), oddity)));
-    let used = Choice::UsePort(1, 0, SendProof::OnBoard);
+    let used = Choice::UsePort(1, 0, SendProof::Inline);
     play(&mut world, &[&[Choice::MakePort(0, None), Choice::Deliver, used]]);
     assert_eq!(world.perform(used), Err(Violation::Overwritten(1)));
 }
@@ -374,7 +374,7 @@ impl App for Overwrites {
 #[test]
 fn r8_3_a_line_that_was_just_born_and_is_stored_over_is_found() {
     let mut world = World::new([(); 3].map(|()| Overwrites::default()));
-    let second = [Choice::MakePort(0, None), Choice::Reorder(2), Choice::UsePort(2, 1, SendProof::OnBoard)];
+    let second = [Choice::MakePort(0, None), Choice::Reorder(2), Choice::UsePort(2, 1, SendProof::Inline)];
     play(&mut world, &[ALICE_JOINED, &second]);
     let line = |world: &World<Overwrites>| {
         let records = world.apps()[0].records();

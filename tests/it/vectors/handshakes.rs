@@ -11,9 +11,9 @@ use super::*;
 /// A whole line: what the specification quotes (Appendix A).
 fn worked_example() -> Play {
     let mut play = Play::new();
-    play.request(Offer::new());
+    play.request(PortOptions::new());
     play.issue();
-    let confirm = play.join(SendProof::OnBoard);
+    let confirm = play.join(SendProof::Inline);
     play.packet(AtBob, &confirm);
     let answer = play.log.sent();
     play.settle_line(AtBob);
@@ -24,7 +24,7 @@ fn worked_example() -> Play {
     play.open(AtAlice, &hello, b"first words");
     let empty = play.seal(AtAlice, b"", b"");
     play.packet(AtBob, &empty);
-    play.packet(AtBob, &empty); // Repeated
+    play.packet(AtBob, &empty); // Duplicate
     play.packet(AtBob, &confirm); // asks for the Answer once more
     play.settle_line(AtBob);
     play.close(AtAlice);
@@ -39,7 +39,7 @@ fn worked_example() -> Play {
 /// The proof after `LineFormed`, and everything that a Port can carry.
 fn along_the_line() -> Play {
     let mut play = Play::new();
-    play.offer(Offer::new().expires(LATER).relay(relay(RELAY)));
+    play.offer(PortOptions::new().expires(LATER).relay(relay(RELAY)));
     let proof = play.join(SendProof::AlongTheLine);
     let opening = play.seal(AtBob, b"is anybody there?", &[]);
     play.packet(AtAlice, &opening); // TooEarly
@@ -67,8 +67,8 @@ fn along_the_line() -> Play {
 /// Both speak before they are confirmed; Confirm comes last.
 fn both_speak_first() -> Play {
     let mut play = Play::new();
-    play.offer(Offer::new());
-    let confirm = play.join(SendProof::OnBoard);
+    play.offer(PortOptions::new());
+    let confirm = play.join(SendProof::Inline);
     let from_alice = play.seal(AtAlice, b"A", &[]);
     let from_bob = play.seal(AtBob, b"B", &[]);
     play.packet(AtBob, &from_bob); // Forged: his own words
@@ -79,7 +79,7 @@ fn both_speak_first() -> Play {
     play.packet(AtBob, &from_alice);
     play.packet(AtBob, &confirm);
     play.packet(AtAlice, &answer);
-    play.packet(AtAlice, &answer); // Repeated
+    play.packet(AtAlice, &answer); // Duplicate
     play.packet(AtBob, &answer); // Forged: his own
     play.packet(AtAlice, &confirm); // Forged: her own
     play.close(AtAlice);
@@ -88,7 +88,7 @@ fn both_speak_first() -> Play {
 }
 
 /// How a play goes that ends before there is a line, or soon after.
-fn short(offer: Offer, request: bool, now: UnixSeconds, then: impl FnOnce(&mut Play)) -> Play {
+fn short(offer: PortOptions, request: bool, now: UnixSeconds, then: impl FnOnce(&mut Play)) -> Play {
     let mut play = Play::new();
     if request {
         play.request(offer)
@@ -104,8 +104,8 @@ fn short(offer: Offer, request: bool, now: UnixSeconds, then: impl FnOnce(&mut P
 }
 
 pub fn plays() -> Vec<(String, Play)> {
-    let plain = Offer::new;
-    let until = || Offer::new().expires(LATER);
+    let plain = PortOptions::new;
+    let until = || PortOptions::new().expires(LATER);
     let another = |byte: u8| [byte; 16];
     let mut plays: Vec<(String, Play)> = vec![
         ("a worked example".into(), worked_example()),
@@ -149,13 +149,13 @@ pub fn plays() -> Vec<(String, Play)> {
     add(
         "offered: revoked",
         short(plain(), false, NOW, |play| {
-            play.issue(); // NotMine
-            play.alice(packet(&[0x01])); // NotMine
+            play.issue(); // WrongMachine
+            play.alice(packet(&[0x01])); // WrongMachine
             play.alice(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Unknown }); // OutOfOrder
             play.revoke();
-            play.alice(formed(None)); // Stray
+            play.alice(formed(None)); // UnwantedLine
             play.settle_alice();
-            play.alice(formed(None)); // Stray
+            play.alice(formed(None)); // UnwantedLine
         }),
     );
     add(
@@ -184,14 +184,14 @@ pub fn plays() -> Vec<(String, Play)> {
         short(plain(), false, NOW, |play| {
             play.alice(formed(Some(proof_of(&[9; 32], &[1; 48]).1)));
             play.settle_alice();
-            play.alice(formed(None)); // Stray
+            play.alice(formed(None)); // UnwantedLine
         }),
     );
     add(
         "spent: a second line",
         short(plain(), false, NOW, |play| {
             play.alice(formed(None));
-            play.alice(formed(None)); // Repeated
+            play.alice(formed(None)); // Duplicate
             play.alice(Event::LineFormed {
                 line_link: LINE_LINK.into(),
                 line_id: another(0).into(),
@@ -200,7 +200,7 @@ pub fn plays() -> Vec<(String, Play)> {
             });
             play.revoke(); // OutOfOrder
             play.settle_alice();
-            play.alice(formed(None)); // Repeated
+            play.alice(formed(None)); // Duplicate
         }),
     );
     add(
@@ -252,7 +252,7 @@ pub fn plays() -> Vec<(String, Play)> {
         short(plain(), false, NOW, |play| {
             play.alice(formed(None));
             play.born(AtAlice);
-            play.line(AtAlice, Event::Disconnected { line_id: another(0).into() }); // NotMine
+            play.line(AtAlice, Event::Disconnected { line_id: another(0).into() }); // WrongMachine
             play.line(AtAlice, Event::Disconnected { line_id: LINE_ID.into() });
             play.line(AtAlice, Event::Disconnected { line_id: LINE_ID.into() }); // Closed
         }),
@@ -260,11 +260,11 @@ pub fn plays() -> Vec<(String, Play)> {
     add(
         "joined: disconnected",
         short(plain(), false, NOW, |play| {
-            let _ = play.connect(SendProof::OnBoard);
+            let _ = play.connect(SendProof::Inline);
             play.bob(formed(None));
             play.born(AtBob);
             play.packet(AtBob, &[0x01]); // Malformed
-            play.line(AtBob, Event::Dropped { line_id: another(0).into() }); // NotMine
+            play.line(AtBob, Event::Dropped { line_id: another(0).into() }); // WrongMachine
             play.line(AtBob, Event::Dropped { line_id: LINE_ID.into() });
             play.line(AtBob, Event::Disconnected { line_id: LINE_ID.into() });
             play.line(AtBob, Event::Dropped { line_id: LINE_ID.into() }); // Closed
@@ -274,7 +274,7 @@ pub fn plays() -> Vec<(String, Play)> {
     add(
         "joined: closed before it is confirmed",
         short(plain(), false, NOW, |play| {
-            let proof = play.connect(SendProof::OnBoard);
+            let proof = play.connect(SendProof::Inline);
             play.bob(formed(None));
             play.born(AtBob);
             play.alice(formed(proof));
@@ -291,7 +291,7 @@ pub fn plays() -> Vec<(String, Play)> {
             play.cancel();
             play.settle_bob();
             play.cancel(); // OutOfOrder
-            let _ = play.connect(SendProof::OnBoard); // OutOfOrder
+            let _ = play.connect(SendProof::Inline); // OutOfOrder
         }),
     );
     add(
@@ -304,18 +304,18 @@ pub fn plays() -> Vec<(String, Play)> {
     add(
         "scanned: connects too late",
         short(until(), false, LATER, |play| {
-            let _ = play.connect(SendProof::OnBoard);
+            let _ = play.connect(SendProof::Inline);
         }),
     );
     add(
         "connecting: cancelled",
         short(plain(), false, NOW, |play| {
-            let proof = play.connect(SendProof::OnBoard);
-            let _ = play.connect(SendProof::OnBoard); // OutOfOrder
-            play.bob(formed(proof)); // NotMine: on its way to Alice
+            let proof = play.connect(SendProof::Inline);
+            let _ = play.connect(SendProof::Inline); // OutOfOrder
+            play.bob(formed(proof)); // WrongMachine: on its way to Alice
             play.settle_bob(); // Nothing
             play.cancel();
-            play.bob(formed(None)); // Stray
+            play.bob(formed(None)); // UnwantedLine
             play.settle_bob();
         }),
     );
@@ -330,7 +330,7 @@ pub fn plays() -> Vec<(String, Play)> {
     add(
         "connecting: a line after its expiry",
         short(until(), false, NOW, |play| {
-            let _ = play.connect(SendProof::OnBoard);
+            let _ = play.connect(SendProof::Inline);
             play.now = LATER;
             play.bob(formed(None));
             play.settle_bob();
@@ -339,7 +339,7 @@ pub fn plays() -> Vec<(String, Play)> {
     add(
         "connecting: refused, Paused, and asking again",
         short(plain(), false, NOW, |play| {
-            let _ = play.connect(SendProof::OnBoard);
+            let _ = play.connect(SendProof::Inline);
             play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // Paused
             play.bob(formed(None));
             play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // OutOfOrder
@@ -350,7 +350,7 @@ pub fn plays() -> Vec<(String, Play)> {
         add(
             &format!("connecting: refused, {reason:?}"),
             short(plain(), false, NOW, |play| {
-                let _ = play.connect(SendProof::OnBoard);
+                let _ = play.connect(SendProof::Inline);
                 play.bob(Event::Refused { line_link: LINE_LINK.into(), reason });
                 play.bob(Event::Refused { line_link: LINE_LINK.into(), reason }); // OutOfOrder
                 play.settle_bob();
@@ -389,7 +389,7 @@ fn derived(play: &Play) -> Value {
     let confirmed =
         |record: &str| Line::restore(&hex::decode(record).unwrap()).ok().filter(|line| line.confirmed().is_some());
     let line = records().find_map(confirmed).unwrap();
-    let code = line.check_code().unwrap();
+    let code = line.safety_number().unwrap();
     let exports = [("", &b""[..]), ("one", b""), ("one", b"context"), ("on", b"econtext"), ("long", &[7; 300])];
     let exports = exports.map(|(label, context)| {
         let exported = line.export(label, context).unwrap();
@@ -399,7 +399,7 @@ fn derived(play: &Play) -> Value {
     json!({
         "port_hash": hex(port.hash().as_bytes()), "secret": hex(secret), "transcript": hex(&transcript),
         "transcript_hash": hex(transcript_hash), "prk": hex(prk), "alice_to_bob": alice_to_bob,
-        "bob_to_alice": bob_to_alice, "exporter": exporter, "check_code": code.to_string(),
+        "bob_to_alice": bob_to_alice, "exporter": exporter, "safety_number": code.to_string(),
         "exports": exports,
     })
 }

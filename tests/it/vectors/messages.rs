@@ -42,7 +42,9 @@ pub fn messages() {
         ("CloseLineLink", Request::CloseLineLink { line_link: link.into() }, json!({ "line_link": hex(link) })),
     ];
     let mut requests = requests.map(|(name, request, fields)| (name.to_owned(), request, fields)).to_vec();
-    for (number, (admits, version)) in (1..).zip([(Admits::Nobody, 23), (Admits::One, 24), (Admits::Many, 1 << 32)]) {
+    for (number, (admits, version)) in
+        (1..).zip([(Admission::Nobody, 23), (Admission::One, 24), (Admission::Many, 1 << 32)])
+    {
         let request = Request::SetLineLink { line_link: link.into(), version, admits };
         let fields = json!({ "line_link": hex(link), "version": version, "admits": number });
         requests.push((format!("SetLineLink, {admits:?}"), request, fields));
@@ -98,7 +100,7 @@ pub fn messages() {
     payloads.push((
         "Sealed, large numbers".to_owned(),
         Payload::Sealed {
-            content: Content::Message,
+            content: PacketKind::Message,
             nonce: Nonce { epoch: u32::MAX, counter: 1 << 48 },
             ciphertext: &[],
         },
@@ -114,10 +116,10 @@ pub fn messages() {
     // One surplus or missing thing at a time.
     let connect = Request::Connect { line_link: link.into(), proof: Some(proof.clone()) }.to_vec();
     let bare = Request::Connect { line_link: link.into(), proof: None }.to_vec();
-    let setting = Request::SetLineLink { line_link: link.into(), version: 7, admits: Admits::Many }.to_vec();
+    let setting = Request::SetLineLink { line_link: link.into(), version: 7, admits: Admission::Many }.to_vec();
     let refusal = Event::Refused { line_link: link.into(), reason: Reason::Unknown }.to_vec();
     let nonce = Nonce { epoch: 0, counter: 5 };
-    let sealed = Payload::Sealed { content: Content::Message, nonce, ciphertext: &[0xcc; 16] }.to_vec();
+    let sealed = Payload::Sealed { content: PacketKind::Message, nonce, ciphertext: &[0xcc; 16] }.to_vec();
     let body = |bytes: &[u8], change: &dyn Fn(&mut Vec<Cbor>)| {
         let mut outer = array(bytes);
         let mut fields = outer[1].clone().into_array().unwrap();
@@ -208,14 +210,14 @@ pub fn messages() {
 }
 
 pub const REASONS: [Reason; 6] =
-    [Reason::Unknown, Reason::Claimed, Reason::Yours, Reason::Closed, Reason::Expired, Reason::Paused];
-const CONTENTS: [Content; 8] = [
-    Content::Confirm,
-    Content::Answer,
-    Content::Opening,
-    Content::Message,
-    Content::Close,
-    Content::PaddedOpening,
-    Content::PaddedMessage,
-    Content::Introduction,
+    [Reason::Unknown, Reason::UsedByAnother, Reason::UsedByYou, Reason::Closed, Reason::Expired, Reason::Paused];
+const CONTENTS: [PacketKind; 8] = [
+    PacketKind::Confirm,
+    PacketKind::Answer,
+    PacketKind::EarlyMessage,
+    PacketKind::Message,
+    PacketKind::Close,
+    PacketKind::PaddedEarlyMessage,
+    PacketKind::PaddedMessage,
+    PacketKind::IntroducerMessage,
 ];

@@ -1,4 +1,4 @@
-//! Known answers for implementations in any language: `tests/vectors/*.json`.
+//! Peers answers for implementations in any language: `tests/vectors/*.json`.
 //!
 //! Without more, every file is compared with what this crate gives today, and every record that was ever written there is
 //! restored. `PORT_PROTOCOL_BLESS=1 cargo test --test it vectors::` writes the files anew. `tests/check_vectors.py` recomputes
@@ -54,11 +54,11 @@ fn seed(first: u8) -> Seed {
     Seed::from_bytes(&counting(first))
 }
 
-fn relay(text: &str) -> Relay {
-    Relay::new(text).unwrap()
+fn relay(text: &str) -> RelayAddr {
+    RelayAddr::new(text).unwrap()
 }
 
-/// `Stray(LineId(..))` is named `Stray`.
+/// `UnwantedLine(LineId(..))` is named `UnwantedLine`.
 fn name_of(value: &impl Debug) -> String {
     let name = format!("{value:?}");
     name.split("(Line").next().unwrap_or_default().trim_matches('"').to_owned()
@@ -130,11 +130,11 @@ fn by_dalek() {
     });
 }
 
-/// What SPEC.md quotes is the first handshake, byte for byte.
+/// The worked example in docs/ is the first handshake, byte for byte.
 #[test]
 fn appendix_a_is_the_first_vector() {
-    let spec = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("SPEC.md")).unwrap();
-    let (_, appendix) = spec.split_once("\n## Appendix A").expect("SPEC.md has an Appendix A");
+    let spec = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/worked-example.md")).unwrap();
+    let (_, appendix) = spec.split_once("\n## Appendix A").expect("docs/worked-example.md has an Appendix A");
     let appendix = appendix.split("\n## ").next().unwrap_or_default();
     let quoted: BTreeSet<_> = appendix
         .split(|c: char| !c.is_ascii_hexdigit())

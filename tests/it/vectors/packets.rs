@@ -26,7 +26,7 @@ pub fn key_of(line: &Line) -> Vec<u8> {
 }
 
 /// A payload sealed by hand: also what this crate never seals.
-pub fn sealed(key: &[u8], content: Content, epoch: u32, counter: u64, text: &[u8], data: &[u8]) -> Vec<u8> {
+pub fn sealed(key: &[u8], content: PacketKind, epoch: u32, counter: u64, text: &[u8], data: &[u8]) -> Vec<u8> {
     let nonce = [&epoch.to_be_bytes()[..], &counter.to_be_bytes()].concat();
     let nonce = aes_gcm_siv::Nonce::try_from(&nonce[..]).unwrap();
     let aad = [&[0x82, 1, 0x84, 2, content as u8], data].concat();
@@ -40,8 +40,8 @@ pub fn sealed(key: &[u8], content: Content, epoch: u32, counter: u64, text: &[u8
 /// Both ends of a line, confirmed.
 fn confirmed() -> [Line; 2] {
     let mut play = Play::new();
-    play.offer(Offer::new());
-    let confirm = play.join(SendProof::OnBoard);
+    play.offer(PortOptions::new());
+    let confirm = play.join(SendProof::Inline);
     play.packet(AtBob, &confirm);
     let answer = play.log.sent();
     play.packet(AtAlice, &answer);
@@ -120,7 +120,7 @@ pub fn packets() {
         (name, entry)
     });
 
-    let message = |counter, data| sealed(of_alice, Content::Message, 0, counter, b"hello Bob", data);
+    let message = |counter, data| sealed(of_alice, PacketKind::Message, 0, counter, b"hello Bob", data);
     let flip = |at: usize| {
         let mut bytes = message(5, b"");
         bytes[at] ^= 1;
@@ -128,13 +128,13 @@ pub fn packets() {
     };
     let end = message(5, b"").len();
     let nonce = Nonce { epoch: 0, counter: 5 };
-    let by_hand = |ciphertext| Payload::Sealed { content: Content::Message, nonce, ciphertext }.to_vec();
+    let by_hand = |ciphertext| Payload::Sealed { content: PacketKind::Message, nonce, ciphertext }.to_vec();
     let empty = |key, content, epoch, counter| sealed(key, content, epoch, counter, b"", b"");
-    let padded = |text: &[u8]| sealed(of_alice, Content::PaddedMessage, 0, 5, text, b"");
+    let padded = |text: &[u8]| sealed(of_alice, PacketKind::PaddedMessage, 0, 5, text, b"");
     let proof = Payload::Proof { proof: proof_of(&[1; 32], &[1; 48]).1 }.to_vec();
     // 99 is the newest; 97 and 36 were not taken.
     let window = &Line::restore(&with_counters(at_bob, 1, Some([100, !(1 << 63) & !0b100]))).unwrap();
-    use Rejected::{AssociatedDataTooLong, Forged, Malformed, OutOfOrder, Repeated};
+    use Rejected::{AssociatedDataTooLong, Duplicate, Forged, Malformed, OutOfOrder};
     let not_opened: Vec<NotOpened> = vec![
         ("text with a bit flipped", at_bob, flip(end - 17), b"", Forged),
         ("tag with its first bit flipped", at_bob, flip(end - 16), b"", Forged),
@@ -142,19 +142,25 @@ pub fn packets() {
         ("another counter", at_bob, flip(17), b"", Forged),
         ("another epoch", at_bob, flip(9), b"", Forged),
         ("Message called Close", at_bob, flip(4), b"", Forged),
-        ("sealed in an epoch without keys", at_bob, empty(of_alice, Content::Message, 1, 5), b"", Forged),
+        ("sealed in an epoch without keys", at_bob, empty(of_alice, PacketKind::Message, 1, 5), b"", Forged),
         ("nothing in it", at_bob, by_hand(&[]), b"", Forged),
         ("shorter than a tag", at_bob, by_hand(&[0; 15]), b"", Forged),
         ("a tag of zeros", at_bob, by_hand(&[0; 16]), b"", Forged),
-        ("the key of the other direction", at_bob, empty(of_bob, Content::Message, 0, 5), b"", Forged),
+        ("the key of the other direction", at_bob, empty(of_bob, PacketKind::Message, 0, 5), b"", Forged),
         ("associated data left out", at_bob, message(5, b"data"), b"", Forged),
         ("other associated data", at_bob, message(5, b"data"), b"Data", Forged),
         ("associated data that was not sealed", at_bob, message(5, b""), b"data", Forged),
         ("too much associated data", at_bob, message(5, b""), &[0; MAX_ASSOCIATED_DATA + 1], AssociatedDataTooLong),
-        ("a Confirm with a text", at_bob, sealed(of_alice, Content::Confirm, 0, 0, b"text", b""), b"", Forged),
-        ("a Close with a text", at_bob, sealed(of_alice, Content::Close, 0, 5, b"text", b""), b"", Forged),
-        ("an Answer with a text", at_alice, sealed(of_bob, Content::Answer, 0, 5, b"text", b""), b"", Forged),
-        ("a Close with associated data", at_bob, sealed(of_alice, Content::Close, 0, 5, b"", b"data"), b"data", Forged),
+        ("a Confirm with a text", at_bob, sealed(of_alice, PacketKind::Confirm, 0, 0, b"text", b""), b"", Forged),
+        ("a Close with a text", at_bob, sealed(of_alice, PacketKind::Close, 0, 5, b"text", b""), b"", Forged),
+        ("an Answer with a text", at_alice, sealed(of_bob, PacketKind::Answer, 0, 5, b"text", b""), b"", Forged),
+        (
+            "a Close with associated data",
+            at_bob,
+            sealed(of_alice, PacketKind::Close, 0, 5, b"", b"data"),
+            b"data",
+            Forged,
+        ),
         ("padding without a mark", at_bob, padded(&[0; 64]), b"", Forged),
         ("padding with another mark", at_bob, padded(&[&[0x81][..], &[0; 63]].concat()), b"", Forged),
         ("no padding", at_bob, padded(&[b'a'; 64]), b"", Forged),
@@ -162,14 +168,14 @@ pub fn packets() {
         ("a bucket too large", at_bob, padded(&[&[b'a', 0x80][..], &[0; 126]].concat()), b"", Forged),
         ("padding in no bucket", at_bob, padded(&[&[b'a', 0x80][..], &[0; 98]].concat()), b"", Forged),
         ("nothing, padded", at_bob, padded(b""), b"", Forged),
-        ("the newest, again", window, message(99, b""), b"", Repeated),
-        ("one in the window, again", window, message(98, b""), b"", Repeated),
-        ("64 below the newest", window, message(35, b""), b"", Repeated),
-        ("0, long ago", window, message(0, b""), b"", Repeated),
-        ("the last counter of all", window, message(u64::MAX, b""), b"", Repeated),
-        ("forged, and old", window, empty(of_bob, Content::Message, 0, 0), b"", Forged),
-        ("an Answer for Bob", at_bob, empty(of_alice, Content::Answer, 0, 5), b"", OutOfOrder),
-        ("a Confirm for Alice", at_alice, empty(of_bob, Content::Confirm, 0, 5), b"", OutOfOrder),
+        ("the newest, again", window, message(99, b""), b"", Duplicate),
+        ("one in the window, again", window, message(98, b""), b"", Duplicate),
+        ("64 below the newest", window, message(35, b""), b"", Duplicate),
+        ("0, long ago", window, message(0, b""), b"", Duplicate),
+        ("the last counter of all", window, message(u64::MAX, b""), b"", Duplicate),
+        ("forged, and old", window, empty(of_bob, PacketKind::Message, 0, 0), b"", Forged),
+        ("an Answer for Bob", at_bob, empty(of_alice, PacketKind::Answer, 0, 5), b"", OutOfOrder),
+        ("a Confirm for Alice", at_alice, empty(of_bob, PacketKind::Confirm, 0, 5), b"", OutOfOrder),
         ("a proof", at_bob, proof, b"", OutOfOrder),
         ("no payload", at_bob, vec![0xf6], b"", Malformed),
     ];

@@ -33,7 +33,7 @@ impl Show for LineEffect<'_> {
         match self {
             Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
             Self::Dropped => json!({ "dropped": true }),
-            Self::Introduction(said) => json!({ "introduction": hex(said.to_vec()) }),
+            Self::IntroducerMessage(said) => json!({ "introduction": hex(said.to_vec()) }),
             Self::Asked => json!({ "asked": true }),
             Self::Message(text) => json!({ "message": hex(text) }),
             Self::Ended(end) => json!({ "ended": name_of(&end) }),
@@ -63,7 +63,7 @@ macro_rules! shown {
             const NAME: &str = $role;
 
             fn unsent_shown(&self) -> Vec<Value> {
-                self.unsent().map(Show::show).collect()
+                self.pending().map(Show::show).collect()
             }
 
             fn commit_shown(step: Step<'_, Self>) -> Vec<Value> {
@@ -85,7 +85,7 @@ pub fn restored<M: Shown>(record: &[u8]) -> Value {
         "key": hex(machine.key().to_bytes()),
         "revision": machine.revision(),
         "deadline": machine.deadline().map(|deadline| deadline.0),
-        "unsent": machine.unsent_shown(),
+        "pending": machine.unsent_shown(),
     })
 }
 
@@ -103,7 +103,7 @@ impl Log {
         self.steps.push(what);
     }
 
-    pub fn born<M: Shown>(&mut self, what: Value, born: Born<M>) -> M {
+    pub fn born<M: Shown>(&mut self, what: Value, born: Created<M>) -> M {
         let (key, record) = (hex(born.key().to_bytes()), born.record());
         self.records.push(restored::<M>(&record));
         let machine = born.commit();
@@ -173,12 +173,12 @@ impl Play {
         what
     }
 
-    pub fn request(&mut self, offer: Offer) {
+    pub fn request(&mut self, offer: PortOptions) {
         let what = self.what("alice", "request", json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer) }));
         self.alice = Some(self.log.born(what, Alice::request(offer, seed(ALICE))));
     }
 
-    pub fn offer(&mut self, offer: Offer) {
+    pub fn offer(&mut self, offer: PortOptions) {
         let more = json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer), "line_link": hex(LINE_LINK) });
         let what = self.what("alice", "offer", more);
         self.alice = Some(self.log.born(what, Alice::offer(LINE_LINK.into(), offer, seed(ALICE))));
@@ -266,17 +266,17 @@ impl Play {
 
     pub fn settle_line(&mut self, end: End) {
         let what = self.what(end.name(), "settle", Value::Null);
-        self.log.step(what, self.lines[end as usize].as_mut().unwrap().settle().ok_or("Nothing"));
+        self.log.step(what, self.lines[end as usize].as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
     pub fn settle_alice(&mut self) {
         let what = self.what("alice", "settle", Value::Null);
-        self.log.step(what, self.alice.as_mut().unwrap().settle().ok_or("Nothing"));
+        self.log.step(what, self.alice.as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
     pub fn settle_bob(&mut self) {
         let what = self.what("bob", "settle", Value::Null);
-        self.log.step(what, self.bob.as_mut().unwrap().settle().ok_or("Nothing"));
+        self.log.step(what, self.bob.as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
     pub fn tick_alice(&mut self) {
@@ -305,10 +305,10 @@ impl Play {
         let proof = self.connect(how);
         self.alice(formed(proof));
         self.born(AtAlice);
-        let confirm = if how == SendProof::OnBoard { self.log.sent() } else { Vec::new() };
+        let confirm = if how == SendProof::Inline { self.log.sent() } else { Vec::new() };
         self.bob(formed(None));
         self.born(AtBob);
-        if how == SendProof::OnBoard { confirm } else { self.log.sent() }
+        if how == SendProof::Inline { confirm } else { self.log.sent() }
     }
 }
 
@@ -322,7 +322,7 @@ impl End {
 }
 
 /// An offer as JSON.
-pub fn of(offer: &Offer) -> Value {
+pub fn of(offer: &PortOptions) -> Value {
     as_json(&ciborium::from_reader(&*minicbor::to_vec(offer).unwrap()).unwrap())
 }
 

@@ -15,7 +15,7 @@ pub fn play() -> Log {
     let new = json!({ "does": "new", "low": 2, "full": 3, "seed": hex(counting::<64>(SEED)) });
     let mut pool = log.born(new, Pool::new(2, 3, seed(SEED)).unwrap());
     let asks = |pool: &Pool| {
-        let ids = pool.unsent().map(|effect| match effect {
+        let ids = pool.pending().map(|effect| match effect {
             PoolEffect::Send(Request::IssueLineLink { request_id }) => request_id,
             other => panic!("{other:?}"),
         });
@@ -28,16 +28,16 @@ pub fn play() -> Log {
     let first = asks(&pool);
     take(&mut log, &mut pool); // Empty
     handle(&mut log, &mut pool, issued(first[1], 0x10));
-    handle(&mut log, &mut pool, issued(first[1], 0x10)); // Repeated
-    handle(&mut log, &mut pool, issued(first[1], 0x20)); // Repeated
-    handle(&mut log, &mut pool, issued(first[0], 0x10)); // Repeated: that link is here
+    handle(&mut log, &mut pool, issued(first[1], 0x10)); // Duplicate
+    handle(&mut log, &mut pool, issued(first[1], 0x20)); // Duplicate
+    handle(&mut log, &mut pool, issued(first[0], 0x10)); // Duplicate: that link is here
     handle(&mut log, &mut pool, issued(first[0], 0x30));
-    handle(&mut log, &mut pool, issued(LINE_LINK.into(), 0x40)); // NotMine
-    handle(&mut log, &mut pool, Event::Disconnected { line_id: LINE_ID.into() }.to_vec()); // NotMine
+    handle(&mut log, &mut pool, issued(LINE_LINK.into(), 0x40)); // WrongMachine
+    handle(&mut log, &mut pool, Event::Disconnected { line_id: LINE_ID.into() }.to_vec()); // WrongMachine
     take(&mut log, &mut pool);
     take(&mut log, &mut pool); // and asks for two
     take(&mut log, &mut pool); // Empty
-    handle(&mut log, &mut pool, issued(first[0], 0x30)); // Repeated: it was handed out
+    handle(&mut log, &mut pool, issued(first[0], 0x30)); // Duplicate: it was handed out
     for (link, id) in (0x50..).zip(asks(&pool)) {
         handle(&mut log, &mut pool, issued(id, link));
     }

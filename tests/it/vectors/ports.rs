@@ -3,7 +3,7 @@
 use super::play::as_json;
 use super::*;
 
-pub fn port(offer: Offer) -> Port {
+pub fn port(offer: PortOptions) -> Port {
     Alice::offer(LINE_LINK.into(), offer, seed(ALICE)).commit().port().unwrap().clone()
 }
 
@@ -40,7 +40,7 @@ fn good_port(port: &Port, ticket: Option<&Cbor>) -> Value {
         "public_key": hex(port.public_key().as_bytes()),
         "rad": hex(port.rad().expose()),
         "expires": port.expires().map(|expires| expires.0),
-        "relay": port.relay().map(Relay::as_str),
+        "relay": port.relay().map(RelayAddr::as_str),
         "ticket": ticket.map(as_json),
         "hashed_ticket": ticket.map(|ticket| hex(hashed_ticket(ticket))),
         "ticket_hash": port.ticket().map(|ticket| hex(ticket.hash().as_bytes())),
@@ -60,7 +60,7 @@ pub fn weak_keys() -> Vec<(String, Vec<u8>)> {
         "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
         "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     ];
-    let mut high_bit = port(Offer::new()).public_key().as_bytes().to_vec();
+    let mut high_bit = port(PortOptions::new()).public_key().as_bytes().to_vec();
     high_bit[31] |= 0x80;
     let not_canonical = [
         ("p", hex::decode("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f").unwrap()),
@@ -74,20 +74,20 @@ pub fn weak_keys() -> Vec<(String, Vec<u8>)> {
     low_order.chain(not_canonical.map(|(name, key)| (format!("public key {name}"), key))).collect()
 }
 
-pub fn contact() -> Offer {
-    Offer::new().introducer(counting(0x11).into())
+pub fn contact() -> PortOptions {
+    PortOptions::new().introducer(counting(0x11).into())
 }
 
 /// Bytes that are no Port, and why.
 fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
     use PortError::*;
-    let full = || array(port(Offer::new().expires(LATER).relay(relay(RELAY))).to_bytes().as_slice());
+    let full = || array(port(PortOptions::new().expires(LATER).relay(relay(RELAY))).to_bytes().as_slice());
     let with = |at: usize, value: Cbor| {
         let mut fields = full();
         fields[at] = value;
         cbor(&fields.into())
     };
-    let plain = port(Offer::new()).to_bytes().as_slice().to_vec();
+    let plain = port(PortOptions::new()).to_bytes().as_slice().to_vec();
     let spliced = |at: usize, taken: usize, put: &[u8]| {
         let mut bytes = plain.clone();
         bytes.splice(at..at + taken, put.iter().copied());
@@ -120,8 +120,12 @@ fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
         ("kind 0", with(1, 0.into()), UnsupportedKind),
         ("kind 4", with(1, 4.into()), UnsupportedKind),
         ("a contact port without a ticket", with(1, 3.into()), Malformed),
-        ("a Port with a ticket", with_ticket(&port(Offer::new()), &good), Malformed),
-        ("a Superport with a ticket", with_ticket(&port(Offer::new().policy(Policy::unlimited())), &good), Malformed),
+        ("a Port with a ticket", with_ticket(&port(PortOptions::new()), &good), Malformed),
+        (
+            "a Superport with a ticket",
+            with_ticket(&port(PortOptions::new().policy(Policy::unlimited())), &good),
+            Malformed,
+        ),
         ("ticket null", of_contact(Cbor::Null), Malformed),
         ("ticket's secret of 15 bytes", of_contact(other(0, bytes(15))), Malformed),
         ("ticket's secret as text", of_contact(other(0, text("0123456789abcdef"))), Malformed),
@@ -144,12 +148,12 @@ fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
         ("expires below zero", with(5, (-1).into()), Malformed),
         ("expires as a float", with(5, Cbor::Float(1.0)), Malformed),
         ("expires as text", with(5, text("never")), Malformed),
-        ("relay empty", with(6, text("")), BadRelay),
-        ("relay of 65 bytes", with(6, text(&"r".repeat(65))), BadRelay),
-        ("relay with a space", with(6, text("relay example")), BadRelay),
-        ("relay with a quote", with(6, text("relay\"example")), BadRelay),
-        ("relay with a line feed", with(6, text("relay\n")), BadRelay),
-        ("relay not in ASCII", with(6, text("relé.example")), BadRelay),
+        ("relay empty", with(6, text("")), BadRelayAddr),
+        ("relay of 65 bytes", with(6, text(&"r".repeat(65))), BadRelayAddr),
+        ("relay with a space", with(6, text("relay example")), BadRelayAddr),
+        ("relay with a quote", with(6, text("relay\"example")), BadRelayAddr),
+        ("relay with a line feed", with(6, text("relay\n")), BadRelayAddr),
+        ("relay not in ASCII", with(6, text("relé.example")), BadRelayAddr),
         ("relay as bytes", with(6, Cbor::Bytes(b"relay.example".to_vec())), Malformed),
         ("relay null", with(6, Cbor::Null), Malformed),
         ("expires null, and no relay", longer(&[Cbor::Null]), Malformed),
@@ -174,7 +178,7 @@ fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
 /// Texts that are no Port, and why.
 fn bad_texts() -> Vec<(&'static str, String, PortError)> {
     use PortError::*;
-    let text = port(Offer::new()).qr_text().to_string();
+    let text = port(PortOptions::new()).qr_text().to_string();
     let base32 = text.strip_prefix("PORT:").unwrap();
     let mut last = base32.to_owned();
     // The lowest bits of the last character stand for nothing: 71 bytes are 113.6 characters.
@@ -213,17 +217,17 @@ fn bad_texts() -> Vec<(&'static str, String, PortError)> {
 
 #[test]
 pub fn ports() {
-    let at = |expires: u64| Offer::new().expires(UnixSeconds(expires));
+    let at = |expires: u64| PortOptions::new().expires(UnixSeconds(expires));
     let longest = "a".repeat(64);
     let every = "-._~:/?#[]@!$&'()*+,;=%azAZ09";
     let accepted = [
-        ("plain", Offer::new()),
-        ("with expiry", Offer::new().expires(LATER)),
-        ("with relay", Offer::new().relay(relay(RELAY))),
-        ("with both", Offer::new().expires(LATER).relay(relay(RELAY))),
+        ("plain", PortOptions::new()),
+        ("with expiry", PortOptions::new().expires(LATER)),
+        ("with relay", PortOptions::new().relay(relay(RELAY))),
+        ("with both", PortOptions::new().expires(LATER).relay(relay(RELAY))),
         ("longest", at(1 << 52).relay(relay(&longest))),
-        ("relay of one byte", Offer::new().relay(relay("r"))),
-        ("relay of every sign", Offer::new().relay(relay(every))),
+        ("relay of one byte", PortOptions::new().relay(relay("r"))),
+        ("relay of every sign", PortOptions::new().relay(relay(every))),
         ("expires 0", at(0)),
         ("expires 23", at(23)),
         ("expires 24", at(24)),
@@ -233,8 +237,8 @@ pub fn ports() {
         ("expires 65536", at(65_536)),
         ("expires 4294967295", at(0xffff_ffff)),
         ("expires 4294967296", at(0x1_0000_0000)),
-        ("Superport", Offer::new().policy(Policy::up_to(3).until(Some(LATER)))),
-        ("Superport with both", Offer::new().policy(Policy::unlimited()).expires(LATER).relay(relay(RELAY))),
+        ("Superport", PortOptions::new().policy(Policy::up_to(3).closes_at(Some(LATER)))),
+        ("Superport with both", PortOptions::new().policy(Policy::unlimited()).expires(LATER).relay(relay(RELAY))),
     ];
     let full = || contact().expires(UnixSeconds(u64::MAX)).relay(relay(&longest));
     let of_contact = [
@@ -248,7 +252,7 @@ pub fn ports() {
         let port = Port::from_bytes(&with_ticket(&port(offer), &ticket)).unwrap();
         (name, good_port(&port, Some(&ticket)))
     });
-    let plain = port(Offer::new());
+    let plain = port(PortOptions::new());
     let (text, link) = (plain.qr_text().to_string(), plain.link(BASE).unwrap().to_string());
     let fragment = text.strip_prefix("PORT:").unwrap();
     let forgiven = [

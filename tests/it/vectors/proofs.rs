@@ -41,19 +41,19 @@ pub fn packet(payload: &[u8]) -> Event<'_> {
 /// Everybody who comes has been announced.
 struct Told;
 
-impl Known for Told {
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
-        let (line_link, name) = (LINE_LINK.into(), Name::new("Carol").unwrap());
-        Some(ToldTicket { line_link, ticket: *ticket, name, expires: None })
+impl Peers for Told {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
+        let (line_link, name) = (LINE_LINK.into(), IntroducerName::new("Carol").unwrap());
+        Some(TicketNotice { line_link, ticket: *ticket, name, expires: None })
     }
 }
 
 /// The hash of the ticket that a contact port reads out of this proof.
 fn reads_ticket(proof: &Proof) -> Option<TicketHash> {
     let mut alice = Alice::offer(LINE_LINK.into(), contact(), seed(ALICE)).commit();
-    match alice.handle_knowing(&formed(Some(proof.clone())), &Told, NOW) {
+    match alice.handle(&formed(Some(proof.clone())), &Told, NOW) {
         Ok(step) => step.strikes(),
-        Err(Rejected::Stray(_)) => None,
+        Err(Rejected::UnwantedLine(_)) => None,
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -96,13 +96,13 @@ fn with_tickets(bob: &[u8; 32], iv: &[u8; 16]) -> Value {
 
 /// Whether Alice takes a proof: on board and along the line alike.
 fn takes(proof: &Proof) -> bool {
-    let mut alice = Alice::offer(LINE_LINK.into(), Offer::new(), seed(ALICE)).commit();
+    let mut alice = Alice::offer(LINE_LINK.into(), PortOptions::new(), seed(ALICE)).commit();
     let on_board = match alice.handle(&formed(Some(proof.clone())), NOW).unwrap().commit().last().unwrap() {
         AliceEffect::LineFormed(_) => true,
-        AliceEffect::Ended(AliceEnd::ProofRefused) => false,
+        AliceEffect::Ended(PortOutcome::ProofRefused) => false,
         other => panic!("{other:?}"),
     };
-    let mut alice = Alice::offer(LINE_LINK.into(), Offer::new(), seed(ALICE)).commit();
+    let mut alice = Alice::offer(LINE_LINK.into(), PortOptions::new(), seed(ALICE)).commit();
     let Some(AliceEffect::LineFormed(line)) = alice.handle(&formed(None), NOW).unwrap().commit().next() else {
         panic!("no line")
     };
@@ -127,9 +127,9 @@ pub fn proofs() {
     let of_twist = encrypt(&dh(&alice, &twist), &iv, &padded(&[16; 16]));
 
     // What Bob himself sends.
-    let mut machine = Bob::scan(port(Offer::new()), seed(BOB)).commit();
+    let mut machine = Bob::scan(port(PortOptions::new()), seed(BOB)).commit();
     let Some(BobEffect::Send(Request::Connect { proof: Some(sent), .. })) =
-        machine.connect(SendProof::OnBoard, NOW).unwrap().commit().next()
+        machine.connect(SendProof::Inline, NOW).unwrap().commit().next()
     else {
         panic!("no proof")
     };

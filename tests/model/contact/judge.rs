@@ -29,7 +29,7 @@ impl State {
         };
         let row_of = |row: &TicketRow| row.get().ticket == ticket && row.link() == contact;
         if let (Some(policy), true) = (before.policy, of.late && proof == proof.original()) {
-            let takes = !policy.is_paused() && policy.limit() != Uses::UpTo(before.used);
+            let takes = !policy.is_paused() && policy.use_limit() != UseLimit::UpTo(before.used);
             if takes
                 && before.port.as_ref().is_some_and(|port| port.expires().is_none())
                 && self.rows.iter().any(row_of)
@@ -41,7 +41,7 @@ impl State {
             return;
         }
         let policy = before.policy.unwrap();
-        let limit = if let Uses::UpTo(limit) = policy.limit() { limit as usize } else { usize::MAX };
+        let limit = if let UseLimit::UpTo(limit) = policy.use_limit() { limit as usize } else { usize::MAX };
         let uses = self.used.iter().filter(|(_, by)| *by == contact).count();
         self.broken.ticket_twice |= self.used.iter().any(|(used, _)| *used == ticket);
         self.broken.over_limit |= !self.rolled_back && (uses >= limit || policy.is_paused());

@@ -13,12 +13,12 @@ struct Tables {
     lines: u8,
 }
 
-impl Known for Tables {
+impl Peers for Tables {
     fn has_line(&self, line_id: &LineId) -> bool {
         self.lines & 1 << number(line_id.as_bytes()) != 0
     }
 
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         (0..32)
             .filter(|bit| self.rows & 1 << bit != 0)
             .map(|bit| TicketRow(bit).get())
@@ -35,8 +35,8 @@ pub fn ticket_of(contact: User, n: u8) -> TicketHash {
 }
 
 /// What an introducer calls herself: it names her.
-pub fn name_of(user: User) -> Name {
-    Name::new(["Alice", "Carol", "Dave"][usize::from(user)]).unwrap()
+pub fn name_of(user: User) -> IntroducerName {
+    IntroducerName::new(["Alice", "Carol", "Dave"][usize::from(user)]).unwrap()
 }
 
 impl Kept {
@@ -45,24 +45,24 @@ impl Kept {
     }
 
     pub fn introducer_unsent(self) -> Vec<Act> {
-        self.introducer().unsent().map(of_introducer).collect()
+        self.introducer().pending().map(of_introducer).collect()
     }
 
     pub fn introducer_settled(self) -> Option<Moved> {
         let mut introducer = self.introducer();
-        introducer.settle().map(|step| self.made(step, of_introducer))
+        introducer.clear_outbox().map(|step| self.made(step, of_introducer))
     }
 
     pub fn introducer_told(self, told: Told, now: UnixSeconds) -> Option<Moved> {
         let mut introducer = self.introducer();
-        let Key::Granted(from) = self.key else { return None };
+        let RecordKey::Introducer(from) = self.key else { return None };
         let step = match told {
             Told::Introduces { n, expires } => {
                 let expires = expires.then_some(EXPIRY);
                 introducer.introduce(name_of(self.user), expires, seed_of(self.user, n), now).ok()
             }
             Told::HandedOver => introducer.told().ok(),
-            Told::Said(said) => introducer.handle(&Introduction::decode(&said.to_vec()).unwrap(), from).ok(),
+            Told::Said(said) => introducer.handle(&IntroducerMessage::decode(&said.to_vec()).unwrap(), from).ok(),
             Told::GivesUp => introducer.cancel().ok(),
             Told::Deadline => introducer.tick(now),
             _ => None,
@@ -73,7 +73,7 @@ impl Kept {
     pub fn introduced(self, told: Told, now: UnixSeconds) -> Option<Moved> {
         match told {
             Told::Comes { line, pair, proof, rows, lines } => {
-                let Key::LineLink(line_link) = self.key else { return None };
+                let RecordKey::LineLink(line_link) = self.key else { return None };
                 let proof = proof.map(|number| seen().proof(number));
                 let event = Event::LineFormed { line_link, line_id: line_id(line), pair_hash: pair_hash(pair), proof };
                 self.used(&event, &Tables { rows, lines }, now)
@@ -85,9 +85,10 @@ impl Kept {
                 takes.is_ok().then(|| Moved::to(self, Vec::new()))
             }
             Told::Seals(said) => {
-                let (mut line, mut buffer) = (Line::restore(&self.record).ok()?, [0; MAX_INTRODUCTION + SEAL_OVERHEAD]);
+                let (mut line, mut buffer) =
+                    (Line::restore(&self.record).ok()?, [0; MAX_INTRODUCER_MESSAGE + SEAL_OVERHEAD]);
                 let said = said.to_vec();
-                let step = line.introduce(&Introduction::decode(&said).unwrap(), &mut buffer).ok()?;
+                let step = line.introduce(&IntroducerMessage::decode(&said).unwrap(), &mut buffer).ok()?;
                 Some(self.made(step, |effect| act(self.user, of_line(effect))))
             }
             _ => None,
@@ -96,7 +97,7 @@ impl Kept {
 
     fn used(self, event: &Event<'_>, tables: &Tables, now: UnixSeconds) -> Option<Moved> {
         let mut alice = Alice::restore(&self.record).unwrap();
-        match alice.handle_knowing(event, tables, now) {
+        match alice.handle(event, tables, now) {
             Ok(step) => {
                 let moved = self.made(step, |effect| match effect {
                     AliceEffect::Send(Request::SetLineLink { .. }) | AliceEffect::PortReady(_) => Act::Show,
@@ -107,7 +108,7 @@ impl Kept {
                 self.assert_new_seed(moved.next);
                 Some(moved)
             }
-            Err(Rejected::Stray(line)) => Some(self.stray(line)),
+            Err(Rejected::UnwantedLine(line)) => Some(self.stray(line)),
             Err(Rejected::UnknownTicket(line)) => Some(Moved { unknown: true, ..self.stray(line) }),
             Err(_) => None,
         }
@@ -120,7 +121,7 @@ impl Kept {
 
     fn made<'m, M: Machine>(self, step: Step<'m, M>, act: impl Fn(M::Effect<'m>) -> Act) -> Moved {
         let (put, strikes) = (Put::step(&step), step.strikes());
-        assert_eq!(put.replaces, Some(Replaces { key: self.key, revision: self.revision }));
+        assert_eq!(put.replaces, Some(Expected { key: self.key, revision: self.revision }));
         let acts = step.commit().map(act).collect();
         Moved { once: put.once, strikes, ..Moved::to(Self::of(self.user, &put.record), acts) }
     }
@@ -128,7 +129,7 @@ impl Kept {
 
 fn of_introducer(effect: IntroducerEffect<'_>) -> Act {
     match effect {
-        IntroducerEffect::Tell(_, introduction) => Act::Tell(Said::of(&introduction)),
+        IntroducerEffect::Announce(_, introduction) => Act::Tell(Said::of(&introduction)),
         IntroducerEffect::Ready(port) => Act::Hand(Shown::of(port.to_bytes().as_slice())),
         IntroducerEffect::Ended(_) => Act::Ended,
     }

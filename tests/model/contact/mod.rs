@@ -68,7 +68,7 @@ pub struct State {
     pub me: [Me; 6],
     /// Alice's tables, sorted.
     pub rows: Vec<TicketRow>,
-    pub marks: Vec<Mark>,
+    pub marks: Vec<ReplayMark>,
     /// Alice's, as it was when she last heard of a ticket.
     pub backup: Option<([Option<Kept>; 2], Vec<TicketRow>)>,
     /// What the relay knows, sorted.
@@ -234,7 +234,7 @@ impl State {
                 Act::Show | Act::Heard(_) => {}
                 Act::Send(fact) => insert(&mut self.known, fact),
                 // It was stored with the step.
-                Act::Adopt(line) => self.act(user, Place::Line(line.name()), line.unsent(), life)?,
+                Act::Adopt(line) => self.act(user, Place::Line(line.name()), line.pending(), life)?,
                 Act::Tell(said) => self.introduce(user, said, life)?,
                 Act::Hand(port) => {
                     let ticket = Port::from_bytes(&port.bytes()).unwrap().ticket().unwrap().hash();
@@ -295,7 +295,7 @@ impl State {
     }
 
     /// §8.1: everything was done, so the outbox is emptied.
-    fn settle(&mut self, user: User, place: Place, life: &mut Life) -> Option<()> {
+    fn clear_outbox(&mut self, user: User, place: Place, life: &mut Life) -> Option<()> {
         if let Some(settled) = self.held(user, place).and_then(Kept::settled) {
             life.lives().then_some(())?;
             *self.slot(user, place) = Some(settled);
@@ -339,7 +339,7 @@ impl State {
                 let takes = |port: Kept| port.told(Told::Hears { row, from: line, rows }, late).is_some();
                 if self.held(ALICE, port_of(row.link())).is_some_and(takes)
                     && !self.rows.iter().any(|other| other.get().ticket == told.ticket)
-                    && !self.marks.contains(&Mark::from(*told.ticket.as_bytes()))
+                    && !self.marks.contains(&ReplayMark::from(*told.ticket.as_bytes()))
                 {
                     insert(&mut self.rows, row);
                     self.backup = Some((self.me[usize::from(ALICE)].ports, self.rows.clone()));
@@ -388,7 +388,7 @@ impl State {
         // She heard that she is withdrawn.
         match self.held(user, Place::Port(0)) {
             Some(over) if is_contact(user) && over.spent => {
-                self.act(user, Place::Port(0), over.unsent(), life)?;
+                self.act(user, Place::Port(0), over.pending(), life)?;
                 self.settle(user, Place::Port(0), life)
             }
             _ => Some(()),
@@ -399,7 +399,7 @@ impl State {
     pub fn wake(&mut self, user: User, life: &mut Life) -> Option<()> {
         for place in PLACES {
             if let Some(held) = self.held(user, place) {
-                self.act(user, place, held.unsent(), life)?;
+                self.act(user, place, held.pending(), life)?;
                 self.settle(user, place, life)?;
             }
         }

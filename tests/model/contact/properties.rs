@@ -10,10 +10,10 @@ use crate::properties::{End, have_one_other_end, share_no_keys};
 /// Alice's line with a contact, confirmed: both ends.
 fn line_of(contact: User) -> [Kept; 2] {
     let line = line_with(contact);
-    let mut alice = Any::from(Alice::offer(link(line), Offer::new(), seed_of(ALICE, line)).commit());
+    let mut alice = Any::from(Alice::offer(link(line), PortOptions::new(), seed_of(ALICE, line)).commit());
     let port = Alice::restore(&alice.record()).unwrap().port().unwrap().clone();
     let mut bob = Any::from(Bob::scan(port, seed_of(contact, 15)).commit());
-    let connects = bob.takes(&Input::Connect(SendProof::OnBoard));
+    let connects = bob.takes(&Input::Connect(SendProof::Inline));
     let Some(Fact::Connect { proof, .. }) = connects.into_iter().find_map(|effect| match act(contact, effect) {
         Act::Send(fact) => Some(fact),
         _ => None,
@@ -27,7 +27,7 @@ fn line_of(contact: User) -> [Kept; 2] {
     let proof = proof.map(|number| seen().proof(number));
     let mut at_alice = Any::from(born_line(alice.takes(&formed(proof))));
     let mut at_contact = Any::from(born_line(bob.takes(&formed(None))));
-    let answer = at_contact.takes(&Input::Event(arrives(&at_alice.unsent())));
+    let answer = at_contact.takes(&Input::Event(arrives(&at_alice.pending())));
     at_contact.takes(&Input::Settle);
     at_alice.takes(&Input::Event(arrives(&answer)));
     [Kept::of(ALICE, &at_alice.record()), Kept::of(contact, &at_contact.record())]
@@ -40,11 +40,11 @@ impl Model for Scope {
     fn init_states(&self) -> Vec<State> {
         let mut state = State { deviations: self.deviations, crashes: self.crashes, ..State::default() };
         for &contact in self.contacts {
-            let offer = if self.tickets_expire { Offer::new() } else { expiring() };
+            let offer = if self.tickets_expire { PortOptions::new() } else { expiring() };
             let offer = offer.policy(Policy::up_to(self.limit)).introducer(line_id(line_with(contact)));
             let born = Kept::born(ALICE, &Alice::offer(link(contact), offer, seed_of(ALICE, contact)));
             let granted = Shown::of(born.port.as_ref().unwrap().to_bytes().as_slice());
-            // The Server knows for how many it is.
+            // The relay knows for how many it is.
             *state.slot(ALICE, port_of(contact)) = born.settled().or(Some(born));
             let [at_alice, at_contact] = line_of(contact);
             *state.slot(ALICE, Place::Line(line_with(contact))) = Some(at_alice);
@@ -153,7 +153,10 @@ impl Model for Scope {
             }),
             Property::<Self>::always("no ticket that was used has a row (§16.4)", |_, state| {
                 state.rolled_back
-                    || !state.rows.iter().any(|row| state.marks.contains(&Mark::from(*row.get().ticket.as_bytes())))
+                    || !state
+                        .rows
+                        .iter()
+                        .any(|row| state.marks.contains(&ReplayMark::from(*row.get().ticket.as_bytes())))
             }),
             Property::<Self>::always(
                 "when the line with a contact is over, so is her contact port (§16.6)",
@@ -178,7 +181,7 @@ impl Model for Scope {
                             return false;
                         };
                         let ticket = ticket_of(guest.by, guest.ticket);
-                        let told = |row: &ToldTicket| row.ticket == ticket && row.name.as_str() == name;
+                        let told = |row: &TicketNotice| row.ticket == ticket && row.name.as_str() == name;
                         name == same && state.heard.iter().any(|(line, row)| line == by && told(row.get()))
                     })
                 },
@@ -228,7 +231,7 @@ impl Model for Scope {
 /// At most so many things are done for it.
 fn weight(act: &Act) -> usize {
     match act {
-        Act::Adopt(line) => 1 + line.unsent().len(),
+        Act::Adopt(line) => 1 + line.pending().len(),
         Act::Tell(_) | Act::Ended => 6,
         Act::Heard(_) => 3,
         _ => 1,
@@ -301,7 +304,7 @@ impl Scope {
                     {
                         let wanted = !of.late
                             && match of.told {
-                                Told::Connect(how) => how == SendProof::OnBoard && user != THIEF,
+                                Told::Connect(how) => how == SendProof::Inline && user != THIEF,
                                 told => told != Told::Says,
                             };
                         if !wanted || !state.honest(self, user, place, &of) {
@@ -314,7 +317,7 @@ impl Scope {
                     }
                 }
             }
-            // Repeated Confirms are no news.
+            // Duplicate Confirms are no news.
             if state == before || self.is_complete(&state) {
                 break;
             }

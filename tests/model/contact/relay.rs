@@ -58,15 +58,15 @@ impl State {
     pub fn lies(&self, contact: User, contacts: &[User]) -> Vec<Said> {
         let mut rows = self.said.clone();
         for &other in contacts {
-            let unsent = self.held(other, Place::Port(0)).map(Kept::unsent).unwrap_or_default();
-            rows.extend(unsent.iter().filter_map(|act| match *act {
+            let pending = self.held(other, Place::Port(0)).map(Kept::pending).unwrap_or_default();
+            rows.extend(pending.iter().filter_map(|act| match *act {
                 Act::Tell(Said::Ticket(row)) => Some(row),
                 _ => None,
             }));
         }
         let lies =
             rows.iter().flat_map(|row| contacts.iter().map(move |of| (row.get(), *of))).flat_map(|(told, of)| {
-                [CAROL, DAVE].map(|by| ToldTicket { line_link: link(of), name: name_of(by), ..told.clone() })
+                [CAROL, DAVE].map(|by| TicketNotice { line_link: link(of), name: name_of(by), ..told.clone() })
             });
         let mut lies: Vec<_> = lies.map(|told| Said::Ticket(TicketRow::of(&told))).collect();
         lies.sort_unstable();

@@ -6,7 +6,7 @@ use super::*;
 
 /// Two users, each with nothing but a store, and a server that answers the same request alike.
 struct World {
-    kind: Kind,
+    kind: PortKind,
     alice: Store,
     bob: Store,
     tables: Tables,
@@ -19,7 +19,7 @@ struct World {
 struct Crash;
 
 impl World {
-    fn new(kind: Kind, crash: usize) -> Self {
+    fn new(kind: PortKind, crash: usize) -> Self {
         let (mut alice, mut bob) = (Store::default(), Store::default());
         let born = Alice::offer(link(), offer(kind), seed(1));
         alice.put(&Put::birth(&born)).unwrap();
@@ -35,11 +35,11 @@ impl World {
     }
 
     fn bob(&self) -> Bob {
-        Bob::restore(&self.bob.records[&Key::LineLink(link())].1).unwrap()
+        Bob::restore(&self.bob.records[&RecordKey::LineLink(link())].1).unwrap()
     }
 
     fn alice(&self) -> Alice {
-        Alice::restore(&self.alice.records[&Key::LineLink(link())].1).unwrap()
+        Alice::restore(&self.alice.records[&RecordKey::LineLink(link())].1).unwrap()
     }
 
     /// All that Bob does when his app starts.
@@ -71,7 +71,7 @@ impl World {
     fn alice_hears(&mut self) -> Result<(), Crash> {
         let event = Event::from_json(self.event.as_ref().unwrap()).unwrap();
         let mut alice = self.alice();
-        match alice.handle_knowing(&event, &self.tables, NOW) {
+        match alice.handle(&event, &self.tables, NOW) {
             Ok(step) => {
                 self.point()?;
                 self.alice.put(&Put::step(&step)).unwrap();
@@ -81,8 +81,8 @@ impl World {
                 step.commit().for_each(drop);
                 self.point()
             }
-            Err(Rejected::Repeated) => Ok(()),
-            Err(Rejected::Stray(line_id)) => {
+            Err(Rejected::Duplicate) => Ok(()),
+            Err(Rejected::UnwantedLine(line_id)) => {
                 self.disconnected.insert(line_id);
                 Ok(())
             }
@@ -101,7 +101,7 @@ fn r17_10_a_crash_anywhere_leaves_the_same_line() {
                 while world.alice_hears().is_err() {}
             }
             let lines = [&world.alice, &world.bob].map(|store| {
-                let lines = store.records.iter().filter(|(key, _)| matches!(key, Key::Line(_)));
+                let lines = store.records.iter().filter(|(key, _)| matches!(key, RecordKey::Line(_)));
                 let mut lines = lines.map(|(_, (_, record))| UnauthenticatedLine::restore(record).unwrap());
                 (lines.next().unwrap(), lines.count())
             });

@@ -45,12 +45,12 @@ fn r17_10_our_alice_and_the_apps_bob() {
         let what = Happened::Used { kind: bundle.kind(), port_id, line_id: line_id(9), pair_hash: pair(9), intro };
         let event = Event { what, timestamp: None };
         let tickets = bundle.ticket().map(|ticket| told(ticket.clone(), port_id)).into_iter().collect();
-        let step = alice.handle_knowing(&event, &Tables { tickets, ..Tables::default() }, NOW).unwrap();
-        assert_eq!(step.strikes().is_some(), bundle.kind() == Kind::ContactPort);
+        let step = alice.handle(&event, &Tables { tickets, ..Tables::default() }, NOW).unwrap();
+        assert_eq!(step.strikes().is_some(), bundle.kind() == PortKind::ContactPort);
         let line = formed(step.commit());
         let plain: Value = serde_json::from_str(&vector.intro_plaintext).unwrap();
         assert_eq!(line.name().unwrap().as_str(), plain["name"]);
-        assert_eq!(line.claims(), Claims { line_id: line_id(9), pair_hash: pair(9) });
+        assert_eq!(line.claims(), RelayClaims { line_id: line_id(9), pair_hash: pair(9) });
         assert_eq!((line.kind(), line.phase()), (bundle.kind(), LinePhase::Open));
         assert_eq!(line.introduced_by(), bundle.ticket().map(|_| CAROL.into()));
         speaks(&line, &vector);
@@ -66,12 +66,12 @@ fn r17_10_our_bob_and_the_apps_alice() {
         let iv = iv(&vector.intro_message, "encryptedSecretContent");
         let seed = [&vector.bob_private_key[..], &iv, &[0; 16]].concat();
         let mut bob = Bob::scan(&bundle, Seed::from_bytes(&seed.try_into().unwrap())).commit();
-        assert_eq!(bob.unsent().count(), 0);
+        assert_eq!(bob.pending().count(), 0);
         bob.connect(&name(plain["name"].as_str().unwrap()), NOW).unwrap().commit().for_each(drop);
 
         // He goes on saying the very same, also after a crash.
         for mut bob in [Bob::restore(&bob.record()).unwrap(), bob] {
-            let Some(BobEffect::Send(request)) = bob.unsent().next() else { panic!() };
+            let Some(BobEffect::Send(request)) = bob.pending().next() else { panic!() };
             assert_eq!(request.path(), "/management/line");
             let body: Value = serde_json::from_str(request.body().unwrap().as_str()).unwrap();
             assert_eq!(body["introMessage"], vector.intro_message);
@@ -88,7 +88,7 @@ fn r17_10_our_bob_and_the_apps_alice() {
             else {
                 panic!()
             };
-            assert_eq!(line.claims(), Claims { line_id, pair_hash: pair_hash.unwrap() });
+            assert_eq!(line.claims(), RelayClaims { line_id, pair_hash: pair_hash.unwrap() });
             assert_eq!(line.kind(), bundle.kind());
             speaks(&line, &vector);
         }
@@ -102,7 +102,7 @@ fn r17_10_both_ends_are_ours() {
         // What is granted is not shown.
         assert_eq!(
             (alice.bundle(None).is_none(), alice.grant(None).is_some()),
-            [(kind == Kind::ContactPort); 2].into()
+            [(kind == PortKind::ContactPort); 2].into()
         );
         if let Some(grant) = alice.grant(Some(name("Alice"))) {
             assert_eq!(grant.name(), Some(&name("Alice")));
@@ -113,9 +113,9 @@ fn r17_10_both_ends_are_ours() {
             assert_eq!(to.open(&sealed).unwrap().as_str(), "hello");
         }
         assert_eq!((at_alice.name(), at_bob.name()), (Some(&name("Bob")), None));
-        assert_eq!(alice.is_spent(), kind == Kind::Port);
+        assert_eq!(alice.is_spent(), kind == PortKind::Port);
         // Others come, each with a key of his own.
-        if kind != Kind::Port {
+        if kind != PortKind::Port {
             let (other, _) = ends(&mut alice, 4);
             assert!(other.open(&at_bob.seal([1; 16], "hello").unwrap()).is_err());
             assert_eq!(alice.used(), 2);
@@ -127,22 +127,22 @@ fn r17_10_both_ends_are_ours() {
 #[test]
 fn r17_10_the_dialects_are_apart() {
     fn of<D: Dialect>() -> AliceOf<D> {
-        AliceOf::offer(link(), Offer::new(), seed(1)).commit()
+        AliceOf::offer(link(), PortOptions::new(), seed(1)).commit()
     }
     let (mut app, mut native) = (of::<App>(), of::<Native>());
-    let mark = app.handle(&used(Kind::Port, 2, Intro::from_json("{}")), NOW).unwrap().once().unwrap();
+    let mark = app.handle(&used(PortKind::Port, 2, Intro::from_json("{}")), NOW).unwrap().once().unwrap();
     let port = native.port().unwrap().hash();
     let formed =
         port_protocol::Event::LineFormed { line_link: link(), line_id: line_id(2), pair_hash: pair(2), proof: None };
-    assert_eq!(native.handle(&formed, NOW).unwrap().once(), Some(Mark::from(port_bytes(&port))));
-    assert_ne!(mark, Mark::from(port_bytes(&port)));
+    assert_eq!(native.handle(&formed, NOW).unwrap().once(), Some(ReplayMark::from(port_bytes(&port))));
+    assert_ne!(mark, ReplayMark::from(port_bytes(&port)));
     // As the specification has it: of a text, and what this crate's own hash is of.
     let bytes = native.port().unwrap().to_bytes();
     let mut hashed = vec![0x82, 0x77];
     hashed.extend(b"port-protocol app 1.0.0");
     hashed.extend(bytes.as_slice());
     let expected: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(&hashed).into();
-    assert_eq!(mark, Mark::from(expected));
+    assert_eq!(mark, ReplayMark::from(expected));
 }
 
 /// §14.4: the mark of a use is of the app's hash.
@@ -150,14 +150,14 @@ fn r17_10_the_dialects_are_apart() {
 fn r17_10_the_mark_of_a_use() {
     use sha2::Digest;
 
-    let mut alice = alice(Kind::Superport);
-    let port = port_protocol::Alice::offer(link(), offer(Kind::Superport), seed(1)).commit();
+    let mut alice = alice(PortKind::Superport);
+    let port = port_protocol::Alice::offer(link(), offer(PortKind::Superport), seed(1)).commit();
     let port = port.port().unwrap().clone();
     let hash =
         sha2::Sha256::digest([&[0x82, 0x77], &b"port-protocol app 1.0.0"[..], port.to_bytes().as_slice()].concat());
     let secret = x25519_dalek::x25519([2; 32], *port.public_key().as_bytes());
     let used_by = [&[0x83, 0x71], &b"port-protocol use"[..], &[0x58, 32], &hash, &[0x58, 32], &secret].concat();
-    let event = used(Kind::Superport, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
+    let event = used(PortKind::Superport, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
     let mark: [u8; 32] = sha2::Sha256::digest(used_by).into();
     assert_eq!(alice.handle(&event, NOW).unwrap().once(), Some(mark.into()));
 }

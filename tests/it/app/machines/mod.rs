@@ -37,17 +37,17 @@ pub fn pair(n: u8) -> PairHash {
 /// Their common contact's line with Alice.
 pub const CAROL: [u8; 16] = [77; 16];
 
-pub fn offer(kind: Kind) -> Offer {
+pub fn offer(kind: PortKind) -> PortOptions {
     match kind {
-        Kind::Port => Offer::new(),
-        Kind::Superport => Offer::new().policy(Policy::up_to(3)),
-        _ => Offer::new().policy(Policy::up_to(3)).introducer(CAROL.into()),
+        PortKind::Port => PortOptions::new(),
+        PortKind::Superport => PortOptions::new().policy(Policy::up_to(3)),
+        _ => PortOptions::new().policy(Policy::up_to(3)).introducer(CAROL.into()),
     }
 }
 
-pub const KINDS: [Kind; 3] = [Kind::Port, Kind::Superport, Kind::ContactPort];
+pub const KINDS: [PortKind; 3] = [PortKind::Port, PortKind::Superport, PortKind::ContactPort];
 
-pub fn alice(kind: Kind) -> Alice {
+pub fn alice(kind: PortKind) -> Alice {
     Alice::offer(link(), offer(kind), seed(1)).commit()
 }
 
@@ -59,7 +59,7 @@ pub fn shown(alice: &Alice, ticket: u8) -> Bundle {
 }
 
 pub fn intro_of(bob: &Bob) -> Intro {
-    match bob.unsent().next() {
+    match bob.pending().next() {
         Some(BobEffect::Send(Request::Connect { intro, .. })) => intro.clone(),
         other => panic!("{other:?}"),
     }
@@ -71,43 +71,43 @@ pub fn connecting(bundle: &Bundle, n: u8) -> Bob {
     bob
 }
 
-pub fn used(kind: Kind, n: u8, intro: Intro) -> Event {
+pub fn used(kind: PortKind, n: u8, intro: Intro) -> Event {
     let what = Happened::Used { kind, port_id: link(), line_id: line_id(n), pair_hash: pair(n), intro };
     let event = Event { what, timestamp: None };
     assert_eq!(Event::from_json(event.to_json().as_str()).as_ref(), Ok(&event));
-    assert_eq!(event.key(), Key::LineLink(link()));
+    assert_eq!(event.key(), RecordKey::LineLink(link()));
     event
 }
 
 /// The caller's tables.
 #[derive(Default)]
 pub struct Tables {
-    pub tickets: Vec<ToldTicket>,
+    pub tickets: Vec<TicketNotice>,
     pub lines: Vec<LineId>,
     pub blocked: Option<PairHash>,
     pub connected: Option<(PairHash, LineId)>,
 }
 
-impl Known for Tables {
+impl Peers for Tables {
     fn has_line(&self, line_id: &LineId) -> bool {
         self.lines.contains(line_id)
     }
 
-    fn pair(&self, pair_hash: &PairHash) -> Standing {
+    fn pair(&self, pair_hash: &PairHash) -> Relationship {
         match self.connected {
-            _ if self.blocked == Some(*pair_hash) => Standing::Blocked,
-            Some((pair, line_id)) if pair == *pair_hash => Standing::Connected(line_id),
-            _ => Standing::Stranger,
+            _ if self.blocked == Some(*pair_hash) => Relationship::Blocked,
+            Some((pair, line_id)) if pair == *pair_hash => Relationship::Connected(line_id),
+            _ => Relationship::Unknown,
         }
     }
 
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         self.tickets.iter().find(|told| told.ticket == *ticket).cloned()
     }
 }
 
 /// As Alice is told of it along Carol's line.
-pub fn told(ticket: Secret<16>, contact_port: LineLink) -> ToldTicket {
+pub fn told(ticket: Secret<16>, contact_port: LineLink) -> TicketNotice {
     Content::ContactPortTicket { contact_port, ticket }.told_ticket(None).unwrap()
 }
 
@@ -128,9 +128,9 @@ pub fn ends(alice: &mut Alice, n: u8) -> (UnauthenticatedLine, UnauthenticatedLi
     // His key had one use, whatever the kind: there are no epochs.
     assert!(!bob.record().windows(32).any(|bytes| bytes == [n; 32]));
     let event = used(kind, n, intro_of(&bob));
-    let at_alice = formed(alice.handle_knowing(&event, &knowing(n), NOW).unwrap().commit());
+    let at_alice = formed(alice.handle(&event, &knowing(n), NOW).unwrap().commit());
     let step = bob.connected(line_id(n), Some(pair(n)), &(), NOW).unwrap();
-    assert_eq!(step.line().unwrap().key(), Key::Line(line_id(n)));
+    assert_eq!(step.line().unwrap().key(), RecordKey::Line(line_id(n)));
     let at_bob = match step.commit().next() {
         Some(BobEffect::LineFormed(line)) => line,
         other => panic!("{other:?}"),

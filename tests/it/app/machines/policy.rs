@@ -5,20 +5,20 @@ use super::*;
 /// §17.9, where the app lets him in: an old intro message on a new line.
 #[test]
 fn r17_10_an_old_intro_message_forms_no_second_line() {
-    for kind in [Kind::Superport, Kind::ContactPort] {
+    for kind in [PortKind::Superport, PortKind::ContactPort] {
         let (mut store, born) = (Store::default(), Alice::offer(link(), offer(kind), seed(1)));
         store.put(&Put::birth(&born)).unwrap();
         let mut alice = born.commit();
         let intro = intro_of(&connecting(&shown(&alice, 7), 2));
-        let step = alice.handle_knowing(&used(kind, 2, intro.clone()), &knowing(7), NOW).unwrap();
+        let step = alice.handle(&used(kind, 2, intro.clone()), &knowing(7), NOW).unwrap();
         store.put(&Put::step(&step)).unwrap();
         step.commit().for_each(drop);
         let before = (store.clone().records, alice.record().to_vec());
 
         // Even if the ticket's row is there: it is her caller's, and may be an old one.
-        let step = alice.handle_knowing(&used(kind, 3, intro), &knowing(7), NOW).unwrap();
+        let step = alice.handle(&used(kind, 3, intro), &knowing(7), NOW).unwrap();
         assert_eq!(store.put(&Put::step(&step)), Err(Conflict::Marked));
-        assert_eq!(step.taken(), Some(Taken::Disconnect(line_id(3))));
+        assert_eq!(step.taken(), Some(OnDuplicate::Disconnect(line_id(3))));
         drop(step);
         assert_eq!((store.records, alice.record().to_vec(), alice.used()), (before.0, before.1, 1));
     }
@@ -26,14 +26,14 @@ fn r17_10_an_old_intro_message_forms_no_second_line() {
 
 #[test]
 fn r17_10_every_bad_intro_message_is_refused_alike_and_uses_nothing_up() {
-    for kind in [Kind::Superport, Kind::ContactPort] {
+    for kind in [PortKind::Superport, PortKind::ContactPort] {
         let mut alice = alice(kind);
         let mut other = Alice::offer(link(), offer(kind), seed(9)).commit();
         let before = alice.record().to_vec();
-        let of_port = intro_of(&connecting(&shown(&self::alice(Kind::Port), 7), 2));
+        let of_port = intro_of(&connecting(&shown(&self::alice(PortKind::Port), 7), 2));
         for intro in [Intro::from_json("{}"), intro_of(&connecting(&shown(&other, 7), 2)), of_port] {
-            let refused = alice.handle_knowing(&used(kind, 2, intro), &knowing(7), NOW).err();
-            assert_eq!(refused, Some(Rejected::Stray(line_id(2))));
+            let refused = alice.handle(&used(kind, 2, intro), &knowing(7), NOW).err();
+            assert_eq!(refused, Some(Rejected::UnwantedLine(line_id(2))));
         }
         // A proof along the line, as this crate's own Bob may send it, there is none.
         assert_eq!(alice.record().to_vec(), before);
@@ -44,23 +44,23 @@ fn r17_10_every_bad_intro_message_is_refused_alike_and_uses_nothing_up() {
 
 #[test]
 fn r17_10_a_bad_intro_message_spends_a_port_for_one() {
-    let mut alice = alice(Kind::Port);
+    let mut alice = alice(PortKind::Port);
     let good = intro_of(&connecting(&shown(&alice, 7), 2));
-    let step = alice.handle(&used(Kind::Port, 2, Intro::from_json("{}")), NOW).unwrap();
+    let step = alice.handle(&used(PortKind::Port, 2, Intro::from_json("{}")), NOW).unwrap();
     assert!(step.line().is_none() && step.once().is_some());
     let effects: Vec<_> = step.commit().collect();
     assert!(
         matches!(
             effects[..],
-            [AliceEffect::Send(Request::Disconnect(id)), AliceEffect::Ended(AliceEnd::ProofRefused)] if id == line_id(2)
+            [AliceEffect::Send(Request::Disconnect(id)), AliceEffect::Ended(PortOutcome::ProofRefused)] if id == line_id(2)
         ),
         "{effects:?}"
     );
-    let late = alice.handle(&used(Kind::Port, 3, good), NOW).err();
-    assert_eq!(late, Some(Rejected::Stray(line_id(3))));
-    assert_eq!(alice.unsent().count(), 2);
-    alice.settle().unwrap().commit().for_each(drop);
-    assert_eq!(alice.unsent().count(), 0);
+    let late = alice.handle(&used(PortKind::Port, 3, good), NOW).err();
+    assert_eq!(late, Some(Rejected::UnwantedLine(line_id(3))));
+    assert_eq!(alice.pending().count(), 2);
+    alice.clear_outbox().unwrap().commit().for_each(drop);
+    assert_eq!(alice.pending().count(), 0);
     assert!(alice.bundle(None).is_none());
 }
 
@@ -70,40 +70,40 @@ fn r17_10_policies_hold() {
         let refuses = |policy: Policy, tables: &Tables, now| {
             let mut alice = Alice::offer(link(), offer(kind).policy(policy), seed(1)).commit();
             let intro = intro_of(&connecting(&shown(&alice, 7), 2));
-            match alice.handle_knowing(&used(kind, 2, intro), tables, now) {
+            match alice.handle(&used(kind, 2, intro), tables, now) {
                 Err(error) => Err(Some(error)),
                 Ok(step) if step.line().is_none() => Err(None),
                 Ok(step) => Ok(formed(step.commit())),
             }
         };
-        let policy = if kind == Kind::Port { Policy::once() } else { Policy::up_to(1) };
+        let policy = if kind == PortKind::Port { Policy::once() } else { Policy::up_to(1) };
         assert!(refuses(policy, &knowing(7), NOW).is_ok());
         let refused = |result: Result<UnauthenticatedLine, _>, error| {
             // Of a Port for one use there is a step, which spends it.
-            let expected = if kind == Kind::Port { None } else { Some(error) };
+            let expected = if kind == PortKind::Port { None } else { Some(error) };
             assert_eq!(result.err(), Some(expected), "{kind:?}");
         };
-        let stray = Rejected::Stray(line_id(2));
+        let stray = Rejected::UnwantedLine(line_id(2));
         refused(refuses(policy.paused(true), &knowing(7), NOW), stray);
         refused(refuses(policy, &Tables { blocked: Some(pair(2)), ..knowing(7) }, NOW), stray);
         let connected = || Tables { connected: Some((pair(2), line_id(8))), ..knowing(7) };
-        refused(refuses(policy.again(Again::Refuse), &connected(), NOW), stray);
-        refused(refuses(policy.until(Some(NOW)), &knowing(7), NOW), Rejected::Due);
+        refused(refuses(policy.on_repeat(OnRepeat::Refuse), &connected(), NOW), stray);
+        refused(refuses(policy.closes_at(Some(NOW)), &knowing(7), NOW), Rejected::DeadlinePassed);
         // No line is ever confirmed, so none takes the place of another.
-        refused(refuses(policy.again(Again::Replace), &connected(), NOW), stray);
-        assert!(refuses(policy.again(Again::Allow), &connected(), NOW).is_ok());
+        refused(refuses(policy.on_repeat(OnRepeat::Replace), &connected(), NOW), stray);
+        assert!(refuses(policy.on_repeat(OnRepeat::Allow), &connected(), NOW).is_ok());
         let again = Tables { lines: vec![line_id(2)], ..knowing(7) };
-        refused(refuses(policy, &again, NOW), Rejected::Repeated);
+        refused(refuses(policy, &again, NOW), Rejected::Duplicate);
     }
 }
 
 #[test]
 fn r17_10_the_limit_is_counted_here_and_held_by_a_pause() {
-    let mut alice = Alice::offer(link(), Offer::new().policy(Policy::up_to(2)), seed(1)).commit();
-    alice.settle().unwrap().commit().for_each(drop);
+    let mut alice = Alice::offer(link(), PortOptions::new().policy(Policy::up_to(2)), seed(1)).commit();
+    alice.clear_outbox().unwrap().commit().for_each(drop);
     ends(&mut alice, 2);
     let bob = connecting(&shown(&alice, 3), 3);
-    let effects: Vec<_> = alice.handle(&used(Kind::Superport, 3, intro_of(&bob)), NOW).unwrap().commit().collect();
+    let effects: Vec<_> = alice.handle(&used(PortKind::Superport, 3, intro_of(&bob)), NOW).unwrap().commit().collect();
     assert!(
         matches!(
             effects[..],
@@ -111,8 +111,8 @@ fn r17_10_the_limit_is_counted_here_and_held_by_a_pause() {
         ),
         "{effects:?}"
     );
-    let event = used(Kind::Superport, 4, intro_of(&connecting(&shown(&alice, 4), 4)));
-    assert_eq!(alice.handle(&event, NOW).err(), Some(Rejected::Stray(line_id(4))));
+    let event = used(PortKind::Superport, 4, intro_of(&connecting(&shown(&alice, 4), 4)));
+    assert_eq!(alice.handle(&event, NOW).err(), Some(Rejected::UnwantedLine(line_id(4))));
     let effects: Vec<_> = alice.set_policy(Policy::unlimited()).unwrap().commit().collect();
     assert!(matches!(effects[..], [AliceEffect::Send(Request::ResumeSuperport(_))]), "{effects:?}");
     drop(effects);
@@ -121,34 +121,34 @@ fn r17_10_the_limit_is_counted_here_and_held_by_a_pause() {
 
 #[test]
 fn r17_10_a_ticket_is_good_once_for_its_contact_port() {
-    let mut alice = alice(Kind::ContactPort);
-    let event = used(Kind::ContactPort, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
+    let mut alice = alice(PortKind::ContactPort);
+    let event = used(PortKind::ContactPort, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
     // §17.9: whose RAD is good, and whose ticket is not, hears what everybody hears.
-    let refused = Some(Rejected::Stray(line_id(2)));
+    let refused = Some(Rejected::UnwantedLine(line_id(2)));
     assert_eq!(alice.handle(&event, NOW).err(), refused);
-    assert_eq!(alice.handle_knowing(&event, &knowing(8), NOW).err(), refused);
+    assert_eq!(alice.handle(&event, &knowing(8), NOW).err(), refused);
     let elsewhere = Tables { tickets: vec![told([7; 16].into(), [4; 16].into())], ..Tables::default() };
-    assert_eq!(alice.handle_knowing(&event, &elsewhere, NOW).err(), refused);
+    assert_eq!(alice.handle(&event, &elsewhere, NOW).err(), refused);
 
     // By another Bob: one ticket, one line.
     let tables = knowing(7);
     assert_eq!(alice.tell(&tables.tickets[0], CAROL.into(), 0, NOW), Ok(()));
     assert_eq!(alice.tell(&tables.tickets[0], line_id(1), 0, NOW), Err(Rejected::TicketRefused));
-    let step = alice.handle_knowing(&event, &tables, NOW).unwrap();
+    let step = alice.handle(&event, &tables, NOW).unwrap();
     let (mark, ticket) = (step.once().unwrap(), step.strikes().unwrap());
-    assert_eq!((ticket, mark), (tables.tickets[0].ticket, Mark::from(*ticket.as_bytes())));
+    assert_eq!((ticket, mark), (tables.tickets[0].ticket, ReplayMark::from(*ticket.as_bytes())));
     step.commit().for_each(drop);
-    let other = used(Kind::ContactPort, 3, intro_of(&connecting(&shown(&alice, 7), 3)));
-    assert_eq!(alice.handle_knowing(&other, &tables, NOW).unwrap().once(), Some(mark));
+    let other = used(PortKind::ContactPort, 3, intro_of(&connecting(&shown(&alice, 7), 3)));
+    assert_eq!(alice.handle(&other, &tables, NOW).unwrap().once(), Some(mark));
 }
 
 #[test]
 fn r17_10_an_expired_ticket_is_struck_out() {
-    let mut alice = alice(Kind::ContactPort);
-    let event = used(Kind::ContactPort, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
+    let mut alice = alice(PortKind::ContactPort);
+    let event = used(PortKind::ContactPort, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
     let mut tables = knowing(7);
     tables.tickets[0].expires = Some(NOW);
-    let step = alice.handle_knowing(&event, &tables, NOW).unwrap();
+    let step = alice.handle(&event, &tables, NOW).unwrap();
     assert!(step.line().is_none() && step.strikes().is_some() && step.once().is_some());
     let effects: Vec<_> = step.commit().collect();
     assert!(matches!(effects[..], [AliceEffect::Send(Request::Disconnect(id))] if id == line_id(2)), "{effects:?}");
@@ -162,7 +162,7 @@ fn r17_10_what_a_message_tells_of_a_ticket() {
         let content = Content::ContactPortTicket { contact_port: link(), ticket: [7; 16].into() };
         let told = content.told_ticket(expires).unwrap();
         assert_eq!((told.line_link, told.name.as_str(), told.expires), (link(), "", expires));
-        let told_in_time = alice(Kind::ContactPort).tell(&told, CAROL.into(), 0, NOW);
+        let told_in_time = alice(PortKind::ContactPort).tell(&told, CAROL.into(), 0, NOW);
         assert_eq!(told_in_time.is_ok(), expires.is_none());
         assert!(Content::Other { content_type: 1, data: "{}" }.told_ticket(expires).is_none());
     }
@@ -175,8 +175,8 @@ fn r17_10_the_kind_is_the_one_that_was_kept() {
         for said in KINDS {
             let mut alice = alice(kind);
             let event = used(said, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
-            let line = formed(alice.handle_knowing(&event, &knowing(7), NOW).unwrap().commit());
-            assert_eq!((line.kind(), alice.is_spent()), (kind, kind == Kind::Port), "{said:?}");
+            let line = formed(alice.handle(&event, &knowing(7), NOW).unwrap().commit());
+            assert_eq!((line.kind(), alice.is_spent()), (kind, kind == PortKind::Port), "{said:?}");
         }
     }
 }

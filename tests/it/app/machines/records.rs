@@ -21,7 +21,7 @@ pub fn records() -> Vec<(&'static str, Vec<u8>)> {
         keep("app-bob-record", bob.record());
         let intro = intro_of(&bob);
         let tables = knowing(2);
-        let mut line = formed(alice.handle_knowing(&used(kind, 2, intro), &tables, NOW).unwrap().commit());
+        let mut line = formed(alice.handle(&used(kind, 2, intro), &tables, NOW).unwrap().commit());
         keep("app-line-record", line.record());
         keep("app-alice-record", alice.record());
         let Some(BobEffect::LineFormed(at_bob)) =
@@ -37,8 +37,8 @@ pub fn records() -> Vec<(&'static str, Vec<u8>)> {
             step.commit().for_each(drop);
             keep("app-alice-record", alice.record());
         }
-        let policy = if kind == Kind::Port { Policy::once() } else { Policy::up_to(3) };
-        let asks = offer(kind).policy(policy.asking(true));
+        let policy = if kind == PortKind::Port { Policy::once() } else { Policy::up_to(3) };
+        let asks = offer(kind).policy(policy.require_approval(true));
         let asked = ends(&mut Alice::offer(link(), asks, seed(1)).commit(), 2).0;
         keep("app-line-record", asked.record());
     }
@@ -80,14 +80,14 @@ fn r17_10_records_are_strict_and_of_their_own_roles() {
         [("app-alice-record", 0), ("app-bob-record", 1), ("app-line-record", 2)]
     );
     // What no bundle says, a relay and the introducer's name, has no room beside the longest proof.
-    let (record, port) = (Bob::scan(&shown(&alice(Kind::ContactPort), 7), seed(2)).record(), [3, 1, 0]);
+    let (record, port) = (Bob::scan(&shown(&alice(PortKind::ContactPort), 7), seed(2)).record(), [3, 1, 0]);
     let text = |length| Cbor::Text("r".repeat(length));
     let forged = Cbor::read(&record).with(&[&port[..], &[6]].concat(), text(64));
     let mut forged = Bob::restore(&forged.with(&[&port[..], &[7, 1]].concat(), text(32)).write()).unwrap();
     assert_eq!(forged.connect(&name(&"\u{1}".repeat(30)), NOW).err(), Some(Rejected::Malformed));
     assert_eq!(forged.phase(), BobPhase::Scanned);
     // Nor has it in the record of one who connects already.
-    let record = connecting(&shown(&alice(Kind::ContactPort), 7), 2).record();
+    let record = connecting(&shown(&alice(PortKind::ContactPort), 7), 2).record();
     let longest = Cbor::read(&record).with(&[3, 1, 5, 1], Cbor::Bytes(vec![7; 304])).with(&[3, 1, 8, 1], text(32));
     for (relay, fits) in [(20, true), (64, false)] {
         let forged = longest.clone().with(&[3, 1, 3], Cbor::Array(vec![Cbor::Null, text(relay)])).write();
@@ -96,11 +96,11 @@ fn r17_10_records_are_strict_and_of_their_own_roles() {
         assert_eq!(restored, if fits { Ok(forged) } else { Err(RestoreError::Malformed) });
     }
     // A proof that this crate did not make is in no record: it might not fit.
-    let bob = connecting(&shown(&alice(Kind::Port), 7), 2).record();
+    let bob = connecting(&shown(&alice(PortKind::Port), 7), 2).record();
     for (length, fits) in [(304, true), (305, false), (512, false)] {
         let other = Cbor::read(&bob).with(&[3, 1, 5, 1], Cbor::Bytes(vec![7; length])).write();
         assert_eq!(Bob::restore(&other).is_ok(), fits, "{length}");
     }
-    let native = port_protocol::Alice::offer(link(), Offer::new(), seed(1)).record().to_vec();
+    let native = port_protocol::Alice::offer(link(), PortOptions::new(), seed(1)).record().to_vec();
     assert!(restore(&native)[..3].iter().all(|restored| *restored == Err(RestoreError::AnotherRole)));
 }

@@ -19,11 +19,11 @@ fn r17_10_what_is_asked_of_the_apps_server() {
     let body = |text: String| format!("{:?}", Some(text));
     let superport = body(format!(r#"{{"lineSuperportId":"{id}"}}"#));
     let contact_port = body(format!(r#"{{"contactPort":["{id}"]}}"#));
-    let unlimited = |offer: Offer| offer.policy(Policy::unlimited());
-    let cases: [(Offer, String, Option<[String; 3]>); 5] = [
-        (Offer::new(), "POST /management/line-links None".into(), None),
+    let unlimited = |offer: PortOptions| offer.policy(Policy::unlimited());
+    let cases: [(PortOptions, String, Option<[String; 3]>); 5] = [
+        (PortOptions::new(), "POST /management/line-links None".into(), None),
         (
-            offer(Kind::Superport),
+            offer(PortKind::Superport),
             // Three, by her own count.
             format!("POST /management/superport/line {}", body(r#"{"limit":2147483647}"#.into())),
             Some([
@@ -33,7 +33,7 @@ fn r17_10_what_is_asked_of_the_apps_server() {
             ]),
         ),
         (
-            unlimited(Offer::new()),
+            unlimited(PortOptions::new()),
             format!("POST /management/superport/line {}", body(r#"{"limit":2147483647}"#.into())),
             Some([
                 format!("PATCH /management/superport/resume {superport}"),
@@ -42,7 +42,7 @@ fn r17_10_what_is_asked_of_the_apps_server() {
             ]),
         ),
         (
-            unlimited(offer(Kind::ContactPort)),
+            unlimited(offer(PortKind::ContactPort)),
             format!(
                 "POST /management/contact-sharing {}",
                 body(format!(r#"{{"lineId":"{}","active":true}}"#, "4d".repeat(16)))
@@ -54,7 +54,7 @@ fn r17_10_what_is_asked_of_the_apps_server() {
             ]),
         ),
         (
-            offer(Kind::ContactPort).policy(Policy::unlimited().paused(true)),
+            offer(PortKind::ContactPort).policy(Policy::unlimited().paused(true)),
             format!(
                 "POST /management/contact-sharing {}",
                 body(format!(r#"{{"lineId":"{}","active":false}}"#, "4d".repeat(16)))
@@ -69,14 +69,14 @@ fn r17_10_what_is_asked_of_the_apps_server() {
     ];
     for (offer, issue, many) in cases {
         let mut alice = Alice::request(offer, seed(1)).commit();
-        assert_eq!(requests(alice.unsent().collect()), [issue]);
+        assert_eq!(requests(alice.pending().collect()), [issue]);
         assert_eq!(Alice::restore(&alice.record()).unwrap().record().to_vec(), alice.record().to_vec());
         let said = requests(alice.issued(link(), NOW).unwrap().commit().collect());
         let first = many.as_ref().map(|[resume, ..]| resume.clone());
         assert_eq!(said, first.into_iter().chain(["ready".into()]).collect::<Vec<_>>());
         assert_eq!(alice.issued([4; 16].into(), NOW).err(), Some(Rejected::OutOfOrder));
         // Who took it for one too many would delete what she shows.
-        assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Repeated));
+        assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Duplicate));
         let policy = alice.policy().unwrap().paused(true);
         let said = requests(alice.set_policy(policy).unwrap().commit().collect());
         assert_eq!(said, many.iter().map(|[_, pause, _]| pause.clone()).collect::<Vec<_>>());
@@ -85,9 +85,9 @@ fn r17_10_what_is_asked_of_the_apps_server() {
         alice.revoke().unwrap().commit().for_each(drop);
         let mut alice = Alice::restore(&alice.record()).unwrap();
         let last: Vec<String> = many.into_iter().map(|[.., close]| close).chain(["Revoked".into()]).collect();
-        assert_eq!(requests(alice.unsent().collect()), last);
-        alice.settle().unwrap().commit().for_each(drop);
-        assert_eq!(alice.unsent().count(), 0);
-        assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Repeated));
+        assert_eq!(requests(alice.pending().collect()), last);
+        alice.clear_outbox().unwrap().commit().for_each(drop);
+        assert_eq!(alice.pending().count(), 0);
+        assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Duplicate));
     }
 }

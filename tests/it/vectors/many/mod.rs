@@ -27,16 +27,16 @@ struct Guest {
 
 /// What the caller's tables say, of whoever comes.
 struct Tables {
-    standing: Standing,
-    told: Vec<ToldTicket>,
+    standing: Relationship,
+    told: Vec<TicketNotice>,
 }
 
-impl Known for Tables {
-    fn pair(&self, _: &PairHash) -> Standing {
+impl Peers for Tables {
+    fn pair(&self, _: &PairHash) -> Relationship {
         self.standing
     }
 
-    fn ticket(&self, ticket: &TicketHash) -> Option<ToldTicket> {
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         self.told.iter().find(|told| told.ticket == *ticket).cloned()
     }
 }
@@ -44,7 +44,7 @@ impl Known for Tables {
 impl Tables {
     fn show(&self) -> Value {
         let line_id =
-            if let Standing::Connected(line_id) = self.standing { Some(hex(line_id.as_bytes())) } else { None };
+            if let Relationship::Connected(line_id) = self.standing { Some(hex(line_id.as_bytes())) } else { None };
         let told = self.told.iter().map(|told| {
             json!({
                 "line_link": hex(told.line_link.as_bytes()), "ticket": hex(told.ticket.as_bytes()),
@@ -86,7 +86,7 @@ impl Host {
             log: Log::default(),
             alice: None,
             guests: [("bob", 0x40), ("bob 2", 0xc0), ("bob 3", 0x60)].map(guest),
-            tables: Tables { standing: Standing::Stranger, told: Vec::new() },
+            tables: Tables { standing: Relationship::Unknown, told: Vec::new() },
             now: NOW,
         }
     }
@@ -99,7 +99,7 @@ impl Host {
 
     // ------------------------------------------------------------------------------------------------------- Alice
 
-    fn offering(offer: Offer) -> Self {
+    fn offering(offer: PortOptions) -> Self {
         let mut host = Self::new();
         let more = json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer), "line_link": hex(LINE_LINK) });
         let what = host.what("alice", "offer", more);
@@ -107,7 +107,7 @@ impl Host {
         host
     }
 
-    fn requesting(offer: Offer) -> Self {
+    fn requesting(offer: PortOptions) -> Self {
         let mut host = Self::new();
         let what = host.what("alice", "request", json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer) }));
         host.alice = Some(host.log.born(what, Alice::request(offer, seed(ALICE))));
@@ -116,14 +116,14 @@ impl Host {
 
     /// The link that she asked for, by the id that stands in her request.
     fn issue(&mut self) {
-        let Key::Request(request_id) = self.alice.as_ref().unwrap().key() else { panic!("no request") };
+        let RecordKey::Request(request_id) = self.alice.as_ref().unwrap().key() else { panic!("no request") };
         self.alice(Event::LineLinkIssued { request_id, line_link: LINE_LINK.into() });
     }
 
     fn alice(&mut self, event: Event<'_>) {
         let more = json!({ "event": hex(event.to_vec()), "knows": self.tables.show() });
         let what = self.what("alice", "handle", more);
-        self.log.step(what, self.alice.as_mut().unwrap().handle_knowing(&event, &self.tables, self.now));
+        self.log.step(what, self.alice.as_mut().unwrap().handle(&event, &self.tables, self.now));
     }
 
     fn set_policy(&mut self, policy: Policy) {
@@ -133,7 +133,7 @@ impl Host {
 
     fn settle_alice(&mut self) {
         let what = self.what("alice", "settle", Value::Null);
-        self.log.step(what, self.alice.as_mut().unwrap().settle().ok_or("Nothing"));
+        self.log.step(what, self.alice.as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
     fn revoke(&mut self) {
@@ -173,18 +173,18 @@ impl Host {
     /// Up to his proof.
     fn come(&mut self, n: usize) -> Option<Proof> {
         self.scan(n, None);
-        self.connect(n, SendProof::OnBoard)
+        self.connect(n, SendProof::Inline)
     }
 
     fn bob(&mut self, n: usize, event: Event<'_>) {
         let more = json!({ "event": hex(event.to_vec()), "knows": self.tables.show() });
         let what = self.what(self.guests[n].name, "handle", more);
-        self.log.step(what, self.guests[n].bob.as_mut().unwrap().handle_knowing(&event, &self.tables, self.now));
+        self.log.step(what, self.guests[n].bob.as_mut().unwrap().handle(&event, &self.tables, self.now));
     }
 
     fn settle_bob(&mut self, n: usize) {
         let what = self.what(self.guests[n].name, "settle", Value::Null);
-        self.log.step(what, self.guests[n].bob.as_mut().unwrap().settle().ok_or("Nothing"));
+        self.log.step(what, self.guests[n].bob.as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
     // -------------------------------------------------------------------------------------------------------- Line
@@ -263,8 +263,8 @@ impl Host {
         self.line((n, end), "tick", Value::Null, |line, _, now| line.tick(now).ok_or("NotYet"));
     }
 
-    fn settle(&mut self, n: usize, end: End) {
-        self.line((n, end), "settle", Value::Null, |line, _, _| line.settle().ok_or("Nothing"));
+    fn clear_outbox(&mut self, n: usize, end: End) {
+        self.line((n, end), "settle", Value::Null, |line, _, _| line.clear_outbox().ok_or("Nothing"));
     }
 
     /// Both ends joined, everything settled: Alice's Confirm, if she is not asked.
@@ -365,7 +365,7 @@ fn derived(host: &Host, uses: &[(usize, Option<Cbor>)]) -> Value {
         }
         let lines = records().filter_map(|record| Line::restore(&hex::decode(record).unwrap()).ok());
         let mut confirmed = lines.filter(|line| line.confirmed().is_some_and(|now| now.line_id == line_of(*n).into()));
-        let codes: BTreeSet<_> = confirmed.by_ref().map(|line| line.check_code().unwrap().to_string()).collect();
+        let codes: BTreeSet<_> = confirmed.by_ref().map(|line| line.safety_number().unwrap().to_string()).collect();
         assert!(codes.len() <= 1);
         json!({
             "who": host.guests[*n].name, "secret": hex(secret), "proof": hex(cbor(&proof)), "transcript": hex(&transcript),
@@ -373,7 +373,7 @@ fn derived(host: &Host, uses: &[(usize, Option<Cbor>)]) -> Value {
             "ratchet_prk": hex(ratchet), "ephemeral": hex(ephemeral), "ephemeral_public_key": hex(public_key(&ephemeral)),
             "next_seed": hex(next_seed), "ephemeral_secret": hex(shared), "salted": hex(&salt), "salt": hex(Sha256::digest(&salt)),
             "epoch_1": { "prk": hex(prk_1), "keys": epoch_1 }, "used": hex(&used), "mark": mark,
-            "hashed_ticket": hashed_ticket.map(hex), "ticket_hash": ticket_hash, "check_code": codes.first(),
+            "hashed_ticket": hashed_ticket.map(hex), "ticket_hash": ticket_hash, "safety_number": codes.first(),
         })
     });
     let uses: Vec<_> = uses.collect();

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn many() -> Offer {
-    Offer::new().policy(Policy::unlimited())
+fn many() -> PortOptions {
+    PortOptions::new().policy(Policy::unlimited())
 }
 
 /// Two who use a Superport that was asked for. What Bob says before he hears Alice comes in every order.
@@ -24,7 +24,7 @@ fn a_superport() -> Host {
     let late = host.seal(BOB_1, AtBob, "one", b"");
     let second = host.seal(BOB_1, AtBob, "two", b"first words");
     host.open(BOB_1, AtAlice, &second, b"first words"); // and Confirm again
-    host.open(BOB_1, AtAlice, &second, b"first words"); // Repeated
+    host.open(BOB_1, AtAlice, &second, b"first words"); // Duplicate
     host.packet(BOB_1, AtAlice, &second); // Forged: other data
     let opening = host.seal(BOB_1, AtAlice, "hello Bob", b"");
     host.packet(BOB_1, AtBob, &opening); // TooEarly
@@ -37,7 +37,7 @@ fn a_superport() -> Host {
     let message = host.seal(BOB_1, AtBob, "hello Alice", b"");
     host.packet(BOB_1, AtAlice, &message); // before the Answer: confirmed by it
     host.packet(BOB_1, AtAlice, &answer); // one of two came
-    host.packet(BOB_1, AtAlice, &answer); // Repeated
+    host.packet(BOB_1, AtAlice, &answer); // Duplicate
     host.tick(BOB_1, AtAlice); // NotYet
     host.packet(BOB_1, AtAlice, &late); // all came
     host.packet(BOB_1, AtAlice, &late); // Forged: its key is gone
@@ -134,17 +134,17 @@ fn sixty_four() -> Host {
     assert!(host.seal(BOB_1, AtBob, "one more", b"").is_empty()); // Unconfirmed
     host.packet(BOB_1, AtAlice, &last);
     for (content, counter, text) in [
-        (Content::Opening, 64, &b"too far"[..]), // Repeated
-        (Content::Message, 0, b"of epoch 1"),    // OutOfOrder
-        (Content::Confirm, 0, b""),              // Forged: its text has 32 bytes
-        (Content::Confirm, 0, &[9; 32]),         // OutOfOrder
-        (Content::Answer, 0, b""),               // Forged: its text has one byte
-        (Content::Answer, 0, &[1]),              // OutOfOrder
+        (PacketKind::EarlyMessage, 64, &b"too far"[..]), // Duplicate
+        (PacketKind::Message, 0, b"of epoch 1"),         // OutOfOrder
+        (PacketKind::Confirm, 0, b""),                   // Forged: its text has 32 bytes
+        (PacketKind::Confirm, 0, &[9; 32]),              // OutOfOrder
+        (PacketKind::Answer, 0, b""),                    // Forged: its text has one byte
+        (PacketKind::Answer, 0, &[1]),                   // OutOfOrder
     ] {
         let packet = sealed(&key, content, 0, counter, text, b"");
         host.packet(BOB_1, AtAlice, &packet);
     }
-    let packet = sealed(&key, Content::Opening, 2, 0, b"no such epoch", b"");
+    let packet = sealed(&key, PacketKind::EarlyMessage, 2, 0, b"no such epoch", b"");
     host.packet(BOB_1, AtAlice, &packet); // Forged
     host.confirm(BOB_1, &confirm); // he sent 64
     host
@@ -152,36 +152,36 @@ fn sixty_four() -> Host {
 
 /// Limit, pause, bad proofs: what is refused uses nothing up, and looks alike.
 fn at_the_limit() -> Host {
-    let mut host = Host::offering(Offer::new().policy(Policy::up_to(1)));
+    let mut host = Host::offering(PortOptions::new().policy(Policy::up_to(1)));
     let (first, second, third) = (host.come(BOB_1), host.come(BOB_2), host.come(BOB_3));
-    host.alice(formed(BOB_3, None)); // Stray
-    host.alice(formed(BOB_3, Some(proof_of(&[9; 32], &[1; 48]).1))); // Stray
-    host.alice(formed(BOB_3, Some(proof_of(&[0; 32], &[1; 48]).1))); // Stray
-    host.alice(formed(BOB_3, Some(proof_of(&[9; 32], &[1; 64]).1))); // Stray
-    let confirm = host.admit(BOB_1, first); // and the Server is told that it is full
+    host.alice(formed(BOB_3, None)); // UnwantedLine
+    host.alice(formed(BOB_3, Some(proof_of(&[9; 32], &[1; 48]).1))); // UnwantedLine
+    host.alice(formed(BOB_3, Some(proof_of(&[0; 32], &[1; 48]).1))); // UnwantedLine
+    host.alice(formed(BOB_3, Some(proof_of(&[9; 32], &[1; 64]).1))); // UnwantedLine
+    let confirm = host.admit(BOB_1, first); // and the relay is told that it is full
     host.confirm(BOB_1, &confirm);
-    host.alice(formed(BOB_2, second.clone())); // Stray
-    host.set_policy(Policy::up_to(1).again(Again::Refuse)); // nothing to tell
-    host.set_policy(Policy::up_to(2).again(Again::Refuse));
+    host.alice(formed(BOB_2, second.clone())); // UnwantedLine
+    host.set_policy(Policy::up_to(1).on_repeat(OnRepeat::Refuse)); // nothing to tell
+    host.set_policy(Policy::up_to(2).on_repeat(OnRepeat::Refuse));
     host.settle_alice();
-    host.set_policy(Policy::up_to(2).again(Again::Refuse).paused(true));
-    host.set_policy(Policy::up_to(2).again(Again::Refuse)); // not settled in between: the higher version counts
-    host.tables.standing = Standing::Blocked;
-    host.alice(formed(BOB_2, second.clone())); // Stray
-    host.tables.standing = Standing::Connected(OLD_LINE.into());
-    host.alice(formed(BOB_2, second.clone())); // Stray
-    host.set_policy(Policy::up_to(2).again(Again::Replace).until(Some(LATER)));
+    host.set_policy(Policy::up_to(2).on_repeat(OnRepeat::Refuse).paused(true));
+    host.set_policy(Policy::up_to(2).on_repeat(OnRepeat::Refuse)); // not settled in between: the higher version counts
+    host.tables.standing = Relationship::Blocked;
+    host.alice(formed(BOB_2, second.clone())); // UnwantedLine
+    host.tables.standing = Relationship::Connected(OLD_LINE.into());
+    host.alice(formed(BOB_2, second.clone())); // UnwantedLine
+    host.set_policy(Policy::up_to(2).on_repeat(OnRepeat::Replace).closes_at(Some(LATER)));
     let confirm = host.admit(BOB_2, second);
     host.confirm(BOB_2, &confirm);
     host.set_policy(Policy::up_to(1)); // below what was used
     host.set_policy(Policy::once()); // SingleUse
-    host.set_policy(Policy::unlimited().again(Again::Allow));
-    host.tables.standing = Standing::Connected(line_of(BOB_2).into());
-    host.alice(formed(BOB_2, None)); // Repeated: the caller has this very line
-    host.tables.standing = Standing::Connected(OLD_LINE.into());
+    host.set_policy(Policy::unlimited().on_repeat(OnRepeat::Allow));
+    host.tables.standing = Relationship::Connected(line_of(BOB_2).into());
+    host.alice(formed(BOB_2, None)); // Duplicate: the caller has this very line
+    host.tables.standing = Relationship::Connected(OLD_LINE.into());
     let _ = host.admit(BOB_3, third); // replaces nothing, at Alice
     host.revoke();
-    host.alice(formed(BOB_1, None)); // Stray
+    host.alice(formed(BOB_1, None)); // UnwantedLine
     host.set_policy(Policy::unlimited()); // OutOfOrder
     host.settle_alice();
     host
@@ -189,7 +189,7 @@ fn at_the_limit() -> Host {
 
 /// The end of the policy, which the Port does not say.
 fn until() -> Host {
-    let mut host = Host::offering(many().policy(Policy::unlimited().until(Some(LATER))));
+    let mut host = Host::offering(many().policy(Policy::unlimited().closes_at(Some(LATER))));
     let proof = host.come(BOB_1);
     host.settle_alice();
     host.now = LATER;
@@ -200,7 +200,7 @@ fn until() -> Host {
 
 /// It holds for a proof to come, too.
 fn until_the_proof() -> Host {
-    let mut host = Host::offering(Offer::new().policy(Policy::once().until(Some(LATER))));
+    let mut host = Host::offering(PortOptions::new().policy(Policy::once().closes_at(Some(LATER))));
     host.alice(formed(BOB_1, None));
     host.born(BOB_1, AtAlice);
     host.now = LATER;
@@ -211,7 +211,7 @@ fn until_the_proof() -> Host {
 fn requesting() -> Host {
     let mut host = Host::requesting(many().policy(Policy::up_to(3)));
     host.set_policy(Policy::once()); // SingleUse
-    host.set_policy(Policy::up_to(3).paused(true).until(Some(LATER)));
+    host.set_policy(Policy::up_to(3).paused(true).closes_at(Some(LATER)));
     host.issue();
     host.settle_alice();
     host.tick_alice(); // NotYet
@@ -222,7 +222,7 @@ fn requesting() -> Host {
 
 /// A Superport that asks. Bob speaks, and is not answered until she says so.
 fn a_superport_that_asks() -> Host {
-    let mut host = Host::offering(Offer::new().policy(Policy::up_to(9).asking(true)));
+    let mut host = Host::offering(PortOptions::new().policy(Policy::up_to(9).require_approval(true)));
     for n in [BOB_1, BOB_2, BOB_3] {
         let nothing = host.join(n);
         assert!(nothing.is_empty());
@@ -251,7 +251,7 @@ fn a_superport_that_asks() -> Host {
 
 /// A Port for one use that asks: with the proof along the line, and on board.
 fn a_port_that_asks() -> Host {
-    let mut host = Host::offering(Offer::new().policy(Policy::once().asking(true)));
+    let mut host = Host::offering(PortOptions::new().policy(Policy::once().require_approval(true)));
     host.scan(BOB_1, None);
     let _ = host.connect(BOB_1, SendProof::AlongTheLine);
     host.bob(BOB_1, formed(BOB_1, None));
@@ -269,7 +269,7 @@ fn a_port_that_asks() -> Host {
 }
 
 fn a_port_that_is_declined() -> Host {
-    let mut host = Host::offering(Offer::new().policy(Policy::once().asking(true)));
+    let mut host = Host::offering(PortOptions::new().policy(Policy::once().require_approval(true)));
     let proof = host.come(BOB_1);
     host.alice(formed(BOB_1, proof));
     host.born(BOB_1, AtAlice);
@@ -278,8 +278,8 @@ fn a_port_that_is_declined() -> Host {
 }
 
 /// A plain Port's policy: it stays a plain Port, and is spent by whoever comes.
-fn a_plain_port(policy: Policy, standing: Standing) -> Host {
-    let mut host = Host::offering(Offer::new());
+fn a_plain_port(policy: Policy, standing: Relationship) -> Host {
+    let mut host = Host::offering(PortOptions::new());
     host.set_policy(Policy::unlimited()); // SingleUse
     host.set_policy(policy);
     host.settle_alice();
@@ -293,10 +293,10 @@ fn a_plain_port(policy: Policy, standing: Standing) -> Host {
 }
 
 /// What Alice's caller keeps of it.
-fn told(host: &Host, ticket: &Cbor) -> ToldTicket {
+fn told(host: &Host, ticket: &Cbor) -> TicketNotice {
     let port = host.port_with(Some(ticket));
     let ticket = port.ticket().unwrap();
-    ToldTicket {
+    TicketNotice {
         line_link: LINE_LINK.into(),
         ticket: ticket.hash(),
         name: ticket.name().clone(),
@@ -307,23 +307,23 @@ fn told(host: &Host, ticket: &Cbor) -> ToldTicket {
 /// Carol's contact port: three tickets of hers, one of them expired, and what is none.
 fn a_contact_port() -> Host {
     let policy = Policy::unlimited();
-    let mut host = Host::offering(Offer::new().introducer(INTRODUCER.into()).policy(policy).relay(relay(RELAY)));
+    let mut host = Host::offering(PortOptions::new().introducer(INTRODUCER.into()).policy(policy).relay(relay(RELAY)));
     host.settle_alice();
     let tickets =
         [ticket(0x33, "Carol", None), ticket(0x44, "", Some(LATER.0)), ticket(0x55, &"c".repeat(32), Some(NOW.0))];
     let mut proofs = Vec::new();
     for (n, ticket) in tickets.iter().enumerate() {
         host.scan(n, Some(ticket));
-        proofs.push(host.connect(n, SendProof::OnBoard));
+        proofs.push(host.connect(n, SendProof::Inline));
     }
     host.alice(formed(BOB_1, proofs[0].clone())); // UnknownTicket
     host.tables.told = tickets.iter().map(|ticket| told(&host, ticket)).collect();
     host.tables.told[0].line_link = counting(0x77).into();
-    host.alice(formed(BOB_1, proofs[0].clone())); // Stray: of another contact port
+    host.alice(formed(BOB_1, proofs[0].clone())); // UnwantedLine: of another contact port
     host.tables.told[0].line_link = LINE_LINK.into();
-    host.alice(formed(BOB_1, None)); // Stray
-    host.alice(formed(BOB_1, Some(proof_of(&[9; 32], &[1; 64]).1))); // Stray
-    host.alice(formed(BOB_1, Some(proof_of(&[9; 32], &[1; 48]).1))); // Stray
+    host.alice(formed(BOB_1, None)); // UnwantedLine
+    host.alice(formed(BOB_1, Some(proof_of(&[9; 32], &[1; 64]).1))); // UnwantedLine
+    host.alice(formed(BOB_1, Some(proof_of(&[9; 32], &[1; 48]).1))); // UnwantedLine
     host.alice(formed(BOB_3, proofs[2].clone())); // struck out: it has expired
     host.tables.told.pop();
     host.alice(formed(BOB_3, proofs[2].clone())); // UnknownTicket
@@ -339,16 +339,16 @@ fn a_contact_port() -> Host {
     host
 }
 
-/// By default a contact port is good for one, and the Server is told nothing of it but that it admits many.
+/// By default a contact port is good for one, and the relay is told nothing of it but that it admits many.
 fn a_contact_port_for_one() -> Host {
-    let mut host = Host::requesting(Offer::new().introducer(INTRODUCER.into()).expires(LATER));
-    host.set_policy(Policy::once().asking(true));
+    let mut host = Host::requesting(PortOptions::new().introducer(INTRODUCER.into()).expires(LATER));
+    host.set_policy(Policy::once().require_approval(true));
     host.issue();
     host.settle_alice();
     // Carol told Alice another name than Bob: his end is never confirmed.
     let of_bob = ticket(0x33, "Karl", None);
     host.scan(BOB_1, Some(&of_bob));
-    let proof = host.connect(BOB_1, SendProof::OnBoard);
+    let proof = host.connect(BOB_1, SendProof::Inline);
     host.tables.told = vec![told(&host, &ticket(0x33, "Carol", None))];
     let _ = host.admit(BOB_1, proof);
     host.accept(BOB_1);
@@ -361,7 +361,7 @@ fn a_contact_port_for_one() -> Host {
 
 pub fn plays() -> BTreeMap<&'static str, Host> {
     let plain = |policy: Policy, standing| a_plain_port(policy, standing);
-    let connected = Standing::Connected(OLD_LINE.into());
+    let connected = Relationship::Connected(OLD_LINE.into());
     BTreeMap::from([
         ("a Superport", a_superport()),
         ("a week later", a_week_later()),
@@ -375,9 +375,9 @@ pub fn plays() -> BTreeMap<&'static str, Host> {
         ("a Superport that asks", a_superport_that_asks()),
         ("a Port that asks: accepted", a_port_that_asks()),
         ("a Port that asks: declined", a_port_that_is_declined()),
-        ("a plain Port: paused", plain(Policy::once().paused(true), Standing::Stranger)),
-        ("a plain Port: blocked", plain(Policy::once(), Standing::Blocked)),
-        ("a plain Port: connected already", plain(Policy::once().again(Again::Refuse), connected)),
+        ("a plain Port: paused", plain(Policy::once().paused(true), Relationship::Unknown)),
+        ("a plain Port: blocked", plain(Policy::once(), Relationship::Blocked)),
+        ("a plain Port: connected already", plain(Policy::once().on_repeat(OnRepeat::Refuse), connected)),
         ("a plain Port: replaces", plain(Policy::once(), connected)),
         ("a contact port", a_contact_port()),
         ("a contact port for one", a_contact_port_for_one()),

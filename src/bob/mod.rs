@@ -1,0 +1,254 @@
+//! Bob: one Port at its user's side (§5).
+
+pub(crate) mod connecting;
+pub(crate) mod outbox;
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use minicbor::{Decode, Encode};
+use rand_core::CryptoRng;
+
+use crate::dialect::{Dialect, Native};
+use crate::error::Rejected;
+use crate::id::{LineId, RecordKey};
+use crate::line::{BobSecrets, Line};
+use crate::machine::peers::{Peers, Relationship};
+use crate::machine::step::{Created, Step};
+use crate::machine::{Held, Role};
+use crate::message::{Event, Reason, Request};
+use crate::outcome::UseOutcome;
+use crate::port::{Port, RelayAddr};
+use crate::proof::{self, PrivateKey, Proof, SendProof};
+use crate::secret::{Secret, Seed};
+use crate::time::UnixSeconds;
+use crate::tombstone::{FinalRequest, Tombstone};
+use connecting::Connecting;
+
+/// One Port at its user's side (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
+///
+/// It leaves a [`Line`] or a [`UseOutcome`].
+pub type Bob = BobOf<Native>;
+
+/// A Bob of either [`Dialect`]: [`Bob`] speaks this crate's own, `app::Bob` the app's.
+pub struct BobOf<D: Dialect>(pub(crate) Held<State<D::Proof>>, pub(crate) PhantomData<fn() -> D>);
+
+/// What a Bob asks its caller to do.
+#[derive(Debug)]
+pub enum BobEffect<'m> {
+    /// A line was formed, and its row is stored: [`Write::new_line`](crate::Write::new_line). Do what is pending in the line. After a
+    /// crash no effect tells of this line again: what you want to know of it, note in the same transaction.
+    LineFormed(Line),
+    /// Send this to the relay.
+    Send(Request<'m>),
+    /// It is over without a line. Tell the user, then clear the outbox.
+    Ended(UseOutcome),
+}
+
+/// Where a Bob stands (§5.5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum BobPhase {
+    /// It waits for its user, or for a network.
+    Scanned,
+    /// It waits for the relay's answer.
+    Connecting,
+    /// It is over, with this line.
+    Formed(LineId),
+    /// It is over, without a line.
+    Ended(UseOutcome),
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(flat)]
+pub enum State<P> {
+    #[n(1)]
+    Scanned(#[n(0)] Scanned),
+    #[n(2)]
+    Connecting(#[n(0)] Connecting<P>),
+    #[n(3)]
+    Spent(#[n(0)] Tombstone<UseOutcome>),
+}
+
+/// Waits for the user, or for a network.
+#[derive(Clone, Debug, Encode, Decode)]
+pub struct Scanned {
+    #[n(0)]
+    port: Port,
+    #[n(1)]
+    private_key: PrivateKey,
+    #[n(2)]
+    iv: Secret<16>,
+}
+
+impl Bob {
+    /// Takes a Port that was read (§5.1). Nothing is used yet. The record keeps until there is a network.
+    pub fn scan(port: Port, seed: Seed) -> Created<Self> {
+        Self::read(port, seed)
+    }
+
+    /// Uses the Port (§5.2). Past its expiry the step ends with [`UseOutcome::Expired`] instead. A Port for many takes the proof inline
+    /// only, whatever `send_proof` says (§14.4).
+    ///
+    /// # Errors
+    /// [`Rejected::OutOfOrder`]: it was used before. The request is [`pending`](crate::Machine::pending).
+    pub fn connect(&mut self, send_proof: SendProof, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        let keeps_key = |port: &Port| port.kind.is_for_many();
+        self.connect_by(proof::prove, send_proof, keeps_key, now)
+    }
+
+    /// Takes an event from the relay (§5.5). `peers` says what the caller's tables hold about the maker of the Port (§14.6);
+    /// [`NoPeers`](crate::NoPeers) is for a caller without tables. `rng` is for events that make a key. None of a Bob's does today.
+    ///
+    /// # Errors
+    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    pub fn handle<R: CryptoRng + ?Sized>(
+        &mut self,
+        event: &Event<'_>,
+        peers: &impl Peers,
+        now: UnixSeconds,
+        rng: &mut R,
+    ) -> Result<Step<'_, Self>, Rejected> {
+        let _ = rng;
+        let state = &self.0.state;
+        if event.key() != state.key() {
+            return Err(Rejected::WrongMachine);
+        }
+        match (state, event) {
+            // A proof is on its way to an Alice.
+            (_, Event::LineFormed { proof: Some(_), .. }) => Err(Rejected::WrongMachine),
+            (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, .. }) => {
+                let (next, line) = match connecting.accepts(*line_id, pair_hash, peers, now) {
+                    Err(tombstone) => (tombstone, None),
+                    Ok(relationship) => {
+                        let replaces = match relationship {
+                            Relationship::Connected(before) => Some(before),
+                            Relationship::Unknown | Relationship::Blocked => None,
+                        };
+                        let origin = connecting.origin(*line_id, *pair_hash, replaces);
+                        (connecting.formed(*line_id), Some(Line::of_bob(origin, &connecting.secrets())))
+                    }
+                };
+                Ok(Step::new(self, State::Spent(next)).once(line.map(BobEffect::LineFormed)))
+            }
+            // The Port may be resumed: Bob goes on asking.
+            (State::Connecting(_), Event::Refused { reason: Reason::Paused, .. }) => Err(Rejected::Paused),
+            (State::Connecting(_), Event::Refused { reason, .. }) => {
+                self.end(UseOutcome::Refused(*reason), FinalRequest::Nothing)
+            }
+            (State::Spent(tombstone), event) => Err(tombstone.reject(event, peers)),
+            _ => Err(Rejected::OutOfOrder),
+        }
+    }
+}
+
+impl Connecting<Proof> {
+    fn secrets(&self) -> BobSecrets<'_> {
+        BobSecrets {
+            secret: &self.secret,
+            proof: &self.proof,
+            send_proof: self.send_proof,
+            private_key: self.private_key.as_ref(),
+            ticket: self.ticket.as_ref(),
+        }
+    }
+}
+
+impl<D: Dialect> BobOf<D>
+where
+    Self: Role<State = State<D::Proof>, Change = State<D::Proof>>,
+{
+    pub(crate) fn read(port: Port, seed: Seed) -> Created<Self> {
+        let Seed { private_key, block: iv, request_id: _ } = seed;
+        Created::new(State::Scanned(Scanned { port, private_key: PrivateKey::new(private_key), iv }))
+    }
+
+    pub(crate) fn connect_by(
+        &mut self,
+        prove: impl FnOnce(&PrivateKey, &[u8; 16], &Port) -> (D::Proof, proof::SharedSecret),
+        send_proof: SendProof,
+        keeps_key: impl FnOnce(&Port) -> bool,
+        now: UnixSeconds,
+    ) -> Result<Step<'_, Self>, Rejected> {
+        let State::Scanned(Scanned { port, private_key, iv }) = &self.0.state else {
+            return Err(Rejected::OutOfOrder);
+        };
+        if port.terms.have_expired(now) {
+            return self.end(UseOutcome::Expired, FinalRequest::Nothing);
+        }
+        let (proof, secret) = prove(private_key, iv.expose(), port);
+        let connecting = Connecting {
+            line_link: port.line_link,
+            kind: port.kind,
+            port: D::hash(port),
+            terms: port.terms.clone(),
+            secret,
+            proof,
+            send_proof: if port.kind.is_for_many() { SendProof::Inline } else { send_proof },
+            private_key: keeps_key(port).then(|| private_key.clone()),
+            ticket: port.ticket.clone(),
+        };
+        Ok(Step::new(self, State::Connecting(connecting)))
+    }
+
+    /// Gives the Port up (§5.4). A line that is formed all the same comes back as [`Rejected::UnwantedLine`].
+    ///
+    /// # Errors
+    /// [`Rejected::OutOfOrder`]: it is over already.
+    pub fn cancel(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        self.end(UseOutcome::Cancelled, FinalRequest::Nothing)
+    }
+
+    pub(crate) fn end(&mut self, outcome: UseOutcome, last: FinalRequest) -> Result<Step<'_, Self>, Rejected> {
+        let next = self.0.state.end(outcome, last).ok_or(Rejected::OutOfOrder)?;
+        Ok(Step::new(self, next))
+    }
+
+    /// Where to connect. `None` if the Port does not say, and once it is over.
+    pub const fn relay(&self) -> Option<&RelayAddr> {
+        match &self.0.state {
+            State::Scanned(scanned) => scanned.port.relay(),
+            State::Connecting(connecting) => connecting.terms.relay.as_ref(),
+            State::Spent(_) => None,
+        }
+    }
+
+    /// Whether it is over, with a line or without.
+    pub const fn is_spent(&self) -> bool {
+        matches!(self.0.state, State::Spent(_))
+    }
+
+    /// Where it stands.
+    pub const fn phase(&self) -> BobPhase {
+        match &self.0.state {
+            State::Scanned(_) => BobPhase::Scanned,
+            State::Connecting(_) => BobPhase::Connecting,
+            State::Spent(Tombstone::Formed { line_id, .. }) => BobPhase::Formed(*line_id),
+            State::Spent(Tombstone::Ended { outcome, .. }) => BobPhase::Ended(*outcome),
+        }
+    }
+}
+
+impl<D: Dialect> fmt::Debug for BobOf<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Bob").field(&self.0).finish()
+    }
+}
+
+impl<P> State<P> {
+    pub(crate) const fn key(&self) -> RecordKey {
+        match self {
+            Self::Scanned(scanned) => RecordKey::LineLink(scanned.port.line_link),
+            Self::Connecting(connecting) => RecordKey::LineLink(connecting.line_link),
+            Self::Spent(tombstone) => tombstone.key(),
+        }
+    }
+
+    /// `None` if it was over before.
+    fn end(&self, outcome: UseOutcome, last: FinalRequest) -> Option<Self> {
+        match self {
+            Self::Spent(_) => None,
+            _ => Some(Self::Spent(Tombstone::ended(self.key(), outcome, last))),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Role: what each of the five tells its machine of its state (§8).
+
+use core::fmt;
+
+use minicbor::{Decode, Encode};
+
+use super::record::{Expected, Record, Row};
+use crate::id::RecordKey;
+use crate::introducer::message::IntroducerMessage;
+use crate::time::UnixSeconds;
+
+/// What a role tells of itself. It is sealed, because a machine that breaks these rules breaks its caller's promises.
+pub trait Role: Sized {
+    /// Stands in every record, so that no record is restored as another role's (§8.6).
+    const ROLE: u8;
+    /// How many places the outbox has.
+    const OUTBOX: u8;
+    /// All that a record holds.
+    type State: fmt::Debug + Encode<()> + for<'b> Decode<'b, ()>;
+    /// The difference a step makes. Usually the whole next state; for a Line only its counters, because copying all of it for each
+    /// message is slow.
+    type Change: fmt::Debug;
+    /// What a step asks the caller to do.
+    type Effect<'m>: fmt::Debug
+    where
+        Self: 'm;
+
+    fn held(&self) -> &Held<Self::State>;
+    fn held_mut(&mut self) -> &mut Held<Self::State>;
+    fn from_held(held: Held<Self::State>) -> Self;
+
+    fn key_of(state: &Self::State) -> RecordKey;
+    fn deadline_of(state: &Self::State) -> Option<UnixSeconds>;
+    /// What the deadline changes. `None` if there is nothing to end.
+    fn at_deadline(state: &Self::State) -> Option<Self::Change>;
+    /// What it changes that the outbox was done. `None` if only the other side can empty it.
+    fn without_outbox(state: &Self::State) -> Option<Self::Change>;
+    fn apply(state: &mut Self::State, change: Self::Change);
+    fn row_after(held: &Held<Self::State>, change: &Self::Change) -> Row;
+
+    /// The effect in one place of the outbox: a function of the state alone, so that the same bytes come again after a crash.
+    fn outbox(&self, place: u8) -> Option<Self::Effect<'_>>;
+
+    /// The row of the line that this effect hands over.
+    fn new_line(_: &Self::Effect<'_>) -> Option<Row> {
+        None
+    }
+
+    /// What this effect tells that must not be lost.
+    fn received<'m>(_: &Self::Effect<'m>) -> Option<Received<'m>>
+    where
+        Self: 'm,
+    {
+        None
+    }
+
+    fn first(state: Self::State) -> Self {
+        Self::from_held(Held { revision: 0, state })
+    }
+
+    /// The row of a machine that was just made.
+    fn row(held: &Held<Self::State>) -> Row {
+        let Held { revision, state } = held;
+        Row {
+            key: Self::key_of(state),
+            revision: *revision,
+            record: Record::new(Self::ROLE, *revision, state),
+            deadline: Self::deadline_of(state),
+            expected: None,
+        }
+    }
+}
+
+/// A state, and how often it was replaced.
+#[derive(Debug)]
+pub struct Held<S> {
+    pub(crate) revision: u64,
+    pub(crate) state: S,
+}
+
+impl<S> Held<S> {
+    /// The row that replaces this machine's.
+    pub(crate) fn next_row<R: Role<State = S>>(
+        &self,
+        key: RecordKey,
+        state: impl Encode<()>,
+        deadline: Option<UnixSeconds>,
+    ) -> Row {
+        let revision = self.revision.saturating_add(1);
+        let expected = Some(Expected { key: R::key_of(&self.state), revision: self.revision });
+        Row { key, revision, record: Record::new(R::ROLE, revision, state), deadline, expected }
+    }
+}
+
+/// What a machine says of its state by the state's own methods; and, for a role whose steps make a whole next state, how.
+macro_rules! impl_machine {
+    (state: $state:ty) => {
+        type State = $state;
+
+        fn held(&self) -> &$crate::machine::Held<$state> {
+            &self.0
+        }
+
+        fn held_mut(&mut self) -> &mut $crate::machine::Held<$state> {
+            &mut self.0
+        }
+
+        fn key_of(state: &$state) -> $crate::id::RecordKey {
+            state.key()
+        }
+
+        fn deadline_of(state: &$state) -> Option<$crate::time::UnixSeconds> {
+            state.deadline()
+        }
+
+        fn at_deadline(state: &$state) -> Option<Self::Change> {
+            state.at_deadline()
+        }
+
+        fn without_outbox(state: &$state) -> Option<Self::Change> {
+            state.without_outbox()
+        }
+    };
+    (whole next state: $state:ty) => {
+        type Change = $state;
+
+        fn row_after(held: &$crate::machine::Held<$state>, next: &$state) -> $crate::machine::record::Row {
+            held.next_row::<Self>(next.key(), next, next.deadline())
+        }
+
+        #[inline(always)]
+        fn apply(state: &mut $state, next: $state) {
+            *state = next;
+        }
+    };
+}
+pub(crate) use impl_machine;
+
+/// What the other end of a line said (§6.4). It lies in the buffer that `handle` was given.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Received<'m> {
+    /// A user's message.
+    Message(&'m [u8]),
+    /// A message about a contact port, for the other machines of this client (§16.3). What they write for it goes into the same
+    /// transaction.
+    Introducer(IntroducerMessage<'m>),
+}
+
+impl core::fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            // What people say to each other stays out of logs.
+            Self::Message(text) => write!(f, "Message([{} bytes])", text.len()),
+            Self::Introducer(message) => f.debug_tuple("Introducer").field(message).finish(),
+        }
+    }
+}

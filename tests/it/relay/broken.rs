@@ -1,0 +1,359 @@
+//! §13.7: crashes, and a directory that answers wrongly.
+
+use std::cell::{Cell, RefCell};
+
+use super::*;
+use crate::common::{self, NOW, bad_proof, seed};
+
+/// A directory that answers wrongly, as its docs say what comes of it.
+#[derive(Default)]
+struct Broken {
+    memory: RefCell<Memory>,
+    /// `claim` says that it did, and forgets that it did.
+    claim_lost: bool,
+    /// `claim` says that it is taken, and so it may be.
+    claim_fails: bool,
+    /// The storage fails: before it does anything, or after it did all.
+    fails: Cell<Option<bool>>,
+    /// What a stale replica still says of a link.
+    stale: Option<LinkEntry>,
+    /// A stale replica knows of no line that was given.
+    given_stale: bool,
+    /// Says that it has issued, set, closed or ended, and has not.
+    lost: Cell<bool>,
+    push_lost: bool,
+    push_twice: bool,
+    acknowledge_lost: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Down;
+
+impl Broken {
+    fn atomically<T>(&self, work: impl FnOnce(&mut Memory) -> Result<T, Infallible>) -> Result<T, Down> {
+        match self.fails.take() {
+            Some(false) => Err(Down),
+            Some(true) => {
+                let _ = work(&mut self.memory.borrow_mut());
+                Err(Down)
+            }
+            None => {
+                let Ok(done) = work(&mut self.memory.borrow_mut());
+                Ok(done)
+            }
+        }
+    }
+}
+
+impl Directory for Broken {
+    type Error = Down;
+    type Bytes<'d> = Vec<u8>;
+
+    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Down> {
+        if self.lost.take() {
+            return Ok(Issued::Link(link.line_link));
+        }
+        self.atomically(|memory| memory.issue(link, limits, now))
+    }
+
+    fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Down> {
+        if self.stale.is_some() {
+            return Ok(self.stale);
+        }
+        Ok(self.memory.borrow().link(line_link).unwrap())
+    }
+
+    fn claim(
+        &mut self,
+        used: LineLink,
+        claim: &Claim,
+        formed: &Event<'_>,
+        until: UnixSeconds,
+        limits: &Limits,
+    ) -> Result<Claimed, Down> {
+        if self.claim_fails {
+            return Ok(Claimed::Conflict);
+        }
+        if !self.claim_lost {
+            return self.atomically(|memory| memory.claim(used, claim, formed, until, limits));
+        }
+        // The line and its delivery are there; that the link was used is not.
+        let line_link = claim.line_id.as_bytes().map(|byte| !byte).into();
+        let Some(LinkEntry { owner, forget, .. }) = self.link(used)? else { return Ok(Claimed::Conflict) };
+        let request_id = (*claim.line_id.as_bytes()).into();
+        let copy = NewLink { line_link, owner, request_id, expires: forget, forget };
+        self.atomically(|memory| {
+            memory.issue(&copy, limits, NOW)?;
+            memory.claim(line_link, claim, formed, until, limits)
+        })
+    }
+
+    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Down> {
+        Ok(self.memory.borrow().given(line_link, by, request).unwrap().filter(|_| !self.given_stale))
+    }
+
+    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Down> {
+        if self.lost.take() {
+            return Ok(());
+        }
+        self.atomically(|memory| memory.admit(line_link, owner, setting))
+    }
+
+    fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Down> {
+        if self.lost.take() {
+            return Ok(());
+        }
+        self.atomically(|memory| memory.close(line_link, owner, forget))
+    }
+
+    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Down> {
+        let (lost, twice) = (self.push_lost, self.push_twice);
+        self.atomically(|memory| {
+            if lost {
+                return Ok(Pushed::Waits { at: from, dropped: false });
+            }
+            if twice {
+                memory.push(line_id, from, payload, limits)?;
+            }
+            memory.push(line_id, from, payload, limits)
+        })
+    }
+
+    fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Down> {
+        if self.lost.take() {
+            return Ok(None);
+        }
+        self.atomically(|memory| memory.end(line_id, by))
+    }
+
+    fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<Vec<u8>>>, Down> {
+        let memory = self.memory.borrow();
+        let Ok(next) = memory.next(user, after);
+        Ok(next.map(|Delivery { sequence, event }| Delivery { sequence, event: event.to_vec() }))
+    }
+
+    fn acknowledge(&mut self, user: UserId, upto: u64) -> Result<(), Down> {
+        if self.acknowledge_lost {
+            return Ok(());
+        }
+        self.atomically(|memory| memory.acknowledge(user, upto))
+    }
+
+    fn remove(&mut self, user: UserId, told: impl FnMut(UserId)) -> Result<(), Down> {
+        self.atomically(|memory| memory.remove(user, told))
+    }
+
+    fn forget(&mut self, now: UnixSeconds) -> Result<(), Down> {
+        let Ok(()) = self.memory.borrow_mut().forget(now);
+        Ok(())
+    }
+}
+
+fn broken(broken: Broken) -> Running<Broken> {
+    Running::with(broken, Limits::default())
+}
+
+/// The storage fails before or after it has kept what it was asked to: the same request again heals it.
+#[test]
+fn r13_7_a_crash_is_healed_by_the_same_request() {
+    for kept in [false, true] {
+        let crash = |relay: &mut Running<Broken>, from: u8, request: &Request<'_>| {
+            relay.server.directory().fails.set(Some(kept));
+            assert_eq!(relay.handle(from, request), Err(RelayError::Directory(Down)));
+            relay.handle(from, request).unwrap()
+        };
+        let mut relay = broken(Broken::default());
+        let issue = Request::IssueLineLink { request_id: [1; 16].into() };
+        let Some(Event::LineLinkIssued { line_link, .. }) = crash(&mut relay, ALICE, &issue).reply else { panic!() };
+        assert_eq!(relay.server.directory().memory.borrow().links(), 1);
+
+        let request = Request::Connect { line_link, proof: Some(bad_proof()) };
+        let Some(Event::LineFormed { line_id, .. }) = crash(&mut relay, BOB, &request).reply else { panic!() };
+        assert_eq!(
+            (relay.waits(ALICE), relay.server.directory().memory.borrow().lines()),
+            (vec!["LineFormed on board".into()], 1)
+        );
+
+        crash(&mut relay, BOB, &Request::Packet { line_id, payload: b"words" });
+        assert_eq!(relay.waits(ALICE).len(), if kept { 3 } else { 2 });
+
+        let told = crash(&mut relay, BOB, &Request::Disconnect { line_id });
+        assert_eq!(told.reply, Some(Event::Disconnected { line_id }));
+        assert_eq!(relay.waits(ALICE).iter().filter(|word| *word == "Disconnected").count(), 1);
+
+        let superport = relay.issue(ALICE, 3);
+        crash(&mut relay, ALICE, &set(superport, 1, Admission::Many));
+        for from in [4, 5] {
+            let before = relay.waits(ALICE).len();
+            let formed = crash(&mut relay, from, &connect(superport));
+            assert!(matches!(formed.reply, Some(Event::LineFormed { .. })));
+            // Of one that was kept, she is not woken again: it waits.
+            assert_eq!((relay.waits(ALICE).len(), formed.wake[0].is_none()), (before + 1, kept));
+        }
+
+        let other = relay.line(ALICE, CAROL, 2);
+        relay.server.directory().fails.set(Some(kept));
+        assert_eq!(relay.server.remove(user(ALICE), |_| {}), Err(Down));
+        relay.server.remove(user(ALICE), |_| {}).unwrap();
+        assert_eq!(relay.waiting(CAROL), [(1, Event::Disconnected { line_id: other }.to_vec())]);
+    }
+}
+
+/// Lost write of `claim`, or `Formed` twice: two lines of one link. Alice takes the first, and tells the relay to end the
+/// other.
+#[test]
+fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
+    let mut relay = broken(Broken { claim_lost: true, ..Broken::default() });
+    let mut alice = Alice::request(PortOptions::new(), seed(1)).commit();
+    let Some(AliceEffect::Send(request)) = alice.pending().next() else { panic!() };
+    let issued = relay.reply(ALICE, &request);
+    alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
+    let line_link = alice.port().unwrap().line_link();
+
+    let Event::LineFormed { line_id: first, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
+    let Event::LineFormed { line_id: second, .. } = relay.reply(CAROL, &connect(line_link)) else { panic!() };
+    assert_ne!(first, second);
+    let told = relay.waiting(ALICE);
+    alice.handle_bytes(&told[0].1, NOW).unwrap().commit().for_each(drop);
+    assert_eq!(alice.handle_bytes(&told[1].1, NOW).err(), Some(Rejected::UnwantedLine(second)));
+    relay.reply(ALICE, &Request::Disconnect { line_id: second });
+    assert_eq!((relay.waits(CAROL), relay.waits(BOB)), (vec!["Disconnected".into()], vec![]));
+}
+
+/// A lost write of `issue` costs a Port; of `close`, nothing, as Alice is closed; of `end`, what the other end still says.
+#[test]
+fn r13_7_what_a_lost_write_costs() {
+    let mut relay = broken(Broken::default());
+    relay.server.directory().lost.set(true);
+    let line_link = relay.issue(ALICE, 1);
+    assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Unknown));
+    // Asked again, she has another.
+    assert_ne!(relay.issue(ALICE, 1), line_link);
+
+    let mut alice = Alice::request(PortOptions::new(), seed(1)).commit();
+    let Some(AliceEffect::Send(request)) = alice.pending().next() else { panic!() };
+    let issued = relay.reply(ALICE, &request);
+    alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
+    let line_link = alice.port().unwrap().line_link();
+    let Some(AliceEffect::Send(close)) = alice.revoke().unwrap().commit().next() else { panic!() };
+    relay.server.directory().lost.set(true);
+    assert_eq!(relay.handle(ALICE, &close).unwrap().reply, None);
+    let Event::LineFormed { line_id, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
+    let told = relay.waiting(ALICE);
+    assert_eq!(alice.handle_bytes(&told[0].1, NOW).err(), Some(Rejected::UnwantedLine(line_id)));
+
+    relay.server.directory().lost.set(true);
+    assert_eq!(relay.reply(ALICE, &Request::Disconnect { line_id }), Event::Disconnected { line_id });
+    assert_eq!(relay.waits(BOB), Vec::<String>::new());
+    relay.reply(ALICE, &Request::Disconnect { line_id });
+    assert_eq!(relay.waits(BOB), ["Disconnected"]);
+}
+
+/// A stale read says that the link is open: `claim` knows better, and nothing moves.
+#[test]
+fn r13_7_a_stale_read_forms_no_second_line() {
+    let mut relay = broken(Broken::default());
+    let line_link = relay.issue(ALICE, 1);
+    let open = relay.server.directory().link(line_link).unwrap();
+    relay.reply(BOB, &connect(line_link));
+    let memory = relay.server.directory().memory.take();
+    let mut stale = broken(Broken { memory: RefCell::new(memory), stale: open, ..Broken::default() });
+    stale.rng = relay.rng;
+    let before = stale.waiting(ALICE);
+    assert_eq!(stale.handle(CAROL, &connect(line_link)), Err(RelayError::Contended));
+    assert_eq!(stale.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
+    assert_eq!(stale.waiting(ALICE), before);
+
+    let mut taken = broken(Broken { claim_fails: true, ..Broken::default() });
+    let line_link = taken.issue(ALICE, 1);
+    assert_eq!(taken.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
+}
+
+/// The same of a link for many: whether it is open, for whom, and what was given of it, `claim` knows.
+#[test]
+fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
+    let mut relay = broken(Broken::default());
+    let line_link = relay.issue(ALICE, 1);
+    let link = |relay: &Running<Broken>| relay.server.directory().link(line_link).unwrap();
+    let mut stood = vec![link(&relay)];
+    relay.handle(ALICE, &set(line_link, 1, Admission::Many)).unwrap();
+    relay.reply(BOB, &connect(line_link));
+    stood.push(link(&relay));
+    relay.handle(ALICE, &set(line_link, 2, Admission::Nobody)).unwrap();
+    let before = relay.waiting(ALICE);
+    for (stale, given_stale) in [(stood[0], false), (stood[1], true), (None, true)] {
+        let memory = relay.server.directory().memory.take();
+        let rng = std::mem::take(&mut relay.rng);
+        relay = Running { rng, ..broken(Broken { memory: memory.into(), stale, given_stale, ..Broken::default() }) };
+        for from in [BOB, CAROL] {
+            let paused = stale.is_none().then(|| refused(line_link, Reason::Paused));
+            let handled = relay.handle(from, &connect(line_link)).map(|handled| handled.reply);
+            assert_eq!(handled, paused.map_or(Err(RelayError::Contended), |paused| Ok(Some(paused))));
+        }
+        assert_eq!(relay.waiting(ALICE), before);
+    }
+    // Open again, and whoever does not know that Bob's was given can't give it again.
+    relay.handle(ALICE, &set(line_link, 3, Admission::Many)).unwrap();
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
+    assert_eq!(relay.waiting(ALICE), before);
+    relay.handle(ALICE, &set(line_link, 4, Admission::One)).unwrap();
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
+    assert!(matches!(relay.reply(CAROL, &connect(line_link)), Event::LineFormed { .. }));
+}
+
+/// A lost write of `admit` costs the link, until Alice sets it again; of `claim`, Bob takes the line that he hears of.
+#[test]
+fn r13_7_what_a_lost_write_costs_a_link_for_many() {
+    let mut relay = broken(Broken::default());
+    let line_link = relay.issue(ALICE, 1);
+    relay.handle(ALICE, &set(line_link, 1, Admission::Nobody)).unwrap();
+    relay.server.directory().lost.set(true);
+    relay.handle(ALICE, &set(line_link, 2, Admission::Many)).unwrap();
+    assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Paused));
+    relay.handle(ALICE, &set(line_link, 2, Admission::Many)).unwrap();
+    assert!(matches!(relay.reply(BOB, &connect(line_link)), Event::LineFormed { .. }));
+
+    let mut relay = broken(Broken { claim_lost: true, ..Broken::default() });
+    let port = alice_on(relay.issue(ALICE, 1)).port().unwrap().clone();
+    relay.handle(ALICE, &set(port.line_link(), 1, Admission::Many)).unwrap();
+    let mut bob = Bob::scan(port, seed(2)).commit();
+    let Some(BobEffect::Send(request)) = bob.connect(SendProof::Inline, NOW).unwrap().commit().next() else { panic!() };
+    let request = request.to_vec();
+    let [first, second] = [(); 2].map(|()| {
+        let request = Request::decode(&request).unwrap();
+        relay.reply(BOB, &request)
+    });
+    assert_ne!(first, second);
+    bob.handle(&second, NOW).unwrap().commit().for_each(drop);
+    let Event::LineFormed { line_id, .. } = first else { panic!() };
+    assert_eq!(bob.handle(&first, NOW).err(), Some(Rejected::UnwantedLine(line_id)));
+}
+
+fn alice_on(line_link: LineLink) -> Alice {
+    Alice::offer(line_link, PortOptions::new(), seed(1)).commit()
+}
+
+#[test]
+fn r13_7_packets_that_are_lost_repeated_or_never_acknowledged_do_no_harm() {
+    let mut relay = broken(Broken { push_lost: true, ..Broken::default() });
+    let line_id = relay.line(ALICE, BOB, 1);
+    assert_eq!(relay.send(BOB, line_id, b"lost").reply, None);
+    assert_eq!(relay.waits(ALICE), ["LineFormed"]);
+
+    let mut relay = broken(Broken { push_twice: true, acknowledge_lost: true, ..Broken::default() });
+    let line_id = relay.line(ALICE, BOB, 1);
+    let (mut at_alice, mut at_bob) = common::confirmed();
+    let packet = common::arrives(&at_bob.takes(&common::Input::seal("words")));
+    relay.send(BOB, line_id, &common::payload_of(&packet));
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        for (_, event) in &relay.waiting(ALICE)[1..] {
+            let Event::Packet { payload, .. } = Event::decode(event).unwrap() else { panic!() };
+            let event = Event::Packet { line_id: common::line_id(), payload }.to_vec();
+            outcomes.push(at_alice.give(&common::Input::Event(event), NOW).err());
+        }
+        relay.acknowledge_all(ALICE);
+    }
+    let repeated = Some(common::Refusal::Rejected(Rejected::Duplicate));
+    assert_eq!(outcomes, [None, repeated, repeated, repeated]);
+}
