@@ -14,12 +14,15 @@
 
 mod stats;
 
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use port_protocol::rand_core::{TryCryptoRng, TryRng};
 use port_protocol::{
-    Alice, Bob, BobEffect, Event, Offer, Port, Proof, Request, Seed, SendProof, UnixSeconds, X25519Backend,
+    Alice, Bob, BobEffect, Event, NoPeers, Port, PortOptions, Proof, Request, Seed, SendProof, UnixSeconds, Write,
+    X25519Backend,
 };
 use stats::{Found, difference};
 
@@ -65,14 +68,21 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!good))
 }
 
+/// A store that keeps nothing: the records are no part of what is measured.
+fn keep(_: &Write<'_>) -> Result<(), Infallible> {
+    Ok(())
+}
+
 fn offer(seed: &[u8; 64]) -> Alice {
-    Alice::offer(LINK.into(), Offer::new(), Seed::from_bytes(black_box(seed))).commit()
+    let Ok(alice) = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(black_box(seed))).store(keep);
+    alice
 }
 
 /// Keygen, DH and all that Bob makes of it.
 fn connect(port: &Port, seed: &[u8; 64]) -> Option<Proof> {
-    let mut bob = Bob::scan(port.clone(), Seed::from_bytes(black_box(seed))).commit();
-    match bob.connect(SendProof::OnBoard, NOW).expect("a good Port").commit().next() {
+    let Ok(mut bob) = Bob::scan(port.clone(), Seed::from_bytes(black_box(seed))).store(keep);
+    let Ok(mut effects) = bob.connect(SendProof::Inline, NOW).expect("a good Port").store(keep);
+    match effects.next() {
         Some(BobEffect::Send(Request::Connect { proof, .. })) => proof,
         _ => None,
     }
@@ -87,7 +97,8 @@ fn refuse(proof: &Proof, seed: &[u8; 64]) {
         pair_hash: [3; 32].into(),
         proof: Some(proof.clone()),
     };
-    black_box(alice.handle(&event, NOW).expect("a step").commit().count());
+    let Ok(effects) = alice.handle(&event, &NoPeers, NOW, &mut Random(0)).expect("a step").store(keep);
+    black_box(effects.count());
 }
 
 fn port() -> Port {
@@ -144,3 +155,23 @@ impl Random {
         (z ^ (z >> 31)) >> 11
     }
 }
+
+impl TryRng for Random {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.next() as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.next())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill_with(|| self.next() as u8);
+        Ok(())
+    }
+}
+
+/// It is none; but no key that it makes is used.
+impl TryCryptoRng for Random {}
