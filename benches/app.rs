@@ -4,10 +4,11 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use port_protocol::app::{Bundle, EncryptedContent, Intro, Message, Name, Scanned, UnauthenticatedKey};
-use port_protocol::{PortKind, PublicKey, Secret};
+use port_protocol::{PortKind, PublicKey, Secret, X25519Backend};
 use x25519_dalek::{PublicKey as Public, StaticSecret};
 
 fn app(c: &mut Criterion) {
+    println!("X25519 by {}", X25519Backend::in_use());
     let (alice, bob) = (Secret::from([1; 32]), Secret::from([2; 32]));
     let public_key = Public::from(&StaticSecret::from(*alice.expose())).to_bytes();
     let name = Name::new("Alice & Zoë").unwrap();

@@ -97,6 +97,7 @@ fn ticket(carol: &mut Introducer, alice: &Alice, n: u32, outstanding: usize) -> 
 }
 
 fn main() {
+    println!("X25519 by {}", X25519Backend::in_use());
     let offer = || PortOptions::new().policy(Policy::unlimited());
     let mut later = Offered::new(offer());
     let port = later.alice.port().expect("a Port").clone();

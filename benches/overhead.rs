@@ -13,7 +13,7 @@ use std::time::Instant;
 use aes_gcm_siv::aead::inout::InOutBuf;
 use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
-use port_protocol::{Event, Line, LineEffect, Machine, Request, SEAL_OVERHEAD};
+use port_protocol::{Event, Line, LineEffect, Machine, Request, SEAL_OVERHEAD, X25519Backend};
 
 const PROCESSES: usize = 9;
 const TAG: usize = 16;
@@ -39,6 +39,7 @@ fn main() {
             rows[row].1.push(numbers.try_into().expect("three numbers"));
         }
     }
+    println!("X25519 by {}", with_dalek(X25519Backend::in_use));
     println!("{:<28} {:>12} {:>12} {:>8}   (medians of {PROCESSES} processes)", "", "bare", "ours", "over");
     for (name, runs) in rows {
         let [bare, ours, ratio] = [0, 1, 2].map(|column| median(runs.iter().map(|run| run[column]).collect()));
@@ -59,7 +60,7 @@ fn child() {
         || (),
         |()| {
             let (a, b) = common::seeds(our_runs.next().unwrap());
-            black_box(common::handshake(black_box(&a), black_box(&b)));
+            with_dalek(|| black_box(common::handshake(black_box(&a), black_box(&b))));
         },
     );
 
@@ -89,6 +90,14 @@ fn child() {
         }
         open(name, &message, repeats);
     }
+}
+
+/// The bare primitives are those of x25519-dalek, so the handshake is made with it too. For the fast one: `benches/compare`.
+fn with_dalek<T>(work: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "fast-x25519")]
+    return X25519Backend::with_dalek(work);
+    #[cfg(not(feature = "fast-x25519"))]
+    work()
 }
 
 /// Reads the message and writes the packet, as `seal` does, from a key as it lies in a record.

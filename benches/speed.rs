@@ -10,6 +10,7 @@ use port_protocol::*;
 use common::{LINK, NOW, handshake, line_formed, primitives, seeds};
 
 fn ports(c: &mut Criterion) {
+    println!("X25519 by {}", X25519Backend::in_use());
     let alice = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
     let port = alice.port().unwrap();
     let (bytes, text) = (port.to_bytes(), port.qr_text());

@@ -6,12 +6,12 @@ use hkdf::{Hkdf, HkdfExtract};
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
-use x25519_dalek::StaticSecret;
 
 use crate::cbor::{self, Bytes};
 use crate::id::{PortHash, ReplayMark};
 use crate::port::{Port, PublicKey};
 use crate::secret::{Rad, Secret};
+use crate::x25519;
 
 /// PKCS#7 for a plaintext of whole blocks: one more block, of sixteens (RFC 5652 §6.3).
 const PADDING: [u8; 16] = [16; 16];
@@ -66,17 +66,12 @@ impl PrivateKey {
 
     /// keygen (§1.1).
     pub(crate) fn public_key(&self) -> PublicKey {
-        PublicKey::generated(x25519_dalek::PublicKey::from(&self.scalar()).to_bytes())
+        PublicKey::generated(x25519::public_key(&self.0))
     }
 
     /// DH (§1.1).
     pub(crate) fn agree(&self, public_key: PublicKey) -> SharedSecret {
-        let secret = self.scalar().diffie_hellman(&(*public_key.as_bytes()).into());
-        SharedSecret(Secret::from(*secret.as_bytes()))
-    }
-
-    fn scalar(&self) -> StaticSecret {
-        StaticSecret::from(*self.0.expose())
+        SharedSecret(x25519::agree(&self.0, public_key.as_bytes()))
     }
 }
 

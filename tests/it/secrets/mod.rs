@@ -399,6 +399,7 @@ fn shown() -> Shown {
     for error in [RestoreError::Malformed, RestoreError::UnsupportedVersion, RestoreError::AnotherRole] {
         see.read("", &error);
     }
+    see.read("", &X25519Backend::in_use());
     many::see(see);
     shown
 }

@@ -405,7 +405,7 @@ fn derived(play: &Play) -> Value {
 }
 
 #[test]
-fn handshakes() {
+pub fn handshakes() {
     let confirmed = ["a worked example", "along the line", "both speak first"];
     known(
         "handshakes.json",
@@ -418,7 +418,7 @@ fn handshakes() {
 
 /// What was ever written stays, so that no later version forgets how to restore it.
 #[test]
-fn records() {
+pub fn records() {
     let mut records: Vec<Value> = serde_json::from_str(&read("records.json")).unwrap_or_default();
     for entry in &records {
         let record = hex::decode(entry["record"].as_str().unwrap()).unwrap();

@@ -8,7 +8,7 @@ fn message(name: &str, fields: Value, bytes: &[u8]) -> Value {
 }
 
 #[test]
-fn messages() {
+pub fn messages() {
     let (key, encrypted_rad) = ([0xbb; 32], [0xee; 48]);
     let proof = proof_of(&key, &encrypted_rad).1;
     let as_json = json!({ "public_key_bob": hex(key), "encrypted_rad": hex(encrypted_rad) });

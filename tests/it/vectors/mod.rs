@@ -114,6 +114,22 @@ pub fn records() -> Vec<(String, Vec<u8>)> {
     handshakes.chain(many).collect()
 }
 
+/// The same known answers where the processor lacks what the fast X25519 needs.
+#[cfg(feature = "fast-x25519")]
+#[test]
+fn by_dalek() {
+    X25519Backend::with_dalek(|| {
+        assert_eq!(X25519Backend::in_use(), X25519Backend::Dalek);
+        handshakes::handshakes();
+        handshakes::records();
+        many::many_uses();
+        messages::messages();
+        packets::packets();
+        ports::ports();
+        proofs::proofs();
+    });
+}
+
 /// The worked example in docs/ is the first handshake, byte for byte.
 #[test]
 fn appendix_a_is_the_first_vector() {

@@ -81,7 +81,7 @@ fn sealed_and_opened(from: &Line, to: &Line, counter: u64, (text, padded): (&[u8
 type NotOpened<'a> = (&'a str, &'a Line, Vec<u8>, &'a [u8], Rejected);
 
 #[test]
-fn packets() {
+pub fn packets() {
     let [at_alice, at_bob] = &confirmed();
     let (of_alice, of_bob) = (&key_of(at_alice), &key_of(at_bob));
 

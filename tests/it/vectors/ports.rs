@@ -216,7 +216,7 @@ fn bad_texts() -> Vec<(&'static str, String, PortError)> {
 }
 
 #[test]
-fn ports() {
+pub fn ports() {
     let at = |expires: u64| PortOptions::new().expires(UnixSeconds(expires));
     let longest = "a".repeat(64);
     let every = "-._~:/?#[]@!$&'()*+,;=%azAZ09";

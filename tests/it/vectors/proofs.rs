@@ -114,7 +114,7 @@ fn takes(proof: &Proof) -> bool {
 }
 
 #[test]
-fn proofs() {
+pub fn proofs() {
     let (alice, bob) = (counting::<32>(ALICE), counting::<32>(BOB));
     let (rad, iv) = (counting::<16>(ALICE + 32), counting::<16>(BOB + 32));
     let (of_alice, of_bob) = (public_key(&alice), public_key(&bob));

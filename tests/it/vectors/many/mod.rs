@@ -381,7 +381,7 @@ fn derived(host: &Host, uses: &[(usize, Option<Cbor>)]) -> Value {
 }
 
 #[test]
-fn many_uses() {
+pub fn many_uses() {
     let uses = BTreeMap::from([
         ("a Superport", vec![(BOB_1, None), (BOB_2, None)]),
         ("at the limit", vec![(BOB_1, None), (BOB_2, None), (BOB_3, None)]),
