@@ -6,27 +6,27 @@ use super::*;
 fn r16_4_alice_is_told_by_the_contact_whose_port_it_is() {
     let (mut alice, mut carol) = granted(CAROL);
     let told = ticket(&mut carol, 9, "Carol", Some(EXPIRY)).0;
-    assert_eq!(alice.tell(&told, id(CAROL), MAX_TICKETS - 1, NOW), Ok(()));
-    assert_eq!(alice.tell(&told, id(CAROL), MAX_TICKETS, NOW), Err(Rejected::TooManyTickets));
-    assert_eq!(alice.tell(&told, id(DAVE), 0, NOW), Err(Rejected::TicketRefused));
-    assert_eq!(alice.tell(&told, id(CAROL), 0, EXPIRY), Err(Rejected::TicketRefused));
-    assert_eq!(alice.tell(&told, id(CAROL), 0, UnixSeconds(EXPIRY.0 - 1)), Ok(()));
-    assert_eq!(granted(DAVE).0.tell(&told, id(CAROL), 0, NOW), Err(Rejected::WrongMachine));
-    assert_eq!(granted(DAVE).0.tell(&told, id(DAVE), 0, NOW), Err(Rejected::WrongMachine));
+    assert_eq!(alice.accept_ticket(&told, id(CAROL), MAX_TICKETS - 1, NOW), Ok(()));
+    assert_eq!(alice.accept_ticket(&told, id(CAROL), MAX_TICKETS, NOW), Err(Rejected::TooManyTickets));
+    assert_eq!(alice.accept_ticket(&told, id(DAVE), 0, NOW), Err(Rejected::TicketRefused));
+    assert_eq!(alice.accept_ticket(&told, id(CAROL), 0, EXPIRY), Err(Rejected::TicketRefused));
+    assert_eq!(alice.accept_ticket(&told, id(CAROL), 0, UnixSeconds(EXPIRY.0 - 1)), Ok(()));
+    assert_eq!(granted(DAVE).0.accept_ticket(&told, id(CAROL), 0, NOW), Err(Rejected::WrongMachine));
+    assert_eq!(granted(DAVE).0.accept_ticket(&told, id(DAVE), 0, NOW), Err(Rejected::WrongMachine));
     // Of a Port that has no introducer.
-    let superport = Alice::offer(link(CAROL + 1), PortOptions::new().policy(Policy::unlimited()), seed(1)).commit();
-    assert_eq!(superport.tell(&told, id(CAROL), 0, NOW), Err(Rejected::TicketRefused));
+    let superport = Alice::offer(link(CAROL + 1), PortOptions::new().policy(Policy::unlimited()), seed(1)).committed();
+    assert_eq!(superport.accept_ticket(&told, id(CAROL), 0, NOW), Err(Rejected::TicketRefused));
     assert_eq!(
-        Alice::offer(link(CAROL + 1), PortOptions::new(), seed(1)).commit().tell(&told, id(CAROL), 0, NOW),
+        Alice::offer(link(CAROL + 1), PortOptions::new(), seed(1)).committed().accept_ticket(&told, id(CAROL), 0, NOW),
         Err(Rejected::TicketRefused)
     );
     // A pause is no withdrawal: what she is told of waits.
-    alice.set_policy(Policy::unlimited().paused(true)).unwrap().commit().for_each(drop);
-    assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Ok(()));
-    alice.set_policy(Policy::unlimited().closes_at(Some(NOW))).unwrap().commit().for_each(drop);
-    assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
-    alice.revoke().unwrap().commit().for_each(drop);
-    assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
+    alice.set_policy(Policy::unlimited().paused(true)).unwrap().committed().for_each(drop);
+    assert_eq!(alice.accept_ticket(&told, id(CAROL), 0, NOW), Ok(()));
+    alice.set_policy(Policy::unlimited().closes_at(Some(NOW))).unwrap().committed().for_each(drop);
+    assert_eq!(alice.accept_ticket(&told, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
+    alice.revoke().unwrap().committed().for_each(drop);
+    assert_eq!(alice.accept_ticket(&told, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn r16_4_a_ticket_is_taken_once() {
     let (_, proof) = bob_of(2, &port);
     let (_, of_another) = bob_of(3, &port);
     let first = formed_on(link(CAROL + 1), BOB, Some(proof.clone()));
-    let mark = alice.handle(&first, &rows, NOW).unwrap().once();
+    let (mark, _) = alice.handle(&first, &rows, NOW, &mut rng()).unwrap().write().unique.unwrap();
     line_of_alice(&mut alice, &first, &rows);
     rows.told.remove(told.ticket.as_bytes());
     // By him or by another, there is no such row any more.
@@ -49,11 +49,11 @@ fn r16_4_a_ticket_is_taken_once() {
     // him still, though his keys are others.
     rows.insert(told.clone());
     for (line, proof) in [(1, proof), (2, of_another)] {
-        let step = alice.handle(&formed_on(link(CAROL + 1), line, Some(proof)), &rows, NOW);
+        let step = alice.handle(&formed_on(link(CAROL + 1), line, Some(proof)), &rows, NOW, &mut rng());
         let step = step.unwrap();
-        assert_eq!((step.once(), step.taken()), (mark, Some(OnDuplicate::Disconnect(id(line)))));
+        assert_eq!(step.write().unique, Some((mark, OnDuplicate::Disconnect(id(line)))));
     }
-    assert_eq!(mark, Some(ReplayMark::from(*told.ticket.as_bytes())));
+    assert_eq!(mark, ReplayMark::from(*told.ticket.as_bytes()));
     assert_eq!(alice.used(), 1);
 }
 
@@ -92,11 +92,13 @@ fn r16_4_an_expired_ticket_is_struck_out_and_no_clock_revives_it() {
     let mut rows = Rows::of(&[&told]);
     let (_, proof) = bob_of(2, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
-    assert!(alice.handle(&formed, &rows, UnixSeconds(EXPIRY.0 - 1)).unwrap().commit().count() > 0);
+    assert!(alice.handle(&formed, &rows, UnixSeconds(EXPIRY.0 - 1), &mut rng()).unwrap().committed().count() > 0);
     let (mut alice, _) = granted(CAROL);
-    let step = alice.handle(&formed, &rows, EXPIRY).unwrap();
-    assert_eq!((step.strikes(), step.once()), (Some(told.ticket), Some(ReplayMark::from(*told.ticket.as_bytes()))));
-    let effects: Vec<_> = step.commit().map(|effect| format!("{effect:?}")).collect();
+    let step = alice.handle(&formed, &rows, EXPIRY, &mut rng()).unwrap();
+    let mark = ReplayMark::from(*told.ticket.as_bytes());
+    assert_eq!(step.write().consumes, Some(told.ticket));
+    assert_eq!(step.write().unique, Some((mark, OnDuplicate::Disconnect(id(BOB)))));
+    let effects: Vec<_> = step.committed().map(|effect| format!("{effect:?}")).collect();
     assert_eq!(effects.len(), 1, "{effects:?}");
     assert!(effects[0].contains("Disconnect"), "{effects:?}");
     assert_eq!(alice.used(), 0);
@@ -181,6 +183,6 @@ fn r16_4_another_tickets_row_lets_nobody_in() {
     let (_, proof) = bob_of(BOB, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
     let before = alice.record().to_vec();
-    let error = alice.handle(&formed, &AnyRow(told), NOW).map(drop).unwrap_err();
+    let error = alice.handle(&formed, &AnyRow(told), NOW, &mut rng()).map(drop).unwrap_err();
     assert_eq!((error, &*alice.record()), (Rejected::UnknownTicket(id(BOB)), &before[..]));
 }

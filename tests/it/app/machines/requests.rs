@@ -68,25 +68,25 @@ fn r17_10_what_is_asked_of_the_apps_server() {
         ),
     ];
     for (offer, issue, many) in cases {
-        let mut alice = Alice::request(offer, seed(1)).commit();
+        let mut alice = Alice::request(offer, seed(1)).committed();
         assert_eq!(requests(alice.pending().collect()), [issue]);
         assert_eq!(Alice::restore(&alice.record()).unwrap().record().to_vec(), alice.record().to_vec());
-        let said = requests(alice.issued(link(), NOW).unwrap().commit().collect());
+        let said = requests(alice.issued(link(), NOW).unwrap().committed().collect());
         let first = many.as_ref().map(|[resume, ..]| resume.clone());
         assert_eq!(said, first.into_iter().chain(["ready".into()]).collect::<Vec<_>>());
         assert_eq!(alice.issued([4; 16].into(), NOW).err(), Some(Rejected::OutOfOrder));
         // Who took it for one too many would delete what she shows.
         assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Duplicate));
         let policy = alice.policy().unwrap().paused(true);
-        let said = requests(alice.set_policy(policy).unwrap().commit().collect());
+        let said = requests(alice.set_policy(policy).unwrap().committed().collect());
         assert_eq!(said, many.iter().map(|[_, pause, _]| pause.clone()).collect::<Vec<_>>());
 
         // After a crash she says of which kind it was, for it is nowhere else.
-        alice.revoke().unwrap().commit().for_each(drop);
+        alice.revoke().unwrap().committed().for_each(drop);
         let mut alice = Alice::restore(&alice.record()).unwrap();
         let last: Vec<String> = many.into_iter().map(|[.., close]| close).chain(["Revoked".into()]).collect();
         assert_eq!(requests(alice.pending().collect()), last);
-        alice.clear_outbox().unwrap().commit().for_each(drop);
+        alice.clear_outbox().unwrap().committed().for_each(drop);
         assert_eq!(alice.pending().count(), 0);
         assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Duplicate));
     }
