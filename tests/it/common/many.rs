@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 
 use super::cbor::Cbor;
-use super::{Commit, Effect, NOW, Put, Store, Unused, fresh_bytes, line_link, rng, seed, seed_bytes};
+use super::{Any, Commit, Effect, Made, NOW, Put, Store, Unused, fresh_bytes, line_link, rng, seed, seed_bytes};
 
 /// What the caller's tables say of everybody.
 pub fn all_are(relationship: Relationship) -> impl Fn(&PairHash) -> Relationship {
@@ -76,9 +76,8 @@ pub fn ends(alice: &mut Alice, n: u8, line: u8) -> (Line, Line) {
 /// What Alice does on an event, kept in a store of its own. `Err(None)`: Alice refuses it.
 pub fn use_it(store: &mut Store, alice: &mut Alice, event: &Event<'_>) -> Result<Option<Line>, Option<OnDuplicate>> {
     let step = alice.handle(event, &NoPeers, NOW, &mut rng()).map_err(|_| None)?;
-    let effects = step.store(|write| {
-        store.put(&Put::of(write)).map_err(|_| write.unique.map(|(_, on_duplicate)| on_duplicate))
-    })?;
+    let effects =
+        step.store(|write| store.put(&Put::of(write)).map_err(|_| write.unique.map(|(_, on_duplicate)| on_duplicate)))?;
     Ok(line_of(effects))
 }
 
@@ -115,6 +114,7 @@ pub fn holds(record: &[u8], secret: &[u8; 32]) -> bool {
 }
 
 /// §6.2, §14.7 for the Superport of seed 1 and the Bob of seed `n`.
+#[derive(Clone)]
 pub struct Use {
     pub alice_private: [u8; 32],
     pub bob_private: [u8; 32],
@@ -159,11 +159,15 @@ pub fn derived(n: u8, line: u8, port: &Port, proof: &Proof, fresh: &[u8; 32]) ->
 
 /// Both ends of a line, nothing delivered since, and its keys.
 pub fn fresh() -> (Line, Line, Use) {
-    let mut alice = superport(Policy::unlimited());
-    let port = alice.port().unwrap().clone();
-    let proof = proof_of(2, &alice);
-    let (at_alice, at_bob) = ends(&mut alice, 2, 9);
-    (at_alice, at_bob, derived(2, 9, &port, &proof, &fresh_bytes()))
+    static FRESH: Made<(), (Any, Any, Use)> = Made::new();
+    let (at_alice, at_bob, keys) = FRESH.get((), |()| {
+        let mut alice = superport(Policy::unlimited());
+        let port = alice.port().unwrap().clone();
+        let proof = proof_of(2, &alice);
+        let (at_alice, at_bob) = ends(&mut alice, 2, 9);
+        (at_alice.into(), at_bob.into(), derived(2, 9, &port, &proof, &fresh_bytes()))
+    });
+    (at_alice.line(), at_bob.line(), keys)
 }
 
 /// The words among these effects.

@@ -26,6 +26,26 @@ use port_protocol::*;
 pub use rng::*;
 pub use store::*;
 
+/// What is worked out once in a process, and is the same each time (§8.5).
+pub struct Made<K, T>(Mutex<Vec<(K, T)>>);
+
+impl<K: PartialEq, T: Clone> Made<K, T> {
+    pub const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// Who comes while it is worked out, works it out as well: making one may need another.
+    pub fn get(&self, key: K, make: impl FnOnce(&K) -> T) -> T {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lock().iter().find(|(known, _)| *known == key).map(|(_, made)| made.clone());
+        found.unwrap_or_else(|| {
+            let made = make(&key);
+            lock().push((key, made.clone()));
+            made
+        })
+    }
+}
+
 pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 /// When the Ports of these tests expire, if they do.
 pub const EXPIRY: UnixSeconds = UnixSeconds(NOW.0 + 1_000);
@@ -87,7 +107,8 @@ pub fn offered(options: PortOptions) -> Alice {
 }
 
 pub fn port(options: PortOptions) -> Port {
-    offered(options).port().unwrap().clone()
+    static PORTS: Made<PortOptions, Port> = Made::new();
+    PORTS.get(options, |options| offered(options.clone()).port().unwrap().clone())
 }
 
 pub fn scanned(options: PortOptions) -> Bob {
@@ -96,12 +117,15 @@ pub fn scanned(options: PortOptions) -> Bob {
 
 /// A proof of this Port by the Bob of seed `n`.
 pub fn proof_by(n: u8, options: PortOptions) -> Proof {
-    let mut bob = Bob::scan(port(options), seed(n)).committed();
-    let proof = bob.connect(SendProof::Inline, NOW).unwrap().committed().find_map(|effect| match effect {
-        BobEffect::Send(Request::Connect { proof, .. }) => proof,
-        _ => None,
-    });
-    proof.unwrap()
+    static PROOFS: Made<(u8, PortOptions), Proof> = Made::new();
+    PROOFS.get((n, options), |(n, options)| {
+        let mut bob = Bob::scan(port(options.clone()), seed(*n)).committed();
+        let proof = bob.connect(SendProof::Inline, NOW).unwrap().committed().find_map(|effect| match effect {
+            BobEffect::Send(Request::Connect { proof, .. }) => proof,
+            _ => None,
+        });
+        proof.unwrap()
+    })
 }
 
 pub fn proof(options: PortOptions) -> Proof {
@@ -132,12 +156,15 @@ pub fn new_line(effects: Vec<Effect>) -> Line {
 
 /// Both ends as they are formed. With the proof along the line, Alice's awaits it.
 pub fn lines(how: SendProof, options: PortOptions) -> (Any, Any) {
-    let mut bob = Any::from(scanned(options.clone()));
-    bob.takes(&Input::Connect(how));
-    let inline = (how == SendProof::Inline).then(|| proof(options.clone()));
-    let at_alice = new_line(Any::from(offered(options)).takes(&Input::Event(line_formed(inline))));
-    let at_bob = new_line(bob.takes(&Input::Event(line_formed(None))));
-    (at_alice.into(), at_bob.into())
+    static LINES: Made<(SendProof, PortOptions), (Any, Any)> = Made::new();
+    LINES.get((how, options), |(how, options)| {
+        let mut bob = Any::from(scanned(options.clone()));
+        bob.takes(&Input::Connect(*how));
+        let inline = (*how == SendProof::Inline).then(|| proof(options.clone()));
+        let at_alice = new_line(Any::from(offered(options.clone())).takes(&Input::Event(line_formed(inline))));
+        let at_bob = new_line(bob.takes(&Input::Event(line_formed(None))));
+        (at_alice.into(), at_bob.into())
+    })
 }
 
 /// Both ends joined, nothing delivered since.
@@ -147,12 +174,15 @@ pub fn joined() -> (Any, Any) {
 
 /// Both ends confirmed, by Confirm and its answer.
 pub fn confirmed() -> (Any, Any) {
-    let (mut alice, mut bob) = joined();
-    let confirm = arrives(&alice.pending());
-    let answer = arrives(&bob.takes(&Input::Event(confirm)));
-    bob.takes(&Input::ClearOutbox);
-    alice.takes(&Input::Event(answer));
-    (alice, bob)
+    static CONFIRMED: Made<(), (Any, Any)> = Made::new();
+    CONFIRMED.get((), |()| {
+        let (mut alice, mut bob) = joined();
+        let confirm = arrives(&alice.pending());
+        let answer = arrives(&bob.takes(&Input::Event(confirm)));
+        bob.takes(&Input::ClearOutbox);
+        alice.takes(&Input::Event(answer));
+        (alice, bob)
+    })
 }
 
 /// The one packet among these effects, as it arrives.
@@ -176,6 +206,11 @@ pub fn says(line: &mut Any, text: &str) -> Vec<u8> {
 
 /// Every event that one honest run knows, and some that are another's.
 pub fn events(options: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
+    static EVENTS: Made<PortOptions, Vec<(&'static str, Vec<u8>)>> = Made::new();
+    EVENTS.get(options, |options| all_events(options.clone()))
+}
+
+fn all_events(options: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
     let good = proof(options.clone());
     let (mut alice, mut bob) = lines(SendProof::Inline, options.clone());
     let confirm = arrives(&alice.pending());
@@ -234,13 +269,9 @@ pub fn events(options: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
 
 /// Every state that any machine of this Port can reach by those events, by its user and by time.
 pub fn states(options: PortOptions) -> BTreeMap<String, Any> {
-    static REACHED: Mutex<Vec<(PortOptions, Vec<Vec<u8>>)>> = Mutex::new(Vec::new());
-    let mut reached = REACHED.lock().unwrap_or_else(PoisonError::into_inner);
-    let place = reached.iter().position(|(of, _)| *of == options).unwrap_or_else(|| {
-        reached.push((options.clone(), reach(options)));
-        reached.len() - 1
-    });
-    let machines = reached[place].1.iter().map(|record| Any::restore(record).unwrap());
+    static REACHED: Made<PortOptions, Vec<Vec<u8>>> = Made::new();
+    let records = REACHED.get(options, |options| reach(options.clone()));
+    let machines = records.iter().map(|record| Any::restore(record).unwrap());
     machines.map(|machine| (machine.state(), machine)).collect()
 }
 
@@ -289,7 +320,7 @@ pub fn pools() -> BTreeMap<String, Any> {
 }
 
 /// The record of each state.
-fn reach(options: PortOptions) -> Vec<Vec<u8>> {
+pub fn reach(options: PortOptions) -> Vec<Vec<u8>> {
     let events = events(options.clone()).into_iter().map(|(_, event)| Input::Event(event));
     let inputs: Vec<_> = events.chain(Input::commands()).collect();
     let mut found = BTreeMap::new();

@@ -31,6 +31,8 @@ pub struct Faults {
 pub struct User {
     pub store: Store,
     pub said: Vec<Vec<u8>>,
+    /// Of that, what the relay has for certain.
+    pub sent: Vec<Vec<u8>>,
     pub ends: Vec<End>,
     /// Every Line that was ever stored.
     pub lines: BTreeSet<RecordKey>,
@@ -186,6 +188,7 @@ impl World {
         self.act(user, effects)?;
         if let Input::Seal(text, _) = input {
             self.users[user].said.push(text.clone());
+            self.users[user].sent.push(text.clone());
         }
         self.clear_outbox(user, &mut machine).map(Ok)
     }
