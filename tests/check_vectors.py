@@ -668,7 +668,7 @@ class Alice(Client):
         return self.spend(fields, now, peers) if body[0][1] == PORT else self.admit(fields, now, peers, fresh)
 
     def refuses(self, now, peers):
-        """Whoever comes, and however good the proof: why, or None."""
+        """Why nobody gets in now, however good the proof; or None."""
         _, again, paused, *_ = self.state[1][2]
         if self.has_expired(now):
             return self.EXPIRED

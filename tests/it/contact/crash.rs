@@ -260,7 +260,7 @@ impl World {
             self.point()?;
         }
         if let Some(IntroducerEffect::Ready(port)) = introducer.pending().next() {
-            assert!(self.announced > 0, "Bob has what Alice was not told of");
+            assert!(self.announced > 0, "Bob has what was not announced to Alice");
             let text = port.qr_text().to_string();
             assert!(self.handed.as_ref().is_none_or(|handed| *handed == text));
             self.handed = Some(text);
@@ -277,9 +277,9 @@ impl World {
         let key = RecordKey::LineLink(link(CAROL + 1));
         let Some(text) = self.handed.clone() else { return Ok(()) };
         if !self.bob.store.records.contains_key(&key) {
-            let born = Bob::scan(Port::parse(&text).unwrap(), self.bob.seed());
+            let created = Bob::scan(Port::parse(&text).unwrap(), self.bob.seed());
             self.point()?;
-            self.bob.store.put(&Put::created(&born)).unwrap();
+            self.bob.store.put(&Put::created(&created)).unwrap();
             self.point()?;
         }
         let mut bob: Bob = self.bob.load(key).unwrap();
@@ -318,7 +318,7 @@ impl World {
         Ok(())
     }
 
-    /// The whole story. With `late`, Alice is away from when she has granted until Bob has used the Port, and hears of that first.
+    /// The whole story. With `late`, Alice is away from the grant until Bob has used the Port, and hears of that first.
     fn play(mut self, late: bool) -> Self {
         for round in 0..20 {
             let away = late && round > 0 && self.connected.is_empty();
@@ -340,7 +340,7 @@ impl World {
         self
     }
 
-    /// One line between Alice and Bob, introduced by Carol, whoever was stopped when.
+    /// One line between Alice and Bob, introduced by Carol, whatever was stopped when.
     fn check(&self) {
         let line = |user: &User| user.load::<Line>(RecordKey::Line(id(BOB))).unwrap();
         let (at_alice, at_bob) = (line(&self.alice), line(&self.bob));
@@ -375,7 +375,7 @@ fn r16_3_whoever_is_stopped_when_bob_is_introduced_once() {
                 announced_twice += usize::from(world.announced > 1);
             }
         }
-        assert!(announced_twice > 0, "no crash made Carol tell Alice twice");
-        println!("{} points, {announced_twice} runs in which Alice was told twice", calm.points);
+        assert!(announced_twice > 0, "no crash made Carol announce a ticket twice");
+        println!("{} points, {announced_twice} runs in which a ticket was announced twice", calm.points);
     }
 }

@@ -16,30 +16,30 @@ fn r16_1_carol_introduces_bob_to_alice() {
     let mut carol = Introducer::granted(port, carol_alice.claims().line_id).unwrap().committed();
     assert_eq!((carol.key(), carol.phase()), (RecordKey::Introducer(id(CAROL)), IntroducerPhase::Granted));
 
-    // Carol tells Alice first, and has a Port for Bob only then.
+    // Carol announces it to Alice first, and has a Port for Bob only then.
     let step = carol.introduce(name("Carol"), Some(EXPIRY), seed(9), NOW).unwrap();
     let effects: Vec<_> = step.committed().collect();
     let [IntroducerEffect::Announce(along, introduction)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(*along, id(CAROL));
     let said = introduce(&mut carol_alice, introduction);
-    let told = ticket_in(&hear(&mut alice_carol, &said));
-    assert_eq!(alice.accept_ticket(&told, id(CAROL), 0, NOW), Ok(()));
-    let mut rows = Rows::of(&[&told]);
+    let notice = ticket_in(&hear(&mut alice_carol, &said));
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, NOW), Ok(()));
+    let mut rows = Rows::of(&[&notice]);
     let Some(IntroducerEffect::Ready(port)) = carol.mark_announced().unwrap().committed().next() else { panic!() };
 
     // Bob.
     let port = Port::parse(&port.link("https://port.example/p").unwrap().to_string()).unwrap();
     assert_eq!(
         port.ticket().map(|t| (t.name().as_str(), t.expires(), t.hash())),
-        Some(("Carol", Some(EXPIRY), told.ticket))
+        Some(("Carol", Some(EXPIRY), notice.ticket))
     );
     let (mut bob, proof) = bob_of(2, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
     let step = alice.handle(&formed, &rows, NOW, &mut rng()).unwrap();
-    let mark = ReplayMark::from(*told.ticket.as_bytes());
-    assert_eq!(step.write().consumes, Some(told.ticket));
+    let mark = ReplayMark::from(*notice.ticket.as_bytes());
+    assert_eq!(step.write().consumes, Some(notice.ticket));
     assert_eq!(step.write().unique, Some((mark, OnDuplicate::Disconnect(id(BOB)))));
-    rows.told.remove(told.ticket.as_bytes());
+    rows.rows.remove(notice.ticket.as_bytes());
     let Some(AliceEffect::LineFormed(mut at_alice)) = step.committed().next() else { panic!() };
     let mut at_bob = line_of_bob(&mut bob, link(CAROL + 1), BOB);
     confirm(&mut at_alice, &mut at_bob);
@@ -60,9 +60,9 @@ fn r16_1_only_with_a_ticket_is_it_a_port_for_anybody() {
     assert_eq!(Port::parse(alice.port().unwrap().qr_text().as_str()), Err(PortError::Malformed));
     // Used without one all the same.
     let (_, proof) = bob_of(2, alice.port().unwrap());
-    let stray = Rejected::UnwantedLine(id(BOB));
-    assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, Some(proof)), &Rows::default(), NOW), stray);
-    assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, None), &Rows::default(), NOW), stray);
+    let unwanted = Rejected::UnwantedLine(id(BOB));
+    assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, Some(proof)), &Rows::default(), NOW), unwanted);
+    assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, None), &Rows::default(), NOW), unwanted);
 
     // A plain Port with one, and a Superport.
     let (_, port) = ticket(&mut carol, 9, "Carol", None);
@@ -82,13 +82,13 @@ fn r16_1_only_with_a_ticket_is_it_a_port_for_anybody() {
 #[test]
 fn r16_5_whom_she_tells_different_things_are_never_confirmed() {
     let (_, mut carol) = granted(CAROL);
-    let (told, port) = ticket(&mut carol, 9, "Carol", Some(EXPIRY));
+    let (notice, port) = ticket(&mut carol, 9, "Carol", Some(EXPIRY));
     let rows = [
-        (true, told.clone()),
-        (false, TicketNotice { name: name("Carola"), ..told.clone() }),
-        (false, TicketNotice { name: name(""), ..told.clone() }),
-        (false, TicketNotice { expires: None, ..told.clone() }),
-        (false, TicketNotice { expires: Some(UnixSeconds(EXPIRY.0 + 1)), ..told }),
+        (true, notice.clone()),
+        (false, TicketNotice { name: name("Carola"), ..notice.clone() }),
+        (false, TicketNotice { name: name(""), ..notice.clone() }),
+        (false, TicketNotice { expires: None, ..notice.clone() }),
+        (false, TicketNotice { expires: Some(UnixSeconds(EXPIRY.0 + 1)), ..notice }),
     ];
     for (alike, row) in rows {
         let (mut alice, _) = granted(CAROL);

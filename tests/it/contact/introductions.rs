@@ -35,7 +35,7 @@ fn r16_3_introductions_go_along_a_confirmed_line_only() {
     assert!(at_carol.confirmed().is_some());
 }
 
-/// What an introducer calls herself is not told by the packet's length, nor is an expiry.
+/// The packet's length does not tell the introducer's name, nor an expiry.
 #[test]
 fn r16_3_introductions_are_padded() {
     let (_, mut carol) = granted(CAROL);
@@ -43,7 +43,7 @@ fn r16_3_introductions_are_padded() {
     let mut length = |introduction: &IntroducerMessage<'_>| payload_of(&introduce(&mut line, introduction)).len();
     let short = ticket(&mut carol, 8, "Caroline", None).0;
     let long = ticket(&mut carol, 9, &"n".repeat(32), Some(UnixSeconds(u64::MAX))).0;
-    let lengths = [short, long].map(|told| length(&IntroducerMessage::Ticket(told)));
+    let lengths = [short, long].map(|notice| length(&IntroducerMessage::Ticket(notice)));
     assert_eq!(lengths, [lengths[0]; 2]);
     // The longest is within the bound.
     let alice = Alice::offer(link(3), longest().policy(Policy::unlimited()).introducer(id(CAROL)), seed(1)).committed();
@@ -57,11 +57,11 @@ fn r16_3_introductions_are_padded() {
 fn r16_3_every_flip_of_an_introduction_is_forged() {
     let (mut alice_carol, mut carol_alice) = contact(CAROL);
     let (alice, mut carol) = granted(CAROL);
-    let told = ticket(&mut carol, 9, "Carol", Some(EXPIRY)).0;
+    let notice = ticket(&mut carol, 9, "Carol", Some(EXPIRY)).0;
     let grant = alice.port().unwrap().to_bytes();
     let mut out = [0; 512];
     let sent = [
-        introduce(&mut carol_alice, &IntroducerMessage::Ticket(told)),
+        introduce(&mut carol_alice, &IntroducerMessage::Ticket(notice)),
         introduce(&mut carol_alice, &IntroducerMessage::Grant { port: grant.as_slice() }),
         introduce(&mut carol_alice, &IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) }),
     ];
@@ -127,7 +127,7 @@ fn r16_3_alice_is_told_before_there_is_anything_for_bob() {
     assert!(carol.clear_outbox().is_none() && carol.pending().next().is_none());
     let step = carol.introduce(name("Carol"), None, seed(9), NOW).unwrap();
     step.committed().for_each(drop);
-    // Whatever is tried, in this process or another: only `told` leads on.
+    // Whatever is tried, in this process or another: only `mark_announced` leads on.
     for _ in 0..2 {
         assert!(carol.clear_outbox().is_none());
         let pending: Vec<_> = carol.pending().collect();

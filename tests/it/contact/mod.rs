@@ -1,4 +1,4 @@
-//! §16: contact ports. Alice, her contacts Carol and Dave, and Bob, whom Carol introduces.
+//! §16: contact ports. Alice, its contacts Carol and Dave, and Bob, a guest that Carol introduces.
 #![cfg(feature = "alloc")]
 
 mod crash;
@@ -110,7 +110,7 @@ fn hear(line: &mut Line, event: &[u8]) -> Vec<u8> {
 
 fn ticket_in(bytes: &[u8]) -> TicketNotice {
     match IntroducerMessage::decode(bytes) {
-        Ok(IntroducerMessage::Ticket(told)) => told,
+        Ok(IntroducerMessage::Ticket(notice)) => notice,
         other => panic!("{other:?}"),
     }
 }
@@ -118,18 +118,18 @@ fn ticket_in(bytes: &[u8]) -> TicketNotice {
 /// The rows that Alice's caller keeps, and how often they were asked for.
 #[derive(Default)]
 struct Rows {
-    told: BTreeMap<[u8; 32], TicketNotice>,
+    rows: BTreeMap<[u8; 32], TicketNotice>,
     asked: std::cell::Cell<usize>,
 }
 
 impl Rows {
-    fn insert(&mut self, told: TicketNotice) -> bool {
-        self.told.insert(*told.ticket.as_bytes(), told).is_none()
+    fn insert(&mut self, notice: TicketNotice) -> bool {
+        self.rows.insert(*notice.ticket.as_bytes(), notice).is_none()
     }
 
-    fn of(told: &[&TicketNotice]) -> Self {
+    fn of(notices: &[&TicketNotice]) -> Self {
         let mut rows = Self::default();
-        told.iter().for_each(|told| assert!(rows.insert((*told).clone())));
+        notices.iter().for_each(|notice| assert!(rows.insert((*notice).clone())));
         rows
     }
 }
@@ -137,7 +137,7 @@ impl Rows {
 impl Peers for Rows {
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         self.asked.set(self.asked.get() + 1);
-        self.told.get(ticket.as_bytes()).cloned()
+        self.rows.get(ticket.as_bytes()).cloned()
     }
 }
 
@@ -152,15 +152,15 @@ fn granted(n: u8) -> (Alice, Introducer) {
     granted_with(n, Policy::unlimited())
 }
 
-/// What Alice is told of it, and what Bob is given.
+/// What is announced to Alice, and what Bob is given.
 fn ticket(introducer: &mut Introducer, n: u8, called: &str, expires: Option<UnixSeconds>) -> (TicketNotice, Port) {
     let step = introducer.introduce(name(called), expires, seed(n), NOW).unwrap();
-    let Some(IntroducerEffect::Announce(_, IntroducerMessage::Ticket(told))) = step.committed().next() else {
+    let Some(IntroducerEffect::Announce(_, IntroducerMessage::Ticket(notice))) = step.committed().next() else {
         panic!()
     };
     let Some(IntroducerEffect::Ready(port)) = introducer.mark_announced().unwrap().committed().next() else { panic!() };
     introducer.clear_outbox().unwrap().committed().for_each(drop);
-    (told, Port::parse(port.qr_text().as_str()).unwrap())
+    (notice, Port::parse(port.qr_text().as_str()).unwrap())
 }
 
 /// A Bob of this seed that has connected, and its proof.
@@ -179,7 +179,7 @@ fn refused(alice: &mut Alice, formed: &Event<'_>, rows: &Rows, now: UnixSeconds)
 
 /// One of each introducer message, and of each record of an Introducer, with everything optional and without.
 pub fn samples() -> [Vec<Vec<u8>>; 2] {
-    let (mut introductions, mut records) = (Vec::new(), Vec::new());
+    let (mut messages, mut records) = (Vec::new(), Vec::new());
     let expiring = PortOptions::new().expires(EXPIRY);
     let full = (longest(), name(&"n".repeat(32)), Some(UnixSeconds(u64::MAX)));
     for (offer, name, expires) in [(PortOptions::new(), name(""), None), (expiring, name("Carol"), Some(EXPIRY)), full]
@@ -187,12 +187,12 @@ pub fn samples() -> [Vec<Vec<u8>>; 2] {
         let offer = offer.policy(Policy::unlimited()).introducer(id(CAROL));
         let alice = Alice::offer(link(CAROL + 1), offer, seed(1)).committed();
         let grant = alice.port().unwrap().to_bytes();
-        introductions.push(IntroducerMessage::Grant { port: grant.as_slice() }.to_vec());
+        messages.push(IntroducerMessage::Grant { port: grant.as_slice() }.to_vec());
         let mut carol = Introducer::granted(grant.as_slice(), id(CAROL)).unwrap().committed();
         records.push(carol.record().to_vec());
         let step = carol.introduce(name, expires, seed(9), NOW).unwrap();
-        let Some(IntroducerEffect::Announce(_, told)) = step.committed().next() else { panic!() };
-        introductions.push(told.to_vec());
+        let Some(IntroducerEffect::Announce(_, announced)) = step.committed().next() else { panic!() };
+        messages.push(announced.to_vec());
         records.push(carol.record().to_vec());
         carol.mark_announced().unwrap().committed().for_each(drop);
         records.push(carol.record().to_vec());
@@ -201,6 +201,6 @@ pub fn samples() -> [Vec<Vec<u8>>; 2] {
         carol.clear_outbox().unwrap().committed().for_each(drop);
         records.push(carol.record().to_vec());
     }
-    introductions.push(IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) }.to_vec());
-    [introductions, records]
+    messages.push(IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) }.to_vec());
+    [messages, records]
 }

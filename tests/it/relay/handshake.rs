@@ -73,7 +73,9 @@ fn r13_two_machines_form_and_confirm_a_line() {
                             LineEffect::Message(text) => heard[usize::from(*of) - 1].push(text.to_vec()),
                             LineEffect::Ended(end) => heard[usize::from(*of) - 1].push(format!("{end:?}").into_bytes()),
                             LineEffect::PacketsLost => panic!("there was room"),
-                            LineEffect::AwaitingApproval | LineEffect::IntroducerMessage(_) => panic!("nobody asks"),
+                            LineEffect::AwaitingApproval | LineEffect::IntroducerMessage(_) => {
+                                panic!("no approval, no contact port")
+                            }
                         }
                     }
                 }

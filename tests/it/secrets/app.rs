@@ -35,9 +35,9 @@ fn used() -> Event {
     Event { what, timestamp: None }
 }
 
-fn line(asks: bool) -> UnauthenticatedLine {
+fn line(approval: bool) -> UnauthenticatedLine {
     let mut alice =
-        Alice::offer(link(), PortOptions::new().policy(Policy::once().require_approval(asks)), seed("alice"))
+        Alice::offer(link(), PortOptions::new().policy(Policy::once().require_approval(approval)), seed("alice"))
             .committed();
     let mut effects = alice.handle(&used(), &NoPeers, NOW, &mut Unused).unwrap().committed();
     match effects.next() {
@@ -76,8 +76,8 @@ pub fn see(see: &mut Shown) {
     see.see("app, forms a line", &step);
     step.committed().for_each(|effect| see.see("app, forms a line", &effect));
 
-    see.see("app, asked", &line(true));
-    line(true).pending().for_each(|effect| see.see("app, asked", &effect));
+    see.see("app, awaiting approval", &line(true));
+    line(true).pending().for_each(|effect| see.see("app, awaiting approval", &effect));
     let mut line = line(false);
     see.see("app, open", &line);
     see.see("app, open", &line.phase());
@@ -103,9 +103,9 @@ fn r8_7_nothing_of_the_apps_machines_is_left_where_it_rested() {
     assert!(is_wiped(scanned(), &[of_bob, rad]));
     assert!(is_wiped(connecting(), &[secret]));
     assert!(is_gone(connecting().record(), &[secret]));
-    for asks in [false, true] {
-        assert!(is_wiped(line(asks), &[secret]));
-        assert!(is_gone(line(asks).record(), &[secret]));
+    for approval in [false, true] {
+        assert!(is_wiped(line(approval), &[secret]));
+        assert!(is_gone(line(approval).record(), &[secret]));
     }
 }
 

@@ -69,15 +69,15 @@ pub fn show(see: &mut Shown) {
     see.see("", ticket.name());
     see.see("", &Introduced { name: name(), by: Some(line_id()) });
     let [_, carol, _] = introducers();
-    let Some(IntroducerEffect::Announce(_, told)) = carol.pending().next() else { panic!() };
-    see.see("", &told);
-    if let IntroducerMessage::Ticket(told) = &told {
-        see.see("", told);
+    let Some(IntroducerEffect::Announce(_, announced)) = carol.pending().next() else { panic!() };
+    see.see("", &announced);
+    if let IntroducerMessage::Ticket(notice) = &announced {
+        see.see("", notice);
     }
     let (grant, withdrawn) =
         (IntroducerMessage::Grant { port: grant.as_slice() }, IntroducerMessage::Withdrawn { line_link: link() });
     let Handshake { mut at_alice, mut at_bob, .. } = Handshake::new();
-    for message in [told, grant, withdrawn] {
+    for message in [announced, grant, withdrawn] {
         see.see("", &message);
         let (mut sealed, mut opened) = ([0; 512], [0; 512]);
         let step = at_alice.seal_introducer_message(&message, &mut sealed).unwrap();
@@ -114,11 +114,11 @@ fn r8_7_no_ticket_is_left_where_it_rested() {
     use super::memory::{is_gone, is_wiped};
     let secrets = secrets();
     let (rad, ticket) = (&secrets[0].1[..], &secrets[1].1[..]);
-    let [granted, telling, ready_to_go] = introducers();
-    assert!(is_gone(telling.record(), &[rad, ticket]));
+    let [granted, announcing, ready_to_go] = introducers();
+    assert!(is_gone(announcing.record(), &[rad, ticket]));
     assert!(is_wiped(ready(), &[rad, ticket]));
     assert!(is_wiped(granted, &[rad]));
-    assert!(is_wiped(telling, &[rad, ticket]));
+    assert!(is_wiped(announcing, &[rad, ticket]));
     assert!(is_wiped(ready_to_go, &[rad, ticket]));
 }
 

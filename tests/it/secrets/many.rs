@@ -20,7 +20,7 @@ fn array(bytes: &[u8]) -> Vec<Cbor> {
     ciborium::from_reader::<Cbor, _>(bytes).unwrap().into_array().unwrap()
 }
 
-/// Her Port, with the introducer's ticket.
+/// The host's Port, with the introducer's ticket.
 pub fn shown_port() -> Port {
     let mut fields = array(host().port().unwrap().to_bytes().as_slice());
     fields.resize(7, Cbor::Null);
@@ -30,7 +30,7 @@ pub fn shown_port() -> Port {
     Port::from_bytes(&bytes).unwrap()
 }
 
-fn told() -> TicketNotice {
+fn notice() -> TicketNotice {
     let ticket = shown_port().ticket().unwrap().clone();
     TicketNotice { line_link: link(), ticket: ticket.hash(), name: ticket.name().clone(), expires: None }
 }
@@ -57,11 +57,11 @@ impl rand_core::TryRng for Fresh {
 
 impl rand_core::TryCryptoRng for Fresh {}
 
-struct Told;
+struct Announced;
 
-impl Peers for Told {
+impl Peers for Announced {
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
-        Some(told()).filter(|told| told.ticket == *ticket)
+        Some(notice()).filter(|notice| notice.ticket == *ticket)
     }
 }
 
@@ -78,19 +78,19 @@ fn connecting_guest() -> (Bob, Proof) {
     (bob, proof)
 }
 
-/// One use: both machines with their new line on board, then both ends as they go on.
+/// One use: both machines with their new line, then both ends as they go on.
 struct Use {
     alice: Alice,
     bob: Bob,
     joined: [Line; 2],
-    /// Bob has said something before he heard her: she still waits for it.
+    /// Bob has said something before it heard Alice, which still waits for it.
     confirmed: [Line; 2],
 }
 
 impl Use {
     fn new() -> Self {
         let ((mut bob, proof), mut alice) = (connecting_guest(), host());
-        let step = alice.handle(&formed(Some(proof)), &Told, NOW, &mut Fresh).unwrap();
+        let step = alice.handle(&formed(Some(proof)), &Announced, NOW, &mut Fresh).unwrap();
         let at_alice = step.committed().find_map(|effect| match effect {
             AliceEffect::LineFormed(line) => Some(line),
             _ => None,
@@ -177,8 +177,8 @@ pub(super) fn see(see: &mut Shown) {
     see.see("", &policy.use_limit());
     see.see("", &OnRepeat::Refuse);
     see.see("of a contact port", &PortOptions::new().introducer(line_id()).policy(policy));
-    for standing in [Relationship::Unknown, Relationship::Blocked, Relationship::Connected(line_id())] {
-        see.see("", &standing);
+    for relationship in [Relationship::Unknown, Relationship::Blocked, Relationship::Connected(line_id())] {
+        see.see("", &relationship);
     }
     #[cfg(feature = "alloc")]
     {
@@ -194,7 +194,7 @@ pub(super) fn see(see: &mut Shown) {
     see.see("", ticket);
     see.see("", ticket.name());
     see.see("", &ticket.hash());
-    see.see("", &told());
+    see.see("", &notice());
     for admits in [Admission::Nobody, Admission::One, Admission::Many] {
         see.see("", &admits);
         see.see("", &Request::SetLineLink { line_link: link(), version: 1, admits });
@@ -211,7 +211,7 @@ pub(super) fn see(see: &mut Shown) {
     step.committed().for_each(|effect| see.see("sets the policy", &effect));
     let (bob, proof) = connecting_guest();
     let mut alice = host();
-    let step = alice.handle(&formed(Some(proof.clone())), &Told, NOW, &mut Fresh).unwrap();
+    let step = alice.handle(&formed(Some(proof.clone())), &Announced, NOW, &mut Fresh).unwrap();
     see.see("lets in", &step);
     see.see("lets in", &step.write());
     see.see("lets in", &step.write().unique.unwrap());
@@ -247,14 +247,14 @@ pub(super) fn see(see: &mut Shown) {
         see.see("confirmed", &line.record());
         see.see("closes", &line.close().unwrap());
     }
-    let mut asked =
+    let mut alice =
         Alice::offer(link(), PortOptions::new().policy(Policy::once().require_approval(true)), seed("alice"))
             .committed();
-    let step = asked.handle(&formed(Some(super::proof())), &NoPeers, NOW, &mut Unused).unwrap();
+    let step = alice.handle(&formed(Some(super::proof())), &NoPeers, NOW, &mut Unused).unwrap();
     let Some(AliceEffect::LineFormed(line)) = step.committed().next() else { panic!("no line") };
     let mut line = line;
-    see.see("asked", &line);
-    line.pending().for_each(|effect| see.see("asked", &effect));
+    see.see("awaiting approval", &line);
+    line.pending().for_each(|effect| see.see("awaiting approval", &effect));
     see.see("accepts", &Line::restore(&line.record()).unwrap().accept(NOW).unwrap());
     line.decline().unwrap().committed().for_each(|effect| see.see("declines", &effect));
     see.see("declined", &line);

@@ -53,7 +53,7 @@ fn r17_10_a_line_of_no_pair_is_disconnected() {
     let step = bob.connected(line_id(2), None, &NoPeers, NOW).unwrap();
     assert!(step.write().new_line.is_none());
     step.committed().for_each(drop);
-    // After a crash he still says so.
+    // After a crash Bob still says so.
     let mut bob = Bob::restore(&bob.record()).unwrap();
     let effects: Vec<_> = bob.pending().collect();
     assert!(
@@ -94,7 +94,7 @@ fn r17_10_an_answer_past_the_expiry_forms_no_line() {
     );
 }
 
-/// §14.6: of somebody whom nothing confirms, none is said to take another's place.
+/// §14.6: nothing confirms such a line, so it takes no other's place.
 #[test]
 fn r17_10_a_bob_who_is_connected_gets_one_more_line() {
     let record = |connected| {
@@ -124,8 +124,8 @@ fn r17_10_a_line_that_is_over_opens_and_seals_nothing() {
     let sealed = ends(&mut alice(PortKind::Port), 2).1.seal([1; 16], "hello").unwrap();
     let ended = event(Happened::Ended { line_id: line_id(2) });
     for end in [CloseReason::ByUs, CloseReason::ByRelay, CloseReason::Declined] {
-        let asks = PortOptions::new().policy(Policy::once().require_approval(end == CloseReason::Declined));
-        let mut line = ends(&mut Alice::offer(link(), asks, seed(1)).committed(), 2).0;
+        let options = PortOptions::new().policy(Policy::once().require_approval(end == CloseReason::Declined));
+        let mut line = ends(&mut Alice::offer(link(), options, seed(1)).committed(), 2).0;
         assert_eq!(line.open(&sealed).is_ok(), end != CloseReason::Declined);
         let key = line.record().to_vec();
         let step = match end {
@@ -136,9 +136,9 @@ fn r17_10_a_line_that_is_over_opens_and_seals_nothing() {
         let effects: Vec<_> = step.unwrap().committed().collect();
         assert_eq!(effects, expected_of(end));
         drop(effects);
-        for settled in [false, true] {
+        for cleared in [false, true] {
             let mut restored = UnauthenticatedLine::restore(&line.record()).unwrap();
-            assert_eq!(restored.pending().collect::<Vec<_>>(), if settled { vec![] } else { expected_of(end) });
+            assert_eq!(restored.pending().collect::<Vec<_>>(), if cleared { vec![] } else { expected_of(end) });
             assert_eq!(restored.open(&sealed).err(), Some(Rejected::Closed));
             assert_eq!(restored.seal([1; 16], "x").err(), Some(SealError::Closed));
             for again in [restored.close().err(), restored.handle(&ended).err()] {
@@ -149,7 +149,7 @@ fn r17_10_a_line_that_is_over_opens_and_seals_nothing() {
             // The key is in the record no more.
             let secret = Cbor::read(&key).at(&[3, 1, 1]).bytes().to_vec();
             assert!(!line.record().windows(8).any(|bytes| secret.windows(8).any(|part| part == bytes)));
-            if !settled {
+            if !cleared {
                 line.clear_outbox().unwrap().committed().for_each(drop);
                 assert!(line.clear_outbox().is_none());
             }
@@ -158,8 +158,8 @@ fn r17_10_a_line_that_is_over_opens_and_seals_nothing() {
 }
 
 fn expected_of(end: CloseReason) -> Vec<LineEffect<'static>> {
-    let tells = LineEffect::Send(Request::Disconnect(line_id(2)));
-    Some(tells).filter(|_| end != CloseReason::ByRelay).into_iter().chain([LineEffect::Ended(end)]).collect()
+    let disconnect = LineEffect::Send(Request::Disconnect(line_id(2)));
+    Some(disconnect).filter(|_| end != CloseReason::ByRelay).into_iter().chain([LineEffect::Ended(end)]).collect()
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn r17_10_our_alice_and_the_apps_bob() {
         let port_id = bundle.port_id();
         let what = Happened::Used { kind: bundle.kind(), port_id, line_id: line_id(9), pair_hash: pair(9), intro };
         let event = Event { what, timestamp: None };
-        let tickets = bundle.ticket().map(|ticket| told(ticket.clone(), port_id)).into_iter().collect();
+        let tickets = bundle.ticket().map(|ticket| notice(ticket.clone(), port_id)).into_iter().collect();
         let step = alice.handle(&event, &Tables { tickets, ..Tables::default() }, NOW, &mut Unused).unwrap();
         assert_eq!(step.write().consumes.is_some(), bundle.kind() == PortKind::ContactPort);
         let line = formed(step.committed());
@@ -69,7 +69,7 @@ fn r17_10_our_bob_and_the_apps_alice() {
         assert_eq!(bob.pending().count(), 0);
         bob.connect(&name(plain["name"].as_str().unwrap()), NOW).unwrap().committed().for_each(drop);
 
-        // He goes on saying the very same, also after a crash.
+        // Bob goes on saying the very same, also after a crash.
         for mut bob in [Bob::restore(&bob.record()).unwrap(), bob] {
             let Some(BobEffect::Send(request)) = bob.pending().next() else { panic!() };
             assert_eq!(request.path(), "/management/line");
@@ -114,7 +114,7 @@ fn r17_10_both_ends_are_ours() {
         }
         assert_eq!((at_alice.name(), at_bob.name()), (Some(&name("Bob")), None));
         assert_eq!(alice.is_spent(), kind == PortKind::Port);
-        // Others come, each with a key of his own.
+        // Others come, each with a key of its own.
         if kind != PortKind::Port {
             let (other, _) = ends(&mut alice, 4);
             assert!(other.open(&at_bob.seal([1; 16], "hello").unwrap()).is_err());

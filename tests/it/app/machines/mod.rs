@@ -103,17 +103,17 @@ impl Peers for Tables {
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
-        self.tickets.iter().find(|told| told.ticket == *ticket).cloned()
+        self.tickets.iter().find(|notice| notice.ticket == *ticket).cloned()
     }
 }
 
-/// As Alice is told of it along Carol's line.
-pub fn told(ticket: Secret<16>, contact_port: LineLink) -> TicketNotice {
+/// As it is announced to Alice along Carol's line.
+pub fn notice(ticket: Secret<16>, contact_port: LineLink) -> TicketNotice {
     Content::ContactPortTicket { contact_port, ticket }.told_ticket(None).unwrap()
 }
 
 pub fn knowing(ticket: u8) -> Tables {
-    Tables { tickets: vec![told([ticket; 16].into(), link())], ..Tables::default() }
+    Tables { tickets: vec![notice([ticket; 16].into(), link())], ..Tables::default() }
 }
 
 /// Alice's end of what this step gave.
@@ -126,7 +126,7 @@ pub fn formed<'m>(effects: impl Iterator<Item = AliceEffect<'m>>) -> Unauthentic
 pub fn ends(alice: &mut Alice, n: u8) -> (UnauthenticatedLine, UnauthenticatedLine) {
     let kind = shown(alice, n).kind();
     let mut bob = connecting(&shown(alice, n), n);
-    // His key had one use, whatever the kind: there are no epochs.
+    // Bob's key had one use, whatever the kind: there are no epochs.
     assert!(!bob.record().windows(32).any(|bytes| bytes == [n; 32]));
     let event = used(kind, n, intro_of(&bob));
     let at_alice = formed(alice.handle(&event, &knowing(n), NOW, &mut Unused).unwrap().committed());

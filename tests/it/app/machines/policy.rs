@@ -2,13 +2,13 @@
 
 use super::*;
 
-/// §17.9, where the app lets him in: an old intro message on a new line.
+/// §17.9, where the app lets the sender in: an old intro message on a new line.
 #[test]
 fn r17_10_an_old_intro_message_forms_no_second_line() {
     for kind in [PortKind::Superport, PortKind::ContactPort] {
-        let (mut store, born) = (Store::default(), Alice::offer(link(), offer(kind), seed(1)));
-        store.put(&Put::created(&born)).unwrap();
-        let mut alice = born.committed();
+        let (mut store, created) = (Store::default(), Alice::offer(link(), offer(kind), seed(1)));
+        store.put(&Put::created(&created)).unwrap();
+        let mut alice = created.committed();
         let intro = intro_of(&connecting(&shown(&alice, 7), 2));
         let ticket = || knowing(7).tickets.into_iter().map(|notice| (notice.ticket, notice));
         store.tickets.extend(ticket());
@@ -91,14 +91,14 @@ fn r17_10_policies_hold() {
             let expected = if kind == PortKind::Port { None } else { Some(error) };
             assert_eq!(result.err(), Some(expected), "{kind:?}");
         };
-        let stray = Rejected::UnwantedLine(line_id(2));
-        refused(refuses(policy.paused(true), &knowing(7), NOW), stray);
-        refused(refuses(policy, &Tables { blocked: Some(pair(2)), ..knowing(7) }, NOW), stray);
+        let unwanted = Rejected::UnwantedLine(line_id(2));
+        refused(refuses(policy.paused(true), &knowing(7), NOW), unwanted);
+        refused(refuses(policy, &Tables { blocked: Some(pair(2)), ..knowing(7) }, NOW), unwanted);
         let connected = || Tables { connected: Some((pair(2), line_id(8))), ..knowing(7) };
-        refused(refuses(policy.on_repeat(OnRepeat::Refuse), &connected(), NOW), stray);
+        refused(refuses(policy.on_repeat(OnRepeat::Refuse), &connected(), NOW), unwanted);
         refused(refuses(policy.closes_at(Some(NOW)), &knowing(7), NOW), Rejected::DeadlinePassed);
         // No line is ever confirmed, so none takes the place of another.
-        refused(refuses(policy.on_repeat(OnRepeat::Replace), &connected(), NOW), stray);
+        refused(refuses(policy.on_repeat(OnRepeat::Replace), &connected(), NOW), unwanted);
         assert!(refuses(policy.on_repeat(OnRepeat::Allow), &connected(), NOW).is_ok());
         let again = Tables { lines: vec![line_id(2)], ..knowing(7) };
         refused(refuses(policy, &again, NOW), Rejected::Duplicate);
@@ -135,11 +135,11 @@ fn r17_10_the_limit_is_counted_here_and_held_by_a_pause() {
 fn r17_10_a_ticket_is_good_once_for_its_contact_port() {
     let mut alice = alice(PortKind::ContactPort);
     let event = used(PortKind::ContactPort, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
-    // §17.9: whose RAD is good, and whose ticket is not, hears what everybody hears.
+    // §17.9: a good RAD with a bad ticket is refused like everything else.
     let refused = Some(Rejected::UnwantedLine(line_id(2)));
     assert_eq!(alice.handle(&event, &NoPeers, NOW, &mut Unused).err(), refused);
     assert_eq!(alice.handle(&event, &knowing(8), NOW, &mut Unused).err(), refused);
-    let elsewhere = Tables { tickets: vec![told([7; 16].into(), [4; 16].into())], ..Tables::default() };
+    let elsewhere = Tables { tickets: vec![notice([7; 16].into(), [4; 16].into())], ..Tables::default() };
     assert_eq!(alice.handle(&event, &elsewhere, NOW, &mut Unused).err(), refused);
 
     // By another Bob: one ticket, one line.
@@ -172,15 +172,15 @@ fn r17_10_an_expired_ticket_is_struck_out() {
 fn r17_10_what_a_message_tells_of_a_ticket() {
     for expires in [None, Some(NOW)] {
         let content = Content::ContactPortTicket { contact_port: link(), ticket: [7; 16].into() };
-        let told = content.told_ticket(expires).unwrap();
-        assert_eq!((told.line_link, told.name.as_str(), told.expires), (link(), "", expires));
-        let told_in_time = alice(PortKind::ContactPort).accept_ticket(&told, CAROL.into(), 0, NOW);
-        assert_eq!(told_in_time.is_ok(), expires.is_none());
+        let notice = content.told_ticket(expires).unwrap();
+        assert_eq!((notice.line_link, notice.name.as_str(), notice.expires), (link(), "", expires));
+        let accepted = alice(PortKind::ContactPort).accept_ticket(&notice, CAROL.into(), 0, NOW);
+        assert_eq!(accepted.is_ok(), expires.is_none());
         assert!(Content::Other { content_type: 1, data: "{}" }.told_ticket(expires).is_none());
     }
 }
 
-/// §17.7: the kind that the server says is its claim. She goes by what she made.
+/// §17.7: the kind that the server says is its claim. Alice goes by what it made.
 #[test]
 fn r17_10_the_kind_is_the_one_that_was_kept() {
     for kind in KINDS {

@@ -38,9 +38,9 @@ pub fn records() -> Vec<(&'static str, Vec<u8>)> {
             keep("app-alice-record", alice.record());
         }
         let policy = if kind == PortKind::Port { Policy::once() } else { Policy::up_to(3) };
-        let asks = offer(kind).policy(policy.require_approval(true));
-        let asked = ends(&mut Alice::offer(link(), asks, seed(1)).committed(), 2).0;
-        keep("app-line-record", asked.record());
+        let options = offer(kind).policy(policy.require_approval(true));
+        let awaiting = ends(&mut Alice::offer(link(), options, seed(1)).committed(), 2).0;
+        keep("app-line-record", awaiting.record());
     }
     records
 }
@@ -86,7 +86,7 @@ fn r17_10_records_are_strict_and_of_their_own_roles() {
     let mut forged = Bob::restore(&forged.with(&[&port[..], &[7, 1]].concat(), text(32)).write()).unwrap();
     assert_eq!(forged.connect(&name(&"\u{1}".repeat(30)), NOW).err(), Some(Rejected::Malformed));
     assert_eq!(forged.phase(), BobPhase::Scanned);
-    // Nor has it in the record of one who connects already.
+    // Nor has it room in the record of a Bob that connects already.
     let record = connecting(&shown(&alice(PortKind::ContactPort), 7), 2).record();
     let longest = Cbor::read(&record).with(&[3, 1, 5, 1], Cbor::Bytes(vec![7; 304])).with(&[3, 1, 8, 1], text(32));
     for (relay, fits) in [(20, true), (64, false)] {

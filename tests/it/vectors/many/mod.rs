@@ -25,7 +25,7 @@ struct Guest {
     lines: [Option<Line>; 2],
 }
 
-/// What the caller's tables say, of whoever comes.
+/// What the caller's tables say of every guest.
 struct Tables {
     relationship: Relationship,
     tickets: Vec<TicketNotice>,

@@ -6,7 +6,7 @@ fn many() -> PortOptions {
     PortOptions::new().policy(Policy::unlimited())
 }
 
-/// Two who use a Superport that was asked for. What Bob says before he hears Alice comes in every order.
+/// Two guests of a Superport that was asked for. What Bob says before it hears Alice comes in every order.
 fn a_superport() -> Host {
     let mut host = Host::requesting(many());
     host.issue();
@@ -277,7 +277,7 @@ fn a_port_that_is_declined() -> Host {
     host
 }
 
-/// A plain Port's policy: it stays a plain Port, and is spent by whoever comes.
+/// A plain Port's policy: it stays a plain Port, and the first use spends it.
 fn a_plain_port(policy: Policy, relationship: Relationship) -> Host {
     let mut host = Host::offering(PortOptions::new());
     host.set_policy(Policy::unlimited()); // PolicyMismatch
@@ -304,7 +304,7 @@ fn notice(host: &Host, ticket: &Cbor) -> TicketNotice {
     }
 }
 
-/// Carol's contact port: three tickets of hers, one of them expired, and what is none.
+/// Carol's contact port: three of its tickets, one of them expired, and what is none.
 fn a_contact_port() -> Host {
     let policy = Policy::unlimited();
     let mut host = Host::offering(PortOptions::new().introducer(INTRODUCER.into()).policy(policy).relay(relay(RELAY)));
