@@ -505,11 +505,12 @@ class Client(Machine):
     def spent(self, end, disconnect=None, close=None):
         return [3, [2, self.key(), end, [2, disconnect] if disconnect else [3, close] if close else [1]]]
 
-    def reject(self, name, fields):
+    def reject(self, name, fields, peers):
         body = self.state[1]
         require(name in ("LineFormed", "LineLinkIssued"), "OutOfOrder")
         require(name == "LineFormed", "UnwantedLink")
-        raise Refused("Duplicate" if body[0] == 1 and body[2] == fields["line_id"] else "UnwantedLine")
+        is_ours = body[0] == 1 and body[2] == fields["line_id"]
+        raise Refused("Duplicate" if is_ours or peers["has_line"] else "UnwantedLine")
 
     def pending(self):
         if self.state[0] != 3:
@@ -659,7 +660,7 @@ class Alice(Client):
         require(event_key(name, fields) == self.key(), "WrongMachine")
         tag, body = self.state
         if tag == 3:
-            self.reject(name, fields)
+            self.reject(name, fields, peers)
         if tag == 1 and name == "LineLinkIssued":
             late = self.has_expired(now)
             offered = Alice(self.offered(fields["line_link"]))
@@ -683,6 +684,9 @@ class Alice(Client):
 
     def spend(self, fields, now, peers):
         """§4.3: a Port for one use."""
+        if peers["has_line"]:
+            formed = [3, [1, self.state[1][0][2], fields["line_id"]]]
+            return self.go(formed, unique=hash_of_port(self.state[1][0]), on_duplicate="Revoke")
         port, private_key, policy = self.state[1][:3]
         line_id, proof, approval = fields["line_id"], fields["proof"], policy[3]
         origin = origin_of(port, fields, self.replaces(peers))
@@ -700,6 +704,7 @@ class Alice(Client):
         port, private_key, policy, version, due, many = self.state[1]
         used, introducer = fields_of(many, 2)
         line_id, proof = fields["line_id"], fields["proof"]
+        require(not peers["has_line"], "Duplicate")
         require(not self.has_expired(now), "DeadlinePassed")
         require(self.refuses(now, peers) is None and self.admission() == MANY and proof is not None, "UnwantedLine")
         good = check(private_key, port[4], proof, with_ticket=port[1] == CONTACT_PORT)
@@ -787,13 +792,15 @@ class Bob(Client):
         require(event_key(name, fields) == self.key(), "WrongMachine")
         require(name != "LineFormed" or fields["proof"] is None, "WrongMachine")
         if self.state[0] == 3:
-            self.reject(name, fields)
+            self.reject(name, fields, peers)
         require(self.state[0] == 2 and name in ("LineFormed", "Refused"), "OutOfOrder")
         line_link, kind, port_hash, terms, secret, proof, how, private_key, ticket = fields_of(self.state[1], 9)
         if name == "Refused":
             require(fields["reason"] != PAUSED, "Paused")
             return self.go(self.end([3, fields["reason"]]))
         line_id = fields["line_id"]
+        if peers["has_line"]:
+            return self.go(self.end([3, REASONS.index("UsedByYou")]))
         if self.has_expired(now) or peers["relationship"] == "Blocked":
             return self.go(self.end([2] if self.has_expired(now) else [4], line_id))
         introduced = [ticket[1]] if ticket else None
@@ -1314,10 +1321,10 @@ def many_uses():
 
 def peers_of(step):
     """§14.6, §16.4: what the caller's tables say."""
-    peers = step.get("peers") or {"relationship": "Unknown", "line_id": None, "tickets": []}
+    peers = step.get("peers") or {"has_line": False, "relationship": "Unknown", "line_id": None, "tickets": []}
     tickets = {unhex(row["ticket"]): [unhex(row["line_link"]), row["name"], row["expires"]] for row in peers["tickets"]}
     relationship = peers["relationship"].partition("(")[0]
-    return {"relationship": relationship, "line_id": unhex(peers["line_id"]), "tickets": tickets}
+    return {"has_line": peers["has_line"], "relationship": relationship, "line_id": unhex(peers["line_id"]), "tickets": tickets}
 
 
 def act(machine, step, formed):

@@ -27,6 +27,8 @@ struct Guest {
 
 /// What the caller's tables say of every guest.
 struct Tables {
+    /// Whether there is a record of the line, whichever it is.
+    has_line: bool,
     relationship: Relationship,
     tickets: Vec<TicketNotice>,
 }
@@ -59,6 +61,10 @@ impl rand_core::TryRng for Drawing {
 impl rand_core::TryCryptoRng for Drawing {}
 
 impl Peers for Tables {
+    fn has_line(&self, _: &LineId) -> bool {
+        self.has_line
+    }
+
     fn relationship(&self, _: &PairHash) -> Relationship {
         self.relationship
     }
@@ -79,7 +85,7 @@ impl Tables {
             })
         });
         let relationship = name_of(&self.relationship);
-        json!({ "relationship": relationship, "line_id": line_id, "tickets": tickets.collect::<Vec<_>>() })
+        json!({ "has_line": self.has_line, "relationship": relationship, "line_id": line_id, "tickets": tickets.collect::<Vec<_>>() })
     }
 }
 
@@ -115,7 +121,7 @@ impl Host {
             log: Log::default(),
             alice: None,
             guests: [("bob", 0x40), ("bob 2", 0xc0), ("bob 3", 0x60)].map(guest),
-            tables: Tables { relationship: Relationship::Unknown, tickets: Vec::new() },
+            tables: Tables { has_line: false, relationship: Relationship::Unknown, tickets: Vec::new() },
             now: NOW,
             drawn: 0,
         }

@@ -176,11 +176,15 @@ fn at_the_limit() -> Host {
     host.set_policy(Policy::up_to(1)); // below what was used
     host.set_policy(Policy::once()); // PolicyMismatch
     host.set_policy(Policy::unlimited().on_repeat(OnRepeat::Allow));
-    host.tables.relationship = Relationship::Connected(line_of(BOB_2).into());
-    host.alice(formed(BOB_2, None)); // Duplicate: the caller has this very line
+    host.tables.has_line = true;
+    host.alice(formed(BOB_2, None)); // Duplicate: the caller has a record of this line
+    host.tables.has_line = false;
     host.tables.relationship = Relationship::Connected(OLD_LINE.into());
     let _ = host.admit(BOB_3, third); // replaces nothing, at Alice
+    host.tables.has_line = true;
     host.revoke();
+    host.alice(formed(BOB_1, None)); // Duplicate
+    host.tables.has_line = false;
     host.alice(formed(BOB_1, None)); // UnwantedLine
     host.set_policy(Policy::unlimited()); // OutOfOrder
     host.clear_alice();
@@ -292,6 +296,23 @@ fn a_plain_port(policy: Policy, relationship: Relationship) -> Host {
     host
 }
 
+/// The record of a line stood, and those of the machines that formed it were rolled back: the line is not formed again, and not ended.
+fn a_line_that_is_there() -> Host {
+    let mut host = Host::offering(PortOptions::new());
+    let proof = host.come(BOB_1);
+    host.tables.has_line = true;
+    host.alice(formed(BOB_1, proof.clone())); // Spent with that line; the mark is there
+    host.alice(formed(BOB_1, proof.clone())); // Duplicate: it is this Port's line
+    host.alice(formed(BOB_2, proof.clone())); // Duplicate: it is another's
+    host.bob(BOB_1, formed(BOB_1, None)); // ended: Refused(UsedByYou)
+    host.bob(BOB_1, formed(BOB_1, None)); // Duplicate
+    host.clear_bob(BOB_1);
+    host.tables.has_line = false;
+    host.alice(formed(BOB_2, proof)); // UnwantedLine
+    host.bob(BOB_1, formed(BOB_1, None)); // UnwantedLine
+    host
+}
+
 /// What Alice's caller keeps of it.
 fn notice(host: &Host, ticket: &Cbor) -> TicketNotice {
     let port = host.port_with(Some(ticket));
@@ -379,6 +400,7 @@ pub fn plays() -> BTreeMap<&'static str, Host> {
         ("a plain Port: blocked", plain(Policy::once(), Relationship::Blocked)),
         ("a plain Port: connected already", plain(Policy::once().on_repeat(OnRepeat::Refuse), connected)),
         ("a plain Port: replaces", plain(Policy::once(), connected)),
+        ("a line that is there", a_line_that_is_there()),
         ("a contact port", a_contact_port()),
         ("a contact port for one", a_contact_port_for_one()),
     ])
