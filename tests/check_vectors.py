@@ -153,6 +153,7 @@ IN_URLS = set(string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%")
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 ZERO_WIDTH = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 P = 2**255 - 19
+BASE32 = string.ascii_uppercase + "234567"
 PORT, SUPERPORT, CONTACT_PORT = 1, 2, 3
 LOW_ORDER = [
     bytes.fromhex(key)
@@ -183,7 +184,7 @@ def read_port(data):
     require(encode(array(*fields)) == data)
     require(kind in (PORT, SUPERPORT, CONTACT_PORT), "UnsupportedKind")
     require(is_good_key(public_key), "WeakPublicKey")
-    require(relay is None or 1 <= len(relay) <= 64 and set(relay) <= IN_URLS, "BadRelay")
+    require(relay is None or 1 <= len(relay) <= 64 and set(relay) <= IN_URLS, "BadRelayAddr")
     require((kind == CONTACT_PORT) == (ticket is not None))
     return fields
 
@@ -215,6 +216,12 @@ def base32(data):
     return base64.b32encode(data).decode().rstrip("=")
 
 
+def whole_bytes(digits):
+    """Of any number of digits: what is left over behind the last whole byte is ignored."""
+    bits = "".join(f"{BASE32.index(digit):05b}" for digit in digits)
+    return bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits) // 8 * 8, 8))
+
+
 def is_base(base):
     rest = base.removeprefix("https://")
     good_start = rest[:1] in set(string.ascii_letters + string.digits + "[")
@@ -235,10 +242,9 @@ def read_text(text):
     else:
         require(hash_sign and is_base(base))
         digits = fragment
-    try:
-        data = base64.b32decode(digits + "=" * (-len(digits) % 8))
-    except ValueError:
-        raise Refused("Malformed") from None
+    require(set(digits) <= set(BASE32))
+    data = whole_bytes(digits)
+    require(version_of(data) in (None, 1), "UnsupportedVersion")
     read_port(data)
     require(base32(data) == digits)
     return data
@@ -281,7 +287,7 @@ REQUESTS = {
     "Packet": (18, ["line_id", "payload"]),
     "Disconnect": (19, ["line_id"]),
     "CloseLineLink": (20, ["line_link"]),
-    "SetLineLink": (21, ["line_link", "version", "admits"]),
+    "SetLineLink": (21, ["line_link", "version", "admission"]),
 }
 EVENTS = {
     "LineLinkIssued": (32, ["request_id", "line_link"]),
@@ -293,11 +299,11 @@ EVENTS = {
 }
 PAYLOADS = {
     "Proof": (1, ["proof"]),
-    "Sealed": (2, ["content", "nonce", "ciphertext"]),
+    "Sealed": (2, ["packet_kind", "nonce", "ciphertext"]),
 }
-REASONS = [None, "Unknown", "Claimed", "Yours", "Closed", "Expired", "Paused"]
+REASONS = [None, "Unknown", "UsedByAnother", "UsedByYou", "Closed", "Expired", "Paused"]
 PAUSED = 6
-CONFIRM, ANSWER, OPENING, MESSAGE, CLOSE, PADDED_OPENING, PADDED_MESSAGE = range(1, 8)
+CONFIRM, ANSWER, EARLY_MESSAGE, MESSAGE, CLOSE, PADDED_EARLY_MESSAGE, PADDED_MESSAGE = range(1, 8)
 LENGTHS = {"request_id": 16, "line_link": 16, "line_id": 16, "pair_hash": 32, "nonce": 12}
 
 
@@ -330,7 +336,7 @@ def read_message(kinds, data):
         elif field == "version":
             require(is_uint(value))
         else:
-            require(is_uint(value) and 1 <= value <= {"reason": 6, "content": 8, "admits": 3}[field])
+            require(is_uint(value) and 1 <= value <= {"reason": 6, "packet_kind": 8, "admission": 3}[field])
     require(write_message(kinds, name, fields) == data)
     return name, fields
 
@@ -364,20 +370,13 @@ def session_of(end, epoch, prk):
     return [*keys, exporter, 0, [0, 0], epoch]
 
 
-# §14.3, §14.4, §14.7 What a Port for many adds
+# §6.2, §14.4, §14.7 What a Port for many adds
 
 
-def expand_seed(seed):
-    """Private key, RAD, request id, and the seed of the ephemeral keys."""
-    prk = hkdf_extract(bytes(32), seed)
-    infos = ((b"private key", 32), (b"rad", 16), (b"request id", 16), (b"seed", 32))
-    return [hkdf_expand(prk, info, length) for info, length in infos]
-
-
-def ratchet(seed, transcript_hash):
-    """The ephemeral private key of this use, and the seed of the next."""
-    prk = hkdf_extract(transcript_hash, seed)
-    return hkdf_expand(prk, b"ephemeral", 32), hkdf_expand(prk, b"seed", 32)
+def ephemeral_from(secret, fresh, transcript_hash):
+    """The ephemeral private key of this use, from what was handed in with the event. Its PRK first."""
+    prk = hkdf_extract(transcript_hash, secret + fresh)
+    return prk, hkdf_expand(prk, b"ephemeral", 32)
 
 
 def epoch_1(secret, ephemeral_secret, transcript_hash, ephemeral_key):
@@ -402,17 +401,17 @@ def place_of(fields):
     return struct.unpack(">IQ", fields["nonce"])
 
 
-def seal(key, content, epoch, counter, text=b"", data=b""):
+def seal(key, kind, epoch, counter, text=b"", data=b""):
     nonce = packet_nonce(epoch, counter)
-    ciphertext = AESGCMSIV(key).encrypt(nonce, text, bytes([0x82, 1, 0x84, 2, content]) + data)
-    return write_message(PAYLOADS, "Sealed", {"content": content, "nonce": nonce, "ciphertext": ciphertext})
+    ciphertext = AESGCMSIV(key).encrypt(nonce, text, bytes([0x82, 1, 0x84, 2, kind]) + data)
+    return write_message(PAYLOADS, "Sealed", {"packet_kind": kind, "nonce": nonce, "ciphertext": ciphertext})
 
 
 def unseal(key, fields, data):
     nonce, ciphertext = fields["nonce"], fields["ciphertext"]
     require(16 <= len(ciphertext) <= 65536 + 16, "Forged")
     try:
-        return AESGCMSIV(key).decrypt(nonce, ciphertext, bytes([0x82, 1, 0x84, 2, fields["content"]]) + data)
+        return AESGCMSIV(key).decrypt(nonce, ciphertext, bytes([0x82, 1, 0x84, 2, fields["packet_kind"]]) + data)
     except InvalidTag:
         raise Refused("Forged") from None
 
@@ -436,7 +435,7 @@ def export(exporter, label, context):
     return hkdf_expand(exporter, b"export" + sha256(encode(array(label, context))).digest(), 32)
 
 
-def check_code(exporter):
+def safety_number(exporter):
     groups = hkdf_expand(exporter, b"check code", 40)
     return " ".join(f"{int.from_bytes(groups[i : i + 5], 'big') % 100_000:05}" for i in range(0, 40, 5))
 
@@ -445,11 +444,11 @@ def take(window, counter):
     """§6.4: the window after this counter. [highest taken + 1, bit i: that less i was taken]."""
     following, seen = window
     if counter >= following:
-        require(counter + 1 < 2**64, "Repeated")
+        require(counter + 1 < 2**64, "Duplicate")
         ahead = min(counter + 1 - following, 64)
         return [counter + 1, (seen << ahead | 1) & (2**64 - 1)]
     age = following - 1 - counter
-    require(age < 64 and not seen >> age & 1, "Repeated")
+    require(age < 64 and not seen >> age & 1, "Duplicate")
     return [following, seen | 1 << age]
 
 
@@ -457,6 +456,11 @@ def take(window, counter):
 
 PREFIX = {"request": 1, "line_link": 2, "line_id": 3}
 SEVEN_DAYS = 7 * 24 * 60 * 60
+# The phases of a line, its ends, and the stages of each.
+AWAITING_PROOF, OPEN, CLOSED = 1, 2, 3
+AT_ALICE, AT_BOB = 1, 2
+AWAITING_APPROVAL, JOINED, CONFIRMED = 1, 2, 3
+JOINED_BOB, CONFIRMED_BOB = 1, 2
 
 
 def event_key(name, fields):
@@ -477,12 +481,14 @@ class Machine:
     def record(self):
         return encode([1, self.ROLE, self.revision, self.state])
 
-    def go(self, state, effects=None, once=None, taken=None, strikes=None, line=None):
-        """A step that is committed: everything in the outbox, unless told otherwise, and a new line."""
+    def go(self, state, outbox=None, once=None, unique=None, on_duplicate=None, consumes=None, new_line=None):
+        """A step that is committed. Its effects are first what no outbox holds, then the outbox, unless only a part of it is new."""
         self.state, self.revision = state, self.revision + 1
-        line = line and Line(line).record()
-        effects = (self.unsent() if effects is None else effects) + ([{"line_formed": line}] if line else [])
-        return effects, once, taken, strikes, line
+        new_line = new_line and Line(new_line).record()
+        once = once or []
+        if new_line:
+            once = [*once, {"line_formed": new_line}]
+        return once + (self.pending() if outbox is None else outbox), unique, on_duplicate, consumes, new_line
 
     def tick(self, now):
         require(self.deadline() is not None and now >= self.deadline(), "NotYet")
@@ -499,15 +505,16 @@ class Client(Machine):
     def spent(self, end, disconnect=None, close=None):
         return [3, [2, self.key(), end, [2, disconnect] if disconnect else [3, close] if close else [1]]]
 
-    def reject(self, name, fields):
+    def reject(self, name, fields, peers):
         body = self.state[1]
         require(name in ("LineFormed", "LineLinkIssued"), "OutOfOrder")
-        require(name == "LineFormed", "StrayLink")
-        raise Refused("Repeated" if body[0] == 1 and body[2] == fields["line_id"] else "Stray")
+        require(name == "LineFormed", "UnwantedLink")
+        is_ours = body[0] == 1 and body[2] == fields["line_id"]
+        raise Refused("Duplicate" if is_ours or peers["has_line"] else "UnwantedLine")
 
-    def unsent(self):
+    def pending(self):
         if self.state[0] != 3:
-            return self.living_unsent()
+            return self.living_pending()
         body = self.state[1]
         if body[0] == 1 or len(body) == 3:
             return []
@@ -516,7 +523,7 @@ class Client(Machine):
         effects += [request("CloseLineLink", line_link=body[1][1])] if says == 3 else []
         return effects + [{"ended": self.name_of_end(body[2])}]
 
-    def settle(self):
+    def clear_outbox(self):
         require(self.state[0] == 3 and len(self.state[1]) == 4, "Nothing")
         return self.go([3, self.state[1][:3]], [])
 
@@ -527,11 +534,11 @@ class Client(Machine):
 NOBODY, ONE, MANY = 1, 2, 3
 
 
-def kind_of(offer):
+def kind_of(options):
     """§14.1: [terms, policy, introducer]."""
-    if len(offer) == 3:
+    if len(options) == 3:
         return CONTACT_PORT
-    return PORT if offer[1][0] == [1] else SUPERPORT
+    return PORT if options[1][0] == [1] else SUPERPORT
 
 
 def suits(policy, kind):
@@ -539,8 +546,8 @@ def suits(policy, kind):
     return kind == CONTACT_PORT or (policy[0] == [1]) == (kind == PORT)
 
 
-def admits(kind, policy, used):
-    """§14.2: what the Server is told."""
+def admission(kind, policy, used):
+    """§14.2: what the relay is told."""
     (uses, *limit), paused = policy[0], policy[2]
     is_open = not paused and (uses == 3 or used < (limit[0] if uses == 2 else 1))
     return NOBODY if not is_open else ONE if kind == PORT else MANY
@@ -555,44 +562,41 @@ def has_passed(time, now):
 
 
 class Alice(Client):
-    """§4, §14. [1, [request_id, private key, RAD, offer, seed]], [2, [Port, private key, policy, version, due, many]], [3, spent].
+    """§4, §14. [1, [request_id, private key, RAD, options]], [2, [Port, private key, policy, version, due, many]], [3, spent].
 
-    Many, of a Port for many only: [seed, used, introducer]."""
+    Many, of a Port for many only: [used, introducer]."""
 
     ROLE = 1
     ENDS = [None, "Revoked", "Expired", "ProofRefused", "Paused", "Blocked", "AlreadyConnected"]
     REVOKED, EXPIRED, PROOF_REFUSED, PAUSED, BLOCKED, ALREADY_CONNECTED = range(1, 7)
 
     @classmethod
-    def request(cls, offer, seed):
-        next_seed = None
+    def request(cls, options, seed):
         private_key, rad, request_id = seed[:32], seed[32:48], seed[48:]
-        if kind_of(offer) != PORT:
-            private_key, rad, request_id, next_seed = expand_seed(seed)
-        return cls([1, array(request_id, private_key, rad, offer, next_seed)])
+        return cls([1, [request_id, private_key, rad, options]])
 
     def offered(self, line_link):
-        _, private_key, rad, offer, seed = fields_of(self.state[1], 5)
-        terms, policy, introducer = fields_of(offer, 3)
-        port = array(1, kind_of(offer), line_link, public_key_of(private_key), rad, *terms)
-        many = array(seed, 0, introducer) if seed else None
+        _, private_key, rad, options = self.state[1]
+        terms, policy, introducer = fields_of(options, 3)
+        port = array(1, kind_of(options), line_link, public_key_of(private_key), rad, *terms)
+        many = array(0, introducer) if kind_of(options) != PORT else None
         # As it is issued, a link admits one.
-        return self.told([port, private_key, policy, 0, False, many], ONE)
+        return self.setting([port, private_key, policy, 0, False, many], ONE)
 
     @classmethod
-    def offer(cls, line_link, offer, seed):
-        return cls(cls.request(offer, seed).offered(line_link))
+    def offer(cls, line_link, options, seed):
+        return cls(cls.request(options, seed).offered(line_link))
 
-    def told(self, body, known):
-        """§14.2: has something to tell the Server, if that is not what it knows."""
+    def setting(self, body, known):
+        """§14.2: there is something to tell the relay, if that is not what it knows."""
         port, private_key, policy, version, due, many = fields_of(body, 6)
-        if admits(port[1], policy, many[1] if many else 0) != known:
+        if admission(port[1], policy, many[0] if many else 0) != known:
             version, due = version + 1, True
         return [2, array(port, private_key, policy, version, due, many)]
 
-    def admits(self):
+    def admission(self):
         port, _, policy, _, _, many = fields_of(self.state[1], 6)
-        return admits(port[1], policy, many[1] if many else 0)
+        return admission(port[1], policy, many[0] if many else 0)
 
     def expiry(self):
         """§14.1: by the Port, and by the policy."""
@@ -608,16 +612,16 @@ class Alice(Client):
         body = self.state[1]
         return [1, body[0]] if self.state[0] == 1 else [2, body[0][2]]
 
-    def living_unsent(self):
+    def living_pending(self):
         if self.state[0] == 1:
             return [request("IssueLineLink", request_id=self.state[1][0])]
         return [*self.news(again=True), {"port_ready": encode(self.state[1][0])}]
 
     def news(self, again=False):
-        """All but the Port, which was shown before. What the Server is to know is said again with the connection."""
+        """All but the Port, which was shown before. What the relay is to know is said again with the connection."""
         port, _, _, version, due, _ = fields_of(self.state[1], 6)
         says = due or (again and version > 0)
-        return [request("SetLineLink", line_link=port[2], version=version, admits=self.admits())] if says else []
+        return [request("SetLineLink", line_link=port[2], version=version, admission=self.admission())] if says else []
 
     def name_of_end(self, end):
         return self.ENDS[end]
@@ -632,9 +636,9 @@ class Alice(Client):
     def ended_by_time(self):
         return self.end(self.EXPIRED)
 
-    def settle(self):
+    def clear_outbox(self):
         if self.state[0] != 2:
-            return super().settle()
+            return super().clear_outbox()
         port, private_key, policy, version, due, many = fields_of(self.state[1], 6)
         require(due, "Nothing")
         return self.go([2, array(port, private_key, policy, version, False, many)], [])
@@ -644,88 +648,94 @@ class Alice(Client):
         tag, body = self.state
         require(tag != 3, "OutOfOrder")
         if tag == 1:
-            offer = array(body[3][0], policy, *body[3][2:])
-            require(suits(policy, kind_of(body[3])), "SingleUse")
-            return self.go([1, [*body[:3], offer, *body[4:]]], [])
-        require(suits(policy, body[0][1]), "SingleUse")
-        self.go(self.told([*body[:2], policy, *body[3:]], self.admits()))
+            options = array(body[3][0], policy, *body[3][2:])
+            require(suits(policy, kind_of(body[3])), "PolicyMismatch")
+            return self.go([1, [*body[:3], options]], [])
+        require(suits(policy, body[0][1]), "PolicyMismatch")
+        self.go(self.setting([*body[:2], policy, *body[3:]], self.admission()))
         return self.news(), None, None, None, None
 
-    def handle(self, data, now, knows):
+    def handle(self, data, now, peers, fresh=None):
         name, fields = read_message(EVENTS, data)
-        require(event_key(name, fields) == self.key(), "NotMine")
+        require(event_key(name, fields) == self.key(), "WrongMachine")
         tag, body = self.state
         if tag == 3:
-            self.reject(name, fields)
+            self.reject(name, fields, peers)
         if tag == 1 and name == "LineLinkIssued":
             late = self.has_expired(now)
             offered = Alice(self.offered(fields["line_link"]))
             return self.go(offered.end(self.EXPIRED) if late else offered.state)
         require(tag == 2 and name == "LineFormed", "OutOfOrder")
-        return self.spend(fields, now, knows) if body[0][1] == PORT else self.admit(fields, now, knows)
+        return self.spend(fields, now, peers) if body[0][1] == PORT else self.admit(fields, now, peers, fresh)
 
-    def refuses(self, now, knows):
-        """Whoever comes, and however good his proof: why, or None."""
+    def refuses(self, now, peers):
+        """Why nobody gets in now, however good the proof; or None."""
         _, again, paused, *_ = self.state[1][2]
         if self.has_expired(now):
             return self.EXPIRED
         if paused:
             return self.PAUSED
-        if knows["standing"] == "Blocked":
+        if peers["relationship"] == "Blocked":
             return self.BLOCKED
-        return self.ALREADY_CONNECTED if knows["standing"] == "Connected" and again == 3 else None
+        return self.ALREADY_CONNECTED if peers["relationship"] == "Connected" and again == 3 else None
 
-    def replaces(self, knows):
-        return knows["line_id"] if self.state[1][2][1] == 1 else None
+    def replaces(self, peers):
+        return peers["line_id"] if self.state[1][2][1] == 1 else None
 
-    def spend(self, fields, now, knows):
+    def spend(self, fields, now, peers):
         """§4.3: a Port for one use."""
+        if peers["has_line"]:
+            formed = [3, [1, self.state[1][0][2], fields["line_id"]]]
+            return self.go(formed, unique=hash_of_port(self.state[1][0]), on_duplicate="Revoke")
         port, private_key, policy = self.state[1][:3]
-        line_id, proof, asks = fields["line_id"], fields["proof"], policy[3]
-        origin = origin_of(port, fields, self.replaces(knows))
-        end, line = self.refuses(now, knows), None
+        line_id, proof, approval = fields["line_id"], fields["proof"], policy[3]
+        origin = origin_of(port, fields, self.replaces(peers))
+        end, line = self.refuses(now, peers), None
         if end is None and proof is None:
-            line = [origin, [1, private_key, port[4], earliest(now + SEVEN_DAYS, self.expiry()), asks]]
+            line = [origin, [1, private_key, port[4], earliest(now + SEVEN_DAYS, self.expiry()), approval]]
         elif end is None:
-            line = joined_alice(origin, private_key, port[4], proof, asks)
+            line = joined_alice(origin, private_key, port[4], proof, approval)
             end = None if line else self.PROOF_REFUSED
         state = [3, [1, port[2], line_id]] if line else self.spent(end, disconnect=line_id)
-        return self.go(state, once=hash_of_port(port), taken="Revoke", line=line)
+        return self.go(state, unique=hash_of_port(port), on_duplicate="Revoke", new_line=line)
 
-    def admit(self, fields, now, knows):
+    def admit(self, fields, now, peers, fresh):
         """§14.4: one more use of a Port for many."""
         port, private_key, policy, version, due, many = self.state[1]
-        seed, used, introducer = fields_of(many, 3)
+        used, introducer = fields_of(many, 2)
         line_id, proof = fields["line_id"], fields["proof"]
-        require(not self.has_expired(now), "Due")
-        require(self.refuses(now, knows) is None and self.admits() == MANY and proof is not None, "Stray")
+        require(not peers["has_line"], "Duplicate")
+        require(not self.has_expired(now), "DeadlinePassed")
+        require(self.refuses(now, peers) is None and self.admission() == MANY and proof is not None, "UnwantedLine")
         good = check(private_key, port[4], proof, with_ticket=port[1] == CONTACT_PORT)
-        require(good is not None, "Stray")
-        secret, ticket, introduced, strikes = good, None, None, None
+        require(good is not None, "UnwantedLine")
+        secret, ticket, introduced, consumes = good, None, None, None
         if port[1] == CONTACT_PORT:
             secret, ticket_secret = good
-            strikes = hash_of_ticket([ticket_secret])
-            require(strikes in knows["told"], "UnknownTicket")
-            line_link, name, expires = knows["told"][strikes]
-            require(line_link == port[2], "Stray")
+            consumes = hash_of_ticket([ticket_secret])
+            require(consumes in peers["tickets"], "UnknownTicket")
+            line_link, name, expires = peers["tickets"][consumes]
+            require(line_link == port[2], "UnwantedLine")
             if has_passed(expires, now):
-                # Struck out, and nothing else moves.
-                told_off = [request("Disconnect", line_id=line_id)]
-                return self.go(self.state, told_off, once=strikes, taken="Disconnect", strikes=strikes)
+                # Consumed, and nothing else moves.
+                once = [request("Disconnect", line_id=line_id)]
+                return self.go(self.state, [], once, consumes, "Disconnect", consumes)
             ticket, introduced = array(ticket_secret, name, expires), array(name, introducer)
-        origin = origin_of(port, fields, self.replaces(knows), introduced)
+        origin = origin_of(port, fields, self.replaces(peers), introduced)
         heard = sha256(transcript(*origin[:4], proof, ticket)).digest()
-        ephemeral, seed = ratchet(seed, heard)
+        require(fresh is not None, "an event that makes a key, and nothing fresh")
+        _, ephemeral = ephemeral_from(secret, fresh, heard)
         ephemeral_key = public_key_of(ephemeral)
         first = session_of("alice", 0, hkdf_extract(heard, secret))
         confirm = [seal_next(first, CONFIRM, ephemeral_key), sha256(encode(proof)).digest()]
         session = session_of("alice", 1, epoch_1(secret, dh(ephemeral, proof[0]), heard, ephemeral_key))
         early = [first[1], 0, None, now + SEVEN_DAYS]
-        line = [origin, [7 if policy[3] else 2, session, confirm, early]]
-        body = [port, private_key, policy, version, due, array(seed, used + 1, introducer)]
-        once = strikes or mark_of_use(hash_of_port(port), secret)
-        state = self.told(body, self.admits())
-        return self.go(state, Alice(state).news(), once, "Disconnect", strikes, line)
+        stage = [AWAITING_APPROVAL if policy[3] else JOINED, confirm]
+        line = [origin, [OPEN, session, [AT_ALICE, stage, early]]]
+        body = [port, private_key, policy, version, due, array(used + 1, introducer)]
+        unique = consumes or mark_of_use(hash_of_port(port), secret)
+        state = self.setting(body, self.admission())
+        return self.go(state, Alice(state).news(), None, unique, "Disconnect", consumes, line)
 
 
 class Bob(Client):
@@ -748,7 +758,7 @@ class Bob(Client):
         body = self.state[1]
         return [2, body[0][2] if self.state[0] == 1 else body[0]]
 
-    def living_unsent(self):
+    def living_pending(self):
         if self.state[0] == 1:
             return []
         line_link, _, _, _, _, proof, how = self.state[1][:7]
@@ -777,28 +787,31 @@ class Bob(Client):
         head = [port[2], port[1], hash_of_port(port), array(*port[5:7]), secret, proof]
         return self.go([2, array(*head, 1 if is_for_many else how, private_key if is_for_many else None, ticket)])
 
-    def handle(self, data, now, knows):
+    def handle(self, data, now, peers, fresh=None):
         name, fields = read_message(EVENTS, data)
-        require(event_key(name, fields) == self.key(), "NotMine")
-        require(name != "LineFormed" or fields["proof"] is None, "NotMine")
+        require(event_key(name, fields) == self.key(), "WrongMachine")
+        require(name != "LineFormed" or fields["proof"] is None, "WrongMachine")
         if self.state[0] == 3:
-            self.reject(name, fields)
+            self.reject(name, fields, peers)
         require(self.state[0] == 2 and name in ("LineFormed", "Refused"), "OutOfOrder")
         line_link, kind, port_hash, terms, secret, proof, how, private_key, ticket = fields_of(self.state[1], 9)
         if name == "Refused":
             require(fields["reason"] != PAUSED, "Paused")
             return self.go(self.end([3, fields["reason"]]))
         line_id = fields["line_id"]
-        if self.has_expired(now) or knows["standing"] == "Blocked":
+        if peers["has_line"]:
+            return self.go(self.end([3, REASONS.index("UsedByYou")]))
+        if self.has_expired(now) or peers["relationship"] == "Blocked":
             return self.go(self.end([2] if self.has_expired(now) else [4], line_id))
         introduced = [ticket[1]] if ticket else None
         head = [kind, port_hash, line_id, fields["pair_hash"]]
-        origin = array(*head, fields_of(terms, 2)[1], knows["line_id"], introduced)
+        origin = array(*head, fields_of(terms, 2)[1], peers["line_id"], introduced)
         heard = sha256(transcript(*head, proof, ticket)).digest()
         payload = write_message(PAYLOADS, "Proof", {"proof": proof}) if how == 2 else None
         upgrade = [secret, private_key, heard] if private_key else None
-        line = [origin, array(4, session_of("bob", 0, hkdf_extract(heard, secret)), payload, upgrade)]
-        return self.go([3, [1, line_link, line_id]], line=line)
+        stage = array(JOINED_BOB, payload, upgrade)
+        line = [origin, [OPEN, session_of("bob", 0, hkdf_extract(heard, secret)), [AT_BOB, stage]]]
+        return self.go([3, [1, line_link, line_id]], new_line=line)
 
 
 def origin_of(port, fields, replaces=None, introduced=None):
@@ -806,18 +819,18 @@ def origin_of(port, fields, replaces=None, introduced=None):
     return array(port[1], hash_of_port(port), fields["line_id"], fields["pair_hash"], relay, replaces, introduced)
 
 
-def joined_alice(origin, private_key, rad, proof, asks):
+def joined_alice(origin, private_key, rad, proof, approval):
     """A Port for one use: there is but one epoch."""
     secret = check(private_key, rad, proof)
     if secret is None:
         return None
     keys = session_of("alice", 0, hkdf_extract(sha256(transcript(*origin[:4], proof)).digest(), secret))
     confirm = [seal_next(keys, CONFIRM), sha256(encode(proof)).digest()]
-    return [origin, [7 if asks else 2, keys, confirm]]
+    return [origin, [OPEN, keys, [AT_ALICE, [AWAITING_APPROVAL if approval else JOINED, confirm]]]]
 
 
-def seal_next(keys, content, text=b"", data=b""):
-    packet = seal(keys[0], content, keys[5], keys[3], text, data)
+def seal_next(keys, kind, text=b"", data=b""):
+    packet = seal(keys[0], kind, keys[5], keys[3], text, data)
     keys[3] += 1
     return packet
 
@@ -831,191 +844,220 @@ def unless_all_came(early):
 
 
 class Line(Machine):
-    """§6, §14. [origin, phase]: 1 AwaitingProof, 2 and 3 Alice's Joined and Confirmed, 4 and 5 Bob's, 6 Closed, 7 Alice's Asked."""
+    """§6, §14. [origin, phase].
+
+    A phase: [1, private key, RAD, until, approval], [2, session, end], [3, reason, close, due].
+    An end: Alice's [1, stage, early], Bob's [2, stage]. Alice's stages: awaiting approval [1, Confirm], joined [2, Confirm],
+    confirmed [3, Confirm or nothing]. Bob's: joined [1, proof, upgrade], confirmed [2, Answer, due, hash of Confirm]."""
 
     ROLE = 3
-    ENDS = [None, "ByUs", "ByPeer", "ByServer", "ProofRefused", "Expired", "Declined"]
-    BY_US, BY_PEER, BY_SERVER, PROOF_REFUSED, EXPIRED, DECLINED = range(1, 7)
+    REASONS = [None, "ByUs", "ByPeer", "ByRelay", "ProofRefused", "Expired", "Declined"]
+    BY_US, BY_PEER, BY_RELAY, PROOF_REFUSED, EXPIRED, DECLINED = range(1, 7)
 
     def key(self):
         return [3, self.state[0][2]]
 
+    def stage(self):
+        """Which end, and its stage; of a line that is open."""
+        phase = self.state[1]
+        return (phase[2][0], phase[2][1]) if phase[0] == OPEN else (None, [None])
+
+    def is_in(self, end, stage):
+        at, (tag, *_) = self.stage()
+        return at == end and tag == stage
+
     def early(self):
         """What Alice opens of epoch 0: [key, seen, sent, until]."""
-        phase = self.state[1]
-        return fields_of(phase, 4)[3] if phase[0] in (2, 3, 7) else None
+        return fields_of(self.state[1][2], 3)[2] if self.stage()[0] == AT_ALICE else None
+
+    def is_early(self):
+        """Bob's end, before it knows the keys of epoch 1."""
+        return self.is_in(AT_BOB, JOINED_BOB) and len(self.stage()[1]) == 3
 
     def deadline(self):
-        tag = self.state[1][0]
-        # Who is asked takes her time.
-        return self.state[1][3] if tag == 1 else self.early()[3] if tag != 7 and self.early() else None
+        phase = self.state[1]
+        if phase[0] == AWAITING_PROOF:
+            return phase[3]
+        # An approval may take any time.
+        return self.early()[3] if self.early() and not self.is_in(AT_ALICE, AWAITING_APPROVAL) else None
 
     def ended_by_time(self):
-        origin, phase = self.state
-        return self.closed(self.EXPIRED) if phase[0] == 1 else [origin, array(*phase[:3])]
+        phase = self.state[1]
+        if phase[0] == AWAITING_PROOF:
+            return self.closed(self.EXPIRED)
+        return self.at_alice(phase[1], phase[2][1], None)
 
-    def closed(self, end, packet=None):
-        return [self.state[0], [6, end, packet, True]]
+    def at_alice(self, session, stage, early):
+        return [self.state[0], [OPEN, session, array(AT_ALICE, array(*stage), early)]]
+
+    def at_bob(self, session, stage):
+        return [self.state[0], [OPEN, session, [AT_BOB, array(*stage)]]]
+
+    def closed(self, reason, packet=None):
+        return [self.state[0], [CLOSED, reason, packet, True]]
 
     def send(self, payload):
         return request("Packet", line_id=self.state[0][2], payload=payload)
 
-    def say_again(self, confirm):
-        return [self.send(confirm[0])] if confirm else []
-
-    def unsent(self):
+    def pending(self):
         phase = self.state[1]
-        tag, _, kept = fields_of(phase, 3)[:3]
-        if tag == 7:
-            return [{"asked": True}]
-        if tag in (2, 3):
-            return self.say_again(kept)
-        if tag == 4:
-            return [self.send(kept)] if kept else []
-        if tag == 5:
-            return [self.send(kept)] if phase[3] else []
-        if tag == 6 and phase[3]:
-            _, end, packet, _ = phase
+        end, (tag, *kept) = self.stage()
+        if end == AT_ALICE and tag == AWAITING_APPROVAL:
+            return [{"awaiting_approval": True}]
+        if end == AT_ALICE:
+            return [self.send(confirm[0]) for confirm in kept]
+        if end == AT_BOB and tag == JOINED_BOB:
+            return [self.send(proof) for proof in kept[:1] if proof is not None]
+        if end == AT_BOB:
+            return [self.send(kept[0])] if kept[1] else []
+        if phase[0] == CLOSED and phase[3]:
+            _, reason, packet, _ = phase
             effects = [self.send(packet)] if packet is not None else []
-            if end != self.BY_SERVER:
+            if reason != self.BY_RELAY:
                 effects.append(request("Disconnect", line_id=self.state[0][2]))
-            return effects + [{"ended": self.ENDS[end]}]
+            return effects + [{"ended": self.REASONS[reason]}]
         return []
 
-    def settle(self):
+    def clear_outbox(self):
         origin, phase = self.state
-        require(phase[0] in (5, 6) and phase[3], "Nothing")
-        return self.go([origin, [*phase[:2], phase[2] if phase[0] == 5 else None, False, *phase[4:]]], [])
+        if self.is_in(AT_BOB, CONFIRMED_BOB):
+            _, answer, due, confirm_hash = fields_of(self.stage()[1], 4)
+            require(due, "Nothing")
+            return self.go(self.at_bob(phase[1], [CONFIRMED_BOB, answer, False, confirm_hash]), [])
+        require(phase[0] == CLOSED and phase[3], "Nothing")
+        return self.go([origin, [CLOSED, phase[1], None, False]], [])
 
     def accept(self, now):
         """§14.5: from now on Bob can be heard, for seven days."""
-        origin, phase = self.state
-        require(phase[0] == 7, "OutOfOrder")
+        require(self.is_in(AT_ALICE, AWAITING_APPROVAL), "OutOfOrder")
         early = self.early() and [*self.early()[:3], now + SEVEN_DAYS]
-        return self.go([origin, array(2, *phase[1:3], early)])
+        return self.go(self.at_alice(self.state[1][1], [JOINED, self.stage()[1][1]], early))
 
     def decline(self):
-        require(self.state[1][0] == 7, "OutOfOrder")
+        require(self.is_in(AT_ALICE, AWAITING_APPROVAL), "OutOfOrder")
         return self.go(self.closed(self.DECLINED))
 
-    def handle(self, data, now, knows=None):
+    def handle(self, data, now, peers=None, fresh=None, aad=b""):
         name, fields = read_message(EVENTS, data)
-        require(event_key(name, fields) == self.key(), "NotMine")
+        require(event_key(name, fields) == self.key(), "WrongMachine")
         if name == "Packet":
-            return self.open(fields["payload"], b"", now)
-        require(self.state[1][0] != 6, "Closed")
+            return self.open(fields["payload"], aad, now)
+        require(self.state[1][0] != CLOSED, "Closed")
         if name == "Dropped":
-            require(self.state[1][0] not in (1, 7), "OutOfOrder")
-            return self.go(self.state, [{"dropped": True}])
-        return self.go(self.closed(self.BY_SERVER))
+            has_sent = self.state[1][0] == OPEN and not self.is_in(AT_ALICE, AWAITING_APPROVAL)
+            require(has_sent, "OutOfOrder")
+            return self.go(self.state, [], [{"packets_lost": True}])
+        return self.go(self.closed(self.BY_RELAY))
 
     def close(self):
-        tag, *phase = json_copy(self.state[1])
-        require(tag != 6, "Closed")
-        # Who has not answered yet says nothing.
-        packet = seal_next(phase[0], CLOSE) if tag not in (1, 7) else None
-        return self.go(self.closed(self.BY_US, packet))
+        phase = json_copy(self.state[1])
+        require(phase[0] != CLOSED, "Closed")
+        # An end that has not answered yet says nothing.
+        says = phase[0] == OPEN and not self.is_in(AT_ALICE, AWAITING_APPROVAL)
+        return self.go(self.closed(self.BY_US, seal_next(phase[1], CLOSE) if says else None))
 
     def seal(self, text, data, pad=False):
-        origin, [tag, *phase] = json_copy(self.state)
-        require(tag not in (1, 7), "NotJoined")
-        require(tag != 6, "Closed")
-        require(not (tag == 4 and len(phase) == 3 and phase[0][3] >= MOST_EARLY), "Unconfirmed")
-        require(phase[0][3] < 2**48, "Exhausted")
+        origin, phase = json_copy(self.state)
+        require(phase[0] != CLOSED, "Closed")
+        require(phase[0] == OPEN and not self.is_in(AT_ALICE, AWAITING_APPROVAL), "NotJoined")
+        session = phase[1]
+        require(not (self.is_early() and session[3] >= MOST_EARLY), "Unconfirmed")
+        require(session[3] < 2**48, "Exhausted")
         text = padded(text) if pad else text
         require(len(text) <= 65536, "TooLong")
         require(len(data) <= 256, "AssociatedDataTooLong")
-        contents = (PADDED_OPENING, PADDED_MESSAGE) if pad else (OPENING, MESSAGE)
-        packet = seal_next(phase[0], contents[tag in (3, 5)], text, data)
-        return self.go([origin, [tag, *phase]], [self.send(packet)])
+        kinds = (PADDED_EARLY_MESSAGE, PADDED_MESSAGE) if pad else (EARLY_MESSAGE, MESSAGE)
+        is_confirmed = self.is_in(AT_ALICE, CONFIRMED) or self.is_in(AT_BOB, CONFIRMED_BOB)
+        packet = seal_next(session, kinds[is_confirmed], text, data)
+        return self.go([origin, phase], [], [self.send(packet)])
 
     def open(self, payload, data, now):
         name, fields = read_message(PAYLOADS, payload)
-        origin, [tag, *phase] = json_copy(self.state)
-        require(tag != 6, "Closed")
-        if tag == 1:
-            private_key, rad, until, asks = phase
+        origin, phase = json_copy(self.state)
+        require(phase[0] != CLOSED, "Closed")
+        if phase[0] == AWAITING_PROOF:
+            _, private_key, rad, until, approval = phase
             if now >= until:
                 return self.go(self.closed(self.EXPIRED))
             require(name == "Proof", "TooEarly")
-            joined = joined_alice(origin, private_key, rad, fields["proof"], asks)
+            joined = joined_alice(origin, private_key, rad, fields["proof"], approval)
             return self.go(joined or self.closed(self.PROOF_REFUSED))
+        session = phase[1]
+        end, (tag, *kept) = self.stage()
         if name == "Proof":
-            confirm = fields_of(phase, 2)[1] if tag in (2, 3) else None
+            confirm = kept[0] if end == AT_ALICE and tag != AWAITING_APPROVAL and kept else None
             require(confirm and confirm[1] == sha256(encode(fields["proof"])).digest(), "OutOfOrder")
             return self.go(self.state)
-        require(tag != 7, "TooEarly")
-        padding = {PADDED_OPENING: OPENING, PADDED_MESSAGE: MESSAGE}
-        keys, content = phase[0], padding.get(fields["content"], fields["content"])
-        is_message = content in (OPENING, MESSAGE)
+        require(not self.is_in(AT_ALICE, AWAITING_APPROVAL), "TooEarly")
+        padding = {PADDED_EARLY_MESSAGE: EARLY_MESSAGE, PADDED_MESSAGE: MESSAGE}
+        kind = padding.get(fields["packet_kind"], fields["packet_kind"])
+        is_message = kind in (EARLY_MESSAGE, MESSAGE)
         epoch, counter = place_of(fields)
 
-        own = {CONFIRM: 32, ANSWER: 1}.get(content, 0) if origin[0] != PORT else 0
+        own = {CONFIRM: 32, ANSWER: 1}.get(kind, 0) if origin[0] != PORT else 0
 
         def text_by(key):
             """Of a message, or as many bytes as a packet of the machine's own has."""
             require(not is_message or len(data) <= 256, "AssociatedDataTooLong")
             text = unseal(key, fields, data if is_message else b"")
             require(is_message or len(text) == own, "Forged")
-            return unpadded(text) if fields["content"] in padding else text
+            return unpadded(text) if fields["packet_kind"] in padding else text
 
-        if epoch != keys[5]:
-            return self.open_other_epoch(payload, epoch, counter, content, text_by, now)
-        text = text_by(keys[1])
-        if content != CONFIRM:
-            keys[4] = take(keys[4], counter)
-        if content == CLOSE:
+        if epoch != session[5]:
+            return self.open_other_epoch(payload, epoch, counter, kind, text_by, now)
+        text = text_by(session[1])
+        if kind != CONFIRM:
+            session[4] = take(session[4], counter)
+        if kind == CLOSE:
             return self.go(self.closed(self.BY_PEER))
-        says = [{"message": text}] if is_message else []
-        if tag in (2, 3):
-            require(content != CONFIRM, "OutOfOrder")
-            _, confirm, early = fields_of(phase, 3)
-            # Only an Opening leaves it open whether Bob has Confirm: he gets it once more.
-            confirm = confirm if content == OPENING else None
-            if content == ANSWER and early:
+        message = [{"message": text}] if is_message else []
+        if end == AT_ALICE:
+            require(kind != CONFIRM, "OutOfOrder")
+            early = self.early()
+            # Only an EarlyMessage leaves it open whether Bob has Confirm: it is sent once more.
+            confirm = kept[0] if kind == EARLY_MESSAGE and kept else None
+            if kind == ANSWER and early:
                 early = unless_all_came([*early[:2], text[0], early[3]])
-            return self.go([origin, array(3, keys, confirm, early)], self.say_again(confirm) + says)
-        require(content != ANSWER, "OutOfOrder")
-        if tag == 4:
-            upgrade = fields_of(phase, 3)[2]
+            return self.go(self.at_alice(session, [CONFIRMED, confirm], early), None if confirm else [], message)
+        require(kind != ANSWER, "OutOfOrder")
+        if tag == JOINED_BOB:
+            upgrade = fields_of(kept, 2)[1]
             confirm_hash = None
             if upgrade:
-                require(content == CONFIRM, "OutOfOrder")
+                require(kind == CONFIRM, "OutOfOrder")
                 require(is_good_key(text), "Forged")
                 secret, private_key, heard = upgrade
-                sent = keys[3]
-                keys = session_of("bob", 1, epoch_1(secret, dh(private_key, text), heard, text))
-                answer, confirm_hash = seal_next(keys, ANSWER, bytes([sent])), sha256(encode(payload)).digest()
+                sent = session[3]
+                session = session_of("bob", 1, epoch_1(secret, dh(private_key, text), heard, text))
+                answer, confirm_hash = seal_next(session, ANSWER, bytes([sent])), sha256(encode(payload)).digest()
             else:
-                answer = seal_next(keys, ANSWER)
-            return self.go([origin, array(5, keys, answer, True, confirm_hash)], [self.send(answer)] + says)
-        _, answer, due, confirm_hash = fields_of(phase, 4)
-        require(content != CONFIRM or confirm_hash is None, "OutOfOrder")
-        again = [self.send(answer)] if content == CONFIRM else []
-        return self.go([origin, array(5, keys, answer, due or content == CONFIRM, confirm_hash)], again + says)
+                answer = seal_next(session, ANSWER)
+            return self.go(self.at_bob(session, [CONFIRMED_BOB, answer, True, confirm_hash]), None, message)
+        answer, due, confirm_hash = fields_of(kept, 3)
+        require(kind != CONFIRM or confirm_hash is None, "OutOfOrder")
+        is_confirm = kind == CONFIRM
+        stage = [CONFIRMED_BOB, answer, due or is_confirm, confirm_hash]
+        return self.go(self.at_bob(session, stage), None if is_confirm else [], message)
 
-    def open_other_epoch(self, payload, epoch, counter, content, text_by, now):
+    def open_other_epoch(self, payload, epoch, counter, kind, text_by, now):
         """§14.7"""
-        origin, [tag, *phase] = json_copy(self.state)
+        _, session, (_, stage, *_) = json_copy(self.state[1])
         if self.early() and epoch == 0:
             key, seen, sent, until = self.early()
             if now >= until:
                 return self.go(self.ended_by_time(), [])
             text = text_by(key)
-            if content == CLOSE:
+            if kind == CLOSE:
                 return self.go(self.closed(self.BY_PEER))
-            require(content == OPENING, "OutOfOrder")
-            require(counter < MOST_EARLY and not seen >> counter & 1, "Repeated")
+            require(kind == EARLY_MESSAGE, "OutOfOrder")
+            require(counter < MOST_EARLY and not seen >> counter & 1, "Duplicate")
             early = unless_all_came([key, seen | 1 << counter, sent, until])
-            confirm = phase[1]
-            return self.go(
-                [origin, array(tag, phase[0], confirm, early)],
-                self.say_again(confirm) + [{"message": text}],
-            )
-        require(not (tag == 4 and len(phase) == 3 and epoch == 1), "TooEarly")
-        again = tag == 5 and len(phase) == 4 and epoch == 0 and phase[3] == sha256(encode(payload)).digest()
+            return self.go(self.at_alice(session, stage, early), None, [{"message": text}])
+        require(not (self.is_early() and epoch == 1), "TooEarly")
+        again = self.is_in(AT_BOB, CONFIRMED_BOB) and epoch == 0
+        again = again and fields_of(stage, 4)[3] == sha256(encode(payload)).digest()
         require(again, "Forged")
-        return self.go([origin, [tag, *phase[:2], True, phase[3]]])
+        return self.go(self.at_bob(session, [*stage[:2], True, stage[3]]))
 
 
 class Pool(Machine):
@@ -1052,31 +1094,32 @@ class Pool(Machine):
         encryptor = self.cipher().encryptor()
         return encryptor.update(number.to_bytes(16, "big")) + encryptor.finalize()
 
-    def asking(self, slots):
+    def requesting(self, slots):
         ids = [self.request_id(slot) for slot in slots if type(slot) is int]
         return [request("IssueLineLink", request_id=request_id) for request_id in ids]
 
-    def unsent(self):
-        return self.asking(self.state[5])
+    def pending(self):
+        return self.requesting(self.state[5])
 
     def handle(self, data):
         name, fields = read_message(EVENTS, data)
-        require(name == "LineLinkIssued", "NotMine")
+        require(name == "LineLinkIssued", "WrongMachine")
         decryptor = self.cipher().decryptor()
         number = int.from_bytes(decryptor.update(fields["request_id"]) + decryptor.finalize(), "big")
         *rest, requests, slots = self.state
-        require(number < requests, "NotMine")
-        require(number in slots and fields["line_link"] not in slots, "Repeated")
+        require(number < requests, "WrongMachine")
+        require(number in slots and fields["line_link"] not in slots, "Duplicate")
         slots = [fields["line_link"] if slot == number else slot for slot in slots]
         return self.go([*rest, requests, slots], [])
 
-    def take(self):
+    def pop(self):
         *rest, low, full, requests, slots = self.state
         link = next((slot for slot in slots if type(slot) is bytes), None)
         require(link is not None, "Empty")
         left = [slot for slot in slots if slot != link]
         new = list(range(requests, requests + full - len(left))) if len(left) < low else []
-        return self.go([*rest, low, full, requests + len(new), left + new], [{"link": link}, *self.asking(new)])
+        state = [*rest, low, full, requests + len(new), left + new]
+        return self.go(state, self.requesting(new), [{"link": link}])
 
 
 def is_name(value):
@@ -1098,10 +1141,9 @@ def ports():
     file = load("ports.json")
     for name, port in file["accepted"].items():
         seed, what = bytes.fromhex(port["alice_seed"]), f"Port {name}"
-        many = expand_seed(seed) if port["kind"] != PORT else [seed[:32], seed[32:48]]
-        ticket = unhex(port["ticket"])
+        private_key, rad, ticket = seed[:32], seed[32:48], unhex(port["ticket"])
         fields = array(
-            *(1, port["kind"], bytes.fromhex(port["line_link"]), public_key_of(many[0]), many[1]),
+            *(1, port["kind"], bytes.fromhex(port["line_link"]), public_key_of(private_key), rad),
             *(port["expires"], port["relay"], ticket),
         )
         data = encode(fields)
@@ -1157,7 +1199,8 @@ def proofs():
         same(check(private_key, rad, proof), None, f"proof {name}")
         counts["negatives refused"] += 1
     # A contact port: of which ticket Alice is asked, if the proof is good.
-    private_key, rad, _, _ = expand_seed(bytes.fromhex(file["with_tickets"]["alice_seed"]))
+    seed = bytes.fromhex(file["with_tickets"]["alice_seed"])
+    private_key, rad = seed[:32], seed[32:48]
     for name, entry in file["with_tickets"]["proofs"].items():
         proof = cbor2.loads(bytes.fromhex(entry["bytes"]))
         require_proof(proof)
@@ -1211,8 +1254,8 @@ def handshakes(file="handshakes.json"):
             machine = machines.get(who)
             before = machine.record() if machine else None
             try:
-                replaces = machine and (bytes([machine.key()[0]]) + machine.key()[1]).hex()
-                machine, effects, once, taken, strikes, line = act(machine, step, formed)
+                expected = machine and (bytes([machine.key()[0]]) + machine.key()[1]).hex()
+                machine, effects, unique, on_duplicate, consumes, new_line = act(machine, step, formed)
             except Refused as refused:
                 same(str(refused), step.get("error"), what)
                 same(machine.record(), before, what)
@@ -1222,12 +1265,12 @@ def handshakes(file="handshakes.json"):
             same(None, step.get("error"), what)
             same(machine.record().hex(), step["record"], what)
             same((bytes([machine.key()[0]]) + machine.key()[1]).hex(), step["key"], what)
-            same(replaces if step["does"] != "restore" else None, step.get("replaces"), what)
+            same(expected if step["does"] != "restore" else None, step.get("expected"), what)
             same(shown(effects), step["effects"], what)
-            same(once and once.hex(), step.get("once"), what)
-            same(taken, step.get("taken"), what)
-            same(strikes and strikes.hex(), step.get("strikes"), what)
-            same(line and line.hex(), step.get("line"), what)
+            same(unique and unique.hex(), step.get("unique"), what)
+            same(on_duplicate, step.get("on_duplicate"), what)
+            same(consumes and consumes.hex(), step.get("consumes"), what)
+            same(new_line and new_line.hex(), step.get("new_line"), what)
             formed = next((each["line_formed"] for each in effects if "line_formed" in each), formed)
             counts["steps"] += 1
         if play["derived"] and "uses" in play["derived"]:
@@ -1248,13 +1291,13 @@ def pools():
     pool = None
     for number, step in enumerate(file["steps"]):
         what = f"pool, step {number}"
-        before, replaces = (pool.record(), pool.key()) if pool else (None, None)
+        before, expected = (pool.record(), pool.key()) if pool else (None, None)
         try:
             if step["does"] == "new":
                 pool = Pool.new(step["low"], step["full"], bytes.fromhex(step["seed"]))
-                effects = pool.unsent()
+                effects = pool.pending()
             else:
-                effects, *_ = pool.take() if step["does"] == "take" else pool.handle(bytes.fromhex(step["event"]))
+                effects, *_ = pool.pop() if step["does"] == "pop" else pool.handle(bytes.fromhex(step["event"]))
         except Refused as refused:
             same(str(refused), step.get("error"), what)
             same(pool.record(), before, what)
@@ -1263,7 +1306,7 @@ def pools():
         same(None, step.get("error"), what)
         same(pool.record().hex(), step["record"], what)
         same((bytes([4]) + pool.key()[1]).hex(), step["key"], what)
-        same((bytes([4]) + replaces[1]).hex() if replaces else None, step.get("replaces"), what)
+        same((bytes([4]) + expected[1]).hex() if expected else None, step.get("expected"), what)
         same(shown(effects), step["effects"], what)
         counts["steps"] += 1
     for entry in file["refused_bounds"]:
@@ -1276,37 +1319,37 @@ def many_uses():
     handshakes("many.json")
 
 
-def what_is_known(knows):
+def peers_of(step):
     """§14.6, §16.4: what the caller's tables say."""
-    knows = knows or {"standing": "Stranger", "line_id": None, "told": []}
-    told = {unhex(row["ticket"]): [unhex(row["line_link"]), row["name"], row["expires"]] for row in knows["told"]}
-    standing = knows["standing"].partition("(")[0]
-    return {"standing": standing, "line_id": unhex(knows["line_id"]), "told": told}
+    peers = step.get("peers") or {"has_line": False, "relationship": "Unknown", "line_id": None, "tickets": []}
+    tickets = {unhex(row["ticket"]): [unhex(row["line_link"]), row["name"], row["expires"]] for row in peers["tickets"]}
+    relationship = peers["relationship"].partition("(")[0]
+    return {"has_line": peers["has_line"], "relationship": relationship, "line_id": unhex(peers["line_id"]), "tickets": tickets}
 
 
 def act(machine, step, formed):
-    """One step: the machine after it, its effects, its mark, what to do if that is taken, which ticket it strikes, a new line."""
+    """One step: the machine after it, its effects, its mark, what to do if that is there, which ticket it consumes, a new line."""
     argument = {key: bytes.fromhex(value) for key, value in step.items() if key in BYTES}
-    offer, knows = unhex(step.get("offer")), what_is_known(step.get("knows"))
-    born = {
-        "request": lambda: Alice.request(offer, argument["seed"]),
-        "offer": lambda: Alice.offer(argument["line_link"], offer, argument["seed"]),
+    options, peers, now = unhex(step.get("options")), peers_of(step), step["now"]
+    created = {
+        "request": lambda: Alice.request(options, argument["seed"]),
+        "offer": lambda: Alice.offer(argument["line_link"], options, argument["seed"]),
         "scan": lambda: Bob.scan(argument["port"], argument["seed"]),
-        "born": lambda: Line.restore(formed),
+        "new_line": lambda: Line.restore(formed),
         "restore": lambda: Line.restore(bytes.fromhex(step["record"])),
     }
-    if step["does"] in born:
-        machine = born[step["does"]]()
-        return machine, machine.unsent(), None, None, None, None
+    if step["does"] in created:
+        machine = created[step["does"]]()
+        return machine, machine.pending(), None, None, None, None
     does = {
-        "handle": lambda: machine.handle(argument["event"], step["now"], knows),
-        "connect": lambda: machine.connect({"OnBoard": 1, "AlongTheLine": 2}[step["send_proof"]], step["now"]),
-        "open": lambda: machine.open(argument["payload"], argument["associated_data"], step["now"]),
+        "handle": lambda: machine.handle(argument["event"], now, peers, argument.get("fresh")),
+        "connect": lambda: machine.connect({"Inline": 1, "AlongTheLine": 2}[step["send_proof"]], now),
+        "handle_with_aad": lambda: machine.open(argument["payload"], argument["associated_data"], now),
         "seal": lambda: machine.seal(argument["text"], argument["associated_data"]),
         "set_policy": lambda: machine.set_policy(unhex(step["policy"])),
-        "tick": lambda: machine.tick(step["now"]),
-        "settle": lambda: machine.settle(),
-        "accept": lambda: machine.accept(step["now"]),
+        "tick": lambda: machine.tick(now),
+        "clear_outbox": lambda: machine.clear_outbox(),
+        "accept": lambda: machine.accept(now),
         "decline": lambda: machine.decline(),
         "close": lambda: machine.close(),
         "revoke": lambda: machine.revoke(),
@@ -1315,11 +1358,11 @@ def act(machine, step, formed):
     return machine, *does[step["does"]]()
 
 
-BYTES = {"seed", "line_link", "port", "event", "payload", "associated_data", "text"}
+BYTES = {"seed", "fresh", "line_link", "port", "event", "payload", "associated_data", "text"}
 
 
 def keys_of(steps):
-    """§6.1, §6.2, §6.8, from the Port, the seeds and what the Server said."""
+    """§6.1, §6.2, §6.8, from the Port, the seeds and what the relay said."""
     scan = next(step for step in steps if step["does"] == "scan")
     seed, port = bytes.fromhex(scan["seed"]), read_port(bytes.fromhex(scan["port"]))
     events = (read_message(EVENTS, bytes.fromhex(step["event"])) for step in steps if "event" in step)
@@ -1337,22 +1380,22 @@ def keys_of(steps):
         "alice_to_bob": alice_to_bob.hex(),
         "bob_to_alice": bob_to_alice.hex(),
         "exporter": exporter.hex(),
-        "check_code": check_code(exporter),
+        "safety_number": safety_number(exporter),
     }
 
 
 def keys_of_uses(steps):
-    """§14.3, §14.4, §14.7, §16.2: the same of a Port for many, use by use, from the seeds, the Port, and who was let in when."""
+    """§6.2, §14.4, §14.7, §16.2: the same of a Port for many, use by use, from the seeds, the Port, who was let in when, and what was
+    fresh then."""
     seed = bytes.fromhex(steps[0]["seed"])
-    prk = hkdf_extract(bytes(32), seed)
-    private_key, rad, request_id, next_seed = expand_seed(seed)
-    alice = {"prk": prk, "private_key": private_key, "rad": rad, "request_id": request_id, "seed": next_seed}
+    private_key, rad, request_id = seed[:32], seed[32:48], seed[48:]
+    alice = {"private_key": private_key, "rad": rad, "request_id": request_id}
     uses, port_hash = [], None
     for step in steps:
         if step["who"] != "alice" or not any("line_formed" in effect for effect in step.get("effects", [])):
             continue
         _, fields = read_message(EVENTS, bytes.fromhex(step["event"]))
-        # Whose proof it is.
+        # The guest that made this proof.
         scans = [scan for scan in steps if scan["does"] == "scan"]
         scan = next(scan for scan in scans if public_key_of(bytes.fromhex(scan["seed"])[:32]) == fields["proof"][0])
         of_bob, port = bytes.fromhex(scan["seed"]), read_port(bytes.fromhex(scan["port"]))
@@ -1362,8 +1405,8 @@ def keys_of_uses(steps):
         heard = transcript(port[1], port_hash, fields["line_id"], fields["pair_hash"], proof, ticket)
         heard_hash = sha256(heard).digest()
         prk_0, *epoch_0 = line_keys(secret, heard)
-        ratchet_prk = hkdf_extract(heard_hash, next_seed)
-        ephemeral, next_seed = ratchet(next_seed, heard_hash)
+        fresh = bytes.fromhex(step["fresh"])
+        ephemeral_prk, ephemeral = ephemeral_from(secret, fresh, heard_hash)
         ephemeral_key = public_key_of(ephemeral)
         ephemeral_secret = dh(ephemeral, proof[0])
         same(ephemeral_secret, dh(of_bob[:32], ephemeral_key), "the ephemeral key's secret")
@@ -1375,13 +1418,13 @@ def keys_of_uses(steps):
         same(sha256(used).digest(), mark_of_use(port_hash, secret), "the mark")
         confirmed = any(
             each["who"] == f"line at alice with {scan['who']}" and "record" in each and each["record"][:4] == "8401"
-            and decode(bytes.fromhex(each["record"]))[3][1][0] == 3
+            and Line.restore(bytes.fromhex(each["record"])).is_in(AT_ALICE, CONFIRMED)
             for each in steps
         )
         use = {
             "secret": secret, "proof": encode(proof), "transcript": heard, "transcript_hash": heard_hash,
-            "ratchet_prk": ratchet_prk, "ephemeral": ephemeral, "ephemeral_public_key": ephemeral_key,
-            "next_seed": next_seed, "ephemeral_secret": ephemeral_secret, "salted": salted,
+            "fresh": fresh, "ephemeral_prk": ephemeral_prk, "ephemeral": ephemeral, "ephemeral_public_key": ephemeral_key,
+            "ephemeral_secret": ephemeral_secret, "salted": salted,
             "salt": sha256(salted).digest(), "used": used, "mark": hash_of_ticket(ticket) if ticket else sha256(used).digest(),
             "hashed_ticket": ticket and hashed_ticket(ticket), "ticket_hash": ticket and hash_of_ticket(ticket),
         }
@@ -1390,7 +1433,7 @@ def keys_of_uses(steps):
             "who": scan["who"],
             "epoch_0": {"prk": prk_0.hex(), "keys": [key.hex() for key in epoch_0]},
             "epoch_1": {"prk": prk_1.hex(), "keys": [key.hex() for key in keys_1]},
-            "check_code": check_code(keys_1[2]) if confirmed else None,
+            "safety_number": safety_number(keys_1[2]) if confirmed else None,
         })
     return {
         "alice": {name: value.hex() for name, value in alice.items()}, "port_hash": port_hash.hex(), "uses": uses
@@ -1398,54 +1441,62 @@ def keys_of_uses(steps):
 
 
 STATES = {
-    *("alice requesting", "alice offered", "bob scanned", "bob connecting on board", "bob connecting along the line"),
-    *("alice spent with a line", "bob spent with a line", *(f"alice spent {end}{how}" for end in Alice.ENDS[1:] for how in ("", ", unsettled"))),
+    *("alice requesting", "alice offered", "bob scanned", "bob connecting inline", "bob connecting along the line"),
+    *("alice spent with a line", "bob spent with a line"),
+    *(f"alice spent {end}{how}" for end in Alice.ENDS[1:] for how in ("", ", due")),
     *(f"bob spent {end}" for end in ("Cancelled", "Expired", "Blocked", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
-    *(f"bob spent {end}, unsettled" for end in ("Cancelled", "Expired", "Blocked")),
-    *(f"bob spent Refused({why}), unsettled" for why in REASONS[1:PAUSED]),
+    *(f"bob spent {end}, due" for end in ("Cancelled", "Expired", "Blocked")),
+    *(f"bob spent Refused({why}), due" for why in REASONS[1:PAUSED]),
     *("line awaiting proof", "line of alice joined", "line of alice confirmed", "line of alice confirmed, with confirm"),
     *("line of bob joined", "line of bob joined, with proof", "line of bob confirmed", "line of bob confirmed, due"),
-    *(f"line closed {end}, due" for end in Line.ENDS[1:]),
-    *(f"line closed {end}" for end in ("ByUs", "ByPeer", "ByServer", "ProofRefused", "Declined")),
-    # Ports for many (§14), contact ports (§16), Ports that ask (§14.5).
+    *(f"line closed {reason}, due" for reason in Line.REASONS[1:]),
+    *(f"line closed {reason}" for reason in ("ByUs", "ByPeer", "ByRelay", "ProofRefused", "Declined")),
+    # Ports for many (§14), contact ports (§16), Ports that require approval (§14.5).
     *("alice requesting for many", "alice offered, due", "alice offered for many", "alice offered for many, due"),
-    *("bob scanned with a ticket", "bob connecting on board for many", "bob connecting on board for many, with a ticket"),
-    *("line awaiting proof, asks", "line of alice asked", "line of alice asked, early", "line of alice joined, early"),
-    *("line of alice confirmed, early", "line of alice confirmed, early, counted", "line of bob joined for many"),
-    *("line of bob confirmed for many", "line of bob confirmed for many, due"),
+    *("bob scanned with a ticket", "bob connecting inline for many", "bob connecting inline for many, with a ticket"),
+    *("line awaiting proof, then approval", "line of alice awaiting approval", "line of alice awaiting approval, early"),
+    *("line of alice joined, early", "line of alice confirmed, early", "line of alice confirmed, early, counted"),
+    *("line of bob joined for many", "line of bob confirmed for many", "line of bob confirmed for many, due"),
     *("pool, nothing here", "pool, some here", "pool, all here"),
 }
 
 
+def line_state_name(line):
+    phase = line.state[1]
+    if phase[0] == AWAITING_PROOF:
+        return f"line awaiting proof{', then approval' if phase[4] else ''}"
+    if phase[0] == CLOSED:
+        return f"line closed {line.REASONS[phase[1]]}{', due' if phase[3] else ''}"
+    end, (tag, *kept) = line.stage()
+    if end == AT_ALICE:
+        name = {AWAITING_APPROVAL: "awaiting approval", JOINED: "joined", CONFIRMED: "confirmed"}[tag]
+        with_confirm = ", with confirm" if tag == CONFIRMED and kept else ""
+        early = line.early()
+        counted = ", counted" if early and early[2] is not None else ""
+        return f"line of alice {name}{with_confirm}{', early' if early else ''}{counted}"
+    if tag == JOINED_BOB:
+        many, proof = len(kept) == 2, bool(kept) and kept[0] is not None
+        return f"line of bob joined{' for many' if many else ''}{', with proof' if proof else ''}"
+    return f"line of bob confirmed{' for many' if len(kept) == 3 else ''}{', due' if kept[1] else ''}"
+
+
 def state_name(role, machine):
     if role == "line":
-        tag, *phase = machine.state[1]
-        early = machine.early()
-        and_early = "".join([", early" if early else "", ", counted" if early and early[2] is not None else ""])
-        kept = len(phase) >= 2 and phase[1] is not None
-        return "".join({
-            1: lambda: ["line awaiting proof", ", asks" if phase[3] else ""],
-            2: lambda: ["line of alice joined", and_early],
-            3: lambda: ["line of alice confirmed", ", with confirm" if kept else "", and_early],
-            4: lambda: ["line of bob joined", " for many" if len(phase) == 3 else "", ", with proof" if kept else ""],
-            5: lambda: ["line of bob confirmed", " for many" if len(phase) == 4 else "", ", due" if phase[2] else ""],
-            6: lambda: ["line closed ", machine.ENDS[phase[0]], ", due" if phase[2] else ""],
-            7: lambda: ["line of alice asked", and_early],
-        }[tag]())
+        return line_state_name(machine)
     if role == "pool":
         here = [type(slot) is bytes for slot in machine.state[5]]
         return f"pool, {'all' if all(here) else 'some' if any(here) else 'nothing'} here"
     tag, body = machine.state
     if tag == 3:
         end = "with a line" if body[0] == 1 else machine.name_of_end(body[2])
-        return f"{role} spent {end}{', unsettled' if len(body) == 4 else ''}"
+        return f"{role} spent {end}{', due' if len(body) == 4 else ''}"
     if role == "alice":
-        name, is_for_many = ("alice requesting", len(body) == 5) if tag == 1 else ("alice offered", len(body) == 6)
-        rest = "" if tag == 1 else (", due" if body[4] else "")
-        return f"{name}{' for many' if is_for_many else ''}{rest}"
+        if tag == 1:
+            return f"alice requesting{' for many' if kind_of(body[3]) != PORT else ''}"
+        return f"alice offered{' for many' if len(body) == 6 else ''}{', due' if body[4] else ''}"
     if tag == 1:
         return f"bob scanned{' with a ticket' if len(body[0]) == 8 else ''}"
-    how = " on board" if body[6] == 1 else " along the line"
+    how = " inline" if body[6] == 1 else " along the line"
     return f"bob connecting{how}{' for many' if len(body) > 7 else ''}{', with a ticket' if len(body) > 8 else ''}"
 
 
@@ -1458,7 +1509,7 @@ def records():
         same((bytes([machine.key()[0]]) + machine.key()[1]).hex(), entry["key"], what)
         same(machine.revision, entry["revision"], what)
         same(machine.deadline(), entry["deadline"], what)
-        same(shown(machine.unsent()), entry["unsent"], what)
+        same(shown(machine.pending()), entry["pending"], what)
         seen.add(state_name(entry["role"], machine))
         counts["records"] += 1
     same(sorted(STATES - seen), [], "states without a record")

@@ -71,8 +71,8 @@ mod app {
         hex::decode(hex).unwrap().try_into().unwrap()
     }
 
-    fn name(name: &str) -> IntroducerName {
-        IntroducerName::new(name).unwrap()
+    fn name(name: &str) -> Name {
+        Name::new(name).unwrap()
     }
 
     /// Each character of it as another form has it.
@@ -155,9 +155,9 @@ mod app {
 
         let data = format!("{{\"text\":\"{TEXT}{}\"}}", "x".repeat(3_000));
         let contents = [
-            PacketKind::Other { content_type: 1, data: &data },
-            PacketKind::ContactPortBundle(grant),
-            PacketKind::ContactPortTicket { contact_port: [3; 16].into(), ticket: bytes(TICKET).into() },
+            Content::Other { content_type: 1, data: &data },
+            Content::ContactPortBundle(grant),
+            Content::ContactPortTicket { contact_port: [3; 16].into(), ticket: bytes(TICKET).into() },
         ];
         for content in contents {
             let message = Message { id: [1; 16].into(), content, tail: Some(Tail::default()) };

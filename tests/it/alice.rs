@@ -7,7 +7,7 @@ use crate::common::*;
 use port_protocol::*;
 
 fn requesting(offer: PortOptions) -> Any {
-    Alice::request(offer, seed(1)).commit().into()
+    Alice::request(offer, seed(1)).committed().into()
 }
 
 fn alice(offer: PortOptions) -> Any {
@@ -85,7 +85,7 @@ fn r4_3_a_second_line_is_refused() {
             let mut alice = alice(PortOptions::new());
             alice.takes(&formed([1; 16], first.clone()));
             assert_eq!(rejected(&mut alice, &formed([2; 16], second.clone())), Rejected::UnwantedLine([2; 16].into()));
-            let _ = alice.give(&Input::Settle, NOW);
+            let _ = alice.give(&Input::ClearOutbox, NOW);
             assert_eq!(rejected(&mut alice, &formed([2; 16], second)), Rejected::UnwantedLine([2; 16].into()));
         }
     }
@@ -119,7 +119,7 @@ fn r4_3_past_its_expiry_there_is_no_line() {
 #[test]
 fn r4_3_the_line_is_named_by_what_the_server_said() {
     let mut alice = alice(PortOptions::new().relay(RelayAddr::new("a.example").unwrap()));
-    let line = born_line(alice.takes(&formed([1; 16], None)));
+    let line = new_line(alice.takes(&formed([1; 16], None)));
     assert_eq!(line.claims(), RelayClaims { line_id: [1; 16].into(), pair_hash: pair_hash() });
     assert_eq!(line.key(), RecordKey::Line([1; 16].into()));
     assert_eq!((line.relay().unwrap().as_str(), line.confirmed()), ("a.example", None));
@@ -143,7 +143,7 @@ fn r4_4_a_further_line_formed_is_repeated_or_stray() {
     with_line.takes(&formed([1; 16], None));
     let mut revoked = alice(PortOptions::new());
     revoked.takes(&Input::Revoke);
-    for settled in [false, true] {
+    for cleared in [false, true] {
         for proof in [None, Some(proof(PortOptions::new())), Some(bad_proof())] {
             assert_eq!(rejected(&mut with_line, &formed([1; 16], proof.clone())), Rejected::Duplicate);
             assert_eq!(
@@ -152,19 +152,19 @@ fn r4_4_a_further_line_formed_is_repeated_or_stray() {
             );
             assert_eq!(rejected(&mut revoked, &formed([1; 16], proof)), Rejected::UnwantedLine([1; 16].into()));
         }
-        if !settled {
-            revoked.takes(&Input::Settle);
+        if !cleared {
+            revoked.takes(&Input::ClearOutbox);
         }
     }
 }
 
 #[test]
 fn r4_4_a_link_that_comes_too_late_is_to_be_closed() {
-    for settled in [false, true] {
+    for cleared in [false, true] {
         let mut alice = requesting(PortOptions::new());
         alice.takes(&Input::Revoke);
-        if settled {
-            alice.takes(&Input::Settle);
+        if cleared {
+            alice.takes(&Input::ClearOutbox);
         }
         assert_eq!(rejected(&mut alice, &Input::Event(link_issued())), Rejected::UnwantedLink(line_link()));
     }
@@ -210,11 +210,11 @@ const TABLE: &[Row] = &[
     ("Alice Offered", "LineFormed, bad proof", Early, "Alice Ended ProofRefused", "Disconnect, Ended"),
     ("Alice Offered", "revokes", Always, "Alice Ended Revoked", "CloseLineLink, Ended"),
     ("Alice Offered", "deadline", Late, "Alice Ended Expired", "CloseLineLink, Ended"),
-    ("Alice Ended Revoked", "settles", Always, "Alice Ended Revoked, settled", ""),
-    ("Alice Ended Revoked, no link", "settles", Always, "Alice Ended Revoked, no link, settled", ""),
-    ("Alice Ended Expired", "settles", Always, "Alice Ended Expired, settled", ""),
-    ("Alice Ended Expired, no link", "settles", Always, "Alice Ended Expired, no link, settled", ""),
-    ("Alice Ended ProofRefused", "settles", Always, "Alice Ended ProofRefused, settled", ""),
+    ("Alice Ended Revoked", "clears the outbox", Always, "Alice Ended Revoked, cleared", ""),
+    ("Alice Ended Revoked, no link", "clears the outbox", Always, "Alice Ended Revoked, no link, cleared", ""),
+    ("Alice Ended Expired", "clears the outbox", Always, "Alice Ended Expired, cleared", ""),
+    ("Alice Ended Expired, no link", "clears the outbox", Always, "Alice Ended Expired, no link, cleared", ""),
+    ("Alice Ended ProofRefused", "clears the outbox", Always, "Alice Ended ProofRefused, cleared", ""),
 ];
 
 #[test]
@@ -230,8 +230,8 @@ fn r4_5_what_is_not_in_the_table_is_an_error() {
                 name.starts_with("LineFormed") || name.starts_with("Refused")
             };
             match name {
-                "connects on board" | "connects" | "cancels" | "closes" | "seals" => Refusal::NoSuchCommand,
-                "deadline" | "settles" => Refusal::NothingDue,
+                "connects inline" | "connects" | "cancels" | "closes" | "seals" => Refusal::NoSuchCommand,
+                "deadline" | "clears the outbox" => Refusal::NothingDue,
                 "revokes" => Refusal::Rejected(Rejected::OutOfOrder),
                 "LineLinkIssued" if requests => Refusal::Rejected(Rejected::UnwantedLink(line_link())),
                 _ if !hers || name.ends_with("another's") => Refusal::Rejected(Rejected::WrongMachine),
@@ -273,7 +273,7 @@ fn r4_5_her_deadline_is_the_ports_expiry() {
 
 #[test]
 fn r4_5_her_outbox_is_what_the_last_step_asked_for_until_it_is_settled() {
-    for (state, outbox, settles) in [
+    for (state, outbox, clears) in [
         ("Alice Requesting", "IssueLineLink", false),
         ("Alice Offered", "PortReady", false),
         ("Alice Formed", "", false),
@@ -283,7 +283,7 @@ fn r4_5_her_outbox_is_what_the_last_step_asked_for_until_it_is_settled() {
     ] {
         let mut alice = states(PortOptions::new()).remove(state).unwrap();
         assert_eq!(words(&alice.pending()), outbox, "{state}");
-        assert_eq!(alice.give(&Input::Settle, NOW).is_ok(), settles, "{state}");
-        assert_eq!(words(&alice.pending()), if settles { "" } else { outbox }, "{state}");
+        assert_eq!(alice.give(&Input::ClearOutbox, NOW).is_ok(), clears, "{state}");
+        assert_eq!(words(&alice.pending()), if clears { "" } else { outbox }, "{state}");
     }
 }

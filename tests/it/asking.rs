@@ -23,7 +23,7 @@ fn asked_once(how: SendProof) -> (Line, Line) {
     if how == SendProof::AlongTheLine {
         assert_eq!(alice.phase(), LinePhase::AwaitingProof);
         let effects = hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
-        assert_eq!(words(&effects), "Asked");
+        assert_eq!(words(&effects), "AwaitingApproval");
     }
     (alice, bob)
 }
@@ -36,7 +36,7 @@ fn r14_5_who_waits_is_not_answered_until_her_word() {
     for (mut alice, mut bob) in [(once, once_bob), (along, along_bob), (many, many_bob)] {
         assert_eq!(
             (alice.phase(), words(&Any::from(Line::restore(&alice.record()).unwrap()).pending())),
-            (LinePhase::AwaitingApproval, "Asked".into())
+            (LinePhase::AwaitingApproval, "AwaitingApproval".into())
         );
         assert!(
             alice.clear_outbox().is_none() && alice.deadline().is_none() && alice.tick(UnixSeconds(u64::MAX)).is_none()
@@ -51,7 +51,7 @@ fn r14_5_who_waits_is_not_answered_until_her_word() {
         drop(alice.decline().unwrap());
         assert_eq!(*alice.record(), before[..]);
         let mut alice = Line::restore(&before).unwrap();
-        let sent: Vec<_> = alice.accept(NOW).unwrap().commit().map(of_line).collect();
+        let sent: Vec<_> = alice.accept(NOW).unwrap().committed().map(of_line).collect();
         assert_eq!((words(&sent), alice.phase()), ("Confirm".into(), LinePhase::Joined));
         assert_eq!(alice.accept(NOW).err(), Some(Rejected::OutOfOrder));
         assert_eq!(alice.decline().err(), Some(Rejected::OutOfOrder));
@@ -65,7 +65,7 @@ fn r14_5_who_waits_is_not_answered_until_her_word() {
 #[test]
 fn r14_5_accepted_it_is_the_line_that_it_would_have_been() {
     let (mut alice, _, free) = asked();
-    alice.accept(NOW).unwrap().commit().for_each(drop);
+    alice.accept(NOW).unwrap().committed().for_each(drop);
     assert_eq!(still(&alice), still(&free));
 }
 
@@ -76,7 +76,7 @@ fn r14_5_she_may_take_her_time_and_his_words_wait() {
     let late = UnixSeconds(NOW.0 + 9 * WEEK);
     assert!(alice.tick(late).is_none());
     assert_eq!(hears(&mut alice, &early, late), Err(Rejected::TooEarly));
-    alice.accept(late).unwrap().commit().for_each(drop);
+    alice.accept(late).unwrap().committed().for_each(drop);
     assert_eq!(alice.deadline(), Some(UnixSeconds(late.0 + WEEK)));
     assert_eq!(heard(&hears(&mut alice, &early, UnixSeconds(late.0 + WEEK - 1)).unwrap()), ["may I?"]);
 }
@@ -87,7 +87,7 @@ fn r14_5_turned_away_ended_or_gone_he_can_not_tell_why() {
     let (along, _) = asked_once(SendProof::AlongTheLine);
     let confirm = |line: &Line| {
         let mut line = Line::restore(&line.record()).unwrap();
-        line.accept(NOW).unwrap().commit().for_each(drop);
+        line.accept(NOW).unwrap().committed().for_each(drop);
         payload_of(&pending(&line)[0])
     };
     for line in [once, along, asked().0] {
@@ -100,8 +100,8 @@ fn r14_5_turned_away_ended_or_gone_he_can_not_tell_why() {
             let mut line = Line::restore(&line.record()).unwrap();
             let id = line.claims().line_id;
             let effects: Vec<_> = match what {
-                "decline" => line.decline().unwrap().commit().map(of_line).collect(),
-                "close" => line.close().unwrap().commit().map(of_line).collect(),
+                "decline" => line.decline().unwrap().committed().map(of_line).collect(),
+                "close" => line.close().unwrap().committed().map(of_line).collect(),
                 _ => hears(&mut line, &Event::Disconnected { line_id: id }.to_vec(), NOW).unwrap(),
             };
             assert_eq!(
@@ -113,7 +113,7 @@ fn r14_5_turned_away_ended_or_gone_he_can_not_tell_why() {
             assert!(line.record().len() < 160 && !line.record().windows(30).any(|part| part == &confirm[..30]));
             assert_eq!(line.accept(NOW).err(), Some(Rejected::OutOfOrder));
             assert_eq!(line.close().err(), Some(Rejected::Closed), "for good");
-            settle(&mut line);
+            clear_outbox(&mut line);
             assert_eq!(line.pending().count(), 0);
         }
     }
@@ -158,10 +158,13 @@ fn r14_5_nothing_but_her_word_moves_who_waits() {
 fn r14_5_a_use_that_is_turned_away_counts() {
     let mut alice = asking(Policy::up_to(1));
     let (mut line, _) = ends(&mut alice, 2, 2);
-    line.decline().unwrap().commit().for_each(drop);
+    line.decline().unwrap().committed().for_each(drop);
     assert_eq!(alice.used(), 1);
     let proof = proof_of(3, &alice);
-    assert_eq!(alice.handle(&formed(3, 3, Some(proof)), NOW).err(), Some(Rejected::UnwantedLine(id(3))));
+    assert_eq!(
+        alice.handle(&formed(3, 3, Some(proof)), &NoPeers, NOW, &mut rng()).err(),
+        Some(Rejected::UnwantedLine(id(3)))
+    );
 }
 
 #[test]
@@ -173,39 +176,39 @@ fn r14_6_who_is_blocked_gets_no_line_and_is_refused_like_anybody() {
         let event = formed(2, 2, Some(proof.clone()));
         let mut blocked = Blocked::new();
         blocked.insert([2; 32].into());
-        let mut refused = vec![alice.handle(&event, &blocked, NOW).err()];
-        refused.push(alice.handle(&event, &all_are(Relationship::Blocked), NOW).err());
+        let mut refused = vec![alice.handle(&event, &blocked, NOW, &mut rng()).err()];
+        refused.push(alice.handle(&event, &all_are(Relationship::Blocked), NOW, &mut rng()).err());
         // The same as a bad proof, none, a pause, or a limit that is reached.
-        refused.push(alice.handle(&formed(2, 2, Some(bad_proof())), NOW).err());
-        refused.push(alice.handle(&formed(2, 2, None), NOW).err());
+        refused.push(alice.handle(&formed(2, 2, Some(bad_proof())), &NoPeers, NOW, &mut rng()).err());
+        refused.push(alice.handle(&formed(2, 2, None), &NoPeers, NOW, &mut rng()).err());
         assert_eq!((*alice.record()).to_vec(), before);
         for closed in [policy.paused(true), Policy::up_to(0)] {
-            alice.set_policy(closed).unwrap().commit().for_each(drop);
-            refused.push(alice.handle(&event, NOW).err());
+            alice.set_policy(closed).unwrap().committed().for_each(drop);
+            refused.push(alice.handle(&event, &NoPeers, NOW, &mut rng()).err());
         }
-        alice.revoke().unwrap().commit().for_each(drop);
-        refused.push(alice.handle(&event, NOW).err());
+        alice.revoke().unwrap().committed().for_each(drop);
+        refused.push(alice.handle(&event, &NoPeers, NOW, &mut rng()).err());
         assert!(refused.iter().all(|error| *error == Some(Rejected::UnwantedLine(id(2)))), "{refused:?}");
         blocked.remove(&[2; 32].into());
         let mut alice = Alice::restore(&before).unwrap();
-        assert!(alice.handle(&event, &blocked, NOW).is_ok());
+        assert!(alice.handle(&event, &blocked, NOW, &mut rng()).is_ok());
     }
 }
 
 #[test]
 fn r14_6_a_port_for_one_use_is_spent_on_who_is_blocked() {
-    for (standing, again, expected) in [
+    for (relationship, again, expected) in [
         (Relationship::Blocked, OnRepeat::Allow, Some(PortOutcome::Blocked)),
         (Relationship::Connected(id(7)), OnRepeat::Refuse, Some(PortOutcome::AlreadyConnected)),
         (Relationship::Connected(id(7)), OnRepeat::Replace, None),
         (Relationship::Connected(id(7)), OnRepeat::Allow, None),
         (Relationship::Unknown, OnRepeat::Refuse, None),
     ] {
-        for on_board in [true, false] {
+        for inline in [true, false] {
             let mut alice = offered(PortOptions::new().policy(Policy::once().on_repeat(again)));
-            let proof = on_board.then(|| proof_of(2, &alice));
-            let step = alice.handle(&formed(2, 2, proof), &all_are(standing), NOW).unwrap();
-            let line = line_of(step.commit());
+            let proof = inline.then(|| proof_of(2, &alice));
+            let step = alice.handle(&formed(2, 2, proof), &all_are(relationship), NOW, &mut rng()).unwrap();
+            let line = line_of(step.committed());
             let end = if let AlicePhase::Ended(end) = alice.phase() { Some(end) } else { None };
             assert_eq!((end, line.is_none()), (expected, expected.is_some()));
             let said = words(&Any::from(alice).pending());
@@ -226,16 +229,16 @@ fn r14_6_who_is_connected_already_is_refused_let_in_or_takes_the_old_ones_place(
         let mut alice = superport(Policy::unlimited().on_repeat(again));
         let (mut bob, proof) = connecting(2, alice.port().unwrap());
         let known = all_are(Relationship::Connected(id(7)));
-        let outcome = alice.handle(&formed(2, 2, Some(proof)), &known, NOW);
+        let outcome = alice.handle(&formed(2, 2, Some(proof)), &known, NOW, &mut rng());
         if again == OnRepeat::Refuse {
             assert_eq!(outcome.err(), Some(Rejected::UnwantedLine(id(2))));
             continue;
         }
-        let mut alice = line_of(outcome.unwrap().commit()).unwrap();
+        let mut alice = line_of(outcome.unwrap().committed()).unwrap();
         let mut bob = bob
-            .handle(&formed(2, 2, None), &known, NOW)
+            .handle(&formed(2, 2, None), &known, NOW, &mut rng())
             .unwrap()
-            .commit()
+            .committed()
             .find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line) } else { None })
             .unwrap();
         assert_eq!((alice.replaces(), bob.replaces()), (None, None), "not before it is confirmed");
@@ -243,7 +246,7 @@ fn r14_6_who_is_connected_already_is_refused_let_in_or_takes_the_old_ones_place(
         assert_eq!((alice.replaces(), bob.replaces()), (replaces, Some(id(7))));
         alice = Line::restore(&alice.record()).unwrap();
         assert_eq!(alice.replaces(), replaces);
-        alice.close().unwrap().commit().for_each(drop);
+        alice.close().unwrap().committed().for_each(drop);
         assert_eq!(alice.replaces(), None);
     }
 }
@@ -253,8 +256,8 @@ fn r14_6_bob_takes_no_line_with_whom_he_blocked() {
     for policy in [Policy::once(), Policy::unlimited()] {
         let alice = superport(policy);
         let (mut bob, _) = connecting(2, alice.port().unwrap());
-        let step = bob.handle(&formed(2, 2, None), &all_are(Relationship::Blocked), NOW).unwrap();
-        step.commit().for_each(drop);
+        let step = bob.handle(&formed(2, 2, None), &all_are(Relationship::Blocked), NOW, &mut rng()).unwrap();
+        step.committed().for_each(drop);
         assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Blocked));
         assert_eq!(words(&Any::from(bob).pending()), "Disconnect, Ended");
     }
@@ -268,36 +271,40 @@ impl Peers for ThereAndBlocked {
         *line_id == self.0
     }
 
-    fn pair(&self, _: &PairHash) -> Relationship {
+    fn relationship(&self, _: &PairHash) -> Relationship {
         Relationship::Blocked
     }
 }
 
 #[test]
 fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
-    let port = Alice::offer(line_link(), expiring(), seed(1)).commit().port().unwrap().clone();
+    let port = Alice::offer(line_link(), expiring(), seed(1)).committed().port().unwrap().clone();
     let before = connecting(2, &port).0.record().to_vec();
     let event = formed(9, 9, None);
     // The line of this event is stored: it came of this very Port. Whatever else is true of him, it is a good one.
     for (known, now) in [(id(9), NOW), (id(9), EXPIRY)] {
         let mut again = Bob::restore(&before).unwrap();
-        let step = again.handle(&event, &ThereAndBlocked(known), now).unwrap();
-        assert!(step.line().is_none());
-        let said: Vec<_> = step.commit().map(|effect| format!("{effect:?}")).collect();
+        let step = again.handle(&event, &ThereAndBlocked(known), now, &mut rng()).unwrap();
+        assert!(step.write().new_line.is_none());
+        let said: Vec<_> = step.committed().map(|effect| format!("{effect:?}")).collect();
         assert_eq!(said, ["Ended(Refused(UsedByYou))"]);
         assert_eq!(again.phase(), BobPhase::Ended(UseOutcome::Refused(Reason::UsedByYou)));
         // And again: it is no stray.
-        assert_eq!(again.handle(&event, &There(id(9)), now).err(), Some(Rejected::Duplicate));
-        assert_eq!(again.handle(&event, now).err(), Some(Rejected::UnwantedLine(id(9))), "he does not know");
+        assert_eq!(again.handle(&event, &There(id(9)), now, &mut rng()).err(), Some(Rejected::Duplicate));
+        assert_eq!(
+            again.handle(&event, &NoPeers, now, &mut rng()).err(),
+            Some(Rejected::UnwantedLine(id(9))),
+            "he does not know"
+        );
     }
     // Of another line he knows nothing.
     let mut bob = Bob::restore(&before).unwrap();
-    let step = bob.handle(&event, &There(id(8)), NOW).unwrap();
-    assert!(step.line().is_some());
-    step.commit().for_each(drop);
+    let step = bob.handle(&event, &There(id(8)), NOW, &mut rng()).unwrap();
+    assert!(step.write().new_line.is_some());
+    step.committed().for_each(drop);
     assert_eq!(bob.phase(), BobPhase::Formed(id(9)));
     // A line of before comes again to a Bob who has another now.
-    assert_eq!(bob.handle(&formed(8, 9, None), &There(id(8)), NOW).err(), Some(Rejected::Duplicate));
+    assert_eq!(bob.handle(&formed(8, 9, None), &There(id(8)), NOW, &mut rng()).err(), Some(Rejected::Duplicate));
 }
 
 #[test]
@@ -305,14 +312,67 @@ fn r4_3_an_alice_who_has_forgotten_that_she_was_used_is_spent_with_the_line_that
     // Her record was rolled back, and the line's was not.
     for proof in [None, Some(bad_proof()), Some(proof_of(2, &offering(Policy::once())))] {
         for (known, now) in [(ThereAndBlocked(id(9)), NOW), (ThereAndBlocked(id(9)), EXPIRY)] {
-            let mut alice = Alice::offer(line_link(), expiring(), seed(1)).commit();
+            let mut alice = Alice::offer(line_link(), expiring(), seed(1)).committed();
             let mark = ReplayMark::from(*alice.port().unwrap().hash().as_bytes());
-            let step = alice.handle(&formed(9, 2, proof.clone()), &known, now).unwrap();
-            assert!(step.line().is_none() && step.once() == Some(mark) && step.taken() == Some(OnDuplicate::Revoke));
-            assert_eq!(step.commit().count(), 0);
+            let step = alice.handle(&formed(9, 2, proof.clone()), &known, now, &mut rng()).unwrap();
+            assert!(
+                step.write().new_line.is_none()
+                    && Put::step(&step).mark() == Some(mark)
+                    && step.write().unique.map(|(_, then)| then) == Some(OnDuplicate::Revoke)
+            );
+            assert_eq!(step.committed().count(), 0);
             assert_eq!((alice.phase(), alice.clear_outbox().is_none()), (AlicePhase::Formed(id(9)), true));
-            assert_eq!(alice.handle(&formed(7, 2, proof.clone()), NOW).err(), Some(Rejected::UnwantedLine(id(7))));
+            assert_eq!(
+                alice.handle(&formed(7, 2, proof.clone()), &NoPeers, NOW, &mut rng()).err(),
+                Some(Rejected::UnwantedLine(id(7)))
+            );
         }
+    }
+}
+
+#[test]
+fn r14_6_no_peers_block_nobody_and_know_no_line_and_no_ticket() {
+    assert!(!NoPeers.has_line(&id(9)) && NoPeers.ticket(&[7; 32].into()).is_none());
+    assert_eq!(NoPeers.relationship(&[2; 32].into()), Relationship::Unknown);
+    let unknown = |_: &PairHash| Relationship::Unknown;
+    assert!(!unknown.has_line(&id(9)) && unknown.ticket(&[7; 32].into()).is_none());
+    let mut blocked = Blocked::new();
+    blocked.insert([2; 32].into());
+    assert!(!blocked.has_line(&id(9)) && blocked.ticket(&[7; 32].into()).is_none());
+
+    // So whoever has a good proof gets in, by any of the three, unless the pair is blocked.
+    let alice = superport(Policy::unlimited().on_repeat(OnRepeat::Refuse));
+    let event = formed(2, 2, Some(proof_of(2, &alice)));
+    let gets_in = |peers: &dyn Fn(&mut Alice) -> bool| peers(&mut Alice::restore(&alice.record()).unwrap());
+    assert!(gets_in(&|alice| alice.handle(&event, &NoPeers, NOW, &mut rng()).is_ok()));
+    assert!(gets_in(&|alice| alice.handle(&event, &unknown, NOW, &mut rng()).is_ok()));
+    assert!(!gets_in(&|alice| alice.handle(&event, &blocked, NOW, &mut rng()).is_ok()));
+    assert!(!gets_in(&|alice| alice.handle(&event, &all_are(Relationship::Blocked), NOW, &mut rng()).is_ok()));
+    assert!(!gets_in(&|alice| alice.handle(&event, &all_are(Relationship::Connected(id(7))), NOW, &mut rng()).is_ok()));
+
+    // A closure is asked about this pair alone.
+    let asked = std::cell::RefCell::new(Vec::new());
+    let peers = |pair: &PairHash| {
+        asked.borrow_mut().push(*pair);
+        Relationship::Unknown
+    };
+    assert!(gets_in(&|alice| alice.handle(&event, &peers, NOW, &mut rng()).is_ok()));
+    assert_eq!(*asked.borrow(), [PairHash::from([2; 32])]);
+
+    // Nor is a ticket good that nobody announced: without tables, none is.
+    let contact = PortOptions::new().policy(Policy::unlimited()).introducer(id(7));
+    let mut alice = offered(contact);
+    let mut carol = Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), id(7)).unwrap().committed();
+    let name = IntroducerName::new("Carol").unwrap();
+    carol.introduce(name, None, seed(5), NOW).unwrap().committed().for_each(drop);
+    let Some(IntroducerEffect::Ready(port)) = carol.mark_announced().unwrap().committed().next() else { panic!() };
+    let event = formed(2, 2, Some(connecting(2, &port).1));
+    for refused in [
+        alice.handle(&event, &NoPeers, NOW, &mut rng()).err(),
+        alice.handle(&event, &unknown, NOW, &mut rng()).err(),
+        alice.handle(&event, &Blocked::new(), NOW, &mut rng()).err(),
+    ] {
+        assert_eq!(refused, Some(Rejected::UnknownTicket(id(2))));
     }
 }
 
@@ -322,7 +382,7 @@ fn r14_4_an_event_that_comes_again_to_a_port_for_many_that_knows_nothing_of_it_i
     let (before, proof) = (alice.record().to_vec(), proof_of(2, &alice));
     for proof in [None, Some(bad_proof()), Some(proof)] {
         let event = formed(9, 2, proof);
-        assert_eq!(alice.handle(&event, &There(id(9)), NOW).err(), Some(Rejected::Duplicate));
+        assert_eq!(alice.handle(&event, &There(id(9)), NOW, &mut rng()).err(), Some(Rejected::Duplicate));
         assert_eq!(*alice.record(), before[..]);
     }
 }

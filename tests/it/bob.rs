@@ -41,9 +41,9 @@ fn r5_1_scanning_uses_nothing() {
 
 #[test]
 fn r5_2_connect_carries_the_proof_or_not() {
-    for (how, on_board) in [(SendProof::Inline, Some(proof(PortOptions::new()))), (SendProof::AlongTheLine, None)] {
+    for (how, inline) in [(SendProof::Inline, Some(proof(PortOptions::new()))), (SendProof::AlongTheLine, None)] {
         let effects = bob().takes(&Input::Connect(how));
-        assert_eq!(effects, [Effect::Send(Request::Connect { line_link: line_link(), proof: on_board }.to_vec())]);
+        assert_eq!(effects, [Effect::Send(Request::Connect { line_link: line_link(), proof: inline }.to_vec())]);
     }
 }
 
@@ -62,7 +62,7 @@ fn r5_2_a_request_that_is_sent_again_is_the_same_bytes() {
         let sent = bob.takes(&Input::Connect(how));
         assert_eq!(bob.pending(), sent);
         assert_eq!(bob.clone().pending(), sent, "after a restore, too");
-        assert_eq!(bob.give(&Input::Settle, NOW), Err(Refusal::NothingDue));
+        assert_eq!(bob.give(&Input::ClearOutbox, NOW), Err(Refusal::NothingDue));
         for other in HOW {
             assert_eq!(rejected(&mut bob, &Input::Connect(other)), Rejected::OutOfOrder);
         }
@@ -99,7 +99,7 @@ fn r5_3_line_formed_with_a_proof_is_not_bobs() {
 fn r5_3_the_line_sends_the_proof_unless_it_was_on_board() {
     for (how, outbox) in HOW.into_iter().zip(["", "Proof"]) {
         let mut bob = connecting(how);
-        let line = Any::from(born_line(bob.takes(&Input::Event(line_formed(None)))));
+        let line = Any::from(new_line(bob.takes(&Input::Event(line_formed(None)))));
         assert_eq!(line.as_line().phase(), LinePhase::Joined);
         assert_eq!(words(&line.pending()), outbox);
         assert_eq!(line.as_line().claims(), RelayClaims { line_id: line_id(), pair_hash: pair_hash() });
@@ -190,32 +190,32 @@ fn r5_5_the_phase_says_where_he_stands() {
 }
 
 const TABLE: &[Row] = &[
-    ("Bob Scanned", "connects on board", Early, "Bob Connecting on board", "Connect on board"),
+    ("Bob Scanned", "connects inline", Early, "Bob Connecting inline", "Connect inline"),
     ("Bob Scanned", "connects", Early, "Bob Connecting", "Connect"),
-    ("Bob Scanned", "connects on board|connects", Late, "Bob Ended Expired", "Ended"),
-    ("Bob Connecting on board", "LineFormed|LineFormed again", Early, "Bob Formed", "LineFormed BobJoined"),
+    ("Bob Scanned", "connects inline|connects", Late, "Bob Ended Expired", "Ended"),
+    ("Bob Connecting inline", "LineFormed|LineFormed again", Early, "Bob Formed", "LineFormed BobJoined"),
     ("Bob Connecting", "LineFormed|LineFormed again", Early, "Bob Formed", "LineFormed BobJoined, proof to send"),
     (
-        "Bob Connecting|Bob Connecting on board",
+        "Bob Connecting|Bob Connecting inline",
         "LineFormed|LineFormed again",
         Late,
         "Bob Ended Expired",
         "Disconnect, Ended",
     ),
-    ("Bob Connecting|Bob Connecting on board", "Refused 1", Always, "Bob Ended Refused 1", "Ended"),
-    ("Bob Connecting|Bob Connecting on board", "Refused 2", Always, "Bob Ended Refused 2", "Ended"),
-    ("Bob Connecting|Bob Connecting on board", "Refused 3", Always, "Bob Ended Refused 3", "Ended"),
-    ("Bob Connecting|Bob Connecting on board", "Refused 4", Always, "Bob Ended Refused 4", "Ended"),
-    ("Bob Connecting|Bob Connecting on board", "Refused 5", Always, "Bob Ended Refused 5", "Ended"),
-    ("Bob Scanned|Bob Connecting|Bob Connecting on board", "cancels", Always, "Bob Ended Cancelled", "Ended"),
-    ("Bob Scanned|Bob Connecting|Bob Connecting on board", "deadline", Late, "Bob Ended Expired", "Ended"),
-    ("Bob Ended Expired", "settles", Always, "Bob Ended Expired, settled", ""),
-    ("Bob Ended Cancelled", "settles", Always, "Bob Ended Cancelled, settled", ""),
-    ("Bob Ended Refused 1", "settles", Always, "Bob Ended Refused 1, settled", ""),
-    ("Bob Ended Refused 2", "settles", Always, "Bob Ended Refused 2, settled", ""),
-    ("Bob Ended Refused 3", "settles", Always, "Bob Ended Refused 3, settled", ""),
-    ("Bob Ended Refused 4", "settles", Always, "Bob Ended Refused 4, settled", ""),
-    ("Bob Ended Refused 5", "settles", Always, "Bob Ended Refused 5, settled", ""),
+    ("Bob Connecting|Bob Connecting inline", "Refused 1", Always, "Bob Ended Refused 1", "Ended"),
+    ("Bob Connecting|Bob Connecting inline", "Refused 2", Always, "Bob Ended Refused 2", "Ended"),
+    ("Bob Connecting|Bob Connecting inline", "Refused 3", Always, "Bob Ended Refused 3", "Ended"),
+    ("Bob Connecting|Bob Connecting inline", "Refused 4", Always, "Bob Ended Refused 4", "Ended"),
+    ("Bob Connecting|Bob Connecting inline", "Refused 5", Always, "Bob Ended Refused 5", "Ended"),
+    ("Bob Scanned|Bob Connecting|Bob Connecting inline", "cancels", Always, "Bob Ended Cancelled", "Ended"),
+    ("Bob Scanned|Bob Connecting|Bob Connecting inline", "deadline", Late, "Bob Ended Expired", "Ended"),
+    ("Bob Ended Expired", "clears the outbox", Always, "Bob Ended Expired, cleared", ""),
+    ("Bob Ended Cancelled", "clears the outbox", Always, "Bob Ended Cancelled, cleared", ""),
+    ("Bob Ended Refused 1", "clears the outbox", Always, "Bob Ended Refused 1, cleared", ""),
+    ("Bob Ended Refused 2", "clears the outbox", Always, "Bob Ended Refused 2, cleared", ""),
+    ("Bob Ended Refused 3", "clears the outbox", Always, "Bob Ended Refused 3, cleared", ""),
+    ("Bob Ended Refused 4", "clears the outbox", Always, "Bob Ended Refused 4, cleared", ""),
+    ("Bob Ended Refused 5", "clears the outbox", Always, "Bob Ended Refused 5, cleared", ""),
 ];
 
 #[test]
@@ -227,8 +227,8 @@ fn r5_5_what_is_not_in_the_table_is_an_error() {
             let (spent, formed) = (state.contains("Formed") || state.contains("Ended"), state.contains("Formed"));
             match name {
                 "revokes" | "closes" | "seals" => Refusal::NoSuchCommand,
-                "deadline" | "settles" => Refusal::NothingDue,
-                "connects on board" | "connects" | "cancels" => Refusal::Rejected(Rejected::OutOfOrder),
+                "deadline" | "clears the outbox" => Refusal::NothingDue,
+                "connects inline" | "connects" | "cancels" => Refusal::Rejected(Rejected::OutOfOrder),
                 _ if name.ends_with("another's") => Refusal::Rejected(Rejected::WrongMachine),
                 "LineFormed" if formed => Refusal::Rejected(Rejected::Duplicate),
                 "LineFormed" if spent => Refusal::Rejected(Rejected::UnwantedLine(line_id())),
@@ -257,12 +257,12 @@ fn r5_5_his_deadline_is_the_ports_expiry() {
 
 #[test]
 fn r5_5_while_connecting_he_keeps_the_request() {
-    for (how, outbox) in HOW.into_iter().zip(["Connect on board", "Connect"]) {
+    for (how, outbox) in HOW.into_iter().zip(["Connect inline", "Connect"]) {
         let mut bob = connecting(how);
         assert_eq!(words(&bob.pending()), outbox);
         bob.takes(&refused(Reason::Unknown));
         assert_eq!(words(&bob.pending()), "Ended");
-        bob.takes(&Input::Settle);
+        bob.takes(&Input::ClearOutbox);
         assert_eq!(words(&bob.pending()), "");
     }
 }

@@ -48,7 +48,7 @@ fn r6_5_confirm_stays_until_bob_is_known_to_have_it() {
     let (mut alice, mut bob) = joined();
     let confirm = arrives(&alice.pending());
     alice.takes(&Input::seal("is anybody there?"));
-    assert_eq!(alice.give(&Input::Settle, NOW), Err(Refusal::NothingDue));
+    assert_eq!(alice.give(&Input::ClearOutbox, NOW), Err(Refusal::NothingDue));
     assert_eq!(arrives(&alice.clone().pending()), confirm);
     // He speaks, but has not heard her: she says it again, each time.
     for _ in 0..2 {
@@ -87,13 +87,13 @@ fn r6_5_a_lost_confirm_is_sent_again() {
 
 #[test]
 fn r6_5_a_lost_answer_is_asked_for_again() {
-    for settled in [false, true] {
+    for cleared in [false, true] {
         let (mut alice, mut bob) = joined();
         let confirm = arrives(&alice.pending());
         let lost = hears(&mut bob, &confirm);
         assert_eq!(bob.pending(), lost, "he keeps it");
-        if settled {
-            bob.takes(&Input::Settle);
+        if cleared {
+            bob.takes(&Input::ClearOutbox);
             assert!(bob.pending().is_empty());
         }
         let again = hears(&mut bob, &arrives(&alice.pending()));
@@ -121,7 +121,7 @@ fn r6_5_any_packet_of_alices_confirms_bob_and_is_answered() {
     let (mut alice, mut bob) = joined();
     let opening = says(&mut alice, "I could not wait");
     let effects = hears(&mut bob, &opening);
-    assert_eq!(words(&effects), "Answer, says");
+    assert_eq!(words(&effects), "says, Answer");
     assert!(bob.as_line().confirmed().is_some());
     hears(&mut alice, &arrives(&effects));
     agree(&alice, &bob);
@@ -134,7 +134,7 @@ fn r6_5_any_packet_of_alices_confirms_bob_and_is_answered() {
 fn r6_5_a_confirmed_alices_message_confirms_bob_as_well() {
     let (mut alice, mut bob) = joined();
     hears(&mut alice, &says(&mut bob, "hello"));
-    assert_eq!(words(&hears(&mut bob, &says(&mut alice, "hello yourself"))), "Answer, says");
+    assert_eq!(words(&hears(&mut bob, &says(&mut alice, "hello yourself"))), "says, Answer");
     assert!(bob.as_line().confirmed().is_some());
 }
 
@@ -144,7 +144,7 @@ fn r6_5_confirm_may_come_after_64_and_more_later_messages() {
     let confirm = arrives(&alice.pending());
     for i in 0..130 {
         let message = says(&mut alice, "and another thing");
-        assert_eq!(words(&hears(&mut bob, &message)), if i == 0 { "Answer, says" } else { "says" });
+        assert_eq!(words(&hears(&mut bob, &message)), if i == 0 { "says, Answer" } else { "says" });
     }
     let answer = arrives(&hears(&mut bob, &confirm));
     hears(&mut alice, &answer);
@@ -170,7 +170,7 @@ fn r6_5_both_may_speak_at_once() {
     let (mut alice, mut bob) = joined();
     let (from_alice, from_bob) = (says(&mut alice, "a"), says(&mut bob, "b"));
     let confirm = arrives(&alice.pending());
-    assert_eq!(words(&hears(&mut alice, &from_bob)), "Confirm, says");
+    assert_eq!(words(&hears(&mut alice, &from_bob)), "says, Confirm");
     let answer = arrives(&hears(&mut bob, &from_alice));
     assert_eq!(words(&hears(&mut bob, &confirm)), "Answer");
     hears(&mut alice, &answer);
@@ -197,9 +197,9 @@ fn r6_5_the_same_proof_again_makes_alice_send_confirm_again() {
     let proof = arrives(&bob.pending());
     let confirm = hears(&mut alice, &proof);
     assert_eq!(hears(&mut alice, &proof), confirm);
-    // Also when it was on board the first time.
-    let (mut on_board, _) = joined();
-    assert_eq!(hears(&mut on_board, &proof), confirm);
+    // Also when it was inline the first time.
+    let (mut inline, _) = joined();
+    assert_eq!(hears(&mut inline, &proof), confirm);
     // Also when she heard him, but not that he heard her.
     hears(&mut alice, &says(&mut bob, "hello"));
     assert_eq!(hears(&mut alice, &proof), confirm);
@@ -213,7 +213,7 @@ fn r6_5_bob_keeps_his_proof_until_he_is_confirmed() {
     let (mut alice, mut bob) = lines(SendProof::AlongTheLine, PortOptions::new());
     let proof = bob.pending();
     bob.takes(&Input::seal("hello"));
-    assert_eq!(bob.give(&Input::Settle, NOW), Err(Refusal::NothingDue));
+    assert_eq!(bob.give(&Input::ClearOutbox, NOW), Err(Refusal::NothingDue));
     assert_eq!(bob.clone().pending(), proof);
     hears(&mut alice, &arrives(&proof));
     hears(&mut bob, &arrives(&alice.pending()));
@@ -247,7 +247,7 @@ fn r6_6_a_packet_that_overtook_the_proof_is_too_early_and_is_handed_in_again() {
     let (proof, opening) = (arrives(&bob.pending()), says(&mut bob, "hello"));
     assert_eq!(rejected(&mut alice, &opening), Rejected::TooEarly);
     hears(&mut alice, &proof);
-    assert_eq!(words(&hears(&mut alice, &opening)), "Confirm, says");
+    assert_eq!(words(&hears(&mut alice, &opening)), "says, Confirm");
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn r6_6_a_line_waits_for_the_proof_until_the_expiry_or_seven_days() {
 fn r6_6_the_week_does_not_overflow() {
     let formed = Input::Event(line_formed(None));
     let mut alice = Any::from(offered(PortOptions::new()));
-    let line = born_line(alice.give(&formed, UnixSeconds(u64::MAX - 5)).unwrap());
+    let line = new_line(alice.give(&formed, UnixSeconds(u64::MAX - 5)).unwrap());
     assert_eq!(line.deadline(), Some(UnixSeconds(u64::MAX)));
 }
 
@@ -324,30 +324,30 @@ const TABLE: &[Row] = &[
     ("AwaitingProof", PACKETS, Late, "Closed Expired", "Disconnect, Ended"),
     ("AwaitingProof", "deadline", Late, "Closed Expired", "Disconnect, Ended"),
     ("AliceJoined|AliceConfirmed", "Proof", Always, "=", "Confirm"),
-    ("AliceJoined", "Bob's EarlyMessage", Always, "AliceConfirmed", "Confirm, says"),
+    ("AliceJoined", "Bob's EarlyMessage", Always, "AliceConfirmed", "says, Confirm"),
     ("AliceConfirmed, answered", "Bob's EarlyMessage", Always, "=", "says"),
     (ALICE, "Bob's Message", Always, "AliceConfirmed, answered", "says"),
     ("AliceJoined|AliceConfirmed", "Bob's Answer", Always, "AliceConfirmed, answered", ""),
     (JOINED_BOB, "Alice's Confirm", Always, "BobConfirmed, answer due", "Answer"),
-    (JOINED_BOB, "Alice's EarlyMessage|Alice's Message", Always, "BobConfirmed, answer due", "Answer, says"),
+    (JOINED_BOB, "Alice's EarlyMessage|Alice's Message", Always, "BobConfirmed, answer due", "says, Answer"),
     (CONFIRMED_BOB, "Alice's Confirm", Always, "BobConfirmed, answer due", "Answer"),
     (CONFIRMED_BOB, "Alice's EarlyMessage|Alice's Message", Always, "=", "says"),
     (ALICE, "Bob's Close", Always, "Closed ByPeer", "Disconnect, Ended"),
     (BOB, "Alice's Close", Always, "Closed ByPeer", "Disconnect, Ended"),
-    (ALICE, "Dropped", Always, "=", "Dropped"),
-    (BOB, "Dropped", Always, "=", "Dropped"),
+    (ALICE, "Dropped", Always, "=", "PacketsLost"),
+    (BOB, "Dropped", Always, "=", "PacketsLost"),
     (NOT_CLOSED, "Disconnected", Always, "Closed ByRelay", "Ended"),
     ("AwaitingProof", "closes", Always, "Closed ByUs", "Disconnect, Ended"),
     (ALICE, "closes", Always, "Closed ByUs with Close", "Close, Disconnect, Ended"),
     (BOB, "closes", Always, "Closed ByUs with Close", "Close, Disconnect, Ended"),
     ("AliceJoined|BobJoined|BobJoined, proof to send", "seals", Always, "=", "EarlyMessage"),
     ("AliceConfirmed|AliceConfirmed, answered|BobConfirmed|BobConfirmed, answer due", "seals", Always, "=", "Message"),
-    ("BobConfirmed, answer due", "settles", Always, "BobConfirmed", ""),
-    ("Closed ByUs|Closed ByUs with Close", "settles", Always, "Closed ByUs, settled", ""),
-    ("Closed ByPeer", "settles", Always, "Closed ByPeer, settled", ""),
-    ("Closed ByRelay", "settles", Always, "Closed ByRelay, settled", ""),
-    ("Closed ProofRefused", "settles", Always, "Closed ProofRefused, settled", ""),
-    ("Closed Expired", "settles", Always, "Closed Expired, settled", ""),
+    ("BobConfirmed, answer due", "clears the outbox", Always, "BobConfirmed", ""),
+    ("Closed ByUs|Closed ByUs with Close", "clears the outbox", Always, "Closed ByUs, cleared", ""),
+    ("Closed ByPeer", "clears the outbox", Always, "Closed ByPeer, cleared", ""),
+    ("Closed ByRelay", "clears the outbox", Always, "Closed ByRelay, cleared", ""),
+    ("Closed ProofRefused", "clears the outbox", Always, "Closed ProofRefused, cleared", ""),
+    ("Closed Expired", "clears the outbox", Always, "Closed Expired, cleared", ""),
 ];
 
 #[test]
@@ -357,8 +357,8 @@ fn r6_6_what_is_not_in_the_table_is_an_error() {
         let closed = state.starts_with("Closed");
         let taken = [("AliceConfirmed", "Bob's EarlyMessage"), ("AliceConfirmed, answered", "Bob's Answer")];
         Refusal::Rejected(match name {
-            "connects on board" | "connects" | "revokes" | "cancels" => return Refusal::NoSuchCommand,
-            "deadline" | "settles" => return Refusal::NothingDue,
+            "connects inline" | "connects" | "revokes" | "cancels" => return Refusal::NoSuchCommand,
+            "deadline" | "clears the outbox" => return Refusal::NothingDue,
             "seals" if closed => return Refusal::Seal(SealError::Closed),
             "seals" => return Refusal::Seal(SealError::NotJoined),
             _ if name.ends_with("another's") => Rejected::WrongMachine,

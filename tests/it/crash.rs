@@ -61,12 +61,18 @@ fn run(how: SendProof, faults: Faults) -> World {
 
     for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
         // Until the other end has it, the message stays with its user, who says it again.
-        until(&mut world, &|w| !w.users[to].heard.is_empty(), from, &|w| {
+        until(&mut world, &|w| !w.users[to].heard().is_empty(), from, &|w| {
             let text = format!("from {from}, at {}", w.points);
             // A crash may come between sending it and remembering that.
             w.users[from].said.push(text.clone().into_bytes());
             w.give(from, w.line(from).unwrap().key(), &Input::seal(&text)).map(drop)
         });
+    }
+
+    // What this relay took is not lost, wherever the other one was stopped: it was kept with its step.
+    for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
+        let heard = world.users[to].heard();
+        assert!(world.users[from].sent.iter().all(|text| heard.contains(text)), "a message was lost");
     }
 
     let closed = |user| move |w: &World| w.line(user).unwrap().phase() == LinePhase::Closed;
@@ -96,7 +102,7 @@ fn r8_1_an_undisturbed_run_sends_everything_once() {
         came_out_well(&world);
         assert_eq!(world.users[ALICE].ends, [End::Line(CloseReason::ByUs)]);
         assert_eq!(world.users[BOB].ends, [End::Line(CloseReason::ByPeer)]);
-        assert_eq!(world.users.each_ref().map(|user| user.heard.len()), [1, 1]);
+        assert_eq!(world.users.each_ref().map(|user| user.heard().len()), [1, 1]);
         let times = |user, is: fn(&Event<'_>) -> bool| {
             let past = world.relay.past.iter().filter(|(to, _)| *to == user);
             past.filter(|(_, event)| is(&Event::decode(event).unwrap())).count()
@@ -192,7 +198,7 @@ fn r8_1_a_stop_anywhere_leaves_an_end_that_both_see_or_the_line() {
                     // The other one tries, or hears of it.
                     let over = |w: &World, user| {
                         let state = w.port_state(user);
-                        state.ends_with("Formed") || state.ends_with(", settled")
+                        state.ends_with("Formed") || state.ends_with(", cleared")
                     };
                     let both = |w: &World| [ALICE, BOB].iter().all(|&user| over(w, user));
                     until(&mut world, &both, BOB, &|w| {

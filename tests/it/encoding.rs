@@ -41,7 +41,7 @@ fn requests() -> [(&'static str, Request<'static>); 9] {
     [
         ("IssueLineLink", Request::IssueLineLink { request_id: [5; 16].into() }),
         ("Connect", Request::Connect { line_link: line_link(), proof: None }),
-        ("Connect on board", Request::Connect { line_link: line_link(), proof: Some(proof(PortOptions::new())) }),
+        ("Connect inline", Request::Connect { line_link: line_link(), proof: Some(proof(PortOptions::new())) }),
         ("Packet", Request::Packet { line_id: line_id(), payload: b"anything" }),
         ("Disconnect", Request::Disconnect { line_id: line_id() }),
         ("CloseLineLink", Request::CloseLineLink { line_link: line_link() }),
@@ -267,8 +267,8 @@ fn layout_of(proof: &Proof) -> Cbor {
 #[test]
 fn r7_3_events_are_these_bytes() {
     let [link, id, pair] = [(0xA1, 16), (0xB2, 16), (0xC3, 32)].map(|(byte, n)| Cbor::Bytes(vec![byte; n]));
-    use Reason::{Claimed, Closed, Expired, Paused, Unknown, UsedByYou};
-    let reason = [Unknown, Claimed, UsedByYou, Closed, Expired, Paused];
+    use Reason::{Closed, Expired, Paused, Unknown, UsedByAnother, UsedByYou};
+    let reason = [Unknown, UsedByAnother, UsedByYou, Closed, Expired, Paused];
     let good = proof(PortOptions::new());
     let (line_link, line_id, pair_hash) = (line_link(), line_id(), pair_hash());
     let mut cases = vec![
@@ -336,19 +336,18 @@ fn r7_4_payloads_are_these_bytes() {
     use PacketKind::{
         Answer, Close, Confirm, EarlyMessage, IntroducerMessage, Message, PaddedEarlyMessage, PaddedMessage,
     };
-    let contents =
-        [Confirm, Answer, EarlyMessage, Message, Close, PaddedEarlyMessage, PaddedMessage, IntroducerMessage];
-    for (number, content) in (1..).zip(contents) {
+    let kinds = [Confirm, Answer, EarlyMessage, Message, Close, PaddedEarlyMessage, PaddedMessage, IntroducerMessage];
+    for (number, kind) in (1..).zip(kinds) {
         for (epoch, counter) in [(0, 0), (1, 1 << 48), (u32::MAX, u64::MAX)] {
             let nonce = [&u32::to_be_bytes(epoch)[..], &u64::to_be_bytes(counter)].concat();
             let layout = fields(2, &[Cbor::Uint(number), Cbor::Bytes(nonce), Cbor::Bytes(vec![8; 16])]);
-            let payload = Payload::Sealed { content, nonce: Nonce { epoch, counter }, ciphertext: &[8; 16] };
+            let payload = Payload::Sealed { kind, nonce: Nonce { epoch, counter }, ciphertext: &[8; 16] };
             assert_eq!(payload.to_vec(), layout);
             assert_eq!(Payload::decode(&layout), Ok(payload));
         }
     }
-    for (content, nonce) in [(0, 12), (9, 12), (4, 11), (4, 13)] {
-        let layout = [Cbor::Uint(content), Cbor::Bytes(vec![0; nonce]), Cbor::Bytes(vec![8; 16])];
+    for (kind, nonce) in [(0, 12), (9, 12), (4, 11), (4, 13)] {
+        let layout = [Cbor::Uint(kind), Cbor::Bytes(vec![0; nonce]), Cbor::Bytes(vec![8; 16])];
         assert_eq!(Payload::decode(&fields(2, &layout)), Err(DecodeError::Malformed));
     }
 }

@@ -1,7 +1,7 @@
 //! §14.7: the two epochs of a line of a Port for many.
 #![cfg(feature = "alloc")]
 
-use crate::common::keys::{ANSWER, CLOSE, CONFIRM, MESSAGE, OPENING, sealed};
+use crate::common::keys::{ANSWER, CLOSE, CONFIRM, EARLY_MESSAGE, MESSAGE, sealed};
 use crate::common::many::*;
 use crate::common::*;
 use port_protocol::*;
@@ -16,7 +16,7 @@ fn switched(words: usize) -> (Line, Line, Use, Vec<Vec<u8>>) {
     let early = (0..words).map(|n| said(&mut bob, &format!("word {n}")).unwrap()).collect();
     hears(&mut bob, &pending(&alice)[0], NOW).unwrap();
     hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
-    settle(&mut bob);
+    clear_outbox(&mut bob);
     (alice, bob, keys, early)
 }
 
@@ -28,9 +28,9 @@ fn r14_7_the_keys_are_those_of_spec_md() {
     let [to_bob, to_alice, _] = &keys.keys[0];
     assert_eq!(confirm, packet(&sealed(to_bob, CONFIRM, 0, 0, &ephemeral, b"")));
     assert_eq!(payload_of(&confirm).len(), 68);
-    assert_eq!(said(&mut bob, "hi").unwrap(), packet(&sealed(to_alice, OPENING, 0, 0, b"hi", b"")));
+    assert_eq!(said(&mut bob, "hi").unwrap(), packet(&sealed(to_alice, EARLY_MESSAGE, 0, 0, b"hi", b"")));
     let [to_bob, to_alice, exporter] = &keys.keys[1];
-    assert_eq!(said(&mut alice, "yes").unwrap(), packet(&sealed(to_bob, OPENING, 1, 0, b"yes", b"")));
+    assert_eq!(said(&mut alice, "yes").unwrap(), packet(&sealed(to_bob, EARLY_MESSAGE, 1, 0, b"yes", b"")));
     hears(&mut bob, &confirm, NOW).unwrap();
     let answer = pending(&bob).remove(0);
     assert_eq!(answer, packet(&sealed(to_alice, ANSWER, 1, 0, &[1], b"")));
@@ -57,7 +57,7 @@ fn r14_7_bob_says_64_words_before_he_has_heard_alice() {
     let mut bob = Line::restore(&bob.record()).unwrap();
     assert_eq!(said(&mut bob, "64"), Err(SealError::Unconfirmed));
     // One from who holds the keys all the same.
-    let more = packet(&sealed(&keys.keys[0][1], OPENING, 0, 64, b"64", b""));
+    let more = packet(&sealed(&keys.keys[0][1], EARLY_MESSAGE, 0, 64, b"64", b""));
     assert_eq!(hears(&mut alice, &more, NOW), Err(Rejected::Duplicate));
     hears(&mut bob, &pending(&alice)[0], NOW).unwrap();
     hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
@@ -95,7 +95,7 @@ fn r14_7_alice_keeps_the_key_of_epoch_0_until_all_came_or_for_seven_days() {
                 words = vec![said(&mut bob, "word 0").unwrap()];
             }
             if by_tick {
-                alice.tick(week).unwrap().commit().for_each(drop);
+                alice.tick(week).unwrap().committed().for_each(drop);
             } else {
                 assert_eq!(hears(&mut alice, &words[0], week).unwrap().len(), 0);
             }
@@ -131,8 +131,8 @@ fn r14_7_what_comes_in_which_epoch() {
     let (confirmed, bob_confirmed, ..) = switched(1);
     let (all_came, ..) = switched(0);
     let gone: Rejected = Rejected::Forged;
-    let texts = [(CONFIRM, 32), (ANSWER, 1), (OPENING, 2), (MESSAGE, 2), (CLOSE, 0)];
-    // By content: what each end says of a packet of this epoch, sealed by who holds the keys. `None`: it is taken.
+    let texts = [(CONFIRM, 32), (ANSWER, 1), (EARLY_MESSAGE, 2), (MESSAGE, 2), (CLOSE, 0)];
+    // By kind: what each end says of a packet of this epoch, sealed by who holds the keys. `None`: it is taken.
     let late = Some(Rejected::OutOfOrder);
     type Row<'l> = (&'static str, &'l Line, usize, u32, [Option<Rejected>; 5]);
     let rows: [Row<'_>; 12] = [
@@ -151,17 +151,16 @@ fn r14_7_what_comes_in_which_epoch() {
     ];
     let other = x25519_dalek::x25519([5; 32], x25519_dalek::X25519_BASEPOINT_BYTES);
     for (who, line, direction, epoch, expected) in rows {
-        for ((content, length), expected) in texts.into_iter().zip(expected) {
-            let text = if content == CONFIRM { &other[..] } else { &[1; 2][..length] };
+        for ((kind, length), expected) in texts.into_iter().zip(expected) {
+            let text = if kind == CONFIRM { &other[..] } else { &[1; 2][..length] };
             let key = &keys.keys[usize::from(epoch == 1)][direction];
             let mut line = Line::restore(&line.record()).unwrap();
             let before = line.record().to_vec();
-            let outcome = hears(&mut line, &packet(&sealed(key, content, epoch, 60, text, b"")), NOW);
-            assert_eq!(outcome.as_ref().err().copied(), expected, "{who}: {content} of epoch {epoch}");
+            let outcome = hears(&mut line, &packet(&sealed(key, kind, epoch, 60, text, b"")), NOW);
+            assert_eq!(outcome.as_ref().err().copied(), expected, "{who}: {kind} of epoch {epoch}");
             assert_eq!(*line.record() == *before, expected.is_some());
             // Under the other direction's key it is an echo.
-            let echo =
-                packet(&sealed(&keys.keys[usize::from(epoch == 1)][1 - direction], content, epoch, 60, text, b""));
+            let echo = packet(&sealed(&keys.keys[usize::from(epoch == 1)][1 - direction], kind, epoch, 60, text, b""));
             let echoed = Line::restore(&before).map(|mut line| hears(&mut line, &echo, NOW).err()).unwrap();
             assert!(matches!(echoed, Some(Rejected::Forged | Rejected::TooEarly)), "{who}");
         }
@@ -186,7 +185,7 @@ fn r14_7_confirm_again_gets_the_same_answer() {
     let confirm = pending(&alice).remove(0);
     hears(&mut bob, &confirm, NOW).unwrap();
     let answer = pending(&bob);
-    settle(&mut bob);
+    clear_outbox(&mut bob);
     assert!(pending(&bob).is_empty());
     said(&mut bob, "later").unwrap();
     let mut bob = Line::restore(&bob.record()).unwrap();
@@ -200,7 +199,7 @@ fn r14_7_an_early_word_asks_for_confirm_once_more() {
     let (first, second) = (said(&mut bob, "1").unwrap(), said(&mut bob, "2").unwrap());
     let confirm = pending(&alice);
     let effects = hears(&mut alice, &first, NOW).unwrap();
-    assert_eq!(words(&effects), "Confirm, says");
+    assert_eq!(words(&effects), "says, Confirm");
     assert!(alice.confirmed().is_none(), "his words of epoch 0 confirm nothing");
     hears(&mut bob, &confirm[0], NOW).unwrap();
     hears(&mut alice, &pending(&bob)[0], NOW).unwrap();
@@ -213,15 +212,18 @@ fn r14_7_padded_words_and_words_with_data_in_both_epochs() {
     let (mut buffer, mut out) = ([0; 256], [0; 256]);
     let early = sealed_by(bob.seal_padded(b"padded", b"data", &mut buffer).unwrap());
     let event = Event::Packet { line_id: id(9), payload: &early };
-    assert_eq!(alice.open(&event, b"atad", &mut out, NOW).err(), Some(Rejected::Forged));
-    assert_eq!(alice.open(&event, &[0; 257], &mut out, NOW).err(), Some(Rejected::AssociatedDataTooLong));
-    assert_eq!(alice.handle(&event, &mut out[..50], NOW).err(), Some(Rejected::BufferTooSmall));
-    let got: Vec<_> = alice.open(&event, b"data", &mut out, NOW).unwrap().commit().collect();
-    assert_eq!(got.last(), Some(&LineEffect::Message(b"padded")));
+    assert_eq!(alice.handle_with_aad(&event, b"atad", &mut out, NOW, &mut rng()).err(), Some(Rejected::Forged));
+    assert_eq!(
+        alice.handle_with_aad(&event, &[0; 257], &mut out, NOW, &mut rng()).err(),
+        Some(Rejected::AssociatedDataTooLong)
+    );
+    assert_eq!(alice.handle(&event, &mut out[..50], NOW, &mut rng()).err(), Some(Rejected::BufferTooSmall));
+    let got: Vec<_> = alice.handle_with_aad(&event, b"data", &mut out, NOW, &mut rng()).unwrap().committed().collect();
+    assert_eq!(got.first(), Some(&LineEffect::Message(b"padded")));
     // Its own packets have none, and open whatever is passed.
     let confirm = payload_of(&pending(&alice)[0]);
     let event = Event::Packet { line_id: id(9), payload: &confirm };
-    bob.open(&event, b"data", &mut out, NOW).unwrap().commit().for_each(drop);
+    bob.handle_with_aad(&event, b"data", &mut out, NOW, &mut rng()).unwrap().committed().for_each(drop);
     assert!(bob.confirmed().is_some());
 }
 

@@ -73,7 +73,7 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
         (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting" => {
             moves("Bob Formed", "LineFormed BobJoined, proof to send")
         }
-        (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting on board" => {
+        (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting inline" => {
             moves("Bob Formed", "LineFormed BobJoined")
         }
         // The reason is the relay's claim.
@@ -98,7 +98,7 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
         (Any::Line(_), Event::Dropped { .. }, Event::Disconnected { .. }) if state == "AwaitingProof" => {
             Error(Rejected::OutOfOrder)
         }
-        (Any::Line(_), Event::Dropped { .. }, Event::Disconnected { .. }) => moves(state, "Dropped"),
+        (Any::Line(_), Event::Dropped { .. }, Event::Disconnected { .. }) => moves(state, "PacketsLost"),
         (Any::Line(_), ..) => panic!("{state}: one bit makes {flipped:?} of {honest:?}"),
         _ => Error(Rejected::OutOfOrder),
     }
@@ -189,24 +189,24 @@ fn flip_on_the_way(how: SendProof) {
                         !confirmed(ALICE) && !confirmed(BOB),
                         "a line from {event:02x?}, with one bit of it flipped"
                     );
-                    assert!(other.users.iter().all(|user| user.heard.is_empty()));
+                    assert!(other.users.iter().all(|user| user.heard().is_empty()));
                     assert!(!formed || other.users[user].lines.len() == 1);
                 }
             }
             // Those that were refused have moved nothing.
-            assert!(world.users.iter().zip(&before.users).all(|(a, b)| a.store == b.store && a.heard == b.heard));
+            assert!(world.users.iter().zip(&before.users).all(|(a, b)| a.store == b.store && a.heard() == b.heard()));
             world = before;
             world.hear(user, &event).unwrap().unwrap();
         }
     }
     let world = carry_on(world);
     assert!([ALICE, BOB].iter().all(|&user| world.line(user).unwrap().confirmed().is_some()));
-    assert_eq!(world.users.each_ref().map(|user| user.heard.len()), [2, 2]);
+    assert_eq!(world.users.each_ref().map(|user| user.heard().len()), [2, 2]);
     assert!(flipped_in_all > 3_000 && moved > 700, "{flipped_in_all} flips, {moved} moved");
 }
 
 #[test]
-fn no_flip_on_the_way_makes_two_different_lines_or_a_message_with_the_proof_on_board() {
+fn no_flip_on_the_way_makes_two_different_lines_or_a_message_with_the_proof_inline() {
     flip_on_the_way(SendProof::Inline);
 }
 

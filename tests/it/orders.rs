@@ -49,7 +49,7 @@ impl World {
             if closes {
                 let (mut next, mut a, mut b) = (self.clone(), again(&alice), again(&bob));
                 if let Ok(step) = if who == 0 { &mut a } else { &mut b }.close() {
-                    step.commit().for_each(drop);
+                    step.committed().for_each(drop);
                     next.keep(&a, &b);
                     each(next);
                 }
@@ -82,16 +82,16 @@ impl World {
         got: &Result<Vec<Effect>, Rejected>,
     ) {
         let payload = payload_of(packet);
-        let Ok(Payload::Sealed { content, nonce, .. }) = Payload::decode(&payload) else { panic!() };
-        let words = matches!(content, PacketKind::EarlyMessage | PacketKind::Message);
+        let Ok(Payload::Sealed { kind, nonce, .. }) = Payload::decode(&payload) else { panic!() };
+        let words = matches!(kind, PacketKind::EarlyMessage | PacketKind::Message);
         match got {
             _ if before == LinePhase::Closed => assert!(matches!(got, Err(Rejected::Closed))),
-            Ok(effects) => assert_eq!(words, !heard(effects).is_empty(), "{content:?}"),
+            Ok(effects) => assert_eq!(words, !heard(effects).is_empty(), "{kind:?}"),
             Err(Rejected::TooEarly) => assert!(!at_alice && nonce.epoch == 1 && before == LinePhase::Joined),
-            Err(Rejected::Duplicate) => assert!(words || content == PacketKind::Answer),
+            Err(Rejected::Duplicate) => assert!(words || kind == PacketKind::Answer),
             // The key of epoch 0 is gone because all of it came.
             Err(Rejected::Forged) => assert!(at_alice && nonce.epoch == 0 && before == LinePhase::Confirmed),
-            Err(other) => panic!("{content:?} {nonce:?} at {:?}: {other}", line.phase()),
+            Err(other) => panic!("{kind:?} {nonce:?} at {:?}: {other}", line.phase()),
         }
         let all = &self.heard[usize::from(!at_alice)];
         if words && matches!(got, Err(Rejected::Forged | Rejected::Duplicate)) {
@@ -149,7 +149,7 @@ impl World {
 
 fn nonce_of(packet: &[u8]) -> (PacketKind, Nonce) {
     match Payload::decode(&payload_of(packet)) {
-        Ok(Payload::Sealed { content, nonce, .. }) => (content, nonce),
+        Ok(Payload::Sealed { kind, nonce, .. }) => (kind, nonce),
         other => panic!("{other:?}"),
     }
 }

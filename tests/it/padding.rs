@@ -14,16 +14,15 @@ fn r6_9_a_padded_message_has_one_of_eleven_lengths() {
         let mut packet = vec![0; padded_len(length) + SEAL_OVERHEAD];
         let (Any::Line(from), Any::Line(to)) = (&mut alice, &mut bob) else { unreachable!() };
         let payload = sealed_by(from.seal_padded(&text, b"data", &mut packet).unwrap());
-        let Ok(Payload::Sealed { content: PacketKind::PaddedMessage, ciphertext, .. }) = Payload::decode(&payload)
-        else {
+        let Ok(Payload::Sealed { kind: PacketKind::PaddedMessage, ciphertext, .. }) = Payload::decode(&payload) else {
             panic!("not padded")
         };
         assert!(length < padded_len(length) && ciphertext.len() == padded_len(length) + 16);
         lengths.insert(ciphertext.len() - 16);
         let mut buffer = vec![0; payload.len()];
         let event = Event::Packet { line_id: line_id(), payload: &payload };
-        assert!(to.open(&event, b"other", &mut buffer, NOW).is_err());
-        let opened = to.open(&event, b"data", &mut buffer, NOW).unwrap().commit().next();
+        assert!(to.handle_with_aad(&event, b"other", &mut buffer, NOW, &mut rng()).is_err());
+        let opened = to.handle_with_aad(&event, b"data", &mut buffer, NOW, &mut rng()).unwrap().committed().next();
         assert_eq!(opened, Some(LineEffect::Message(&text)));
     }
     assert!(lengths.iter().all(|length| length.is_power_of_two()) && lengths.len() <= 11, "{lengths:?}");
@@ -42,14 +41,14 @@ fn r6_9_what_does_not_fit_is_not_sealed() {
 }
 
 #[test]
-fn r6_9_an_unconfirmed_end_pads_its_opening_words() {
+fn r6_9_an_unconfirmed_end_pads_its_early_messages() {
     let (mut alice, mut bob) = joined();
     let (Any::Line(to), Any::Line(from)) = (&mut alice, &mut bob) else { unreachable!() };
     let (mut packet, mut buffer) = ([0; 64 + SEAL_OVERHEAD], [0; 64 + SEAL_OVERHEAD]);
     let payload = sealed_by(from.seal_padded(b"hello", b"", &mut packet).unwrap());
-    assert!(matches!(Payload::decode(&payload), Ok(Payload::Sealed { content: PacketKind::PaddedEarlyMessage, .. })));
+    assert!(matches!(Payload::decode(&payload), Ok(Payload::Sealed { kind: PacketKind::PaddedEarlyMessage, .. })));
     let event = Event::Packet { line_id: line_id(), payload: &payload };
-    let effects: Vec<_> = to.handle(&event, &mut buffer, NOW).unwrap().commit().collect();
+    let effects: Vec<_> = to.handle(&event, &mut buffer, NOW, &mut rng()).unwrap().committed().collect();
     // As an EarlyMessage: Confirm goes out again.
-    assert!(matches!(&effects[..], [LineEffect::Send(_), LineEffect::Message(b"hello")]));
+    assert!(matches!(&effects[..], [LineEffect::Message(b"hello"), LineEffect::Send(_)]));
 }

@@ -10,7 +10,7 @@ const END: UnixSeconds = EXPIRY;
 
 fn single(policy: Policy) -> Alice {
     let mut alice = offered(PortOptions::new().policy(policy));
-    settle(&mut alice);
+    clear_outbox(&mut alice);
     alice
 }
 
@@ -28,17 +28,17 @@ fn told(effect: AliceEffect<'_>) -> Option<(u64, Admission)> {
 
 fn set(alice: &mut Alice, policy: Policy) -> Result<Option<(u64, Admission)>, Rejected> {
     let step = alice.set_policy(policy)?;
-    let effects: Vec<_> = step.commit().map(told).collect();
+    let effects: Vec<_> = step.committed().map(told).collect();
     assert!(effects.len() < 2 && effects.iter().all(Option::is_some), "{effects:?}");
     assert!(effects.is_empty() || effects[0] == news(alice));
     Ok(effects.first().copied().flatten())
 }
 
-/// UseLimit it by the Bob of this seed, and settles.
+/// A use by the Bob of this seed; then the outbox is cleared.
 fn used(alice: &mut Alice, n: u8) -> Result<Line, Rejected> {
     let proof = proof_of(n, alice);
-    let line = line_of(alice.handle(&formed(n, n, Some(proof)), NOW)?.commit());
-    settle(alice);
+    let line = line_of(alice.handle(&formed(n, n, Some(proof)), &NoPeers, NOW, &mut rng())?.committed());
+    clear_outbox(alice);
     Ok(line.unwrap())
 }
 
@@ -56,7 +56,7 @@ fn r14_1_the_kind_follows_from_the_policy_and_stays() {
     ] {
         let offer = PortOptions::new().policy(uses);
         assert_eq!((offer.kind(), offered(offer.clone()).port().unwrap().kind()), (kind, kind));
-        let requesting = Alice::request(offer, seed(1)).commit();
+        let requesting = Alice::request(offer, seed(1)).committed();
         for mut alice in [offered(PortOptions::new().policy(uses)), requesting] {
             for other in [Policy::once(), Policy::up_to(0), Policy::unlimited()] {
                 let fits = (other.use_limit() == UseLimit::Once) == (kind == PortKind::Port);
@@ -72,7 +72,7 @@ fn r14_1_the_kind_follows_from_the_policy_and_stays() {
 #[test]
 fn r14_1_a_policy_of_a_port_that_waits_for_its_link() {
     let offer = PortOptions::new().policy(Policy::up_to(2));
-    let mut alice = Alice::request(offer, seed(1)).commit();
+    let mut alice = Alice::request(offer, seed(1)).committed();
     assert_eq!(set(&mut alice, Policy::up_to(3).paused(true).closes_at(Some(END))), Ok(None));
     assert_eq!(alice.deadline(), Some(END));
     let request_id = alice.pending().find_map(|effect| match effect {
@@ -81,12 +81,12 @@ fn r14_1_a_policy_of_a_port_that_waits_for_its_link() {
     });
     let issued = Event::LineLinkIssued { request_id: request_id.unwrap(), line_link: line_link() };
     let mut alice = Alice::restore(&alice.record()).unwrap();
-    alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
+    alice.handle(&issued, &NoPeers, NOW, &mut rng()).unwrap().committed().for_each(drop);
     assert_eq!((news(&alice), alice.policy().unwrap().use_limit()), (Some((1, Admission::Nobody)), UseLimit::UpTo(3)));
     assert_eq!(set(&mut alice, Policy::up_to(3)), Ok(Some((2, Admission::Many))));
     // It is the same Port as one that had its link at once.
     assert_eq!(alice.port(), superport(Policy::up_to(3)).port());
-    alice.revoke().unwrap().commit().for_each(drop);
+    alice.revoke().unwrap().committed().for_each(drop);
     assert_eq!(alice.set_policy(Policy::up_to(9)).err(), Some(Rejected::OutOfOrder));
 }
 
@@ -94,7 +94,7 @@ fn r14_1_a_policy_of_a_port_that_waits_for_its_link() {
 fn r14_2_the_limit_raised_and_lowered_also_below_what_was_used() {
     let mut alice = offering(Policy::up_to(2));
     assert_eq!(news(&alice), Some((1, Admission::Many)));
-    settle(&mut alice);
+    clear_outbox(&mut alice);
     used(&mut alice, 2).unwrap();
     assert_eq!(set(&mut alice, Policy::up_to(7)), Ok(None), "no news to the Relay");
     used(&mut alice, 3).unwrap();
@@ -102,11 +102,11 @@ fn r14_2_the_limit_raised_and_lowered_also_below_what_was_used() {
     for lower in [3, 1, 0] {
         let told = set(&mut alice, Policy::up_to(lower)).unwrap();
         assert_eq!(told, (lower == 3).then_some((2, Admission::Nobody)));
-        settle(&mut alice);
+        clear_outbox(&mut alice);
         assert_eq!((alice.used(), used(&mut alice, 5).err()), (3, Some(Rejected::UnwantedLine(id(5)))));
     }
     assert_eq!(set(&mut alice, Policy::up_to(4)), Ok(Some((3, Admission::Many))));
-    settle(&mut alice);
+    clear_outbox(&mut alice);
     used(&mut alice, 5).unwrap();
     assert_eq!(set(&mut alice, Policy::unlimited()), Ok(Some((5, Admission::Many))), "4 was at the limit");
 }
@@ -116,9 +116,9 @@ fn r14_2_a_contact_port_for_one_use_has_one() {
     let alice = offered(PortOptions::new().introducer(id(7)));
     assert_eq!((alice.port().unwrap().kind(), news(&alice)), (PortKind::ContactPort, Some((1, Admission::Many))));
     for (uses, told) in [(0, Some((2, Admission::Nobody))), (1, None)] {
-        let used = Cbor::read(&alice.record()).with(&[3, 1, 5, 1], Cbor::Uint(uses)).write();
+        let used = Cbor::read(&alice.record()).with(&[3, 1, 5, 0], Cbor::Uint(uses)).write();
         let mut alice = Alice::restore(&used).unwrap();
-        settle(&mut alice);
+        clear_outbox(&mut alice);
         assert_eq!((u64::from(alice.used()), set(&mut alice, Policy::once().paused(true))), (uses, Ok(told)));
     }
 }
@@ -136,7 +136,7 @@ fn r14_2_versions_rise_and_what_was_not_said_is_said_until_it_is_settled() {
         assert_eq!(set(&mut alice, Policy::up_to(9).paused(true)), Ok(paused));
         let resumed = set(&mut alice, Policy::up_to(9)).unwrap();
         assert_eq!(resumed, Some((2 * n + 3, Admission::Many)));
-        settle(&mut alice);
+        clear_outbox(&mut alice);
         // And one after.
         alice = Alice::restore(&alice.record()).unwrap();
         assert_eq!((news(&alice), alice.clear_outbox().is_none()), (resumed, true), "said again with the connection");
@@ -163,9 +163,9 @@ fn r14_2_a_use_in_flight_is_judged_by_the_policy_of_the_moment() {
     for proof in [None, Some(proof_of(2, &single(Policy::once())))] {
         let mut alice = single(Policy::once());
         set(&mut alice, Policy::once().paused(true)).unwrap();
-        let step = alice.handle(&formed(2, 2, proof), NOW).unwrap();
-        assert_eq!(step.taken(), Some(OnDuplicate::Revoke));
-        assert!(line_of(step.commit()).is_none());
+        let step = alice.handle(&formed(2, 2, proof), &NoPeers, NOW, &mut rng()).unwrap();
+        assert_eq!(step.write().unique.map(|(_, then)| then), Some(OnDuplicate::Revoke));
+        assert!(line_of(step.committed()).is_none());
         assert_eq!(
             (end(&alice), words(&Any::from(alice).pending())),
             (Some(PortOutcome::Paused), "Disconnect, Ended".into())
@@ -177,17 +177,19 @@ fn r14_2_a_use_in_flight_is_judged_by_the_policy_of_the_moment() {
 fn r14_2_whatever_was_used_she_can_be_closed_at_once() {
     let mut alice = superport(Policy::up_to(1).closes_at(Some(END)));
     let proof = proof_of(2, &alice);
-    assert!(line_of(alice.handle(&formed(2, 2, Some(proof)), NOW).unwrap().commit()).is_some());
+    assert!(
+        line_of(alice.handle(&formed(2, 2, Some(proof)), &NoPeers, NOW, &mut rng()).unwrap().committed()).is_some()
+    );
     // A crash: what the relay is to hear is still there.
     let mut alice = Alice::restore(&alice.record()).unwrap();
     assert_eq!((news(&alice), alice.deadline()), (Some((2, Admission::Nobody)), Some(END)));
-    let sent: Vec<_> = alice.revoke().unwrap().commit().map(|effect| format!("{effect:?}")).collect();
+    let sent: Vec<_> = alice.revoke().unwrap().committed().map(|effect| format!("{effect:?}")).collect();
     assert!(sent[0].contains("CloseLineLink") && sent[1].contains("Revoked"), "{sent:?}");
     assert_eq!(used_again(&mut alice), Rejected::UnwantedLine(id(7)), "closed for good");
 }
 
 fn used_again(alice: &mut Alice) -> Rejected {
-    alice.handle(&formed(7, 7, Some(bad_proof())), NOW).err().unwrap()
+    alice.handle(&formed(7, 7, Some(bad_proof())), &NoPeers, NOW, &mut rng()).err().unwrap()
 }
 
 #[test]
@@ -203,25 +205,31 @@ fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
             let mut offer = PortOptions::new().policy(Policy::unlimited().closes_at(until));
             offer = expires.map_or(offer.clone(), |at| offer.expires(at));
             let mut alice = offered(offer);
-            settle(&mut alice);
+            clear_outbox(&mut alice);
             let proof = proof_of(2, &alice);
             assert!(alice.deadline() == Some(END) && alice.tick(before).is_none());
-            drop(alice.handle(&formed(2, 2, Some(proof.clone())), before).unwrap());
+            drop(alice.handle(&formed(2, 2, Some(proof.clone())), &NoPeers, before, &mut rng()).unwrap());
             if by_tick {
-                alice.tick(END).unwrap().commit().for_each(drop);
+                alice.tick(END).unwrap().committed().for_each(drop);
             } else {
-                assert_eq!(alice.handle(&formed(2, 2, Some(proof.clone())), END).err(), Some(Rejected::DeadlinePassed));
-                alice.tick(END).unwrap().commit().for_each(drop);
+                assert_eq!(
+                    alice.handle(&formed(2, 2, Some(proof.clone())), &NoPeers, END, &mut rng()).err(),
+                    Some(Rejected::DeadlinePassed)
+                );
+                alice.tick(END).unwrap().committed().for_each(drop);
             }
             assert_eq!(end(&alice), Some(PortOutcome::Expired));
             let said = words(&Any::from(Alice::restore(&alice.record()).unwrap()).pending());
             assert_eq!(said, "CloseLineLink, Ended");
-            assert_eq!(alice.handle(&formed(2, 2, Some(proof)), before).err(), Some(Rejected::UnwantedLine(id(2))));
+            assert_eq!(
+                alice.handle(&formed(2, 2, Some(proof)), &NoPeers, before, &mut rng()).err(),
+                Some(Rejected::UnwantedLine(id(2)))
+            );
         }
     }
     // A line that waits for its proof ends with it, too.
     let mut alice = single(Policy::once().closes_at(Some(END)));
-    let mut line = line_of(alice.handle(&formed(2, 2, None), NOW).unwrap().commit()).unwrap();
+    let mut line = line_of(alice.handle(&formed(2, 2, None), &NoPeers, NOW, &mut rng()).unwrap().committed()).unwrap();
     assert_eq!(line.deadline(), Some(END));
     let proof = proof_of(2, &single(Policy::once()));
     let proof = Event::Packet { line_id: id(2), payload: &Payload::Proof { proof }.to_vec() }.to_vec();
@@ -234,17 +242,20 @@ fn r14_1_bob_holds_to_the_expiry_by_his_clock() {
     let alice = offered(PortOptions::new().policy(Policy::unlimited().closes_at(Some(NOW))).expires(END));
     let port = alice.port().unwrap();
     assert_eq!(port.expires(), Some(END), "until is hers alone");
-    let mut late = Bob::scan(port.clone(), seed(2)).commit();
-    late.connect(SendProof::Inline, END).unwrap().commit().for_each(drop);
+    let mut late = Bob::scan(port.clone(), seed(2)).committed();
+    late.connect(SendProof::Inline, END).unwrap().committed().for_each(drop);
     let (mut told_late, _) = connecting(2, port);
-    told_late.handle(&formed(2, 2, None), END).unwrap().commit().for_each(drop);
+    told_late.handle(&formed(2, 2, None), &NoPeers, END, &mut rng()).unwrap().committed().for_each(drop);
     let (mut ticked, _) = connecting(2, port);
-    ticked.tick(END).unwrap().commit().for_each(drop);
+    ticked.tick(END).unwrap().committed().for_each(drop);
     for (mut bob, said) in [(late, "Ended"), (told_late, "Disconnect, Ended"), (ticked, "Ended")] {
         assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Expired));
         // His clock jumps back.
         assert_eq!(bob.connect(SendProof::Inline, NOW).err(), Some(Rejected::OutOfOrder));
-        assert_eq!(bob.handle(&formed(3, 2, None), NOW).err(), Some(Rejected::UnwantedLine(id(3))));
+        assert_eq!(
+            bob.handle(&formed(3, 2, None), &NoPeers, NOW, &mut rng()).err(),
+            Some(Rejected::UnwantedLine(id(3)))
+        );
         assert_eq!(words(&Any::from(bob).pending()), said);
     }
 }

@@ -1,17 +1,17 @@
-//! §2: what Alice shares.
+//! §2.1–§2.4: what Alice shares, as bytes. `text` has it as a text.
 #![cfg(feature = "alloc")]
 
 use crate::common::cbor::Cbor;
-use crate::common::{self, expiring, longest, port, seed_bytes};
+use crate::common::{self, Commit, expiring, longest, port, seed_bytes};
 use data_encoding::BASE32_NOPAD;
 use port_protocol::*;
 use sha2::{Digest, Sha256};
 
-fn plain() -> Port {
+pub fn plain() -> Port {
     port(PortOptions::new())
 }
 
-fn tree(port: &Port) -> Cbor {
+pub fn tree(port: &Port) -> Cbor {
     Cbor::read(port.to_bytes().as_slice())
 }
 
@@ -20,7 +20,7 @@ fn read(tree: &Cbor) -> Result<Port, PortError> {
 }
 
 /// `text` with its Base32 in place of the plain Port's.
-fn qr(bytes: &[u8]) -> String {
+pub fn qr(bytes: &[u8]) -> String {
     format!("PORT:{}", BASE32_NOPAD.encode_display(bytes))
 }
 
@@ -57,7 +57,7 @@ fn handed(offer: PortOptions, ticket: Cbor) -> Cbor {
 }
 
 /// With the longest of everything.
-fn longest_port() -> Port {
+pub fn longest_port() -> Port {
     read(&handed(longest(), ticket(&"n".repeat(32), &[Cbor::Uint(u64::MAX)]))).unwrap()
 }
 
@@ -114,7 +114,8 @@ fn r2_1_a_relay_is_made_of_the_characters_of_rfc_3986() {
 
 #[test]
 fn r2_2_key_and_rad_are_drawn_for_one_port() {
-    let make = |n| Alice::offer([0; 16].into(), PortOptions::new(), common::seed(n)).commit().port().unwrap().clone();
+    let make =
+        |n| Alice::offer([0; 16].into(), PortOptions::new(), common::seed(n)).committed().port().unwrap().clone();
     let (one, two) = (make(1), make(2));
     assert_ne!(one.public_key(), two.public_key());
     assert_ne!(one.rad(), two.rad());
@@ -124,8 +125,9 @@ fn r2_2_key_and_rad_are_drawn_for_one_port() {
 #[cfg(feature = "getrandom")]
 #[test]
 fn r2_2_the_operating_system_gives_fresh_seeds() {
-    let make =
-        || Alice::offer([0; 16].into(), PortOptions::new(), Seed::from_os().unwrap()).commit().port().unwrap().clone();
+    let make = || {
+        Alice::offer([0; 16].into(), PortOptions::new(), Seed::from_os().unwrap()).committed().port().unwrap().clone()
+    };
     let (one, two) = (make(), make());
     assert!(one.public_key() != two.public_key() && one.rad() != two.rad());
     assert_ne!(one.rad().expose(), &[0; 16]);
@@ -235,185 +237,4 @@ fn r2_4_fields_have_exactly_their_length() {
     for missing in 0..5 {
         assert_eq!(read(&Cbor::Array(tree(&plain()).items()[..missing].to_vec())), Err(PortError::Malformed));
     }
-}
-
-#[test]
-fn r2_5_the_qr_text_is_base32_of_the_bytes() {
-    for (port, length) in [(plain(), 119), (port(longest()), 239), (longest_port(), MAX_QR_TEXT)] {
-        let text = port.qr_text();
-        assert_eq!(text.as_str(), qr(port.to_bytes().as_slice()));
-        assert_eq!(text.to_string(), text.as_str());
-        assert_eq!(text.as_str().len(), length);
-        let alphanumeric = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || " $%*+-./:".contains(c);
-        assert!(text.as_str().chars().all(alphanumeric));
-        assert_eq!(Port::parse(text.as_str()), Ok(port));
-    }
-    assert_eq!(MAX_QR_TEXT, 337);
-}
-
-#[test]
-fn r2_5_a_plain_port_fits_a_version_5_code_at_level_m() {
-    use qrcode::{EcLevel, QrCode, Version};
-    let text = plain().qr_text();
-    let code = QrCode::with_version(text.as_str(), Version::Normal(5), EcLevel::M).unwrap();
-    assert_eq!(code.width(), 37);
-    assert!(QrCode::with_error_correction_level(port(longest()).qr_text().as_str(), EcLevel::M).is_ok());
-}
-
-const BASES: [&str; 6] = [
-    "https://a",
-    "https://port.example/",
-    "https://[::1]:8/x?y=z&a=%20",
-    "https://1.2.3.4",
-    "https://x/~",
-    "https://A//",
-];
-const NO_BASES: [&str; 16] = [
-    "",
-    "https://",
-    "https:///",
-    "https:///x",
-    "https://#",
-    "https://?x",
-    "https://:8",
-    "https://@x",
-    "http://a.example/",
-    "HTTPS://a.example/",
-    "https:/a.example/",
-    "a.example/",
-    "https://a.example/#",
-    "https://a.example/#x",
-    "https://a.example/ x",
-    "https://a.example/ü",
-];
-
-#[test]
-fn r2_6_a_link_is_a_base_and_the_base32_behind_its_fragment_sign() {
-    for offer in [PortOptions::new(), longest()] {
-        let port = port(offer);
-        for base in BASES {
-            let link = port.link(base).unwrap().to_string();
-            assert_eq!(link, format!("{base}#{}", BASE32_NOPAD.encode_display(port.to_bytes().as_slice())));
-            assert_eq!(Port::parse(&link).as_ref(), Ok(&port));
-        }
-    }
-}
-
-#[test]
-fn r2_6_other_bases_are_refused() {
-    let port = plain();
-    for base in NO_BASES {
-        assert_eq!(port.link(base).err(), Some(PortError::BadLinkBase), "{base}");
-        let link = format!("{base}#{}", BASE32_NOPAD.encode_display(port.to_bytes().as_slice()));
-        assert_eq!(Port::parse(&link), Err(PortError::Malformed), "{link}");
-    }
-}
-
-/// Unicode's White_Space, and the zero-width characters of §2.7.
-const FORGIVEN: [char; 32] = [
-    '\t', '\n', '\u{b}', '\u{c}', '\r', ' ', '\u{85}', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2001}', '\u{2002}',
-    '\u{2003}', '\u{2004}', '\u{2005}', '\u{2006}', '\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}', '\u{2028}',
-    '\u{2029}', '\u{202f}', '\u{205f}', '\u{3000}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}',
-    '\u{2060}', '\u{feff}',
-];
-
-#[test]
-fn r2_7_white_space_and_zero_width_characters_around_a_text_are_forgiven() {
-    let port = plain();
-    let all: String = FORGIVEN.iter().collect();
-    for text in [port.qr_text().to_string(), port.link(BASES[1]).unwrap().to_string()] {
-        for around in FORGIVEN.map(String::from).iter().chain([&all]) {
-            for padded in [format!("{around}{text}"), format!("{text}{around}"), format!("{around}{text}{around}")] {
-                assert_eq!(Port::parse(&padded).as_ref(), Ok(&port), "{around:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn r2_7_no_other_character_is_forgiven_around_a_text() {
-    let port = plain();
-    let texts = [port.qr_text().to_string(), port.link(BASES[1]).unwrap().to_string()];
-    for c in (0..=0x30ff).chain(0xfe00..=0xffff).filter_map(char::from_u32).filter(|c| !FORGIVEN.contains(c)) {
-        for text in &texts {
-            for around in [format!("{c}{text}"), format!("{text}{c}"), format!(" {c} {text}")] {
-                assert_eq!(Port::parse(&around), Err(PortError::Malformed), "{c:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn r2_7_nothing_inside_a_text_is_forgiven() {
-    let port = plain();
-    let (text, link) = (port.qr_text().to_string(), port.link("https://a.example/x").unwrap().to_string());
-    for text in [&text, &link] {
-        for place in 1..text.len() {
-            for c in FORGIVEN.into_iter().chain(['-', '#', '=', '%', '\0']) {
-                let spoilt = format!("{}{c}{}", &text[..place], &text[place..]);
-                // In the base of a link, what RFC 3986 allows is another base.
-                let in_base = text.starts_with("https") && place <= text.find('#').unwrap() && "-=%".contains(c);
-                assert!(in_base || Port::parse(&spoilt) == Err(PortError::Malformed), "{spoilt}");
-            }
-        }
-    }
-    for spoilt in [
-        text.to_lowercase(),
-        text.replacen("PORT", "port", 1),
-        text.replacen("PORT:", "PORT", 1),
-        text.replacen("PORT:", "", 1),
-        text.replacen("PORT:", "PORT:PORT:", 1),
-        text.replacen("PORT:", "PORT://", 1),
-        text.replacen("PORT:", "#", 1),
-        text.replacen("PORT:", "https://a#PORT:", 1),
-        format!("{text}="),
-        format!("{text}======"),
-        format!("{text}A"),
-        format!("{text}{text}"),
-        text[..text.len() - 1].to_owned(),
-        link.replace("https", "http"),
-        link.replace('#', ""),
-        link.replace('#', "##"),
-        link.replace('#', "#x#"),
-        link.to_lowercase(),
-        format!("{link}#"),
-        format!("PORT:{link}"),
-        String::new(),
-        "PORT:".to_owned(),
-        "https://a#".to_owned(),
-    ] {
-        assert_eq!(Port::parse(&spoilt), Err(PortError::Malformed), "{spoilt}");
-    }
-}
-
-#[test]
-fn r2_7_the_base32_is_the_one_that_the_port_encodes_to() {
-    let text = plain().qr_text().to_string();
-    let bits_that_count = 71 * 8 % 5; // of the last character
-    assert_eq!(bits_that_count, 3);
-    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let taken: Vec<_> = alphabet
-        .chars()
-        .filter(|c| Port::parse(&format!("{}{c}", &text[..text.len() - 1])).is_ok())
-        .map(|c| alphabet.find(c).unwrap())
-        .collect();
-    // Another last byte of the RAD makes another Port; the two unused bits are zero.
-    assert_eq!(taken, [0, 4, 8, 12, 16, 20, 24, 28]);
-}
-
-#[test]
-fn r2_7_a_text_of_more_than_the_longest_port_is_refused() {
-    for length in [146, 207, 208, 500, 5_000] {
-        assert_eq!(Port::parse(&qr(&vec![0x81; length])), Err(PortError::Malformed));
-        assert_eq!(Port::parse(&format!("PORT:{}", "A".repeat(length))), Err(PortError::Malformed));
-    }
-}
-
-#[test]
-fn r2_7_reading_says_what_is_wrong() {
-    let bad = |path: &[usize], new| Port::parse(&qr(&tree(&plain()).with(path, new).write()));
-    assert_eq!(bad(&[0], Cbor::Uint(2)), Err(PortError::UnsupportedVersion));
-    assert_eq!(bad(&[1], Cbor::Uint(4)), Err(PortError::UnsupportedKind));
-    assert_eq!(bad(&[3], Cbor::Bytes(vec![0; 32])), Err(PortError::WeakPublicKey));
-    assert_eq!(bad(&[4], Cbor::Null), Err(PortError::Malformed));
 }

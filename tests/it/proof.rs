@@ -60,7 +60,7 @@ fn r1_1_private_keys_are_clamped_when_they_are_used() {
     let mut other = seed_bytes(1);
     other[0] ^= 0b111;
     other[31] ^= 0b1100_0000;
-    let alice = Alice::offer(line_link(), PortOptions::new(), Seed::from_bytes(&other)).commit();
+    let alice = Alice::offer(line_link(), PortOptions::new(), Seed::from_bytes(&other)).committed();
     assert_eq!(alice.port(), Some(&port(PortOptions::new())));
     let mut alice = Any::from(alice);
     assert_eq!(
@@ -106,10 +106,10 @@ fn outcome(proof: Proof) -> String {
         [offered(PortOptions::new()).record().to_vec(), line.record()]
     });
     let [mut alice, mut line] = WAITING.each_ref().map(|record| Any::restore(record).unwrap());
-    let on_board = alice.takes(&Input::Event(line_formed(Some(proof.clone()))));
+    let inline = alice.takes(&Input::Event(line_formed(Some(proof.clone()))));
     let along = line.takes(&Input::Event(packet(&Payload::Proof { proof })));
-    let (on_board, along) = (words(&on_board), words(&along));
-    match (line.state().as_str(), &on_board[..], &along[..]) {
+    let (inline, along) = (words(&inline), words(&along));
+    match (line.state().as_str(), &inline[..], &along[..]) {
         ("AliceJoined", "LineFormed AliceJoined", "Confirm") => "accepted".to_owned(),
         ("Closed ProofRefused", "Disconnect, Ended", "Disconnect, Ended") => {
             assert_eq!(alice.state(), "Alice Ended ProofRefused");

@@ -150,7 +150,7 @@ fn perform(world: &mut World, op: &Op, said: &mut u32) {
                 3 => Input::Tick,
                 4 | 5 => Input::Connect(SendProof::Inline),
                 6 | 7 => Input::Connect(SendProof::AlongTheLine),
-                8 => Input::Settle,
+                8 => Input::ClearOutbox,
                 _ => Input::seal(&format!("{said} from {user}")),
             };
             if let Input::Seal(text, _) = &input {
@@ -204,10 +204,10 @@ proptest! {
     #[test]
     fn whatever_happens_the_invariants_hold(
         stage in 0..5u8,
-        on_board: bool,
+        inline: bool,
         ops in prop::collection::vec(op(), 1..60),
     ) {
-        let mut world = begun(stage, if on_board { SendProof::Inline } else { SendProof::AlongTheLine });
+        let mut world = begun(stage, if inline { SendProof::Inline } else { SendProof::AlongTheLine });
         let mut said = 0;
         for op in &ops {
             let before: Vec<_> = [ALICE, BOB].iter().map(|&user| (world.port_state(user), world.users[user].lines.clone())).collect();
@@ -217,8 +217,8 @@ proptest! {
                 // What is spent stays spent, and forms no further line.
                 let spent = state.contains("Formed") || state.contains("Ended");
                 let now = world.port_state(user);
-                let settled = now.ends_with(", settled") && !state.ends_with(", settled");
-                prop_assert!(!spent || now == *state || settled, "{state} became {now}");
+                let cleared = now.ends_with(", cleared") && !state.ends_with(", cleared");
+                prop_assert!(!spent || now == *state || cleared, "{state} became {now}");
                 prop_assert!(world.users[user].lines.is_superset(lines));
             }
         }
@@ -228,10 +228,10 @@ proptest! {
     /// neither closed nor formed of other claims is confirmed at both ends.
     #[test]
     fn drops_repeats_and_crashes_lose_no_line(
-        on_board: bool,
+        inline: bool,
         ops in prop::collection::vec(op(), 0..40),
     ) {
-        let how = if on_board { SendProof::Inline } else { SendProof::AlongTheLine };
+        let how = if inline { SendProof::Inline } else { SendProof::AlongTheLine };
         let mut world = begun(3, how);
         for user in [ALICE, BOB] {
             let event = world.relay.queues[user].pop_front().unwrap();

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// A record, and what a caller sees of the machine in it. Bytes are hex.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Peers {
+struct Seen {
     record: String,
     key: String,
     revision: u64,
@@ -36,7 +36,7 @@ struct Peers {
     pending: String,
 }
 
-impl Peers {
+impl Seen {
     fn of(machine: &Any) -> Self {
         let text = |relay: Option<&RelayAddr>| relay.map(|relay| relay.as_str().to_owned());
         let hex = |line_id: LineId| hex::encode(line_id.as_bytes());
@@ -57,7 +57,7 @@ impl Peers {
                 assert_eq!(line.confirmed().is_some(), code.is_some());
                 (format!("{:?}", line.phase()), Some(claims), code, text(line.relay()))
             }
-            Any::Pool(pool) => (format!("Pool of {}", pool.held() + pool.asked()), None, None, None),
+            Any::Pool(pool) => (format!("Pool of {}", pool.held() + pool.requested()), None, None, None),
         };
         Self {
             record: hex::encode(machine.record()),
@@ -78,7 +78,7 @@ impl Peers {
 }
 
 /// A version's records, by the state they are of.
-type File = BTreeMap<String, Peers>;
+type File = BTreeMap<String, Seen>;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records")
@@ -88,30 +88,30 @@ fn present() -> PathBuf {
     folder().join(concat!(env!("CARGO_PKG_VERSION"), ".json"))
 }
 
-/// Every state of every role, with and without what is optional in a Port; those of Ports for many, of Ports that ask and of
+/// Every state of every role, with and without what is optional in a Port; those of Ports for many, of Ports that require approval and of
 /// refusals from the plays in `tests/vectors/`.
 fn of_today() -> File {
     let relay = || RelayAddr::new("relay.example").unwrap();
-    let offers = [
+    let options = [
         ("plain", PortOptions::new()),
         ("expires", expiring()),
         ("relay", PortOptions::new().relay(relay())),
         ("both", expiring().relay(relay())),
         ("longest", longest()),
     ];
-    let found = offers.into_iter().flat_map(|(offer, of)| {
-        states(of).into_iter().map(move |(state, machine)| (format!("{state} ({offer})"), Peers::of(&machine)))
+    let found = options.into_iter().flat_map(|(named, of)| {
+        states(of).into_iter().map(move |(state, machine)| (format!("{state} ({named})"), Seen::of(&machine)))
     });
     let mut file: File = found.collect();
     let plain: BTreeSet<_> = states(PortOptions::new()).into_keys().chain(states(expiring()).into_keys()).collect();
     for (play, record) in crate::vectors::records() {
         let machine = Any::restore(&record).unwrap();
-        let (state, known) = (machine.state(), Peers::of(&machine));
+        let (state, known) = (machine.state(), Seen::of(&machine));
         if !plain.contains(&state) || known.introduced.is_some() || known.replaces.is_some() {
             file.insert(format!("{state} ({play})"), known);
         }
     }
-    file.extend(pools().into_iter().map(|(state, machine)| (format!("{state} (pool)"), Peers::of(&machine))));
+    file.extend(pools().into_iter().map(|(state, machine)| (format!("{state} (pool)"), Seen::of(&machine))));
     file
 }
 
@@ -124,7 +124,7 @@ static FILES: LazyLock<BTreeMap<PathBuf, File>> = LazyLock::new(|| {
     paths.map(|path| (path.clone(), serde_json::from_slice(&fs::read(path).unwrap()).unwrap())).collect()
 });
 
-fn bytes(known: &Peers) -> Vec<u8> {
+fn bytes(known: &Seen) -> Vec<u8> {
     hex::decode(&known.record).unwrap()
 }
 
@@ -136,7 +136,7 @@ fn r8_6_every_record_ever_written_is_restored_as_what_it_was() {
             let machine = Any::restore(&bytes(known));
             let machine = machine.unwrap_or_else(|error| panic!("{}: {state}: {error}", path.display()));
             // The record with it: it encodes again to the same bytes.
-            assert_eq!(Peers::of(&machine), *known, "{}: {state}", path.display());
+            assert_eq!(Seen::of(&machine), *known, "{}: {state}", path.display());
             assert!(state.starts_with(&format!("{} (", machine.state())), "{state} is {}", machine.state());
         }
     }
@@ -150,9 +150,9 @@ fn r8_6_there_is_a_record_of_every_state() {
     let of_alice = ["Requesting", "Offered", "Formed", "Ended(Revoked)", "Ended(Expired)", "Ended(ProofRefused)"];
     let refuses = ["Ended(Paused)", "Ended(Blocked)", "Ended(AlreadyConnected)"];
     let of_bob = ["Scanned", "Connecting", "Formed", "Ended(Cancelled)", "Ended(Expired)"];
-    let refused = ["Unknown", "Claimed", "UsedByYou", "Closed", "Expired"];
+    let refused = ["Unknown", "UsedByAnother", "UsedByYou", "Closed", "Expired"];
     let refused = refused.map(|reason| format!("Ended(Refused({reason}))"));
-    let of_line = ["AwaitingProof", "Asked", "Joined", "Confirmed", "Closed"];
+    let of_line = ["AwaitingProof", "AwaitingApproval", "Joined", "Confirmed", "Closed"];
     let of_pool = ["Pool of 2", "Pool of 3", "Pool of 16"];
     let all =
         [&of_alice[..], &refuses, &of_bob, &refused.each_ref().map(|phase| &phase[..]), &of_line, &of_pool].concat();
@@ -160,7 +160,7 @@ fn r8_6_there_is_a_record_of_every_state() {
     let phases: BTreeSet<_> = file.values().map(|known| known.phase.split("(LineId").next().unwrap()).collect();
     assert_eq!(phases, all.into_iter().collect());
 
-    // What Ports for many add (§14, §16) and Ports that ask, to the letter.
+    // What Ports for many add (§14, §16) and Ports that require approval, to the letter.
     let states: BTreeSet<_> = file.keys().map(|state| state.split(" (").next().unwrap()).collect();
     let needed = [
         "Alice Requesting, many",
@@ -168,11 +168,11 @@ fn r8_6_there_is_a_record_of_every_state() {
         "Alice Offered, many",
         "Alice Offered, many, SetLineLink due",
         "Bob Scanned, ticket",
-        "Bob Connecting on board, many",
-        "Bob Connecting on board, many, ticket",
-        "AwaitingProof, asks",
-        "AliceAsked",
-        "AliceAsked, early",
+        "Bob Connecting inline, many",
+        "Bob Connecting inline, many, ticket",
+        "AwaitingProof, approval required",
+        "AliceAwaitingApproval",
+        "AliceAwaitingApproval, early",
         "AliceJoined, early",
         "AliceConfirmed, answered, early",
         "AliceConfirmed, answered, early, counted",
@@ -180,7 +180,7 @@ fn r8_6_there_is_a_record_of_every_state() {
         "BobConfirmed, many",
         "BobConfirmed, answer due, many",
         "Closed Declined",
-        "Closed Declined, settled",
+        "Closed Declined, cleared",
     ];
     assert_eq!(needed.iter().filter(|state| !states.contains(**state)).collect::<Vec<_>>(), Vec::<&&str>::new());
     assert!(file.values().any(|known| known.introduced.as_ref().is_some_and(|(_, by)| by.is_some())));

@@ -9,22 +9,45 @@ use crate::common::*;
 use port_protocol::*;
 
 #[test]
-fn r14_3_key_rad_request_id_and_seed_come_from_64_bytes() {
-    let alice = superport(Policy::unlimited());
-    let (private_key, first) = expanded();
-    assert!(holds(&alice.record(), &private_key) && holds(&alice.record(), &first));
-    let public = x25519_dalek::x25519(private_key, x25519_dalek::X25519_BASEPOINT_BYTES);
-    assert_eq!(alice.port().unwrap().public_key().as_bytes(), &public);
-    // None of it is what a Port for one use makes of the same bytes.
-    for part in [&seed_bytes(1)[..32], &seed_bytes(1)[32..48], &seed_bytes(1)[48..]] {
-        for alice in
-            [Alice::request(PortOptions::new().policy(Policy::unlimited()), seed(1)).commit(), alice_again(&alice)]
-        {
-            assert!(!alice.record().windows(part.len()).any(|bytes| bytes == part));
-        }
+fn r14_3_key_rad_and_request_id_are_64_bytes_as_of_any_alice() {
+    let options = |policy| PortOptions::new().policy(policy);
+    let [once, many] = [Policy::once(), Policy::unlimited()].map(|policy| offered(options(policy)));
+    let [once, many] = [once, many].map(|alice| (alice.port().unwrap().clone(), alice.record().to_vec()));
+    assert_eq!((once.0.public_key(), once.0.rad()), (many.0.public_key(), many.0.rad()));
+    assert_eq!(many.0.rad().expose()[..], seed_bytes(1)[32..48]);
+    for (_, record) in [&once, &many] {
+        assert!(holds(record, seed_bytes(1)[..32].try_into().unwrap()));
     }
-    assert_eq!(alice.record().len(), 156);
-    assert_eq!(alice.port().unwrap().to_bytes().as_slice().len(), 71);
+    let requesting = Alice::request(options(Policy::unlimited()), seed(1)).committed();
+    assert_eq!(requesting.key(), RecordKey::Request(<[u8; 16]>::try_from(&seed_bytes(1)[48..]).unwrap().into()));
+    assert_eq!(many.0.to_bytes().as_slice().len(), 71);
+}
+
+#[test]
+fn r14_3_no_record_holds_a_seed_for_later_and_none_grows_with_its_uses() {
+    let mut alice = superport(Policy::unlimited());
+    // What a Port for one use keeps, and the count of its uses.
+    let once = offered(PortOptions::new());
+    assert_eq!((once.record().len(), alice.record().len()), (120, 122));
+    let record = Cbor::read(&alice.record());
+    let [port, private_key, policy, version, due, many] = record.at(&[3, 1]).items() else { panic!() };
+    assert_eq!(Cbor::read(&once.record()).at(&[3, 1]).items()[1], *private_key);
+    assert_eq!(port.items().len(), 5);
+    assert_eq!(
+        (policy.at(&[0]), version, due),
+        (&Cbor::Array(vec![Cbor::Uint(3)]), &Cbor::Uint(1), &Cbor::Bool(false))
+    );
+    assert_eq!(*many, Cbor::Array(vec![Cbor::Uint(0)]));
+    let requesting =
+        Cbor::read(&Alice::request(PortOptions::new().policy(Policy::unlimited()), seed(1)).committed().record());
+    let [request_id, private_key, rad, _] = requesting.at(&[3, 1]).items() else { panic!() };
+    let (bytes, parts) = (seed_bytes(1), [private_key, rad, request_id].map(|part| part.bytes().to_vec()));
+    assert_eq!(parts.concat(), bytes);
+
+    for n in 2..5 {
+        ends(&mut alice, n, n);
+        assert_eq!((alice.record().len(), alice.used()), (122, u32::from(n) - 1));
+    }
 }
 
 fn alice_again(alice: &Alice) -> Alice {
@@ -32,34 +55,34 @@ fn alice_again(alice: &Alice) -> Alice {
 }
 
 #[test]
-fn r14_3_a_seed_tells_of_no_use_before() {
+fn r14_3_a_record_tells_of_no_use_before_and_of_none_after() {
     let mut alice = superport(Policy::unlimited());
-    let (port, (_, mut seed)) = (alice.port().unwrap().clone(), expanded());
+    let port = alice.port().unwrap().clone();
     for n in 2..5 {
         let proof = proof_of(n, &alice);
-        let keys = derived(n, n, &port, &proof, &seed);
-        let (old, before) = (alice_again(&alice), seed);
-        assert!(holds(&old.record(), &before));
+        let keys = derived(n, n, &port, &proof, &fresh_bytes());
+        let before = alice.record().to_vec();
         let (line, _) = ends(&mut alice, n, n);
-        // Who has the old record makes the ephemeral key of this use; who has the new one has another seed.
         assert!(holds(&line.record(), &keys.keys[1][0]) && holds(&line.record(), &keys.keys[1][2]));
-        assert!(!holds(&alice.record(), &before) && holds(&alice.record(), &keys.next_seed));
-        for secret in [&keys.ephemeral, &keys.secret, &keys.keys[0][1], &keys.keys[1][0], &keys.keys[1][1]] {
-            assert!(!holds(&alice.record(), secret), "what is settled is a line's alone");
+        // Neither the record of before nor the one after leads to the line's keys: `fresh` is in none.
+        for record in [&before[..], &alice.record(), &line.record()] {
+            assert!(!holds(record, &fresh_bytes()));
         }
-        seed = keys.next_seed;
+        for secret in [&keys.ephemeral, &keys.secret, &keys.keys[0][1], &keys.keys[1][0], &keys.keys[1][1]] {
+            assert!(!holds(&before, secret) && !holds(&alice.record(), secret), "what is agreed is a line's alone");
+        }
     }
 }
 
 #[test]
 fn r14_3_no_two_users_have_a_key_in_common() {
     let mut alice = superport(Policy::unlimited());
-    let (port, (_, mut seed)) = (alice.port().unwrap().clone(), expanded());
+    let port = alice.port().unwrap().clone();
     let (mut keys, mut codes) = (BTreeSet::new(), BTreeSet::new());
     for n in 2..6 {
         let proof = proof_of(n, &alice);
-        let one = derived(n, n, &port, &proof, &seed);
-        seed = one.next_seed;
+        // The generator gives each user the very same, and still.
+        let one = derived(n, n, &port, &proof, &fresh_bytes());
         keys.extend(one.keys.into_iter().flatten().chain([one.secret, one.ephemeral]));
         let (mut at_alice, mut at_bob) = ends(&mut alice, n, n);
         hears(&mut at_bob, &pending(&at_alice)[0], NOW).unwrap();
@@ -97,10 +120,13 @@ fn r14_4_what_is_refused_uses_nothing_up() {
     let other = offered(PortOptions::new().policy(Policy::unlimited()));
     let elsewhere =
         Alice::offer([7; 16].into(), PortOptions::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64]))
-            .commit();
-    let once = proof_of(2, &offered(PortOptions::new()));
+            .committed();
+    let once = proof_of(2, &Alice::offer(line_link(), PortOptions::new(), seed(3)).committed());
     for proof in [None, Some(bad_proof()), Some(proof_of(2, &elsewhere)), Some(once)] {
-        assert_eq!(alice.handle(&formed(2, 2, proof), NOW).err(), Some(Rejected::UnwantedLine(id(2))));
+        assert_eq!(
+            alice.handle(&formed(2, 2, proof), &NoPeers, NOW, &mut rng()).err(),
+            Some(Rejected::UnwantedLine(id(2)))
+        );
     }
     // Its form and every bit of it, the proof's and the event's.
     let event = formed(2, 2, Some(good.clone())).to_vec();
@@ -110,13 +136,15 @@ fn r14_4_what_is_refused_uses_nothing_up() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         // Another line or pair is another claim of the relay's; the proof fits it.
         let claims = bit / 8 < proof_at && bit / 8 >= 22;
-        let outcome = alice.handle_bytes(&flipped, NOW).map(drop);
+        let outcome = Event::decode(&flipped)
+            .map_err(Rejected::from)
+            .and_then(|event| alice.handle(&event, &NoPeers, NOW, &mut rng()).map(drop));
         let taken = claims && Event::decode(&flipped).is_ok();
         assert_eq!(outcome.is_ok(), taken, "bit {bit}: {outcome:?}");
     }
     assert_eq!(*alice.record(), before[..]);
     assert_eq!(other.port().unwrap().public_key(), alice.port().unwrap().public_key());
-    assert!(alice.handle(&formed(2, 2, Some(good)), NOW).is_ok());
+    assert!(alice.handle(&formed(2, 2, Some(good)), &NoPeers, NOW, &mut rng()).is_ok());
 }
 
 #[test]
@@ -128,11 +156,11 @@ fn r14_4_two_at_the_limit_and_exactly_the_limit_joins() {
         let mut joined = 0;
         for (n, proof) in &proofs {
             let event = formed(*n, *n, Some(proof.clone()));
-            match alice.handle(&event, NOW).map(|step| line_of(step.commit())) {
+            match alice.handle(&event, &NoPeers, NOW, &mut rng()).map(|step| line_of(step.committed())) {
                 Ok(line) => joined += u32::from(line.is_some()),
                 Err(error) => assert_eq!(error, Rejected::UnwantedLine(id(*n))),
             }
-            // Nothing has to be settled before the next.
+            // No outbox has to be cleared before the next.
             alice = alice_again(&alice);
         }
         assert_eq!((joined, alice.used()), (limit, limit));
@@ -142,13 +170,13 @@ fn r14_4_two_at_the_limit_and_exactly_the_limit_joins() {
 
 #[test]
 fn r14_4_what_a_use_asks_for_and_what_is_unsent() {
-    for (limit, told, again) in [(2, "", "SetLineLink Many, "), (1, "SetLineLink Nobody, ", "SetLineLink Nobody, ")] {
+    for (limit, told, again) in [(2, "", "SetLineLink Many, "), (1, ", SetLineLink Nobody", "SetLineLink Nobody, ")] {
         let alice = superport(Policy::up_to(limit));
         let event = formed(2, 2, Some(proof_of(2, &alice))).to_vec();
         let mut alice = Any::from(alice);
         let line = "LineFormed AliceJoined, early";
         // The Port was shown before.
-        assert_eq!(words(&alice.takes(&Input::Event(event))), format!("{told}{line}"));
+        assert_eq!(words(&alice.takes(&Input::Event(event))), format!("{line}{told}"));
         // Said again with the connection: the relay may not have heard it. The line is in the store.
         assert_eq!(words(&alice.pending()), format!("{again}PortReady"));
     }
@@ -180,8 +208,12 @@ fn r14_4_an_old_proof_on_a_new_line_is_told_by_its_mark() {
     assert!(use_it(&mut store, &mut old, &formed(3, 3, Some(next))).unwrap().is_some());
     // On another Superport it is a bad one.
     let mut other =
-        Alice::offer(line_link(), PortOptions::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64])).commit();
-    assert_eq!(other.handle(&formed(9, 9, Some(proof)), NOW).err(), Some(Rejected::UnwantedLine(id(9))));
+        Alice::offer(line_link(), PortOptions::new().policy(Policy::unlimited()), Seed::from_bytes(&[9; 64]))
+            .committed();
+    assert_eq!(
+        other.handle(&formed(9, 9, Some(proof)), &NoPeers, NOW, &mut rng()).err(),
+        Some(Rejected::UnwantedLine(id(9)))
+    );
 }
 
 #[test]
@@ -191,13 +223,13 @@ fn r14_4_a_use_on_a_line_that_there_is_leaves_it_as_it_was() {
     let proof = proof_of(3, &alice);
     let again = formed(2, 2, Some(proof));
     let known = There(id(2));
-    assert_eq!(alice.handle(&again, &known, NOW).err(), Some(Rejected::Duplicate));
+    assert_eq!(alice.handle(&again, &known, NOW, &mut rng()).err(), Some(Rejected::Duplicate));
     // Without asking: the key is taken, and what is there goes on.
-    let step = alice.handle(&again, NOW).unwrap();
-    assert_eq!(step.taken(), Some(OnDuplicate::Disconnect(id(2))));
+    let step = alice.handle(&again, &NoPeers, NOW, &mut rng()).unwrap();
+    assert_eq!(step.write().unique.map(|(_, then)| then), Some(OnDuplicate::Disconnect(id(2))));
     let mut store = Store::default();
     store.records.insert(first.key(), (0, first.record().to_vec()));
-    store.records.insert(step.key(), (step.revision() - 1, Vec::new()));
+    store.records.insert(step.write().row.key, (step.write().row.revision - 1, Vec::new()));
     assert_eq!(store.put(&Put::step(&step)), Err(Conflict::KeyExists));
 }
 
@@ -211,7 +243,9 @@ fn r14_4_a_phantom_of_an_old_proof_is_confirmed_by_nobody() {
     for (line, sees) in [(9, Rejected::Forged), (2, Rejected::Duplicate)] {
         let mut second = alice_again(&alice);
         let proof = proof_of(2, &second);
-        let mut phantom = line_of(second.handle(&formed(line, 2, Some(proof)), NOW).unwrap().commit()).unwrap();
+        let mut phantom =
+            line_of(second.handle(&formed(line, 2, Some(proof)), &NoPeers, NOW, &mut rng()).unwrap().committed())
+                .unwrap();
         let replayed = Event::Packet { line_id: id(line), payload: &early }.to_vec();
         let heard = hears(&mut phantom, &replayed, NOW);
         if line == 9 {
@@ -226,16 +260,16 @@ fn r14_4_the_same_event_again_does_no_harm() {
     let mut alice = superport(Policy::up_to(1).on_repeat(OnRepeat::Refuse));
     let event = formed(2, 2, Some(proof_of(2, &alice)));
     let mine = There(id(2));
-    let line = line_of(alice.handle(&event, NOW).unwrap().commit()).unwrap();
+    let line = line_of(alice.handle(&event, &NoPeers, NOW, &mut rng()).unwrap().committed()).unwrap();
     // The limit is reached, he is connected, and it may be paused or late: what answers a stray would end his line.
-    assert_eq!(alice.handle(&event, &mine, NOW).err(), Some(Rejected::Duplicate));
+    assert_eq!(alice.handle(&event, &mine, NOW, &mut rng()).err(), Some(Rejected::Duplicate));
     let other = all_are(Relationship::Connected(id(3)));
-    assert_eq!(alice.handle(&event, &other, NOW).err(), Some(Rejected::UnwantedLine(id(2))));
-    alice.set_policy(Policy::up_to(9).closes_at(Some(NOW))).unwrap().commit().for_each(drop);
-    assert_eq!(alice.handle(&event, &mine, NOW).err(), Some(Rejected::Duplicate));
-    alice.tick(NOW).unwrap().commit().for_each(drop);
-    assert_eq!(alice.handle(&event, &mine, NOW).err(), Some(Rejected::Duplicate));
-    assert_eq!(alice.handle(&event, NOW).err(), Some(Rejected::UnwantedLine(id(2))));
+    assert_eq!(alice.handle(&event, &other, NOW, &mut rng()).err(), Some(Rejected::UnwantedLine(id(2))));
+    alice.set_policy(Policy::up_to(9).closes_at(Some(NOW))).unwrap().committed().for_each(drop);
+    assert_eq!(alice.handle(&event, &mine, NOW, &mut rng()).err(), Some(Rejected::Duplicate));
+    alice.tick(NOW).unwrap().committed().for_each(drop);
+    assert_eq!(alice.handle(&event, &mine, NOW, &mut rng()).err(), Some(Rejected::Duplicate));
+    assert_eq!(alice.handle(&event, &NoPeers, NOW, &mut rng()).err(), Some(Rejected::UnwantedLine(id(2))));
     assert_eq!(line.phase(), LinePhase::Joined);
 }
 
@@ -243,18 +277,18 @@ fn r14_4_the_same_event_again_does_no_harm() {
 fn r14_4_stopped_anywhere_a_use_is_whole_or_never_was() {
     let first = superport(Policy::up_to(1));
     let event = formed(2, 2, Some(proof_of(2, &first)));
-    let line = line_of(alice_again(&first).handle(&event, NOW).unwrap().commit()).unwrap();
+    let line = line_of(alice_again(&first).handle(&event, &NoPeers, NOW, &mut rng()).unwrap().committed()).unwrap();
     // Not kept; kept, and not committed; committed.
     for stop in 0..3 {
         let (mut store, mut alice) = (Store::default(), alice_again(&first));
         store.records.insert(alice.key(), (alice.revision(), alice.record().to_vec()));
         for run in 0..2 {
-            match alice.handle(&event, NOW) {
+            match alice.handle(&event, &NoPeers, NOW, &mut rng()) {
                 Ok(step) if run == 0 && stop == 0 => drop(step),
                 Ok(step) => {
                     store.put(&Put::step(&step)).unwrap();
                     if stop == 2 {
-                        step.commit().for_each(drop);
+                        step.committed().for_each(drop);
                     }
                 }
                 Err(error) => assert_eq!((run, error), (1, Rejected::UnwantedLine(id(2)))),
@@ -273,16 +307,16 @@ fn r14_4_stopped_anywhere_a_use_is_whole_or_never_was() {
 fn r14_4_a_bob_takes_a_port_for_many_with_the_proof_on_board() {
     let alice = superport(Policy::unlimited());
     for how in [SendProof::Inline, SendProof::AlongTheLine] {
-        let mut bob = Bob::scan(alice.port().unwrap().clone(), seed(2)).commit();
+        let mut bob = Bob::scan(alice.port().unwrap().clone(), seed(2)).committed();
         let step = bob.connect(how, NOW).unwrap();
-        let Some(BobEffect::Send(Request::Connect { proof, .. })) = step.commit().next() else { panic!() };
+        let Some(BobEffect::Send(Request::Connect { proof, .. })) = step.committed().next() else { panic!() };
         assert!(proof.is_some());
         // One DH more is to come (§14.7); a Port for one use needs no key any more.
         let private_key: [u8; 32] = seed_bytes(2)[..32].try_into().unwrap();
         let once = connecting(2, offered(PortOptions::new()).port().unwrap()).0;
         assert!(holds(&bob.record(), &private_key) && !holds(&once.record(), &private_key));
         let asked = words(&Any::from(Bob::restore(&bob.record()).unwrap()).pending());
-        assert_eq!(asked, "Connect on board");
+        assert_eq!(asked, "Connect inline");
     }
 }
 
@@ -291,10 +325,10 @@ fn r8_6_records_of_ports_for_many_are_strict_and_say_the_same() {
     let mut alice = superport(Policy::up_to(9).on_repeat(OnRepeat::Allow).closes_at(Some(EXPIRY)));
     let (mut bob, proof) = connecting(2, alice.port().unwrap());
     let unused = alice_again(&alice);
-    alice.handle(&formed(2, 2, Some(proof)), NOW).unwrap().commit().for_each(drop);
+    alice.handle(&formed(2, 2, Some(proof)), &NoPeers, NOW, &mut rng()).unwrap().committed().for_each(drop);
     let waiting = Bob::restore(&bob.record()).unwrap();
-    bob.handle(&formed(2, 2, None), NOW).unwrap().commit().for_each(drop);
-    let requesting = Alice::request(PortOptions::new().policy(Policy::up_to(2)), seed(1)).commit();
+    bob.handle(&formed(2, 2, None), &NoPeers, NOW, &mut rng()).unwrap().committed().for_each(drop);
+    let requesting = Alice::request(PortOptions::new().policy(Policy::up_to(2)), seed(1)).committed();
     for machine in [Any::from(unused), alice.into(), waiting.into(), bob.into(), requesting.into()] {
         let record = machine.record();
         let again = Any::restore(&record).unwrap();
@@ -320,25 +354,26 @@ fn longest_line(state: &Cbor, by: Option<Cbor>) -> Cbor {
     for counter in [&[1, 3][..], &[1, 4, 0], &[1, 4, 1]] {
         phase = phase.with(counter, most());
     }
-    if phase.at(&[0]).uint() == 2 {
-        phase = phase.with(&[3, 1], most()).with(&[3, 2], Cbor::Uint(255)).with(&[3, 3], most());
+    // Alice's end: what is still to be opened of epoch 0.
+    if phase.at(&[2, 0]).uint() == 1 {
+        phase = phase.with(&[2, 2, 1], most()).with(&[2, 2, 2], Cbor::Uint(255)).with(&[2, 2, 3], most());
     }
     Cbor::Array(vec![Cbor::Array(origin), phase])
 }
 
 #[test]
-fn r8_6_the_longest_record_of_all_has_529_bytes() {
+fn r8_6_the_longest_record_of_all_has_533_bytes() {
     let (most, by) = (Cbor::Uint(u64::MAX), Cbor::Bytes(vec![7; 16]));
     let offer = longest().policy(Policy::up_to(u32::MAX).closes_at(Some(UnixSeconds(u64::MAX))));
     let mut alice = offered(offer.clone());
     let (mut bob, proof) = connecting(2, alice.port().unwrap());
     let known = all_are(Relationship::Connected(id(7)));
-    let step = alice.handle(&formed(2, 2, Some(proof)), &known, NOW).unwrap();
-    let line = Cbor::read(&line_of(step.commit()).unwrap().record());
+    let step = alice.handle(&formed(2, 2, Some(proof)), &known, NOW, &mut rng()).unwrap();
+    let line = Cbor::read(&line_of(step.committed()).unwrap().record());
     let at_alice = longest_line(line.at(&[3]), Some(by.clone()));
 
     let contact = Cbor::read(&offered(offer.introducer(id(7))).record()).with(&[2], most.clone());
-    let contact = contact.with(&[3, 1, 3], most.clone()).with(&[3, 1, 5, 1], Cbor::Uint(u64::from(u32::MAX)));
+    let contact = contact.with(&[3, 1, 3], most.clone()).with(&[3, 1, 5, 0], Cbor::Uint(u64::from(u32::MAX)));
 
     let mut connecting = Cbor::read(&bob.record()).with(&[2], most.clone());
     let Cbor::Array(mut fields) = connecting.at(&[3, 1]).clone() else { panic!() };
@@ -348,8 +383,8 @@ fn r8_6_the_longest_record_of_all_has_529_bytes() {
     fields.push(Cbor::Array(vec![Cbor::Bytes(vec![7; 16]), Cbor::Text("n".repeat(32)), most.clone()]));
     connecting = connecting.with(&[3, 1], Cbor::Array(fields));
 
-    let step = bob.handle(&formed(2, 2, None), &known, NOW).unwrap();
-    let at_bob = Cbor::read(&step.line().unwrap().record());
+    let step = bob.handle(&formed(2, 2, None), &known, NOW, &mut rng()).unwrap();
+    let at_bob = Cbor::read(&step.write().new_line.unwrap().record);
     let at_bob = longest_line(at_bob.at(&[3]), None);
     let records = [
         contact,
@@ -362,5 +397,6 @@ fn r8_6_the_longest_record_of_all_has_529_bytes() {
         assert_eq!(Any::restore(&record).unwrap().record(), record);
         record.len()
     });
-    assert_eq!(lengths, [282, 529, 456, 374]);
+    assert_eq!(lengths, [248, 533, 460, 374]);
+    assert_eq!(MAX_RECORD, 533);
 }

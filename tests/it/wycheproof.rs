@@ -25,10 +25,13 @@ fn bobs_proof(private_key: &[u8], public_key: &[u8]) -> Result<(Vec<u8>, Vec<u8>
     let mut seed = [0; 64];
     seed[..32].copy_from_slice(private_key);
     seed[32..48].copy_from_slice(&IV);
-    let mut bob = Bob::scan(port, Seed::from_bytes(&seed)).commit();
+    let scanned = Bob::scan(port, Seed::from_bytes(&seed));
+    let written = scanned.write();
+    let mut bob = scanned.commit(written);
     let step = bob.connect(SendProof::Inline, UnixSeconds(0)).unwrap();
-    let record = step.record().to_vec();
-    let effect = step.commit().next();
+    let written = step.write();
+    let record = written.row.record.to_vec();
+    let effect = step.commit(written).next();
     let Some(BobEffect::Send(request @ Request::Connect { .. })) = effect else { panic!("no request") };
     let mut bytes = [0; 128];
     let bytes = request.encode_into(&mut bytes).unwrap();

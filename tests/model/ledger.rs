@@ -9,8 +9,8 @@ use std::sync::{OnceLock, RwLock};
 
 use port_protocol::*;
 
-use super::common::cbor::Cbor;
-use super::common::{Any, EXPIRY, Input, NOW, Put, Refusal};
+use super::common::many::holds;
+use super::common::{Any, Commit, EXPIRY, Input, NOW, Put, Refusal, fresh_bytes};
 pub use super::told::*;
 
 /// One record of one user, and all that was asked of it so far.
@@ -27,7 +27,7 @@ pub struct Face {
     pub used: u32,
     line: Option<LineFace>,
     pending: OnceLock<Vec<Act>>,
-    settled: OnceLock<Option<Kept>>,
+    cleared: OnceLock<Option<Kept>>,
     steps: RwLock<HashMap<(Told, bool), Option<&'static Moved>>>,
     moves: RwLock<HashMap<Knowing, &'static [Move]>>,
 }
@@ -50,7 +50,7 @@ pub struct Moved {
     pub next: Kept,
     pub acts: Vec<Act>,
     pub once: Option<ReplayMark>,
-    pub strikes: Option<TicketHash>,
+    pub consumes: Option<TicketHash>,
     /// It was refused, and its far end is to be told: nothing moved.
     pub stray: bool,
     /// The same, but perhaps only because she was not told of his ticket yet (§16.7).
@@ -118,11 +118,6 @@ fn changed(policy: &Policy, change: Change) -> Option<Policy> {
     (next != *policy).then_some(next)
 }
 
-/// What the next ephemeral key of a Port for many comes from.
-fn seed_in(record: &[u8]) -> Vec<u8> {
-    Cbor::read(record).at(&[3, 1, 5, 0]).bytes().to_vec()
-}
-
 impl Kept {
     /// The face of this record of this user.
     pub fn of(user: User, record: &[u8]) -> Self {
@@ -146,8 +141,8 @@ impl Kept {
         self.0.line.as_ref()
     }
 
-    pub fn born<M: Machine>(user: User, born: &Created<M>) -> Self {
-        Self::of(user, &born.record())
+    pub fn created<M: Machine>(user: User, created: &Created<M>) -> Self {
+        Self::of(user, &created.write().row.record)
     }
 
     fn machine(self) -> Any {
@@ -156,17 +151,17 @@ impl Kept {
 
     pub fn pending(self) -> &'static [Act] {
         self.0.pending.get_or_init(|| match self.key {
-            RecordKey::Introducer(_) => self.introducer_unsent(),
+            RecordKey::Introducer(_) => self.introducer_pending(),
             _ => self.machine().pending().into_iter().map(|effect| act(self.user, effect)).collect(),
         })
     }
 
-    pub fn settled(self) -> Option<Self> {
-        let settled = || match self.key {
-            RecordKey::Introducer(_) => self.introducer_settled(),
-            _ => self.work_out(Say::It(Input::Settle), NOW),
+    pub fn cleared(self) -> Option<Self> {
+        let cleared = || match self.key {
+            RecordKey::Introducer(_) => self.introducer_cleared(),
+            _ => self.work_out(Say::It(Input::ClearOutbox), NOW),
         };
-        *self.0.settled.get_or_init(|| settled().map(|moved| moved.next))
+        *self.0.cleared.get_or_init(|| cleared().map(|moved| moved.next))
     }
 
     /// All that would move it, told by somebody who knows that.
@@ -207,7 +202,7 @@ impl Kept {
                 let step = alice.set_policy(policy).ok()?;
                 put = Some(Put::step(&step));
                 // Only for the relay.
-                step.commit().for_each(drop);
+                step.committed().for_each(drop);
                 Ok(Vec::new())
             }
             (Say::Policy(_), _) => return None,
@@ -221,16 +216,17 @@ impl Kept {
                 return Some(Moved { stray: true, ..Moved::to(self, acts) });
             }
         };
-        assert_eq!(put.replaces, Some(Expected { key: self.key, revision: self.revision }));
+        assert_eq!(put.row.expected, Some(Expected { key: self.key, revision: self.revision }));
         let acts: Vec<_> = effects.unwrap().into_iter().map(|effect| act(self.user, effect)).collect();
-        let next = Self::of(self.user, &put.record);
-        self.assert_new_seed(next);
-        Some(Moved { once: put.once, ..Moved::to(next, acts) })
+        let next = Self::of(self.user, &put.row.record);
+        self.assert_no_seed(next);
+        Some(Moved { once: put.mark(), ..Moved::to(next, acts) })
     }
 
-    pub fn assert_new_seed(self, next: Self) {
+    pub fn assert_no_seed(self, next: Self) {
         if next.used > self.used {
-            assert_ne!(seed_in(&self.record), seed_in(&next.record), "a seed that tells of keys before (§14.7)");
+            // Of what the generator gave, nothing stays but the ephemeral key's public half.
+            assert!(!holds(&next.record, &fresh_bytes()), "a record that tells of keys (§8.5)");
         }
     }
 
@@ -285,7 +281,7 @@ impl Moved {
     }
 
     pub const fn to(next: Kept, acts: Vec<Act>) -> Self {
-        Self { next, acts, once: None, strikes: None, stray: false, unknown: false }
+        Self { next, acts, once: None, consumes: None, stray: false, unknown: false }
     }
 }
 
@@ -336,7 +332,7 @@ impl Face {
             used: 0,
             line: None,
             pending: OnceLock::new(),
-            settled: OnceLock::new(),
+            cleared: OnceLock::new(),
             steps: RwLock::default(),
             moves: RwLock::default(),
         }

@@ -19,13 +19,13 @@ impl Model for Scope {
             let me = &mut state.me[usize::from(alice)];
             if self.from_the_request {
                 // The process went before it could ask.
-                me.port = Some(Kept::born(alice, &Alice::request(expiring(), seed)));
+                me.port = Some(Kept::created(alice, &Alice::request(expiring(), seed)));
                 me.down = true;
             } else {
                 let offer = self.limit.map_or_else(expiring, |limit| expiring().policy(Policy::up_to(limit)));
-                let born = Kept::born(alice, &Alice::offer(link(link_of(alice)), offer, seed));
+                let born = Kept::created(alice, &Alice::offer(link(link_of(alice)), offer, seed));
                 // The relay knows for how many it is.
-                me.port = born.settled().or(Some(born));
+                me.port = born.cleared().or(Some(born));
                 me.backup = me.port;
             }
         }

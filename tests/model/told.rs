@@ -62,7 +62,7 @@ impl Number {
     }
 
     /// What the relay makes of it: the proof's key in another encoding, or so it hopes (§2.3); the packet as of another
-    /// content.
+    /// kind.
     pub const fn altered(self) -> Self {
         Self { at: self.at + 1, ..self }
     }
@@ -172,7 +172,7 @@ static SEEN: LazyLock<Mutex<Seen>> = LazyLock::new(Mutex::default);
 /// What the relay can make by itself.
 pub static FORGED: LazyLock<Vec<Number>> = LazyLock::new(|| {
     let nonce = Nonce { epoch: 0, counter: 0 };
-    let sealed = |content| Payload::Sealed { content, nonce, ciphertext: &[0; 16] };
+    let sealed = |kind| Payload::Sealed { kind, nonce, ciphertext: &[0; 16] };
     let payloads = [Payload::Proof { proof: bad_proof() }, sealed(PacketKind::Confirm), sealed(PacketKind::Message)];
     let numbers = payloads.map(|payload| seen().number(&payload.to_vec()));
     numbers.into_iter().flat_map(|number| [number, number.altered()]).collect()
@@ -190,8 +190,8 @@ impl Seen {
                 key[31] ^= 0x80;
                 value.with(&[1, 1, 0], Cbor::Bytes(key))
             } else {
-                let content = value.at(&[1, 1]).uint() % 5 + 1;
-                value.with(&[1, 1], Cbor::Uint(content))
+                let kind = value.at(&[1, 1]).uint() % 5 + 1;
+                value.with(&[1, 1], Cbor::Uint(kind))
             };
             self.payloads.extend([payload.to_vec(), altered.write()]);
         }
@@ -339,7 +339,7 @@ pub fn act(user: User, effect: Effect) -> Act {
         }
         Effect::IntroducerMessage(said) => Act::Heard(Said::of(&IntroducerMessage::decode(&said).unwrap())),
         Effect::Ended(_) => Act::Ended,
-        Effect::PortReady(_) | Effect::Dropped | Effect::Asked => Act::Show,
+        Effect::PortReady(_) | Effect::PacketsLost | Effect::AwaitingApproval => Act::Show,
         Effect::Link(_) => unreachable!("nobody has a pool here"),
     }
 }

@@ -183,14 +183,8 @@ impl State {
                 }
                 // It was stored with the step.
                 Act::Adopt(line) => self.act(user, Place::Line(line.name()), line.pending(), life)?,
-                Act::Hear(of) => {
-                    let claims = |user, place| self.held(user, place).and_then(Kept::face).map(|line| line.claims);
-                    let said = |name| of != user && claims(of, Place::Line(name)) == claims(user, place);
-                    self.false_words |= !self.at(of).spoke.is_some_and(said) || self.at(user).heard.contains(&of);
-                    let heard = &mut self.at_mut(user).heard;
-                    heard.push(of);
-                    heard.sort_unstable();
-                }
+                // It was kept with the step.
+                Act::Hear(_) => {}
                 Act::Heard(_) | Act::Tell(_) | Act::Hand(_) => unreachable!("nobody is introduced here"),
             }
         }
@@ -199,13 +193,23 @@ impl State {
 }
 
 impl State {
+    /// §8.1: words are kept in the transaction of the step that opened them.
+    fn hear(&mut self, user: User, place: Place, of: User) {
+        let claims = |user, place| self.held(user, place).and_then(Kept::face).map(|line| line.claims);
+        let said = |name| of != user && claims(of, Place::Line(name)) == claims(user, place);
+        self.false_words |= !self.at(of).spoke.is_some_and(said) || self.at(user).heard.contains(&of);
+        let heard = &mut self.at_mut(user).heard;
+        heard.push(of);
+        heard.sort_unstable();
+    }
+
     /// §8.1: everything was done, so the outbox is emptied.
     fn clear_outbox(&mut self, user: User, place: Place, life: &mut Life) -> Option<()> {
-        if let Some(settled) = self.held(user, place).and_then(Kept::settled) {
+        if let Some(cleared) = self.held(user, place).and_then(Kept::cleared) {
             if !life.lives() {
                 return None;
             }
-            *self.slot(user, place) = Some(settled);
+            *self.slot(user, place) = Some(cleared);
         }
         Some(())
     }
@@ -218,7 +222,7 @@ impl State {
         }
     }
 
-    /// Puts the record, does what it asks for, settles.
+    /// Keeps the write, does what the step asks for, clears the outbox.
     pub fn step(&mut self, user: User, place: Place, told: Told, moved: &Moved, life: &mut Life) -> Option<()> {
         let before = self.held(user, place)?;
         let next = moved.next;
@@ -291,8 +295,13 @@ impl State {
         if let Some(line) = born {
             *self.slot(user, Place::Line(line.name())) = Some(line);
         }
+        for act in &moved.acts {
+            if let Act::Hear(of) = *act {
+                self.hear(user, place, of);
+            }
+        }
         self.act(user, place, &moved.acts, life)?;
-        self.settle(user, place, life)
+        self.clear_outbox(user, place, life)
     }
 
     /// After a restart, or when the connection comes back.
@@ -300,7 +309,7 @@ impl State {
         for place in PLACES {
             if let Some(held) = self.held(user, place) {
                 self.act(user, place, held.pending(), life)?;
-                self.settle(user, place, life)?;
+                self.clear_outbox(user, place, life)?;
             }
         }
         Some(())
@@ -308,7 +317,7 @@ impl State {
 
     pub fn scan(&mut self, user: User) -> bool {
         let Some(port) = self.at(alice_of(user)).port.and_then(|alice| alice.port.clone()) else { return false };
-        self.at_mut(user).port = Some(Kept::born(user, &Bob::scan(port, seed_of(user, 1))));
+        self.at_mut(user).port = Some(Kept::created(user, &Bob::scan(port, seed_of(user, 1))));
         true
     }
 
@@ -325,12 +334,12 @@ impl State {
             (Place::Port, Told::Issued { link: of }) => of == link && self.knows(Fact::IssueLineLink { by: user }),
             (Place::Port, Told::Formed { line, pair, proof }) => {
                 let Some(bob) = first.filter(|first| user < BOB || *first == user) else { return false };
-                let on_board = if user < BOB { proof } else { None };
+                let inline = if user < BOB { proof } else { None };
                 (line, pair) == (link, pair_of(bob))
                     && (user < BOB || proof.is_none())
                     && self.known.iter().any(|fact| {
                         matches!(fact, Fact::Connect { by, link: of, proof }
-                            if *by == bob && *of == link && (user >= BOB || *proof == on_board))
+                            if *by == bob && *of == link && (user >= BOB || *proof == inline))
                     })
             }
             (Place::Port, Told::Refused(reason)) => {

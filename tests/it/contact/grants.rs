@@ -13,34 +13,34 @@ fn r16_1_carol_introduces_bob_to_alice() {
     let grant = introduce(&mut alice_carol, &IntroducerMessage::Grant { port: grant.as_slice() });
     let grant = hear(&mut carol_alice, &grant);
     let Ok(IntroducerMessage::Grant { port }) = IntroducerMessage::decode(&grant) else { panic!() };
-    let mut carol = Introducer::granted(port, carol_alice.claims().line_id).unwrap().commit();
+    let mut carol = Introducer::granted(port, carol_alice.claims().line_id).unwrap().committed();
     assert_eq!((carol.key(), carol.phase()), (RecordKey::Introducer(id(CAROL)), IntroducerPhase::Granted));
 
-    // Carol tells Alice first, and has a Port for Bob only then.
+    // Carol announces it to Alice first, and has a Port for Bob only then.
     let step = carol.introduce(name("Carol"), Some(EXPIRY), seed(9), NOW).unwrap();
-    let effects: Vec<_> = step.commit().collect();
+    let effects: Vec<_> = step.committed().collect();
     let [IntroducerEffect::Announce(along, introduction)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(*along, id(CAROL));
     let said = introduce(&mut carol_alice, introduction);
-    let told = ticket_in(&hear(&mut alice_carol, &said));
-    assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Ok(()));
-    let mut rows = Rows::of(&[&told]);
-    let Some(IntroducerEffect::Ready(port)) = carol.told().unwrap().commit().next() else { panic!() };
+    let notice = ticket_in(&hear(&mut alice_carol, &said));
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, NOW), Ok(()));
+    let mut rows = Rows::of(&[&notice]);
+    let Some(IntroducerEffect::Ready(port)) = carol.mark_announced().unwrap().committed().next() else { panic!() };
 
     // Bob.
     let port = Port::parse(&port.link("https://port.example/p").unwrap().to_string()).unwrap();
     assert_eq!(
         port.ticket().map(|t| (t.name().as_str(), t.expires(), t.hash())),
-        Some(("Carol", Some(EXPIRY), told.ticket))
+        Some(("Carol", Some(EXPIRY), notice.ticket))
     );
     let (mut bob, proof) = bob_of(2, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
-    let step = alice.handle(&formed, &rows, NOW).unwrap();
-    assert_eq!((step.strikes(), step.once()), (Some(told.ticket), Some(ReplayMark::from(*told.ticket.as_bytes()))));
-    assert_eq!(step.taken(), Some(OnDuplicate::Disconnect(id(BOB))));
-    rows.told.remove(told.ticket.as_bytes());
-    let Some(AliceEffect::LineFormed(born)) = step.commit().last() else { panic!() };
-    let mut at_alice = born;
+    let step = alice.handle(&formed, &rows, NOW, &mut rng()).unwrap();
+    let mark = ReplayMark::from(*notice.ticket.as_bytes());
+    assert_eq!(step.write().consumes, Some(notice.ticket));
+    assert_eq!(step.write().unique, Some((mark, OnDuplicate::Disconnect(id(BOB)))));
+    rows.rows.remove(notice.ticket.as_bytes());
+    let Some(AliceEffect::LineFormed(mut at_alice)) = step.committed().next() else { panic!() };
     let mut at_bob = line_of_bob(&mut bob, link(CAROL + 1), BOB);
     confirm(&mut at_alice, &mut at_bob);
 
@@ -60,9 +60,9 @@ fn r16_1_only_with_a_ticket_is_it_a_port_for_anybody() {
     assert_eq!(Port::parse(alice.port().unwrap().qr_text().as_str()), Err(PortError::Malformed));
     // Used without one all the same.
     let (_, proof) = bob_of(2, alice.port().unwrap());
-    let stray = Rejected::UnwantedLine(id(BOB));
-    assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, Some(proof)), &Rows::default(), NOW), stray);
-    assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, None), &Rows::default(), NOW), stray);
+    let unwanted = Rejected::UnwantedLine(id(BOB));
+    assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, Some(proof)), &Rows::default(), NOW), unwanted);
+    assert_eq!(refused(&mut alice, &formed_on(link(CAROL + 1), BOB, None), &Rows::default(), NOW), unwanted);
 
     // A plain Port with one, and a Superport.
     let (_, port) = ticket(&mut carol, 9, "Carol", None);
@@ -82,20 +82,20 @@ fn r16_1_only_with_a_ticket_is_it_a_port_for_anybody() {
 #[test]
 fn r16_5_whom_she_tells_different_things_are_never_confirmed() {
     let (_, mut carol) = granted(CAROL);
-    let (told, port) = ticket(&mut carol, 9, "Carol", Some(EXPIRY));
+    let (notice, port) = ticket(&mut carol, 9, "Carol", Some(EXPIRY));
     let rows = [
-        (true, told.clone()),
-        (false, TicketNotice { name: name("Carola"), ..told.clone() }),
-        (false, TicketNotice { name: name(""), ..told.clone() }),
-        (false, TicketNotice { expires: None, ..told.clone() }),
-        (false, TicketNotice { expires: Some(UnixSeconds(EXPIRY.0 + 1)), ..told }),
+        (true, notice.clone()),
+        (false, TicketNotice { name: name("Carola"), ..notice.clone() }),
+        (false, TicketNotice { name: name(""), ..notice.clone() }),
+        (false, TicketNotice { expires: None, ..notice.clone() }),
+        (false, TicketNotice { expires: Some(UnixSeconds(EXPIRY.0 + 1)), ..notice }),
     ];
     for (alike, row) in rows {
         let (mut alice, _) = granted(CAROL);
         let (mut bob, proof) = bob_of(2, &port);
         let at_alice = line_of_alice(&mut alice, &formed_on(link(CAROL + 1), BOB, Some(proof)), &Rows::of(&[&row]));
         let mut at_bob = line_of_bob(&mut bob, link(CAROL + 1), BOB);
-        let heard = at_bob.handle_bytes(&packets(&at_alice)[0], &mut [0; 128], NOW).map(drop);
+        let heard = hand(&mut at_bob, &packets(&at_alice)[0], &mut [0; 128], NOW).map(drop);
         assert_eq!(heard, if alike { Ok(()) } else { Err(Rejected::Forged) }, "{row:?}");
     }
 }
@@ -110,20 +110,20 @@ fn r16_6_one_contacts_right_is_withdrawn_and_no_others() {
     let through_dave = formed_on(link(DAVE + 1), 2, Some(bob_of(3, &port_d).1));
 
     // Paused: nobody gets in, and nothing is used up. Resumed: the same ticket is good.
-    for_carol.set_policy(Policy::unlimited().paused(true)).unwrap().commit().for_each(drop);
+    for_carol.set_policy(Policy::unlimited().paused(true)).unwrap().committed().for_each(drop);
     assert_eq!(refused(&mut for_carol, &through_carol, &rows, NOW), Rejected::UnwantedLine(id(1)));
     assert_eq!(rows.asked.get(), 0);
-    for_carol.set_policy(Policy::unlimited()).unwrap().commit().for_each(drop);
-    assert!(for_carol.handle(&through_carol, &rows, NOW).is_ok());
+    for_carol.set_policy(Policy::unlimited()).unwrap().committed().for_each(drop);
+    assert!(for_carol.handle(&through_carol, &rows, NOW, &mut rng()).is_ok());
 
     // Withdrawn.
-    let effects: Vec<_> = for_carol.revoke().unwrap().commit().map(|effect| format!("{effect:?}")).collect();
+    let effects: Vec<_> = for_carol.revoke().unwrap().committed().map(|effect| format!("{effect:?}")).collect();
     assert!(effects[0].contains("CloseLineLink"), "{effects:?}");
     assert_eq!(refused(&mut for_carol, &through_carol, &rows, NOW), Rejected::UnwantedLine(id(1)));
     let (mut alice_carol, mut carol_alice) = contact(CAROL);
     let said = introduce(&mut alice_carol, &IntroducerMessage::Withdrawn { line_link: link(CAROL + 1) });
     let said = hear(&mut carol_alice, &said);
-    carol.handle(&IntroducerMessage::decode(&said).unwrap(), id(CAROL)).unwrap().commit().for_each(drop);
+    carol.handle(&IntroducerMessage::decode(&said).unwrap(), id(CAROL)).unwrap().committed().for_each(drop);
     assert_eq!(carol.phase(), IntroducerPhase::Ended(GrantOutcome::Withdrawn));
 
     line_of_alice(&mut for_dave, &through_dave, &rows);
@@ -133,8 +133,8 @@ fn r16_6_one_contacts_right_is_withdrawn_and_no_others() {
 #[test]
 fn r2_4_the_longest_port_has_a_ticket() {
     let offer = longest().policy(Policy::unlimited()).introducer(id(CAROL));
-    let alice = Alice::offer(link(3), offer, seed(1)).commit();
-    let mut carol = Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), id(CAROL)).unwrap().commit();
+    let alice = Alice::offer(link(3), offer, seed(1)).committed();
+    let mut carol = Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), id(CAROL)).unwrap().committed();
     let (_, port) = ticket(&mut carol, 9, &"n".repeat(32), Some(UnixSeconds(u64::MAX)));
     assert_eq!((port.to_bytes().as_slice().len(), port.qr_text().as_str().len()), (MAX_PORT_BYTES, MAX_QR_TEXT));
     // The Port hash leaves the ticket out: it is Alice's own.

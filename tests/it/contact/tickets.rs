@@ -5,119 +5,126 @@ use super::*;
 #[test]
 fn r16_4_alice_is_told_by_the_contact_whose_port_it_is() {
     let (mut alice, mut carol) = granted(CAROL);
-    let told = ticket(&mut carol, 9, "Carol", Some(EXPIRY)).0;
-    assert_eq!(alice.tell(&told, id(CAROL), MAX_TICKETS - 1, NOW), Ok(()));
-    assert_eq!(alice.tell(&told, id(CAROL), MAX_TICKETS, NOW), Err(Rejected::TooManyTickets));
-    assert_eq!(alice.tell(&told, id(DAVE), 0, NOW), Err(Rejected::TicketRefused));
-    assert_eq!(alice.tell(&told, id(CAROL), 0, EXPIRY), Err(Rejected::TicketRefused));
-    assert_eq!(alice.tell(&told, id(CAROL), 0, UnixSeconds(EXPIRY.0 - 1)), Ok(()));
-    assert_eq!(granted(DAVE).0.tell(&told, id(CAROL), 0, NOW), Err(Rejected::WrongMachine));
-    assert_eq!(granted(DAVE).0.tell(&told, id(DAVE), 0, NOW), Err(Rejected::WrongMachine));
+    let notice = ticket(&mut carol, 9, "Carol", Some(EXPIRY)).0;
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), MAX_TICKETS - 1, NOW), Ok(()));
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), MAX_TICKETS, NOW), Err(Rejected::TooManyTickets));
+    assert_eq!(alice.accept_ticket(&notice, id(DAVE), 0, NOW), Err(Rejected::TicketRefused));
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, EXPIRY), Err(Rejected::TicketRefused));
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, UnixSeconds(EXPIRY.0 - 1)), Ok(()));
+    assert_eq!(granted(DAVE).0.accept_ticket(&notice, id(CAROL), 0, NOW), Err(Rejected::WrongMachine));
+    assert_eq!(granted(DAVE).0.accept_ticket(&notice, id(DAVE), 0, NOW), Err(Rejected::WrongMachine));
     // Of a Port that has no introducer.
-    let superport = Alice::offer(link(CAROL + 1), PortOptions::new().policy(Policy::unlimited()), seed(1)).commit();
-    assert_eq!(superport.tell(&told, id(CAROL), 0, NOW), Err(Rejected::TicketRefused));
+    let superport = Alice::offer(link(CAROL + 1), PortOptions::new().policy(Policy::unlimited()), seed(1)).committed();
+    assert_eq!(superport.accept_ticket(&notice, id(CAROL), 0, NOW), Err(Rejected::TicketRefused));
     assert_eq!(
-        Alice::offer(link(CAROL + 1), PortOptions::new(), seed(1)).commit().tell(&told, id(CAROL), 0, NOW),
+        Alice::offer(link(CAROL + 1), PortOptions::new(), seed(1)).committed().accept_ticket(
+            &notice,
+            id(CAROL),
+            0,
+            NOW
+        ),
         Err(Rejected::TicketRefused)
     );
-    // A pause is no withdrawal: what she is told of waits.
-    alice.set_policy(Policy::unlimited().paused(true)).unwrap().commit().for_each(drop);
-    assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Ok(()));
-    alice.set_policy(Policy::unlimited().closes_at(Some(NOW))).unwrap().commit().for_each(drop);
-    assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
-    alice.revoke().unwrap().commit().for_each(drop);
-    assert_eq!(alice.tell(&told, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
+    // A pause is no withdrawal: what is announced meanwhile waits.
+    alice.set_policy(Policy::unlimited().paused(true)).unwrap().committed().for_each(drop);
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, NOW), Ok(()));
+    alice.set_policy(Policy::unlimited().closes_at(Some(NOW))).unwrap().committed().for_each(drop);
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
+    alice.revoke().unwrap().committed().for_each(drop);
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, NOW), Err(Rejected::OutOfOrder));
 }
 
 #[test]
 fn r16_4_a_ticket_is_taken_once() {
     let (mut alice, mut carol) = granted(CAROL);
-    let (told, port) = ticket(&mut carol, 9, "Carol", None);
-    let mut rows = Rows::of(&[&told]);
+    let (notice, port) = ticket(&mut carol, 9, "Carol", None);
+    let mut rows = Rows::of(&[&notice]);
     let (_, proof) = bob_of(2, &port);
     let (_, of_another) = bob_of(3, &port);
     let first = formed_on(link(CAROL + 1), BOB, Some(proof.clone()));
-    let mark = alice.handle(&first, &rows, NOW).unwrap().once();
+    let (mark, _) = alice.handle(&first, &rows, NOW, &mut rng()).unwrap().write().unique.unwrap();
     line_of_alice(&mut alice, &first, &rows);
-    rows.told.remove(told.ticket.as_bytes());
-    // By him or by another, there is no such row any more.
+    rows.rows.remove(notice.ticket.as_bytes());
+    // For this guest or another, there is no such row any more.
     for (line, proof) in [(1, proof.clone()), (2, of_another.clone())] {
         let formed = formed_on(link(CAROL + 1), line, Some(proof));
         assert_eq!(refused(&mut alice, &formed, &rows, NOW), Rejected::UnknownTicket(id(line)));
     }
-    // Told of once more, by a Carol who crashed: the row would not be inserted, because of the mark. If it were, the mark stops
-    // him still, though his keys are others.
-    rows.insert(told.clone());
+    // Announced once more, by a Carol that crashed: the row would not be inserted, because of the mark. If it were, the mark still
+    // stops the guest, although the keys are others.
+    rows.insert(notice.clone());
     for (line, proof) in [(1, proof), (2, of_another)] {
-        let step = alice.handle(&formed_on(link(CAROL + 1), line, Some(proof)), &rows, NOW);
+        let step = alice.handle(&formed_on(link(CAROL + 1), line, Some(proof)), &rows, NOW, &mut rng());
         let step = step.unwrap();
-        assert_eq!((step.once(), step.taken()), (mark, Some(OnDuplicate::Disconnect(id(line)))));
+        assert_eq!(step.write().unique, Some((mark, OnDuplicate::Disconnect(id(line)))));
     }
-    assert_eq!(mark, Some(ReplayMark::from(*told.ticket.as_bytes())));
+    assert_eq!(mark, ReplayMark::from(*notice.ticket.as_bytes()));
     assert_eq!(alice.used(), 1);
 }
 
 #[test]
 fn r16_4_a_ticket_that_overtakes_the_word_of_it_waits() {
     let (mut alice, mut carol) = granted(CAROL);
-    let (told, port) = ticket(&mut carol, 9, "Carol", None);
+    let (notice, port) = ticket(&mut carol, 9, "Carol", None);
     let (_, proof) = bob_of(2, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
     assert_eq!(refused(&mut alice, &formed, &Rows::default(), NOW), Rejected::UnknownTicket(id(BOB)));
-    assert_eq!(line_of_alice(&mut alice, &formed, &Rows::of(&[&told])).claims().line_id, id(BOB));
+    assert_eq!(line_of_alice(&mut alice, &formed, &Rows::of(&[&notice])).claims().line_id, id(BOB));
 }
 
 #[test]
 fn r16_4_through_another_contacts_port_it_is_refused() {
     let (mut for_dave, mut dave) = granted(DAVE);
     let (_, mut carol) = granted(CAROL);
-    let (told, carols) = ticket(&mut carol, 9, "Carol", None);
+    let (notice, carols) = ticket(&mut carol, 9, "Carol", None);
     let daves = ticket(&mut dave, 8, "Dave", None).1;
     let mut mixed = Cbor::read(daves.to_bytes().as_slice()).items().to_vec();
     mixed[7] = Cbor::read(carols.to_bytes().as_slice()).at(&[7]).clone();
     let mixed = Port::from_bytes(&Cbor::Array(mixed).write()).unwrap();
     let (_, proof) = bob_of(2, &mixed);
     let formed = formed_on(link(DAVE + 1), BOB, Some(proof));
-    assert_eq!(refused(&mut for_dave, &formed, &Rows::of(&[&told]), NOW), Rejected::UnwantedLine(id(BOB)));
+    assert_eq!(refused(&mut for_dave, &formed, &Rows::of(&[&notice]), NOW), Rejected::UnwantedLine(id(BOB)));
     // It is worth as much as before.
     let (mut for_carol, _) = granted(CAROL);
     let (_, proof) = bob_of(2, &carols);
-    line_of_alice(&mut for_carol, &formed_on(link(CAROL + 1), BOB, Some(proof)), &Rows::of(&[&told]));
+    line_of_alice(&mut for_carol, &formed_on(link(CAROL + 1), BOB, Some(proof)), &Rows::of(&[&notice]));
 }
 
 #[test]
 fn r16_4_an_expired_ticket_is_struck_out_and_no_clock_revives_it() {
     let (mut alice, mut carol) = granted(CAROL);
-    let (told, port) = ticket(&mut carol, 9, "Carol", Some(EXPIRY));
-    let mut rows = Rows::of(&[&told]);
+    let (notice, port) = ticket(&mut carol, 9, "Carol", Some(EXPIRY));
+    let mut rows = Rows::of(&[&notice]);
     let (_, proof) = bob_of(2, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
-    assert!(alice.handle(&formed, &rows, UnixSeconds(EXPIRY.0 - 1)).unwrap().commit().count() > 0);
+    assert!(alice.handle(&formed, &rows, UnixSeconds(EXPIRY.0 - 1), &mut rng()).unwrap().committed().count() > 0);
     let (mut alice, _) = granted(CAROL);
-    let step = alice.handle(&formed, &rows, EXPIRY).unwrap();
-    assert_eq!((step.strikes(), step.once()), (Some(told.ticket), Some(ReplayMark::from(*told.ticket.as_bytes()))));
-    let effects: Vec<_> = step.commit().map(|effect| format!("{effect:?}")).collect();
+    let step = alice.handle(&formed, &rows, EXPIRY, &mut rng()).unwrap();
+    let mark = ReplayMark::from(*notice.ticket.as_bytes());
+    assert_eq!(step.write().consumes, Some(notice.ticket));
+    assert_eq!(step.write().unique, Some((mark, OnDuplicate::Disconnect(id(BOB)))));
+    let effects: Vec<_> = step.committed().map(|effect| format!("{effect:?}")).collect();
     assert_eq!(effects.len(), 1, "{effects:?}");
     assert!(effects[0].contains("Disconnect"), "{effects:?}");
     assert_eq!(alice.used(), 0);
-    rows.told.remove(told.ticket.as_bytes());
+    rows.rows.remove(notice.ticket.as_bytes());
     assert_eq!(refused(&mut alice, &formed, &rows, NOW), Rejected::UnknownTicket(id(BOB)));
 }
 
 #[test]
 fn r16_4_of_ten_thousand_rows_one_is_asked_for() {
     let (mut alice, mut carol) = granted(CAROL);
-    let (told, port) = ticket(&mut carol, 9, "Carol", None);
-    let mut rows = Rows::of(&[&told]);
+    let (notice, port) = ticket(&mut carol, 9, "Carol", None);
+    let mut rows = Rows::of(&[&notice]);
     for n in 0..10_000_u32 {
         let ticket: [u8; 32] = std::array::from_fn(|i| n.to_be_bytes()[i % 4]);
-        rows.insert(TicketNotice { ticket: ticket.into(), ..told.clone() });
+        rows.insert(TicketNotice { ticket: ticket.into(), ..notice.clone() });
     }
     let length = alice.record().len();
     let (_, proof) = bob_of(2, &port);
     line_of_alice(&mut alice, &formed_on(link(CAROL + 1), BOB, Some(proof)), &rows);
     assert_eq!(rows.asked.get(), 1);
-    assert_eq!(alice.record().len(), length, "nothing of them is in her record");
+    assert_eq!(alice.record().len(), length, "nothing of them is in Alice's record");
 }
 
 /// A Bob who holds a good ticket can't make another of it, nor put it first, where the IV would rewrite it.
@@ -126,9 +133,9 @@ fn r16_4_a_ticket_is_not_rewritten_through_the_iv() {
     type Aes = aes::Aes256;
     type Change<'c> = &'c dyn Fn(&mut [u8]);
     let (mut alice, mut carol) = granted(CAROL);
-    let (told, port) = ticket(&mut carol, 9, "Carol", None);
+    let (notice, port) = ticket(&mut carol, 9, "Carol", None);
     let (other, others) = ticket(&mut carol, 8, "Carol", None);
-    let rows = Rows::of(&[&told, &other]);
+    let rows = Rows::of(&[&notice, &other]);
     let secret_of = |port: &Port| Cbor::read(port.to_bytes().as_slice()).at(&[7, 0]).bytes().to_vec();
     let (ours, theirs) = (secret_of(&port), secret_of(&others));
     let (rad, padding) = (port.rad().expose().to_vec(), vec![16; 16]);
@@ -177,10 +184,10 @@ impl Peers for AnyRow {
 #[test]
 fn r16_4_another_tickets_row_lets_nobody_in() {
     let (mut alice, mut carol) = granted(CAROL);
-    let ((told, _), (_, port)) = (ticket(&mut carol, 3, "Carol", None), ticket(&mut carol, 5, "Carol", None));
+    let ((notice, _), (_, port)) = (ticket(&mut carol, 3, "Carol", None), ticket(&mut carol, 5, "Carol", None));
     let (_, proof) = bob_of(BOB, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
     let before = alice.record().to_vec();
-    let error = alice.handle(&formed, &AnyRow(told), NOW).map(drop).unwrap_err();
+    let error = alice.handle(&formed, &AnyRow(notice), NOW, &mut rng()).map(drop).unwrap_err();
     assert_eq!((error, &*alice.record()), (Rejected::UnknownTicket(id(BOB)), &before[..]));
 }

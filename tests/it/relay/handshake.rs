@@ -1,9 +1,9 @@
 //! Real clients, and bytes between them.
 
 use super::*;
-use crate::common::{NOW, seed};
+use crate::common::{Commit, NOW, Unused, seed};
 
-/// Alice and Bob of this crate, joined by bytes alone; what is said while one is away waits for him.
+/// Alice and Bob of this crate, joined by bytes alone; what is said while one is away waits.
 #[test]
 fn r13_two_machines_form_and_confirm_a_line() {
     for how in [SendProof::Inline, SendProof::AlongTheLine] {
@@ -12,33 +12,47 @@ fn r13_two_machines_form_and_confirm_a_line() {
             relay.server.handle(user(from), request, &mut relay.rng, NOW).unwrap().reply.map(|event| event.to_vec())
         };
 
-        let mut alice = Alice::request(PortOptions::new(), seed(1)).commit();
+        let mut alice = Alice::request(PortOptions::new(), seed(1)).committed();
         let Some(AliceEffect::Send(request)) = alice.pending().next() else { panic!() };
         let issued = bytes(&mut relay, ALICE, &request.to_vec()).unwrap();
-        let Some(AliceEffect::PortReady(port)) = alice.handle_bytes(&issued, NOW).unwrap().commit().next() else {
+        let Some(AliceEffect::PortReady(port)) =
+            alice.handle(&Event::decode(&issued).unwrap(), &NoPeers, NOW, &mut Unused).unwrap().committed().next()
+        else {
             panic!()
         };
         let text = port.qr_text();
 
-        let mut bob = Bob::scan(Port::parse(text.as_str()).unwrap(), seed(2)).commit();
-        let Some(BobEffect::Send(request)) = bob.connect(how, NOW).unwrap().commit().next() else { panic!() };
+        let mut bob = Bob::scan(Port::parse(text.as_str()).unwrap(), seed(2)).committed();
+        let Some(BobEffect::Send(request)) = bob.connect(how, NOW).unwrap().committed().next() else { panic!() };
         let request = request.to_vec();
         let lost = bytes(&mut relay, BOB, &request);
         let reply = bytes(&mut relay, BOB, &request);
         assert_eq!(lost, reply);
-        let Some(BobEffect::LineFormed(line)) = bob.handle_bytes(&reply.unwrap(), NOW).unwrap().commit().next() else {
+        let Some(BobEffect::LineFormed(line)) = bob
+            .handle(&Event::decode(&reply.unwrap()).unwrap(), &NoPeers, NOW, &mut Unused)
+            .unwrap()
+            .committed()
+            .next()
+        else {
             panic!()
         };
         let mut at_bob = line;
 
         let delivered = relay.waiting(ALICE);
-        let Some(AliceEffect::LineFormed(line)) = alice.handle_bytes(&delivered[0].1, NOW).unwrap().commit().next()
+        let Some(AliceEffect::LineFormed(line)) = alice
+            .handle(&Event::decode(&delivered[0].1).unwrap(), &NoPeers, NOW, &mut Unused)
+            .unwrap()
+            .committed()
+            .next()
         else {
             panic!()
         };
         let mut at_alice = line;
         // Delivered once more, because it was not acknowledged.
-        assert_eq!(alice.handle_bytes(&relay.waiting(ALICE)[0].1, NOW).err(), Some(Rejected::Duplicate));
+        assert_eq!(
+            alice.handle(&Event::decode(&relay.waiting(ALICE)[0].1).unwrap(), &NoPeers, NOW, &mut Unused).err(),
+            Some(Rejected::Duplicate)
+        );
         relay.acknowledge_all(ALICE);
 
         let mut heard: [Vec<Vec<u8>>; 2] = Default::default();
@@ -51,19 +65,22 @@ fn r13_two_machines_form_and_confirm_a_line() {
                 }
                 for (_, event) in relay.waiting(*of) {
                     let mut buffer = [0; 256];
-                    let Ok(step) = line.handle_bytes(&event, &mut buffer, NOW) else { continue };
-                    for effect in step.commit() {
+                    let event = Event::decode(&event).unwrap();
+                    let Ok(step) = line.handle(&event, &mut buffer, NOW, &mut Unused) else { continue };
+                    for effect in step.committed() {
                         match effect {
                             LineEffect::Send(request) => drop(bytes(relay, *of, &request.to_vec())),
                             LineEffect::Message(text) => heard[usize::from(*of) - 1].push(text.to_vec()),
                             LineEffect::Ended(end) => heard[usize::from(*of) - 1].push(format!("{end:?}").into_bytes()),
                             LineEffect::PacketsLost => panic!("there was room"),
-                            LineEffect::AwaitingApproval | LineEffect::IntroducerMessage(_) => panic!("nobody asks"),
+                            LineEffect::AwaitingApproval | LineEffect::IntroducerMessage(_) => {
+                                panic!("no approval, no contact port")
+                            }
                         }
                     }
                 }
                 relay.acknowledge_all(*of);
-                let _ = line.clear_outbox().map(|step| step.commit().for_each(drop));
+                let _ = line.clear_outbox().map(|step| step.committed().for_each(drop));
             }
         };
         for _ in 0..3 {
@@ -74,12 +91,13 @@ fn r13_two_machines_form_and_confirm_a_line() {
 
         let mut sealed = [0; 256];
         for text in [&b"one"[..], b"two"] {
-            let Some(LineEffect::Send(request)) = at_bob.seal(text, &[], &mut sealed).unwrap().commit().next() else {
+            let Some(LineEffect::Send(request)) = at_bob.seal(text, &[], &mut sealed).unwrap().committed().next()
+            else {
                 panic!()
             };
             bytes(&mut relay, BOB, &request.to_vec());
         }
-        for effect in at_bob.close().unwrap().commit() {
+        for effect in at_bob.close().unwrap().committed() {
             let LineEffect::Send(request) = effect else { continue };
             bytes(&mut relay, BOB, &request.to_vec());
         }

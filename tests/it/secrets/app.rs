@@ -3,9 +3,9 @@
 use port_protocol::app::{
     Alice, AliceEffect, Bob, BobEffect, Event, Happened, Intro, Name, Request, UnauthenticatedLine,
 };
-use port_protocol::{Machine, Policy, PortOptions};
+use port_protocol::{Machine, NoPeers, Policy, PortOptions};
 
-use super::{NOW, Shown, TEXT, line_id, link, random, seed};
+use super::{Commit as _, NOW, Shown, TEXT, Unused, line_id, link, random, seed};
 
 /// What people call themselves is in no log.
 fn name() -> Name {
@@ -13,16 +13,16 @@ fn name() -> Name {
 }
 
 fn offered() -> Alice {
-    Alice::offer(link(), PortOptions::new(), seed("alice")).commit()
+    Alice::offer(link(), PortOptions::new(), seed("alice")).committed()
 }
 
 fn scanned() -> Bob {
-    Bob::scan(&offered().bundle(Some(name())).unwrap(), seed("bob")).commit()
+    Bob::scan(&offered().bundle(Some(name())).unwrap(), seed("bob")).committed()
 }
 
 fn connecting() -> Bob {
     let mut bob = scanned();
-    drop(bob.connect(&name(), NOW).unwrap().commit());
+    drop(bob.connect(&name(), NOW).unwrap().committed());
     bob
 }
 
@@ -35,12 +35,12 @@ fn used() -> Event {
     Event { what, timestamp: None }
 }
 
-fn line(asks: bool) -> UnauthenticatedLine {
+fn line(approval: bool) -> UnauthenticatedLine {
     let mut alice =
-        Alice::offer(link(), PortOptions::new().policy(Policy::once().require_approval(asks)), seed("alice")).commit();
-    let effects = alice.handle(&used(), NOW).unwrap().commit();
-    let line = effects.last();
-    match line {
+        Alice::offer(link(), PortOptions::new().policy(Policy::once().require_approval(approval)), seed("alice"))
+            .committed();
+    let mut effects = alice.handle(&used(), &NoPeers, NOW, &mut Unused).unwrap().committed();
+    match effects.next() {
         Some(AliceEffect::LineFormed(line)) => line,
         other => panic!("{other:?}"),
     }
@@ -54,33 +54,37 @@ pub fn see(see: &mut Shown) {
     alice.pending().for_each(|effect| see.see("app", &effect));
     see.see("app, offered", &alice.record());
     see.see("app, used", &used());
-    see.see("app, forms a line", &alice.handle(&used(), NOW).unwrap());
-    alice.handle(&used(), NOW).unwrap().commit().for_each(|effect| see.see("app, forms a line", &effect));
-    let mut many = Alice::offer(link(), offer(), seed("alice")).commit();
+    see.see("app, forms a line", &alice.handle(&used(), &NoPeers, NOW, &mut Unused).unwrap());
+    alice
+        .handle(&used(), &NoPeers, NOW, &mut Unused)
+        .unwrap()
+        .committed()
+        .for_each(|effect| see.see("app, forms a line", &effect));
+    let mut many = Alice::offer(link(), offer(), seed("alice")).committed();
     let step = many.revoke().unwrap();
     see.see("app, revokes", &step);
-    step.commit().for_each(|effect| see.see("app, revokes", &effect));
+    step.committed().for_each(|effect| see.see("app, revokes", &effect));
     see.see("app, revoked", &many);
 
     let mut bob = scanned();
     see.see("app, scanned", &bob);
     let step = bob.connect(&name(), NOW).unwrap();
     see.see("app, connects", &step);
-    step.commit().for_each(|effect| see.see("app, connects", &effect));
+    step.committed().for_each(|effect| see.see("app, connects", &effect));
     see.see("app, connecting", &bob);
-    let step = bob.connected(line_id(), Some(random("pair hash").into()), &(), NOW).unwrap();
+    let step = bob.connected(line_id(), Some(random("pair hash").into()), &NoPeers, NOW).unwrap();
     see.see("app, forms a line", &step);
-    step.commit().for_each(|effect| see.see("app, forms a line", &effect));
+    step.committed().for_each(|effect| see.see("app, forms a line", &effect));
 
-    see.see("app, asked", &line(true));
-    line(true).pending().for_each(|effect| see.see("app, asked", &effect));
+    see.see("app, awaiting approval", &line(true));
+    line(true).pending().for_each(|effect| see.see("app, awaiting approval", &effect));
     let mut line = line(false);
     see.see("app, open", &line);
     see.see("app, open", &line.phase());
     see.see("app, open", &line.seal([1; 16], std::str::from_utf8(TEXT).unwrap()).unwrap());
     let step = line.close().unwrap();
     see.see("app, closes", &step);
-    step.commit().for_each(|effect| see.see("app, closes", &effect));
+    step.committed().for_each(|effect| see.see("app, closes", &effect));
     see.see("app, closed", &line);
 }
 
@@ -99,9 +103,9 @@ fn r8_7_nothing_of_the_apps_machines_is_left_where_it_rested() {
     assert!(is_wiped(scanned(), &[of_bob, rad]));
     assert!(is_wiped(connecting(), &[secret]));
     assert!(is_gone(connecting().record(), &[secret]));
-    for asks in [false, true] {
-        assert!(is_wiped(line(asks), &[secret]));
-        assert!(is_gone(line(asks).record(), &[secret]));
+    for approval in [false, true] {
+        assert!(is_wiped(line(approval), &[secret]));
+        assert!(is_gone(line(approval).record(), &[secret]));
     }
 }
 

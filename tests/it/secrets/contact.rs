@@ -4,7 +4,7 @@ use super::*;
 
 fn grant() -> PortBytes {
     let offer = PortOptions::new().policy(Policy::unlimited()).introducer(line_id());
-    Alice::offer(link(), offer, seed("alice")).commit().port().unwrap().to_bytes()
+    Alice::offer(link(), offer, seed("alice")).committed().port().unwrap().to_bytes()
 }
 
 fn name() -> IntroducerName {
@@ -14,12 +14,12 @@ fn name() -> IntroducerName {
 /// Granted, Announcing, Ready.
 fn introducers() -> [Introducer; 3] {
     [0, 1, 2].map(|steps| {
-        let mut carol = Introducer::granted(grant().as_slice(), line_id()).unwrap().commit();
+        let mut carol = Introducer::granted(grant().as_slice(), line_id()).unwrap().committed();
         if steps > 0 {
-            carol.introduce(name(), Some(NOW), seed("carol"), NOW).unwrap().commit().for_each(drop);
+            carol.introduce(name(), Some(NOW), seed("carol"), NOW).unwrap().committed().for_each(drop);
         }
         if steps > 1 {
-            carol.told().unwrap().commit().for_each(drop);
+            carol.mark_announced().unwrap().committed().for_each(drop);
         }
         carol
     })
@@ -36,7 +36,7 @@ fn ready() -> Port {
 fn secrets() -> Vec<(&'static str, Vec<u8>)> {
     let rad = Port::from_bytes(ready().to_bytes().as_slice()).unwrap().rad().expose().to_vec();
     let ticket = random::<64>("carol")[32..48].to_vec();
-    assert!(ready().to_bytes().as_slice().windows(16).any(|bytes| bytes == ticket), "it is no secret of hers");
+    assert!(ready().to_bytes().as_slice().windows(16).any(|bytes| bytes == ticket), "it is no secret of this machine");
     vec![
         ("RAD", rad),
         ("ticket", ticket),
@@ -57,7 +57,7 @@ pub fn show(see: &mut Shown) {
         carol.pending().for_each(|effect| see.see(&state, &effect));
         let step = carol.cancel().unwrap();
         see.see("cancels", &step);
-        step.commit().for_each(|effect| see.see("cancels", &effect));
+        step.committed().for_each(|effect| see.see("cancels", &effect));
         see.see("cancelled", &carol);
     }
     see.see("", &GrantOutcome::Withdrawn);
@@ -69,23 +69,25 @@ pub fn show(see: &mut Shown) {
     see.see("", ticket.name());
     see.see("", &Introduced { name: name(), by: Some(line_id()) });
     let [_, carol, _] = introducers();
-    let Some(IntroducerEffect::Announce(_, told)) = carol.pending().next() else { panic!() };
-    see.see("", &told);
-    if let IntroducerMessage::Ticket(told) = &told {
-        see.see("", told);
+    let Some(IntroducerEffect::Announce(_, announced)) = carol.pending().next() else { panic!() };
+    see.see("", &announced);
+    if let IntroducerMessage::Ticket(notice) = &announced {
+        see.see("", notice);
     }
     let (grant, withdrawn) =
         (IntroducerMessage::Grant { port: grant.as_slice() }, IntroducerMessage::Withdrawn { line_link: link() });
     let Handshake { mut at_alice, mut at_bob, .. } = Handshake::new();
-    for introduction in [told, grant, withdrawn] {
-        see.see("", &introduction);
+    for message in [announced, grant, withdrawn] {
+        see.see("", &message);
         let (mut sealed, mut opened) = ([0; 512], [0; 512]);
-        let step = at_alice.introduce(&introduction, &mut sealed).unwrap();
+        let step = at_alice.seal_introducer_message(&message, &mut sealed).unwrap();
         see.see("introduces", &step);
-        let payload = packet(step.commit());
-        let step = at_bob.open(&sent(&payload), &[], &mut opened, NOW).unwrap();
-        see.see("opens an introduction", &step);
-        step.commit().for_each(|effect| see.see("opens an introduction", &effect));
+        let payload = packet(step.committed());
+        let step = at_bob.handle(&sent(&payload), &mut opened, NOW, &mut Unused).unwrap();
+        see.see("opens an introducer message", &step);
+        see.see("opens an introducer message", &step.write());
+        see.see("an introducer message", step.write().received.as_ref().unwrap());
+        step.committed().for_each(|effect| see.see("opens an introducer message", &effect));
     }
     see.read("", &Rejected::TicketRefused);
     see.read("", &Rejected::TooManyTickets);
@@ -112,11 +114,11 @@ fn r8_7_no_ticket_is_left_where_it_rested() {
     use super::memory::{is_gone, is_wiped};
     let secrets = secrets();
     let (rad, ticket) = (&secrets[0].1[..], &secrets[1].1[..]);
-    let [granted, telling, ready_to_go] = introducers();
-    assert!(is_gone(telling.record(), &[rad, ticket]));
+    let [granted, announcing, ready_to_go] = introducers();
+    assert!(is_gone(announcing.record(), &[rad, ticket]));
     assert!(is_wiped(ready(), &[rad, ticket]));
     assert!(is_wiped(granted, &[rad]));
-    assert!(is_wiped(telling, &[rad, ticket]));
+    assert!(is_wiped(announcing, &[rad, ticket]));
     assert!(is_wiped(ready_to_go, &[rad, ticket]));
 }
 

@@ -86,8 +86,11 @@ fn r8_7_nothing_is_left_where_it_rested() {
 
     assert!(is_wiped(line_at_alice(None).1, &[of_alice, rad]));
     // A step with a new line that is dropped, and one whose line nobody takes.
-    assert!(is_wiped(connecting(SendProof::Inline).handle(&formed(None), NOW).unwrap(), &keys));
-    assert!(is_wiped(connecting(SendProof::Inline).handle(&formed(None), NOW).unwrap().commit(), &keys));
+    assert!(is_wiped(connecting(SendProof::Inline).handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap(), &keys));
+    assert!(is_wiped(
+        connecting(SendProof::Inline).handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap().committed(),
+        &keys
+    ));
     let Handshake { joined: [at_alice, at_bob], .. } = Handshake::new();
     assert!(is_gone(at_alice.record(), &keys));
     assert!(is_wiped(at_alice, &keys));

@@ -25,6 +25,7 @@ mod memory;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 
+use crate::common::{Commit, Unused};
 use port_protocol::*;
 use sha2::{Digest, Sha256};
 
@@ -58,7 +59,7 @@ fn secrets() -> Vec<(&'static str, Vec<u8>)> {
     let public = x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(*alice.first_chunk::<32>().unwrap()));
     let secret = x25519_dalek::StaticSecret::from(*bob.first_chunk::<32>().unwrap()).diffie_hellman(&public);
     let Handshake { at_alice, .. } = Handshake::new();
-    // [1, 3, revision, [origin, [phase, [send, receive, exporter, …]]]]
+    // [1, 3, revision, [origin, [phase, [send, receive, exporter, …], end]]]
     let record: ciborium::Value = ciborium::from_reader(&*at_alice.record()).unwrap();
     let session = record.as_array().unwrap()[3].as_array().unwrap()[1].as_array().unwrap()[1].as_array().unwrap();
     let key = |place: usize| session[place].as_bytes().unwrap().clone();
@@ -81,28 +82,28 @@ fn seed(of: &str) -> Seed {
 }
 
 fn requesting() -> Alice {
-    Alice::request(PortOptions::new(), seed("alice")).commit()
+    Alice::request(PortOptions::new(), seed("alice")).committed()
 }
 
 fn offered() -> Alice {
-    Alice::offer(link(), PortOptions::new().relay(RelayAddr::new("relay.example").unwrap()), seed("alice")).commit()
+    Alice::offer(link(), PortOptions::new().relay(RelayAddr::new("relay.example").unwrap()), seed("alice")).committed()
 }
 
 /// Two links, one of them here.
 fn pool() -> Pool {
-    let mut pool = Pool::new(2, 2, seed("pool")).unwrap().commit();
+    let mut pool = Pool::new(2, 2, seed("pool")).unwrap().committed();
     let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.pending().next() else { panic!() };
-    drop(pool.handle(&Event::LineLinkIssued { request_id, line_link: link() }).unwrap().commit());
+    drop(pool.handle(&Event::LineLinkIssued { request_id, line_link: link() }).unwrap().committed());
     pool
 }
 
 fn scanned() -> Bob {
-    Bob::scan(offered().port().unwrap().clone(), seed("bob")).commit()
+    Bob::scan(offered().port().unwrap().clone(), seed("bob")).committed()
 }
 
 fn connecting(how: SendProof) -> Bob {
     let mut bob = scanned();
-    drop(bob.connect(how, NOW).unwrap().commit());
+    drop(bob.connect(how, NOW).unwrap().committed());
     bob
 }
 
@@ -115,7 +116,7 @@ fn proof() -> Proof {
 
 fn line_at_alice(proof: Option<Proof>) -> (Alice, Line) {
     let mut alice = offered();
-    let line = match alice.handle(&formed(proof), NOW).unwrap().commit().next() {
+    let line = match alice.handle(&formed(proof), &NoPeers, NOW, &mut Unused).unwrap().committed().next() {
         Some(AliceEffect::LineFormed(line)) => line,
         other => panic!("{other:?}"),
     };
@@ -124,7 +125,7 @@ fn line_at_alice(proof: Option<Proof>) -> (Alice, Line) {
 
 fn line_at_bob(how: SendProof) -> (Bob, Line) {
     let mut bob = connecting(how);
-    let line = match bob.handle(&formed(None), NOW).unwrap().commit().next() {
+    let line = match bob.handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap().committed().next() {
         Some(BobEffect::LineFormed(line)) => line,
         other => panic!("{other:?}"),
     };
@@ -158,8 +159,9 @@ impl Handshake {
         let ((alice, mut at_alice), (bob, mut at_bob)) = (line_at_alice(Some(proof())), line_at_bob(SendProof::Inline));
         let joined = [&at_alice, &at_bob].map(|line| Line::restore(&line.record()).unwrap());
         let confirm = packet(at_alice.pending());
-        let answer = packet(at_bob.open(&sent(&confirm), &[], &mut [], NOW).unwrap().commit());
-        drop(at_alice.open(&sent(&answer), &[], &mut [], NOW).unwrap().commit());
+        let answer =
+            packet(at_bob.handle_with_aad(&sent(&confirm), &[], &mut [], NOW, &mut Unused).unwrap().committed());
+        drop(at_alice.handle_with_aad(&sent(&answer), &[], &mut [], NOW, &mut Unused).unwrap().committed());
         Self { alice, bob, joined, at_alice, at_bob }
     }
 }
@@ -215,7 +217,7 @@ fn shown() -> Shown {
     see.see("", &port.hash());
     see.see("", &proof());
 
-    // Alice and Bob, before birth, in every state, in a step.
+    // Alice and Bob, before they are kept, in every state, in a step.
     see.see("", &Alice::offer(link(), PortOptions::new(), seed("alice")));
     see.see("", &Bob::scan(port.clone(), seed("bob")));
     see.see("requesting", &requesting());
@@ -226,13 +228,18 @@ fn shown() -> Shown {
     for proof in [None, Some(proof())] {
         let mut alice = offered();
         see.see("offered", &alice);
-        let step = alice.handle(&formed(proof), NOW).unwrap();
+        let step = alice.handle(&formed(proof), &NoPeers, NOW, &mut Unused).unwrap();
         see.see("forms a line", &step);
-        see.see("", &step.replaces().unwrap());
-        step.rows().for_each(|row| see.see("", &row));
-        see.see("", &step.once().unwrap());
-        see.see("", &step.key());
-        let effects = step.commit();
+        let write = step.write();
+        see.see("forms a line", &write);
+        see.see("", &write.row);
+        see.see("", &write.row.key);
+        see.see("", &write.row.expected.unwrap());
+        see.see("of a new line", write.new_line.as_ref().unwrap());
+        let (mark, on_duplicate) = write.unique.unwrap();
+        see.see("", &mark);
+        see.see("", &on_duplicate);
+        let effects = step.committed();
         see.see("forms a line", &effects);
         effects.for_each(|effect| see.see("forms a line", &effect));
         see.see("spent", &alice);
@@ -241,7 +248,7 @@ fn shown() -> Shown {
     let mut alice = offered();
     let step = alice.revoke().unwrap();
     see.see("revokes", &step);
-    step.commit().for_each(|effect| see.see("revokes", &effect));
+    step.committed().for_each(|effect| see.see("revokes", &effect));
     see.see("revoked", &alice);
     for how in [SendProof::Inline, SendProof::AlongTheLine] {
         see.see("", &how);
@@ -249,19 +256,26 @@ fn shown() -> Shown {
         see.see("scanned", &bob);
         let step = bob.connect(how, NOW).unwrap();
         see.see("connects", &step);
-        step.commit().for_each(|effect| see.see("connects", &effect));
+        step.committed().for_each(|effect| see.see("connects", &effect));
         see.see("connecting", &bob);
-        let step = bob.handle(&formed(None), NOW).unwrap();
+        let step = bob.handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap();
         see.see("forms a line", &step);
-        step.commit().for_each(|effect| see.see("forms a line", &effect));
+        step.committed().for_each(|effect| see.see("forms a line", &effect));
         see.see("spent", &bob);
         see.see("spent", &bob.phase());
     }
     let mut bob = connecting(SendProof::Inline);
     let refused = Event::Refused { line_link: link(), reason: Reason::UsedByAnother };
     see.see("refused", &refused);
-    bob.handle(&refused, NOW).unwrap().commit().for_each(|effect| see.see("refused", &effect));
+    bob.handle(&refused, &NoPeers, NOW, &mut Unused)
+        .unwrap()
+        .committed()
+        .for_each(|effect| see.see("refused", &effect));
     see.see("refused", &bob);
+
+    // What a store asks a record, and what a caller without tables answers.
+    see.see("", &MachineRole::of_record(&alice.record()).unwrap());
+    see.see("", &NoPeers);
 
     // A pool.
     see.see("", &Pool::new(2, 2, seed("pool")).unwrap());
@@ -269,13 +283,13 @@ fn shown() -> Shown {
     see.see("with a link", &pool);
     see.see("with a link", &pool.record());
     see.see("", &PoolId::from(random::<16>("pool id")));
-    let step = pool.take().unwrap();
-    see.see("takes", &step);
-    let effects = step.commit();
-    see.see("takes", &effects);
-    effects.for_each(|effect| see.see("takes", &effect));
+    let step = pool.pop().unwrap();
+    see.see("pops", &step);
+    let effects = step.committed();
+    see.see("pops", &effects);
+    effects.for_each(|effect| see.see("pops", &effect));
     see.see("after", &pool);
-    for error in [pool.take().err().unwrap(), PoolError::BadBounds] {
+    for error in [pool.pop().err().unwrap(), PoolError::BadBounds] {
         see.read("", &error);
     }
 
@@ -284,7 +298,7 @@ fn shown() -> Shown {
     see.see("awaiting proof", &awaiting);
     let mut payload = [0; 128];
     let payload = Payload::Proof { proof: proof() }.encode_into(&mut payload).unwrap();
-    let step = awaiting.handle(&sent(payload), &mut [], NOW).unwrap();
+    let step = awaiting.handle(&sent(payload), &mut [], NOW, &mut Unused).unwrap();
     see.see("gets the proof", &step);
     drop(step);
     see.see("joined, with proof", &line_at_bob(SendProof::AlongTheLine).1);
@@ -305,17 +319,20 @@ fn shown() -> Shown {
     let (mut sealed, mut opened) = ([0; 128], [0; 128]);
     let step = at_alice.seal(TEXT, &[], &mut sealed).unwrap();
     see.see("seals", &step);
-    let effects = step.commit();
+    let effects = step.committed();
     see.see("seals", &effects);
     let payload = packet(effects);
     see.see("a message", &Payload::decode(&payload).unwrap());
     see.see("a message", &sent(&payload));
-    let step = at_bob.open(&sent(&payload), &[], &mut opened, NOW).unwrap();
+    let step = at_bob.handle_with_aad(&sent(&payload), &[], &mut opened, NOW, &mut Unused).unwrap();
     see.see("opens", &step);
-    step.commit().for_each(|effect| see.see("opens", &effect));
+    let write = step.write();
+    see.see("opens", &write);
+    see.see("a message", write.received.as_ref().unwrap());
+    step.committed().for_each(|effect| see.see("opens", &effect));
     let step = at_alice.close().unwrap();
     see.see("closes", &step);
-    step.commit().for_each(|effect| see.see("closes", &effect));
+    step.committed().for_each(|effect| see.see("closes", &effect));
     see.see("closed", &at_alice);
 
     // What goes over the wire.
@@ -355,10 +372,10 @@ fn shown() -> Shown {
 
     // What goes wrong, each as itself and as it comes from where secrets are.
     let rejected = [
-        offered().handle_bytes(port.to_bytes().as_slice(), NOW).err(),
-        connecting(SendProof::Inline).handle(&formed(Some(proof())), NOW).err(),
-        at_bob.open(&sent(&payload), &[], &mut opened, NOW).err(),
-        at_bob.open(&sent(&payload), TEXT, &mut opened, NOW).err(),
+        Event::decode(port.to_bytes().as_slice()).err().map(Rejected::from),
+        connecting(SendProof::Inline).handle(&formed(Some(proof())), &NoPeers, NOW, &mut Unused).err(),
+        at_bob.handle_with_aad(&sent(&payload), &[], &mut opened, NOW, &mut Unused).err(),
+        at_bob.handle_with_aad(&sent(&payload), TEXT, &mut opened, NOW, &mut Unused).err(),
         Some(Rejected::UnwantedLine(line_id())),
         Some(Rejected::UnwantedLink(link())),
         Some(Rejected::UnsupportedVersion),
@@ -488,7 +505,7 @@ fn every_public_type_was_seen() {
     assert!(types.len() > 40, "{types:?}");
     let mut seen = shown().types;
     // Traits, what has no values, and other names for a secret of 16 bytes and for machines of this dialect.
-    seen.extend(["Machine", "Peers", "Rad", "Dialect", "Native", "Alice", "Bob"].map(str::to_owned));
+    seen.extend(["Machine", "Peers", "Buffer", "Rad", "Dialect", "Native", "Alice", "Bob"].map(str::to_owned));
     assert_eq!(types.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 

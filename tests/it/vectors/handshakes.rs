@@ -16,7 +16,7 @@ fn worked_example() -> Play {
     let confirm = play.join(SendProof::Inline);
     play.packet(AtBob, &confirm);
     let answer = play.log.sent();
-    play.settle_line(AtBob);
+    play.clear_line(AtBob);
     play.packet(AtAlice, &answer);
     let hello = play.seal(AtAlice, b"hello Bob", &[]);
     play.packet(AtBob, &hello);
@@ -26,12 +26,12 @@ fn worked_example() -> Play {
     play.packet(AtBob, &empty);
     play.packet(AtBob, &empty); // Duplicate
     play.packet(AtBob, &confirm); // asks for the Answer once more
-    play.settle_line(AtBob);
+    play.clear_line(AtBob);
     play.close(AtAlice);
     let close = play.log.sent();
-    play.settle_line(AtAlice);
+    play.clear_line(AtAlice);
     play.packet(AtBob, &close);
-    play.settle_line(AtBob);
+    play.clear_line(AtBob);
     play.packet(AtBob, &close); // Closed
     play
 }
@@ -41,26 +41,26 @@ fn along_the_line() -> Play {
     let mut play = Play::new();
     play.offer(PortOptions::new().expires(LATER).relay(relay(RELAY)));
     let proof = play.join(SendProof::AlongTheLine);
-    let opening = play.seal(AtBob, b"is anybody there?", &[]);
-    play.packet(AtAlice, &opening); // TooEarly
+    let early = play.seal(AtBob, b"is anybody there?", &[]);
+    play.packet(AtAlice, &early); // TooEarly
     play.packet(AtAlice, &proof);
     let confirm = play.log.sent();
     play.packet(AtAlice, &proof); // Confirm again
-    play.packet(AtAlice, &opening);
+    play.packet(AtAlice, &early);
     play.packet(AtAlice, &proof); // and again: Bob has not heard it yet
     play.packet(AtBob, &confirm);
     let answer = play.log.sent();
     play.packet(AtAlice, &answer);
-    play.packet(AtAlice, &proof); // OutOfOrder: he has
-    play.packet(AtBob, &proof); // OutOfOrder: nobody sends him one
-    play.settle_line(AtBob);
+    play.packet(AtAlice, &proof); // OutOfOrder: it has
+    play.packet(AtBob, &proof); // OutOfOrder: nobody sends Bob one
+    play.clear_line(AtBob);
     let yes = play.seal(AtAlice, b"yes", &[]);
     play.packet(AtBob, &yes);
     play.close(AtBob);
     let close = play.log.sent();
     play.packet(AtAlice, &close);
-    play.settle_line(AtAlice);
-    play.settle_line(AtBob);
+    play.clear_line(AtAlice);
+    play.clear_line(AtBob);
     play
 }
 
@@ -71,7 +71,7 @@ fn both_speak_first() -> Play {
     let confirm = play.join(SendProof::Inline);
     let from_alice = play.seal(AtAlice, b"A", &[]);
     let from_bob = play.seal(AtBob, b"B", &[]);
-    play.packet(AtBob, &from_bob); // Forged: his own words
+    play.packet(AtBob, &from_bob); // Forged: Bob's own words
     play.packet(AtAlice, &from_bob);
     let second = play.seal(AtAlice, b"AA", &[]);
     play.packet(AtBob, &second);
@@ -80,20 +80,20 @@ fn both_speak_first() -> Play {
     play.packet(AtBob, &confirm);
     play.packet(AtAlice, &answer);
     play.packet(AtAlice, &answer); // Duplicate
-    play.packet(AtBob, &answer); // Forged: his own
-    play.packet(AtAlice, &confirm); // Forged: her own
+    play.packet(AtBob, &answer); // Forged: Bob's own
+    play.packet(AtAlice, &confirm); // Forged: Alice's own
     play.close(AtAlice);
     play.close(AtAlice); // Closed
     play
 }
 
 /// How a play goes that ends before there is a line, or soon after.
-fn short(offer: PortOptions, request: bool, now: UnixSeconds, then: impl FnOnce(&mut Play)) -> Play {
+fn short(options: PortOptions, request: bool, now: UnixSeconds, then: impl FnOnce(&mut Play)) -> Play {
     let mut play = Play::new();
     if request {
-        play.request(offer)
+        play.request(options)
     } else {
-        play.offer(offer)
+        play.offer(options)
     }
     if !request {
         play.scan();
@@ -118,8 +118,8 @@ pub fn plays() -> Vec<(String, Play)> {
         short(plain(), true, NOW, |play| {
             play.revoke();
             play.issue(); // OutOfOrder
-            play.settle_alice();
-            play.settle_alice(); // Nothing
+            play.clear_alice();
+            play.clear_alice(); // Nothing
             play.revoke(); // OutOfOrder
         }),
     );
@@ -128,7 +128,7 @@ pub fn plays() -> Vec<(String, Play)> {
         short(plain(), true, NOW, |play| {
             play.alice(Event::LineLinkIssued { request_id: another(0).into(), line_link: LINE_LINK.into() });
             play.alice(formed(None));
-            play.settle_alice(); // Nothing
+            play.clear_alice(); // Nothing
             play.tick_alice(); // NotYet
         }),
     );
@@ -136,14 +136,14 @@ pub fn plays() -> Vec<(String, Play)> {
         "requesting: expired",
         short(until(), true, LATER, |play| {
             play.tick_alice();
-            play.settle_alice();
+            play.clear_alice();
         }),
     );
     add(
         "requesting: the link comes too late",
         short(until(), true, LATER, |play| {
             play.issue();
-            play.settle_alice();
+            play.clear_alice();
         }),
     );
     add(
@@ -154,7 +154,7 @@ pub fn plays() -> Vec<(String, Play)> {
             play.alice(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Unknown }); // OutOfOrder
             play.revoke();
             play.alice(formed(None)); // UnwantedLine
-            play.settle_alice();
+            play.clear_alice();
             play.alice(formed(None)); // UnwantedLine
         }),
     );
@@ -162,7 +162,7 @@ pub fn plays() -> Vec<(String, Play)> {
         "offered: expired",
         short(until(), false, LATER, |play| {
             play.tick_alice();
-            play.settle_alice();
+            play.clear_alice();
         }),
     );
     add(
@@ -176,14 +176,14 @@ pub fn plays() -> Vec<(String, Play)> {
         "offered: a line after its expiry",
         short(until(), false, LATER, |play| {
             play.alice(formed(None));
-            play.settle_alice();
+            play.clear_alice();
         }),
     );
     add(
         "offered: a bad proof",
         short(plain(), false, NOW, |play| {
             play.alice(formed(Some(proof_of(&[9; 32], &[1; 48]).1)));
-            play.settle_alice();
+            play.clear_alice();
             play.alice(formed(None)); // UnwantedLine
         }),
     );
@@ -199,7 +199,7 @@ pub fn plays() -> Vec<(String, Play)> {
                 proof: None,
             });
             play.revoke(); // OutOfOrder
-            play.settle_alice();
+            play.clear_alice();
             play.alice(formed(None)); // Duplicate
         }),
     );
@@ -207,10 +207,10 @@ pub fn plays() -> Vec<(String, Play)> {
         "awaiting proof: a bad one",
         short(plain(), false, NOW, |play| {
             play.alice(formed(None));
-            play.born(AtAlice);
+            play.new_line(AtAlice);
             let bad = Payload::Proof { proof: proof_of(&[9; 32], &[1; 48]).1 }.to_vec();
             play.packet(AtAlice, &bad);
-            play.settle_line(AtAlice);
+            play.clear_line(AtAlice);
             play.packet(AtAlice, &bad); // Closed
         }),
     );
@@ -218,8 +218,8 @@ pub fn plays() -> Vec<(String, Play)> {
         "awaiting proof: none for seven days",
         short(plain(), false, NOW, |play| {
             play.alice(formed(None));
-            play.born(AtAlice);
-            play.settle_line(AtAlice); // Nothing
+            play.new_line(AtAlice);
+            play.clear_line(AtAlice); // Nothing
             play.now = UnixSeconds(NOW.0 + 7 * 24 * 60 * 60 - 1);
             play.tick_line(AtAlice); // NotYet
             play.now = UnixSeconds(NOW.0 + 7 * 24 * 60 * 60);
@@ -231,10 +231,10 @@ pub fn plays() -> Vec<(String, Play)> {
         short(until(), false, NOW, |play| {
             let _ = play.connect(SendProof::AlongTheLine);
             play.bob(formed(None));
-            play.born(AtBob);
+            play.new_line(AtBob);
             let proof = play.log.sent();
             play.alice(formed(None));
-            play.born(AtAlice);
+            play.new_line(AtAlice);
             play.now = LATER;
             play.packet(AtAlice, &proof);
         }),
@@ -243,7 +243,7 @@ pub fn plays() -> Vec<(String, Play)> {
         "awaiting proof: closed",
         short(plain(), false, NOW, |play| {
             play.alice(formed(None));
-            play.born(AtAlice);
+            play.new_line(AtAlice);
             play.close(AtAlice);
         }),
     );
@@ -251,7 +251,7 @@ pub fn plays() -> Vec<(String, Play)> {
         "awaiting proof: disconnected",
         short(plain(), false, NOW, |play| {
             play.alice(formed(None));
-            play.born(AtAlice);
+            play.new_line(AtAlice);
             play.line(AtAlice, Event::Disconnected { line_id: another(0).into() }); // WrongMachine
             play.line(AtAlice, Event::Disconnected { line_id: LINE_ID.into() });
             play.line(AtAlice, Event::Disconnected { line_id: LINE_ID.into() }); // Closed
@@ -262,13 +262,13 @@ pub fn plays() -> Vec<(String, Play)> {
         short(plain(), false, NOW, |play| {
             let _ = play.connect(SendProof::Inline);
             play.bob(formed(None));
-            play.born(AtBob);
+            play.new_line(AtBob);
             play.packet(AtBob, &[0x01]); // Malformed
             play.line(AtBob, Event::Dropped { line_id: another(0).into() }); // WrongMachine
             play.line(AtBob, Event::Dropped { line_id: LINE_ID.into() });
             play.line(AtBob, Event::Disconnected { line_id: LINE_ID.into() });
             play.line(AtBob, Event::Dropped { line_id: LINE_ID.into() }); // Closed
-            play.settle_line(AtBob);
+            play.clear_line(AtBob);
         }),
     );
     add(
@@ -276,9 +276,9 @@ pub fn plays() -> Vec<(String, Play)> {
         short(plain(), false, NOW, |play| {
             let proof = play.connect(SendProof::Inline);
             play.bob(formed(None));
-            play.born(AtBob);
+            play.new_line(AtBob);
             play.alice(formed(proof));
-            play.born(AtAlice);
+            play.new_line(AtAlice);
             play.close(AtBob);
             let close = play.log.sent();
             play.packet(AtAlice, &close);
@@ -289,7 +289,7 @@ pub fn plays() -> Vec<(String, Play)> {
         short(plain(), false, NOW, |play| {
             play.bob(formed(None)); // OutOfOrder
             play.cancel();
-            play.settle_bob();
+            play.clear_bob();
             play.cancel(); // OutOfOrder
             let _ = play.connect(SendProof::Inline); // OutOfOrder
         }),
@@ -298,7 +298,7 @@ pub fn plays() -> Vec<(String, Play)> {
         "scanned: expired",
         short(until(), false, LATER, |play| {
             play.tick_bob();
-            play.settle_bob();
+            play.clear_bob();
         }),
     );
     add(
@@ -313,10 +313,10 @@ pub fn plays() -> Vec<(String, Play)> {
             let proof = play.connect(SendProof::Inline);
             let _ = play.connect(SendProof::Inline); // OutOfOrder
             play.bob(formed(proof)); // WrongMachine: on its way to Alice
-            play.settle_bob(); // Nothing
+            play.clear_bob(); // Nothing
             play.cancel();
             play.bob(formed(None)); // UnwantedLine
-            play.settle_bob();
+            play.clear_bob();
         }),
     );
     add(
@@ -333,7 +333,7 @@ pub fn plays() -> Vec<(String, Play)> {
             let _ = play.connect(SendProof::Inline);
             play.now = LATER;
             play.bob(formed(None));
-            play.settle_bob();
+            play.clear_bob();
         }),
     );
     add(
@@ -343,7 +343,7 @@ pub fn plays() -> Vec<(String, Play)> {
             play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // Paused
             play.bob(formed(None));
             play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // OutOfOrder
-            play.settle_bob();
+            play.clear_bob();
         }),
     );
     for reason in REASONS.into_iter().filter(|reason| *reason != Reason::Paused) {
@@ -353,7 +353,7 @@ pub fn plays() -> Vec<(String, Play)> {
                 let _ = play.connect(SendProof::Inline);
                 play.bob(Event::Refused { line_link: LINE_LINK.into(), reason });
                 play.bob(Event::Refused { line_link: LINE_LINK.into(), reason }); // OutOfOrder
-                play.settle_bob();
+                play.clear_bob();
             }),
         );
     }

@@ -19,7 +19,7 @@ pub fn messages() {
     let requests = [
         ("IssueLineLink", Request::IssueLineLink { request_id: id.into() }, json!({ "request_id": hex(id) })),
         (
-            "Connect, proof on board",
+            "Connect, proof inline",
             Request::Connect { line_link: link.into(), proof: Some(proof.clone()) },
             json!({ "line_link": hex(link), "proof": as_json }),
         ),
@@ -46,7 +46,7 @@ pub fn messages() {
         (1..).zip([(Admission::Nobody, 23), (Admission::One, 24), (Admission::Many, 1 << 32)])
     {
         let request = Request::SetLineLink { line_link: link.into(), version, admits };
-        let fields = json!({ "line_link": hex(link), "version": version, "admits": number });
+        let fields = json!({ "line_link": hex(link), "version": version, "admission": number });
         requests.push((format!("SetLineLink, {admits:?}"), request, fields));
     }
     let requests = named(requests.into_iter().map(|(name, request, fields)| {
@@ -64,8 +64,8 @@ pub fn messages() {
             Event::LineLinkIssued { request_id: id.into(), line_link: link.into() },
             json!({ "request_id": hex(id), "line_link": hex(link) }),
         ),
-        ("LineFormed, proof on board".to_owned(), formed(Some(proof.clone())), line_formed(as_json.clone())),
-        ("LineFormed, odd proof on board".to_owned(), formed(Some(odd.clone())), line_formed(odd_json.clone())),
+        ("LineFormed, proof inline".to_owned(), formed(Some(proof.clone())), line_formed(as_json.clone())),
+        ("LineFormed, odd proof inline".to_owned(), formed(Some(odd.clone())), line_formed(odd_json.clone())),
         ("LineFormed, without proof".to_owned(), formed(None), line_formed(Value::Null)),
         (
             "Packet".to_owned(),
@@ -90,21 +90,21 @@ pub fn messages() {
         ("Proof".to_owned(), Payload::Proof { proof: proof.clone() }, json!({ "proof": as_json })),
         ("Proof, odd".to_owned(), Payload::Proof { proof: odd }, json!({ "proof": odd_json })),
     ];
-    for (number, content) in (1..).zip(CONTENTS) {
+    for (number, kind) in (1..).zip(PACKET_KINDS) {
         let nonce = Nonce { epoch: 0, counter: 23 };
-        let payload = Payload::Sealed { content, nonce, ciphertext: &[0xcc; 16] };
+        let payload = Payload::Sealed { kind, nonce, ciphertext: &[0xcc; 16] };
         let nonce = "000000000000000000000017";
-        let fields = json!({ "content": number, "nonce": nonce, "ciphertext": hex([0xcc; 16]) });
-        payloads.push((format!("Sealed, {content:?}"), payload, fields));
+        let fields = json!({ "packet_kind": number, "nonce": nonce, "ciphertext": hex([0xcc; 16]) });
+        payloads.push((format!("Sealed, {kind:?}"), payload, fields));
     }
     payloads.push((
         "Sealed, large numbers".to_owned(),
         Payload::Sealed {
-            content: PacketKind::Message,
+            kind: PacketKind::Message,
             nonce: Nonce { epoch: u32::MAX, counter: 1 << 48 },
             ciphertext: &[],
         },
-        json!({ "content": 4, "nonce": "ffffffff0001000000000000", "ciphertext": "" }),
+        json!({ "packet_kind": 4, "nonce": "ffffffff0001000000000000", "ciphertext": "" }),
     ));
     let payloads = named(payloads.into_iter().map(|(name, payload, fields)| {
         let bytes = payload.to_vec();
@@ -119,7 +119,7 @@ pub fn messages() {
     let setting = Request::SetLineLink { line_link: link.into(), version: 7, admits: Admission::Many }.to_vec();
     let refusal = Event::Refused { line_link: link.into(), reason: Reason::Unknown }.to_vec();
     let nonce = Nonce { epoch: 0, counter: 5 };
-    let sealed = Payload::Sealed { content: PacketKind::Message, nonce, ciphertext: &[0xcc; 16] }.to_vec();
+    let sealed = Payload::Sealed { kind: PacketKind::Message, nonce, ciphertext: &[0xcc; 16] }.to_vec();
     let body = |bytes: &[u8], change: &dyn Fn(&mut Vec<Cbor>)| {
         let mut outer = array(bytes);
         let mut fields = outer[1].clone().into_array().unwrap();
@@ -164,9 +164,9 @@ pub fn messages() {
         ("proof with a key of 33 bytes", proof_with(33, 48, false), Malformed),
         ("proof with 65 bytes encrypted", proof_with(32, 65, false), Malformed),
         ("proof of three", proof_with(32, 48, true), Malformed),
-        ("admits 0", body(&setting, &|fields| fields[3] = 0.into()), Malformed),
-        ("admits 4", body(&setting, &|fields| fields[3] = 4.into()), Malformed),
-        ("admits nothing", body(&setting, &|fields| fields.truncate(3)), Malformed),
+        ("admission 0", body(&setting, &|fields| fields[3] = 0.into()), Malformed),
+        ("admission 4", body(&setting, &|fields| fields[3] = 4.into()), Malformed),
+        ("no admission", body(&setting, &|fields| fields.truncate(3)), Malformed),
         ("a setting's version in two bytes", splice(&setting, 21, 1, &[0x18, 0x07]), Malformed),
         ("a map", body(&bare, &|fields| fields[1] = Cbor::Map(vec![])), Malformed),
     ];
@@ -183,9 +183,9 @@ pub fn messages() {
         ("version 2, anything else", vec![0x82, 0x02, 0xf5], UnsupportedVersion),
     ];
     let refused_payloads = [
-        ("content 0", body(&sealed, &|fields| fields[1] = 0.into()), Malformed),
-        ("content 9", body(&sealed, &|fields| fields[1] = 9.into()), Malformed),
-        ("content in two bytes", splice(&sealed, 4, 1, &[0x18, 0x04]), Malformed),
+        ("packet kind 0", body(&sealed, &|fields| fields[1] = 0.into()), Malformed),
+        ("packet kind 9", body(&sealed, &|fields| fields[1] = 9.into()), Malformed),
+        ("packet kind in two bytes", splice(&sealed, 4, 1, &[0x18, 0x04]), Malformed),
         ("nonce of 11 bytes", body(&sealed, &|fields| fields[2] = Cbor::Bytes(vec![0; 11])), Malformed),
         ("nonce of 13 bytes", body(&sealed, &|fields| fields[2] = Cbor::Bytes(vec![0; 13])), Malformed),
         ("nonce's length in two bytes", splice(&sealed, 5, 1, &[0x58, 0x0c]), Malformed),
@@ -211,7 +211,7 @@ pub fn messages() {
 
 pub const REASONS: [Reason; 6] =
     [Reason::Unknown, Reason::UsedByAnother, Reason::UsedByYou, Reason::Closed, Reason::Expired, Reason::Paused];
-const CONTENTS: [PacketKind; 8] = [
+const PACKET_KINDS: [PacketKind; 8] = [
     PacketKind::Confirm,
     PacketKind::Answer,
     PacketKind::EarlyMessage,

@@ -1,11 +1,13 @@
-//! Peers answers for implementations in any language: `tests/vectors/*.json`.
+//! Known answers for implementations in any language: `tests/vectors/*.json`.
 //!
 //! Without more, every file is compared with what this crate gives today, and every record that was ever written there is
 //! restored. `PORT_PROTOCOL_BLESS=1 cargo test --test it vectors::` writes the files anew. `tests/check_vectors.py` recomputes
 //! all of it from SPEC.md.
 //!
-//! Bytes are lower-case hex. A machine's `key` and the record it `replaces` are those of §8.2. Steps of a play stand in
-//! order; one with an `error` moves nothing.
+//! Bytes are lower-case hex. Steps of a play stand in order; one with an `error` moves nothing. `key`, `record`, `expected`,
+//! `new_line`, `unique`, `on_duplicate` and `consumes` of a step are its `Write` (§8.1); of the row that is expected, the key stands
+//! there. `fresh` is what was handed in with an event that makes a key (§8.5). In `effects` an outbox stands behind what no outbox
+//! holds.
 
 #![cfg(feature = "alloc")]
 
@@ -23,6 +25,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::{env, fs};
 
+use crate::common::{Commit, Unused};
 use ciborium::Value as Cbor;
 use hex::encode as hex;
 use port_protocol::*;

@@ -26,15 +26,15 @@ pub fn key_of(line: &Line) -> Vec<u8> {
 }
 
 /// A payload sealed by hand: also what this crate never seals.
-pub fn sealed(key: &[u8], content: PacketKind, epoch: u32, counter: u64, text: &[u8], data: &[u8]) -> Vec<u8> {
+pub fn sealed(key: &[u8], kind: PacketKind, epoch: u32, counter: u64, text: &[u8], data: &[u8]) -> Vec<u8> {
     let nonce = [&epoch.to_be_bytes()[..], &counter.to_be_bytes()].concat();
     let nonce = aes_gcm_siv::Nonce::try_from(&nonce[..]).unwrap();
-    let aad = [&[0x82, 1, 0x84, 2, content as u8], data].concat();
+    let aad = [&[0x82, 1, 0x84, 2, kind as u8], data].concat();
     let aead = aes_gcm_siv::Aes256GcmSiv::new_from_slice(key).unwrap();
     let mut sealed = text.to_vec();
     let tag = aead.encrypt_inout_detached(&nonce, &aad, sealed.as_mut_slice().into()).unwrap();
     sealed.extend_from_slice(&tag);
-    Payload::Sealed { content, nonce: Nonce { epoch, counter }, ciphertext: &sealed }.to_vec()
+    Payload::Sealed { kind, nonce: Nonce { epoch, counter }, ciphertext: &sealed }.to_vec()
 }
 
 /// Both ends of a line, confirmed.
@@ -59,10 +59,11 @@ fn sealed_and_opened(from: &Line, to: &Line, counter: u64, (text, padded): (&[u8
     let mut buffer = vec![0; length + SEAL_OVERHEAD];
     let mut line = Line::restore(&record).unwrap();
     let step = if padded { line.seal_padded(text, data, &mut buffer) } else { line.seal(text, data, &mut buffer) };
-    let mut effects = step.unwrap().commit();
+    let mut effects = step.unwrap().committed();
     let Some(LineEffect::Send(Request::Packet { payload, .. })) = effects.next() else { panic!("no packet") };
     let (mut buffer, mut other) = (vec![0; length], Line::restore(&to.record()).unwrap());
-    let opened = other.open(&packet(payload), data, &mut buffer, NOW).unwrap().commit().last();
+    let opened =
+        other.handle_with_aad(&packet(payload), data, &mut buffer, NOW, &mut Unused).unwrap().committed().next();
     assert_eq!(opened, Some(LineEffect::Message(text)));
     let mut entry = json!({
         "sealed_by": hex(record), "opened_by": hex(&*to.record()), "associated_data": hex(data), "padded": padded,
@@ -128,8 +129,8 @@ pub fn packets() {
     };
     let end = message(5, b"").len();
     let nonce = Nonce { epoch: 0, counter: 5 };
-    let by_hand = |ciphertext| Payload::Sealed { content: PacketKind::Message, nonce, ciphertext }.to_vec();
-    let empty = |key, content, epoch, counter| sealed(key, content, epoch, counter, b"", b"");
+    let by_hand = |ciphertext| Payload::Sealed { kind: PacketKind::Message, nonce, ciphertext }.to_vec();
+    let empty = |key, kind, epoch, counter| sealed(key, kind, epoch, counter, b"", b"");
     let padded = |text: &[u8]| sealed(of_alice, PacketKind::PaddedMessage, 0, 5, text, b"");
     let proof = Payload::Proof { proof: proof_of(&[1; 32], &[1; 48]).1 }.to_vec();
     // 99 is the newest; 97 and 36 were not taken.
@@ -182,7 +183,11 @@ pub fn packets() {
     let not_opened = not_opened.into_iter().map(|(name, line, payload, data, error)| {
         let mut buffer = vec![0; payload.len()];
         let mut copy = Line::restore(&line.record()).unwrap();
-        assert_eq!(copy.open(&packet(&payload), data, &mut buffer, NOW).err(), Some(error), "{name}");
+        assert_eq!(
+            copy.handle_with_aad(&packet(&payload), data, &mut buffer, NOW, &mut Unused).err(),
+            Some(error),
+            "{name}"
+        );
         assert_eq!(*copy.record(), *line.record(), "{name}");
         let entry = json!({
             "opened_by": hex(&*line.record()), "payload": hex(payload), "associated_data": hex(data),
@@ -195,7 +200,8 @@ pub fn packets() {
     let taken = [97, 36, 100, 163, 164, 1 << 47].map(|counter| {
         let (payload, mut buffer) = (message(counter, b""), [0; 64]);
         let mut copy = Line::restore(&window.record()).unwrap();
-        let record = copy.open(&packet(&payload), b"", &mut buffer, NOW).unwrap().record();
+        let record =
+            copy.handle_with_aad(&packet(&payload), b"", &mut buffer, NOW, &mut Unused).unwrap().write().row.record;
         let entry = json!({ "opened_by": hex(&*window.record()), "payload": hex(payload), "record": hex(&*record) });
         (format!("counter {counter}"), entry)
     });

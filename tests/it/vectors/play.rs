@@ -32,9 +32,9 @@ impl Show for LineEffect<'_> {
     fn show(self) -> Value {
         match self {
             Self::Send(request) => json!({ "send": hex(request.to_vec()) }),
-            Self::Dropped => json!({ "dropped": true }),
-            Self::IntroducerMessage(said) => json!({ "introduction": hex(said.to_vec()) }),
-            Self::Asked => json!({ "asked": true }),
+            Self::PacketsLost => json!({ "packets_lost": true }),
+            Self::IntroducerMessage(message) => json!({ "introducer_message": hex(message.to_vec()) }),
+            Self::AwaitingApproval => json!({ "awaiting_approval": true }),
             Self::Message(text) => json!({ "message": hex(text) }),
             Self::Ended(end) => json!({ "ended": name_of(&end) }),
         }
@@ -53,7 +53,7 @@ impl Show for PoolEffect<'_> {
 /// A machine whose effects can be shown.
 pub trait Shown: Machine {
     const NAME: &str;
-    fn unsent_shown(&self) -> Vec<Value>;
+    fn pending_shown(&self) -> Vec<Value>;
     fn commit_shown(step: Step<'_, Self>) -> Vec<Value>;
 }
 
@@ -62,12 +62,12 @@ macro_rules! shown {
         $(impl Shown for $machine {
             const NAME: &str = $role;
 
-            fn unsent_shown(&self) -> Vec<Value> {
+            fn pending_shown(&self) -> Vec<Value> {
                 self.pending().map(Show::show).collect()
             }
 
             fn commit_shown(step: Step<'_, Self>) -> Vec<Value> {
-                step.commit().map(Show::show).collect()
+                step.committed().map(Show::show).collect()
             }
         })*
     };
@@ -85,7 +85,7 @@ pub fn restored<M: Shown>(record: &[u8]) -> Value {
         "key": hex(machine.key().to_bytes()),
         "revision": machine.revision(),
         "deadline": machine.deadline().map(|deadline| deadline.0),
-        "pending": machine.unsent_shown(),
+        "pending": machine.pending_shown(),
     })
 }
 
@@ -103,11 +103,12 @@ impl Log {
         self.steps.push(what);
     }
 
-    pub fn born<M: Shown>(&mut self, what: Value, born: Created<M>) -> M {
-        let (key, record) = (hex(born.key().to_bytes()), born.record());
+    pub fn created<M: Shown>(&mut self, what: Value, created: Created<M>) -> M {
+        let Row { key, record, .. } = created.write().row;
+        let key = hex(key.to_bytes());
         self.records.push(restored::<M>(&record));
-        let machine = born.commit();
-        self.push(what, json!({ "key": key, "record": hex(&*record), "effects": machine.unsent_shown() }));
+        let machine = created.committed();
+        self.push(what, json!({ "key": key, "record": hex(&*record), "effects": machine.pending_shown() }));
         machine
     }
 
@@ -116,15 +117,29 @@ impl Log {
             Ok(step) => step,
             Err(error) => return self.push(what, json!({ "error": name_of(&error) })),
         };
-        let (key, record, replaces) = (hex(step.key().to_bytes()), step.record(), step.replaces().unwrap());
-        assert_eq!(replaces.revision + 1, step.revision());
-        self.records.push(restored::<M>(&record));
-        let more = json!({
-            "key": key, "record": hex(&*record), "replaces": hex(replaces.key.to_bytes()),
-            "once": step.once().map(|mark| hex(mark.as_bytes())), "taken": step.taken().map(|taken| name_of(&taken)),
-            "strikes": step.strikes().map(|ticket| hex(ticket.as_bytes())),
-            "line": step.line().map(|line| hex(&*line.record())), "effects": M::commit_shown(step),
+        let write = step.write();
+        let Row { key, revision, ref record, deadline, expected } = write.row;
+        let expected = expected.unwrap();
+        assert_eq!(expected.revision + 1, revision);
+        let restored = restored::<M>(record);
+        assert_eq!(restored["deadline"], json!(deadline.map(|deadline| deadline.0)));
+        self.records.push(restored);
+        let received = write.received.as_ref().map(|received| match received {
+            Received::Message(text) => json!({ "message": hex(text) }),
+            Received::Introducer(message) => json!({ "introducer_message": hex(message.to_vec()) }),
         });
+        let mut more = json!({
+            "key": hex(key.to_bytes()), "record": hex(&**record), "expected": hex(expected.key.to_bytes()),
+            "unique": write.unique.map(|(mark, _)| hex(mark.as_bytes())),
+            "on_duplicate": write.unique.map(|(_, on_duplicate)| name_of(&on_duplicate)),
+            "consumes": write.consumes.map(|ticket| hex(ticket.as_bytes())),
+            "new_line": write.new_line.as_ref().map(|line| hex(&*line.record)),
+        });
+        more["effects"] = M::commit_shown(step).into();
+        // What was received is the first effect, and so is a new line: both are in the write.
+        let first = &more["effects"][0];
+        assert!(received.is_none_or(|received| received == *first));
+        assert_eq!(first.get("line_formed"), Some(&more["new_line"]).filter(|line| !line.is_null()));
         self.push(what, more);
     }
 
@@ -173,20 +188,23 @@ impl Play {
         what
     }
 
-    pub fn request(&mut self, offer: PortOptions) {
-        let what = self.what("alice", "request", json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer) }));
-        self.alice = Some(self.log.born(what, Alice::request(offer, seed(ALICE))));
+    pub fn request(&mut self, options: PortOptions) {
+        let what =
+            self.what("alice", "request", json!({ "seed": hex(counting::<64>(ALICE)), "options": of(&options) }));
+        self.alice = Some(self.log.created(what, Alice::request(options, seed(ALICE))));
     }
 
-    pub fn offer(&mut self, offer: PortOptions) {
-        let more = json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer), "line_link": hex(LINE_LINK) });
+    pub fn offer(&mut self, options: PortOptions) {
+        let more = json!({ "seed": hex(counting::<64>(ALICE)), "options": of(&options), "line_link": hex(LINE_LINK) });
         let what = self.what("alice", "offer", more);
-        self.alice = Some(self.log.born(what, Alice::offer(LINE_LINK.into(), offer, seed(ALICE))));
+        self.alice = Some(self.log.created(what, Alice::offer(LINE_LINK.into(), options, seed(ALICE))));
     }
 
     pub fn alice(&mut self, event: Event<'_>) {
         let what = self.what("alice", "handle", json!({ "event": hex(event.to_vec()) }));
-        self.log.step(what, self.alice.as_mut().unwrap().handle_bytes(&event.to_vec(), self.now));
+        let bytes = event.to_vec();
+        let event = Event::decode(&bytes).unwrap();
+        self.log.step(what, self.alice.as_mut().unwrap().handle(&event, &NoPeers, self.now, &mut Unused));
     }
 
     pub fn issue(&mut self) {
@@ -198,7 +216,7 @@ impl Play {
         let port = self.alice.as_ref().unwrap().port().unwrap().clone();
         let bytes = hex(port.to_bytes().as_slice());
         let what = self.what("bob", "scan", json!({ "seed": hex(counting::<64>(BOB)), "port": bytes }));
-        self.bob = Some(self.log.born(what, Bob::scan(port, seed(BOB))));
+        self.bob = Some(self.log.created(what, Bob::scan(port, seed(BOB))));
     }
 
     pub fn connect(&mut self, how: SendProof) -> Option<Proof> {
@@ -212,18 +230,20 @@ impl Play {
 
     pub fn bob(&mut self, event: Event<'_>) {
         let what = self.what("bob", "handle", json!({ "event": hex(event.to_vec()) }));
-        self.log.step(what, self.bob.as_mut().unwrap().handle_bytes(&event.to_vec(), self.now));
+        let bytes = event.to_vec();
+        let event = Event::decode(&bytes).unwrap();
+        self.log.step(what, self.bob.as_mut().unwrap().handle(&event, &NoPeers, self.now, &mut Unused));
     }
 
     /// The line that the last step yielded.
-    pub fn born(&mut self, end: End) {
+    pub fn new_line(&mut self, end: End) {
         let record = self.log.last("line_formed").remove(0);
         let line = Line::restore(&record).unwrap();
         self.log.records.push(restored::<Line>(&record));
-        let what = self.what(end.name(), "born", Value::Null);
+        let what = self.what(end.name(), "new_line", Value::Null);
         self.log.push(
             what,
-            json!({ "record": hex(&record), "key": hex(line.key().to_bytes()), "effects": line.unsent_shown() }),
+            json!({ "record": hex(&record), "key": hex(line.key().to_bytes()), "effects": line.pending_shown() }),
         );
         self.lines[end as usize] = Some(line);
     }
@@ -232,7 +252,9 @@ impl Play {
         let what = self.what(end.name(), "handle", json!({ "event": hex(event.to_vec()) }));
         let mut buffer = vec![0; 1024];
         let line = self.lines[end as usize].as_mut().unwrap();
-        self.log.step(what, line.handle_bytes(&event.to_vec(), &mut buffer, self.now));
+        let bytes = event.to_vec();
+        let event = Event::decode(&bytes).unwrap();
+        self.log.step(what, line.handle(&event, &mut buffer, self.now, &mut Unused));
     }
 
     pub fn packet(&mut self, end: End, payload: &[u8]) {
@@ -240,10 +262,11 @@ impl Play {
     }
 
     pub fn open(&mut self, end: End, payload: &[u8], data: &[u8]) {
-        let what = self.what(end.name(), "open", json!({ "payload": hex(payload), "associated_data": hex(data) }));
+        let what =
+            self.what(end.name(), "handle_with_aad", json!({ "payload": hex(payload), "associated_data": hex(data) }));
         let mut buffer = vec![0; 1024];
         let line = self.lines[end as usize].as_mut().unwrap();
-        self.log.step(what, line.open(&packet(payload), data, &mut buffer, self.now));
+        self.log.step(what, line.handle_with_aad(&packet(payload), data, &mut buffer, self.now, &mut Unused));
     }
 
     pub fn seal(&mut self, end: End, text: &[u8], data: &[u8]) -> Vec<u8> {
@@ -264,18 +287,18 @@ impl Play {
         self.log.step(what, self.lines[end as usize].as_mut().unwrap().tick(self.now).ok_or("NotYet"));
     }
 
-    pub fn settle_line(&mut self, end: End) {
-        let what = self.what(end.name(), "settle", Value::Null);
+    pub fn clear_line(&mut self, end: End) {
+        let what = self.what(end.name(), "clear_outbox", Value::Null);
         self.log.step(what, self.lines[end as usize].as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
-    pub fn settle_alice(&mut self) {
-        let what = self.what("alice", "settle", Value::Null);
+    pub fn clear_alice(&mut self) {
+        let what = self.what("alice", "clear_outbox", Value::Null);
         self.log.step(what, self.alice.as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
-    pub fn settle_bob(&mut self) {
-        let what = self.what("bob", "settle", Value::Null);
+    pub fn clear_bob(&mut self) {
+        let what = self.what("bob", "clear_outbox", Value::Null);
         self.log.step(what, self.bob.as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
@@ -304,10 +327,10 @@ impl Play {
         self.scan();
         let proof = self.connect(how);
         self.alice(formed(proof));
-        self.born(AtAlice);
+        self.new_line(AtAlice);
         let confirm = if how == SendProof::Inline { self.log.sent() } else { Vec::new() };
         self.bob(formed(None));
-        self.born(AtBob);
+        self.new_line(AtBob);
         if how == SendProof::Inline { confirm } else { self.log.sent() }
     }
 }
@@ -321,9 +344,9 @@ impl End {
     }
 }
 
-/// An offer as JSON.
-pub fn of(offer: &PortOptions) -> Value {
-    as_json(&ciborium::from_reader(&*minicbor::to_vec(offer).unwrap()).unwrap())
+/// The options of a Port as JSON.
+pub fn of(options: &PortOptions) -> Value {
+    as_json(&ciborium::from_reader(&*minicbor::to_vec(options).unwrap()).unwrap())
 }
 
 /// So too a policy.
@@ -340,6 +363,6 @@ pub fn as_json(value: &Cbor) -> Value {
         Cbor::Text(text) => text.clone().into(),
         Cbor::Bool(bool) => (*bool).into(),
         Cbor::Null => Value::Null,
-        other => panic!("{other:?} in an offer"),
+        other => panic!("{other:?} in options"),
     }
 }

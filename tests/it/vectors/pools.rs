@@ -1,4 +1,4 @@
-//! A pool of line links (§15): what it asks, what it takes, what it hands out.
+//! A pool of line links (§15): what it asks for, what it takes, what it hands out.
 
 use super::play::Log;
 use super::*;
@@ -13,8 +13,8 @@ fn issued(request_id: RequestId, line_link: u8) -> Vec<u8> {
 pub fn play() -> Log {
     let mut log = Log::default();
     let new = json!({ "does": "new", "low": 2, "full": 3, "seed": hex(counting::<64>(SEED)) });
-    let mut pool = log.born(new, Pool::new(2, 3, seed(SEED)).unwrap());
-    let asks = |pool: &Pool| {
+    let mut pool = log.created(new, Pool::new(2, 3, seed(SEED)).unwrap());
+    let requests = |pool: &Pool| {
         let ids = pool.pending().map(|effect| match effect {
             PoolEffect::Send(Request::IssueLineLink { request_id }) => request_id,
             other => panic!("{other:?}"),
@@ -22,11 +22,11 @@ pub fn play() -> Log {
         ids.collect::<Vec<_>>()
     };
     let handle = |log: &mut Log, pool: &mut Pool, event: Vec<u8>| {
-        log.step(json!({ "does": "handle", "event": hex(&event) }), pool.handle_bytes(&event));
+        log.step(json!({ "does": "handle", "event": hex(&event) }), pool.handle(&Event::decode(&event).unwrap()));
     };
-    let take = |log: &mut Log, pool: &mut Pool| log.step(json!({ "does": "take" }), pool.take());
-    let first = asks(&pool);
-    take(&mut log, &mut pool); // Empty
+    let pop = |log: &mut Log, pool: &mut Pool| log.step(json!({ "does": "pop" }), pool.pop());
+    let first = requests(&pool);
+    pop(&mut log, &mut pool); // Empty
     handle(&mut log, &mut pool, issued(first[1], 0x10));
     handle(&mut log, &mut pool, issued(first[1], 0x10)); // Duplicate
     handle(&mut log, &mut pool, issued(first[1], 0x20)); // Duplicate
@@ -34,14 +34,14 @@ pub fn play() -> Log {
     handle(&mut log, &mut pool, issued(first[0], 0x30));
     handle(&mut log, &mut pool, issued(LINE_LINK.into(), 0x40)); // WrongMachine
     handle(&mut log, &mut pool, Event::Disconnected { line_id: LINE_ID.into() }.to_vec()); // WrongMachine
-    take(&mut log, &mut pool);
-    take(&mut log, &mut pool); // and asks for two
-    take(&mut log, &mut pool); // Empty
+    pop(&mut log, &mut pool);
+    pop(&mut log, &mut pool); // and asks for two
+    pop(&mut log, &mut pool); // Empty
     handle(&mut log, &mut pool, issued(first[0], 0x30)); // Duplicate: it was handed out
-    for (link, id) in (0x50..).zip(asks(&pool)) {
+    for (link, id) in (0x50..).zip(requests(&pool)) {
         handle(&mut log, &mut pool, issued(id, link));
     }
-    take(&mut log, &mut pool);
+    pop(&mut log, &mut pool);
     log
 }
 

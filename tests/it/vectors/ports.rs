@@ -3,8 +3,8 @@
 use super::play::as_json;
 use super::*;
 
-pub fn port(offer: PortOptions) -> Port {
-    Alice::offer(LINE_LINK.into(), offer, seed(ALICE)).commit().port().unwrap().clone()
+pub fn port(options: PortOptions) -> Port {
+    Alice::offer(LINE_LINK.into(), options, seed(ALICE)).committed().port().unwrap().clone()
 }
 
 /// A ticket as it stands in a contact port (§16.2).
@@ -116,6 +116,9 @@ fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
         ("version 0", with(0, 0.into()), UnsupportedVersion),
         ("version 2", with(0, 2.into()), UnsupportedVersion),
         ("version 300, and more fields", cbor(&Cbor::Array(vec![300.into(), 1.into(), text("?")])), UnsupportedVersion),
+        ("version 2 behind an empty array", vec![0x80, 2], UnsupportedVersion),
+        ("version 2, longer than any Port", [&[0x85, 2], &[7; 498][..]].concat(), UnsupportedVersion),
+        ("version 1, longer than any Port", [&plain[..], &[0; 400]].concat(), Malformed),
         ("version as text", with(0, text("1")), Malformed),
         ("kind 0", with(1, 0.into()), UnsupportedKind),
         ("kind 4", with(1, 4.into()), UnsupportedKind),
@@ -186,6 +189,11 @@ fn bad_texts() -> Vec<(&'static str, String, PortError)> {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let other = alphabet.chars().nth(alphabet.find(canonical).unwrap() | 1).unwrap();
     assert_ne!(canonical, other);
+    // §1.3: of another version, whatever follows.
+    let base32_of = |bytes: &[u8]| data_encoding::BASE32_NOPAD.encode(bytes);
+    let of_bytes = |bytes: &[u8]| format!("PORT:{}", base32_of(bytes));
+    let long = [&[0x85, 2], &[7; 498][..]].concat();
+    let widest = [&[0x9b][..], &5_u64.to_be_bytes(), &[0x1b], &2_u64.to_be_bytes()].concat();
     vec![
         ("nothing", String::new(), Malformed),
         ("no prefix", base32.into(), Malformed),
@@ -211,7 +219,28 @@ fn bad_texts() -> Vec<(&'static str, String, PortError)> {
         ("query in the place of the fragment", format!("https://port.example/?{base32}"), Malformed),
         ("a base without a fragment", "https://port.example/".into(), Malformed),
         ("longer than any Port", format!("PORT:{}", "A".repeat(400)), Malformed),
-        ("version 2", "PORT:QUBA".into(), UnsupportedVersion),
+        ("no whole byte", "PORT:Q".into(), Malformed),
+        ("no version", "PORT:QU".into(), Malformed),
+        ("version 2", of_bytes(&[0x85, 2]), UnsupportedVersion),
+        ("version 2, as a link", format!("{BASE}#{}", base32_of(&[0x85, 2])), UnsupportedVersion),
+        ("version 2 behind an empty array", of_bytes(&[0x80, 2]), UnsupportedVersion),
+        ("version 2, longer than any Port", of_bytes(&long), UnsupportedVersion),
+        ("version 2, longer than any Port, as a link", format!("{BASE}#{}", base32_of(&long)), UnsupportedVersion),
+        (
+            "version 2, of a length that no Base32 has",
+            format!("{}A", of_bytes(&[0x85, 2, 0, 0, 0])),
+            UnsupportedVersion,
+        ),
+        ("version 2, longer, of a length that no Base32 has", format!("{}A", of_bytes(&long)), UnsupportedVersion),
+        ("an array in the place of the version", of_bytes(&[0x85; 10]), Malformed),
+        ("version 2 in nine bytes, of an array whose length has nine", of_bytes(&widest), UnsupportedVersion),
+        ("version 2 of an array of indefinite length", of_bytes(&[0x9f, 2, 0xff]), Malformed),
+        ("version 2 without an array", of_bytes(&[2]), Malformed),
+        ("version 2, with a character that is not in Base32", format!("{}1", of_bytes(&[0x85, 2])), Malformed),
+        ("version 2, with such a character behind any Port's length", format!("{}1", of_bytes(&long)), Malformed),
+        ("version 2, in lower case", of_bytes(&long).to_lowercase().replace("port:", "PORT:"), Malformed),
+        ("version 1 of a length that no Base32 has", format!("{text}AAAA"), Malformed),
+        ("version 1, longer than any Port", format!("{text}{}", "A".repeat(400)), Malformed),
     ]
 }
 
@@ -248,8 +277,8 @@ pub fn ports() {
         ("contact port with a relay", contact().relay(relay(RELAY)), ticket(0x44, "Carol", Some(0))),
         ("longest contact port", full(), ticket(0x55, &"n".repeat(32), Some(u64::MAX))),
     ];
-    let of_contact = of_contact.map(|(name, offer, ticket)| {
-        let port = Port::from_bytes(&with_ticket(&port(offer), &ticket)).unwrap();
+    let of_contact = of_contact.map(|(name, options, ticket)| {
+        let port = Port::from_bytes(&with_ticket(&port(options), &ticket)).unwrap();
         (name, good_port(&port, Some(&ticket)))
     });
     let plain = port(PortOptions::new());
@@ -276,7 +305,7 @@ pub fn ports() {
     known(
         "ports.json",
         &json!({
-            "accepted": named(accepted.map(|(name, offer)| (name, good_port(&port(offer), None))).into_iter().chain(of_contact)),
+            "accepted": named(accepted.map(|(name, options)| (name, good_port(&port(options), None))).into_iter().chain(of_contact)),
             "texts": named(forgiven.map(|(name, text)| {
                 assert_eq!(Port::parse(&text), Ok(plain.clone()), "{name}");
                 (name, json!({ "text": text, "bytes": hex(plain.to_bytes().as_slice()) }))

@@ -5,6 +5,7 @@ use cbc::cipher::{Block, BlockModeEncrypt, KeyIvInit};
 
 use super::ports::{contact, port, weak_keys};
 use super::*;
+use crate::common::rng;
 
 /// `[public_key_bob, encrypted_rad]` as bytes, and as the crate reads it.
 pub fn proof_of(public_key: &[u8], encrypted_rad: &[u8]) -> (Vec<u8>, Proof) {
@@ -39,9 +40,9 @@ pub fn packet(payload: &[u8]) -> Event<'_> {
 }
 
 /// Everybody who comes has been announced.
-struct Told;
+struct Announced;
 
-impl Peers for Told {
+impl Peers for Announced {
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         let (line_link, name) = (LINE_LINK.into(), IntroducerName::new("Carol").unwrap());
         Some(TicketNotice { line_link, ticket: *ticket, name, expires: None })
@@ -50,9 +51,9 @@ impl Peers for Told {
 
 /// The hash of the ticket that a contact port reads out of this proof.
 fn reads_ticket(proof: &Proof) -> Option<TicketHash> {
-    let mut alice = Alice::offer(LINE_LINK.into(), contact(), seed(ALICE)).commit();
-    match alice.handle(&formed(Some(proof.clone())), &Told, NOW) {
-        Ok(step) => step.strikes(),
+    let mut alice = Alice::offer(LINE_LINK.into(), contact(), seed(ALICE)).committed();
+    match alice.handle(&formed(Some(proof.clone())), &Announced, NOW, &mut rng()) {
+        Ok(step) => step.write().consumes,
         Err(Rejected::UnwantedLine(_)) => None,
         Err(other) => panic!("{other:?}"),
     }
@@ -60,7 +61,7 @@ fn reads_ticket(proof: &Proof) -> Option<TicketHash> {
 
 /// Proofs with a ticket behind the RAD (§16.3): of which ticket Alice is asked, or none.
 fn with_tickets(bob: &[u8; 32], iv: &[u8; 16]) -> Value {
-    let alice = Alice::offer(LINE_LINK.into(), contact(), seed(ALICE)).commit();
+    let alice = Alice::offer(LINE_LINK.into(), contact(), seed(ALICE)).committed();
     let port = alice.port().unwrap();
     let (secret, rad) = (dh(bob, port.public_key().as_bytes()), port.rad().expose());
     let (of_ticket, padding) = (counting::<16>(0x33), [16; 16]);
@@ -94,23 +95,32 @@ fn with_tickets(bob: &[u8; 32], iv: &[u8; 16]) -> Value {
     json!({ "alice_seed": hex(counting::<64>(ALICE)), "secret": hex(secret), "proofs": named(entries) })
 }
 
-/// Whether Alice takes a proof: on board and along the line alike.
+/// Whether Alice takes a proof: inline and along the line alike.
 fn takes(proof: &Proof) -> bool {
-    let mut alice = Alice::offer(LINE_LINK.into(), PortOptions::new(), seed(ALICE)).commit();
-    let on_board = match alice.handle(&formed(Some(proof.clone())), NOW).unwrap().commit().last().unwrap() {
+    let mut alice = Alice::offer(LINE_LINK.into(), PortOptions::new(), seed(ALICE)).committed();
+    let inline = match alice
+        .handle(&formed(Some(proof.clone())), &NoPeers, NOW, &mut Unused)
+        .unwrap()
+        .committed()
+        .last()
+        .unwrap()
+    {
         AliceEffect::LineFormed(_) => true,
         AliceEffect::Ended(PortOutcome::ProofRefused) => false,
         other => panic!("{other:?}"),
     };
-    let mut alice = Alice::offer(LINE_LINK.into(), PortOptions::new(), seed(ALICE)).commit();
-    let Some(AliceEffect::LineFormed(line)) = alice.handle(&formed(None), NOW).unwrap().commit().next() else {
+    let mut alice = Alice::offer(LINE_LINK.into(), PortOptions::new(), seed(ALICE)).committed();
+    let Some(AliceEffect::LineFormed(line)) =
+        alice.handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap().committed().next()
+    else {
         panic!("no line")
     };
     let (mut line, payload) = (line, Payload::Proof { proof: proof.clone() }.to_vec());
-    let effects = line.handle(&packet(&payload), &mut [], NOW).unwrap().commit().map(|effect| name_of(&effect));
+    let effects =
+        line.handle(&packet(&payload), &mut [], NOW, &mut Unused).unwrap().committed().map(|effect| name_of(&effect));
     let effects: Vec<_> = effects.collect();
-    assert_eq!(effects.iter().any(|effect| effect == "Ended(ProofRefused)"), !on_board, "{effects:?}");
-    on_board
+    assert_eq!(effects.iter().any(|effect| effect == "Ended(ProofRefused)"), !inline, "{effects:?}");
+    inline
 }
 
 #[test]
@@ -127,9 +137,9 @@ pub fn proofs() {
     let of_twist = encrypt(&dh(&alice, &twist), &iv, &padded(&[16; 16]));
 
     // What Bob himself sends.
-    let mut machine = Bob::scan(port(PortOptions::new()), seed(BOB)).commit();
+    let mut machine = Bob::scan(port(PortOptions::new()), seed(BOB)).committed();
     let Some(BobEffect::Send(Request::Connect { proof: Some(sent), .. })) =
-        machine.connect(SendProof::Inline, NOW).unwrap().commit().next()
+        machine.connect(SendProof::Inline, NOW).unwrap().committed().next()
     else {
         panic!("no proof")
     };
@@ -163,7 +173,7 @@ pub fn proofs() {
     one_off[0] = 15;
     let mut refused: Vec<(String, Vec<u8>, Vec<u8>)> =
         weak_keys().into_iter().map(|(name, key)| (name, key, good.clone())).collect();
-    // What an attacker can make without the Port: with a key of low order the secret is zero, and he can encrypt.
+    // What an attacker can make without the Port: with a key of low order the secret is zero, and anybody can encrypt.
     let zero = encrypt(&[0; 32], &iv, &padded(&[16; 16]));
     refused.push(("low order, and encrypted under its secret".into(), vec![0; 32], zero));
     for (name, key, encrypted_rad) in [

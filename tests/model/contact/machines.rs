@@ -4,7 +4,7 @@ use port_protocol::*;
 use sha2::{Digest, Sha256};
 
 use crate::common::cbor::Cbor;
-use crate::common::{EXPIRY, Put, of_line};
+use crate::common::{Commit, EXPIRY, Put, of_line, rng};
 use crate::ledger::*;
 
 /// What Alice's tables say of who comes.
@@ -44,11 +44,11 @@ impl Kept {
         Introducer::restore(&self.record).unwrap()
     }
 
-    pub fn introducer_unsent(self) -> Vec<Act> {
+    pub fn introducer_pending(self) -> Vec<Act> {
         self.introducer().pending().map(of_introducer).collect()
     }
 
-    pub fn introducer_settled(self) -> Option<Moved> {
+    pub fn introducer_cleared(self) -> Option<Moved> {
         let mut introducer = self.introducer();
         introducer.clear_outbox().map(|step| self.made(step, of_introducer))
     }
@@ -61,7 +61,7 @@ impl Kept {
                 let expires = expires.then_some(EXPIRY);
                 introducer.introduce(name_of(self.user), expires, seed_of(self.user, n), now).ok()
             }
-            Told::HandedOver => introducer.told().ok(),
+            Told::HandedOver => introducer.mark_announced().ok(),
             Told::Said(said) => introducer.handle(&IntroducerMessage::decode(&said.to_vec()).unwrap(), from).ok(),
             Told::GivesUp => introducer.cancel().ok(),
             Told::Deadline => introducer.tick(now),
@@ -81,14 +81,15 @@ impl Kept {
             // As a step: nothing moves.
             Told::Hears { row, from, rows } => {
                 let alice = Alice::restore(&self.record).unwrap();
-                let takes = alice.tell(row.get(), line_id(from), rows.into(), now);
-                takes.is_ok().then(|| Moved::to(self, Vec::new()))
+                let accepts = alice.accept_ticket(row.get(), line_id(from), rows.into(), now);
+                accepts.is_ok().then(|| Moved::to(self, Vec::new()))
             }
             Told::Seals(said) => {
                 let (mut line, mut buffer) =
                     (Line::restore(&self.record).ok()?, [0; MAX_INTRODUCER_MESSAGE + SEAL_OVERHEAD]);
                 let said = said.to_vec();
-                let step = line.introduce(&IntroducerMessage::decode(&said).unwrap(), &mut buffer).ok()?;
+                let step =
+                    line.seal_introducer_message(&IntroducerMessage::decode(&said).unwrap(), &mut buffer).ok()?;
                 Some(self.made(step, |effect| act(self.user, of_line(effect))))
             }
             _ => None,
@@ -97,7 +98,7 @@ impl Kept {
 
     fn used(self, event: &Event<'_>, tables: &Tables, now: UnixSeconds) -> Option<Moved> {
         let mut alice = Alice::restore(&self.record).unwrap();
-        match alice.handle(event, tables, now) {
+        match alice.handle(event, tables, now, &mut rng()) {
             Ok(step) => {
                 let moved = self.made(step, |effect| match effect {
                     AliceEffect::Send(Request::SetLineLink { .. }) | AliceEffect::PortReady(_) => Act::Show,
@@ -105,7 +106,7 @@ impl Kept {
                     AliceEffect::LineFormed(line) => Act::Adopt(Self::of(self.user, &line.record())),
                     AliceEffect::Ended(_) => Act::Ended,
                 });
-                self.assert_new_seed(moved.next);
+                self.assert_no_seed(moved.next);
                 Some(moved)
             }
             Err(Rejected::UnwantedLine(line)) => Some(self.stray(line)),
@@ -120,10 +121,10 @@ impl Kept {
     }
 
     fn made<'m, M: Machine>(self, step: Step<'m, M>, act: impl Fn(M::Effect<'m>) -> Act) -> Moved {
-        let (put, strikes) = (Put::step(&step), step.strikes());
-        assert_eq!(put.replaces, Some(Expected { key: self.key, revision: self.revision }));
-        let acts = step.commit().map(act).collect();
-        Moved { once: put.once, strikes, ..Moved::to(Self::of(self.user, &put.record), acts) }
+        let put = Put::step(&step);
+        assert_eq!(put.row.expected, Some(Expected { key: self.key, revision: self.revision }));
+        let acts = step.committed().map(act).collect();
+        Moved { once: put.mark(), consumes: put.consumes, ..Moved::to(Self::of(self.user, &put.row.record), acts) }
     }
 }
 

@@ -286,7 +286,7 @@ impl State {
                 if let Some(moved) = self.held(user, hers).and_then(|held| held.told(told, late)) {
                     self.keep(user, hers, &Move { told, late, moved });
                     self.act(user, hers, &moved.acts, life)?;
-                    self.settle(user, hers, life)?;
+                    self.clear_outbox(user, hers, life)?;
                 }
             }
             Place::Port(_) => {}
@@ -296,9 +296,9 @@ impl State {
 
     /// §8.1: everything was done, so the outbox is emptied.
     fn clear_outbox(&mut self, user: User, place: Place, life: &mut Life) -> Option<()> {
-        if let Some(settled) = self.held(user, place).and_then(Kept::settled) {
+        if let Some(cleared) = self.held(user, place).and_then(Kept::cleared) {
             life.lives().then_some(())?;
-            *self.slot(user, place) = Some(settled);
+            *self.slot(user, place) = Some(cleared);
         }
         Some(())
     }
@@ -315,7 +315,7 @@ impl State {
         if let Some(mark) = moved.once {
             insert(&mut self.marks, mark);
         }
-        if let Some(ticket) = moved.strikes {
+        if let Some(ticket) = moved.consumes {
             self.rows.retain(|row| row.get().ticket != ticket);
         }
         if let (ALICE, Place::Port(n)) = (user, place) {
@@ -348,8 +348,8 @@ impl State {
             Said::Grant(port) if user == contact => {
                 let born = Introducer::granted(&port.bytes(), line_id(line)).unwrap();
                 let slot = self.slot(user, Place::Port(0));
-                if slot.is_none_or(|held| held.spent && held.settled().is_none()) {
-                    *slot = Some(Kept::born(user, &born));
+                if slot.is_none_or(|held| held.spent && held.cleared().is_none()) {
+                    *slot = Some(Kept::created(user, &born));
                 }
             }
             Said::Withdrawn(_) if user == contact => {
@@ -362,7 +362,7 @@ impl State {
         }
     }
 
-    /// Puts the record, does what it asks for, settles.
+    /// Keeps the write, does what the step asks for, clears the outbox.
     pub fn step(&mut self, user: User, place: Place, of: &Move, guests: &[Guest], life: &mut Life) -> Option<()> {
         let Move { told, moved, .. } = *of;
         // §8.3: the store drops the step if there is a line of this name.
@@ -384,12 +384,12 @@ impl State {
             self.made[usize::from(user) - 1] += 1;
         }
         self.act(user, place, &moved.acts, life)?;
-        self.settle(user, place, life)?;
+        self.clear_outbox(user, place, life)?;
         // She heard that she is withdrawn.
         match self.held(user, Place::Port(0)) {
             Some(over) if is_contact(user) && over.spent => {
                 self.act(user, Place::Port(0), over.pending(), life)?;
-                self.settle(user, Place::Port(0), life)
+                self.clear_outbox(user, Place::Port(0), life)
             }
             _ => Some(()),
         }
@@ -400,7 +400,7 @@ impl State {
         for place in PLACES {
             if let Some(held) = self.held(user, place) {
                 self.act(user, place, held.pending(), life)?;
-                self.settle(user, place, life)?;
+                self.clear_outbox(user, place, life)?;
             }
         }
         Some(())
@@ -422,7 +422,8 @@ impl State {
             items.push(ticket);
             port = Port::from_bytes(&Cbor::Array(items).write()).unwrap();
         }
-        *self.slot(guest.user, Place::Port(0)) = Some(Kept::born(guest.user, &Bob::scan(port, seed_of(guest.user, 0))));
+        *self.slot(guest.user, Place::Port(0)) =
+            Some(Kept::created(guest.user, &Bob::scan(port, seed_of(guest.user, 0))));
         true
     }
 }

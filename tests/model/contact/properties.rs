@@ -4,15 +4,15 @@ use port_protocol::*;
 use stateright::{Model, Property};
 
 use super::*;
-use crate::common::{Any, Input, arrives, born_line, expiring};
+use crate::common::{Any, Commit, Input, arrives, expiring, new_line};
 use crate::properties::{End, have_one_other_end, share_no_keys};
 
 /// Alice's line with a contact, confirmed: both ends.
 fn line_of(contact: User) -> [Kept; 2] {
     let line = line_with(contact);
-    let mut alice = Any::from(Alice::offer(link(line), PortOptions::new(), seed_of(ALICE, line)).commit());
+    let mut alice = Any::from(Alice::offer(link(line), PortOptions::new(), seed_of(ALICE, line)).committed());
     let port = Alice::restore(&alice.record()).unwrap().port().unwrap().clone();
-    let mut bob = Any::from(Bob::scan(port, seed_of(contact, 15)).commit());
+    let mut bob = Any::from(Bob::scan(port, seed_of(contact, 15)).committed());
     let connects = bob.takes(&Input::Connect(SendProof::Inline));
     let Some(Fact::Connect { proof, .. }) = connects.into_iter().find_map(|effect| match act(contact, effect) {
         Act::Send(fact) => Some(fact),
@@ -25,10 +25,10 @@ fn line_of(contact: User) -> [Kept; 2] {
         Input::Event(Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec())
     };
     let proof = proof.map(|number| seen().proof(number));
-    let mut at_alice = Any::from(born_line(alice.takes(&formed(proof))));
-    let mut at_contact = Any::from(born_line(bob.takes(&formed(None))));
+    let mut at_alice = Any::from(new_line(alice.takes(&formed(proof))));
+    let mut at_contact = Any::from(new_line(bob.takes(&formed(None))));
     let answer = at_contact.takes(&Input::Event(arrives(&at_alice.pending())));
-    at_contact.takes(&Input::Settle);
+    at_contact.takes(&Input::ClearOutbox);
     at_alice.takes(&Input::Event(arrives(&answer)));
     [Kept::of(ALICE, &at_alice.record()), Kept::of(contact, &at_contact.record())]
 }
@@ -42,10 +42,10 @@ impl Model for Scope {
         for &contact in self.contacts {
             let offer = if self.tickets_expire { PortOptions::new() } else { expiring() };
             let offer = offer.policy(Policy::up_to(self.limit)).introducer(line_id(line_with(contact)));
-            let born = Kept::born(ALICE, &Alice::offer(link(contact), offer, seed_of(ALICE, contact)));
+            let born = Kept::created(ALICE, &Alice::offer(link(contact), offer, seed_of(ALICE, contact)));
             let granted = Shown::of(born.port.as_ref().unwrap().to_bytes().as_slice());
             // The relay knows for how many it is.
-            *state.slot(ALICE, port_of(contact)) = born.settled().or(Some(born));
+            *state.slot(ALICE, port_of(contact)) = born.cleared().or(Some(born));
             let [at_alice, at_contact] = line_of(contact);
             *state.slot(ALICE, Place::Line(line_with(contact))) = Some(at_alice);
             *state.slot(contact, Place::Line(line_with(contact))) = Some(at_contact);
@@ -163,7 +163,7 @@ impl Model for Scope {
                 |scope, state| {
                     scope.contacts.iter().all(|contact| {
                         let line = state.held(ALICE, Place::Line(line_with(*contact)));
-                        let over = line.is_some_and(|line| line.spent && line.settled().is_none());
+                        let over = line.is_some_and(|line| line.spent && line.cleared().is_none());
                         state.rolled_back
                             || !over
                             || state.held(ALICE, port_of(*contact)).is_some_and(|port| port.spent)

@@ -9,7 +9,6 @@ struct World {
     kind: PortKind,
     alice: Store,
     bob: Store,
-    tables: Tables,
     event: Option<String>,
     disconnected: BTreeSet<LineId>,
     left: usize,
@@ -21,11 +20,11 @@ struct Crash;
 impl World {
     fn new(kind: PortKind, crash: usize) -> Self {
         let (mut alice, mut bob) = (Store::default(), Store::default());
-        let born = Alice::offer(link(), offer(kind), seed(1));
-        alice.put(&Put::birth(&born)).unwrap();
-        bob.put(&Put::birth(&Bob::scan(&shown(&born.commit(), 7), seed(2)))).unwrap();
-        let (tables, disconnected) = (knowing(7), BTreeSet::new());
-        Self { kind, alice, bob, tables, event: None, disconnected, left: crash, points: 0 }
+        let created = Alice::offer(link(), offer(kind), seed(1));
+        alice.put(&Put::created(&created)).unwrap();
+        alice.tickets.extend(knowing(7).tickets.into_iter().map(|notice| (notice.ticket, notice)));
+        bob.put(&Put::created(&Bob::scan(&shown(&created.committed(), 7), seed(2)))).unwrap();
+        Self { kind, alice, bob, event: None, disconnected: BTreeSet::new(), left: crash, points: 0 }
     }
 
     fn point(&mut self) -> Result<(), Crash> {
@@ -42,7 +41,7 @@ impl World {
         Alice::restore(&self.alice.records[&RecordKey::LineLink(link())].1).unwrap()
     }
 
-    /// All that Bob does when his app starts.
+    /// All that Bob does when its app starts.
     fn bob_wakes(&mut self) -> Result<(), Crash> {
         let mut bob = self.bob();
         if bob.phase() == BobPhase::Scanned {
@@ -50,7 +49,7 @@ impl World {
             self.point()?;
             self.bob.put(&Put::step(&step)).unwrap();
             self.point()?;
-            step.commit().for_each(drop);
+            step.committed().for_each(drop);
         }
         if bob.phase() == BobPhase::Connecting {
             self.point()?;
@@ -59,26 +58,24 @@ impl World {
             assert!(self.event.as_ref().is_none_or(|before| *before == event));
             self.event = Some(event);
             self.point()?;
-            let step = bob.connected(line_id(5), Some(pair(5)), &(), NOW).unwrap();
+            let step = bob.connected(line_id(5), Some(pair(5)), &NoPeers, NOW).unwrap();
             self.bob.put(&Put::step(&step)).unwrap();
             self.point()?;
-            step.commit().for_each(drop);
+            step.committed().for_each(drop);
         }
         Ok(())
     }
 
-    /// All that Alice does with an event, which comes again until she has kept what came of it.
+    /// All that Alice does with an event. It comes again until Alice has kept what came of it.
     fn alice_hears(&mut self) -> Result<(), Crash> {
         let event = Event::from_json(self.event.as_ref().unwrap()).unwrap();
         let mut alice = self.alice();
-        match alice.handle(&event, &self.tables, NOW) {
+        match alice.handle(&event, &self.alice, NOW, &mut Unused) {
             Ok(step) => {
                 self.point()?;
                 self.alice.put(&Put::step(&step)).unwrap();
-                self.tables.lines.extend(step.line().map(|_| line_id(5)));
-                self.tables.tickets.retain(|told| Some(told.ticket) != step.strikes());
                 self.point()?;
-                step.commit().for_each(drop);
+                step.committed().for_each(drop);
                 self.point()
             }
             Err(Rejected::Duplicate) => Ok(()),
@@ -109,6 +106,8 @@ fn r17_10_a_crash_anywhere_leaves_the_same_line() {
             let sealed = at_bob.seal([1; 16], "hello").unwrap();
             assert_eq!(at_alice.open(&sealed).unwrap().as_str(), "hello");
             assert!(world.disconnected.is_empty() && world.alice().used() <= 1);
+            // The ticket of a contact port went with its use.
+            assert_eq!(world.alice.tickets.is_empty(), kind == PortKind::ContactPort);
             if world.points <= crash {
                 assert!(crash >= 7, "{crash}");
                 break;

@@ -13,7 +13,7 @@ fn iv(sealed: &Value, key: &str) -> [u8; 16] {
 
 /// Our Alice, with the keys of the app's.
 fn alice_of(vector: &Vector, bundle: &Bundle) -> Alice {
-    let record = Alice::offer(bundle.port_id(), offer(bundle.kind()), seed(1)).commit().record();
+    let record = Alice::offer(bundle.port_id(), offer(bundle.kind()), seed(1)).committed().record();
     let bytes = |bytes: &[u8]| Cbor::Bytes(bytes.to_vec());
     let record = Cbor::read(&record)
         .with(&[3, 1, 0, 3], bytes(bundle.public_key().as_bytes()))
@@ -44,10 +44,10 @@ fn r17_10_our_alice_and_the_apps_bob() {
         let port_id = bundle.port_id();
         let what = Happened::Used { kind: bundle.kind(), port_id, line_id: line_id(9), pair_hash: pair(9), intro };
         let event = Event { what, timestamp: None };
-        let tickets = bundle.ticket().map(|ticket| told(ticket.clone(), port_id)).into_iter().collect();
-        let step = alice.handle(&event, &Tables { tickets, ..Tables::default() }, NOW).unwrap();
-        assert_eq!(step.strikes().is_some(), bundle.kind() == PortKind::ContactPort);
-        let line = formed(step.commit());
+        let tickets = bundle.ticket().map(|ticket| notice(ticket.clone(), port_id)).into_iter().collect();
+        let step = alice.handle(&event, &Tables { tickets, ..Tables::default() }, NOW, &mut Unused).unwrap();
+        assert_eq!(step.write().consumes.is_some(), bundle.kind() == PortKind::ContactPort);
+        let line = formed(step.committed());
         let plain: Value = serde_json::from_str(&vector.intro_plaintext).unwrap();
         assert_eq!(line.name().unwrap().as_str(), plain["name"]);
         assert_eq!(line.claims(), RelayClaims { line_id: line_id(9), pair_hash: pair(9) });
@@ -65,11 +65,11 @@ fn r17_10_our_bob_and_the_apps_alice() {
         let plain: Value = serde_json::from_str(&vector.intro_plaintext).unwrap();
         let iv = iv(&vector.intro_message, "encryptedSecretContent");
         let seed = [&vector.bob_private_key[..], &iv, &[0; 16]].concat();
-        let mut bob = Bob::scan(&bundle, Seed::from_bytes(&seed.try_into().unwrap())).commit();
+        let mut bob = Bob::scan(&bundle, Seed::from_bytes(&seed.try_into().unwrap())).committed();
         assert_eq!(bob.pending().count(), 0);
-        bob.connect(&name(plain["name"].as_str().unwrap()), NOW).unwrap().commit().for_each(drop);
+        bob.connect(&name(plain["name"].as_str().unwrap()), NOW).unwrap().committed().for_each(drop);
 
-        // He goes on saying the very same, also after a crash.
+        // Bob goes on saying the very same, also after a crash.
         for mut bob in [Bob::restore(&bob.record()).unwrap(), bob] {
             let Some(BobEffect::Send(request)) = bob.pending().next() else { panic!() };
             assert_eq!(request.path(), "/management/line");
@@ -84,7 +84,7 @@ fn r17_10_our_bob_and_the_apps_alice() {
             let answer = format!(r#"{{"newLine":"{}","pairHash":"{}"}}"#, "09".repeat(16), "08".repeat(32));
             let (line_id, pair_hash) = response::connected(&answer).unwrap();
             let Some(BobEffect::LineFormed(line)) =
-                bob.connected(line_id, pair_hash, &(), NOW).unwrap().commit().next()
+                bob.connected(line_id, pair_hash, &NoPeers, NOW).unwrap().committed().next()
             else {
                 panic!()
             };
@@ -114,7 +114,7 @@ fn r17_10_both_ends_are_ours() {
         }
         assert_eq!((at_alice.name(), at_bob.name()), (Some(&name("Bob")), None));
         assert_eq!(alice.is_spent(), kind == PortKind::Port);
-        // Others come, each with a key of his own.
+        // Others come, each with a key of its own.
         if kind != PortKind::Port {
             let (other, _) = ends(&mut alice, 4);
             assert!(other.open(&at_bob.seal([1; 16], "hello").unwrap()).is_err());
@@ -126,15 +126,16 @@ fn r17_10_both_ends_are_ours() {
 /// No mark, and no Port hash, of one dialect is another's.
 #[test]
 fn r17_10_the_dialects_are_apart() {
-    fn of<D: Dialect>() -> AliceOf<D> {
-        AliceOf::offer(link(), PortOptions::new(), seed(1)).commit()
-    }
-    let (mut app, mut native) = (of::<App>(), of::<Native>());
-    let mark = app.handle(&used(PortKind::Port, 2, Intro::from_json("{}")), NOW).unwrap().once().unwrap();
+    let mut app = AliceOf::<App>::offer(link(), PortOptions::new(), seed(1)).committed();
+    let mut native = AliceOf::<Native>::offer(link(), PortOptions::new(), seed(1)).committed();
+    let mark =
+        mark_of(&app.handle(&used(PortKind::Port, 2, Intro::from_json("{}")), &NoPeers, NOW, &mut Unused).unwrap())
+            .unwrap();
     let port = native.port().unwrap().hash();
     let formed =
         port_protocol::Event::LineFormed { line_link: link(), line_id: line_id(2), pair_hash: pair(2), proof: None };
-    assert_eq!(native.handle(&formed, NOW).unwrap().once(), Some(ReplayMark::from(port_bytes(&port))));
+    let step = native.handle(&formed, &NoPeers, NOW, &mut Unused).unwrap();
+    assert_eq!(mark_of(&step), Some(ReplayMark::from(port_bytes(&port))));
     assert_ne!(mark, ReplayMark::from(port_bytes(&port)));
     // As the specification has it: of a text, and what this crate's own hash is of.
     let bytes = native.port().unwrap().to_bytes();
@@ -151,7 +152,7 @@ fn r17_10_the_mark_of_a_use() {
     use sha2::Digest;
 
     let mut alice = alice(PortKind::Superport);
-    let port = port_protocol::Alice::offer(link(), offer(PortKind::Superport), seed(1)).commit();
+    let port = port_protocol::Alice::offer(link(), offer(PortKind::Superport), seed(1)).committed();
     let port = port.port().unwrap().clone();
     let hash =
         sha2::Sha256::digest([&[0x82, 0x77], &b"port-protocol app 1.0.0"[..], port.to_bytes().as_slice()].concat());
@@ -159,7 +160,7 @@ fn r17_10_the_mark_of_a_use() {
     let used_by = [&[0x83, 0x71], &b"port-protocol use"[..], &[0x58, 32], &hash, &[0x58, 32], &secret].concat();
     let event = used(PortKind::Superport, 2, intro_of(&connecting(&shown(&alice, 7), 2)));
     let mark: [u8; 32] = sha2::Sha256::digest(used_by).into();
-    assert_eq!(alice.handle(&event, NOW).unwrap().once(), Some(mark.into()));
+    assert_eq!(mark_of(&alice.handle(&event, &NoPeers, NOW, &mut Unused).unwrap()), Some(mark.into()));
 }
 
 fn port_bytes(hash: &PortHash) -> [u8; 32] {

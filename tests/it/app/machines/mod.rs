@@ -8,7 +8,8 @@ mod records;
 mod requests;
 
 use super::name;
-pub use crate::common::store::{Conflict, Put, Store};
+pub use crate::common::Unused;
+pub use crate::common::store::{Commit, Conflict, Put, Store};
 use port_protocol::app::{
     Alice, AliceEffect, Bob, BobEffect, Bundle, Content, Event, Happened, Intro, Request, UnauthenticatedLine,
 };
@@ -48,7 +49,7 @@ pub fn offer(kind: PortKind) -> PortOptions {
 pub const KINDS: [PortKind; 3] = [PortKind::Port, PortKind::Superport, PortKind::ContactPort];
 
 pub fn alice(kind: PortKind) -> Alice {
-    Alice::offer(link(), offer(kind), seed(1)).commit()
+    Alice::offer(link(), offer(kind), seed(1)).committed()
 }
 
 /// What Bob reads; in a contact port with this ticket.
@@ -66,8 +67,8 @@ pub fn intro_of(bob: &Bob) -> Intro {
 }
 
 pub fn connecting(bundle: &Bundle, n: u8) -> Bob {
-    let mut bob = Bob::scan(bundle, seed(n)).commit();
-    bob.connect(&name("Bob"), NOW).unwrap().commit().for_each(drop);
+    let mut bob = Bob::scan(bundle, seed(n)).committed();
+    bob.connect(&name("Bob"), NOW).unwrap().committed().for_each(drop);
     bob
 }
 
@@ -93,7 +94,7 @@ impl Peers for Tables {
         self.lines.contains(line_id)
     }
 
-    fn pair(&self, pair_hash: &PairHash) -> Relationship {
+    fn relationship(&self, pair_hash: &PairHash) -> Relationship {
         match self.connected {
             _ if self.blocked == Some(*pair_hash) => Relationship::Blocked,
             Some((pair, line_id)) if pair == *pair_hash => Relationship::Connected(line_id),
@@ -102,17 +103,17 @@ impl Peers for Tables {
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
-        self.tickets.iter().find(|told| told.ticket == *ticket).cloned()
+        self.tickets.iter().find(|notice| notice.ticket == *ticket).cloned()
     }
 }
 
-/// As Alice is told of it along Carol's line.
-pub fn told(ticket: Secret<16>, contact_port: LineLink) -> TicketNotice {
+/// As it is announced to Alice along Carol's line.
+pub fn notice(ticket: Secret<16>, contact_port: LineLink) -> TicketNotice {
     Content::ContactPortTicket { contact_port, ticket }.told_ticket(None).unwrap()
 }
 
 pub fn knowing(ticket: u8) -> Tables {
-    Tables { tickets: vec![told([ticket; 16].into(), link())], ..Tables::default() }
+    Tables { tickets: vec![notice([ticket; 16].into(), link())], ..Tables::default() }
 }
 
 /// Alice's end of what this step gave.
@@ -125,17 +126,22 @@ pub fn formed<'m>(effects: impl Iterator<Item = AliceEffect<'m>>) -> Unauthentic
 pub fn ends(alice: &mut Alice, n: u8) -> (UnauthenticatedLine, UnauthenticatedLine) {
     let kind = shown(alice, n).kind();
     let mut bob = connecting(&shown(alice, n), n);
-    // His key had one use, whatever the kind: there are no epochs.
+    // Bob's key had one use, whatever the kind: there are no epochs.
     assert!(!bob.record().windows(32).any(|bytes| bytes == [n; 32]));
     let event = used(kind, n, intro_of(&bob));
-    let at_alice = formed(alice.handle(&event, &knowing(n), NOW).unwrap().commit());
-    let step = bob.connected(line_id(n), Some(pair(n)), &(), NOW).unwrap();
-    assert_eq!(step.line().unwrap().key(), RecordKey::Line(line_id(n)));
-    let at_bob = match step.commit().next() {
+    let at_alice = formed(alice.handle(&event, &knowing(n), NOW, &mut Unused).unwrap().committed());
+    let step = bob.connected(line_id(n), Some(pair(n)), &NoPeers, NOW).unwrap();
+    assert_eq!(step.write().new_line.unwrap().key, RecordKey::Line(line_id(n)));
+    let at_bob = match step.committed().next() {
         Some(BobEffect::LineFormed(line)) => line,
         other => panic!("{other:?}"),
     };
     (at_alice, at_bob)
+}
+
+/// The replay mark of a step.
+pub fn mark_of<M: Machine>(step: &Step<'_, M>) -> Option<ReplayMark> {
+    step.write().unique.map(|(mark, _)| mark)
 }
 
 pub fn event(what: Happened) -> Event {

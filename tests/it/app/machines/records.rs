@@ -10,37 +10,37 @@ pub fn records() -> Vec<(&'static str, Vec<u8>)> {
     let mut records = vec![];
     for kind in KINDS {
         let mut keep = |role, record: Record| records.push((role, record.to_vec()));
-        let mut alice = Alice::request(offer(kind).expires(LATER), seed(1)).commit();
+        let mut alice = Alice::request(offer(kind).expires(LATER), seed(1)).committed();
         keep("app-alice-record", alice.record());
-        alice.issued(link(), NOW).unwrap().commit().for_each(drop);
+        alice.issued(link(), NOW).unwrap().committed().for_each(drop);
         keep("app-alice-record", alice.record());
         let bundle = shown(&alice, 2);
-        let mut bob = Bob::scan(&bundle, seed(2)).commit();
+        let mut bob = Bob::scan(&bundle, seed(2)).committed();
         keep("app-bob-record", bob.record());
-        bob.connect(&name(&"\u{1}".repeat(30)), NOW).unwrap().commit().for_each(drop);
+        bob.connect(&name(&"\u{1}".repeat(30)), NOW).unwrap().committed().for_each(drop);
         keep("app-bob-record", bob.record());
         let intro = intro_of(&bob);
         let tables = knowing(2);
-        let mut line = formed(alice.handle(&used(kind, 2, intro), &tables, NOW).unwrap().commit());
+        let mut line = formed(alice.handle(&used(kind, 2, intro), &tables, NOW, &mut Unused).unwrap().committed());
         keep("app-line-record", line.record());
         keep("app-alice-record", alice.record());
         let Some(BobEffect::LineFormed(at_bob)) =
-            bob.connected(line_id(2), Some(pair(2)), &(), NOW).unwrap().commit().next()
+            bob.connected(line_id(2), Some(pair(2)), &NoPeers, NOW).unwrap().committed().next()
         else {
             panic!()
         };
         keep("app-line-record", at_bob.record());
         keep("app-bob-record", bob.record());
-        line.close().unwrap().commit().for_each(drop);
+        line.close().unwrap().committed().for_each(drop);
         keep("app-line-record", line.record());
         if let Ok(step) = alice.revoke() {
-            step.commit().for_each(drop);
+            step.committed().for_each(drop);
             keep("app-alice-record", alice.record());
         }
         let policy = if kind == PortKind::Port { Policy::once() } else { Policy::up_to(3) };
-        let asks = offer(kind).policy(policy.require_approval(true));
-        let asked = ends(&mut Alice::offer(link(), asks, seed(1)).commit(), 2).0;
-        keep("app-line-record", asked.record());
+        let options = offer(kind).policy(policy.require_approval(true));
+        let awaiting = ends(&mut Alice::offer(link(), options, seed(1)).committed(), 2).0;
+        keep("app-line-record", awaiting.record());
     }
     records
 }
@@ -80,13 +80,13 @@ fn r17_10_records_are_strict_and_of_their_own_roles() {
         [("app-alice-record", 0), ("app-bob-record", 1), ("app-line-record", 2)]
     );
     // What no bundle says, a relay and the introducer's name, has no room beside the longest proof.
-    let (record, port) = (Bob::scan(&shown(&alice(PortKind::ContactPort), 7), seed(2)).record(), [3, 1, 0]);
+    let (record, port) = (Bob::scan(&shown(&alice(PortKind::ContactPort), 7), seed(2)).write().row.record, [3, 1, 0]);
     let text = |length| Cbor::Text("r".repeat(length));
     let forged = Cbor::read(&record).with(&[&port[..], &[6]].concat(), text(64));
     let mut forged = Bob::restore(&forged.with(&[&port[..], &[7, 1]].concat(), text(32)).write()).unwrap();
     assert_eq!(forged.connect(&name(&"\u{1}".repeat(30)), NOW).err(), Some(Rejected::Malformed));
     assert_eq!(forged.phase(), BobPhase::Scanned);
-    // Nor has it in the record of one who connects already.
+    // Nor has it room in the record of a Bob that connects already.
     let record = connecting(&shown(&alice(PortKind::ContactPort), 7), 2).record();
     let longest = Cbor::read(&record).with(&[3, 1, 5, 1], Cbor::Bytes(vec![7; 304])).with(&[3, 1, 8, 1], text(32));
     for (relay, fits) in [(20, true), (64, false)] {
@@ -101,6 +101,6 @@ fn r17_10_records_are_strict_and_of_their_own_roles() {
         let other = Cbor::read(&bob).with(&[3, 1, 5, 1], Cbor::Bytes(vec![7; length])).write();
         assert_eq!(Bob::restore(&other).is_ok(), fits, "{length}");
     }
-    let native = port_protocol::Alice::offer(link(), PortOptions::new(), seed(1)).record().to_vec();
+    let native = port_protocol::Alice::offer(link(), PortOptions::new(), seed(1)).write().row.record.to_vec();
     assert!(restore(&native)[..3].iter().all(|restored| *restored == Err(RestoreError::AnotherRole)));
 }

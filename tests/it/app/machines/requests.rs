@@ -19,12 +19,12 @@ fn r17_10_what_is_asked_of_the_apps_server() {
     let body = |text: String| format!("{:?}", Some(text));
     let superport = body(format!(r#"{{"lineSuperportId":"{id}"}}"#));
     let contact_port = body(format!(r#"{{"contactPort":["{id}"]}}"#));
-    let unlimited = |offer: PortOptions| offer.policy(Policy::unlimited());
+    let unlimited = |options: PortOptions| options.policy(Policy::unlimited());
     let cases: [(PortOptions, String, Option<[String; 3]>); 5] = [
         (PortOptions::new(), "POST /management/line-links None".into(), None),
         (
             offer(PortKind::Superport),
-            // Three, by her own count.
+            // Three, by Alice's own count.
             format!("POST /management/superport/line {}", body(r#"{"limit":2147483647}"#.into())),
             Some([
                 format!("PATCH /management/superport/resume {superport}"),
@@ -59,7 +59,7 @@ fn r17_10_what_is_asked_of_the_apps_server() {
                 "POST /management/contact-sharing {}",
                 body(format!(r#"{{"lineId":"{}","active":false}}"#, "4d".repeat(16)))
             ),
-            // It is paused as it is made, and that is said until it is settled.
+            // It is paused as it is made, and that is said until the outbox is cleared.
             Some([
                 format!("PATCH /management/contact-sharing/pause {contact_port}"),
                 format!("PATCH /management/contact-sharing/pause {contact_port}"),
@@ -67,26 +67,26 @@ fn r17_10_what_is_asked_of_the_apps_server() {
             ]),
         ),
     ];
-    for (offer, issue, many) in cases {
-        let mut alice = Alice::request(offer, seed(1)).commit();
+    for (options, issue, many) in cases {
+        let mut alice = Alice::request(options, seed(1)).committed();
         assert_eq!(requests(alice.pending().collect()), [issue]);
         assert_eq!(Alice::restore(&alice.record()).unwrap().record().to_vec(), alice.record().to_vec());
-        let said = requests(alice.issued(link(), NOW).unwrap().commit().collect());
+        let said = requests(alice.issued(link(), NOW).unwrap().committed().collect());
         let first = many.as_ref().map(|[resume, ..]| resume.clone());
         assert_eq!(said, first.into_iter().chain(["ready".into()]).collect::<Vec<_>>());
         assert_eq!(alice.issued([4; 16].into(), NOW).err(), Some(Rejected::OutOfOrder));
-        // Who took it for one too many would delete what she shows.
+        // A caller that took it for one too many would delete what it shows.
         assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Duplicate));
         let policy = alice.policy().unwrap().paused(true);
-        let said = requests(alice.set_policy(policy).unwrap().commit().collect());
+        let said = requests(alice.set_policy(policy).unwrap().committed().collect());
         assert_eq!(said, many.iter().map(|[_, pause, _]| pause.clone()).collect::<Vec<_>>());
 
-        // After a crash she says of which kind it was, for it is nowhere else.
-        alice.revoke().unwrap().commit().for_each(drop);
+        // After a crash Alice says of which kind it was, because it is nowhere else.
+        alice.revoke().unwrap().committed().for_each(drop);
         let mut alice = Alice::restore(&alice.record()).unwrap();
         let last: Vec<String> = many.into_iter().map(|[.., close]| close).chain(["Revoked".into()]).collect();
         assert_eq!(requests(alice.pending().collect()), last);
-        alice.clear_outbox().unwrap().commit().for_each(drop);
+        alice.clear_outbox().unwrap().committed().for_each(drop);
         assert_eq!(alice.pending().count(), 0);
         assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Duplicate));
     }

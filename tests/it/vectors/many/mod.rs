@@ -17,7 +17,7 @@ const WEEK: u64 = 7 * 24 * 60 * 60;
 const INTRODUCER: [u8; 16] = counting(0x11);
 const OLD_LINE: [u8; 16] = counting(0x22);
 
-/// Somebody who uses the Port, and both ends of his line.
+/// Somebody who uses the Port, and both ends of the line.
 struct Guest {
     name: &'static str,
     seed: u8,
@@ -25,44 +25,79 @@ struct Guest {
     lines: [Option<Line>; 2],
 }
 
-/// What the caller's tables say, of whoever comes.
+/// What the caller's tables say of every guest.
 struct Tables {
-    standing: Relationship,
-    told: Vec<TicketNotice>,
+    /// Whether there is a record of the line, whichever it is.
+    has_line: bool,
+    relationship: Relationship,
+    tickets: Vec<TicketNotice>,
 }
 
+/// Gives one key, and notes that it did.
+struct Drawing {
+    fresh: [u8; 32],
+    drawn: bool,
+}
+
+impl rand_core::TryRng for Drawing {
+    type Error = rand_core::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        unreachable!("a key is drawn as a whole")
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        unreachable!("a key is drawn as a whole")
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        assert!(!self.drawn, "an event draws once");
+        self.drawn = true;
+        bytes.copy_from_slice(&self.fresh);
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Drawing {}
+
 impl Peers for Tables {
-    fn pair(&self, _: &PairHash) -> Relationship {
-        self.standing
+    fn has_line(&self, _: &LineId) -> bool {
+        self.has_line
+    }
+
+    fn relationship(&self, _: &PairHash) -> Relationship {
+        self.relationship
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
-        self.told.iter().find(|told| told.ticket == *ticket).cloned()
+        self.tickets.iter().find(|notice| notice.ticket == *ticket).cloned()
     }
 }
 
 impl Tables {
     fn show(&self) -> Value {
         let line_id =
-            if let Relationship::Connected(line_id) = self.standing { Some(hex(line_id.as_bytes())) } else { None };
-        let told = self.told.iter().map(|told| {
+            if let Relationship::Connected(line_id) = self.relationship { Some(hex(line_id.as_bytes())) } else { None };
+        let tickets = self.tickets.iter().map(|notice| {
             json!({
-                "line_link": hex(told.line_link.as_bytes()), "ticket": hex(told.ticket.as_bytes()),
-                "name": told.name.as_str(), "expires": told.expires.map(|expires| expires.0),
+                "line_link": hex(notice.line_link.as_bytes()), "ticket": hex(notice.ticket.as_bytes()),
+                "name": notice.name.as_str(), "expires": notice.expires.map(|expires| expires.0),
             })
         });
-        let standing = name_of(&self.standing);
-        json!({ "standing": standing, "line_id": line_id, "told": told.collect::<Vec<_>>() })
+        let relationship = name_of(&self.relationship);
+        json!({ "has_line": self.has_line, "relationship": relationship, "line_id": line_id, "tickets": tickets.collect::<Vec<_>>() })
     }
 }
 
-/// One Alice, those who come, and what her caller knows.
+/// One Alice, those who come, and what the caller knows of them.
 pub struct Host {
     pub log: Log,
     alice: Option<Alice>,
     guests: [Guest; 3],
     tables: Tables,
     now: UnixSeconds,
+    /// How many keys were drawn.
+    drawn: u8,
 }
 
 /// Which guest.
@@ -86,8 +121,9 @@ impl Host {
             log: Log::default(),
             alice: None,
             guests: [("bob", 0x40), ("bob 2", 0xc0), ("bob 3", 0x60)].map(guest),
-            tables: Tables { standing: Relationship::Unknown, told: Vec::new() },
+            tables: Tables { has_line: false, relationship: Relationship::Unknown, tickets: Vec::new() },
             now: NOW,
+            drawn: 0,
         }
     }
 
@@ -99,31 +135,38 @@ impl Host {
 
     // ------------------------------------------------------------------------------------------------------- Alice
 
-    fn offering(offer: PortOptions) -> Self {
+    fn offering(options: PortOptions) -> Self {
         let mut host = Self::new();
-        let more = json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer), "line_link": hex(LINE_LINK) });
+        let more = json!({ "seed": hex(counting::<64>(ALICE)), "options": of(&options), "line_link": hex(LINE_LINK) });
         let what = host.what("alice", "offer", more);
-        host.alice = Some(host.log.born(what, Alice::offer(LINE_LINK.into(), offer, seed(ALICE))));
+        host.alice = Some(host.log.created(what, Alice::offer(LINE_LINK.into(), options, seed(ALICE))));
         host
     }
 
-    fn requesting(offer: PortOptions) -> Self {
+    fn requesting(options: PortOptions) -> Self {
         let mut host = Self::new();
-        let what = host.what("alice", "request", json!({ "seed": hex(counting::<64>(ALICE)), "offer": of(&offer) }));
-        host.alice = Some(host.log.born(what, Alice::request(offer, seed(ALICE))));
+        let what =
+            host.what("alice", "request", json!({ "seed": hex(counting::<64>(ALICE)), "options": of(&options) }));
+        host.alice = Some(host.log.created(what, Alice::request(options, seed(ALICE))));
         host
     }
 
-    /// The link that she asked for, by the id that stands in her request.
+    /// The link that Alice asked for, by the id that stands in the request.
     fn issue(&mut self) {
         let RecordKey::Request(request_id) = self.alice.as_ref().unwrap().key() else { panic!("no request") };
         self.alice(Event::LineLinkIssued { request_id, line_link: LINE_LINK.into() });
     }
 
     fn alice(&mut self, event: Event<'_>) {
-        let more = json!({ "event": hex(event.to_vec()), "knows": self.tables.show() });
-        let what = self.what("alice", "handle", more);
-        self.log.step(what, self.alice.as_mut().unwrap().handle(&event, &self.tables, self.now));
+        let more = json!({ "event": hex(event.to_vec()), "peers": self.tables.show() });
+        let mut what = self.what("alice", "handle", more);
+        let mut rng = Drawing { fresh: counting(0xd0 + self.drawn), drawn: false };
+        let step = self.alice.as_mut().unwrap().handle(&event, &self.tables, self.now, &mut rng);
+        if rng.drawn {
+            what["fresh"] = hex(rng.fresh).into();
+            self.drawn += 1;
+        }
+        self.log.step(what, step);
     }
 
     fn set_policy(&mut self, policy: Policy) {
@@ -131,8 +174,8 @@ impl Host {
         self.log.step(what, self.alice.as_mut().unwrap().set_policy(policy));
     }
 
-    fn settle_alice(&mut self) {
-        let what = self.what("alice", "settle", Value::Null);
+    fn clear_alice(&mut self) {
+        let what = self.what("alice", "clear_outbox", Value::Null);
         self.log.step(what, self.alice.as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
@@ -146,7 +189,7 @@ impl Host {
         self.log.step(what, self.alice.as_mut().unwrap().tick(self.now).ok_or("NotYet"));
     }
 
-    /// Her Port, with a ticket if it is a contact port: a grant gives it to the introducer, who writes his ticket into it.
+    /// Alice's Port, with a ticket if it is a contact port: a grant gives it to the introducer, who writes a ticket into it.
     fn port_with(&self, ticket: Option<&Cbor>) -> Port {
         let port = self.alice.as_ref().unwrap().port().unwrap();
         ticket.map_or_else(|| port.clone(), |ticket| Port::from_bytes(&with_ticket(port, ticket)).unwrap())
@@ -158,7 +201,7 @@ impl Host {
         let (port, &Guest { name, seed: first, .. }) = (self.port_with(ticket), &self.guests[n]);
         let more = json!({ "seed": hex(counting::<64>(first)), "port": hex(port.to_bytes().as_slice()) });
         let what = self.what(name, "scan", more);
-        self.guests[n].bob = Some(self.log.born(what, Bob::scan(port, seed(first))));
+        self.guests[n].bob = Some(self.log.created(what, Bob::scan(port, seed(first))));
     }
 
     fn connect(&mut self, n: usize, how: SendProof) -> Option<Proof> {
@@ -170,20 +213,21 @@ impl Host {
         }
     }
 
-    /// Up to his proof.
+    /// Up to the proof.
     fn come(&mut self, n: usize) -> Option<Proof> {
         self.scan(n, None);
         self.connect(n, SendProof::Inline)
     }
 
     fn bob(&mut self, n: usize, event: Event<'_>) {
-        let more = json!({ "event": hex(event.to_vec()), "knows": self.tables.show() });
+        let more = json!({ "event": hex(event.to_vec()), "peers": self.tables.show() });
         let what = self.what(self.guests[n].name, "handle", more);
-        self.log.step(what, self.guests[n].bob.as_mut().unwrap().handle(&event, &self.tables, self.now));
+        let bob = self.guests[n].bob.as_mut().unwrap();
+        self.log.step(what, bob.handle(&event, &self.tables, self.now, &mut Unused));
     }
 
-    fn settle_bob(&mut self, n: usize) {
-        let what = self.what(self.guests[n].name, "settle", Value::Null);
+    fn clear_bob(&mut self, n: usize) {
+        let what = self.what(self.guests[n].name, "clear_outbox", Value::Null);
         self.log.step(what, self.guests[n].bob.as_mut().unwrap().clear_outbox().ok_or("Nothing"));
     }
 
@@ -196,16 +240,16 @@ impl Host {
     fn keep(&mut self, n: usize, end: End, does: &str, record: &[u8], key: &Line) {
         self.log.records.push(restored::<Line>(record));
         let what = self.what(&self.at(n, end), does, Value::Null);
-        let key = json!({ "record": hex(record), "key": hex(key.key().to_bytes()), "effects": key.unsent_shown() });
+        let key = json!({ "record": hex(record), "key": hex(key.key().to_bytes()), "effects": key.pending_shown() });
         self.log.push(what, key);
         self.guests[n].lines[end as usize] = Some(Line::restore(record).unwrap());
     }
 
     /// The line that the last step yielded.
-    fn born(&mut self, n: usize, end: End) {
+    fn new_line(&mut self, n: usize, end: End) {
         let record = self.log.last("line_formed").remove(0);
         let line = Line::restore(&record).unwrap();
-        self.keep(n, end, "born", &record, &line);
+        self.keep(n, end, "new_line", &record, &line);
     }
 
     fn line<E: Debug>(
@@ -223,20 +267,22 @@ impl Host {
     fn packet(&mut self, n: usize, end: End, payload: &[u8]) {
         let event = Event::Packet { line_id: line_of(n).into(), payload }.to_vec();
         self.line((n, end), "handle", json!({ "event": hex(&event) }), |line, buffer, now| {
-            line.handle_bytes(&event, buffer, now)
+            line.handle(&Event::decode(&event).unwrap(), buffer, now, &mut Unused)
         });
     }
 
     fn open(&mut self, n: usize, end: End, payload: &[u8], data: &[u8]) {
         let event = Event::Packet { line_id: line_of(n).into(), payload };
         let more = json!({ "payload": hex(payload), "associated_data": hex(data) });
-        self.line((n, end), "open", more, |line, buffer, now| line.open(&event, data, buffer, now));
+        self.line((n, end), "handle_with_aad", more, |line, buffer, now| {
+            line.handle_with_aad(&event, data, buffer, now, &mut Unused)
+        });
     }
 
     fn dropped(&mut self, n: usize, end: End) {
         let event = Event::Dropped { line_id: line_of(n).into() };
         self.line((n, end), "handle", json!({ "event": hex(event.to_vec()) }), |line, buffer, now| {
-            line.handle(&event, buffer, now)
+            line.handle(&event, buffer, now, &mut Unused)
         });
     }
 
@@ -264,10 +310,10 @@ impl Host {
     }
 
     fn clear_outbox(&mut self, n: usize, end: End) {
-        self.line((n, end), "settle", Value::Null, |line, _, _| line.clear_outbox().ok_or("Nothing"));
+        self.line((n, end), "clear_outbox", Value::Null, |line, _, _| line.clear_outbox().ok_or("Nothing"));
     }
 
-    /// Both ends joined, everything settled: Alice's Confirm, if she is not asked.
+    /// Both ends joined: Alice's Confirm, unless the policy requires approval.
     fn join(&mut self, n: usize) -> Vec<u8> {
         let proof = self.come(n);
         self.admit(n, proof)
@@ -275,10 +321,10 @@ impl Host {
 
     fn admit(&mut self, n: usize, proof: Option<Proof>) -> Vec<u8> {
         self.alice(formed(n, proof));
-        self.born(n, AtAlice);
+        self.new_line(n, AtAlice);
         let first = if self.log.last("send").is_empty() { Vec::new() } else { self.log.sent() };
         self.bob(n, formed(n, None));
-        self.born(n, AtBob);
+        self.new_line(n, AtBob);
         first
     }
 
@@ -286,7 +332,7 @@ impl Host {
     fn confirm(&mut self, n: usize, confirm: &[u8]) {
         self.packet(n, AtBob, confirm);
         let answer = self.log.sent();
-        self.settle(n, AtBob);
+        self.clear_outbox(n, AtBob);
         self.packet(n, AtAlice, &answer);
     }
 }
@@ -301,23 +347,17 @@ fn bytes(bytes: &[u8]) -> Cbor {
     Cbor::Bytes(bytes.into())
 }
 
-/// What the keys of a play come from (§14.3, §14.4, §14.7, §16.2), made here once more from seeds, Port and events. For each use
-/// in its turn: `None` is who comes with no ticket.
+/// What the keys of a play come from (§6.2, §14.4, §14.7, §16.2), made here once more from seeds, Port, events and what was drawn. For
+/// each use in its turn: `None` is a guest without a ticket.
 fn derived(host: &Host, uses: &[(usize, Option<Cbor>)]) -> Value {
     let steps = &host.log.steps;
     let records = || host.log.records.iter().map(|entry| entry["record"].as_str().unwrap());
     let in_a_record = |what: &str| assert!(records().any(|record| record.contains(what)), "in no record: {what}");
 
-    let (alice_prk, hkdf) = Hkdf::<Sha256>::extract(None, &counting::<64>(ALICE));
-    let (private_key, mut next_seed) = (expand(&hkdf, "private key"), expand(&hkdf, "seed"));
-    let (mut rad, mut request_id) = ([0; 16], [0; 16]);
-    hkdf.expand(b"rad", &mut rad).unwrap();
-    hkdf.expand(b"request id", &mut request_id).unwrap();
-    [&private_key[..], &next_seed, &rad].iter().for_each(|secret| in_a_record(&hex(secret)));
-    let alice = json!({
-        "prk": hex(alice_prk), "private_key": hex(private_key), "rad": hex(rad), "request_id": hex(request_id),
-        "seed": hex(next_seed),
-    });
+    let (private_key, rad) = (counting::<32>(ALICE), counting::<16>(ALICE + 32));
+    [&private_key[..], &rad].iter().for_each(|secret| in_a_record(&hex(secret)));
+    let alice =
+        json!({ "private_key": hex(private_key), "rad": hex(rad), "request_id": hex(counting::<16>(ALICE + 48)) });
 
     let scan = steps.iter().find(|step| step["does"] == "scan").unwrap();
     let port = Port::from_bytes(&hex::decode(scan["port"].as_str().unwrap()).unwrap()).unwrap();
@@ -343,25 +383,31 @@ fn derived(host: &Host, uses: &[(usize, Option<Cbor>)]) -> Value {
 
         let (prk_0, hkdf) = Hkdf::<Sha256>::extract(Some(&heard), &secret);
         let epoch_0 = ["alice to bob", "bob to alice", "exporter"].map(|info| hex(expand(&hkdf, info)));
-        let (ratchet, hkdf) = Hkdf::<Sha256>::extract(Some(&heard), &next_seed);
+        let let_in = steps.iter().find(|step| {
+            let event = step["event"].as_str().map(|event| hex::decode(event).unwrap());
+            let of_this_line = |event: Vec<u8>| event.windows(16).any(|bytes| bytes == line_of(*n));
+            step["who"] == "alice" && step["fresh"].is_string() && event.is_some_and(of_this_line)
+        });
+        let fresh = hex::decode(let_in.unwrap()["fresh"].as_str().unwrap()).unwrap();
+        let (ephemeral_prk, hkdf) = Hkdf::<Sha256>::extract(Some(&heard), &[&secret[..], &fresh].concat());
         let ephemeral = expand(&hkdf, "ephemeral");
-        next_seed = expand(&hkdf, "seed");
         let shared = dh(&ephemeral, &public_key(&of_bob));
         let salt = cbor(&Cbor::Array(vec![bytes(&heard), bytes(&public_key(&ephemeral))]));
         let both = [secret, shared].concat();
         let (prk_1, hkdf) = Hkdf::<Sha256>::extract(Some(&Sha256::digest(&salt)), &both);
         let epoch_1 = ["alice to bob", "bob to alice", "exporter"].map(|info| hex(expand(&hkdf, info)));
         epoch_0.iter().chain(&epoch_1).for_each(|key| in_a_record(key));
-        in_a_record(&hex(next_seed));
-        assert!(records().all(|record| !record.contains(&hex(ephemeral))), "an ephemeral key in a record");
+        for gone in [hex(ephemeral), hex(ephemeral_prk), hex(&fresh)] {
+            assert!(records().all(|record| !record.contains(&gone)), "what makes an ephemeral key is in a record");
+        }
 
         let used = cbor(&Cbor::Array(vec!["port-protocol use".into(), bytes(port.hash().as_bytes()), bytes(&secret)]));
         let hashed_ticket = ticket.as_ref().map(hashed_ticket);
         let ticket_hash = hashed_ticket.as_ref().map(|hashed| hex(Sha256::digest(hashed)));
         let mark = ticket_hash.clone().unwrap_or_else(|| hex(Sha256::digest(&used)));
-        assert!(steps.iter().any(|step| step["once"] == mark), "no step has this mark");
+        assert!(steps.iter().any(|step| step["unique"] == mark), "no step has this mark");
         if let Some(hash) = &ticket_hash {
-            assert!(steps.iter().any(|step| step["strikes"] == *hash), "no step strikes this ticket");
+            assert!(steps.iter().any(|step| step["consumes"] == *hash), "no step consumes this ticket");
         }
         let lines = records().filter_map(|record| Line::restore(&hex::decode(record).unwrap()).ok());
         let mut confirmed = lines.filter(|line| line.confirmed().is_some_and(|now| now.line_id == line_of(*n).into()));
@@ -370,8 +416,8 @@ fn derived(host: &Host, uses: &[(usize, Option<Cbor>)]) -> Value {
         json!({
             "who": host.guests[*n].name, "secret": hex(secret), "proof": hex(cbor(&proof)), "transcript": hex(&transcript),
             "transcript_hash": hex(heard), "epoch_0": { "prk": hex(prk_0), "keys": epoch_0 },
-            "ratchet_prk": hex(ratchet), "ephemeral": hex(ephemeral), "ephemeral_public_key": hex(public_key(&ephemeral)),
-            "next_seed": hex(next_seed), "ephemeral_secret": hex(shared), "salted": hex(&salt), "salt": hex(Sha256::digest(&salt)),
+            "fresh": hex(&fresh), "ephemeral_prk": hex(ephemeral_prk), "ephemeral": hex(ephemeral), "ephemeral_public_key": hex(public_key(&ephemeral)),
+            "ephemeral_secret": hex(shared), "salted": hex(&salt), "salt": hex(Sha256::digest(&salt)),
             "epoch_1": { "prk": hex(prk_1), "keys": epoch_1 }, "used": hex(&used), "mark": mark,
             "hashed_ticket": hashed_ticket.map(hex), "ticket_hash": ticket_hash, "safety_number": codes.first(),
         })
@@ -385,7 +431,7 @@ pub fn many_uses() {
     let uses = BTreeMap::from([
         ("a Superport", vec![(BOB_1, None), (BOB_2, None)]),
         ("at the limit", vec![(BOB_1, None), (BOB_2, None), (BOB_3, None)]),
-        ("a Superport that asks", vec![(BOB_1, None), (BOB_2, None), (BOB_3, None)]),
+        ("a Superport that requires approval", vec![(BOB_1, None), (BOB_2, None), (BOB_3, None)]),
         (
             "a contact port",
             vec![(BOB_1, Some(ticket(0x33, "Carol", None))), (BOB_2, Some(ticket(0x44, "", Some(LATER.0))))],

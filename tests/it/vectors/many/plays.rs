@@ -6,32 +6,32 @@ fn many() -> PortOptions {
     PortOptions::new().policy(Policy::unlimited())
 }
 
-/// Two who use a Superport that was asked for. What Bob says before he hears Alice comes in every order.
+/// Two guests of a Superport that was asked for. What Bob says before it hears Alice comes in every order.
 fn a_superport() -> Host {
     let mut host = Host::requesting(many());
     host.issue();
-    host.settle_alice();
-    host.settle_alice(); // Nothing
+    host.clear_alice();
+    host.clear_alice(); // Nothing
     let proof = host.come(BOB_1);
     host.alice(formed(BOB_1, proof.clone()));
-    host.born(BOB_1, AtAlice);
+    host.new_line(BOB_1, AtAlice);
     let confirm = host.log.sent();
     let other = host.come(BOB_2);
     host.bob(BOB_1, formed(BOB_1, None));
-    host.born(BOB_1, AtBob);
+    host.new_line(BOB_1, AtBob);
 
-    // Epoch 0: Bob's opening words, the first of them late. Alice seals in epoch 1 at once.
+    // Epoch 0: Bob's early messages, the first of them late. Alice seals in epoch 1 at once.
     let late = host.seal(BOB_1, AtBob, "one", b"");
     let second = host.seal(BOB_1, AtBob, "two", b"first words");
     host.open(BOB_1, AtAlice, &second, b"first words"); // and Confirm again
     host.open(BOB_1, AtAlice, &second, b"first words"); // Duplicate
     host.packet(BOB_1, AtAlice, &second); // Forged: other data
-    let opening = host.seal(BOB_1, AtAlice, "hello Bob", b"");
-    host.packet(BOB_1, AtBob, &opening); // TooEarly
+    let early = host.seal(BOB_1, AtAlice, "hello Bob", b"");
+    host.packet(BOB_1, AtBob, &early); // TooEarly
     host.packet(BOB_1, AtBob, &confirm);
     let answer = host.log.sent();
-    host.settle(BOB_1, AtBob);
-    host.packet(BOB_1, AtBob, &opening);
+    host.clear_outbox(BOB_1, AtBob);
+    host.packet(BOB_1, AtBob, &early);
 
     // Epoch 1.
     let message = host.seal(BOB_1, AtBob, "hello Alice", b"");
@@ -45,11 +45,11 @@ fn a_superport() -> Host {
     let mut other_confirm = confirm.clone();
     *other_confirm.last_mut().unwrap() ^= 1;
     host.packet(BOB_1, AtBob, &other_confirm); // Forged: its key is gone
-    host.settle(BOB_1, AtBob);
+    host.clear_outbox(BOB_1, AtBob);
     let padded = host.seal(BOB_1, AtAlice, "", b"data");
     host.open(BOB_1, AtBob, &padded, b"data");
 
-    // The other. His proof is on board, whatever he wishes.
+    // The other guest. The proof is inline, whatever Bob asks for.
     let confirm = host.admit(BOB_2, other);
     host.dropped(BOB_2, AtAlice);
     host.confirm(BOB_2, &confirm);
@@ -57,12 +57,12 @@ fn a_superport() -> Host {
     host.close(BOB_1, AtAlice);
     let close = host.log.sent();
     host.packet(BOB_1, AtBob, &close);
-    host.settle(BOB_1, AtBob);
-    host.settle(BOB_1, AtAlice);
+    host.clear_outbox(BOB_1, AtBob);
+    host.clear_outbox(BOB_1, AtAlice);
     host
 }
 
-/// A word of Bob's that never comes; a proof along the line that travels on board all the same; everything a Port can carry.
+/// A message of Bob's that never comes; a proof along the line that travels inline all the same; everything a Port can carry.
 fn a_week_later() -> Host {
     let mut host = Host::offering(many().expires(UnixSeconds(NOW.0 + 2 * WEEK)).relay(relay(RELAY)));
     host.scan(BOB_1, None);
@@ -89,7 +89,7 @@ fn a_week_later() -> Host {
     let proof = host.come(BOB_3); // ended: Expired
     assert!(proof.is_none());
     host.tick_alice();
-    host.settle_alice();
+    host.clear_alice();
     host
 }
 
@@ -106,14 +106,14 @@ fn a_week_later_by_the_clock() -> Host {
     host
 }
 
-/// Bob closes before he hears Alice; she closes before he is confirmed.
+/// Bob closes before it hears Alice; Alice closes before Bob is confirmed.
 fn closed_in_epoch_0() -> Host {
     let mut host = Host::offering(many());
     let _ = host.join(BOB_1);
     host.close(BOB_1, AtBob);
     let close = host.log.sent();
     host.packet(BOB_1, AtAlice, &close);
-    host.settle(BOB_1, AtAlice);
+    host.clear_outbox(BOB_1, AtAlice);
     let confirm = host.join(BOB_2);
     host.close(BOB_2, AtAlice);
     let close = host.log.sent();
@@ -123,7 +123,7 @@ fn closed_in_epoch_0() -> Host {
     host
 }
 
-/// The last words that Bob may say before he hears Alice, and what the key of epoch 0 opens beside them.
+/// The last message that Bob may seal before it hears Alice, and what the key of epoch 0 opens beside it.
 fn sixty_four() -> Host {
     let mut host = Host::offering(many());
     let confirm = host.join(BOB_1);
@@ -146,7 +146,7 @@ fn sixty_four() -> Host {
     }
     let packet = sealed(&key, PacketKind::EarlyMessage, 2, 0, b"no such epoch", b"");
     host.packet(BOB_1, AtAlice, &packet); // Forged
-    host.confirm(BOB_1, &confirm); // he sent 64
+    host.confirm(BOB_1, &confirm); // Bob sent 64
     host
 }
 
@@ -163,46 +163,50 @@ fn at_the_limit() -> Host {
     host.alice(formed(BOB_2, second.clone())); // UnwantedLine
     host.set_policy(Policy::up_to(1).on_repeat(OnRepeat::Refuse)); // nothing to tell
     host.set_policy(Policy::up_to(2).on_repeat(OnRepeat::Refuse));
-    host.settle_alice();
+    host.clear_alice();
     host.set_policy(Policy::up_to(2).on_repeat(OnRepeat::Refuse).paused(true));
-    host.set_policy(Policy::up_to(2).on_repeat(OnRepeat::Refuse)); // not settled in between: the higher version counts
-    host.tables.standing = Relationship::Blocked;
+    host.set_policy(Policy::up_to(2).on_repeat(OnRepeat::Refuse)); // not cleared in between: the higher version counts
+    host.tables.relationship = Relationship::Blocked;
     host.alice(formed(BOB_2, second.clone())); // UnwantedLine
-    host.tables.standing = Relationship::Connected(OLD_LINE.into());
+    host.tables.relationship = Relationship::Connected(OLD_LINE.into());
     host.alice(formed(BOB_2, second.clone())); // UnwantedLine
     host.set_policy(Policy::up_to(2).on_repeat(OnRepeat::Replace).closes_at(Some(LATER)));
     let confirm = host.admit(BOB_2, second);
     host.confirm(BOB_2, &confirm);
     host.set_policy(Policy::up_to(1)); // below what was used
-    host.set_policy(Policy::once()); // SingleUse
+    host.set_policy(Policy::once()); // PolicyMismatch
     host.set_policy(Policy::unlimited().on_repeat(OnRepeat::Allow));
-    host.tables.standing = Relationship::Connected(line_of(BOB_2).into());
-    host.alice(formed(BOB_2, None)); // Duplicate: the caller has this very line
-    host.tables.standing = Relationship::Connected(OLD_LINE.into());
+    host.tables.has_line = true;
+    host.alice(formed(BOB_2, None)); // Duplicate: the caller has a record of this line
+    host.tables.has_line = false;
+    host.tables.relationship = Relationship::Connected(OLD_LINE.into());
     let _ = host.admit(BOB_3, third); // replaces nothing, at Alice
+    host.tables.has_line = true;
     host.revoke();
+    host.alice(formed(BOB_1, None)); // Duplicate
+    host.tables.has_line = false;
     host.alice(formed(BOB_1, None)); // UnwantedLine
     host.set_policy(Policy::unlimited()); // OutOfOrder
-    host.settle_alice();
+    host.clear_alice();
     host
 }
 
 /// The end of the policy, which the Port does not say.
-fn until() -> Host {
+fn closes() -> Host {
     let mut host = Host::offering(many().policy(Policy::unlimited().closes_at(Some(LATER))));
     let proof = host.come(BOB_1);
-    host.settle_alice();
+    host.clear_alice();
     host.now = LATER;
     host.alice(formed(BOB_1, proof)); // Expired, and both are told
-    host.settle_alice();
+    host.clear_alice();
     host
 }
 
 /// It holds for a proof to come, too.
-fn until_the_proof() -> Host {
+fn closes_before_the_proof() -> Host {
     let mut host = Host::offering(PortOptions::new().policy(Policy::once().closes_at(Some(LATER))));
     host.alice(formed(BOB_1, None));
-    host.born(BOB_1, AtAlice);
+    host.new_line(BOB_1, AtAlice);
     host.now = LATER;
     host.tick(BOB_1, AtAlice);
     host
@@ -210,55 +214,55 @@ fn until_the_proof() -> Host {
 
 fn requesting() -> Host {
     let mut host = Host::requesting(many().policy(Policy::up_to(3)));
-    host.set_policy(Policy::once()); // SingleUse
+    host.set_policy(Policy::once()); // PolicyMismatch
     host.set_policy(Policy::up_to(3).paused(true).closes_at(Some(LATER)));
     host.issue();
-    host.settle_alice();
+    host.clear_alice();
     host.tick_alice(); // NotYet
     host.now = LATER;
     host.tick_alice();
     host
 }
 
-/// A Superport that asks. Bob speaks, and is not answered until she says so.
-fn a_superport_that_asks() -> Host {
+/// A Superport that requires approval. Bob speaks, and is not answered before the approval.
+fn a_superport_that_requires_approval() -> Host {
     let mut host = Host::offering(PortOptions::new().policy(Policy::up_to(9).require_approval(true)));
     for n in [BOB_1, BOB_2, BOB_3] {
         let nothing = host.join(n);
         assert!(nothing.is_empty());
     }
-    let word = host.seal(BOB_1, AtBob, "it is me", b"");
+    let early = host.seal(BOB_1, AtBob, "it is me", b"");
     host.now = LATER;
-    host.packet(BOB_1, AtAlice, &word); // TooEarly
+    host.packet(BOB_1, AtAlice, &early); // TooEarly
     host.dropped(BOB_1, AtAlice); // OutOfOrder
     let _ = host.seal(BOB_1, AtAlice, "who?", b""); // NotJoined
     host.accept(BOB_1);
     let confirm = host.log.sent();
     host.accept(BOB_1); // OutOfOrder
     host.decline(BOB_1); // OutOfOrder
-    host.packet(BOB_1, AtAlice, &word);
+    host.packet(BOB_1, AtAlice, &early);
     host.confirm(BOB_1, &confirm);
 
     host.decline(BOB_2);
-    host.settle(BOB_2, AtAlice);
+    host.clear_outbox(BOB_2, AtAlice);
     host.decline(BOB_2); // OutOfOrder
 
     host.now = UnixSeconds(NOW.0 + WEEK);
-    host.tick(BOB_3, AtAlice); // NotYet: she takes her time
-    host.close(BOB_3, AtAlice); // nothing is said to him
+    host.tick(BOB_3, AtAlice); // NotYet: an approval may take any time
+    host.close(BOB_3, AtAlice); // nothing is said to Bob
     host
 }
 
-/// A Port for one use that asks: with the proof along the line, and on board.
-fn a_port_that_asks() -> Host {
+/// A Port for one use that requires approval: with the proof along the line, and inline.
+fn a_port_that_requires_approval() -> Host {
     let mut host = Host::offering(PortOptions::new().policy(Policy::once().require_approval(true)));
     host.scan(BOB_1, None);
     let _ = host.connect(BOB_1, SendProof::AlongTheLine);
     host.bob(BOB_1, formed(BOB_1, None));
-    host.born(BOB_1, AtBob);
+    host.new_line(BOB_1, AtBob);
     let proof = host.log.sent();
     host.alice(formed(BOB_1, None));
-    host.born(BOB_1, AtAlice);
+    host.new_line(BOB_1, AtAlice);
     host.accept(BOB_1); // OutOfOrder
     host.packet(BOB_1, AtAlice, &proof);
     host.packet(BOB_1, AtAlice, &proof); // OutOfOrder
@@ -272,28 +276,45 @@ fn a_port_that_is_declined() -> Host {
     let mut host = Host::offering(PortOptions::new().policy(Policy::once().require_approval(true)));
     let proof = host.come(BOB_1);
     host.alice(formed(BOB_1, proof));
-    host.born(BOB_1, AtAlice);
+    host.new_line(BOB_1, AtAlice);
     host.decline(BOB_1);
     host
 }
 
-/// A plain Port's policy: it stays a plain Port, and is spent by whoever comes.
-fn a_plain_port(policy: Policy, standing: Relationship) -> Host {
+/// A plain Port's policy: it stays a plain Port, and the first use spends it.
+fn a_plain_port(policy: Policy, relationship: Relationship) -> Host {
     let mut host = Host::offering(PortOptions::new());
-    host.set_policy(Policy::unlimited()); // SingleUse
+    host.set_policy(Policy::unlimited()); // PolicyMismatch
     host.set_policy(policy);
-    host.settle_alice();
+    host.clear_alice();
     let proof = host.come(BOB_1);
-    host.tables.standing = standing;
+    host.tables.relationship = relationship;
     host.alice(formed(BOB_1, proof));
-    host.settle_alice();
+    host.clear_alice();
     host.bob(BOB_1, formed(BOB_1, None));
-    host.settle_bob(BOB_1);
+    host.clear_bob(BOB_1);
+    host
+}
+
+/// The record of a line stood, and those of the machines that formed it were rolled back: the line is not formed again, and not ended.
+fn a_line_that_is_there() -> Host {
+    let mut host = Host::offering(PortOptions::new());
+    let proof = host.come(BOB_1);
+    host.tables.has_line = true;
+    host.alice(formed(BOB_1, proof.clone())); // Spent with that line; the mark is there
+    host.alice(formed(BOB_1, proof.clone())); // Duplicate: it is this Port's line
+    host.alice(formed(BOB_2, proof.clone())); // Duplicate: it is another's
+    host.bob(BOB_1, formed(BOB_1, None)); // ended: Refused(UsedByYou)
+    host.bob(BOB_1, formed(BOB_1, None)); // Duplicate
+    host.clear_bob(BOB_1);
+    host.tables.has_line = false;
+    host.alice(formed(BOB_2, proof)); // UnwantedLine
+    host.bob(BOB_1, formed(BOB_1, None)); // UnwantedLine
     host
 }
 
 /// What Alice's caller keeps of it.
-fn told(host: &Host, ticket: &Cbor) -> TicketNotice {
+fn notice(host: &Host, ticket: &Cbor) -> TicketNotice {
     let port = host.port_with(Some(ticket));
     let ticket = port.ticket().unwrap();
     TicketNotice {
@@ -304,11 +325,11 @@ fn told(host: &Host, ticket: &Cbor) -> TicketNotice {
     }
 }
 
-/// Carol's contact port: three tickets of hers, one of them expired, and what is none.
+/// Carol's contact port: three of its tickets, one of them expired, and what is none.
 fn a_contact_port() -> Host {
     let policy = Policy::unlimited();
     let mut host = Host::offering(PortOptions::new().introducer(INTRODUCER.into()).policy(policy).relay(relay(RELAY)));
-    host.settle_alice();
+    host.clear_alice();
     let tickets =
         [ticket(0x33, "Carol", None), ticket(0x44, "", Some(LATER.0)), ticket(0x55, &"c".repeat(32), Some(NOW.0))];
     let mut proofs = Vec::new();
@@ -317,21 +338,21 @@ fn a_contact_port() -> Host {
         proofs.push(host.connect(n, SendProof::Inline));
     }
     host.alice(formed(BOB_1, proofs[0].clone())); // UnknownTicket
-    host.tables.told = tickets.iter().map(|ticket| told(&host, ticket)).collect();
-    host.tables.told[0].line_link = counting(0x77).into();
+    host.tables.tickets = tickets.iter().map(|ticket| notice(&host, ticket)).collect();
+    host.tables.tickets[0].line_link = counting(0x77).into();
     host.alice(formed(BOB_1, proofs[0].clone())); // UnwantedLine: of another contact port
-    host.tables.told[0].line_link = LINE_LINK.into();
+    host.tables.tickets[0].line_link = LINE_LINK.into();
     host.alice(formed(BOB_1, None)); // UnwantedLine
     host.alice(formed(BOB_1, Some(proof_of(&[9; 32], &[1; 64]).1))); // UnwantedLine
     host.alice(formed(BOB_1, Some(proof_of(&[9; 32], &[1; 48]).1))); // UnwantedLine
-    host.alice(formed(BOB_3, proofs[2].clone())); // struck out: it has expired
-    host.tables.told.pop();
+    host.alice(formed(BOB_3, proofs[2].clone())); // consumed: it has expired
+    host.tables.tickets.pop();
     host.alice(formed(BOB_3, proofs[2].clone())); // UnknownTicket
     for n in [BOB_1, BOB_2] {
         let confirm = host.admit(n, proofs[n].clone());
-        host.tables.told.remove(0);
-        let word = host.seal(n, AtBob, "Carol sends me", b"");
-        host.packet(n, AtAlice, &word);
+        host.tables.tickets.remove(0);
+        let early = host.seal(n, AtBob, "Carol sends me", b"");
+        host.packet(n, AtAlice, &early);
         host.confirm(n, &confirm);
     }
     host.alice(formed(BOB_3, proofs[0].clone())); // UnknownTicket: it was used
@@ -344,12 +365,12 @@ fn a_contact_port_for_one() -> Host {
     let mut host = Host::requesting(PortOptions::new().introducer(INTRODUCER.into()).expires(LATER));
     host.set_policy(Policy::once().require_approval(true));
     host.issue();
-    host.settle_alice();
-    // Carol told Alice another name than Bob: his end is never confirmed.
+    host.clear_alice();
+    // Carol told Alice another name than Bob: Bob's end is never confirmed.
     let of_bob = ticket(0x33, "Karl", None);
     host.scan(BOB_1, Some(&of_bob));
     let proof = host.connect(BOB_1, SendProof::Inline);
-    host.tables.told = vec![told(&host, &ticket(0x33, "Carol", None))];
+    host.tables.tickets = vec![notice(&host, &ticket(0x33, "Carol", None))];
     let _ = host.admit(BOB_1, proof);
     host.accept(BOB_1);
     let confirm = host.log.sent();
@@ -360,25 +381,26 @@ fn a_contact_port_for_one() -> Host {
 }
 
 pub fn plays() -> BTreeMap<&'static str, Host> {
-    let plain = |policy: Policy, standing| a_plain_port(policy, standing);
+    let plain = |policy: Policy, relationship| a_plain_port(policy, relationship);
     let connected = Relationship::Connected(OLD_LINE.into());
     BTreeMap::from([
         ("a Superport", a_superport()),
         ("a week later", a_week_later()),
         ("a week later, by the clock", a_week_later_by_the_clock()),
         ("closed in epoch 0", closed_in_epoch_0()),
-        ("sixty-four words", sixty_four()),
+        ("sixty-four early messages", sixty_four()),
         ("at the limit", at_the_limit()),
-        ("until", until()),
-        ("until the proof", until_the_proof()),
+        ("closes at a time", closes()),
+        ("closes at a time, before the proof", closes_before_the_proof()),
         ("requesting", requesting()),
-        ("a Superport that asks", a_superport_that_asks()),
-        ("a Port that asks: accepted", a_port_that_asks()),
-        ("a Port that asks: declined", a_port_that_is_declined()),
+        ("a Superport that requires approval", a_superport_that_requires_approval()),
+        ("a Port that requires approval: accepted", a_port_that_requires_approval()),
+        ("a Port that requires approval: declined", a_port_that_is_declined()),
         ("a plain Port: paused", plain(Policy::once().paused(true), Relationship::Unknown)),
         ("a plain Port: blocked", plain(Policy::once(), Relationship::Blocked)),
         ("a plain Port: connected already", plain(Policy::once().on_repeat(OnRepeat::Refuse), connected)),
         ("a plain Port: replaces", plain(Policy::once(), connected)),
+        ("a line that is there", a_line_that_is_there()),
         ("a contact port", a_contact_port()),
         ("a contact port for one", a_contact_port_for_one()),
     ])

@@ -1,0 +1,290 @@
+//! §1.3, §2.5–§2.7: a Port as a text.
+#![cfg(feature = "alloc")]
+
+use data_encoding::BASE32_NOPAD;
+use port_protocol::*;
+
+use crate::common::cbor::Cbor;
+use crate::common::{longest, port};
+use crate::port::{longest_port, plain, qr, tree};
+#[test]
+fn r2_5_the_qr_text_is_base32_of_the_bytes() {
+    for (port, length) in [(plain(), 119), (port(longest()), 239), (longest_port(), MAX_QR_TEXT)] {
+        let text = port.qr_text();
+        assert_eq!(text.as_str(), qr(port.to_bytes().as_slice()));
+        assert_eq!(text.to_string(), text.as_str());
+        assert_eq!(text.as_str().len(), length);
+        let alphanumeric = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || " $%*+-./:".contains(c);
+        assert!(text.as_str().chars().all(alphanumeric));
+        assert_eq!(Port::parse(text.as_str()), Ok(port));
+    }
+    assert_eq!(MAX_QR_TEXT, 337);
+}
+
+#[test]
+fn r2_5_a_plain_port_fits_a_version_5_code_at_level_m() {
+    use qrcode::{EcLevel, QrCode, Version};
+    let text = plain().qr_text();
+    let code = QrCode::with_version(text.as_str(), Version::Normal(5), EcLevel::M).unwrap();
+    assert_eq!(code.width(), 37);
+    assert!(QrCode::with_error_correction_level(port(longest()).qr_text().as_str(), EcLevel::M).is_ok());
+}
+
+const BASES: [&str; 6] = [
+    "https://a",
+    "https://port.example/",
+    "https://[::1]:8/x?y=z&a=%20",
+    "https://1.2.3.4",
+    "https://x/~",
+    "https://A//",
+];
+const NO_BASES: [&str; 16] = [
+    "",
+    "https://",
+    "https:///",
+    "https:///x",
+    "https://#",
+    "https://?x",
+    "https://:8",
+    "https://@x",
+    "http://a.example/",
+    "HTTPS://a.example/",
+    "https:/a.example/",
+    "a.example/",
+    "https://a.example/#",
+    "https://a.example/#x",
+    "https://a.example/ x",
+    "https://a.example/ü",
+];
+
+#[test]
+fn r2_6_a_link_is_a_base_and_the_base32_behind_its_fragment_sign() {
+    for offer in [PortOptions::new(), longest()] {
+        let port = port(offer);
+        for base in BASES {
+            let link = port.link(base).unwrap().to_string();
+            assert_eq!(link, format!("{base}#{}", BASE32_NOPAD.encode_display(port.to_bytes().as_slice())));
+            assert_eq!(Port::parse(&link).as_ref(), Ok(&port));
+        }
+    }
+}
+
+#[test]
+fn r2_6_other_bases_are_refused() {
+    let port = plain();
+    for base in NO_BASES {
+        assert_eq!(port.link(base).err(), Some(PortError::BadLinkBase), "{base}");
+        let link = format!("{base}#{}", BASE32_NOPAD.encode_display(port.to_bytes().as_slice()));
+        assert_eq!(Port::parse(&link), Err(PortError::Malformed), "{link}");
+    }
+}
+
+/// Unicode's White_Space, and the zero-width characters of §2.7.
+const FORGIVEN: [char; 32] = [
+    '\t', '\n', '\u{b}', '\u{c}', '\r', ' ', '\u{85}', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2001}', '\u{2002}',
+    '\u{2003}', '\u{2004}', '\u{2005}', '\u{2006}', '\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}', '\u{2028}',
+    '\u{2029}', '\u{202f}', '\u{205f}', '\u{3000}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}',
+    '\u{2060}', '\u{feff}',
+];
+
+#[test]
+fn r2_7_white_space_and_zero_width_characters_around_a_text_are_forgiven() {
+    let port = plain();
+    let all: String = FORGIVEN.iter().collect();
+    for text in [port.qr_text().to_string(), port.link(BASES[1]).unwrap().to_string()] {
+        for around in FORGIVEN.map(String::from).iter().chain([&all]) {
+            for padded in [format!("{around}{text}"), format!("{text}{around}"), format!("{around}{text}{around}")] {
+                assert_eq!(Port::parse(&padded).as_ref(), Ok(&port), "{around:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r2_7_no_other_character_is_forgiven_around_a_text() {
+    let port = plain();
+    let texts = [port.qr_text().to_string(), port.link(BASES[1]).unwrap().to_string()];
+    for c in (0..=0x30ff).chain(0xfe00..=0xffff).filter_map(char::from_u32).filter(|c| !FORGIVEN.contains(c)) {
+        for text in &texts {
+            for around in [format!("{c}{text}"), format!("{text}{c}"), format!(" {c} {text}")] {
+                assert_eq!(Port::parse(&around), Err(PortError::Malformed), "{c:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r2_7_nothing_inside_a_text_is_forgiven() {
+    let port = plain();
+    let (text, link) = (port.qr_text().to_string(), port.link("https://a.example/x").unwrap().to_string());
+    for text in [&text, &link] {
+        for place in 1..text.len() {
+            for c in FORGIVEN.into_iter().chain(['-', '#', '=', '%', '\0']) {
+                let spoilt = format!("{}{c}{}", &text[..place], &text[place..]);
+                // In the base of a link, what RFC 3986 allows is another base.
+                let in_base = text.starts_with("https") && place <= text.find('#').unwrap() && "-=%".contains(c);
+                assert!(in_base || Port::parse(&spoilt) == Err(PortError::Malformed), "{spoilt}");
+            }
+        }
+    }
+    for spoilt in [
+        text.to_lowercase(),
+        text.replacen("PORT", "port", 1),
+        text.replacen("PORT:", "PORT", 1),
+        text.replacen("PORT:", "", 1),
+        text.replacen("PORT:", "PORT:PORT:", 1),
+        text.replacen("PORT:", "PORT://", 1),
+        text.replacen("PORT:", "#", 1),
+        text.replacen("PORT:", "https://a#PORT:", 1),
+        format!("{text}="),
+        format!("{text}======"),
+        format!("{text}A"),
+        format!("{text}{text}"),
+        text[..text.len() - 1].to_owned(),
+        link.replace("https", "http"),
+        link.replace('#', ""),
+        link.replace('#', "##"),
+        link.replace('#', "#x#"),
+        link.to_lowercase(),
+        format!("{link}#"),
+        format!("PORT:{link}"),
+        String::new(),
+        "PORT:".to_owned(),
+        "https://a#".to_owned(),
+    ] {
+        assert_eq!(Port::parse(&spoilt), Err(PortError::Malformed), "{spoilt}");
+    }
+}
+
+#[test]
+fn r2_7_the_base32_is_the_one_that_the_port_encodes_to() {
+    let text = plain().qr_text().to_string();
+    let bits_that_count = 71 * 8 % 5; // of the last character
+    assert_eq!(bits_that_count, 3);
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let taken: Vec<_> = alphabet
+        .chars()
+        .filter(|c| Port::parse(&format!("{}{c}", &text[..text.len() - 1])).is_ok())
+        .map(|c| alphabet.find(c).unwrap())
+        .collect();
+    // Another last byte of the RAD makes another Port; the two unused bits are zero.
+    assert_eq!(taken, [0, 4, 8, 12, 16, 20, 24, 28]);
+}
+
+#[test]
+fn r2_7_a_text_of_more_than_the_longest_port_is_refused() {
+    for length in [146, 207, 208, 500, 5_000] {
+        assert_eq!(Port::parse(&qr(&vec![0x81; length])), Err(PortError::Malformed));
+        assert_eq!(Port::parse(&format!("PORT:{}", "A".repeat(length))), Err(PortError::Malformed));
+    }
+}
+
+/// The QR text and a link of these bytes.
+fn texts(bytes: &[u8]) -> [String; 2] {
+    let text = qr(bytes);
+    [text.clone(), text.replacen("PORT:", "https://port.example/#", 1)]
+}
+
+#[test]
+fn r1_3_the_version_is_judged_before_the_length() {
+    let longest = tree(&port(longest()));
+    let of_version = |version: u64, more: usize| {
+        let items = longest.items().iter().cloned().chain([Cbor::Bytes(vec![7; more])]);
+        Cbor::Array(items.collect()).with(&[0], Cbor::Uint(version)).write()
+    };
+    for version in [0, 2, 23, 24, 255, 256, u64::from(u32::MAX), u64::MAX] {
+        // As long as a Port may be, and far longer.
+        for more in [0, 60, 61, 100, 500, 5_000] {
+            for text in texts(&of_version(version, more)) {
+                assert_eq!(
+                    Port::parse(&text),
+                    Err(PortError::UnsupportedVersion),
+                    "{version}: {} characters",
+                    text.len()
+                );
+            }
+        }
+    }
+    for more in [100, 500, 5_000] {
+        for text in texts(&of_version(1, more)) {
+            assert_eq!(Port::parse(&text), Err(PortError::Malformed));
+        }
+    }
+}
+
+#[test]
+fn r1_3_an_array_head_and_a_number_in_any_form_are_a_version() {
+    // Whatever the head says, and whatever follows.
+    let of_another: [&[u8]; 9] = [
+        &[0x80, 0x02],
+        &[0x80, 0x00],
+        &[0x85, 0x02],
+        &[0x97, 0x02, 0xff],
+        &[0x98, 0x85, 0x18, 0x02],
+        &[0x99, 0xff, 0xff, 0x19, 0x00, 0x02],
+        &[0x9a, 0, 0, 0, 1, 0x1a, 0, 0, 0, 0],
+        &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1b, 0, 0, 0, 0, 0, 0, 0, 0x18],
+        &[0x81, 0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+    ];
+    for bytes in of_another {
+        for follows in [0, 1, 71, 200, 3_000] {
+            let bytes = [bytes, &vec![0xee; follows]].concat();
+            assert_eq!(Port::from_bytes(&bytes), Err(PortError::UnsupportedVersion), "{bytes:02x?}");
+            for text in texts(&bytes) {
+                assert_eq!(Port::parse(&text), Err(PortError::UnsupportedVersion), "{text}");
+            }
+        }
+    }
+    // No head of definite length, no number, or this version in other bytes.
+    let malformed: [&[u8]; 9] = [
+        &[0x80],
+        &[0x9f, 0x02],
+        &[0x02],
+        &[0xa1, 0x02],
+        &[0x85, 0x22],
+        &[0x85, 0x41, 0x02],
+        &[0x85, 0x1b, 0, 0, 0, 0, 0, 0, 0],
+        &[0x98, 0x05, 0x01],
+        &[0x85, 0x18, 0x01],
+    ];
+    for bytes in malformed {
+        assert_eq!(Port::from_bytes(bytes), Err(PortError::Malformed), "{bytes:02x?}");
+        for text in texts(bytes) {
+            assert_eq!(Port::parse(&text), Err(PortError::Malformed), "{text}");
+        }
+    }
+}
+
+#[test]
+fn r2_7_the_version_is_judged_behind_the_alphabet_and_before_the_length_of_the_base32() {
+    let bytes = tree(&plain()).with(&[0], Cbor::Uint(2)).write();
+    let text = qr(&bytes);
+    assert_eq!(text.len(), 119);
+    // No bytes have a Base32 of 1, 3 or 6 characters more than whole groups of eight; nor do all last characters end one.
+    for length in ["PORT:".len() + 4..text.len(), text.len()..text.len() + 200] {
+        for length in length {
+            let text: String = text.chars().chain(std::iter::repeat('7')).take(length).collect();
+            assert_eq!(Port::parse(&text), Err(PortError::UnsupportedVersion), "{length}");
+        }
+    }
+    // Three characters hold one byte, which is no version.
+    for length in 0..4 {
+        assert_eq!(Port::parse(&text[.."PORT:".len() + length]), Err(PortError::Malformed));
+    }
+    for place in "PORT:".len()..text.len() {
+        for c in ['0', '1', '8', '9', 'a', 'z', '=', '-', 'é'] {
+            let spoilt = format!("{}{c}{}", &text[..place], &text[place + 1..]);
+            assert_eq!(Port::parse(&spoilt), Err(PortError::Malformed), "{spoilt}");
+        }
+        assert_eq!(Port::parse(&format!("{text}{}", "1".repeat(place))), Err(PortError::Malformed));
+    }
+}
+
+#[test]
+fn r2_7_reading_says_what_is_wrong() {
+    let bad = |path: &[usize], new| Port::parse(&qr(&tree(&plain()).with(path, new).write()));
+    assert_eq!(bad(&[0], Cbor::Uint(2)), Err(PortError::UnsupportedVersion));
+    assert_eq!(bad(&[1], Cbor::Uint(4)), Err(PortError::UnsupportedKind));
+    assert_eq!(bad(&[3], Cbor::Bytes(vec![0; 32])), Err(PortError::WeakPublicKey));
+    assert_eq!(bad(&[4], Cbor::Null), Err(PortError::Malformed));
+}
