@@ -11,6 +11,7 @@ use super::{
     BatchLimit, Claim, Claimed, Connect, Decision, Delivery, Departure, Directory, Issued, LinkClosure, LinkEntry,
     LinkSetting, LinkState, NewLink, Packet, Pushed, UserId,
 };
+use crate::cbor::Versioned;
 use crate::id::{LineId, LineLink, RequestId};
 use crate::message::{Admission, Event};
 use crate::port::UnixSeconds;
@@ -97,6 +98,9 @@ struct End {
     formed_by: Option<Box<Use>>,
 }
 
+/// An event is no longer than this and its payload, but for a `LineFormed`.
+const HEADER: usize = 32;
+
 /// How many links are purged for each that is issued: more than one, so that none are left over.
 const PURGE_AT_ONCE: usize = 2;
 
@@ -152,33 +156,16 @@ impl Memory {
         }
     }
 
-    /// Purges this user's links that are due. It goes through them only if one may be due, so each purged link costs at most one
-    /// such search.
+    /// Purges this user's links that are due. Call it only if one may be due: then each purged link costs at most one search of
+    /// them all.
     fn purge_due(&mut self, owner: UserId, now: UnixSeconds) {
-        let Some(user) = self.users.get(&owner).filter(|user| user.due <= now) else { return };
+        let Some(user) = self.users.get(&owner) else { return };
         let dated = user.issued.values().filter_map(|link| Some((self.links.get(link)?.purge_at, *link)));
         let (due, kept): (Vec<_>, Vec<_>) = dated.partition(|(purge_at, _)| *purge_at <= now);
         due.iter().for_each(|(_, line_link)| self.purge_link(*line_link));
         if let Some(user) = self.users.get_mut(&owner) {
             user.due = kept.iter().map(|(purge_at, _)| *purge_at).min().unwrap_or(UnixSeconds(u64::MAX));
         }
-    }
-
-    /// Takes a user off a line, with what waits for it of that line, and gives the user at the other end.
-    fn take_off(&mut self, line_id: LineId, by: UserId) -> Option<UserId> {
-        let ends = self.lines.get_mut(&line_id)?;
-        let end = ends.iter_mut().find(|end| is_of(end, by))?.take()?;
-        let other = ends.iter().flatten().next().map(|end| end.user);
-        if other.is_none() {
-            self.lines.remove(&line_id);
-        }
-        if let Some(formed_by) = &end.formed_by {
-            self.uses.remove(formed_by);
-        }
-        let user = self.users.get_mut(&by)?;
-        user.lines.remove(&line_id);
-        end.waiting.iter().for_each(|sequence| drop(user.queue.remove(sequence)));
-        other
     }
 }
 
@@ -199,7 +186,11 @@ impl State {
 impl User {
     fn put(&mut self, event: &Event<'_>) -> u64 {
         self.last = self.last.saturating_add(1);
-        self.queue.insert(self.last, event.to_vec().into_boxed_slice());
+        let payload = if let Event::Packet { payload, .. } = event { payload.len() } else { 0 };
+        let mut bytes = Vec::with_capacity(payload.saturating_add(HEADER));
+        // A vector takes everything.
+        let _ = minicbor::encode(Versioned(event), &mut bytes);
+        self.queue.insert(self.last, bytes.into_boxed_slice());
         self.last
     }
 }
@@ -268,8 +259,11 @@ impl Directory for Memory {
 
     fn issue(&mut self, link: &NewLink) -> Result<Issued, Infallible> {
         let NewLink { line_link, owner, request_id, now, expires, purge_at, max_links } = *link;
-        self.purge_due(owner, now);
-        let user = self.users.entry(owner).or_default();
+        let mut user = self.users.entry(owner).or_default();
+        if user.due <= now {
+            self.purge_due(owner, now);
+            user = self.users.entry(owner).or_default();
+        }
         Ok(if let Some(before) = user.issued.get(&request_id) {
             Issued::Link(*before)
         } else if user.issued.len() >= max_links {
@@ -361,12 +355,29 @@ impl Directory for Memory {
 
     fn leave(&mut self, departure: &Departure) -> Result<Option<UserId>, Infallible> {
         let Departure { line_id, by } = *departure;
-        let Some(other) = self.take_off(line_id, by) else { return Ok(None) };
-        let end = self.lines.get_mut(&line_id).into_iter().flatten().flatten().next();
-        if let (Some(end), Some(queue)) = (end, self.users.get_mut(&other)) {
-            end.put(queue, &Event::Disconnected { line_id });
+        let Some(ends) = self.lines.get_mut(&line_id) else { return Ok(None) };
+        let near = ends.iter_mut().find(|end| is_of(end, by)).and_then(Option::take);
+        let Some(near) = near else { return Ok(None) };
+        let other = match ends.iter_mut().flatten().next() {
+            Some(far) => {
+                if let Some(queue) = self.users.get_mut(&far.user) {
+                    far.put(queue, &Event::Disconnected { line_id });
+                }
+                Some(far.user)
+            }
+            None => {
+                self.lines.remove(&line_id);
+                None
+            }
+        };
+        if let Some(formed_by) = &near.formed_by {
+            self.uses.remove(formed_by);
         }
-        Ok(Some(other))
+        if let Some(user) = self.users.get_mut(&by) {
+            user.lines.remove(&line_id);
+            near.waiting.iter().for_each(|sequence| drop(user.queue.remove(sequence)));
+        }
+        Ok(other)
     }
 
     fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<&[u8]>>, Infallible> {
@@ -407,7 +418,8 @@ impl Directory for Memory {
                 end.taken(sequence, &event);
             }
             if let Event::Disconnected { .. } = event {
-                self.take_off(line_id, user);
+                // The other end has left before, so this notifies nobody.
+                self.leave(&Departure { line_id, by: user })?;
             }
         }
         Ok(())

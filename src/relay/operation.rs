@@ -209,27 +209,29 @@ impl<'r> Operation<'r> {
         rng: &mut R,
         now: UnixSeconds,
     ) -> Result<Self, RequestError> {
-        // Whoever sets a link still needs it: its lifetime begins anew, as that of a new link begins.
-        let expires = later(now, limits.lifetime_secs);
-        let purge_unused_at = later(expires, limits.retention_secs);
-        let purge_at = later(now, limits.retention_secs);
+        let (lifetime, retention) = (limits.lifetime_secs, limits.retention_secs);
         Ok(match Request::decode(request)? {
             Request::IssueLineLink { request_id } => {
                 let (line_link, max_links) = (draw(rng).into(), limits.links);
-                let purge_at = purge_unused_at;
+                let expires = later(now, lifetime);
+                let purge_at = later(expires, retention);
                 Self::Issue(NewLink { line_link, owner: user, request_id, now, expires, purge_at, max_links })
             }
             Request::Connect { line_link, proof } => {
                 let request_digest = digest(user, request);
                 let claim = Claim { by: user, request_digest, line_id: draw(rng).into() };
                 let Limits { lines: max_lines, uses: max_uses, .. } = *limits;
+                let purge_at = later(now, retention);
                 Self::Connect(Connect { line_link, claim, proof, now, purge_at, max_lines, max_uses })
             }
             Request::SetLineLink { line_link, version, admits } => {
-                let purge_at = purge_unused_at;
+                // Whoever sets a link still needs it, so its lifetime begins anew.
+                let expires = later(now, lifetime);
+                let purge_at = later(expires, retention);
                 Self::SetLink(LinkSetting { line_link, owner: user, version, admits, now, expires, purge_at })
             }
             Request::CloseLineLink { line_link } => {
+                let purge_at = later(now, retention);
                 Self::CloseLink(LinkClosure { line_link, owner: user, now, purge_at })
             }
             Request::Packet { payload, .. } if payload.len() > limits.bytes => return Err(RequestError::TooLong),
@@ -249,23 +251,17 @@ impl<'r> Operation<'r> {
     /// [`RelayError`]: each says what to do.
     pub fn execute<D: Directory>(&self, directory: &mut D) -> Result<Response, RelayError<D::Error>> {
         let failed = RelayError::Directory;
-        Ok(match self {
+        match self {
             Self::Issue(link) => {
                 directory.purge(link.now).map_err(failed)?;
-                link.respond(directory.issue(link).map_err(failed)?)?
+                Ok(link.respond(directory.issue(link).map_err(failed)?)?)
             }
-            Self::Connect(connect) => connect.respond(directory.claim(connect).map_err(failed)?)?,
-            Self::SetLink(setting) => {
-                directory.set_link(setting).map_err(failed)?;
-                setting.respond()
-            }
-            Self::CloseLink(closure) => {
-                directory.close_link(closure).map_err(failed)?;
-                closure.respond()
-            }
-            Self::Push(packet) => packet.respond(directory.push(packet).map_err(failed)?),
-            Self::Leave(departure) => departure.respond(directory.leave(departure).map_err(failed)?),
-        })
+            Self::Connect(connect) => Ok(connect.respond(directory.claim(connect).map_err(failed)?)?),
+            Self::SetLink(setting) => directory.set_link(setting).map(|()| setting.respond()).map_err(failed),
+            Self::CloseLink(closure) => directory.close_link(closure).map(|()| closure.respond()).map_err(failed),
+            Self::Push(packet) => directory.push(packet).map(|pushed| packet.respond(pushed)).map_err(failed),
+            Self::Leave(departure) => directory.leave(departure).map(|other| departure.respond(other)).map_err(failed),
+        }
     }
 }
 
@@ -274,6 +270,7 @@ impl NewLink {
     ///
     /// # Errors
     /// [`RequestError::TooManyLinks`] or [`RequestError::Contended`].
+    #[inline]
     pub const fn respond(&self, issued: Issued) -> Result<Response, RequestError> {
         match issued {
             Issued::Link(line_link) => {
@@ -299,6 +296,7 @@ impl Connect {
     ///
     /// # Errors
     /// [`RequestError::TooManyLines`] or [`RequestError::Contended`].
+    #[inline]
     pub const fn respond(&self, claimed: Claimed) -> Result<Response, RequestError> {
         match claimed {
             Claimed::Formed(line) => {
@@ -323,6 +321,7 @@ const fn refused(line_link: LineLink, reason: Reason) -> Event<'static> {
 
 impl LinkSetting {
     /// The response, whatever came of [`Directory::set_link`]: nothing, so that it tells nobody whether a link exists.
+    #[inline]
     pub const fn respond(&self) -> Response {
         Response::SILENT
     }
@@ -330,6 +329,7 @@ impl LinkSetting {
 
 impl LinkClosure {
     /// The response, whatever came of [`Directory::close_link`]: nothing, so that it tells nobody whether a link exists.
+    #[inline]
     pub const fn respond(&self) -> Response {
         Response::SILENT
     }
@@ -337,6 +337,7 @@ impl LinkClosure {
 
 impl Packet<'_> {
     /// The response to what came of [`Directory::push`].
+    #[inline]
     pub const fn respond(&self, pushed: Pushed) -> Response {
         let sender = Some(self.from);
         match pushed {
@@ -351,6 +352,7 @@ impl Packet<'_> {
 
 impl Departure {
     /// The response to what came of [`Directory::leave`]: the same reply whether or not the user was on that line.
+    #[inline]
     pub const fn respond(&self, other: Option<UserId>) -> Response {
         Response { reply: Some(Event::Disconnected { line_id: self.line_id }), notify: [other, None] }
     }
