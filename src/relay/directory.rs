@@ -7,7 +7,7 @@ use crate::id::LineLink;
 use crate::message::Reason;
 use crate::port::UnixSeconds;
 
-/// Where a [`Relay`](super::Relay) keeps its links, lines and queues (§13.7). [`Memory`](super::Memory) is one that lasts as
+/// Where a [`Relay`](super::Relay) keeps its links, lines and queues (§13.7). `Memory` is one that lasts as
 /// long as its process.
 ///
 /// # Your obligations

@@ -34,7 +34,6 @@ pub enum RequestError {
 
 /// Why [`Relay::handle`](super::Relay::handle) gives no [`Response`](super::Response).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[non_exhaustive]
 pub enum RelayError<E> {
     /// The relay refuses the request. Tell the client why.
     #[error(transparent)]

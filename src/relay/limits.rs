@@ -4,8 +4,8 @@ const DAY: u64 = 24 * 60 * 60;
 
 /// What one user can make the relay hold, and for how long (§13.6).
 ///
-/// A request that would go over a limit is refused and writes nothing. The one exception are packets: a new packet pushes out
-/// the oldest one of its line.
+/// A request that would go over a limit is refused and writes nothing. Packets are the exception: a new packet pushes out the
+/// oldest one of its line.
 ///
 /// ```
 /// use port_protocol::relay::Limits;

@@ -123,7 +123,7 @@ impl<D: Directory> Relay<D> {
     }
 
     /// The user has every event up to and including this number (§13.5). Hand in only a number that you sent on this
-    /// connection, and drop any other: a storage that begins anew, as [`Memory`] does with its process, counts from 1 again.
+    /// connection, and drop any other: a storage that begins anew, as `Memory` does with its process, counts from 1 again.
     ///
     /// # Errors
     /// The storage's own. The events come again.

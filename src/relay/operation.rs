@@ -43,7 +43,6 @@ use crate::proof::Proof;
 ///         Ok(response) => responses.push((user, Ok(response))),
 ///         Err(RelayError::Request(refused)) => responses.push((user, Err(refused))),
 ///         Err(RelayError::Directory(failed)) => return Err(failed), // ROLLBACK: nobody gets a reply
-/// #       Err(_) => {}
 ///     }
 /// }
 /// *database = transaction; // COMMIT: everything above is durable
@@ -57,20 +56,39 @@ use crate::proof::Proof;
 /// # An async storage
 ///
 /// ```
-/// use port_protocol::relay::{Claimed, Connect, Operation, RequestError, Response};
+/// use port_protocol::relay::{Operation, RequestError, Response};
+/// # fn main() {}
 /// # struct Transaction;
 /// # struct SqlError;
 /// # enum Failed { Request(RequestError), Sql(SqlError) }
 /// # impl From<RequestError> for Failed { fn from(error: RequestError) -> Self { Self::Request(error) } }
 /// # impl From<SqlError> for Failed { fn from(error: SqlError) -> Self { Self::Sql(error) } }
-/// # async fn claim(_: &mut Transaction, connect: &Connect) -> Result<Claimed, SqlError> { Ok(Claimed::Conflict) }
-/// # macro_rules! elided { ($($any:tt)*) => { unimplemented!() } }
+/// # mod sql {
+/// #     use port_protocol::relay::*;
+/// #     use super::{SqlError, Transaction};
+/// #     pub async fn issue(_: &mut Transaction, _: &NewLink) -> Result<Issued, SqlError> { Ok(Issued::TooMany) }
+/// #     pub async fn claim(_: &mut Transaction, _: &Connect) -> Result<Claimed, SqlError> { Ok(Claimed::Conflict) }
+/// #     pub async fn set_link(_: &mut Transaction, _: &LinkSetting) -> Result<(), SqlError> { Ok(()) }
+/// #     pub async fn close_link(_: &mut Transaction, _: &LinkClosure) -> Result<(), SqlError> { Ok(()) }
+/// #     pub async fn push(_: &mut Transaction, _: &Packet<'_>) -> Result<Pushed, SqlError> { Ok(Pushed::NoLine) }
+/// #     pub async fn leave(_: &mut Transaction, _: &Departure) -> Result<Option<UserId>, SqlError> { Ok(None) }
+/// # }
 ///
+/// // Each function of `sql` does what the docs of the same method of `Directory` say.
 /// async fn execute(transaction: &mut Transaction, operation: &Operation<'_>) -> Result<Response, Failed> {
 ///     Ok(match operation {
-///         Operation::Connect(connect) => connect.respond(claim(transaction, connect).await?)?,
-///         // and so on, as `Directory` says of each
-///         # _ => elided!(),
+///         Operation::Issue(link) => link.respond(sql::issue(transaction, link).await?)?,
+///         Operation::Connect(connect) => connect.respond(sql::claim(transaction, connect).await?)?,
+///         Operation::SetLink(setting) => {
+///             sql::set_link(transaction, setting).await?;
+///             setting.respond()
+///         }
+///         Operation::CloseLink(closure) => {
+///             sql::close_link(transaction, closure).await?;
+///             closure.respond()
+///         }
+///         Operation::Push(packet) => packet.respond(sql::push(transaction, packet).await?),
+///         Operation::Leave(departure) => departure.respond(sql::leave(transaction, departure).await?),
 ///     })
 /// }
 /// ```
