@@ -98,7 +98,7 @@ pub trait Directory {
     /// Then, if `bob` has a row: [`Formed`](Claimed::Formed). Otherwise `decide` on what was read gives the answer. If even so it
     /// says `Form`, the answer is [`TooMany`](Claimed::TooMany) if a count is too high, and [`Conflict`](Claimed::Conflict) if not.
     ///
-    /// - *`Formed` twice of one use*, or *a lost write*: two lines. Alice takes the one that she hears of first and disconnects
+    /// - *`Formed` twice of one use*, or *a lost write*: two lines. Alice takes the one that it hears of first and disconnects
     ///   the other (§4.4). The user at the far end of that one has used up its Port in vain.
     /// - *`Conflict` of an open link*: Bob retries for as long as that lasts.
     /// - *A stale read*, so that the link counts as unknown, closed, expired or used: Bob is refused and gives up its Port. **It
@@ -244,7 +244,7 @@ pub trait Directory {
     ///
     /// This needs a transaction.
     ///
-    /// - *A lost write* of a link: whoever uses the link talks to nobody. Of a line: the other end is not told, and what it sends
+    /// - *A lost write* of a link: a user of the link talks to nobody. Of a line: the other end is not told, and what it sends
     ///   waits for nobody, up to the limits. Removing the user again mends both.
     ///
     /// # Errors

@@ -243,7 +243,7 @@ impl<'r> Operation<'r> {
                 Self::Connect(Connect { line_link, claim, proof, now, purge_at, max_lines, max_uses })
             }
             Request::SetLineLink { line_link, version, admits } => {
-                // Whoever sets a link still needs it, so its lifetime begins anew.
+                // An owner that sets a link still needs it, so its lifetime begins anew.
                 let expires = later(now, lifetime);
                 let purge_at = later(expires, retention);
                 Self::SetLink(LinkSetting { line_link, owner: user, version, admits, now, expires, purge_at })
