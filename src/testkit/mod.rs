@@ -1,4 +1,4 @@
-//! A world in memory, to test an app in: clients, and between them the real [`Relay`](crate::relay::relay) in the hands of
+//! A world in memory, to test an app in: clients, and between them the real [`Relay`](crate::relay::Relay) in the hands of
 //! somebody hostile, who drops, duplicates, reorders and delays events, replays them across lines, flips bits, forges events,
 //! claims a Port twice and answers what nobody asked; processes die between any two things, and backups come back. After
 //! everything that happens, the kit looks into every store: a [`Violation`] is what must never be (§10).

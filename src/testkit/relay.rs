@@ -31,7 +31,7 @@ impl Parcel {
 /// An honest relay, and beside it what a hostile one can tell its users apart from that.
 #[derive(Debug)]
 pub(super) struct HostileRelay {
-    server: Relay<Memory>,
+    relay: Relay<Memory>,
     rng: ChaCha8Rng,
     users: Vec<User>,
     /// The links that were issued, in order.
@@ -72,7 +72,7 @@ impl HostileRelay {
     pub(super) fn new(users: usize, limits: Limits, rng: ChaCha8Rng) -> Self {
         let id = |who: usize| UserId::from(<[u8; 32]>::from(Sha256::digest((who as u64).to_be_bytes())));
         Self {
-            server: Relay::new(Memory::new(), limits),
+            relay: Relay::new(Memory::new(), limits),
             rng,
             users: (0..users).map(|who| User { id: id(who), sent: 0 }).collect(),
             links: Vec::new(),
@@ -88,13 +88,13 @@ impl HostileRelay {
         }
         let Some(User { id, .. }) = self.users.get(from) else { return vec![] };
         // A transport would tell the client why. This one is silent, and the client's machine keeps the request.
-        let Ok(handled) = self.server.handle(*id, bytes, &mut self.rng, now) else { return vec![] };
-        self.learn(from, bytes, &handled);
+        let Ok(response) = self.relay.handle(*id, bytes, &mut self.rng, now) else { return vec![] };
+        self.learn(from, bytes, &response);
         let mut parcels = vec![];
-        for id in handled.wake.iter().flatten() {
+        for id in response.notify.iter().flatten() {
             parcels.extend(self.who(*id).map(|who| self.send(who)).unwrap_or_default());
         }
-        parcels.extend(handled.reply.map(|reply| Parcel::new(from, &reply)));
+        parcels.extend(response.reply.map(|reply| Parcel::new(from, &reply)));
         parcels
     }
 
@@ -109,16 +109,16 @@ impl HostileRelay {
     /// A number stands for all before it (§13.5): one that came out of turn is not acknowledged, and comes again.
     pub(super) fn acknowledge(&mut self, parcel: &Parcel) {
         let (Some(User { id, .. }), Some(number)) = (self.users.get(parcel.to), parcel.number) else { return };
-        let Ok(first) = self.server.next(*id, 0);
+        let Ok(first) = self.relay.next(*id, 0);
         if first.is_some_and(|first| first.sequence == number) {
-            let Ok(()) = self.server.acknowledge(*id, number);
+            let Ok(()) = self.relay.acknowledge(*id, number);
         }
     }
 
     fn send(&mut self, to: usize) -> Vec<Parcel> {
         let mut parcels = vec![];
         let Some(User { id, sent }) = self.users.get_mut(to) else { return parcels };
-        while let Ok(Some(Delivery { sequence, event })) = self.server.next(*id, *sent) {
+        while let Ok(Some(Delivery { sequence, event })) = self.relay.next(*id, *sent) {
             *sent = sequence;
             parcels.push(Parcel { to, event: event.to_vec(), number: Some(sequence) });
         }
@@ -129,16 +129,16 @@ impl HostileRelay {
         self.users.iter().position(|user| user.id == id)
     }
 
-    fn learn(&mut self, from: usize, request: &[u8], handled: &Response) {
-        match (Request::decode(request), &handled.reply) {
+    fn learn(&mut self, from: usize, request: &[u8], response: &Response) {
+        match (Request::decode(request), &response.reply) {
             (Ok(Request::IssueLineLink { request_id }), Some(Event::LineLinkIssued { line_link, .. }))
                 if !self.links.iter().any(|link| link.line_link == *line_link) =>
             {
                 self.links.push(Link { owner: from, request_id, line_link: *line_link });
             }
             (Ok(Request::Connect { line_link, proof }), Some(Event::LineFormed { line_id, pair_hash, .. })) => {
-                // The same request again wakes nobody.
-                let owner = handled.wake.iter().flatten().next().and_then(|id| self.who(*id));
+                // A repeated request notifies nobody.
+                let owner = response.notify.iter().flatten().next().and_then(|id| self.who(*id));
                 let (line_id, pair_hash) = (*line_id, *pair_hash);
                 let formed = |owner| Formed { line_link, line_id, pair_hash, users: [owner, from], proof };
                 self.lines.extend(owner.map(formed));
