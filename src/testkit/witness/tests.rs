@@ -37,7 +37,7 @@ fn witness(lines: &[(usize, u8, Seen)]) -> Witness {
     Witness { lines, makers, ..Witness::default() }
 }
 
-fn step(machine: &mut Any, input: Input<'_>) -> Vec<ToDo> {
+fn step(machine: &mut AnyMachine, input: Input<'_>) -> Vec<ToDo> {
     machine.step(input, NOW, &mut |_| Ok(())).unwrap()
 }
 
@@ -45,18 +45,18 @@ fn port() -> Port {
     Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit().port().unwrap().clone()
 }
 
-fn scanned(seed: u8) -> Any {
-    Any::Bob(Bob::scan(port(), Seed::from_bytes(&[seed; 64])).commit())
+fn scanned(seed: u8) -> AnyMachine {
+    AnyMachine::Bob(Bob::scan(port(), Seed::from_bytes(&[seed; 64])).commit())
 }
 
-fn connected(seed: u8) -> Any {
+fn connected(seed: u8) -> AnyMachine {
     let mut bob = scanned(seed);
     step(&mut bob, Input::Connect(SendProof::Inline));
     bob
 }
 
 /// Nothing is left to send.
-fn dead(mut bob: Any) -> Any {
+fn dead(mut bob: AnyMachine) -> AnyMachine {
     step(&mut bob, Input::GiveUp);
     while !bob.may_be_deleted() {
         step(&mut bob, Input::Settle);
@@ -64,17 +64,17 @@ fn dead(mut bob: Any) -> Any {
     bob
 }
 
-fn line_of(machine: &mut Any, proof: Option<crate::Proof>) -> Any {
+fn line_of(machine: &mut AnyMachine, proof: Option<crate::Proof>) -> AnyMachine {
     let event = Event::LineFormed { line_link: [1; 16].into(), line_id: line_id(1), pair_hash: [1; 32].into(), proof };
     let formed = step(machine, Input::Event(&event, &[], &Tables::default())).into_iter().find_map(|one| match one {
-        ToDo::Adopt(line) => Some(Any::Line(*line)),
+        ToDo::Adopt(line) => Some(AnyMachine::Line(*line)),
         _ => None,
     });
     formed.unwrap()
 }
 
 /// Both ends of one line, joined.
-fn ends() -> [Any; 2] {
+fn ends() -> [AnyMachine; 2] {
     let mut bob = scanned(2);
     let sent = step(&mut bob, Input::Connect(SendProof::Inline));
     let proof = sent.iter().find_map(|one| match one {
@@ -84,19 +84,20 @@ fn ends() -> [Any; 2] {
         },
         _ => None,
     });
-    let mut alice = Any::Alice(Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit());
+    let mut alice =
+        AnyMachine::Alice(Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit());
     [line_of(&mut alice, proof), line_of(&mut bob, None)]
 }
 
 /// All that each end has to say has come to the other.
-fn talk([alice, bob]: &mut [Any; 2]) {
+fn talk([alice, bob]: &mut [AnyMachine; 2]) {
     for _ in 0..3 {
         say(alice, bob);
         say(bob, alice);
     }
 }
 
-fn say(from: &mut Any, to: &mut Any) {
+fn say(from: &mut AnyMachine, to: &mut AnyMachine) {
     for sent in from.pending() {
         let ToDo::Send(request) = sent else { continue };
         let Ok(Request::Packet { line_id, payload }) = Request::decode(&request) else { continue };
@@ -107,15 +108,15 @@ fn say(from: &mut Any, to: &mut Any) {
     let _ = from.step(Input::Settle, NOW, &mut |_| Ok(()));
 }
 
-fn records(machines: &[&Any]) -> Vec<Vec<u8>> {
+fn records(machines: &[&AnyMachine]) -> Vec<Vec<u8>> {
     machines.iter().map(|machine| machine.record().to_vec()).collect()
 }
 
 /// §6.8: both ends have one check code as soon as they are joined, and the same once they are confirmed.
 #[test]
 fn the_code_of_a_joined_line_is_its_check_code() {
-    let code = |machine: &Any| match machine {
-        Any::Line(line) => (Seen::of(line).code, line.safety_number().map(|code| *code.groups())),
+    let code = |machine: &AnyMachine| match machine {
+        AnyMachine::Line(line) => (Seen::of(line).code, line.safety_number().map(|code| *code.groups())),
         _ => panic!("{machine:?}"),
     };
     let mut ends = ends();
@@ -141,7 +142,7 @@ fn what_a_line_may_become() {
 /// §8.1: a machine goes on, never back, and no other takes its place while it lives.
 #[test]
 fn a_record_goes_on_and_not_back() {
-    let looks = |machines: &[&Any]| {
+    let looks = |machines: &[&AnyMachine]| {
         let mut witness = witness(&[]);
         let looks = machines.iter().try_for_each(|machine| witness.looks(BOB, &records(&[machine])));
         looks.map(|()| witness.forgotten.contains(&(BOB, [1; 16].into())))
@@ -247,7 +248,7 @@ fn a_line_is_confirmed_with_its_other_end_only() {
 /// §6.3: the counters of a line that took the name of one that was deleted begin anew, those of no other.
 #[test]
 fn a_line_with_the_name_of_another_has_its_own_counters() {
-    let [_, Any::Line(bobs)] = ends() else { panic!("two lines") };
+    let [_, AnyMachine::Line(bobs)] = ends() else { panic!("two lines") };
     let nonce = Nonce { epoch: 0, counter: 0 };
     let names = [(ALICE, line_id(1), nonce), (BOB, line_id(1), nonce), (BOB, line_id(2), nonce)];
     for (before, rest) in [(Seen::of(&bobs), &names[..]), (seen(9, 9, None), &[names[0], names[2]])] {
@@ -261,7 +262,7 @@ fn a_line_with_the_name_of_another_has_its_own_counters() {
 /// §6.5, §6.6.
 #[test]
 fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
-    let finds = |ends: &[Any; 2], both: bool, given_up: bool, forgotten: bool| {
+    let finds = |ends: &[AnyMachine; 2], both: bool, given_up: bool, forgotten: bool| {
         let stores = [records(&[&ends[ALICE]]), if both { records(&[&ends[BOB]]) } else { vec![] }];
         let mut witness = witness(&[]);
         witness.makers = [(port().hash(), made())].into();
@@ -285,18 +286,18 @@ fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
 /// Alice's end of a line of Port 1, with somebody whom Carol introduced: Alice's line with her is line 9.
 fn introduced() -> Line {
     let offer = PortOptions::new().policy(Policy::unlimited()).introducer(line_id(9));
-    let mut alice = Any::Alice(Alice::offer([1; 16].into(), offer, Seed::from_bytes(&[1; 64])).commit());
+    let mut alice = AnyMachine::Alice(Alice::offer([1; 16].into(), offer, Seed::from_bytes(&[1; 64])).commit());
     let grant = match &alice {
-        Any::Alice(alice) => alice.port().unwrap().to_bytes(),
+        AnyMachine::Alice(alice) => alice.port().unwrap().to_bytes(),
         _ => unreachable!(),
     };
-    let mut carol = Any::Introducer(Introducer::granted(grant.as_slice(), line_id(9)).unwrap().commit());
+    let mut carol = AnyMachine::Introducer(Introducer::granted(grant.as_slice(), line_id(9)).unwrap().commit());
     let told = step(&mut carol, Input::Introduce(&IntroducerName::new("Carol").unwrap(), None, &[3; 64]));
     let Some(ToDo::TellAlice(_, said)) = told.first() else { panic!("{told:?}") };
     let IntroducerMessage::Ticket(ticket) = IntroducerMessage::decode(said).unwrap() else { panic!("no ticket") };
     let ready = step(&mut carol, Input::Told);
     let Some(ToDo::Show(text)) = ready.first() else { panic!("{ready:?}") };
-    let mut bob = Any::Bob(Bob::scan(Port::parse(text).unwrap(), Seed::from_bytes(&[2; 64])).commit());
+    let mut bob = AnyMachine::Bob(Bob::scan(Port::parse(text).unwrap(), Seed::from_bytes(&[2; 64])).commit());
     let sent = step(&mut bob, Input::Connect(SendProof::Inline));
     let Some(ToDo::Send(request)) = sent.first() else { panic!("{sent:?}") };
     let Ok(Request::Connect { line_link, proof }) = Request::decode(request) else { panic!("no Connect") };
