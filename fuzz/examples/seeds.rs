@@ -21,7 +21,7 @@ use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
     drive_pair, line_open, restore_alice, restore_app, restore_bob, restore_introducer, restore_line, restore_pool,
-    server_handle, pending, with_script,
+    relay_handle, pending, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -43,7 +43,7 @@ fn main() {
     write("decode_introduction", &introductions(), decode_introduction);
     write("restore_introducer", &introducers(), restore_introducer);
     write("line_open", &packets(), |_| true);
-    write("server_handle", &requests(), |_| true);
+    write("relay_handle", &requests(), |_| true);
     write("app_bundle", &app::bundles(), app_bundle);
     write("app_link", &app::links(), app_link);
     write("app_intro", &app::intros(), app_intro);
@@ -475,7 +475,7 @@ fn requests() -> Seeds {
     let mut seeds = Seeds::new();
     let mut add = |name: &str, limits: u8, forms: bool, requests: &[Vec<u8>]| {
         let seed = [&[limits][..], &requests.concat()].concat();
-        assert_eq!(server_handle(&seed), forms, "{name}");
+        assert_eq!(relay_handle(&seed), forms, "{name}");
         seeds.insert(name.into(), seed);
     };
     let formed = [alice(&issue), bob(&connect)];

@@ -16,9 +16,9 @@ mod input;
 mod machine;
 mod open;
 mod pool;
+mod relay;
 mod restore;
 mod rules;
-mod relay;
 pub mod world;
 
 pub use app::{app_bundle, app_event, app_intro, app_link};
@@ -28,6 +28,6 @@ pub use decode::{decode_event, decode_port};
 pub use machine::{Owner, Said, pending};
 pub use open::line_open;
 pub use pool::restore_pool;
+pub use relay::relay_handle;
 pub use restore::{restore_alice, restore_bob, restore_line, with_script};
-pub use relay::server_handle;
 pub use world::{drive_pair, world};

@@ -92,7 +92,7 @@ impl HostileRelay {
         let Ok(response) = self.relay.handle(*id, bytes, &mut self.rng, now) else { return vec![] };
         self.learn(from, bytes, &response);
         let mut deliveries = vec![];
-        for id in response.wake.iter().flatten() {
+        for id in response.notify.iter().flatten() {
             deliveries.extend(self.who(*id).map(|who| self.send(who)).unwrap_or_default());
         }
         deliveries.extend(response.reply.map(|reply| Delivery::new(from, &reply)));
@@ -138,8 +138,8 @@ impl HostileRelay {
                 self.links.push(Link { owner: from, request_id, line_link: *line_link });
             }
             (Ok(Request::Connect { line_link, proof }), Some(Event::LineFormed { line_id, pair_hash, .. })) => {
-                // If the same request comes again, nobody is notified.
-                let owner = response.wake.iter().flatten().next().and_then(|id| self.who(*id));
+                // A repeated request notifies nobody.
+                let owner = response.notify.iter().flatten().next().and_then(|id| self.who(*id));
                 let (line_id, pair_hash) = (*line_id, *pair_hash);
                 let formed = |owner| Formed { line_link, line_id, pair_hash, users: [owner, from], proof };
                 self.lines.extend(owner.map(formed));

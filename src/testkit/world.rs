@@ -51,10 +51,10 @@ impl<A: App> World<A> {
     /// A world in which nothing has happened yet. Its relay keeps four packets for each end of a line, so that it soon has to drop some.
     /// It remembers for ever what became of a link.
     pub fn new(apps: impl IntoIterator<Item = A>) -> Self {
-        Self::with_limits(apps, Limits { packets: 4, memory: u64::MAX, ..Limits::default() })
+        Self::with_limits(apps, Limits { packets: 4, retention_secs: u64::MAX, ..Limits::default() })
     }
 
-    /// The same, with other limits. A relay that forgets what became of links ([`Limits::memory`]) loses what others wait for.
+    /// The same, with other limits. A relay that forgets what became of links ([`Limits::retention_secs`]) loses what others wait for.
     pub fn with_limits(apps: impl IntoIterator<Item = A>, limits: Limits) -> Self {
         let apps: Vec<A> = apps.into_iter().collect();
         let mut rng = ChaCha8Rng::seed_from_u64(0);
