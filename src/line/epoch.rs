@@ -48,6 +48,11 @@ impl Early {
         &self.key
     }
 
+    #[cfg(feature = "testkit")]
+    pub(super) const fn forget_taken(&mut self) {
+        self.seen = 0;
+    }
+
     /// Opens an early message of Bob's: its text, and what is still to be opened. `None`: that was the last.
     pub(super) fn open<'b>(
         &self,

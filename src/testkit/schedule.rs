@@ -38,7 +38,7 @@ pub enum Choice {
     Forge(u8, Forgery),
     /// So many seconds pass, as a power of two; from 64 on, all but the last.
     Clock(u8),
-    /// The process of this client dies at one of its next points ([`Power`](super::Power)), and starts again.
+    /// The process of this client dies at one of its next points ([`CrashPoints`](super::CrashPoints)), and starts again.
     Crash(u8, u8),
     /// The connection of this client comes back: what was under way to it is lost, what it has not acknowledged comes again.
     Wake(u8),
@@ -313,7 +313,7 @@ impl Choice {
             Self::Withdraw(a, b) => [110, a, b, 240],
             Self::Close(a, b) => [124, a, b, 0],
             Self::Tick(a) => [126, a, 0, 0],
-            // Any below 192.
+            // AnyMachine below 192.
             Self::MakeSuperport(a, b) => [87, a, if b < 192 { b } else { 191 }, ANY],
             Self::SetPolicy(a, b, change) => [126, a, b, 128_u8.saturating_add(change as u8)],
             Self::Decide(a, b, true) => [124, a, b, 128],

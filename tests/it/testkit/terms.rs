@@ -40,17 +40,21 @@ struct Stopped(Client);
 
 const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
 
+fn stopped<'a>(outside: &'a mut Outside<'_>) -> Outside<'a> {
+    Outside { now: BEGIN, rng: outside.rng, crashes: outside.crashes }
+}
+
 impl App for Stopped {
-    fn deliver(&mut self, event: &[u8], _: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
-        self.0.deliver(event, BEGIN, power)
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
+        self.0.deliver(event, &mut stopped(outside))
     }
 
-    fn command(&mut self, command: &Command, _: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.command(command, BEGIN, power)
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.0.command(command, &mut stopped(outside))
     }
 
-    fn restart(&mut self, _: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.restart(BEGIN, power)
+    fn restart(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.0.restart(&mut stopped(outside))
     }
 
     leaves!(0: output records);
@@ -112,8 +116,8 @@ const ANOTHER: &[Choice] = &[
 #[test]
 fn r14_4_a_limited_contact_port_lets_in_as_many_as_it_is_for() {
     const BOUNDLESS: fn(Command) -> Option<Command> = |command| match command {
-        Command::MakePort { seed, offer } if offer.kind() == PortKind::ContactPort => {
-            Some(Command::MakePort { seed, offer: offer.policy(Policy::unlimited()) })
+        Command::MakePort { seed, options } if options.kind() == PortKind::ContactPort => {
+            Some(Command::MakePort { seed, options: options.policy(Policy::unlimited()) })
         }
         command => Some(command),
     };
@@ -134,15 +138,15 @@ fn decide(accept: bool) -> [Choice; 3] {
 fn r14_5_who_is_introduced_waits_for_her_word() {
     // Never asks; asks, and answers for her user.
     const NEVER: fn(Command) -> Option<Command> = |command| match command {
-        Command::MakePort { seed, offer } if offer.kind() == PortKind::ContactPort => {
-            Some(Command::MakePort { seed, offer: offer.policy(Policy::unlimited()) })
+        Command::MakePort { seed, options } if options.kind() == PortKind::ContactPort => {
+            Some(Command::MakePort { seed, options: options.policy(Policy::unlimited()) })
         }
         command => Some(command),
     };
-    const ANSWERS: Oddity = |client, now, power, act| {
-        let done = act(client, power)?;
+    const ANSWERS: Oddity = |client, outside, act| {
+        let done = act(client, outside)?;
         for line in client.records().iter().filter_map(|record| Line::restore(record).ok()) {
-            client.command(&Command::Decide(line.claims().line_id, true), now, power)?;
+            client.command(&Command::Decide(line.claims().line_id, true), outside)?;
         }
         Ok(done)
     };
@@ -153,8 +157,8 @@ fn r14_5_who_is_introduced_waits_for_her_word() {
         assert_eq!(line.phase(), phase);
     }
     assert_eq!(introduced(&whole(&schedule(&asked)))[0].phase(), LinePhase::AwaitingApproval);
-    assert_eq!(rewords(NEVER).run(&schedule(&asked)), Err(Violation::NotAsked(0)));
-    assert_eq!(odd(ANSWERS).run(&schedule(&asked)), Err(Violation::NotAsked(0)));
+    assert_eq!(rewords(NEVER).run(&schedule(&asked)), Err(Violation::NotApproved(0)));
+    assert_eq!(odd(ANSWERS).run(&schedule(&asked)), Err(Violation::NotApproved(0)));
 }
 
 /// Alice's second contact: the contact port, and a line of his own.
@@ -214,10 +218,10 @@ fn r16_6_one_contact_is_paused_and_resumed_and_the_other_is_not() {
 struct PausesAll(Client);
 
 impl App for PausesAll {
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        let Command::SetPolicy(_, policy) = command else { return self.0.command(command, now, power) };
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        let Command::SetPolicy(_, policy) = command else { return self.0.command(command, outside) };
         for alice in self.0.records().iter().filter_map(|record| Alice::restore(record).ok()) {
-            self.0.command(&Command::SetPolicy(alice.key(), *policy), now, power)?;
+            self.0.command(&Command::SetPolicy(alice.key(), *policy), outside)?;
         }
         Ok(())
     }
@@ -233,18 +237,13 @@ fn r16_6_an_app_that_pauses_all_contacts_is_found() {
 }
 
 /// Resumes for whoever comes, and pauses again behind him.
-fn never_pauses(
-    client: &mut Client,
-    now: UnixSeconds,
-    power: &mut Power,
-    act: &mut Act<'_>,
-) -> Result<Receipt, PowerFailed> {
+fn never_pauses(client: &mut Client, outside: &mut Outside<'_>, act: &mut Act<'_>) -> Result<Receipt, PowerFailed> {
     let alices = || client.records().into_iter().filter_map(|record| Alice::restore(&record).ok());
     let paused = alices().find_map(|alice| Some((alice.key(), *alice.policy().filter(|policy| policy.is_paused())?)));
-    let Some((key, policy)) = paused else { return act(client, power) };
-    client.command(&Command::SetPolicy(key, policy.paused(false)), now, power)?;
-    let done = act(client, power);
-    client.command(&Command::SetPolicy(key, policy), now, power)?;
+    let Some((key, policy)) = paused else { return act(client, outside) };
+    client.command(&Command::SetPolicy(key, policy.paused(false)), outside)?;
+    let done = act(client, outside);
+    client.command(&Command::SetPolicy(key, policy), outside)?;
     done
 }
 
@@ -265,7 +264,7 @@ fn r16_6_with_the_introducers_line_ends_the_contact_port() {
         let choices = schedule(&[GRANTED, INTRODUCED, &[parts], ALL, USED]);
         let whole = whole(&choices);
         assert_eq!((introduced(&whole).len(), whole.apps()[0].tickets()), (0, Some(vec![])), "{}", whole.trace());
-        let mut loyal = crowd(|_| Client::new(Care { withdraws: false, ..Care::FULL }));
+        let mut loyal = crowd(|_| Client::new(StoreFaults { keeps_orphaned_ports: true, ..StoreFaults::NONE }));
         assert_eq!(loyal.run(&choices), Err(Violation::AfterWithdrawal(0)), "{parts:?}\n{}", loyal.trace());
     }
 }
