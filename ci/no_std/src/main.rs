@@ -1,18 +1,22 @@
-//! A whole handshake on bare Linux, with its Relay: no std, no allocator, no libc. It links only if `port-protocol` and all
-//! that it depends on do without them too, and exits with 0 only if an honest handshake held and a tampered one did not.
+//! A whole handshake with its relay where there is no std, no allocator and no libc: on bare Linux, on a Cortex-M4 and in WebAssembly.
+//! It links only if `port-protocol` and all its dependencies do without them too. It succeeds only if an honest handshake is accepted
+//! and a tampered one is refused.
 
 #![no_std]
 #![no_main]
 
+#[cfg(target_arch = "arm")]
+mod cortex_m;
+#[cfg(target_os = "linux")]
+mod linux;
 mod relay;
-
-use core::arch::global_asm;
-use core::panic::PanicInfo;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Line, LineEffect, Machine, PortOptions, Port, Seed, SendProof, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Line, LineEffect, Machine, Offer, Port, Seed, SendProof, UnixSeconds,
 };
-use relay::{ALICE, BOB, RelayAddr};
+use relay::{ALICE, BOB, Relay};
 
 const NOW: UnixSeconds = UnixSeconds(1_000_000);
 /// Longer than any request or event in here.
@@ -23,24 +27,24 @@ const BUFFER: usize = 256;
 ///
 /// What goes on after each step is what its record restores, as after a crash.
 fn handshake(flip: u8) -> Option<()> {
-    let (mut relay, mut wire) = (RelayAddr::new(), [0; BUFFER]);
+    let (mut relay, mut wire) = (Relay::new(), [0; BUFFER]);
 
     // Alice asks for a line link, and has a Port to show.
-    let born = Alice::request(PortOptions::new(), Seed::from_bytes(&[1; 64]));
+    let born = Alice::request(Offer::new(), Seed::from_bytes(&[1; 64]));
     let mut alice = Alice::restore(&born.record()).ok()?;
-    let Some(AliceEffect::Send(request)) = alice.pending().next() else { return None };
+    let Some(AliceEffect::Send(request)) = alice.unsent().next() else { return None };
     let issued = relay.ask(ALICE, &request, 0, &mut wire)?;
     let step = alice.handle_bytes(issued, NOW).ok()?;
     let mut alice = Alice::restore(&step.record()).ok()?;
-    let Some(AliceEffect::PortReady(port)) = alice.pending().next() else { return None };
+    let Some(AliceEffect::PortReady(port)) = alice.unsent().next() else { return None };
     let shown = port.qr_text();
 
     // Bob reads it, and connects.
     let born = Bob::scan(Port::parse(shown.as_str()).ok()?, Seed::from_bytes(&[2; 64]));
     let mut bob = Bob::restore(&born.record()).ok()?;
-    let step = bob.connect(SendProof::Inline, NOW).ok()?;
+    let step = bob.connect(SendProof::OnBoard, NOW).ok()?;
     let mut bob = Bob::restore(&step.record()).ok()?;
-    let Some(BobEffect::Send(request)) = bob.pending().next() else { return None };
+    let Some(BobEffect::Send(request)) = bob.unsent().next() else { return None };
 
     // Each is told of the line, Alice with the proof.
     let formed = relay.ask(BOB, &request, flip, &mut wire)?;
@@ -54,8 +58,8 @@ fn handshake(flip: u8) -> Option<()> {
     // Confirm, and its answer.
     pass(&mut relay, (ALICE, &at_alice), (BOB, &mut at_bob))?;
     pass(&mut relay, (BOB, &at_bob), (ALICE, &mut at_alice))?;
-    at_bob.clear_outbox()?.commit().for_each(drop);
-    let same = at_alice.confirmed()? == at_bob.confirmed()? && at_alice.safety_number()? == at_bob.safety_number()?;
+    at_bob.settle()?.commit().for_each(drop);
+    let same = at_alice.confirmed()? == at_bob.confirmed()? && at_alice.check_code()? == at_bob.check_code()?;
 
     say(&mut relay, (ALICE, &mut at_alice), (BOB, &mut at_bob), b"hello, Bob")?;
     say(&mut relay, (BOB, &mut at_bob), (ALICE, &mut at_alice), b"hello, Alice")?;
@@ -66,9 +70,9 @@ fn handshake(flip: u8) -> Option<()> {
 type User = [u8; 32];
 
 /// Brings what lies in the outbox of one end to the other.
-fn pass(relay: &mut RelayAddr, (from, sender): (User, &Line), (to, receiver): (User, &mut Line)) -> Option<()> {
+fn pass(relay: &mut Relay, (from, sender): (User, &Line), (to, receiver): (User, &mut Line)) -> Option<()> {
     let (mut wire, mut buffer) = ([0; BUFFER], [0; BUFFER]);
-    let Some(LineEffect::Send(request)) = sender.pending().next() else { return None };
+    let Some(LineEffect::Send(request)) = sender.unsent().next() else { return None };
     relay.ask(from, &request, 0, &mut wire)?;
     let packet = relay.hear(to, &mut wire)?;
     let record = receiver.handle_bytes(packet, &mut buffer, NOW).ok()?.record();
@@ -78,7 +82,7 @@ fn pass(relay: &mut RelayAddr, (from, sender): (User, &Line), (to, receiver): (U
 
 /// Seals a message at one end and opens it at the other.
 fn say(
-    relay: &mut RelayAddr,
+    relay: &mut Relay,
     (from, sender): (User, &mut Line),
     (to, receiver): (User, &mut Line),
     message: &[u8],
@@ -96,19 +100,8 @@ fn say(
     same.then_some(())
 }
 
-extern "C" fn main() -> i32 {
+/// What every platform runs: 0 if all of it held, as an exit status.
+fn run() -> i32 {
     let held = handshake(0).is_some() && handshake(1).is_none();
     i32::from(!held)
-}
-
-global_asm!(include_str!("bare.s"), main = sym main);
-
-// SAFETY: bare.s defines it so: one int, and it does not come back.
-unsafe extern "C" {
-    safe fn exit(status: i32) -> !;
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    exit(101)
 }

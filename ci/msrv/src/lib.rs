@@ -1,0 +1,2 @@
+//! Empty: what is checked is the dependency.
+#![no_std]
