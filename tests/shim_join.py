@@ -30,9 +30,8 @@ class Client:
         prepared = self.ask(do, **fields)["prepared"]
         if prepared is None:
             return
-        replaces = prepared["replaces"]
-        if replaces:
-            assert self.store.pop(replaces["key"])[0] == replaces["revision"]
+        if expected := prepared["expected"]:
+            assert self.store.pop(expected["key"])[0] == expected["revision"]
         assert prepared["key"] not in self.store
         self.store[prepared["key"]] = prepared["revision"], prepared["record"]
         if line := prepared["line"]:
@@ -49,7 +48,7 @@ class Client:
                     self.text = effect["text"]
                 case "line_formed":
                     self.ask("restore", record=effect["record"])
-                    self.act(self.ask("unsent")["effects"])
+                    self.act(self.ask("pending")["effects"])
                 case "message":
                     self.heard.append(bytes.fromhex(effect["bytes"]))
                 case "ended":
@@ -84,14 +83,14 @@ def run(client, do, **fields):
             to.step("event", bytes=event.hex(), now=NOW)
 
 
-for proof in "on_board", "along_the_line":
+for proof in "inline", "along_the_line":
     alice, bob, packets = Client(), Client(), []
     run(alice, "alice_request", seed=secrets.token_hex(64))
     run(bob, "bob_scan", seed=secrets.token_hex(64), port=alice.text)
     run(bob, "connect", proof=proof, now=NOW)
     ends = alice.ask("state"), bob.ask("state")
     assert all(end["phase"] == "confirmed" for end in ends), ends
-    for same in "confirmed", "check_code", "key":
+    for same in "confirmed", "safety_number", "key":
         assert ends[0][same] == ends[1][same], ends
 
     run(bob, "seal", message=b"It's me.".hex())
@@ -102,4 +101,4 @@ for proof in "on_board", "along_the_line":
     for client in alice, bob:
         client.shim.stdin.close()
         assert client.shim.wait() == 0
-    print(f"proof {proof}: joined, check code {ends[0]['check_code']}")
+    print(f"proof {proof}: joined, safety number {ends[0]['safety_number']}")
