@@ -5,9 +5,11 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::time::Instant;
 
+use port_protocol::rand_core::{TryCryptoRng, TryRng};
 use port_protocol::*;
 
 const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
@@ -16,7 +18,7 @@ const USES: u32 = 100_000;
 const TICKETS: u32 = 10_000;
 const ROUNDS: u32 = 300;
 
-/// An Alice with what her caller keeps for her.
+/// An Alice with what its caller keeps for it.
 struct Offered {
     alice: Alice,
     marks: BTreeSet<ReplayMark>,
@@ -33,12 +35,12 @@ impl Peers for Rows<'_> {
 }
 
 impl Offered {
-    fn new(offer: PortOptions) -> Self {
-        let alice = Alice::offer(LINK.into(), offer, Seed::from_bytes(&[7; 64])).commit();
+    fn new(options: PortOptions) -> Self {
+        let alice = create(Alice::offer(LINK.into(), options, Seed::from_bytes(&[7; 64])));
         Self { alice, marks: BTreeSet::new(), rows: RefCell::default(), record: 0 }
     }
 
-    /// One use as an app takes it: the event, the record with its mark and its ticket, the line's own record.
+    /// One use as an app takes it: the event, the write with its mark and its ticket, and the line's own row.
     fn takes(&mut self, n: u32, proof: Proof) {
         let formed = Event::LineFormed {
             line_link: LINK.into(),
@@ -47,15 +49,50 @@ impl Offered {
             proof: Some(proof),
         };
         let mut rows = self.rows.borrow_mut();
-        let step = self.alice.handle(&formed, &Rows(&rows), NOW).expect("a use");
-        assert!(self.marks.insert(step.once().expect("a mark")));
-        let (struck, record) = (step.strikes(), step.record());
-        self.record = record.len();
-        black_box((record, step.line().expect("a line").record()));
-        step.commit().for_each(|effect| drop(black_box(effect)));
-        assert!(struck.is_none_or(|ticket| rows.remove(&ticket).is_some()));
+        let step = self.alice.handle(&formed, &Rows(&rows), NOW, &mut Fixed).expect("a use");
+        let Ok(effects) = step.store(|write| {
+            assert!(self.marks.insert(write.unique.expect("a mark").0));
+            assert!(write.consumes.is_none_or(|ticket| rows.remove(&ticket).is_some()));
+            assert!(write.new_line.is_some());
+            self.record = write.row.record.len();
+            black_box(write);
+            Ok::<_, Infallible>(())
+        });
+        effects.for_each(|effect| drop(black_box(effect)));
     }
 }
+
+fn create<M: Machine>(created: Created<M>) -> M {
+    let write = created.write();
+    created.commit(write)
+}
+
+fn effects<'m, M: Machine>(step: Step<'m, M>) -> Effects<'m, M> {
+    let write = step.write();
+    step.commit(write)
+}
+
+/// As fast as no generator is: what is measured is Alice.
+struct Fixed;
+
+impl TryRng for Fixed {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(6)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(6)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill(6);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Fixed {}
 
 fn name(n: u32) -> LineId {
     let mut name = [0; 16];
@@ -67,11 +104,9 @@ fn name(n: u32) -> LineId {
 fn proof(port: &Port, n: u32) -> Proof {
     let mut seed = [9; 64];
     seed[..4].copy_from_slice(&n.to_be_bytes());
-    let mut bob = Bob::scan(port.clone(), Seed::from_bytes(&seed)).commit();
-    let step = bob.connect(SendProof::Inline, NOW).expect("a proof");
-    let Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) = step.commit().next() else {
-        panic!("no proof")
-    };
+    let mut bob = create(Bob::scan(port.clone(), Seed::from_bytes(&seed)));
+    let effect = effects(bob.connect(SendProof::Inline, NOW).expect("a proof")).next();
+    let Some(BobEffect::Send(Request::Connect { proof: Some(proof), .. })) = effect else { panic!("no proof") };
     proof
 }
 
@@ -83,28 +118,28 @@ fn ticket(carol: &mut Introducer, alice: &Alice, n: u32, outstanding: usize) -> 
     let step = carol
         .introduce(IntroducerName::new("Carol").expect("a name"), None, Seed::from_bytes(&seed), NOW)
         .expect("a ticket");
-    let row = step.commit().find_map(|effect| match effect {
-        IntroducerEffect::Announce(line_id, IntroducerMessage::Ticket(told)) => {
-            alice.tell(&told, line_id, outstanding, NOW).ok().map(|()| told)
+    let row = effects(step).find_map(|effect| match effect {
+        IntroducerEffect::Announce(line_id, IntroducerMessage::Ticket(notice)) => {
+            alice.accept_ticket(&notice, line_id, outstanding, NOW).ok().map(|()| notice)
         }
         _ => None,
     });
-    let step = carol.told().expect("told");
+    let step = carol.mark_announced().expect("announced");
     let port =
-        step.commit().find_map(|effect| if let IntroducerEffect::Ready(port) = effect { Some(port) } else { None });
-    carol.clear_outbox().expect("handed over").commit().for_each(drop);
+        effects(step).find_map(|effect| if let IntroducerEffect::Ready(port) = effect { Some(port) } else { None });
+    effects(carol.clear_outbox().expect("handed over")).for_each(drop);
     (row.expect("a row"), port.expect("a Port"))
 }
 
 fn main() {
     println!("X25519 by {}", X25519Backend::in_use());
-    let offer = || PortOptions::new().policy(Policy::unlimited());
-    let mut later = Offered::new(offer());
+    let options = || PortOptions::new().policy(Policy::unlimited());
+    let mut later = Offered::new(options());
     let port = later.alice.port().expect("a Port").clone();
     for n in 0..USES {
         later.takes(n, proof(&port, n));
     }
-    let of_first = |n| (Offered::new(offer()), proof(&port, USES + n));
+    let of_first = |n| (Offered::new(options()), proof(&port, USES + n));
     let (first, record) = compare(of_first, &mut later, |_, n| proof(&port, USES + n));
     println!("a Superport's first use             {first:>7.1} µs   record {} bytes", record[0]);
     println!(
@@ -114,13 +149,12 @@ fn main() {
         record[1]
     );
 
-    let offer = || offer().introducer(name(u32::MAX));
+    let options = || options().introducer(name(u32::MAX));
     let granted = |alice: &Alice| {
-        Introducer::granted(alice.port().expect("a Port").to_bytes().as_slice(), name(u32::MAX))
-            .expect("a grant")
-            .commit()
+        let port = alice.port().expect("a Port").to_bytes();
+        create(Introducer::granted(port.as_slice(), name(u32::MAX)).expect("a grant"))
     };
-    let mut later = Offered::new(offer());
+    let mut later = Offered::new(options());
     let mut carol = granted(&later.alice);
     // More than one contact port takes: what lies in the table is many contacts'.
     for n in 0..TICKETS {
@@ -128,7 +162,7 @@ fn main() {
         later.rows.get_mut().insert(row.ticket, row);
     }
     let of_first = |n| {
-        let first = Offered::new(offer());
+        let first = Offered::new(options());
         let (row, port) = ticket(&mut granted(&first.alice), &first.alice, TICKETS + n, 0);
         first.rows.borrow_mut().insert(row.ticket, row);
         (first, proof(&port, n))

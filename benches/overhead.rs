@@ -15,6 +15,8 @@ use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use port_protocol::{Event, Line, LineEffect, Machine, Request, SEAL_OVERHEAD, X25519Backend};
 
+use common::{Undrawn, step};
+
 const PROCESSES: usize = 9;
 const TAG: usize = 16;
 /// As long as a packet's.
@@ -67,27 +69,20 @@ fn child() {
     for (length, name) in [(16, "16 B"), (1024, "1 KiB"), (65_536, "64 KiB")] {
         let message = vec![1; length];
         let repeats = if length > 2048 { 4 } else { 40 };
-        for record in [false, true] {
-            let (line, _) = common::handshake(&[3; 64], &[4; 64]);
-            let (mut out, mut packet) = (vec![0; length], vec![0; length + SEAL_OVERHEAD]);
-            let with = if record { " + record" } else { "" };
-            compare(
-                &format!("seal {name}{with}"),
-                300,
-                repeats,
-                || bare_seal(&message, &mut out),
-                || Line::restore(&line.record()).unwrap(),
-                |line| {
-                    let step = line.seal(black_box(&message), &[], &mut packet).unwrap();
-                    if record {
-                        black_box(step.record());
-                    }
-                    step.commit().for_each(|effect| {
-                        black_box(&effect);
-                    });
-                },
-            );
-        }
+        let (line, _) = common::handshake(&[3; 64], &[4; 64]);
+        let (mut out, mut packet) = (vec![0; length], vec![0; length + SEAL_OVERHEAD]);
+        compare(
+            &format!("seal {name}, write"),
+            300,
+            repeats,
+            || bare_seal(&message, &mut out),
+            || Line::restore(&line.record()).unwrap(),
+            |line| {
+                step(line.seal(black_box(&message), &[], &mut packet).unwrap()).for_each(|effect| {
+                    black_box(&effect);
+                });
+            },
+        );
         open(name, &message, repeats);
     }
 }
@@ -119,8 +114,8 @@ fn open(name: &str, message: &[u8], repeats: u32) {
     let packets: Vec<Vec<u8>> = (0..repeats)
         .map(|_| {
             let mut packet = vec![0; message.len() + SEAL_OVERHEAD];
-            let step = from.seal(message, &[], &mut packet).unwrap();
-            let Some(LineEffect::Send(Request::Packet { payload, .. })) = step.commit().next() else { unreachable!() };
+            let step = step(from.seal(message, &[], &mut packet).unwrap()).next();
+            let Some(LineEffect::Send(Request::Packet { payload, .. })) = step else { unreachable!() };
             payload.to_vec()
         })
         .collect();
@@ -136,11 +131,11 @@ fn open(name: &str, message: &[u8], repeats: u32) {
     }
     let (mut plain, mut out) = (vec![0; message.len()], vec![0; message.len() + SEAL_OVERHEAD]);
     let record = to.record();
-    for with_record in [false, true] {
-        let with = if with_record { " + record" } else { "" };
+    for restore in [false, true] {
+        let how = if restore { "restore, " } else { "" };
         let (mut bare_packets, mut our_packets) = (sealed.iter().cycle(), packets.iter().cycle());
         compare(
-            &format!("open {name}{with}"),
+            &format!("{how}open {name}, write"),
             300,
             repeats,
             || {
@@ -155,11 +150,11 @@ fn open(name: &str, message: &[u8], repeats: u32) {
             |line| {
                 let payload = black_box(our_packets.next().unwrap());
                 let event = Event::Packet { line_id: common::LINE.into(), payload };
-                let step = line.open(&event, &[], &mut out, common::NOW).unwrap();
-                if with_record {
-                    black_box(step.record());
+                // One that comes back from its store for each event, as a client of many lines has it.
+                if restore {
+                    *line = Line::restore(black_box(&record)).unwrap();
                 }
-                step.commit().for_each(|effect| {
+                step(line.handle(&event, &mut out, common::NOW, &mut Undrawn).unwrap()).for_each(|effect| {
                     black_box(&effect);
                 });
             },

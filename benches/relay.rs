@@ -14,7 +14,7 @@ use std::time::Instant;
 use port_protocol::relay::*;
 use port_protocol::{
     Admission, Alice, Bob, BobEffect, Event, LineId, LineLink, Machine, PortOptions, Request, Seed, SendProof,
-    UnixSeconds,
+    UnixSeconds, Write,
 };
 
 #[global_allocator]
@@ -177,9 +177,11 @@ fn user(n: u64) -> UserId {
 
 /// The bytes of a proof of the usual length.
 fn connect() -> Vec<u8> {
-    let alice = Alice::offer([0; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
-    let mut bob = Bob::scan(alice.port().expect("on offer").clone(), Seed::from_bytes(&[2; 64])).commit();
-    bob.connect(SendProof::Inline, NOW).expect("scanned").commit().for_each(drop);
+    let kept = |_: &Write<'_>| Ok::<_, Infallible>(());
+    let Ok(alice) = Alice::offer([0; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).store(kept);
+    let Ok(mut bob) = Bob::scan(alice.port().expect("on offer").clone(), Seed::from_bytes(&[2; 64])).store(kept);
+    let Ok(effects) = bob.connect(SendProof::Inline, NOW).expect("scanned").store(kept);
+    effects.for_each(drop);
     let Some(BobEffect::Send(request)) = bob.pending().next() else { unreachable!() };
     request.to_vec()
 }

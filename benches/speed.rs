@@ -7,11 +7,11 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use port_protocol::*;
 
-use common::{LINK, NOW, handshake, line_formed, primitives, seeds};
+use common::{LINK, NOW, Undrawn, create, handshake, keep, line_formed, primitives, seeds, step};
 
 fn ports(c: &mut Criterion) {
     println!("X25519 by {}", X25519Backend::in_use());
-    let alice = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
+    let alice = create(Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])));
     let port = alice.port().unwrap();
     let (bytes, text) = (port.to_bytes(), port.qr_text());
     let link = port.link("https://port.example/").unwrap().to_string();
@@ -32,11 +32,11 @@ fn ports(c: &mut Criterion) {
 }
 
 fn proofs(c: &mut Criterion) {
-    let alice = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
-    let mut bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
+    let alice = create(Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])));
+    let mut bob = create(Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])));
     let scanned = bob.record();
     let Some(BobEffect::Send(Request::Connect { proof, .. })) =
-        bob.connect(SendProof::Inline, NOW).unwrap().commit().next()
+        step(bob.connect(SendProof::Inline, NOW).unwrap()).next()
     else {
         unreachable!()
     };
@@ -50,14 +50,14 @@ fn proofs(c: &mut Criterion) {
         b.iter(|| drop(black_box(bob.connect(SendProof::Inline, NOW).unwrap())));
     });
     group.bench_function("Alice checks it (LineFormed)", |b| {
-        b.iter(|| drop(black_box(alice.handle(black_box(&formed), NOW).unwrap())));
+        b.iter(|| drop(black_box(alice.handle(black_box(&formed), &NoPeers, NOW, &mut Undrawn).unwrap())));
     });
     group.finish();
 }
 
 fn handshakes(c: &mut Criterion) {
     let mut group = c.benchmark_group("handshake");
-    group.bench_function("both sides, with records", |b| {
+    group.bench_function("both sides, with every write", |b| {
         let mut run = 0;
         b.iter(|| {
             run += 1;
@@ -77,8 +77,8 @@ fn handshakes(c: &mut Criterion) {
 }
 
 fn records(c: &mut Criterion) {
-    let alice = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
-    let bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
+    let alice = create(Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])));
+    let bob = create(Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])));
     let (line, _) = handshake(&[1; 64], &[2; 64]);
     let (of_alice, of_bob, of_line) = (alice.record(), bob.record(), line.record());
 
@@ -93,38 +93,42 @@ fn records(c: &mut Criterion) {
 
 /// One event for a machine that lies in a database, among however many: its record in, the event's bytes in, its new record out.
 fn from_the_store(c: &mut Criterion) {
-    let alice = Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
-    let mut bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
-    bob.connect(SendProof::Inline, NOW).unwrap().commit().for_each(drop);
+    let alice = create(Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])));
+    let mut bob = create(Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])));
+    step(bob.connect(SendProof::Inline, NOW).unwrap()).for_each(drop);
     let Some(BobEffect::Send(Request::Connect { proof, .. })) = bob.pending().next() else { unreachable!() };
     let (to_alice, to_bob) = (line_formed(proof).to_vec(), line_formed(None).to_vec());
     let (mut from, to) = handshake(&[1; 64], &[2; 64]);
     let mut sealed = [0; 256];
-    let step = from.seal(&[7; 100], &[], &mut sealed).unwrap();
-    let Some(LineEffect::Send(Request::Packet { line_id, payload })) = step.commit().next() else { unreachable!() };
+    let Some(LineEffect::Send(Request::Packet { line_id, payload })) =
+        step(from.seal(&[7; 100], &[], &mut sealed).unwrap()).next()
+    else {
+        unreachable!()
+    };
     let packet = Event::Packet { line_id, payload }.to_vec();
     let (of_alice, of_bob, of_line) = (alice.record(), bob.record(), to.record());
 
-    let mut group = c.benchmark_group("restore, handle, record");
+    let mut group = c.benchmark_group("restore, handle, write");
     group.bench_function("Alice, LineFormed with a proof", |b| {
         b.iter(|| {
             let mut alice = Alice::restore(black_box(&of_alice)).unwrap();
-            let step = alice.handle_bytes(black_box(&to_alice), NOW).unwrap();
-            black_box((step.record(), step.line().unwrap().record()));
+            let event = Event::decode(black_box(&to_alice)).unwrap();
+            keep(&alice.handle(&event, &NoPeers, NOW, &mut Undrawn).unwrap().write())
         });
     });
     group.bench_function("Bob, LineFormed", |b| {
         b.iter(|| {
             let mut bob = Bob::restore(black_box(&of_bob)).unwrap();
-            let step = bob.handle_bytes(black_box(&to_bob), NOW).unwrap();
-            black_box((step.record(), step.line().unwrap().record()));
+            let event = Event::decode(black_box(&to_bob)).unwrap();
+            keep(&bob.handle(&event, &NoPeers, NOW, &mut Undrawn).unwrap().write())
         });
     });
     group.bench_function("Line, a message of 100 B", |b| {
         let mut buffer = [0; 256];
         b.iter(|| {
             let mut line = Line::restore(black_box(&of_line)).unwrap();
-            black_box(line.handle_bytes(black_box(&packet), &mut buffer, NOW).unwrap().record());
+            let event = Event::decode(black_box(&packet)).unwrap();
+            keep(&line.handle(&event, &mut buffer, NOW, &mut Undrawn).unwrap().write())
         });
     });
     group.finish();
@@ -136,25 +140,21 @@ fn messages(c: &mut Criterion) {
     for (length, name) in [(16, "16 B"), (1024, "1 KiB"), (65_536, "64 KiB")] {
         let (mut from, mut to) = handshake(&[3; 64], &[4; 64]);
         let (message, mut packet) = (vec![1; length], vec![0; length + SEAL_OVERHEAD]);
-        let step = from.seal(&message, &[], &mut packet).unwrap();
-        let Some(LineEffect::Send(Request::Packet { payload, .. })) = step.commit().next() else { unreachable!() };
+        let Some(LineEffect::Send(Request::Packet { payload, .. })) =
+            step(from.seal(&message, &[], &mut packet).unwrap()).next()
+        else {
+            unreachable!()
+        };
         let (payload, mut out) = (payload.to_vec(), vec![0; length + SEAL_OVERHEAD]);
 
         group.throughput(Throughput::Bytes(length as u64));
         group.bench_function(format!("seal {name}"), |b| {
-            b.iter(|| from.seal(black_box(&message), &[], &mut packet).unwrap().commit().count());
+            b.iter(|| step(from.seal(black_box(&message), &[], &mut packet).unwrap()).count());
         });
         group.bench_function(format!("open {name}"), |b| {
             b.iter(|| {
-                drop(black_box(
-                    to.open(
-                        &Event::Packet { line_id: to.claims().line_id, payload: black_box(&payload) },
-                        &[],
-                        &mut out,
-                        NOW,
-                    )
-                    .unwrap(),
-                ))
+                let event = Event::Packet { line_id: to.claims().line_id, payload: black_box(&payload) };
+                keep(&to.handle(&event, &mut out, NOW, &mut Undrawn).unwrap().write())
             });
         });
     }

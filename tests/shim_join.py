@@ -30,8 +30,7 @@ class Client:
         prepared = self.ask(do, **fields)["prepared"]
         if prepared is None:
             return
-        expected = prepared["expected"]
-        if expected:
+        if expected := prepared["expected"]:
             assert self.store.pop(expected["key"])[0] == expected["revision"]
         assert prepared["key"] not in self.store
         self.store[prepared["key"]] = prepared["revision"], prepared["record"]

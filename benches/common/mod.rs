@@ -1,5 +1,6 @@
 //! The work that the benches measure: a whole handshake, and the bare primitives in the same order.
 
+use std::convert::Infallible;
 use std::hint::black_box;
 
 use aes::Aes256;
@@ -7,6 +8,7 @@ use aes_gcm_siv::aead::{AeadInOut, KeyInit};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hkdf::Hkdf;
+use port_protocol::rand_core::{TryCryptoRng, TryRng};
 use port_protocol::*;
 use sha2::{Digest, Sha256};
 use x25519_dalek::{PublicKey as Public, StaticSecret};
@@ -15,67 +17,98 @@ pub const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
 pub const LINK: [u8; 16] = [1; 16];
 pub const LINE: [u8; 16] = [2; 16];
 
-/// The store of a bench: it makes every record, and keeps none.
-fn put(key: RecordKey, record: &[u8]) {
-    assert!(!record.is_empty());
-    black_box((key, record));
+/// The store of a bench: it takes every write, and keeps none.
+pub fn keep(write: &Write<'_>) -> Result<(), Infallible> {
+    assert!(!write.row.record.is_empty());
+    black_box(write);
+    Ok(())
 }
 
-fn keep<'m, M: Machine>(step: Step<'m, M>) -> Effects<'m, M> {
-    put(step.key(), &step.record());
-    if let Some(line) = step.line() {
-        put(line.key(), &line.record());
+pub fn step<'m, M: Machine>(step: Step<'m, M>) -> Effects<'m, M> {
+    let Ok(effects) = step.store(keep);
+    effects
+}
+
+pub fn create<M: Machine>(created: Created<M>) -> M {
+    let Ok(machine) = created.store(keep);
+    machine
+}
+
+/// A generator for machines that draw nothing from it: a Port for one use makes no ephemeral key.
+pub struct Undrawn;
+
+impl TryRng for Undrawn {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        unreachable!()
     }
-    step.commit()
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        unreachable!()
+    }
+
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Infallible> {
+        unreachable!()
+    }
 }
 
-fn born<M: Machine>(born: Created<M>) -> M {
-    put(born.key(), &born.record());
-    born.commit()
-}
+impl TryCryptoRng for Undrawn {}
 
 pub fn line_formed(proof: Option<Proof>) -> Event<'static> {
     Event::LineFormed { line_link: LINK.into(), line_id: LINE.into(), pair_hash: [3; 32].into(), proof }
 }
 
-/// From nothing to confirmed at both ends: every message through its bytes, every record made, everything settled.
+/// From nothing to confirmed at both ends: every message through its bytes, every write made, every outbox cleared.
 pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
     let (mut wire, mut reply, mut buffer) = ([0; 256], [0; 256], [0; 256]);
 
-    let mut alice = born(Alice::request(PortOptions::new(), Seed::from_bytes(seed_a)));
+    let mut alice = create(Alice::request(PortOptions::new(), Seed::from_bytes(seed_a)));
     let Some(AliceEffect::Send(request)) = alice.pending().next() else { unreachable!() };
     // The bytes are the client's work; to read them is the relay's.
     black_box(request.encode_into(&mut wire).unwrap());
     let Request::IssueLineLink { request_id } = request else { unreachable!() };
     let issued = Event::LineLinkIssued { request_id, line_link: LINK.into() };
-    let step = alice.handle_bytes(issued.encode_into(&mut wire).unwrap(), NOW).unwrap();
-    let Some(AliceEffect::PortReady(port)) = keep(step).next() else { unreachable!() };
+    let issued = Event::decode(issued.encode_into(&mut wire).unwrap()).unwrap();
+    let Some(AliceEffect::PortReady(port)) = step(alice.handle(&issued, &NoPeers, NOW, &mut Undrawn).unwrap()).next()
+    else {
+        unreachable!()
+    };
 
-    let mut bob = born(Bob::scan(Port::from_bytes(port.to_bytes().as_slice()).unwrap(), Seed::from_bytes(seed_b)));
-    let Some(BobEffect::Send(request)) = keep(bob.connect(SendProof::Inline, NOW).unwrap()).next() else {
+    let mut bob = create(Bob::scan(Port::from_bytes(port.to_bytes().as_slice()).unwrap(), Seed::from_bytes(seed_b)));
+    let Some(BobEffect::Send(request)) = step(bob.connect(SendProof::Inline, NOW).unwrap()).next() else {
         unreachable!()
     };
     black_box(request.encode_into(&mut wire).unwrap());
     let Request::Connect { proof, .. } = request else { unreachable!() };
 
-    let step = alice.handle_bytes(line_formed(proof).encode_into(&mut wire).unwrap(), NOW).unwrap();
-    let Some(AliceEffect::LineFormed(mut at_alice)) = keep(step).next() else { unreachable!() };
-    let step = bob.handle_bytes(line_formed(None).encode_into(&mut wire).unwrap(), NOW).unwrap();
-    let Some(BobEffect::LineFormed(mut at_bob)) = keep(step).next() else { unreachable!() };
+    let formed = Event::decode(line_formed(proof).encode_into(&mut wire).unwrap()).unwrap();
+    let Some(AliceEffect::LineFormed(mut at_alice)) =
+        step(alice.handle(&formed, &NoPeers, NOW, &mut Undrawn).unwrap()).next()
+    else {
+        unreachable!()
+    };
+    let formed = Event::decode(line_formed(None).encode_into(&mut wire).unwrap()).unwrap();
+    let Some(BobEffect::LineFormed(mut at_bob)) =
+        step(bob.handle(&formed, &NoPeers, NOW, &mut Undrawn).unwrap()).next()
+    else {
+        unreachable!()
+    };
 
     let confirm = relay(at_alice.pending().next(), &mut wire);
-    let answer = relay(keep(at_bob.handle_bytes(confirm, &mut buffer, NOW).unwrap()).next(), &mut reply);
-    keep(at_bob.clear_outbox().unwrap()).for_each(drop);
-    keep(at_alice.handle_bytes(answer, &mut buffer, NOW).unwrap()).for_each(drop);
+    let step_of_bob = at_bob.handle(&confirm, &mut buffer, NOW, &mut Undrawn).unwrap();
+    let answer = relay(step(step_of_bob).next(), &mut reply);
+    step(at_bob.clear_outbox().unwrap()).for_each(drop);
+    step(at_alice.handle(&answer, &mut buffer, NOW, &mut Undrawn).unwrap()).for_each(drop);
     assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
     (at_alice, at_bob)
 }
 
-fn relay<'w>(effect: Option<LineEffect<'_>>, wire: &'w mut [u8; 256]) -> &'w [u8] {
+fn relay<'w>(effect: Option<LineEffect<'_>>, wire: &'w mut [u8; 256]) -> Event<'w> {
     let Some(LineEffect::Send(request)) = effect else { unreachable!() };
     black_box(request.encode_into(wire).unwrap());
     let Request::Packet { line_id, payload } = request else { unreachable!() };
-    Event::Packet { line_id, payload }.encode_into(wire).unwrap()
+    Event::decode(Event::Packet { line_id, payload }.encode_into(wire).unwrap()).unwrap()
 }
 
 /// What any implementation must compute for that, in the same order and on inputs of the same lengths: two keygens, two DH, AES,

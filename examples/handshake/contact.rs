@@ -1,92 +1,79 @@
-//! What a client does with contact ports beside (§16): what is said of them, along a line.
+//! What a client does with contact ports beside (§16): what Alice and her introducer say of them, along their line.
 
 use port_protocol::{
-    Introducer, IntroducerMessage, IntroducerName, IntroducerPhase, LineId, LineLink, MAX_INTRODUCER_MESSAGE, Port,
-    RecordKey, Rejected, SEAL_OVERHEAD, SealError, Seed,
+    Alice, Introducer, IntroducerMessage, IntroducerName, Line, LineId, LineLink, Port, RecordKey, SealError, Seed,
 };
 
 use crate::client::Client;
-use crate::machines::{Any, Stop, ToDo, advance, now};
-use crate::store::{StoreError, Tables};
+use crate::machines::{Stop, advance, now};
+use crate::store::Tables;
 
 impl Client {
-    /// Alice: whoever is at the far end of this line may introduce people to her.
+    /// Alice: the contact at the far end of this line may introduce people to her.
     pub fn grant(&mut self, port: &Port, line_id: LineId) -> Result<(), Stop> {
-        self.introduce(line_id, &IntroducerMessage::Grant { port: port.to_bytes().as_slice() })
+        let port = port.to_bytes();
+        let grant = IntroducerMessage::Grant { port: port.as_slice() };
+        self.store.transaction(|tables| tables.say_of_port(line_id, &grant))
     }
 
-    /// Alice: and from now on no more. That takes effect at once, whether it is heard of or not.
+    /// Alice: from now on the contact may introduce nobody. That takes effect at once, whether the contact hears of it or not.
     pub fn withdraw(&mut self, line_link: LineLink, line_id: LineId) -> Result<(), Stop> {
-        self.revoke(line_link)?;
-        self.introduce(line_id, &IntroducerMessage::Withdrawn { line_link })
+        self.store.transaction(|tables| {
+            tables.revoke(line_link)?;
+            tables.say_of_port(line_id, &IntroducerMessage::Withdrawn { line_link })
+        })
     }
 
     /// Carol: a ticket for somebody. Its Port is shown once Alice was told.
     pub fn make_ticket(&mut self, with_alice: LineId, name: IntroducerName, seed: Seed) -> Result<(), Stop> {
-        let mut introducer = self.introducer(with_alice)?;
-        let to_do = self.store.transaction(|tables| advance(tables, introducer.introduce(name, None, seed, now())))?;
-        self.act(to_do)
-    }
-
-    /// Carol: the packet that tells Alice of a ticket was sent. Only now there is something to hand over.
-    pub fn told(&mut self, key: RecordKey) -> Result<(), Stop> {
-        match self.load(key)? {
-            Any::Introducer(mut introducer) if introducer.phase() == IntroducerPhase::Announcing => {
-                let to_do = self.store.transaction(|tables| advance(tables, introducer.told()))?;
-                self.act(to_do)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    pub fn introduce(&mut self, line_id: LineId, introduction: &IntroducerMessage<'_>) -> Result<(), Stop> {
-        let mut line = self.line(line_id)?;
-        let mut buffer = [0; MAX_INTRODUCER_MESSAGE + SEAL_OVERHEAD];
-        let sealed = self.store.transaction(|tables| advance(tables, line.introduce(introduction, &mut buffer)));
-        match (sealed, introduction) {
-            // Nobody can be told any more.
-            (Err(Stop::Seal(SealError::Closed)), IntroducerMessage::Ticket(_)) => {
-                let mut introducer = self.introducer(line_id)?;
-                let to_do = self.store.transaction(|tables| advance(tables, introducer.cancel()))?;
-                self.act(to_do)
-            }
-            (sealed, _) => self.act(sealed?),
-        }
+        self.store.transaction(|tables| {
+            let mut introducer: Introducer = tables.load(RecordKey::Introducer(with_alice))?;
+            advance(tables, introducer.introduce(name, None, seed, now()))
+        })
     }
 
     pub fn introducer(&self, with_alice: LineId) -> Result<Introducer, Stop> {
-        match self.load(RecordKey::Introducer(with_alice))? {
-            Any::Introducer(introducer) => Ok(introducer),
-            _ => Err(Rejected::WrongMachine.into()),
-        }
+        self.store.tables.load(RecordKey::Introducer(with_alice))
     }
 }
 
 impl Tables {
-    /// Something was said of a contact port, along this line. What is not to be taken leaves the line's step as it is.
-    pub fn hear(&mut self, introduction: &IntroducerMessage<'_>, from: LineId) -> Result<Vec<ToDo>, Stop> {
-        match introduction {
-            IntroducerMessage::Grant { port } => match self.put(&Introducer::granted(port, from)?.row()) {
-                // It came before.
-                Ok(()) | Err(StoreError::Taken) => {}
-                Err(error) => return Err(error.into()),
-            },
-            IntroducerMessage::Ticket(told) => {
-                if let Ok(Any::Alice(alice)) = Any::load(self, RecordKey::LineLink(told.line_link))
-                    && alice.tell(told, from, self.outstanding(told.line_link), now()).is_ok()
+    pub fn say_of_port(&mut self, line_id: LineId, message: &IntroducerMessage<'_>) -> Result<(), Stop> {
+        let mut line: Line = self.load(RecordKey::Line(line_id))?;
+        match (advance(self, line.seal_introducer_message(message, &mut Vec::new())), message) {
+            // Nobody can be told of a ticket any more.
+            (Err(Stop::Seal(SealError::Closed)), IntroducerMessage::Ticket(_)) => {
+                let mut introducer: Introducer = self.load(RecordKey::Introducer(line_id))?;
+                advance(self, introducer.cancel())
+            }
+            (said, _) => said,
+        }
+    }
+
+    /// Something was said of a contact port, along this line. What this client does not take leaves the line's step as it is.
+    pub fn hear(&mut self, message: &IntroducerMessage<'_>, from: LineId) -> Result<(), Stop> {
+        match message {
+            // If there is one, it came before.
+            IntroducerMessage::Grant { port } if self.role(RecordKey::Introducer(from)).is_err() => {
+                Introducer::granted(port, from)?.store(|write| self.keep(write)).map(drop)
+            }
+            IntroducerMessage::Ticket(notice) => {
+                if let Ok(alice) = self.load::<Alice>(RecordKey::LineLink(notice.line_link))
+                    && alice.accept_ticket(notice, from, self.outstanding(notice.line_link), now()).is_ok()
                 {
-                    self.tell(told.clone());
+                    self.keep_ticket(notice);
                 }
+                Ok(())
             }
             IntroducerMessage::Withdrawn { .. } => {
-                if let Ok(Any::Introducer(mut introducer)) = Any::load(self, RecordKey::Introducer(from))
-                    && let Ok(step) = introducer.handle(introduction, from)
+                if let Ok(mut introducer) = self.load::<Introducer>(RecordKey::Introducer(from))
+                    && let Ok(step) = introducer.handle(message, from)
                 {
-                    return advance(self, Ok::<_, Stop>(step));
+                    advance(self, Ok::<_, Stop>(step))?;
                 }
+                Ok(())
             }
-            _ => {}
+            _ => Ok(()),
         }
-        Ok(Vec::new())
     }
 }

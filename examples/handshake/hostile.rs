@@ -1,15 +1,15 @@
-//! `--hostile SEED`: Alice and Bob once more, in the kit's world (feature `testkit`). Whatever goes wrong is drawn from the seed:
-//! the same seed gives the same run. Their apps are the kit's own: `client.rs` counts on a relay that keeps the order, on one
-//! Port and one line, and on the clock of this machine.
+//! `--hostile SEED`: Alice and Bob once more, in the kit's world (feature `testkit`). The seed decides what goes wrong: the same seed gives
+//! the same run. Their apps are the kit's own, because `client.rs` counts on a relay that keeps the order, on one Port and one line, and on
+//! the clock of this machine.
 
 use std::cell::Cell;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use port_protocol::testkit::{
-    App, Choice, Client, Command, Fault, Output, Power, PowerFailed, Receipt, RollBack, Schedule, Violation, World,
+    App, Choice, Client, Command, Fault, Output, Outside, PowerFailed, Receipt, RollBack, Schedule, Violation, World,
 };
-use port_protocol::{Alice, Bob, Line, Machine, SafetyNumber, SendProof, UnixSeconds};
+use port_protocol::{Alice, Bob, Line, LineId, Machine, SafetyNumber, SendProof};
 
 use crate::relay::User;
 use crate::show::{self, heading, note};
@@ -64,7 +64,7 @@ fn live(world: &mut World<Shown>, seed: u64, send_proof: SendProof, says: &Misha
     world.finish()
 }
 
-/// What users do is in the story; here is the rest.
+/// What users do is in the story. Here is the rest.
 const fn goes_wrong(choice: &Choice) -> bool {
     matches!(choice, Choice::Deliver | Choice::Wake(_) | Choice::BackUp(_)) || choice.fault().is_some()
 }
@@ -75,7 +75,7 @@ fn go_wrong(world: &mut World<Shown>, choice: Choice, mishap: &Mishap) -> Result
     let before = fault.map(|fault| world.count_of(fault));
     mishap.set(fault);
     world.perform(choice)?;
-    // What could not be done was not.
+    // A mishap that could not happen is not shown.
     if fault.map(|fault| world.count_of(fault)) != before {
         show_mishap(mishap);
     }
@@ -103,23 +103,22 @@ const fn words(fault: Fault) -> &'static str {
 fn verdict(world: &World<Shown>) -> Result<&'static str, &'static str> {
     let codes: Vec<_> = world.apps().iter().map(Shown::safety_number).collect();
     match &codes[..] {
-        [Some(alice), Some(bob)] if alice == bob => Ok("One line, and the same check code at both ends."),
-        // The kit can't tell it from an honest end once somebody has forgotten his own: after a roll-back.
-        [Some(_), Some(_)] => Err("each end is confirmed, and their check codes differ"),
+        [Some(alice), Some(bob)] if alice == bob => Ok("One line, and the same safety number at both ends."),
+        // After a roll-back an end may have forgotten its line. Then the kit can't tell a forged end from an honest one.
+        [Some(_), Some(_)] => Err("each end is confirmed, and their safety numbers differ"),
         [None, None] => Ok("No line that is confirmed, and nobody got in. Another Port costs nothing."),
         _ => Ok("One end has heard the other, who is gone since. Its user may close the line."),
     }
 }
 
-/// The kit's client, which does what SPEC.md says, and all that happens to it is shown. To test an app of your own, this is what
-/// to write for it.
+/// The kit's client, which does what SPEC.md says. It shows all that happens to it. To test an app of your own, write this for it.
 struct Shown {
     user: User,
     client: Client,
     mishap: Rc<Mishap>,
 }
 
-/// What goes wrong now, until it is shown: above what comes of it.
+/// What goes wrong now. It is shown before its consequences.
 type Mishap = Cell<Option<Fault>>;
 
 fn show_mishap(mishap: &Mishap) {
@@ -129,11 +128,11 @@ fn show_mishap(mishap: &Mishap) {
 }
 
 impl App for Shown {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
         show_mishap(&self.mishap);
         show::event(self.user, event);
         let before = self.records();
-        let receipt = self.client.deliver(event, now, power);
+        let receipt = self.client.deliver(event, outside);
         match receipt {
             Err(_) => self.crashes(),
             Ok(Receipt::NotYet) => note("too early: kept for later"),
@@ -143,12 +142,12 @@ impl App for Shown {
         receipt
     }
 
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.client.command(command, now, power).inspect_err(|_| self.crashes())
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.client.command(command, outside).inspect_err(|_| self.crashes())
     }
 
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.client.restart(now, power).inspect_err(|_| self.crashes())
+    fn restart(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.client.restart(outside).inspect_err(|_| self.crashes())
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -166,6 +165,10 @@ impl App for Shown {
 
     fn records(&self) -> Vec<Vec<u8>> {
         self.client.records()
+    }
+
+    fn inbox(&self) -> Vec<(LineId, Vec<u8>)> {
+        self.client.inbox()
     }
 
     fn back_up(&mut self) {
@@ -202,7 +205,7 @@ impl Shown {
                 (.., Ok(line)) => format!("a line: {:?}", line.phase()),
                 _ => "no record".to_owned(),
             };
-            let code = code.map_or_else(String::new, |code| format!(", check code {code}"));
+            let code = code.map_or_else(String::new, |code| format!(", safety number {code}"));
             println!("  {:<5} {stands}{code}", self.user);
         }
         if records.is_empty() {

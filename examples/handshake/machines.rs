@@ -3,46 +3,28 @@
 use std::time::SystemTime;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, DecodeError, Introducer, IntroducerEffect, Line, LineEffect, LineId, Machine,
-    OnDuplicate, Port, PortError, RecordKey, Rejected, RestoreError, SealError, Step, UnixSeconds,
+    AliceEffect, BobEffect, Created, DecodeError, IntroducerEffect, LineEffect, Machine, PortError, Rejected,
+    RestoreError, SealError, Step, UnixSeconds,
 };
 use thiserror::Error;
 
 use crate::store::{StoreError, Tables};
 
-/// Everything a client does with a machine is three lines. Which command it is differs; what is done with it does not.
-pub fn advance<'m, M: Machine, E>(tables: &mut Tables, command: Result<Step<'m, M>, E>) -> Result<Vec<ToDo>, Stop>
+/// Everything a client does with a machine. Which command it is differs; what is done with it does not.
+///
+/// The effects go into the transaction of their step: a request into the table of those that wait to be sent, a word to the user into
+/// the table of what the screen shows. So a crash loses nothing, and nothing has to be done again.
+pub fn advance<'m, M: Machine, E>(tables: &mut Tables, command: Result<Step<'m, M>, E>) -> Result<(), Stop>
 where
-    ToDo: From<M::Effect<'m>>,
+    M::Effect<'m>: Act,
     Stop: From<E>,
 {
-    let step = command?; //                        pure: nothing has moved, on Ok or on Err
-    keep(tables, &step)?; //                       keep the new state first, in one transaction
-    Ok(step.commit().map(ToDo::from).collect()) // now it has moved: send, show, connect
+    let step = command?; //                                       pure: nothing has moved, on Ok or on Err
+    let mut effects = step.store(|write| tables.keep(write))?; // kept first; now it has moved
+    effects.try_for_each(|effect| effect.act(tables))
 }
 
-fn keep<M: Machine>(tables: &mut Tables, step: &Step<'_, M>) -> Result<(), Stop> {
-    tables.keep(step).map_err(|error| match (error, step.taken()) {
-        (StoreError::UsedBefore, Some(taken)) => Stop::UsedBefore(taken),
-        (error, _) => error.into(),
-    })
-}
-
-/// An effect of any machine, as bytes and text.
-pub enum ToDo {
-    Send(Vec<u8>),
-    Show(Port),
-    /// A line was formed, and its record is stored: do what is pending there.
-    Wake(RecordKey),
-    Hear(String),
-    /// What the other end's machine says of a contact port: it is heard in the transaction of the step that brought it.
-    Note(Vec<u8>),
-    /// This machine has something to say of a contact port, along this line.
-    Tell(LineId, Vec<u8>),
-    End(String),
-}
-
-/// Why a client stops in the middle of something.
+/// Why a client stops in the middle of something. Its transaction is rolled back.
 #[derive(Debug, Error)]
 pub enum Stop {
     #[error("{0}")]
@@ -55,109 +37,94 @@ pub enum Stop {
     Store(#[from] StoreError),
     #[error("{0}")]
     Restore(#[from] RestoreError),
-    #[error("this was used before, and the record that said so was lost, or it is an old proof")]
-    UsedBefore(Taken),
     #[error("no randomness: {0}")]
     NoRandomness(#[from] getrandom::Error),
-}
-
-/// The machine of a record, whichever it is.
-#[expect(clippy::large_enum_variant, reason = "one at a time")]
-pub enum Any {
-    Alice(Alice),
-    Bob(Bob),
-    Line(Line),
-    Introducer(Introducer),
-}
-
-impl Any {
-    pub fn load(tables: &Tables, key: RecordKey) -> Result<Self, Stop> {
-        let record = tables.get(key).ok_or(Rejected::WrongMachine)?;
-        if let RecordKey::Line(_) = key {
-            return Ok(Self::Line(Line::restore(record)?));
-        }
-        Ok(match (Alice::restore(record), Bob::restore(record)) {
-            (Ok(alice), _) => Self::Alice(alice),
-            (_, Ok(bob)) => Self::Bob(bob),
-            _ => Self::Introducer(Introducer::restore(record)?),
-        })
-    }
-
-    pub fn pending(&self) -> Vec<ToDo> {
-        match self {
-            Self::Alice(alice) => alice.pending().map(ToDo::from).collect(),
-            Self::Bob(bob) => bob.pending().map(ToDo::from).collect(),
-            Self::Line(line) => line.pending().map(ToDo::from).collect(),
-            Self::Introducer(introducer) => introducer.pending().map(ToDo::from).collect(),
-        }
-    }
-
-    pub fn clear_outbox(&mut self, tables: &mut Tables) -> Result<(), Stop> {
-        fn clear_outbox<'m, M: Machine>(tables: &mut Tables, machine: &'m mut M) -> Result<(), Stop>
-        where
-            ToDo: From<M::Effect<'m>>,
-        {
-            machine.clear_outbox().map_or(Ok(()), |step| advance(tables, Ok::<_, Stop>(step)).map(drop))
-        }
-        match self {
-            Self::Alice(alice) => settle(tables, alice),
-            Self::Bob(bob) => settle(tables, bob),
-            Self::Line(line) => settle(tables, line),
-            Self::Introducer(introducer) => settle(tables, introducer),
-        }
-    }
-}
-
-pub fn now() -> UnixSeconds {
-    UnixSeconds(SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()))
-}
-
-impl From<AliceEffect<'_>> for ToDo {
-    fn from(effect: AliceEffect<'_>) -> Self {
-        match effect {
-            AliceEffect::Send(request) => Self::Send(request.to_vec()),
-            AliceEffect::PortReady(port) => Self::Show(port.clone()),
-            AliceEffect::LineFormed(line) => Self::Wake(line.key()),
-            AliceEffect::Ended(why) => Self::End(format!("the Port ended: {why:?}")),
-        }
-    }
-}
-
-impl From<BobEffect<'_>> for ToDo {
-    fn from(effect: BobEffect<'_>) -> Self {
-        match effect {
-            BobEffect::Send(request) => Self::Send(request.to_vec()),
-            BobEffect::LineFormed(line) => Self::Wake(line.key()),
-            BobEffect::Ended(why) => Self::End(format!("the Port ended without a line: {why:?}")),
-        }
-    }
-}
-
-impl From<LineEffect<'_>> for ToDo {
-    fn from(effect: LineEffect<'_>) -> Self {
-        match effect {
-            LineEffect::Send(request) => Self::Send(request.to_vec()),
-            LineEffect::Message(text) => Self::Hear(String::from_utf8_lossy(text).into_owned()),
-            LineEffect::IntroducerMessage(said) => Self::Note(said.to_vec()),
-            LineEffect::AwaitingApproval => Self::Hear("(somebody wants in)".to_owned()),
-            LineEffect::PacketsLost => Self::Hear("(some of it did not arrive)".to_owned()),
-            LineEffect::Ended(why) => Self::End(format!("the line ended: {why:?}")),
-        }
-    }
-}
-
-impl From<IntroducerEffect<'_>> for ToDo {
-    fn from(effect: IntroducerEffect<'_>) -> Self {
-        match effect {
-            IntroducerEffect::Announce(line_id, introduction) => Self::Tell(line_id, introduction.to_vec()),
-            IntroducerEffect::Ready(port) => Self::Show(port),
-            IntroducerEffect::Ended(why) => Self::End(format!("nobody can be introduced any more: {why:?}")),
-        }
-    }
 }
 
 impl From<DecodeError> for Stop {
     fn from(error: DecodeError) -> Self {
         Self::Rejected(error.into())
     }
+}
+
+/// What a client does about an effect.
+pub trait Act {
+    fn act(self, tables: &mut Tables) -> Result<(), Stop>;
+}
+
+impl Act for AliceEffect<'_> {
+    fn act(self, tables: &mut Tables) -> Result<(), Stop> {
+        match self {
+            Self::Send(request) => tables.send(&request),
+            Self::PortReady(port) => tables.shown = Some(port.clone()),
+            Self::LineFormed(line) => return pending(tables, &line),
+            Self::Ended(why) => tables.end(format!("the Port ended: {why:?}")),
+        }
+        Ok(())
+    }
+}
+
+impl Act for BobEffect<'_> {
+    fn act(self, tables: &mut Tables) -> Result<(), Stop> {
+        match self {
+            Self::Send(request) => tables.send(&request),
+            Self::LineFormed(line) => return pending(tables, &line),
+            Self::Ended(why) => tables.end(format!("the Port ended without a line: {why:?}")),
+        }
+        Ok(())
+    }
+}
+
+impl Act for LineEffect<'_> {
+    fn act(self, tables: &mut Tables) -> Result<(), Stop> {
+        match self {
+            Self::Send(request) => tables.send(&request),
+            // They were part of the write.
+            Self::Message(_) | Self::IntroducerMessage(_) => {}
+            Self::AwaitingApproval => tables.heard.push("(somebody wants in)".to_owned()),
+            Self::PacketsLost => tables.heard.push("(some of it did not arrive)".to_owned()),
+            Self::Ended(why) => tables.end(format!("the line ended: {why:?}")),
+        }
+        Ok(())
+    }
+}
+
+impl Act for IntroducerEffect<'_> {
+    fn act(self, tables: &mut Tables) -> Result<(), Stop> {
+        match self {
+            Self::Announce(line_id, message) => return tables.say_of_port(line_id, &message),
+            Self::Ready(port) => tables.shown = Some(port),
+            Self::Ended(why) => tables.end(format!("nobody can be introduced any more: {why:?}")),
+        }
+        Ok(())
+    }
+}
+
+/// A machine that is new: its row first, then what it asks for.
+pub fn begin<M: Machine + 'static>(tables: &mut Tables, created: Created<M>) -> Result<(), Stop>
+where
+    for<'m> M::Effect<'m>: Act,
+{
+    let machine = created.store(|write| tables.keep(write))?;
+    pending(tables, &machine)
+}
+
+/// Does what is in a machine's outbox.
+pub fn pending<'m, M: Machine>(tables: &mut Tables, machine: &'m M) -> Result<(), Stop>
+where
+    M::Effect<'m>: Act,
+{
+    machine.pending().try_for_each(|effect| effect.act(tables))
+}
+
+/// All that a machine asked for was done: the requests were sent, the user was told.
+pub fn clear_outbox<'m, M: Machine>(tables: &mut Tables, machine: &'m mut M) -> Result<(), Stop>
+where
+    M::Effect<'m>: Act,
+{
+    machine.clear_outbox().map_or(Ok(()), |step| advance(tables, Ok::<_, Stop>(step)))
+}
+
+pub fn now() -> UnixSeconds {
+    UnixSeconds(SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()))
 }

@@ -1,10 +1,10 @@
-//! The main job of this crate, from beginning to end: Alice makes a Port, Bob scans it, both join one line, know that they
-//! did, and talk. And its family: a Port for many, and one by which a contact introduces people.
+//! The main job of this crate, from beginning to end: Alice makes a Port, Bob scans it, both join one line, know that they did, and talk.
+//! And its family: a Port for many, and one by which a contact introduces people. `examples/minimal.rs` is the same in one page.
 //!
-//! `client.rs` is what an app does with its machines, `machines.rs` with each of them, `contact.rs` with contact ports beside,
-//! `store.rs` what it asks of its database, `relay.rs` the relay around the one of this crate; `world.rs` lets them run. `one.rs`,
-//! `superport.rs` and `introduce.rs` are what people do. `hostile.rs` lets everything go wrong at once, to the test kit's apps:
-//! `--hostile SEED`, with `--features testkit`.
+//! `client.rs` is what an app does with its machines, `machines.rs` with each of them, `contact.rs` with contact ports beside, `store.rs`
+//! what it asks of its database, `relay.rs` the post around the relay of this crate; `world.rs` lets them run. `one.rs`, `superport.rs` and
+//! `introduce.rs` are what people do. `hostile.rs` lets everything go wrong at once, to the test kit's apps: `--hostile SEED`, with
+//! `--features testkit`.
 
 mod client;
 mod contact;
@@ -35,11 +35,11 @@ usage: handshake [--along-the-line] [--crash] [--tamper]
        handshake --introduce [--crash]
        handshake [--along-the-line] --hostile SEED
 
-  --along-the-line  Bob sends his proof after the line was formed, not on board of his request
-  --crash           Alice's power fails after every write to her store
+  --along-the-line  Bob sends the proof after the line was formed, not inline, in its request
+  --crash           Alice's power fails after every write to the store
   --tamper          the relay flips bits in what it delivers
   --superport N     a Port for N, 1 to 99; one more comes
-  --introduce       Carol introduces Bob to Alice; her right is withdrawn
+  --introduce       Carol introduces Bob to Alice; the right is withdrawn
   --hostile SEED    whatever the relay and bad luck can do to the kit's own apps, not to this example's, drawn from a number
                     (cargo run --features testkit --example …)";
 
@@ -86,7 +86,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 one::refused_proof(send_proof)?;
             }
         }
-        // A Port for many takes the proof on board only.
+        // A Port for many takes the proof inline only.
         (true, None, None) if rest == (Options { crash, ..Options::default() }) => introduce::introduce(crash)?,
         (false, Some(limit), None) if rest == (Options { crash, ..Options::default() }) => {
             superport::superport(limit, crash)?;

@@ -15,7 +15,7 @@ pub fn handshake(send_proof: SendProof, crash: bool, tamper: bool) -> Result<(),
 
     heading("Alice makes a Port");
     world.run(User::Alice, |alice| alice.make_port(PortOptions::new(), Seed::from_os()?))?;
-    let text = show::port(world.client(User::Alice).shown.as_ref().ok_or("no Port")?)?;
+    let text = show::port(&world.shown(User::Alice)?)?;
 
     heading("Bob reads it");
     let port = Port::parse(&text)?;
@@ -48,13 +48,13 @@ pub fn handshake(send_proof: SendProof, crash: bool, tamper: bool) -> Result<(),
     Ok(())
 }
 
-/// Single use means that whoever has the link can use the Port up, though not get in: without a good proof there is no line.
+/// Single use means that somebody who has only the link can use the Port up, but can't get in: without a good proof there is no line.
 pub fn refused_proof(send_proof: SendProof) -> Result<(), Box<dyn Error>> {
     let mut world = World::new(false, Tamper::Proof);
 
     heading("Another Port, and the relay flips a bit in Bob's proof");
     world.run(User::Alice, |alice| alice.make_port(PortOptions::new(), Seed::from_os()?))?;
-    let port = world.client(User::Alice).shown.clone().ok_or("no Port")?;
+    let port = world.shown(User::Alice)?;
     let line_link = port.line_link();
     world.run(User::Bob, |bob| bob.scan(port, Seed::from_os()?))?;
     world.run(User::Bob, |bob| bob.connect(line_link, send_proof))?;

@@ -1,12 +1,12 @@
-//! The relay: the crate's own, with its tables in memory. It knows its users by ids that nobody can guess, and nothing of what
-//! they say. Bytes come in and bytes go out, as on a real wire.
+//! The relay: the crate's own, with its tables in memory, and the post around it. It knows its users by ids that nobody can guess, and
+//! nothing of what they say. Bytes come in and bytes go out, as on a real wire.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 
 use getrandom::SysRng;
-use getrandom::rand_core::{Rng, UnwrapErr};
+use port_protocol::rand_core::{Rng, UnwrapErr};
 use port_protocol::relay::{Limits, Memory, Relay, RelayError, UserId};
 
 use crate::machines::now;
@@ -23,8 +23,8 @@ pub enum User {
     Nth(u32),
 }
 
-pub struct RelayAddr {
-    server: Relay<Memory>,
+pub struct Network {
+    relay: Relay<Memory>,
     accounts: Vec<Account>,
     /// What is on its way to the users, in order.
     pub post: VecDeque<Parcel>,
@@ -44,19 +44,19 @@ pub struct Parcel {
     sequence: Option<u64>,
 }
 
-impl RelayAddr {
+impl Network {
     pub fn new() -> Self {
-        Self { server: Relay::new(Memory::new(), Limits::default()), accounts: Vec::new(), post: VecDeque::new() }
+        Self { relay: Relay::new(Memory::new(), Limits::default()), accounts: Vec::new(), post: VecDeque::new() }
     }
 
-    /// Takes one request of an authenticated user. The reply goes back to him, and whoever has something new is sent it.
+    /// Takes one request of an authenticated user. The reply goes back to that user, and each user for whom something new waits is sent it.
     pub fn take(&mut self, from: User, request: &[u8]) -> Result<(), RelayError<Infallible>> {
         let id = self.id(from);
-        let handled = self.server.handle(id, request, &mut UnwrapErr(SysRng), now())?;
-        let reply = handled.reply.map(|event| Parcel { to: from, event: event.to_vec(), sequence: None });
+        let response = self.relay.handle(id, request, &mut UnwrapErr(SysRng), now())?;
+        let reply = response.reply.map(|event| Parcel { to: from, event: event.to_vec(), sequence: None });
         self.post.extend(reply);
-        for account in self.accounts.iter_mut().filter(|account| handled.wake.contains(&Some(account.id))) {
-            while let Some(delivery) = self.server.next(account.id, account.sent).map_err(RelayError::Directory)? {
+        for account in self.accounts.iter_mut().filter(|account| response.wake.contains(&Some(account.id))) {
+            while let Some(delivery) = self.relay.next(account.id, account.sent).map_err(RelayError::Directory)? {
                 account.sent = delivery.sequence;
                 let (to, event) = (account.user, delivery.event.to_vec());
                 self.post.push_back(Parcel { to, event, sequence: Some(delivery.sequence) });
@@ -68,10 +68,10 @@ impl RelayAddr {
     /// The client has kept what came of it.
     pub fn acknowledge(&mut self, parcel: &Parcel) -> Result<(), Infallible> {
         let id = self.id(parcel.to);
-        parcel.sequence.map_or(Ok(()), |sequence| self.server.acknowledge(id, sequence))
+        parcel.sequence.map_or(Ok(()), |sequence| self.relay.acknowledge(id, sequence))
     }
 
-    /// Who comes for the first time gets an account.
+    /// A user who comes for the first time gets an account.
     fn id(&mut self, user: User) -> UserId {
         if let Some(account) = self.accounts.iter().find(|account| account.user == user) {
             return account.id;

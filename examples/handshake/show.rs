@@ -57,14 +57,14 @@ pub fn brief_event(to: User, bytes: &[u8]) {
     println!("  relay → {to:<7} {:5} bytes  {}", bytes.len(), short(&decoded));
 }
 
-fn with_proof(name: &str, on_board: bool) -> String {
-    format!("{name}{}", if on_board { ", proof on board" } else { "" })
+fn with_proof(name: &str, inline: bool) -> String {
+    format!("{name}{}", if inline { ", proof inline" } else { "" })
 }
 
 fn brief_packet(line_id: &LineId, payload: &[u8]) -> String {
     match Payload::decode(payload) {
-        Ok(Payload::Sealed { content, nonce: Nonce { epoch, counter }, .. }) => {
-            format!("{content:?} {epoch}.{counter} along {line_id:?}")
+        Ok(Payload::Sealed { kind, nonce: Nonce { epoch, counter }, .. }) => {
+            format!("{kind:?} {epoch}.{counter} along {line_id:?}")
         }
         Ok(payload) => format!("{payload:?} along {line_id:?}"),
         Err(error) => error.to_string(),
@@ -78,9 +78,9 @@ pub fn note(text: &str) {
 
 fn packet(line_id: &dyn std::fmt::Debug, payload: &[u8]) -> String {
     let decoded = match Payload::decode(payload) {
-        Ok(Payload::Sealed { content, nonce: Nonce { epoch, counter }, ciphertext }) => {
+        Ok(Payload::Sealed { kind, nonce: Nonce { epoch, counter }, ciphertext }) => {
             let bytes = ciphertext.len();
-            format!("Sealed {{ content: {content:?}, epoch: {epoch}, counter: {counter}, ciphertext: {bytes} bytes }}")
+            format!("Sealed {{ kind: {kind:?}, epoch: {epoch}, counter: {counter}, ciphertext: {bytes} bytes }}")
         }
         Ok(payload) => format!("{payload:?}"),
         Err(error) => error.to_string(),

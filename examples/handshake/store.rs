@@ -1,16 +1,19 @@
-//! Where one user's records are kept. Maps here; tables of a database elsewhere.
+//! What one user's app keeps. Maps here; tables of a database elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 
-use port_protocol::{Line, LineId, LineLink, Machine, Peers, RecordKey, ReplayMark, Row, Step};
-use port_protocol::{RestoreError, TicketHash, TicketNotice};
+use port_protocol::{
+    Expected, Line, LineId, LineLink, Machine, MachineRole, OnDuplicate, Peers, Port, Received, RecordKey, Rejected,
+    ReplayMark, Request, RestoreError, Row, TicketHash, TicketNotice, Write,
+};
 use thiserror::Error;
 
-#[derive(Clone, Default, PartialEq, Eq)]
+use crate::machines::Stop;
+
+#[derive(Default)]
 pub struct Store {
-    tables: Tables,
-    /// For `--crash`: the power fails after each write, before the writer hears that it succeeded.
+    pub tables: Tables,
+    /// For `--crash`: the power fails after each write of a machine, before the writer hears that it succeeded.
     pub power_fails: bool,
 }
 
@@ -18,30 +21,35 @@ pub struct Store {
 pub struct Tables {
     records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
     marks: BTreeSet<ReplayMark>,
-    /// The tickets that this user was told of (§16.4).
-    told: BTreeMap<TicketHash, TicketNotice>,
-    /// What was written last.
+    /// The tickets that the introducers announced (§16.4).
+    tickets: BTreeMap<TicketHash, TicketNotice>,
+    /// Requests that wait to be sent, in order.
+    pub requests: Vec<Vec<u8>>,
+    /// The Port that was made last: on the screen, or a contact port, to be granted.
+    pub shown: Option<Port>,
+    /// What the other end said.
+    pub heard: Vec<String>,
+    /// What ended, and why.
+    pub ended: Vec<String>,
+    /// The row that was written last.
     last: Option<(RecordKey, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, Error)]
 pub enum StoreError {
     #[error("something else is stored under this key")]
-    Taken,
+    KeyExists,
     #[error("somebody else moved this machine, or its record is of an old backup")]
     Moved,
-    #[error("this was used before")]
-    UsedBefore,
+    #[error("this was used before, and the record that said so was lost, or it is an old proof")]
+    UsedBefore(OnDuplicate),
     #[error("revision {1} of {0:?} is stored, and then the power fails")]
     PowerFailed(RecordKey, u64),
 }
 
 impl Store {
     /// All that is written in it, or nothing.
-    pub fn transaction<T, E: From<StoreError>>(
-        &mut self,
-        write: impl FnOnce(&mut Tables) -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub fn transaction<T>(&mut self, write: impl FnOnce(&mut Tables) -> Result<T, Stop>) -> Result<T, Stop> {
         let mut tables = Tables { last: None, ..self.tables.clone() };
         let done = write(&mut tables)?;
         let last = tables.last;
@@ -51,48 +59,73 @@ impl Store {
             _ => Ok(done),
         }
     }
-
-    pub const fn tables(&self) -> &Tables {
-        &self.tables
-    }
 }
 
 impl Tables {
-    /// Keeps what a step asks for: its rows, and what it uses up for ever.
-    pub fn keep<M: Machine>(&mut self, step: &Step<'_, M>) -> Result<(), StoreError> {
-        let used = step.once().is_some_and(|mark| !self.marks.insert(mark))
-            || step.strikes().is_some_and(|ticket| self.told.remove(&ticket).is_none());
-        if used {
-            return Err(StoreError::UsedBefore);
+    /// Keeps all that a step writes.
+    pub fn keep(&mut self, write: &Write<'_>) -> Result<(), Stop> {
+        if let Some((mark, on_duplicate)) = write.unique
+            && !self.marks.insert(mark)
+        {
+            return Err(StoreError::UsedBefore(on_duplicate).into());
         }
-        step.rows().try_for_each(|row| self.put(&row))
+        if write.consumes.is_some_and(|ticket| self.tickets.remove(&ticket).is_none()) {
+            return Err(StoreError::Moved.into());
+        }
+        self.put(&write.row)?;
+        write.new_line.iter().try_for_each(|row| self.put(row))?;
+        match (&write.received, write.row.key) {
+            (Some(Received::Message(text)), _) => self.heard.push(String::from_utf8_lossy(text).into_owned()),
+            (Some(Received::Introducer(message)), RecordKey::Line(from)) => self.hear(message, from)?,
+            _ => {}
+        }
+        Ok(())
     }
 
-    /// Keeps a record, in the place of the one that it replaces.
-    pub fn put(&mut self, row: &Row) -> Result<(), StoreError> {
-        let replaced = row.replaces.map(|old| old.key);
-        if let Some(old) = row.replaces
-            && self.records.get(&old.key).is_none_or(|(revision, _)| *revision != old.revision)
+    /// Keeps a row, in the place of the one that it replaces.
+    fn put(&mut self, row: &Row) -> Result<(), StoreError> {
+        if let Some(Expected { key, revision }) = row.expected
+            && self.records.remove(&key).is_none_or(|(before, _)| before != revision)
         {
             return Err(StoreError::Moved);
         }
-        if replaced != Some(row.key) && self.records.contains_key(&row.key) {
-            return Err(StoreError::Taken);
+        if self.records.insert(row.key, (row.revision, row.record.to_vec())).is_some() {
+            return Err(StoreError::KeyExists);
         }
-        if let Some(old) = replaced {
-            self.records.remove(&old);
-        }
-        self.records.insert(row.key, (row.revision, row.record.to_vec()));
         self.last = Some((row.key, row.revision));
         Ok(())
     }
 
-    pub fn get(&self, key: RecordKey) -> Option<&[u8]> {
-        self.records.get(&key).map(|(_, record)| record.as_slice())
+    /// A request that waits already is not sent twice.
+    pub fn send(&mut self, request: &Request<'_>) {
+        let request = request.to_vec();
+        if !self.requests.contains(&request) {
+            self.requests.push(request);
+        }
+    }
+
+    /// So is a user told of an end once.
+    pub fn end(&mut self, why: String) {
+        if !self.ended.contains(&why) {
+            self.ended.push(why);
+        }
     }
 
     pub fn keys(&self) -> Vec<RecordKey> {
         self.records.keys().copied().collect()
+    }
+
+    fn get(&self, key: RecordKey) -> Result<&[u8], Stop> {
+        Ok(self.records.get(&key).map(|(_, record)| record.as_slice()).ok_or(Rejected::WrongMachine)?)
+    }
+
+    /// Which machine is kept under this key.
+    pub fn role(&self, key: RecordKey) -> Result<MachineRole, Stop> {
+        Ok(MachineRole::of_record(self.get(key)?)?)
+    }
+
+    pub fn load<M: Machine>(&self, key: RecordKey) -> Result<M, Stop> {
+        Ok(M::restore(self.get(key)?)?)
     }
 
     pub fn lines(&self) -> Result<Vec<Line>, RestoreError> {
@@ -100,37 +133,32 @@ impl Tables {
         lines.map(|(_, (_, record))| Line::restore(record)).collect()
     }
 
-    /// Of the tickets of this contact port, those that nobody has used.
+    /// How many tickets of this contact port nobody has used.
     pub fn outstanding(&self, line_link: LineLink) -> usize {
-        self.told.values().filter(|told| told.line_link == line_link).count()
+        self.tickets.values().filter(|notice| notice.line_link == line_link).count()
     }
 
-    /// Keeps a ticket that was told of, unless that was so before (§16.4).
-    pub fn tell(&mut self, told: TicketNotice) {
-        if !self.marks.contains(&ReplayMark::from(*told.ticket.as_bytes())) {
-            self.told.entry(told.ticket).or_insert(told);
+    /// Keeps a ticket that was announced, unless it was announced or used before (§16.4).
+    pub fn keep_ticket(&mut self, notice: &TicketNotice) {
+        if !self.marks.contains(&ReplayMark::from(*notice.ticket.as_bytes())) {
+            self.tickets.entry(notice.ticket).or_insert_with(|| notice.clone());
         }
     }
 
-    /// Forgets the tickets of a contact port that is withdrawn.
-    pub fn strike_all(&mut self, line_link: LineLink) {
-        let told = mem::take(&mut self.told);
-        self.told = told.into_iter().filter(|(_, told)| told.line_link != line_link).collect();
+    /// Deletes the tickets of a contact port that is withdrawn.
+    pub fn delete_tickets(&mut self, line_link: LineLink) {
+        self.tickets.retain(|_, notice| notice.line_link != line_link);
     }
 }
 
-/// What the tables say of somebody who comes.
-pub struct Comes<'a> {
-    pub tables: &'a Tables,
-}
-
-impl Peers for Comes<'_> {
-    /// This app knows of no pairs. (It would keep a table of them to block somebody, or to have one line with each.)
+/// What the tables say of somebody who comes. This app knows of no pairs: to block somebody, or to have one line with each, it would
+/// keep a table of them.
+impl Peers for Tables {
     fn has_line(&self, line_id: &LineId) -> bool {
-        self.tables.get(RecordKey::Line(*line_id)).is_some()
+        self.records.contains_key(&RecordKey::Line(*line_id))
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
-        self.tables.told.get(ticket).cloned()
+        self.tickets.get(ticket).cloned()
     }
 }

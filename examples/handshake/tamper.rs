@@ -30,9 +30,9 @@ impl World {
             return Ok(self.deliver(to, &flipped)?);
         }
         let client = self.client(to);
-        let before = client.store.clone();
+        let before = client.store.tables.clone();
         let refused = client.receive(&flipped);
-        if let (true, Err(Stop::Rejected(why))) = (before == client.store, refused) {
+        if let (true, Err(Stop::Rejected(why))) = (before == client.store.tables, refused) {
             note(&format!("⚡ bit 0 of byte {place} flipped: refused, {why} ({why:?}). {to}'s records: unchanged"));
             self.flipped += 1;
             return Ok(());

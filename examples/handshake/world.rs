@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::mem;
 
 use port_protocol::{Event, Line, LineId, LineLink, Port, Rejected, Seed, SendProof};
 
 use crate::client::Client;
 use crate::machines::Stop;
-use crate::relay::{RelayAddr, User};
+use crate::relay::{Network, User};
 use crate::show::{self, note};
 use crate::store::StoreError;
 use crate::tamper::Tamper;
 
 pub struct World {
     clients: BTreeMap<User, Client>,
-    relay: RelayAddr,
+    network: Network,
     pub tamper: Tamper,
     /// Whether what is sent is told in a few words, not in all.
     pub brief: bool,
@@ -26,8 +27,8 @@ pub struct World {
 
 impl World {
     pub fn new(crash: bool, tamper: Tamper) -> Self {
-        let (clients, relay) = (BTreeMap::new(), RelayAddr::new());
-        let mut world = Self { clients, relay, tamper, brief: false, crashes: 0, flipped: 0, told: Vec::new() };
+        let (clients, network) = (BTreeMap::new(), Network::new());
+        let mut world = Self { clients, network, tamper, brief: false, crashes: 0, flipped: 0, told: Vec::new() };
         world.client(User::Alice).store.power_fails = crash;
         world
     }
@@ -43,10 +44,10 @@ impl World {
         command: impl FnOnce(&mut Client) -> Result<(), Stop>,
     ) -> Result<(), Box<dyn Error>> {
         self.attempt(user, command)?;
-        while let Some(parcel) = self.relay.post.pop_front() {
+        while let Some(parcel) = self.network.post.pop_front() {
             self.tamper(parcel.to, &parcel.event)?;
             self.deliver(parcel.to, &parcel.event)?;
-            self.relay.acknowledge(&parcel)?;
+            self.network.acknowledge(&parcel)?;
         }
         Ok(())
     }
@@ -67,9 +68,9 @@ impl World {
                 }
                 self.send(to)
             }
-            // The store knew better: what is to be done about it waits in the outbox.
-            Err(Stop::UsedBefore(taken)) => {
-                note(&format!("refused: used before ({taken:?})"));
+            // The store knew better: what is to be done about it waits to be sent.
+            Err(Stop::Store(StoreError::UsedBefore(on_duplicate))) => {
+                note(&format!("refused: used before ({on_duplicate:?})"));
                 self.send(to)
             }
             done => done,
@@ -81,30 +82,30 @@ impl World {
         let mut done = command(self.client(user)).and_then(|()| self.send(user));
         while let Err(Stop::Store(failure @ StoreError::PowerFailed(..))) = done {
             self.crashes += 1;
-            note(&format!("✂ {user} crashes: {failure}. She starts again from there"));
-            done = self.client(user).restart().and_then(|()| self.send(user));
+            note(&format!("✂ {user} crashes: {failure}. It starts again from there"));
+            done = self.client(user).resume().and_then(|()| self.send(user));
         }
         done
     }
 
-    /// Sends what waits in the outbox. Only then it is settled.
+    /// Sends the requests that wait, and tells the user what ended. Only then the client hears that it was done.
     fn send(&mut self, user: User) -> Result<(), Stop> {
-        for request in self.client(user).outbox.split_off(0) {
+        for request in self.client(user).store.tables.requests.clone() {
             if self.brief {
                 show::brief_request(user, &request)
             } else {
                 show::request(user, &request)
             }
-            if let Err(why) = self.relay.take(user, &request) {
+            if let Err(why) = self.network.take(user, &request) {
                 note(&format!("the relay does not take it: {why}"));
             }
         }
-        for why in self.client(user).ended.split_off(0) {
+        for why in mem::take(&mut self.client(user).store.tables.ended) {
             let told = format!("{user} is told: {why}");
             note(&told);
             self.told.push(told);
         }
-        self.client(user).clear_outbox()
+        self.client(user).sent()
     }
 
     /// Reads a Port's text and connects. Gives the Port's link.
@@ -116,45 +117,33 @@ impl World {
         Ok(line_link)
     }
 
+    /// The Port that this user's app shows. From now on it shows none.
+    pub fn shown(&mut self, user: User) -> Result<Port, &'static str> {
+        self.client(user).store.tables.shown.take().ok_or("no Port")
+    }
+
     /// Whether it is this user who was told this.
     pub fn was_told(&self, user: User, why: &str) -> bool {
         self.told.iter().any(|told| told.starts_with(&format!("{user} is told")) && told.ends_with(why))
     }
 
-    /// Both ends of the line on which this user is alone with Alice: both confirmed, with the same code.
+    /// Both ends of the line on which this user is alone with Alice: both confirmed, with the same safety number.
     pub fn joined(&mut self, user: User) -> Result<[Line; 2], Box<dyn Error>> {
         let at_bob = self.client(user).only_line()?.ok_or("no line")?;
         let at_alice = self.client(User::Alice).line(at_bob.claims().line_id)?;
-        let code = at_alice.safety_number().ok_or("Alice's end is not confirmed")?.to_string();
-        let same = at_bob.safety_number().ok_or("his end is not confirmed")?.to_string();
-        if at_alice.confirmed() != at_bob.confirmed() || code != same {
+        let number = at_alice.safety_number().ok_or("Alice's end is not confirmed")?.to_string();
+        let same = at_bob.safety_number().ok_or("the other end is not confirmed")?.to_string();
+        if at_alice.confirmed() != at_bob.confirmed() || number != same {
             return Err("the two ends are not of one line".into());
         }
-        println!("\n  Alice: check code {code}\n  {:<6} check code {same}\n", format!("{user}:"));
+        println!("\n  Alice: safety number {number}\n  {:<6} safety number {same}\n", format!("{user}:"));
         Ok([at_alice, at_bob])
-    }
-
-    /// A line brings a message at most once. What a crash swallowed, the app says again.
-    pub fn again(
-        &mut self,
-        from: User,
-        to: User,
-        command: impl FnOnce(&mut Client) -> Result<(), Stop>,
-    ) -> Result<(), Box<dyn Error>> {
-        println!("  {to} did not hear it. {from} says it again, and this time the power stays on");
-        let power_fails = std::mem::take(&mut self.client(User::Alice).store.power_fails);
-        self.run(from, command)?;
-        self.client(User::Alice).store.power_fails = power_fails;
-        Ok(())
     }
 
     pub fn say(&mut self, line_id: LineId, from: User, to: User, message: &str) -> Result<(), Box<dyn Error>> {
         println!("  {from} says: {message}");
         self.run(from, |client| client.say(line_id, message))?;
-        if self.client(to).heard.is_empty() {
-            self.on_repeat(from, to, |client| client.say(line_id, message))?;
-        }
-        let heard = self.client(to).heard.pop().filter(|heard| heard == message).ok_or("not heard")?;
+        let heard = self.client(to).store.tables.heard.pop().filter(|heard| heard == message).ok_or("not heard")?;
         println!("  {to} hears: {heard}\n");
         Ok(())
     }

@@ -4,44 +4,30 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use port_protocol::{
-    AliceEffect, BobEffect, Created, Introduced, IntroducerEffect, IntroducerMessage, Line, LineEffect, LineId,
-    Machine, OnDuplicate, PairHash, PoolEffect, Port, Rejected, Request, Step, TicketNotice, UseOutcome,
+    AliceEffect, BobEffect, Introduced, IntroducerEffect, IntroducerMessage, Line, LineEffect, LineId, Machine,
+    OnDuplicate, PairHash, PoolEffect, Port, Rejected, Request, Row, TicketNotice, UseOutcome, Write,
 };
 use serde_json::{Value, json};
 
-/// A machine that is about to be born.
-pub fn newborn<M: Machine>(born: &Created<M>) -> Value {
+/// What a step is about to write.
+pub fn prepared(write: &Write<'_>) -> Value {
+    let Row { key, revision, record, expected, .. } = &write.row;
     json!({
-        "key": hex::encode(born.key().to_bytes()),
-        "revision": 0,
-        "replaces": null,
-        "once": null,
-        "taken": null,
-        "strikes": null,
-        "line": null,
-        "record": hex::encode(&*born.record()),
-    })
-}
-
-/// A step that is about to be made.
-pub fn step<M: Machine>(step: &Step<'_, M>) -> Value {
-    let old = step.replaces();
-    json!({
-        "key": hex::encode(step.key().to_bytes()),
-        "revision": step.revision(),
-        "replaces": old.map(|old| json!({ "key": hex::encode(old.key.to_bytes()), "revision": old.revision })),
-        "once": step.once().map(|mark| hex::encode(mark.as_bytes())),
-        "taken": step.taken().map(taken),
-        "strikes": step.strikes().map(|ticket| hex::encode(ticket.as_bytes())),
-        "line": step.line().map(|line| {
-            json!({ "key": hex::encode(line.key().to_bytes()), "record": hex::encode(&*line.record()) })
+        "key": hex::encode(key.to_bytes()),
+        "revision": revision,
+        "record": hex::encode(record),
+        "expected": expected.map(|old| json!({ "key": hex::encode(old.key.to_bytes()), "revision": old.revision })),
+        "line": write.new_line.as_ref().map(|line| {
+            json!({ "key": hex::encode(line.key.to_bytes()), "record": hex::encode(&line.record) })
         }),
-        "record": hex::encode(&*step.record()),
+        "unique": write.unique.map(|(mark, _)| hex::encode(mark.as_bytes())),
+        "on_duplicate": write.unique.map(|(_, to_do)| on_duplicate(to_do)),
+        "consumes": write.consumes.map(|ticket| hex::encode(ticket.as_bytes())),
     })
 }
 
-fn taken(taken: Taken) -> Value {
-    match taken {
+fn on_duplicate(to_do: OnDuplicate) -> Value {
+    match to_do {
         OnDuplicate::Revoke => json!("revoke"),
         OnDuplicate::Disconnect(line_id) => json!({ "disconnect": hex::encode(line_id.as_bytes()) }),
     }
@@ -71,7 +57,7 @@ pub fn state<M: Machine>(machine: &M, role: &str, phase: &str, line: Option<&Lin
         "deadline": machine.deadline().map(|at| at.0),
         "claims": line.map(Line::claims).map(|claims| names(claims.line_id, claims.pair_hash)),
         "confirmed": line.and_then(Line::confirmed).map(|known| names(known.line_id, known.pair_hash)),
-        "safety_number": line.and_then(Line::safety_number).map(|code| code.to_string()),
+        "safety_number": line.and_then(Line::safety_number).map(|number| number.to_string()),
     });
     if let (Some(state), Some(more)) = (state.as_object_mut(), more.as_object()) {
         state.extend(more.clone());
@@ -138,9 +124,9 @@ impl From<LineEffect<'_>> for Effect {
         match effect {
             LineEffect::Send(request) => Self::send(&request),
             LineEffect::Message(text) => Self(json!({ "effect": "message", "bytes": hex::encode(text) })),
-            LineEffect::IntroducerMessage(said) => Self::introduction(&said),
-            LineEffect::PacketsLost => Self(json!({ "effect": "dropped" })),
-            LineEffect::AwaitingApproval => Self(json!({ "effect": "asked" })),
+            LineEffect::IntroducerMessage(message) => Self::introducer_message(&message),
+            LineEffect::PacketsLost => Self(json!({ "effect": "packets_lost" })),
+            LineEffect::AwaitingApproval => Self(json!({ "effect": "awaiting_approval" })),
             LineEffect::Ended(why) => Self::ended(&why),
         }
     }
@@ -158,9 +144,9 @@ impl From<PoolEffect<'_>> for Effect {
 impl From<IntroducerEffect<'_>> for Effect {
     fn from(effect: IntroducerEffect<'_>) -> Self {
         match effect {
-            IntroducerEffect::Announce(line_id, said) => {
-                let (line_id, bytes) = (hex::encode(line_id.as_bytes()), hex::encode(said.to_vec()));
-                Self(json!({ "effect": "tell", "line_id": line_id, "bytes": bytes }))
+            IntroducerEffect::Announce(line_id, message) => {
+                let (line_id, bytes) = (hex::encode(line_id.as_bytes()), hex::encode(message.to_vec()));
+                Self(json!({ "effect": "announce", "line_id": line_id, "bytes": bytes }))
             }
             IntroducerEffect::Ready(port) => Self::port_ready(&port),
             IntroducerEffect::Ended(why) => Self::ended(&why),
@@ -174,15 +160,15 @@ impl Effect {
         Self(json!({ "effect": "port_ready", "port": bytes, "text": text.as_str() }))
     }
 
-    fn introduction(said: &IntroducerMessage<'_>) -> Self {
-        let bytes = hex::encode(said.to_vec());
-        let said = match said {
+    fn introducer_message(message: &IntroducerMessage<'_>) -> Self {
+        let bytes = hex::encode(message.to_vec());
+        let said = match message {
             IntroducerMessage::Grant { port } => json!({ "grant": hex::encode(port) }),
-            IntroducerMessage::Ticket(told) => json!({ "ticket": row(told) }),
+            IntroducerMessage::Ticket(notice) => json!({ "ticket": row(notice) }),
             IntroducerMessage::Withdrawn { line_link } => json!({ "withdrawn": hex::encode(line_link.as_bytes()) }),
             _ => Value::Null,
         };
-        Self(json!({ "effect": "introduction", "bytes": bytes, "said": said }))
+        Self(json!({ "effect": "introducer_message", "bytes": bytes, "said": said }))
     }
 
     fn send(request: &Request<'_>) -> Self {
@@ -199,11 +185,11 @@ impl Effect {
     }
 }
 
-fn row(told: &TicketNotice) -> Value {
+fn row(notice: &TicketNotice) -> Value {
     json!({
-        "line_link": hex::encode(told.line_link.as_bytes()),
-        "ticket": hex::encode(told.ticket.as_bytes()),
-        "name": told.name.as_str(),
-        "expires": told.expires.map(|at| at.0),
+        "line_link": hex::encode(notice.line_link.as_bytes()),
+        "ticket": hex::encode(notice.ticket.as_bytes()),
+        "name": notice.name.as_str(),
+        "expires": notice.expires.map(|at| at.0),
     })
 }

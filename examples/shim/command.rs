@@ -1,5 +1,8 @@
 //! What the shim is asked, from JSON.
 
+use std::convert::Infallible;
+
+use port_protocol::rand_core::{self, TryCryptoRng, TryRng};
 use port_protocol::{
     IntroducerName, LineId, LineLink, OnRepeat, PairHash, Peers, Policy, PortOptions, Relationship, RelayAddr,
     SendProof, TicketHash, TicketNotice, UnixSeconds, UseLimit,
@@ -61,10 +64,11 @@ pub enum Command {
         #[serde(with = "hex", default)]
         ad: Vec<u8>,
         #[serde(default)]
-        knows: Knows,
+        peers: PeersIn,
+        fresh: Option<Hex32>,
     },
-    Tell {
-        told: Told,
+    AcceptTicket {
+        notice: NoticeIn,
         #[serde(with = "hex")]
         from: [u8; 16],
         outstanding: usize,
@@ -84,18 +88,18 @@ pub enum Command {
         seed: [u8; 64],
         now: u64,
     },
-    Told {},
+    MarkAnnounced {},
     Hear {
         #[serde(with = "hex")]
         bytes: Vec<u8>,
         #[serde(with = "hex")]
         from: [u8; 16],
     },
-    SealIntroduction {
+    SealIntroducerMessage {
         #[serde(with = "hex")]
         bytes: Vec<u8>,
     },
-    Take {},
+    Pop {},
     Seal {
         #[serde(with = "hex")]
         message: Vec<u8>,
@@ -115,16 +119,20 @@ pub enum Command {
     Tick {
         now: u64,
     },
-    Settle {},
+    ClearOutbox {},
     Commit {},
     Drop {},
-    Unsent {},
+    Pending {},
     State {},
 }
 
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct Hex16(#[serde(with = "hex")] pub [u8; 16]);
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct Hex32(#[serde(with = "hex")] pub [u8; 32]);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -136,52 +144,52 @@ pub enum ProofOn {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyIn {
-    uses: UsesIn,
+    use_limit: UseLimitIn,
     #[serde(default)]
-    again: AgainIn,
+    on_repeat: OnRepeatIn,
     #[serde(default)]
     paused: bool,
     #[serde(default)]
-    asks: bool,
-    until: Option<u64>,
+    require_approval: bool,
+    closes_at: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum UsesIn {
+enum UseLimitIn {
     UpTo(u32),
-    Word(UsesWord),
+    Word(UseLimitWord),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum UsesWord {
+enum UseLimitWord {
     Once,
     Unlimited,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
-enum AgainIn {
+enum OnRepeatIn {
     #[default]
     Replace,
     Allow,
     Refuse,
 }
 
-/// What the driver's tables say of whoever comes.
+/// What the driver's tables say of somebody who comes.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-pub struct Knows {
+pub struct PeersIn {
     #[serde(default)]
-    standing: StandingIn,
+    relationship: RelationshipIn,
     #[serde(default)]
-    told: Vec<Told>,
+    tickets: Vec<NoticeIn>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
-enum StandingIn {
+enum RelationshipIn {
     #[default]
     Unknown,
     Blocked,
@@ -191,7 +199,7 @@ enum StandingIn {
 /// A row of a ticket.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Told {
+pub struct NoticeIn {
     #[serde(with = "hex")]
     line_link: [u8; 16],
     #[serde(with = "hex")]
@@ -200,7 +208,7 @@ pub struct Told {
     expires: Option<u64>,
 }
 
-impl Told {
+impl NoticeIn {
     pub fn row(&self) -> Result<TicketNotice, Failure> {
         let (line_link, ticket) = (LineLink::from(self.line_link), TicketHash::from(self.ticket));
         Ok(TicketNotice {
@@ -212,66 +220,105 @@ impl Told {
     }
 }
 
-impl Peers for Knows {
-    /// Connected by the very line that comes: there is a record of it.
+impl Peers for PeersIn {
+    /// Connected by the very line that comes: the driver has a record of it.
     fn has_line(&self, line_id: &LineId) -> bool {
-        self.pair(&PairHash::from([0; 32])) == Relationship::Connected(*line_id)
+        self.relationship(&PairHash::from([0; 32])) == Relationship::Connected(*line_id)
     }
 
-    fn pair(&self, _: &PairHash) -> Relationship {
-        match self.standing {
-            StandingIn::Unknown => Relationship::Unknown,
-            StandingIn::Blocked => Relationship::Blocked,
-            StandingIn::Connected(Hex16(line_id)) => Relationship::Connected(LineId::from(line_id)),
+    fn relationship(&self, _: &PairHash) -> Relationship {
+        match self.relationship {
+            RelationshipIn::Unknown => Relationship::Unknown,
+            RelationshipIn::Blocked => Relationship::Blocked,
+            RelationshipIn::Connected(Hex16(line_id)) => Relationship::Connected(LineId::from(line_id)),
         }
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
-        self.told.iter().filter_map(|told| told.row().ok()).find(|row| row.ticket == *ticket)
+        self.tickets.iter().filter_map(|notice| notice.row().ok()).find(|row| row.ticket == *ticket)
     }
 }
 
-pub fn offer(
+/// A generator that gives the driver's 32 bytes, once.
+pub struct Fresh {
+    bytes: Option<[u8; 32]>,
+    missing: bool,
+}
+
+impl Fresh {
+    pub fn new(bytes: Option<Hex32>) -> Self {
+        Self { bytes: bytes.map(|Hex32(bytes)| bytes), missing: false }
+    }
+
+    /// Whether a machine drew what the driver had not given.
+    pub const fn is_missing(&self) -> bool {
+        self.missing
+    }
+}
+
+impl TryRng for Fresh {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        rand_core::utils::next_word_via_fill(self)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        rand_core::utils::next_word_via_fill(self)
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        match self.bytes.take() {
+            Some(bytes) if bytes.len() == out.len() => out.copy_from_slice(&bytes),
+            _ => self.missing = true,
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Fresh {}
+
+pub fn options(
     expires: Option<u64>,
     relay: Option<&str>,
     policy: Option<PolicyIn>,
     introducer: Option<Hex16>,
 ) -> Result<PortOptions, Failure> {
-    let mut offer = PortOptions::new();
+    let mut options = PortOptions::new();
     if let Some(expires) = expires {
-        offer = offer.expires(UnixSeconds(expires));
+        options = options.expires(UnixSeconds(expires));
     }
     if let Some(relay) = relay {
-        offer = offer.relay(RelayAddr::new(relay)?);
+        options = options.relay(RelayAddr::new(relay)?);
     }
     if let Some(policy) = policy {
-        offer = offer.policy(policy.into());
+        options = options.policy(policy.into());
     }
     if let Some(Hex16(line_id)) = introducer {
-        offer = offer.introducer(line_id.into());
+        options = options.introducer(line_id.into());
     }
-    Ok(offer)
+    Ok(options)
 }
 
 impl From<PolicyIn> for Policy {
     fn from(policy: PolicyIn) -> Self {
-        let uses = match policy.uses {
-            UsesIn::UpTo(n) => UseLimit::UpTo(n),
-            UsesIn::Word(UsesWord::Once) => UseLimit::Once,
-            UsesIn::Word(UsesWord::Unlimited) => UseLimit::Unlimited,
+        let use_limit = match policy.use_limit {
+            UseLimitIn::UpTo(n) => UseLimit::UpTo(n),
+            UseLimitIn::Word(UseLimitWord::Once) => UseLimit::Once,
+            UseLimitIn::Word(UseLimitWord::Unlimited) => UseLimit::Unlimited,
         };
-        let again = match policy.again {
-            AgainIn::Replace => OnRepeat::Replace,
-            AgainIn::Allow => OnRepeat::Allow,
-            AgainIn::Refuse => OnRepeat::Refuse,
+        let on_repeat = match policy.on_repeat {
+            OnRepeatIn::Replace => OnRepeat::Replace,
+            OnRepeatIn::Allow => OnRepeat::Allow,
+            OnRepeatIn::Refuse => OnRepeat::Refuse,
         };
-        let PolicyIn { paused, asks, until, .. } = policy;
+        let PolicyIn { paused, require_approval, closes_at, .. } = policy;
         Self::once()
-            .with_use_limit(uses)
-            .on_repeat(again)
+            .with_use_limit(use_limit)
+            .on_repeat(on_repeat)
             .paused(paused)
-            .require_approval(asks)
-            .closes_at(until.map(UnixSeconds))
+            .require_approval(require_approval)
+            .closes_at(closes_at.map(UnixSeconds))
     }
 }
 

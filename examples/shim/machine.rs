@@ -1,6 +1,8 @@
 //! The machine that a shim has, whichever it is.
 
-use port_protocol::{Alice, Bob, BobPhase, Introducer, IntroducerPhase, Line, LinePhase, Machine, Pool, RestoreError};
+use port_protocol::{
+    Alice, Bob, BobPhase, Introducer, IntroducerPhase, Line, LinePhase, Machine, MachineRole, Pool, RestoreError,
+};
 use serde_json::{Value, json};
 
 use crate::answer::{effects, introduced, state};
@@ -15,16 +17,14 @@ pub enum Any {
 
 impl Any {
     pub fn restore(record: &[u8]) -> Result<Self, RestoreError> {
-        let roles = [
-            Alice::restore(record).map(Self::Alice),
-            Bob::restore(record).map(Self::Bob),
-            Line::restore(record).map(Self::Line),
-            Pool::restore(record).map(Self::Pool),
-            Introducer::restore(record).map(Self::Introducer),
-        ];
-        // The role that this is a bad record of says what is bad about it.
-        let own = roles.into_iter().find(|role| !matches!(role, Err(RestoreError::AnotherRole)));
-        own.unwrap_or(Err(RestoreError::Malformed))
+        match MachineRole::of_record(record)? {
+            MachineRole::Alice => Alice::restore(record).map(Self::Alice),
+            MachineRole::Bob => Bob::restore(record).map(Self::Bob),
+            MachineRole::Line => Line::restore(record).map(Self::Line),
+            MachineRole::Pool => Pool::restore(record).map(Self::Pool),
+            MachineRole::Introducer => Introducer::restore(record).map(Self::Introducer),
+            _ => Err(RestoreError::Malformed),
+        }
     }
 
     pub fn copy(&self) -> Result<Self, RestoreError> {
@@ -73,7 +73,7 @@ impl Any {
             Self::Line(line) => {
                 let phase = match line.phase() {
                     LinePhase::AwaitingProof => "awaiting_proof",
-                    LinePhase::AwaitingApproval => "asked",
+                    LinePhase::AwaitingApproval => "awaiting_approval",
                     LinePhase::Joined => "joined",
                     LinePhase::Confirmed => "confirmed",
                     LinePhase::Closed => "closed",
@@ -84,13 +84,13 @@ impl Any {
                 state(line, "line", phase, Some(line), &more)
             }
             Self::Pool(pool) => {
-                let more = json!({ "held": pool.held(), "asked": pool.asked() });
+                let more = json!({ "held": pool.held(), "requested": pool.requested() });
                 state(pool, "pool", if pool.held() > 0 { "filled" } else { "empty" }, None, &more)
             }
             Self::Introducer(introducer) => {
                 let phase = match introducer.phase() {
                     IntroducerPhase::Granted => "granted",
-                    IntroducerPhase::Announcing => "telling",
+                    IntroducerPhase::Announcing => "announcing",
                     IntroducerPhase::Ready => "ready",
                     _ => "ended",
                 };

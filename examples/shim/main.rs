@@ -10,12 +10,12 @@ mod machine;
 
 use std::io::{self, BufRead, Write};
 
-use answer::{Effect, Failure, effects, newborn, usage};
-use command::{Command, offer};
+use answer::{Effect, Failure, effects, prepared, usage};
+use command::{Command, Fresh, options};
 use machine::Any;
 use port_protocol::{
-    Alice, Bob, Created, Event, Introducer, IntroducerMessage, IntroducerName, LineId, LineLink,
-    MAX_INTRODUCER_MESSAGE, Machine, Pool, Port, Rejected, SEAL_OVERHEAD, Seed, Step, UnixSeconds, padded_len,
+    Alice, Bob, Created, Event, Introducer, IntroducerMessage, IntroducerName, LineId, LineLink, Machine, Pool, Port,
+    Rejected, Seed, Step, UnixSeconds,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -64,12 +64,12 @@ impl Shim {
             Command::Export { label, context } => {
                 Ok(json!({ "ok": true, "exported": self.machine()?.export(&label, &context) }))
             }
-            Command::Tell { told, from, outstanding, now } => {
+            Command::AcceptTicket { notice, from, outstanding, now } => {
                 let Any::Alice(alice) = self.machine()? else { return Err(usage("not a command of this machine")) };
-                alice.tell(&told.row()?, from.into(), outstanding, UnixSeconds(now))?;
+                alice.accept_ticket(&notice.row()?, from.into(), outstanding, UnixSeconds(now))?;
                 Ok(json!({ "ok": true }))
             }
-            Command::Unsent {} => Ok(json!({ "ok": true, "effects": self.machine()?.pending() })),
+            Command::Pending {} => Ok(json!({ "ok": true, "effects": self.machine()?.pending() })),
             // As the types have it: while there is a step, its machine is lent to it.
             _ if self.prepared.is_some() => Err(usage("a step is prepared: commit or drop it first")),
             Command::Restore { record } => {
@@ -77,12 +77,12 @@ impl Shim {
                 Ok(self.machine.insert(machine).state())
             }
             Command::AliceRequest { seed, expires, relay, policy, introducer } => {
-                let offer = offer(expires, relay.as_deref(), policy, introducer)?;
-                Ok(self.begin(Alice::request(offer, Seed::from_bytes(&seed)), Any::Alice))
+                let options = options(expires, relay.as_deref(), policy, introducer)?;
+                Ok(self.begin(Alice::request(options, Seed::from_bytes(&seed)), Any::Alice))
             }
             Command::AliceOffer { seed, line_link, expires, relay, policy, introducer } => {
-                let offer = offer(expires, relay.as_deref(), policy, introducer)?;
-                Ok(self.begin(Alice::offer(LineLink::from(line_link), offer, Seed::from_bytes(&seed)), Any::Alice))
+                let options = options(expires, relay.as_deref(), policy, introducer)?;
+                Ok(self.begin(Alice::offer(LineLink::from(line_link), options, Seed::from_bytes(&seed)), Any::Alice))
             }
             Command::BobScan { seed, port } => {
                 Ok(self.begin(Bob::scan(Port::parse(&port)?, Seed::from_bytes(&seed)), Any::Bob))
@@ -101,9 +101,10 @@ impl Shim {
         }
     }
 
-    fn begin<M: Machine>(&mut self, born: Created<M>, any: fn(M) -> Any) -> Value {
-        let answer = json!({ "ok": true, "prepared": newborn(&born) });
-        let machine = any(born.commit());
+    fn begin<M: Machine>(&mut self, created: Created<M>, any: fn(M) -> Any) -> Value {
+        let write = created.write();
+        let answer = json!({ "ok": true, "prepared": prepared(&write) });
+        let machine = any(created.commit(write));
         let effects = machine.pending();
         self.prepared = Some(Prepared { machine, effects });
         answer
@@ -111,37 +112,38 @@ impl Shim {
 
     /// What a command answers, and what its `commit` will do; `None` if nothing is due.
     fn prepare(&self, command: Command) -> Result<Option<(Value, Prepared)>, Failure> {
-        let mut buffer = match &command {
-            Command::Event { bytes, .. } => vec![0; bytes.len()],
-            Command::Seal { message, .. } => vec![0; padded_len(message.len()).saturating_add(SEAL_OVERHEAD)],
-            Command::SealIntroduction { .. } => vec![0; MAX_INTRODUCER_MESSAGE + SEAL_OVERHEAD],
-            _ => Vec::new(),
-        };
+        let mut buffer = Vec::new();
         let mut machine = self.machine()?.copy()?;
         let step = match (&mut machine, command) {
-            (Any::Alice(alice), Command::Event { bytes, now, knows, .. }) => {
+            (Any::Alice(alice), Command::Event { bytes, now, peers, fresh, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
-                Some(advance(alice.handle(&event, &knows, UnixSeconds(now))?))
+                let mut fresh = Fresh::new(fresh);
+                let step = alice.handle(&event, &peers, UnixSeconds(now), &mut fresh)?;
+                if fresh.is_missing() {
+                    return Err(usage("`fresh` is missing"));
+                }
+                Some(advance(step))
             }
             (Any::Alice(alice), Command::SetPolicy { policy }) => Some(advance(alice.set_policy(policy.into())?)),
             (Any::Alice(alice), Command::Revoke {}) => Some(advance(alice.revoke()?)),
             (Any::Alice(alice), Command::Tick { now }) => alice.tick(UnixSeconds(now)).map(advance),
-            (Any::Alice(alice), Command::Settle {}) => alice.clear_outbox().map(advance),
+            (Any::Alice(alice), Command::ClearOutbox {}) => alice.clear_outbox().map(advance),
 
             (Any::Bob(bob), Command::Connect { proof, now }) => {
                 Some(advance(bob.connect(proof.into(), UnixSeconds(now))?))
             }
-            (Any::Bob(bob), Command::Event { bytes, now, knows, .. }) => {
+            (Any::Bob(bob), Command::Event { bytes, now, peers, fresh, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
-                Some(advance(bob.handle(&event, &knows, UnixSeconds(now))?))
+                Some(advance(bob.handle(&event, &peers, UnixSeconds(now), &mut Fresh::new(fresh))?))
             }
             (Any::Bob(bob), Command::Cancel {}) => Some(advance(bob.cancel()?)),
             (Any::Bob(bob), Command::Tick { now }) => bob.tick(UnixSeconds(now)).map(advance),
-            (Any::Bob(bob), Command::Settle {}) => bob.clear_outbox().map(advance),
+            (Any::Bob(bob), Command::ClearOutbox {}) => bob.clear_outbox().map(advance),
 
-            (Any::Line(line), Command::Event { bytes, now, ad, .. }) => {
+            (Any::Line(line), Command::Event { bytes, now, ad, fresh, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
-                Some(advance(line.open(&event, &ad, &mut buffer, UnixSeconds(now))?))
+                let (now, mut fresh) = (UnixSeconds(now), Fresh::new(fresh));
+                Some(advance(line.handle_with_aad(&event, &ad, &mut buffer, now, &mut fresh)?))
             }
             (Any::Line(line), Command::Seal { message, ad, padded: false }) => {
                 Some(advance(line.seal(&message, &ad, &mut buffer)?))
@@ -149,33 +151,36 @@ impl Shim {
             (Any::Line(line), Command::Seal { message, ad, padded: true }) => {
                 Some(advance(line.seal_padded(&message, &ad, &mut buffer)?))
             }
-            (Any::Line(line), Command::SealIntroduction { bytes }) => {
-                let introduction = IntroducerMessage::decode(&bytes)?;
-                Some(advance(line.introduce(&introduction, &mut buffer)?))
+            (Any::Line(line), Command::SealIntroducerMessage { bytes }) => {
+                let message = IntroducerMessage::decode(&bytes)?;
+                Some(advance(line.seal_introducer_message(&message, &mut buffer)?))
             }
             (Any::Line(line), Command::Accept { now }) => Some(advance(line.accept(UnixSeconds(now))?)),
             (Any::Line(line), Command::Decline {}) => Some(advance(line.decline()?)),
             (Any::Line(line), Command::Close {}) => Some(advance(line.close()?)),
             (Any::Line(line), Command::Tick { now }) => line.tick(UnixSeconds(now)).map(advance),
-            (Any::Line(line), Command::Settle {}) => line.clear_outbox().map(advance),
+            (Any::Line(line), Command::ClearOutbox {}) => line.clear_outbox().map(advance),
 
-            (Any::Pool(pool), Command::Event { bytes, .. }) => Some(advance(pool.handle_bytes(&bytes)?)),
-            (Any::Pool(pool), Command::Take {}) => Some(advance(pool.take()?)),
+            (Any::Pool(pool), Command::Event { bytes, .. }) => {
+                let event = Event::decode(&bytes).map_err(Rejected::from)?;
+                Some(advance(pool.handle(&event)?))
+            }
+            (Any::Pool(pool), Command::Pop {}) => Some(advance(pool.pop()?)),
             (Any::Pool(pool), Command::Tick { now }) => pool.tick(UnixSeconds(now)).map(advance),
-            (Any::Pool(pool), Command::Settle {}) => pool.clear_outbox().map(advance),
+            (Any::Pool(pool), Command::ClearOutbox {}) => pool.clear_outbox().map(advance),
 
             (Any::Introducer(introducer), Command::Introduce { name, expires, seed, now }) => {
                 let (name, expires) = (IntroducerName::new(&name)?, expires.map(UnixSeconds));
                 let seed = Seed::from_bytes(&seed);
                 Some(advance(introducer.introduce(name, expires, seed, UnixSeconds(now))?))
             }
-            (Any::Introducer(introducer), Command::Told {}) => Some(advance(introducer.told()?)),
+            (Any::Introducer(introducer), Command::MarkAnnounced {}) => Some(advance(introducer.mark_announced()?)),
             (Any::Introducer(introducer), Command::Hear { bytes, from }) => {
                 Some(advance(introducer.handle(&IntroducerMessage::decode(&bytes)?, from.into())?))
             }
             (Any::Introducer(introducer), Command::Cancel {}) => Some(advance(introducer.cancel()?)),
             (Any::Introducer(introducer), Command::Tick { now }) => introducer.tick(UnixSeconds(now)).map(advance),
-            (Any::Introducer(introducer), Command::Settle {}) => introducer.clear_outbox().map(advance),
+            (Any::Introducer(introducer), Command::ClearOutbox {}) => introducer.clear_outbox().map(advance),
 
             _ => return Err(usage("not a command of this machine")),
         };
@@ -191,5 +196,6 @@ fn advance<'m, M: Machine>(step: Step<'m, M>) -> (Value, Vec<Value>)
 where
     Effect: From<M::Effect<'m>>,
 {
-    (answer::step(&step), effects(step.commit()))
+    let write = step.write();
+    (prepared(&write), effects(step.commit(write)))
 }

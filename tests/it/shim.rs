@@ -12,6 +12,8 @@ use port_protocol::{Admission, Event, IntroducerMessage, LineId, LineLink, PairH
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_790_000_000;
+/// What an Alice of a Port for many makes a key of.
+const FRESH: &str = "f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1";
 const ALICE: usize = 0;
 const BOB: usize = 1;
 
@@ -141,7 +143,7 @@ impl World {
 
 #[test]
 fn two_shims_form_a_line_and_talk() {
-    for proof in ["on_board", "along_the_line"] {
+    for proof in ["inline", "along_the_line"] {
         let mut world = World::new();
         world.run(ALICE, json!({ "do": "alice_request", "seed": "a1".repeat(64), "relay": "relay.example" }));
         let text = world.text.take();
@@ -179,7 +181,7 @@ fn a_dropped_step_has_not_happened() {
     assert_eq!((&offered["phase"], &offered["deadline"]), (&json!("offered"), &json!(NOW)));
 
     let revoked = shim.ask(json!({ "do": "revoke" }));
-    assert_eq!(revoked["prepared"]["replaces"], json!({ "key": offered["key"], "revision": 0 }));
+    assert_eq!(revoked["prepared"]["expected"], json!({ "key": offered["key"], "revision": 0 }));
     assert_eq!(shim.say(br#"{"do":"revoke"}"#)["error"], "usage");
     shim.ask(json!({ "do": "drop" }));
     assert_eq!(shim.state(), offered);
@@ -192,15 +194,15 @@ fn a_dropped_step_has_not_happened() {
     let mut restored = Shim::start();
     assert_eq!(restored.ask(json!({ "do": "restore", "record": record }))["role"], "alice");
     assert_eq!(restored.ask(json!({ "do": "pending" }))["effects"], json!(effects));
-    assert_eq!(restored.step(json!({ "do": "settle" })), Vec::<Value>::new());
-    assert_eq!(restored.ask(json!({ "do": "settle" }))["prepared"], Value::Null);
+    assert_eq!(restored.step(json!({ "do": "clear_outbox" })), Vec::<Value>::new());
+    assert_eq!(restored.ask(json!({ "do": "clear_outbox" }))["prepared"], Value::Null);
 }
 
 /// A new line of this machine's process, in one of its own.
 fn line_of(effects: &[Value]) -> Shim {
-    let born = effects.iter().find(|effect| effect["effect"] == "line_formed").unwrap();
+    let formed = effects.iter().find(|effect| effect["effect"] == "line_formed").unwrap();
     let mut line = Shim::start();
-    line.ask(json!({ "do": "restore", "record": born["record"] }));
+    line.ask(json!({ "do": "restore", "record": formed["record"] }));
     line
 }
 
@@ -220,11 +222,11 @@ fn arrives(effects: &[Value]) -> Value {
     json!({ "do": "event", "bytes": of(&Event::Packet { line_id, payload }), "now": NOW })
 }
 
-/// A Bob of this number uses the Port: what Alice is told, and his end of the line.
+/// A Bob of this number uses the Port: the event for Alice, and Bob's end of the line.
 fn use_port(text: &Value, line_link: [u8; 16], n: u8) -> (String, Shim) {
     let mut bob = Shim::start();
     bob.step(json!({ "do": "bob_scan", "seed": hex::encode([n; 64]), "port": text }));
-    let effects = bob.step(json!({ "do": "connect", "proof": "on_board", "now": NOW }));
+    let effects = bob.step(json!({ "do": "connect", "proof": "inline", "now": NOW }));
     let Request::Connect { proof, .. } = sent(&effects) else { panic!() };
     let (line_id, pair_hash) = (LineId::from([n; 16]), PairHash::from([n; 32]));
     let formed = |proof| of(&Event::LineFormed { line_link: line_link.into(), line_id, pair_hash, proof });
@@ -235,38 +237,46 @@ fn use_port(text: &Value, line_link: [u8; 16], n: u8) -> (String, Shim) {
 #[test]
 fn two_shims_form_a_line_of_a_superport() {
     let mut alice = Shim::start();
-    let policy = json!({ "uses": 1, "again": "refuse", "asks": true });
+    let policy = json!({ "use_limit": 1, "on_repeat": "refuse", "require_approval": true });
     let offer = json!({ "do": "alice_offer", "seed": "a1".repeat(64), "line_link": "01".repeat(16), "policy": policy });
     let effects = alice.step(offer);
     assert!(matches!(sent(&effects), Request::SetLineLink { version: 1, admits: Admission::Many, .. }));
     let text = &effects[1]["text"];
-    alice.step(json!({ "do": "settle" }));
+    alice.step(json!({ "do": "clear_outbox" }));
 
     let (event, mut at_bob) = use_port(text, [1; 16], 7);
-    let event = |knows: Value| json!({ "do": "event", "bytes": event, "now": NOW, "knows": knows });
-    for standing in [json!("blocked"), json!({ "connected": "05".repeat(16) })] {
-        let refused = alice.say(event(json!({ "standing": standing })).to_string().as_bytes());
-        assert_eq!(refused, json!({ "ok": false, "error": "UnwantedLine", "line_id": "07".repeat(16) }), "{standing}");
+    // It makes a key, so the driver draws.
+    let without = json!({ "do": "event", "bytes": event, "now": NOW }).to_string();
+    assert_eq!(alice.say(without.as_bytes())["error"], "usage");
+    let event = |peers: Value| json!({ "do": "event", "bytes": event, "now": NOW, "fresh": FRESH, "peers": peers });
+    for relationship in [json!("blocked"), json!({ "connected": "05".repeat(16) })] {
+        let refused = alice.say(event(json!({ "relationship": relationship })).to_string().as_bytes());
+        assert_eq!(
+            refused,
+            json!({ "ok": false, "error": "UnwantedLine", "line_id": "07".repeat(16) }),
+            "{relationship}"
+        );
     }
     let mut step = alice.ask(event(json!({})))["prepared"].take();
     let line = step["line"].take();
     assert_eq!((&line["key"], line["record"].is_string()), (&json!(format!("03{}", "07".repeat(16))), true));
-    assert_eq!(step["taken"], json!({ "disconnect": "07".repeat(16) }));
-    assert_eq!((step["once"].as_str().map(str::len), &step["strikes"]), (Some(64), &Value::Null));
+    assert_eq!(step["on_duplicate"], json!({ "disconnect": "07".repeat(16) }));
+    assert_eq!((step["unique"].as_str().map(str::len), &step["consumes"]), (Some(64), &Value::Null));
     alice.ask(json!({ "do": "drop" }));
     let effects = alice.step(event(json!({})));
     assert_eq!(alice.state()["used"], 1);
     let mut at_alice = line_of(&effects);
-    let next = json!({ "do": "set_policy", "policy": { "uses": "unlimited" } });
+    let next = json!({ "do": "set_policy", "policy": { "use_limit": "unlimited" } });
     let (late, _) = use_port(text, [1; 16], 8);
-    let late = json!({ "do": "event", "bytes": late, "now": NOW });
+    let late = json!({ "do": "event", "bytes": late, "now": NOW, "fresh": FRESH });
     assert_eq!(alice.say(late.to_string().as_bytes())["error"], "UnwantedLine");
     alice.step(next);
     let formed = alice.step(late);
-    assert_eq!(formed.last().unwrap()["effect"], "line_formed");
+    assert_eq!(formed[0]["effect"], "line_formed");
+    assert!(matches!(sent(&formed), Request::SetLineLink { version: 3, admits: Admission::Many, .. }));
 
-    // He waits for her word.
-    assert_eq!(at_alice.state()["phase"], "asked");
+    // Bob waits for the approval.
+    assert_eq!(at_alice.state()["phase"], "awaiting_approval");
     let effects = at_alice.step(json!({ "do": "accept", "now": NOW }));
     let effects = at_bob.step(arrives(&effects));
     at_alice.step(arrives(&effects));
@@ -278,51 +288,55 @@ fn two_shims_form_a_line_of_a_superport() {
     let mut other = line_of(&formed);
     assert_eq!(other.state()["phase"], "joined");
     assert_eq!(other.say(br#"{"do":"decline"}"#)["error"], "OutOfOrder");
-    alice.step(json!({ "do": "set_policy", "policy": { "uses": "unlimited", "asks": true } }));
+    alice.step(json!({ "do": "set_policy", "policy": { "use_limit": "unlimited", "require_approval": true } }));
     let (event, _) = use_port(text, [1; 16], 9);
-    let effects = alice.step(json!({ "do": "event", "bytes": event, "now": NOW }));
+    let effects = alice.step(json!({ "do": "event", "bytes": event, "now": NOW, "fresh": FRESH }));
     let mut declined = line_of(&effects);
     let effects = declined.step(json!({ "do": "decline" }));
     assert_eq!(effects.last().unwrap()["why"], "Declined");
-    let once = json!({ "do": "set_policy", "policy": { "uses": "once" } }).to_string();
-    assert_eq!(alice.say(once.as_bytes())["error"], "SingleUse");
-    assert_eq!(alice.say(br#"{"do":"set_policy","policy":{"uses":"twice"}}"#)["error"], "usage");
+    let once = json!({ "do": "set_policy", "policy": { "use_limit": "once" } }).to_string();
+    assert_eq!(alice.say(once.as_bytes())["error"], "PolicyMismatch");
+    assert_eq!(alice.say(br#"{"do":"set_policy","policy":{"use_limit":"twice"}}"#)["error"], "usage");
 }
 
 #[test]
 fn shims_introduce_somebody() {
     let mut alice = Shim::start();
     let offer = json!({ "do": "alice_offer", "seed": "a1".repeat(64), "line_link": "01".repeat(16),
-        "policy": { "uses": "unlimited" }, "introducer": "cc".repeat(16) });
+        "policy": { "use_limit": "unlimited" }, "introducer": "cc".repeat(16) });
     let effects = alice.step(offer);
-    alice.step(json!({ "do": "settle" }));
+    alice.step(json!({ "do": "clear_outbox" }));
 
     // Along the line of Alice and Carol, which another shim has.
     let mut carol = Shim::start();
     carol.step(json!({ "do": "granted", "port": effects[1]["port"], "from": "cc".repeat(16) }));
     let introduce = json!({ "do": "introduce", "name": "Carol", "seed": "ca".repeat(64), "now": NOW });
     let effects = carol.step(introduce.clone());
-    assert_eq!((&effects[0]["effect"], &effects[0]["line_id"]), (&json!("tell"), &json!("cc".repeat(16))));
-    assert_eq!(carol.state()["phase"], "telling");
+    assert_eq!((&effects[0]["effect"], &effects[0]["line_id"]), (&json!("announce"), &json!("cc".repeat(16))));
+    assert_eq!(carol.state()["phase"], "announcing");
     assert_eq!(carol.say(introduce.to_string().as_bytes())["error"], "TicketPending");
     let said = hex::decode(effects[0]["bytes"].as_str().unwrap()).unwrap();
     let Ok(IntroducerMessage::Ticket(ticket)) = IntroducerMessage::decode(&said) else { panic!() };
-    let told =
+    let notice =
         json!({ "line_link": "01".repeat(16), "ticket": hex::encode(ticket.ticket.as_bytes()), "name": "Carol" });
-    let tell = |from: &str| json!({ "do": "tell", "told": told, "from": from, "outstanding": 0, "now": NOW });
-    alice.ask(tell(&"cc".repeat(16)));
-    assert_eq!(alice.say(tell(&"cd".repeat(16)).to_string().as_bytes())["error"], "TicketRefused");
-    let text = carol.step(json!({ "do": "told" }))[0]["text"].take();
-    carol.step(json!({ "do": "settle" }));
+    let accept =
+        |from: &str| json!({ "do": "accept_ticket", "notice": notice, "from": from, "outstanding": 0, "now": NOW });
+    alice.ask(accept(&"cc".repeat(16)));
+    assert_eq!(alice.say(accept(&"cd".repeat(16)).to_string().as_bytes())["error"], "TicketRefused");
+    let text = carol.step(json!({ "do": "mark_announced" }))[0]["text"].take();
+    carol.step(json!({ "do": "clear_outbox" }));
 
     let (event, mut at_bob) = use_port(&text, [1; 16], 7);
-    let event = |told: &[&Value]| json!({ "do": "event", "bytes": event, "now": NOW, "knows": { "told": told } });
+    let event = |tickets: &[&Value]| {
+        let peers = json!({ "tickets": tickets });
+        json!({ "do": "event", "bytes": event, "now": NOW, "fresh": FRESH, "peers": peers })
+    };
     let unknown = json!({ "ok": false, "error": "UnknownTicket", "line_id": "07".repeat(16) });
     assert_eq!(alice.say(event(&[]).to_string().as_bytes()), unknown);
-    let step = alice.ask(event(&[&told]))["prepared"].take();
-    assert_eq!((&step["strikes"], &step["once"]), (&told["ticket"], &told["ticket"]));
+    let step = alice.ask(event(&[&notice]))["prepared"].take();
+    assert_eq!((&step["consumes"], &step["unique"]), (&notice["ticket"], &notice["ticket"]));
     alice.ask(json!({ "do": "drop" }));
-    let mut at_alice = line_of(&alice.step(event(&[&told])));
+    let mut at_alice = line_of(&alice.step(event(&[&notice])));
     assert_eq!(at_alice.state()["introduced"], json!({ "name": "Carol", "by": "cc".repeat(16) }));
     assert_eq!(at_bob.state()["introduced"], json!({ "name": "Carol", "by": null }));
 
@@ -332,17 +346,17 @@ fn shims_introduce_somebody() {
     assert_eq!(at_alice.state()["phase"], "confirmed");
 
     // What is said along a line is told apart.
-    for (introduction, says) in [
+    for (message, says) in [
         (
             said,
-            json!({ "ticket": { "line_link": "01".repeat(16), "ticket": told["ticket"], "name": "Carol", "expires": null } }),
+            json!({ "ticket": { "line_link": "01".repeat(16), "ticket": notice["ticket"], "name": "Carol", "expires": null } }),
         ),
         (IntroducerMessage::Withdrawn { line_link: [1; 16].into() }.to_vec(), json!({ "withdrawn": "01".repeat(16) })),
     ] {
-        let bytes = hex::encode(introduction);
-        let effects = at_alice.step(json!({ "do": "seal_introduction", "bytes": bytes }));
+        let bytes = hex::encode(message);
+        let effects = at_alice.step(json!({ "do": "seal_introducer_message", "bytes": bytes }));
         let heard = at_bob.step(arrives(&effects));
-        assert_eq!(heard, [json!({ "effect": "introduction", "bytes": bytes, "said": says })]);
+        assert_eq!(heard, [json!({ "effect": "introducer_message", "bytes": bytes, "said": says })]);
         let answer = carol.say(json!({ "do": "hear", "bytes": bytes, "from": "cc".repeat(16) }).to_string().as_bytes());
         assert_eq!(answer["ok"], says["withdrawn"].is_string(), "{answer}");
     }
@@ -358,17 +372,17 @@ fn a_shim_is_a_pool() {
     let bad = json!({ "do": "pool", "seed": "07".repeat(64), "low": 2, "full": 1 }).to_string();
     assert_eq!(pool.say(bad.as_bytes())["error"], "BadBounds");
     let effects = pool.step(json!({ "do": "pool", "seed": "07".repeat(64), "low": 1, "full": 1 }));
-    assert_eq!(pool.say(br#"{"do":"take"}"#)["error"], "Empty");
+    assert_eq!(pool.say(br#"{"do":"pop"}"#)["error"], "Empty");
     let Request::IssueLineLink { request_id } = sent(&effects) else { panic!() };
     let issued = of(&Event::LineLinkIssued { request_id, line_link: LineLink::from([1; 16]) });
     let event = json!({ "do": "event", "bytes": issued, "now": NOW });
     assert!(pool.step(event.clone()).is_empty());
     assert_eq!(pool.say(event.to_string().as_bytes())["error"], "Duplicate");
     let state = pool.state();
-    assert_eq!([&state["role"], &state["held"], &state["asked"]], [&json!("pool"), &json!(1), &json!(0)]);
+    assert_eq!([&state["role"], &state["held"], &state["requested"]], [&json!("pool"), &json!(1), &json!(0)]);
     let record = state["record"].clone();
     assert_eq!(Shim::start().ask(json!({ "do": "restore", "record": record })), state);
-    let effects = pool.step(json!({ "do": "take" }));
+    let effects = pool.step(json!({ "do": "pop" }));
     assert_eq!(effects[0], json!({ "effect": "link", "line_link": "01".repeat(16) }));
     assert!(matches!(sent(&effects), Request::IssueLineLink { .. }));
 }
