@@ -285,7 +285,7 @@ impl Directory for Memory {
         let formed_by = (line_link, by, request_digest);
         let link = self.link(line_link);
         // A link that was never set has formed no line as one for many.
-        let was_set = link.is_some_and(|link| !matches!(link.state, LinkState::Open { version: 0, .. }));
+        let was_set = link.as_ref().is_some_and(|link| !matches!(link.state, LinkState::Open { version: 0, .. }));
         let before = was_set.then(|| self.uses.get(&formed_by).copied()).flatten();
         let (line, claims_link) = match connect.decide(link.as_ref(), before) {
             Decision::Form { line, claims_link } => (line, claims_link),

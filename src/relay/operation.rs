@@ -275,7 +275,10 @@ impl<'r> Operation<'r> {
                 directory.purge(link.now).map_err(failed)?;
                 Ok(link.respond(directory.issue(link).map_err(failed)?)?)
             }
-            Self::Connect(connect) => Ok(connect.respond(directory.claim(connect).map_err(failed)?)?),
+            Self::Connect(connect) => match directory.claim(connect) {
+                Ok(claimed) => connect.respond(claimed).map_err(RelayError::Request),
+                Err(error) => Err(failed(error)),
+            },
             Self::SetLink(setting) => directory.set_link(setting).map(|()| setting.respond()).map_err(failed),
             Self::CloseLink(closure) => directory.close_link(closure).map(|()| closure.respond()).map_err(failed),
             Self::Push(packet) => directory.push(packet).map(|pushed| packet.respond(pushed)).map_err(failed),
