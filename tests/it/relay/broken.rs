@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::*;
-use crate::common::{self, NOW, bad_proof, seed};
+use crate::common::{self, Commit, NOW, Unused, bad_proof, seed};
 
 /// A storage that answers wrongly. The docs of [`Directory`] say what each wrong answer costs.
 #[derive(Default)]
@@ -215,18 +215,18 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
 #[test]
 fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
     let mut relay = broken(Broken { claim_lost: true, ..Broken::default() });
-    let mut alice = Alice::request(PortOptions::new(), seed(1)).commit();
+    let mut alice = Alice::request(PortOptions::new(), seed(1)).committed();
     let Some(AliceEffect::Send(request)) = alice.pending().next() else { panic!() };
     let issued = relay.reply(ALICE, &request);
-    alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
+    alice.handle(&issued, &NoPeers, NOW, &mut Unused).unwrap().committed().for_each(drop);
     let line_link = alice.port().unwrap().line_link();
 
     let Event::LineFormed { line_id: first, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
     let Event::LineFormed { line_id: second, .. } = relay.reply(CAROL, &connect(line_link)) else { panic!() };
     assert_ne!(first, second);
     let told = relay.waiting(ALICE);
-    alice.handle_bytes(&told[0].1, NOW).unwrap().commit().for_each(drop);
-    assert_eq!(alice.handle_bytes(&told[1].1, NOW).err(), Some(Rejected::UnwantedLine(second)));
+    alice.handle(&Event::decode(&told[0].1).unwrap(), &NoPeers, NOW, &mut Unused).unwrap().committed().for_each(drop);
+    assert_eq!(alice.handle(&Event::decode(&told[1].1).unwrap(), &NoPeers, NOW, &mut Unused).err(), Some(Rejected::UnwantedLine(second)));
     relay.reply(ALICE, &Request::Disconnect { line_id: second });
     assert_eq!((relay.waits(CAROL), relay.waits(BOB)), (vec!["Disconnected".into()], vec![]));
 }
@@ -241,17 +241,17 @@ fn r13_7_what_a_lost_write_costs() {
     // Asked again, she has another.
     assert_ne!(relay.issue(ALICE, 1), line_link);
 
-    let mut alice = Alice::request(PortOptions::new(), seed(1)).commit();
+    let mut alice = Alice::request(PortOptions::new(), seed(1)).committed();
     let Some(AliceEffect::Send(request)) = alice.pending().next() else { panic!() };
     let issued = relay.reply(ALICE, &request);
-    alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
+    alice.handle(&issued, &NoPeers, NOW, &mut Unused).unwrap().committed().for_each(drop);
     let line_link = alice.port().unwrap().line_link();
-    let Some(AliceEffect::Send(close)) = alice.revoke().unwrap().commit().next() else { panic!() };
+    let Some(AliceEffect::Send(close)) = alice.revoke().unwrap().committed().next() else { panic!() };
     relay.directory().lost.set(true);
     assert_eq!(relay.handle(ALICE, &close).unwrap().reply, None);
     let Event::LineFormed { line_id, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
     let told = relay.waiting(ALICE);
-    assert_eq!(alice.handle_bytes(&told[0].1, NOW).err(), Some(Rejected::UnwantedLine(line_id)));
+    assert_eq!(alice.handle(&Event::decode(&told[0].1).unwrap(), &NoPeers, NOW, &mut Unused).err(), Some(Rejected::UnwantedLine(line_id)));
 
     relay.directory().lost.set(true);
     assert_eq!(relay.reply(ALICE, &Request::Disconnect { line_id }), Event::Disconnected { line_id });
@@ -327,21 +327,21 @@ fn r13_7_what_a_lost_write_costs_a_link_for_many() {
     let mut relay = broken(Broken { claim_lost: true, ..Broken::default() });
     let port = alice_on(relay.issue(ALICE, 1)).port().unwrap().clone();
     relay.handle(ALICE, &set(port.line_link(), 1, Admission::Many)).unwrap();
-    let mut bob = Bob::scan(port, seed(2)).commit();
-    let Some(BobEffect::Send(request)) = bob.connect(SendProof::Inline, NOW).unwrap().commit().next() else { panic!() };
+    let mut bob = Bob::scan(port, seed(2)).committed();
+    let Some(BobEffect::Send(request)) = bob.connect(SendProof::Inline, NOW).unwrap().committed().next() else { panic!() };
     let request = request.to_vec();
     let [first, second] = [(); 2].map(|()| {
         let request = Request::decode(&request).unwrap();
         relay.reply(BOB, &request)
     });
     assert_ne!(first, second);
-    bob.handle(&second, NOW).unwrap().commit().for_each(drop);
+    bob.handle(&second, NOW).unwrap().committed().for_each(drop);
     let Event::LineFormed { line_id, .. } = first else { panic!() };
     assert_eq!(bob.handle(&first, NOW).err(), Some(Rejected::UnwantedLine(line_id)));
 }
 
 fn alice_on(line_link: LineLink) -> Alice {
-    Alice::offer(line_link, PortOptions::new(), seed(1)).commit()
+    Alice::offer(line_link, PortOptions::new(), seed(1)).committed()
 }
 
 #[test]

@@ -50,9 +50,9 @@ fn r13_2_a_pool_of_links_is_as_many_requests() {
     assert_eq!((0..100).map(|request| relay.issue(ALICE, request)).collect::<Vec<_>>(), pool);
     assert_eq!(pool.iter().collect::<std::collections::BTreeSet<_>>().len(), 100);
 
-    let alice = Alice::offer(pool[42], PortOptions::new(), Seed::from_bytes(&[1; 64])).commit();
-    let mut bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).commit();
-    let mut effects = bob.connect(SendProof::Inline, NOW).unwrap().commit();
+    let alice = Alice::offer(pool[42], PortOptions::new(), Seed::from_bytes(&[1; 64])).committed();
+    let mut bob = Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])).committed();
+    let mut effects = bob.connect(SendProof::Inline, NOW).unwrap().committed();
     let Some(BobEffect::Send(connect)) = effects.next() else { panic!() };
     assert!(matches!(relay.reply(BOB, &connect), Event::LineFormed { line_link, .. } if line_link == pool[42]));
 }
