@@ -335,9 +335,9 @@ fn r13_7_what_a_lost_write_costs_a_link_for_many() {
         relay.reply(BOB, &request)
     });
     assert_ne!(first, second);
-    bob.handle(&second, NOW).unwrap().committed().for_each(drop);
+    bob.handle(&second, &NoPeers, NOW, &mut Unused).unwrap().committed().for_each(drop);
     let Event::LineFormed { line_id, .. } = first else { panic!() };
-    assert_eq!(bob.handle(&first, NOW).err(), Some(Rejected::UnwantedLine(line_id)));
+    assert_eq!(bob.handle(&first, &NoPeers, NOW, &mut Unused).err(), Some(Rejected::UnwantedLine(line_id)));
 }
 
 fn alice_on(line_link: LineLink) -> Alice {

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::common::{NOW, bad_proof};
+use crate::common::{Commit, NOW, bad_proof};
 
 #[test]
 fn r13_1_what_is_not_a_request_is_refused_and_nothing_moves() {
