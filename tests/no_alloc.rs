@@ -114,7 +114,7 @@ fn handshake(how: SendProof, policy: Policy) {
         alices.keep(alice.handle(&event(issued.encode_into(&mut out).unwrap()), &NoPeers, NOW, &mut Drawn).unwrap())
     {
         match effect {
-            AliceEffect::Send(request) => drop(request),
+            AliceEffect::Send(Request::SetLineLink { .. }) => {}
             AliceEffect::PortReady(port) => {
                 let _ = (port.to_bytes(), port.hash(), port.link("https://port.example/").unwrap());
                 text = Some(port.qr_text());

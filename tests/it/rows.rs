@@ -97,7 +97,7 @@ fn r8_2_a_row_has_the_deadline_that_its_machine_has_of_ports_for_many() {
     let mut line = Line::restore(&line.record).unwrap();
     let buffer = Vec::leak(vec![0; 5 + SEAL_OVERHEAD]);
     assert_eq!(due(&mut line, |line| line.seal(b"words", b"", buffer).unwrap()), week);
-    assert_eq!(due(&mut line, |line| line.tick(week.unwrap()).unwrap()), None);
+    assert_eq!(due(&mut line, |line| line.tick(UnixSeconds(NOW.0 + WEEK)).unwrap()), None);
     let mut asks = superport(Policy::unlimited().require_approval(true));
     let event = formed(3, 3, Some(proof_of(3, &asks)));
     let row = asks.handle(&event, &NoPeers, NOW, &mut rng()).unwrap().write().new_line.unwrap();

@@ -239,7 +239,10 @@ fn r8_1_a_dropped_step_of_any_machine_has_not_moved_it() {
         let before = machine.record().to_vec();
         let first = Put::step(&step(machine).unwrap());
         drop(step(machine).unwrap());
-        assert_eq!(step(machine).unwrap().store(|write| Err::<(), _>(Put::of(write))).err(), Some(first.clone()));
+        assert_eq!(
+            step(machine).unwrap().store(|write| Err::<(), _>(Box::new(Put::of(write)))).err(),
+            Some(first.clone().into())
+        );
         assert_eq!((&machine.record()[..], machine.revision()), (&before[..], 0));
         // Nor does it matter how often it was asked.
         step(machine).unwrap().committed().for_each(drop);

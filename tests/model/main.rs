@@ -15,7 +15,8 @@
 //! Nothing of the crate is abstracted: a state holds the machines' own records, and a step is made by the crate on what it restores from them. What
 //! is abstract is the world. The relay has two names for lines and three for pairs. It alters a message in one way, and invents one proof and two
 //! packets; `forgery` has the others. Time is before or after the expiry. A user says one thing. A store keeps every put: `crash` has those
-//! that fail. Randomness is fixed, one seed a machine.
+//! that fail. Randomness is fixed: one seed a machine,
+//! and what is drawn for a use of a Port for many is the same each time.
 #![cfg(feature = "alloc")]
 
 #[allow(dead_code, unused_imports, reason = "what all other tests share: here a part is used")]
@@ -79,7 +80,7 @@ fn r10_a_port_its_bob_and_a_thief() {
 fn r10_a_port_and_its_bob() {
     search(
         Scope { cast: &[0, 2], from_the_request: true, deviations: 2, crashes: 2, speakers: &[0, 2], ..ALL },
-        119_199,
+        104_233,
     );
 }
 
@@ -95,19 +96,19 @@ const MANY: Scope = Scope { cast: &[0, 2, 4, 5], limit: Some(2), ..ALL };
 /// A Superport for two, and three who have it: one deviation, one crash.
 #[test]
 fn r10_a_superport_two_bobs_and_a_thief() {
-    search(MANY, 533_496);
+    search(MANY, 302_700);
 }
 
 /// For one: two deviations.
 #[test]
 fn r10_a_superport_for_one_its_bob_and_a_thief() {
-    search(Scope { cast: &[0, 2, 4], limit: Some(1), deviations: 2, crashes: 0, ..MANY }, 58_984);
+    search(Scope { cast: &[0, 2, 4], limit: Some(1), deviations: 2, crashes: 0, ..MANY }, 54_592);
 }
 
 /// One of two says a word at once: one deviation, one crash.
 #[test]
 fn r10_a_superport_and_an_early_word() {
-    search(Scope { cast: &[0, 2, 5], speakers: &[2], ..MANY }, 67_218);
+    search(Scope { cast: &[0, 2, 5], speakers: &[2], ..MANY }, 43_550);
 }
 
 /// For one, with a crash as well: some minutes.
@@ -149,7 +150,7 @@ fn r10_a_ticket_its_bob_and_a_thief_who_are_deceived() {
 /// For one, with two tickets: one deviation, one crash.
 #[test]
 fn r10_two_tickets_for_one_line() {
-    search(contact::Scope { guests: &[BOB, OTHER_BOB], limit: 1, ..INTRODUCED }, 313_933);
+    search(contact::Scope { guests: &[BOB, OTHER_BOB], limit: 1, ..INTRODUCED }, 312_481);
 }
 
 /// From the grant: one deviation, two crashes.

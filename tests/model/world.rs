@@ -163,7 +163,7 @@ impl State {
     }
 
     /// Does what a step asks for; `None`: the process went.
-    fn act(&mut self, user: User, place: Place, acts: &[Act], life: &mut Life) -> Option<()> {
+    fn act(&mut self, acts: &[Act], life: &mut Life) -> Option<()> {
         for act in acts {
             if !life.lives() {
                 return None;
@@ -182,7 +182,7 @@ impl State {
                     }
                 }
                 // It was stored with the step.
-                Act::Adopt(line) => self.act(user, Place::Line(line.name()), line.pending(), life)?,
+                Act::Adopt(line) => self.act(line.pending(), life)?,
                 // It was kept with the step.
                 Act::Hear(_) => {}
                 Act::Heard(_) | Act::Tell(_) | Act::Hand(_) => unreachable!("nobody is introduced here"),
@@ -231,7 +231,7 @@ impl State {
             // A line that is stored is none that came to nothing: its event came again.
             return match told {
                 Told::Formed { line, .. } if self.many && self.held(user, Place::Line(line)).is_none() => {
-                    self.act(user, place, &[Act::Send(Fact::Disconnect { by: user, line })], life)
+                    self.act(&[Act::Send(Fact::Disconnect { by: user, line })], life)
                 }
                 _ => Some(()),
             };
@@ -300,7 +300,7 @@ impl State {
                 self.hear(user, place, of);
             }
         }
-        self.act(user, place, &moved.acts, life)?;
+        self.act(&moved.acts, life)?;
         self.clear_outbox(user, place, life)
     }
 
@@ -308,7 +308,7 @@ impl State {
     pub fn wake(&mut self, user: User, life: &mut Life) -> Option<()> {
         for place in PLACES {
             if let Some(held) = self.held(user, place) {
-                self.act(user, place, held.pending(), life)?;
+                self.act(held.pending(), life)?;
                 self.clear_outbox(user, place, life)?;
             }
         }

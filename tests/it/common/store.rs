@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use port_protocol::*;
 
 use super::Any;
+pub use super::commit::Commit;
 
 /// What the other end of a line said.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,30 +67,6 @@ impl Put {
     /// The mark.
     pub fn mark(&self) -> Option<ReplayMark> {
         self.unique.map(|(mark, _)| mark)
-    }
-}
-
-/// For a test that keeps nothing: the write is held, and that is all.
-pub trait Commit {
-    type Committed;
-    fn committed(self) -> Self::Committed;
-}
-
-impl<'m, M: Machine> Commit for Step<'m, M> {
-    type Committed = Effects<'m, M>;
-
-    fn committed(self) -> Effects<'m, M> {
-        let written = self.write();
-        self.commit(written)
-    }
-}
-
-impl<M: Machine> Commit for Created<M> {
-    type Committed = M;
-
-    fn committed(self) -> M {
-        let written = self.write();
-        self.commit(written)
     }
 }
 

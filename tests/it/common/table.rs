@@ -1,6 +1,8 @@
 //! SPEC.md's tables, held against every state × every event and command, early and late.
 
-use super::{Any, EXPIRY, Input, NOW, Refusal, UnixSeconds, events, expiring, states, words};
+use port_protocol::UnixSeconds;
+
+use super::{Any, EXPIRY, Input, NOW, Refusal, events, expiring, states, words};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum When {
