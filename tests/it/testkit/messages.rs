@@ -166,6 +166,11 @@ fn r6_7_a_message_on_a_line_that_is_over_is_not_lost() {
     let mut whole = world(StoreFaults::NONE);
     play(&mut whole, &[CONFIRMED, &[Choice::Say(ALICE, 0), Choice::Close(BOB, 0), Choice::DeliverAll]]);
     assert_eq!((whole.finish(), whole.trace().matches(" hears ").count()), (Ok(()), 0), "{}", whole.trace());
+    let used = [Choice::MakeSuperport(ALICE, 0), Choice::DeliverAll, Choice::UsePort(BOB, 0, SendProof::Inline)];
+    let says = [Choice::Deliver, Choice::Deliver, Choice::Say(BOB, 0), Choice::Close(ALICE, 0), Choice::DeliverAll];
+    let mut early = world(StoreFaults::NONE);
+    play(&mut early, &[&used, &says]);
+    assert_eq!((early.finish(), early.trace().matches(" hears ").count()), (Ok(()), 0), "{}", early.trace());
     let mut crossed = world(StoreFaults::NONE);
     let another = [Choice::MakePort(ALICE, None), Choice::DeliverAll, Choice::UsePort(2, 1, SendProof::Inline)];
     play(&mut crossed, &[CONFIRMED, &another, &[Choice::DeliverAll, Choice::Say(ALICE, 0), Choice::Say(ALICE, 1)]]);
