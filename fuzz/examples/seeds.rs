@@ -21,8 +21,8 @@ use port_protocol::{
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Commit, Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
-    drive_pair, line_open, pending, relay_handle, restore_alice, restore_app, restore_bob, restore_introducer,
-    restore_line, restore_pool, with_script,
+    drive_pair, line_open, pending, restore_alice, restore_app, restore_bob, restore_introducer, restore_line,
+    restore_pool, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
