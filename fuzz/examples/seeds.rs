@@ -2,6 +2,7 @@
 //! not get where it is meant to.
 
 mod app;
+mod relay;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,18 +11,18 @@ use std::path::Path;
 use std::rc::Rc;
 
 use port_protocol::testkit::{
-    Answer, App, Choice, Claim, Client, Command, End, Forgery, Output, Power, PowerFailed, Receipt, RollBack, Schedule,
-    World,
+    Answer, App, Choice, Claim, Client, Command, End, Forgery, Output, Outside, PowerFailed, Receipt, RollBack,
+    Schedule, World,
 };
 use port_protocol::{
-    Alice, Bob, Event, Introducer, IntroducerEffect, IntroducerMessage, Line, LinePhase, Machine, IntroducerName, PortOptions, Payload,
-    Policy, Pool, PoolEffect, Port, RelayAddr, Request, Seed, SendProof, UnixSeconds,
+    Alice, Bob, Event, Introducer, IntroducerEffect, IntroducerMessage, IntroducerName, Line, LinePhase, Machine,
+    Payload, Policy, Pool, PoolEffect, Port, PortOptions, RelayAddr, Request, Seed, SendProof, UnixSeconds,
 };
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
-    Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
-    drive_pair, line_open, restore_alice, restore_app, restore_bob, restore_introducer, restore_line, restore_pool,
-    relay_handle, pending, with_script,
+    Commit, Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
+    drive_pair, line_open, pending, restore_alice, restore_app, restore_bob, restore_introducer, restore_line,
+    restore_pool, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -43,7 +44,7 @@ fn main() {
     write("decode_introduction", &introductions(), decode_introduction);
     write("restore_introducer", &introducers(), restore_introducer);
     write("line_open", &packets(), |_| true);
-    write("relay_handle", &requests(), |_| true);
+    write("relay_handle", &relay::requests(), |_| true);
     write("app_bundle", &app::bundles(), app_bundle);
     write("app_link", &app::links(), app_link);
     write("app_intro", &app::intros(), app_intro);
@@ -230,16 +231,16 @@ struct Watched {
 }
 
 impl App for Watched {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
-        self.client.deliver(event, now, power)
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
+        self.client.deliver(event, outside)
     }
 
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.client.command(command, now, power)
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.client.command(command, outside)
     }
 
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.client.restart(now, power)
+    fn restart(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.client.restart(outside)
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -273,11 +274,14 @@ fn ports() -> Seeds {
         ("expires", PortOptions::new().expires(UnixSeconds(1_800_000_000))),
         ("expires-last", PortOptions::new().expires(UnixSeconds(u64::MAX))),
         ("relay", PortOptions::new().relay(RelayAddr::new("relay.example").expect("a relay"))),
-        ("longest", PortOptions::new().expires(UnixSeconds(u64::MAX)).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay"))),
+        (
+            "longest",
+            PortOptions::new().expires(UnixSeconds(u64::MAX)).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay")),
+        ),
     ];
     let mut seeds = Seeds::new();
     for (name, offer) in offers {
-        let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).commit();
+        let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).committed();
         let port: &Port = alice.port().expect("on offer");
         seeds.insert(format!("{name}-bytes"), port.to_bytes().as_slice().to_vec());
         seeds.insert(format!("{name}-text"), port.qr_text().as_str().into());
@@ -290,14 +294,15 @@ fn ports() -> Seeds {
 
 /// A contact port of the shortest form and of the longest, and whom it was granted to.
 fn contact_ports() -> [(&'static str, Port, Introducer, IntroducerName, Option<UnixSeconds>); 2] {
-    let (offer, last) = (PortOptions::new().policy(Policy::unlimited()).introducer([6; 16].into()), UnixSeconds(u64::MAX));
+    let (offer, last) =
+        (PortOptions::new().policy(Policy::unlimited()).introducer([6; 16].into()), UnixSeconds(u64::MAX));
     let longest = offer.clone().expires(last).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay"));
     let name = |name: &str| IntroducerName::new(name).expect("a name");
     let plain = ("plain", offer, name(""), None);
     [plain, ("longest", longest, name(&"n".repeat(32)), Some(last))].map(|(what, offer, name, expires)| {
-        let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).commit();
+        let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).committed();
         let port = alice.port().expect("on offer").clone();
-        let carol = Introducer::granted(port.to_bytes().as_slice(), [6; 16].into()).expect("a grant").commit();
+        let carol = Introducer::granted(port.to_bytes().as_slice(), [6; 16].into()).expect("a grant").committed();
         (what, port, carol, name, expires)
     })
 }
@@ -306,7 +311,7 @@ fn introductions() -> Seeds {
     let mut seeds = Seeds::new();
     for (what, port, mut carol, name, expires) in contact_ports() {
         let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds(0)).expect("granted");
-        let Some(IntroducerEffect::Announce(_, told)) = step.commit().next() else { panic!("nothing to tell") };
+        let Some(IntroducerEffect::Announce(_, told)) = step.committed().next() else { panic!("nothing to tell") };
         seeds.insert(format!("ticket-{what}"), told.to_vec());
         seeds.insert(format!("grant-{what}"), IntroducerMessage::Grant { port: port.to_bytes().as_slice() }.to_vec());
     }
@@ -326,11 +331,11 @@ fn introducers() -> Seeds {
         };
         add(&carol);
         let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds(0)).expect("granted");
-        step.commit().for_each(drop);
+        step.committed().for_each(drop);
         add(&carol);
-        carol.told().expect("a ticket").commit().for_each(drop);
+        carol.mark_announced().expect("a ticket").committed().for_each(drop);
         add(&carol);
-        carol.cancel().expect("not over").commit().for_each(drop);
+        carol.cancel().expect("not over").committed().for_each(drop);
         add(&carol);
     }
     seeds
@@ -348,15 +353,14 @@ fn messages(worlds: &[World]) -> Seeds {
             add(format!("request-{}", word(&decoded)), request);
             if let Request::Packet { payload, .. } = decoded {
                 let decoded = Payload::decode(payload).expect("a machine's own");
-                let content =
-                    if let Payload::Sealed { content, .. } = &decoded { word(content) } else { String::new() };
+                let content = if let Payload::Sealed { kind, .. } = &decoded { word(kind) } else { String::new() };
                 add(format!("payload-{}{content}", word(&decoded)), payload);
             }
         }
-        for parcel in world.events() {
-            let decoded = Event::decode(&parcel.event).expect("of a machine's own");
+        for delivery in world.events() {
+            let decoded = Event::decode(&delivery.event).expect("of a machine's own");
             let with = matches!(decoded, Event::LineFormed { proof: Some(_), .. });
-            add(format!("event-{}{}", word(&decoded), if with { "-with-proof" } else { "" }), &parcel.event);
+            add(format!("event-{}{}", word(&decoded), if with { "-with-proof" } else { "" }), &delivery.event);
         }
     }
     // Each kind of request, event and payload; packets of each content.
@@ -386,19 +390,19 @@ fn records<M: Owner>(kept: &BTreeSet<Vec<u8>>, at_least: usize) -> Seeds {
 fn pools() -> Seeds {
     let mut seeds = Seeds::new();
     for (low, full) in [(1, 1), (2, 3), (4, 8), (16, 16)] {
-        let mut pool = Pool::new(low, full, Seed::from_bytes(&[9; 64])).expect("good bounds").commit();
+        let mut pool = Pool::new(low, full, Seed::from_bytes(&[9; 64])).expect("good bounds").committed();
         for link in 0..=full {
             // Answers of every kind, to be taken at once and later, with every way to stop between.
             let every =
                 (0..8).flat_map(|how| [4, how, 100 + how, how, 4, 16 + how, 0, how, 4, 32 + how, how, 0, how % 4]);
             let script: Vec<u8> = every.chain([0; 20]).collect();
-            let name = format!("{low}-{full}-{}-held-{}-asked", pool.held(), pool.asked());
+            let name = format!("{low}-{full}-{}-held-{}-requested", pool.held(), pool.requested());
             seeds.insert(name, with_script(&pool.record(), &script));
             let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.pending().next() else { break };
             let event = Event::LineLinkIssued { request_id, line_link: [link; 16].into() };
-            pool.handle(&event).expect("it was asked for").commit().for_each(drop);
+            pool.handle(&event).expect("it was asked for").committed().for_each(drop);
         }
-        pool.take().expect("it is full").commit().for_each(drop);
+        pool.pop().expect("it is full").committed().for_each(drop);
         seeds.insert(format!("{low}-{full}-taken"), with_script(&pool.record(), &[0, 4, 0, 7, 0, 2, 3, 1]));
     }
     seeds
@@ -408,7 +412,7 @@ fn kind(said: &Said) -> String {
     match said {
         Said::Send(request) => match Request::decode(request).expect("a machine's own") {
             Request::Packet { payload, .. } => match Payload::decode(payload).expect("a machine's own") {
-                Payload::Sealed { content, .. } => word(&content),
+                Payload::Sealed { kind, .. } => word(&kind),
                 payload => word(&payload),
             },
             Request::Connect { proof: Some(_), .. } => "connect-with-proof".into(),
@@ -453,84 +457,5 @@ fn packets() -> Seeds {
     seeds.insert("too-long".into(), vec![3, 0xfe, 2, 0, 0, 0]);
     seeds.insert("too-much-data".into(), vec![3, 1, 0, 0, 255, 2]);
     assert!(line_open(&seeds["longest"]));
-    seeds
-}
-
-/// `[limits, user and what, …]`: what four users ask of a relay. Each says whether a line comes of it.
-fn requests() -> Seeds {
-    const WIDE: u8 = 0xff;
-    const TIGHT: u8 = 0;
-    let of = |user: u8, what: &[u8]| [&[user << 6 | what[0]], &what[1..]].concat();
-    let alice = |what: &[u8]| of(0, what);
-    let bob = |what: &[u8]| of(1, what);
-    let carol = |what: &[u8]| of(2, what);
-    // The first link or line is number 0; how many there are is the number of one that never was.
-    let (issue, issue_another, connect, with_proof) = ([0, 1], [0, 2], [4, 0], [5, 0, 20, 20]);
-    let (say, disconnect, close, remove): (_, _, _, &[u8]) = ([8, 0, b'w', 30], [14, 0], [16, 0], &[22]);
-    let (acknowledge, acknowledge_unknown, wait) = ([18, 2], [18, 0], [21, 125]);
-    let (fail_before, fail_after): (&[u8], &[u8]) = (&[27], &[28]);
-    // Three for each version: many, nobody, one.
-    let (many, pause, resume, single) = ([29, 0, 3], [29, 0, 7], [29, 0, 9], [29, 0, 14]);
-
-    let mut seeds = Seeds::new();
-    let mut add = |name: &str, limits: u8, forms: bool, requests: &[Vec<u8>]| {
-        let seed = [&[limits][..], &requests.concat()].concat();
-        assert_eq!(relay_handle(&seed), forms, "{name}");
-        seeds.insert(name.into(), seed);
-    };
-    let formed = [alice(&issue), bob(&connect)];
-    let after = |more: &[Vec<u8>]| [&formed[..], more].concat();
-
-    add("formed", WIDE, true, &formed);
-    add("formed-with-proof", WIDE, true, &[alice(&issue), bob(&with_proof), bob(&connect), carol(&with_proof)]);
-    add("closed", WIDE, false, &[alice(&issue), carol(&close), alice(&close), bob(&connect)]);
-    add("closed-by-another", WIDE, true, &[alice(&issue), carol(&close), bob(&connect)]);
-    add("expired", WIDE, false, &[alice(&issue), alice(&wait), bob(&connect), alice(&issue)]);
-    add("forgotten", WIDE, false, &[alice(&issue), alice(&wait), alice(&wait), alice(&close), bob(&connect)]);
-    add("own-link", WIDE, false, &[alice(&issue), alice(&connect)]);
-    add("two-lines", WIDE, true, &after(&[alice(&issue_another), bob(&[5, 1, 2, 3]), bob(&[8, 1, b'x', 9])]));
-    add("words", WIDE, true, &after(&[bob(&say), alice(&say), alice(&acknowledge), bob(&acknowledge)]));
-    add("dropped", WIDE, true, &after(&[bob(&say), bob(&say), bob(&say), bob(&say), bob(&acknowledge), bob(&say)]));
-    add("dropped-at-once", TIGHT, true, &after(&[bob(&[8, 0, b'w', 8]), bob(&[8, 0, b'w', 8]), bob(&[8, 0, b'w', 9])]));
-    add("left", WIDE, true, &after(&[bob(&say), bob(&disconnect), alice(&say), alice(&acknowledge), alice(&say)]));
-    add("both-left", WIDE, true, &after(&[bob(&disconnect), alice(&disconnect), bob(&connect)]));
-    add("foreign", WIDE, true, &after(&[carol(&say), carol(&disconnect), carol(&close), carol(&[8, 1, 0, 0])]));
-    add("removed", WIDE, true, &after(&[bob(&say), alice(&say), alice(remove), bob(&say), bob(&acknowledge)]));
-    add("removed-before", WIDE, false, &[alice(&issue), alice(remove), bob(&connect), alice(&issue)]);
-    add("too-many-links", TIGHT, false, &[alice(&issue), alice(&issue_another), alice(&close), alice(&issue_another)]);
-    add("too-many-lines", TIGHT, true, &after(&[carol(&issue), bob(&[4, 1]), bob(&disconnect), bob(&[4, 1])]));
-    add("never-given", WIDE, true, &after(&[alice(&acknowledge_unknown), alice(&[18, 1]), alice(&acknowledge)]));
-    let superport = [alice(&issue), alice(&many), bob(&connect), carol(&connect), bob(&with_proof)];
-    let of_many = |more: &[Vec<u8>]| [&superport[..], more].concat();
-    add("many", WIDE, true, &of_many(&[bob(&say), carol(&[8, 1, b'x', 9]), bob(&connect), alice(&connect)]));
-    add("many-paused", WIDE, true, &of_many(&[alice(&pause), bob(&connect), of(3, &connect), alice(&many)]));
-    add("many-closed", WIDE, true, &of_many(&[alice(&close), bob(&connect), of(3, &connect), alice(&resume)]));
-    add("many-burnt", WIDE, true, &of_many(&[alice(&single), of(3, &connect), carol(&connect), alice(&many)]));
-    add("many-left", WIDE, true, &of_many(&[bob(&disconnect), bob(&connect), alice(&[14, 1]), carol(&connect)]));
-    add("many-removed", WIDE, true, &of_many(&[bob(remove), bob(&connect), alice(remove), carol(&connect)]));
-    add("many-too-many", TIGHT, true, &of_many(&[alice(&disconnect), carol(&connect)]));
-    add("many-outlives", WIDE, true, &of_many(&[alice(&wait), alice(&wait), bob(&connect), alice(&resume)]));
-    add("prolonged", WIDE, true, &[alice(&issue), alice(&[21, 100]), alice(&many), alice(&[21, 100]), bob(&connect)]);
-    add("paused", WIDE, false, &[alice(&issue), alice(&pause), bob(&connect), carol(&resume), bob(&connect)]);
-    add("resumed", WIDE, true, &[alice(&issue), alice(&pause), bob(&connect), alice(&resume), bob(&connect)]);
-    for (name, fail) in [("before", fail_before), ("after", fail_after)] {
-        let crash = |what: Vec<u8>| [alice(fail), what].concat();
-        let each = [
-            crash(alice(&issue)),
-            crash(bob(&with_proof)),
-            crash(bob(&say)),
-            crash(alice(&acknowledge)),
-            crash(bob(&disconnect)),
-            alice(&issue_another),
-            crash(alice(&[29, 1, 3])),
-            crash(bob(&[4, 1])),
-            crash(alice(&[16, 1])),
-            crash(alice(remove)),
-        ];
-        add(&format!("crash-{name}"), WIDE, true, &each);
-    }
-    let bytes = Request::Connect { line_link: [0; 16].into(), proof: None }.to_vec();
-    let given = [&[23, bytes.len() as u8][..], &bytes].concat();
-    add("bytes", WIDE, true, &after(&[carol(&given), carol(&[24, 0, 40]), carol(&[26]), carol(&[23, 3, 1, 2, 3])]));
     seeds
 }

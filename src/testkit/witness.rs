@@ -351,8 +351,8 @@ impl Witness {
         matches!(bob.key(), RecordKey::LineLink(line_link) if self.shut.contains(&line_link))
     }
 
-    /// Whether a Bob gave the Port of this line up. If the reply is lost, Bob never hears of the line, and has none to close. To Alice he
-    /// seems to be offline (§6.6): its user may close the line.
+    /// Whether a Bob gave the Port of this line up. If the reply is lost, Bob never hears of the line, and has none to close. Alice sees
+    /// a Bob that is offline (§6.6), and its user may close the line.
     fn is_given_up(&self, line: &Line) -> bool {
         self.makers.get(&line.port()).is_some_and(|made| self.given_up.contains(&made.line_link))
     }

@@ -198,7 +198,7 @@ fn who_has_forgotten_a_port_may_use_it_again() {
     let forgotten = |who| Witness { forgotten: [(who, [1; 16].into())].into(), ..witness(&[]) };
     assert_eq!(answers(&forgotten(ALICE)), [YES, NO, NO]);
     assert_eq!(answers(&forgotten(BOB)), [NO, YES, NO]);
-    // §11: nobody has two lines of a Port that he made, not even after a roll-back.
+    // §11: no client has two lines of a Port that it made, not even after a roll-back.
     let rolled_back = |who| Witness { rolled_back: [who].into(), ..witness(&[]) };
     assert_eq!(answers(&rolled_back(ALICE)), [(true, false), NO, NO]);
     assert_eq!(answers(&rolled_back(BOB)), [NO, YES, YES]);
@@ -297,7 +297,7 @@ fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
     assert_eq!(finds(&ends, false, false, false), LOST);
 }
 
-/// Alice's end of a line of Port 1, with somebody whom Carol introduced: Alice's line with her is line 9.
+/// Alice's end of a line of Port 1. Carol introduced the guest, and Alice's line with Carol is line 9.
 fn introduced() -> Line {
     let options = PortOptions::new().policy(Policy::unlimited()).introducer(line_id(9));
     let mut alice = AnyMachine::Alice(alice(options));
@@ -325,30 +325,30 @@ fn introduced() -> Line {
     line.unwrap()
 }
 
-/// §16.5: the introducer is whoever has the other end of the line that she told along.
+/// §16.5: the introducer has the other end of the line along which the ticket was announced.
 #[test]
 fn an_introducer_is_who_made_the_ticket() {
     const CAROL: usize = 2;
     let line = introduced();
     let key = RecordKey::Introducer(line_id(9));
-    let (port, her) = (line.port(), |who, code| (who, 9, seen(8, 8, Some(code))));
+    let (port, end) = (line.port(), |who, code| (who, 9, seen(8, 8, Some(code))));
     let sees = |other: (usize, u8, Seen), name: &str, introducer: (usize, RecordKey), rolled_back: &[usize]| {
-        let mut witness = witness(&[her(ALICE, 7), other]);
+        let mut witness = witness(&[end(ALICE, 7), other]);
         witness.makers.insert(port, alices());
         witness.introducers.insert(name.to_string(), introducer);
         witness.rolled_back.extend(rolled_back);
         witness.sees_introduced(ALICE, &line)
     };
     let bad = Err(Violation::NotIntroduced(ALICE));
-    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, key), &[]), Ok(()));
-    assert_eq!(sees(her(CAROL, 7), "Dave", (CAROL, key), &[]), bad);
-    assert_eq!(sees(her(CAROL, 7), "Carol", (3, key), &[]), bad);
-    assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[]), bad);
-    assert_eq!(sees(her(CAROL, 6), "Carol", (CAROL, key), &[]), bad);
-    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, RecordKey::Introducer(line_id(2))), &[]), bad);
+    assert_eq!(sees(end(CAROL, 7), "Carol", (CAROL, key), &[]), Ok(()));
+    assert_eq!(sees(end(CAROL, 7), "Dave", (CAROL, key), &[]), bad);
+    assert_eq!(sees(end(CAROL, 7), "Carol", (3, key), &[]), bad);
+    assert_eq!(sees(end(3, 7), "Carol", (CAROL, key), &[]), bad);
+    assert_eq!(sees(end(CAROL, 6), "Carol", (CAROL, key), &[]), bad);
+    assert_eq!(sees(end(CAROL, 7), "Carol", (CAROL, RecordKey::Introducer(line_id(2))), &[]), bad);
     // Whose line that was is not known any more.
-    assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[CAROL]), Ok(()));
-    assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[BOB]), bad);
+    assert_eq!(sees(end(3, 7), "Carol", (CAROL, key), &[CAROL]), Ok(()));
+    assert_eq!(sees(end(3, 7), "Carol", (CAROL, key), &[BOB]), bad);
 }
 
 /// §16.4.
@@ -359,7 +359,7 @@ fn a_second_line_of_one_ticket_and_one_of_what_is_over() {
     witness.makers.insert(line.port(), alices());
     witness.introduced.insert((ALICE, "Carol".to_string()), RelayClaims { line_id: line_id(2), ..line.claims() });
     assert_eq!(witness.sees_introduced(ALICE, &line), Err(Violation::TicketTwice(ALICE)));
-    // Another's is nothing to him.
+    // Another client's Port does not count.
     witness.withdraws(BOB, RecordKey::LineLink([1; 16].into()));
     assert!(!witness.is_over(ALICE, line.port()));
     witness.withdraws(ALICE, RecordKey::LineLink([1; 16].into()));

@@ -6,7 +6,7 @@ use crate::common::{Commit, rng};
 #[test]
 fn r6_4_a_disconnected_that_overtakes_line_formed_is_kept() {
     let mut world = world(StoreFaults::NONE);
-    // Of all that Bob is told, only that it is over arrives before he knows of what.
+    // Bob hears that its line is over before it knows of the line. Nothing else arrives.
     let without_confirm = [Choice::Delay, Choice::Drop];
     let without_close = [Choice::Close(0, 0), Choice::Delay, Choice::Drop];
     play(&mut world, &[ALICE_JOINED, &without_confirm, &without_close, &[Choice::DeliverAll]]);
@@ -16,7 +16,7 @@ fn r6_4_a_disconnected_that_overtakes_line_formed_is_kept() {
 #[test]
 fn r7_3_what_is_only_in_memory_is_not_acknowledged_and_comes_again_after_a_crash() {
     let mut world = world(StoreFaults::NONE);
-    // Bob has Confirm, Close and Disconnected in memory when he dies.
+    // Bob has Confirm, Close and Disconnected in memory when its process dies.
     let early = [Choice::Delay, Choice::Deliver, Choice::Close(0, 0), Choice::Delay, Choice::Deliver, Choice::Deliver];
     play(&mut world, &[ALICE_JOINED, &early]);
     assert_eq!(phase(&world, 1), None);
@@ -28,7 +28,7 @@ fn r7_3_what_is_only_in_memory_is_not_acknowledged_and_comes_again_after_a_crash
 #[test]
 fn r6_5_an_end_that_was_confirmed_and_closed_at_once_was_somebody() {
     let mut world = world(StoreFaults::NONE);
-    // Bob hears of his line, Confirm, and that it is over, in one breath; his Answer is on its way all the same.
+    // Bob takes its line, Confirm and the end of the line in one call. Its Answer is on its way all the same.
     let forged = [Choice::Delay, Choice::Deliver, Choice::Forge(0, Forgery::Disconnected(End::Bob))];
     play(&mut world, &[ALICE_JOINED, &forged, &[Choice::DeliverAll]]);
     let both = [Some(LinePhase::Confirmed), Some(LinePhase::Closed)];
@@ -62,7 +62,7 @@ fn r6_5_after_dropped_and_a_pause_the_proof_is_sent_again() {
     let limits = Limits { packets: 1, ..Limits::default() };
     let mut world = World::with_limits([(); 2].map(|()| Client::default()), limits);
     let used = Choice::UsePort(1, 0, SendProof::AlongTheLine);
-    // His proof is lost on its way, and at the relay his word takes its place.
+    // Bob's proof is lost on its way, and at the relay Bob's message takes its place.
     let lost = [Choice::Deliver, Choice::Deliver, Choice::Drop, Choice::Say(1, 0), Choice::DeliverAll];
     play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll, used], &lost]);
     assert!(world.trace().contains("to 1: Dropped"), "{}", world.trace());
@@ -126,7 +126,7 @@ fn r8_3_what_is_dead_and_settled_may_be_deleted() {
             assert_eq!(world.run(&schedule), Ok(()), "seed {seed}\n{}", world.trace());
         }
     }
-    // Alice has revoked, and deleted even that: who has used her Port before that is told nevertheless.
+    // Alice has revoked the Port, and deleted even that record. A Bob that used it before is told nevertheless.
     let mut world = tidy();
     let revoked = [Choice::UsePort(1, 0, SendProof::Inline), Choice::GiveUp(0, 0), Choice::DeliverAll];
     play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll], &revoked]);
@@ -166,7 +166,7 @@ fn r7_2_a_link_that_nobody_asked_for_is_closed_and_one_that_is_on_offer_is_not()
     let offered = [Choice::MakePort(0, None), Choice::DeliverAll];
     assert_eq!(closed(&offered, Choice::AnswerUnasked(0, Answer::Link)).0.len(), 1);
     assert_eq!(closed(&offered, Choice::Duplicate(0)).0, []);
-    // She has revoked before she had it.
+    // Alice has revoked the Port before it had a link.
     let (links, world) = closed(&[Choice::MakePort(0, None), Choice::GiveUp(0, 0)], Choice::Deliver);
     let Event::LineLinkIssued { line_link, .. } = Event::decode(&world.events()[0].event).unwrap() else {
         panic!("{}", world.trace())

@@ -162,7 +162,7 @@ fn r16_4_a_ticket_that_is_used_again_forms_no_line_and_an_app_that_forgets_it_is
     assert_eq!(faulty(true, true).run(&again), Err(Violation::TicketTwice(0)));
 }
 
-/// Carol dies when she has told Alice, and tells her again: Alice hears that only when the ticket is used.
+/// Carol's process dies after the announcement, and announces the ticket again. Alice hears the second one only after the ticket was used.
 #[test]
 fn r16_4_nor_does_one_that_she_is_told_of_again() {
     let used = [Choice::Deliver, Choice::UsePort(BOB, TICKET, SendProof::Inline), Choice::Delay, Choice::DeliverAll];
@@ -257,7 +257,7 @@ const STUBBORN: fn(Command) -> Option<Command> =
 #[test]
 fn r16_6_what_is_withdrawn_lets_nobody_in_and_an_app_that_goes_on_is_found() {
     let withdrawn = [Choice::Withdraw(ALICE, 0), Choice::DeliverAll];
-    // Before he uses it, or when he has and Alice has not heard of it.
+    // Before Bob uses it; or after that, but before Alice has heard of it.
     let on_its_way = [USED[0], withdrawn[0], Choice::DeliverAll];
     for choices in [[&withdrawn[..], USED].concat(), on_its_way.to_vec()] {
         let choices = schedule(&[GRANTED, INTRODUCED, &choices]);

@@ -1,4 +1,4 @@
-//! Every lie of the kit's relay is the lie that it says, told to whom it says (§10): one that is none would find nothing.
+//! Each lie of the kit's relay is the lie that its name says, to the client that it names (§10). One that is no lie would find nothing.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ const ALICE: usize = 0;
 const BOB: usize = 1;
 const CAROL: usize = 2;
 
-/// Alice has a line with Bob, and one with Carol, who sends her proof along it. Bob has a Port on offer.
+/// Alice has a line with Bob, and one with Carol, whose proof travels along the line. Bob has a Port on offer.
 const TWO_LINES: &[Choice] = &[
     Choice::MakePort(0, None),
     Choice::DeliverAll,
@@ -42,7 +42,7 @@ fn world(choices: &[Choice]) -> World<Listener> {
     world
 }
 
-/// What is told because of this choice, and to whom.
+/// The events that this choice causes, each with its client.
 #[track_caller]
 fn told(world: &mut World<Listener>, choice: Choice) -> Vec<(usize, Vec<u8>)> {
     let before: Vec<_> = world.apps().iter().map(|app| app.1.len()).collect();
@@ -85,7 +85,7 @@ fn proofs(world: &World<Listener>) -> Vec<Proof> {
     world.requests().iter().filter_map(proof).collect()
 }
 
-/// The links that were issued, in order: for which request, and to whom.
+/// The links that were issued, in order, each with its request and its owner.
 fn links(world: &World<Listener>) -> Vec<(RequestId, LineLink, usize)> {
     let link = |delivery: &Delivery| match Event::decode(&delivery.event).unwrap() {
         Event::LineLinkIssued { request_id, line_link } => Some((request_id, line_link, delivery.to)),
@@ -258,7 +258,7 @@ fn r7_3_what_is_forged_names_its_line_and_comes_to_the_end_it_is_for() {
     }
 }
 
-/// Alice was not told of her line yet, and is told of it under another name. What she says along that one comes to Bob.
+/// Alice has not heard of its line yet, and hears of it under another name. What Alice says along that one comes to Bob.
 #[test]
 fn r6_1_a_line_that_was_renamed_on_the_way_carries_packets_and_opens_none() {
     let used = [&TWO_LINES[..3], &[Choice::Drop, Choice::Deliver]].concat();
@@ -280,7 +280,7 @@ fn r6_1_a_line_that_was_renamed_on_the_way_carries_packets_and_opens_none() {
     assert_eq!(phases, [Some(LinePhase::Joined); 2]);
 }
 
-/// Bob was not told of his line yet, and is told of one that nobody has.
+/// Bob has not heard of its line yet, and hears of one that nobody has.
 #[test]
 fn r6_6_what_is_sent_along_a_line_that_is_none_comes_to_nobody() {
     let used =

@@ -3,7 +3,7 @@
 use super::*;
 use crate::common::{self, Commit, rng};
 
-/// Drawn from a seed; but whoever would make a plain Port makes one for many, and owners have more to say of it.
+/// Drawn from a seed, but with Ports for many in the place of plain Ports, and with more decisions of their owners.
 fn for_many(seed: u64) -> Schedule {
     let Schedule(mut choices) = Schedule::from_seed(seed, 120);
     for (n, choice) in choices.iter_mut().enumerate() {
@@ -71,7 +71,7 @@ fn used(limit: u8, asks: bool) -> Vec<Choice> {
 
 const AND_ANOTHER: &[Choice] = &[Choice::UsePort(2, 0, SendProof::Inline), Choice::DeliverAll];
 
-/// How many of Alice's lines are confirmed, and how many she has.
+/// How many confirmed lines Alice has, and how many lines in all.
 fn lines<A: App>(world: &World<A>) -> (usize, usize) {
     let records = world.apps()[0].records();
     let lines = || records.iter().filter_map(|record| Line::restore(record).ok());
@@ -86,7 +86,7 @@ fn use_of<A: App>(world: &World<A>) -> u8 {
     world.events().iter().position(is_use).unwrap() as u8
 }
 
-/// Below the limit the mark meets it, at the limit and while she takes nobody the policy does.
+/// Below the limit the mark refuses it. At the limit, and while the Port takes nobody, the policy does.
 #[test]
 fn r14_4_a_use_that_comes_again_ends_no_line() {
     let pause = Choice::SetPolicy(0, 0, Change::Pause);

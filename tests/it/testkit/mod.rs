@@ -155,7 +155,7 @@ fn play<A: App>(world: &mut World<A>, choices: &[&[Choice]]) {
     }
 }
 
-/// Alice has told Bob, and it has not reached him: first comes the reply to him, then her Confirm.
+/// Alice has joined the line. The reply of the relay waits for Bob, and behind it Alice's Confirm.
 const ALICE_JOINED: &[Choice] =
     &[Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::Inline), Choice::Deliver];
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Alice backs up, Bob uses her Port, the backup comes back, and the relay claims the Port once more.
+/// Alice's store is backed up, Bob uses the Port, the backup comes back, and the relay uses the Port once more.
 fn roll_back(how: RollBack) -> Schedule {
     Schedule(vec![
         Choice::MakePort(0, None),

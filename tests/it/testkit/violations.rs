@@ -198,7 +198,7 @@ fn a_world_that_never_comes_to_rest_is_found() {
     assert_eq!(World::new([ping(), ping()]).run(&Schedule(line.into())), Err(Violation::Endless));
 }
 
-/// What a caller may log of his store, and of what his user wants.
+/// What a caller may log of its store, and of what its user wants.
 #[test]
 fn r8_7_a_store_shows_no_record_and_a_command_no_seed() {
     let command = Command::MakePort { seed: [7; 64], options: PortOptions::new() };
