@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::Role;
-use super::record::Row;
+use super::record::{Expected, Record, Row};
 use crate::error::RestoreError;
 use crate::id::{LineId, ReplayMark, TicketHash};
 use crate::introducer::message::IntroducerMessage;
@@ -146,7 +146,7 @@ pub struct Step<'m, M: Role> {
 
 impl<'m, M: Role> Step<'m, M> {
     /// A step after which the whole outbox is to be done.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(machine: &'m mut M, change: M::Change) -> Self {
         Self {
             machine,
@@ -158,32 +158,50 @@ impl<'m, M: Role> Step<'m, M> {
     }
 
     /// The same, with an effect that no outbox holds.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn once(self, once: impl Into<Option<M::Effect<'m>>>) -> Self {
         Self { once: once.into(), ..self }
     }
 
     /// Of the outbox only these places are new.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn outbox(self, places: Range<u8>) -> Self {
         Self { outbox: places, ..self }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn conditions(self, conditions: Conditions) -> Self {
         Self { conditions, ..self }
     }
 
     /// What goes into the store, in one transaction.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self) -> Write<'m> {
+        let mut write = self.write_without_records();
+        self.records_in(&mut write);
+        write
+    }
+
+    #[inline(always)]
+    fn write_without_records(&self) -> Write<'m> {
         let Self { machine, change, once, conditions, .. } = self;
+        let held = machine.held();
+        let (key, deadline) = M::index_after(&held.state, change);
+        let expected = Some(Expected { key: M::key_of(&held.state), revision: held.revision });
         Write {
-            row: M::row_after(machine.held(), change),
-            new_line: once.as_ref().and_then(M::new_line),
+            row: Row { key, revision: held.next_revision(), record: Record::EMPTY, deadline, expected },
+            new_line: None,
             unique: conditions.unique,
             consumes: conditions.consumes,
             received: once.as_ref().and_then(M::received),
+        }
+    }
+
+    #[inline(always)]
+    fn records_in(&self, write: &mut Write<'m>) {
+        M::record_after(self.machine.held(), &self.change, &mut write.row.record);
+        if let Some(once) = &self.once {
+            M::new_line(once, &mut write.new_line);
         }
     }
 
@@ -192,11 +210,13 @@ impl<'m, M: Role> Step<'m, M> {
     /// # Errors
     /// Those of `keep`. The machine has not moved in memory, and whether the store has kept the write is open: drop the machine and
     /// [`restore`](crate::Machine::restore) what the store has.
-    #[inline]
+    #[inline(always)]
     pub fn store<E>(self, keep: impl FnOnce(&Write<'m>) -> Result<(), E>) -> Result<Effects<'m, M>, E> {
-        let write = self.write();
+        // Not by `write`, which moves what it has made: that costs as much as to make it.
+        let mut write = self.write_without_records();
+        self.records_in(&mut write);
         keep(&write)?;
-        Ok(self.commit(write))
+        Ok(self.make())
     }
 
     /// The step has happened. **`written` must be durable by now**: after a crash the machine comes back as the store has it, and an
@@ -204,15 +224,21 @@ impl<'m, M: Role> Step<'m, M> {
     ///
     /// A caller that owns the transaction may commit the step before the transaction, to write the effects into it as well. If the
     /// transaction fails then, drop the machine and its effects, and [`restore`](crate::Machine::restore) what the store has.
-    #[inline]
+    #[inline(always)]
     pub fn commit(self, written: Write<'m>) -> Effects<'m, M> {
-        // To have one is the point: whoever has effects has held what was to be kept.
-        drop(written);
-        let Self { machine, change, once, outbox, conditions: _ } = self;
-        let held = machine.held_mut();
-        held.revision = held.revision.saturating_add(1);
-        M::apply(&mut held.state, change);
-        Effects { machine, once, outbox }
+        // To have one is the point: a caller that has effects has held what was to be kept.
+        let _ = &written;
+        self.make()
+    }
+
+    #[inline(always)]
+    fn make(self) -> Effects<'m, M> {
+        let held = self.machine.held_mut();
+        held.revision = held.next_revision();
+        if !M::apply_in_place(&mut held.state, &self.change) {
+            M::apply(&mut held.state, self.change);
+        }
+        Effects { machine: self.machine, once: self.once, outbox: self.outbox }
     }
 }
 
@@ -237,8 +263,10 @@ impl<'m, M: Role> Iterator for Effects<'m, M> {
 
     #[inline]
     fn next(&mut self) -> Option<M::Effect<'m>> {
-        let Self { machine, once, outbox } = self;
-        once.take().or_else(|| outbox.find_map(|place| machine.outbox(place)))
+        if self.once.is_some() {
+            return self.once.take();
+        }
+        self.outbox.find_map(|place| self.machine.outbox(place))
     }
 }
 
@@ -269,6 +297,13 @@ impl<M: Role> Created<M> {
 
     /// What goes into the store. If the row's key exists, never overwrite it: drop this machine.
     pub fn write(&self) -> Write<'static> {
+        let mut write = self.write_without_record();
+        M::record_in(self.0.held(), &mut write.row);
+        write
+    }
+
+    #[inline(always)]
+    fn write_without_record(&self) -> Write<'static> {
         Write { row: M::row(self.0.held()), new_line: None, unique: None, consumes: None, received: None }
     }
 
@@ -278,14 +313,15 @@ impl<M: Role> Created<M> {
     /// # Errors
     /// Those of `keep`. Nothing else has happened.
     pub fn store<E>(self, keep: impl FnOnce(&Write<'static>) -> Result<(), E>) -> Result<M, E> {
-        let write = self.write();
+        let mut write = self.write_without_record();
+        M::record_in(self.0.held(), &mut write.row);
         keep(&write)?;
-        Ok(self.commit(write))
+        Ok(self.0)
     }
 
     /// The machine. **`written` must be durable by now.** Its first effects are [`pending`](crate::Machine::pending).
     pub fn commit(self, written: Write<'static>) -> M {
-        drop(written);
+        let _ = &written;
         self.0
     }
 }
