@@ -62,7 +62,7 @@ impl RelayAddr {
 }
 
 /// In the place of a generator: here nobody guesses.
-struct Counter(u8);
+pub struct Counter(pub u8);
 
 impl rand_core::TryRng for Counter {
     type Error = Infallible;
@@ -133,7 +133,8 @@ impl Directory for Table {
                 if same { Issued::Link(before.line_link) } else { Issued::TooMany }
             }
             _ => {
-                self.link = Some((*link, LinkState::Open { expires: link.expires, version: 0, admits: Admission::One }));
+                self.link =
+                    Some((*link, LinkState::Open { expires: link.expires, version: 0, admits: Admission::One }));
                 Issued::Link(link.line_link)
             }
         })
