@@ -1,7 +1,7 @@
 //! The relay beside a thousand and a million outstanding links in memory: what one costs, and whether a request takes longer
 //! for them. And a link for many: whether it matters how many have used it.
 //!
-//! `cargo bench --bench server`. On one core, medians, by the clock; a request is decoded from its bytes, and no
+//! `cargo bench --bench relay`. On one core, medians, by the clock; a request is decoded from its bytes, and no
 //! storage is written.
 
 use std::cell::RefCell;
@@ -56,8 +56,8 @@ impl rand_core::TryRng for SplitMix {
 
 impl rand_core::TryCryptoRng for SplitMix {}
 
-struct RelayAddr {
-    server: Relay<Memory>,
+struct Bench {
+    relay: Relay<Memory>,
     rng: SplitMix,
     /// Outstanding all the time, and whose they are.
     links: Vec<(UserId, LineLink)>,
@@ -69,18 +69,18 @@ struct RelayAddr {
     guests: Vec<UserId>,
 }
 
-impl RelayAddr {
+impl Bench {
     fn new(links: u64, per_user: u64) -> Self {
         let limits = Limits { links: usize::MAX, lines: usize::MAX, ..Limits::default() };
-        let server = Relay::new(Memory::new(), limits);
+        let relay = Relay::new(Memory::new(), limits);
         let (rng, connect, guests) = (SplitMix(1), connect(), Vec::new());
-        let mut relay = Self { server, rng, links: Vec::new(), connect, count: 0, guests };
-        relay.links = (0..links).map(|n| (user(n / per_user), relay.issued(user(n / per_user)))).collect();
-        relay
+        let mut bench = Self { relay, rng, links: Vec::new(), connect, count: 0, guests };
+        bench.links = (0..links).map(|n| (user(n / per_user), bench.issued(user(n / per_user)))).collect();
+        bench
     }
 
     fn handle(&mut self, from: UserId, request: &[u8]) -> Option<Event<'static>> {
-        self.server.handle(from, request, &mut self.rng, NOW).expect("handled").reply
+        self.relay.handle(from, request, &mut self.rng, NOW).expect("handled").reply
     }
 
     /// A request that was never made before.
@@ -126,16 +126,16 @@ impl RelayAddr {
     /// He has it all.
     fn acknowledge(&mut self, of: UserId) {
         let mut last = 0;
-        while let Ok(Some(delivery)) = self.server.next(of, last) {
+        while let Ok(Some(delivery)) = self.relay.next(of, last) {
             last = delivery.sequence;
         }
-        let Ok(()) = self.server.acknowledge(of, last);
+        let Ok(()) = self.relay.acknowledge(of, last);
     }
 
     /// Those of the batch before leave.
     fn leave(&mut self) {
         for guest in mem::take(&mut self.guests) {
-            let Ok(()) = self.server.remove(guest, |_| {});
+            let Ok(()) = self.relay.remove(guest, |_| {});
         }
     }
 
@@ -187,73 +187,73 @@ fn connect() -> Vec<u8> {
 }
 
 /// What is asked for in a batch, one of it: made before the clock runs.
-type Make = fn(&mut RelayAddr) -> (UserId, Vec<u8>);
-type Do = fn(&mut RelayAddr, UserId, &[u8]);
+type Make = fn(&mut Bench) -> (UserId, Vec<u8>);
+type Do = fn(&mut Bench, UserId, &[u8]);
 
-const HANDLE: Do = |relay, from, request| {
-    black_box(relay.handle(from, request));
+const HANDLE: Do = |bench, from, request| {
+    black_box(bench.handle(from, request));
 };
 
 const KINDS: [(&str, Make, Do); 8] = [
-    ("IssueLineLink", |relay| (relay.pair()[0], relay.issue()), HANDLE),
+    ("IssueLineLink", |bench| (bench.pair()[0], bench.issue()), HANDLE),
     ("Connect, proof on board", connects, HANDLE),
     (
         "Connect, the same again",
-        |relay| {
-            let (bob, request) = connects(relay);
-            relay.handle(bob, &request);
+        |bench| {
+            let (bob, request) = connects(bench);
+            bench.handle(bob, &request);
             (bob, request)
         },
         HANDLE,
     ),
     (
         "Connect to one's own, refused",
-        |relay| {
-            let (owner, line_link) = relay.outstanding();
-            (owner, relay.connect_to(line_link))
+        |bench| {
+            let (owner, line_link) = bench.outstanding();
+            (owner, bench.connect_to(line_link))
         },
         HANDLE,
     ),
     (
         "Packet of 100 bytes",
-        |relay| {
-            let (_, bob, line_id) = relay.line();
+        |bench| {
+            let (_, bob, line_id) = bench.line();
             (bob, Request::Packet { line_id, payload: &[7; 100] }.to_vec())
         },
         HANDLE,
     ),
     (
         "(next and acknowledge)",
-        |relay| (relay.line().0, Vec::new()),
-        |relay, alice, _| {
-            let Ok(delivery) = relay.server.next(alice, 0);
+        |bench| (bench.line().0, Vec::new()),
+        |bench, alice, _| {
+            let Ok(delivery) = bench.relay.next(alice, 0);
             let sequence = delivery.map(|delivery| black_box(delivery).sequence).expect("something waits");
-            let Ok(()) = relay.server.acknowledge(alice, sequence);
+            let Ok(()) = bench.relay.acknowledge(alice, sequence);
         },
     ),
     (
         "Disconnect",
-        |relay| {
-            let (_, bob, line_id) = relay.line();
+        |bench| {
+            let (_, bob, line_id) = bench.line();
             (bob, Request::Disconnect { line_id }.to_vec())
         },
         HANDLE,
     ),
     (
         "CloseLineLink",
-        |relay| {
-            let [owner, _] = relay.pair();
-            let line_link = relay.issued(owner);
+        |bench| {
+            let [owner, _] = bench.pair();
+            let line_link = bench.issued(owner);
             (owner, Request::CloseLineLink { line_link }.to_vec())
         },
         HANDLE,
     ),
 ];
 
-fn connects(relay: &mut RelayAddr) -> (UserId, Vec<u8>) {
-    let [alice, bob] = relay.pair();
-    let line_link = relay.issued(alice);
-    (bob, relay.connect_to(line_link))
+fn connects(bench: &mut Bench) -> (UserId, Vec<u8>) {
+    let [alice, bob] = bench.pair();
+    let line_link = bench.issued(alice);
+    (bob, bench.connect_to(line_link))
 }
 
 /// How many in a second.
@@ -271,16 +271,16 @@ fn rate<T>(mut batch: impl FnMut() -> Vec<T>, mut handle: impl FnMut(&T)) -> f64
 }
 
 fn rates(links: u64) -> Vec<f64> {
-    let relay = RefCell::new(RelayAddr::new(links, PER_USER));
+    let bench = RefCell::new(Bench::new(links, PER_USER));
     let rate = |(_, make, handle): &(&str, Make, Do)| {
         let batch = || {
-            let mut relay = relay.borrow_mut();
+            let mut bench = bench.borrow_mut();
             // As many links are outstanding again.
-            relay.leave();
-            assert_eq!(relay.server.directory().links() as u64, links);
-            (0..BATCH).map(|_| make(&mut relay)).collect()
+            bench.leave();
+            assert_eq!(bench.relay.directory().links() as u64, links);
+            (0..BATCH).map(|_| make(&mut bench)).collect()
         };
-        rate(batch, |(from, request): &(UserId, Vec<u8>)| handle(&mut relay.borrow_mut(), *from, request))
+        rate(batch, |(from, request): &(UserId, Vec<u8>)| handle(&mut bench.borrow_mut(), *from, request))
     };
     KINDS.iter().map(rate).collect()
 }
@@ -288,43 +288,43 @@ fn rates(links: u64) -> Vec<f64> {
 const USES: u64 = 100_000;
 
 /// A link that so many have used, each on a line of it that still is.
-fn used() -> (RelayAddr, UserId, LineLink) {
-    let (mut relay, owner) = (RelayAddr::new(1_000, PER_USER), user(u64::MAX));
-    let line_link = relay.for_many(owner);
-    let request = relay.connect_to(line_link);
+fn used() -> (Bench, UserId, LineLink) {
+    let (mut bench, owner) = (Bench::new(1_000, PER_USER), user(u64::MAX));
+    let line_link = bench.for_many(owner);
+    let request = bench.connect_to(line_link);
     for _ in 0..USES {
-        let guest = relay.guest();
-        relay.handle(guest, &request);
+        let guest = bench.guest();
+        bench.handle(guest, &request);
     }
-    relay.guests.clear();
-    relay.acknowledge(owner);
-    assert_eq!(relay.server.directory().lines() as u64, USES);
-    (relay, owner, line_link)
+    bench.guests.clear();
+    bench.acknowledge(owner);
+    assert_eq!(bench.relay.directory().lines() as u64, USES);
+    (bench, owner, line_link)
 }
 
 /// Beside each other at one Relay: the first use of a link for many, and one behind so many others.
 fn uses() -> [f64; 2] {
-    let (relay, owner, line_link) = used();
-    let relay = RefCell::new(relay);
-    let rate = |of: &dyn Fn(&mut RelayAddr) -> LineLink| {
+    let (bench, owner, line_link) = used();
+    let bench = RefCell::new(bench);
+    let rate = |of: &dyn Fn(&mut Bench) -> LineLink| {
         let batch = || {
-            let mut relay = relay.borrow_mut();
-            relay.leave();
-            relay.acknowledge(owner);
-            assert_eq!(relay.server.directory().lines() as u64, USES);
-            let connects = |relay: &mut RelayAddr| {
-                let line_link = of(relay);
-                (relay.guest(), relay.connect_to(line_link))
+            let mut bench = bench.borrow_mut();
+            bench.leave();
+            bench.acknowledge(owner);
+            assert_eq!(bench.relay.directory().lines() as u64, USES);
+            let connects = |bench: &mut Bench| {
+                let line_link = of(bench);
+                (bench.guest(), bench.connect_to(line_link))
             };
-            (0..BATCH).map(|_| connects(&mut relay)).collect()
+            (0..BATCH).map(|_| connects(&mut bench)).collect()
         };
         rate(batch, |(from, request): &(UserId, Vec<u8>)| {
-            black_box(relay.borrow_mut().handle(*from, request));
+            black_box(bench.borrow_mut().handle(*from, request));
         })
     };
-    let of_a_new_one = |relay: &mut RelayAddr| {
-        let owner = relay.guest();
-        relay.for_many(owner)
+    let of_a_new_one = |bench: &mut Bench| {
+        let owner = bench.guest();
+        bench.for_many(owner)
     };
     [rate(&of_a_new_one), rate(&|_| line_link)]
 }
@@ -363,9 +363,9 @@ fn bare(links: u64) -> [f64; 2] {
 
 fn bytes(links: u64, per_user: u64) -> f64 {
     let before = dhat::HeapStats::get().curr_bytes;
-    let mut relay = RelayAddr::new(links, per_user);
-    relay.links = Vec::new();
-    assert_eq!(relay.server.directory().links() as u64, links);
+    let mut bench = Bench::new(links, per_user);
+    bench.links = Vec::new();
+    assert_eq!(bench.relay.directory().links() as u64, links);
     (dhat::HeapStats::get().curr_bytes - before) as f64 / links as f64
 }
 

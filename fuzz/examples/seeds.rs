@@ -10,18 +10,18 @@ use std::path::Path;
 use std::rc::Rc;
 
 use port_protocol::testkit::{
-    Answer, App, Choice, Claim, Client, Command, End, Forgery, Output, Power, PowerFailed, Receipt, RollBack, Schedule,
-    World,
+    Answer, App, Choice, Claim, Client, Command, End, Forgery, Output, Outside, PowerFailed, Receipt, RollBack,
+    Schedule, World,
 };
 use port_protocol::{
-    Alice, Bob, Event, Introducer, IntroducerEffect, IntroducerMessage, Line, LinePhase, Machine, IntroducerName, PortOptions, Payload,
-    Policy, Pool, PoolEffect, Port, RelayAddr, Request, Seed, SendProof, UnixSeconds,
+    Alice, Bob, Event, Introducer, IntroducerEffect, IntroducerMessage, IntroducerName, Line, LinePhase, Machine,
+    Payload, Policy, Pool, PoolEffect, Port, PortOptions, RelayAddr, Request, Seed, SendProof, UnixSeconds,
 };
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
-    Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
-    drive_pair, line_open, restore_alice, restore_app, restore_bob, restore_introducer, restore_line, restore_pool,
-    server_handle, pending, with_script,
+    Commit, Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
+    drive_pair, line_open, pending, relay_handle, restore_alice, restore_app, restore_bob, restore_introducer,
+    restore_line, restore_pool, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -43,7 +43,7 @@ fn main() {
     write("decode_introduction", &introductions(), decode_introduction);
     write("restore_introducer", &introducers(), restore_introducer);
     write("line_open", &packets(), |_| true);
-    write("server_handle", &requests(), |_| true);
+    write("relay_handle", &requests(), |_| true);
     write("app_bundle", &app::bundles(), app_bundle);
     write("app_link", &app::links(), app_link);
     write("app_intro", &app::intros(), app_intro);
@@ -230,16 +230,16 @@ struct Watched {
 }
 
 impl App for Watched {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
-        self.client.deliver(event, now, power)
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
+        self.client.deliver(event, outside)
     }
 
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.client.command(command, now, power)
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.client.command(command, outside)
     }
 
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.client.restart(now, power)
+    fn restart(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.client.restart(outside)
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -273,11 +273,14 @@ fn ports() -> Seeds {
         ("expires", PortOptions::new().expires(UnixSeconds(1_800_000_000))),
         ("expires-last", PortOptions::new().expires(UnixSeconds(u64::MAX))),
         ("relay", PortOptions::new().relay(RelayAddr::new("relay.example").expect("a relay"))),
-        ("longest", PortOptions::new().expires(UnixSeconds(u64::MAX)).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay"))),
+        (
+            "longest",
+            PortOptions::new().expires(UnixSeconds(u64::MAX)).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay")),
+        ),
     ];
     let mut seeds = Seeds::new();
     for (name, offer) in offers {
-        let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).commit();
+        let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).committed();
         let port: &Port = alice.port().expect("on offer");
         seeds.insert(format!("{name}-bytes"), port.to_bytes().as_slice().to_vec());
         seeds.insert(format!("{name}-text"), port.qr_text().as_str().into());
@@ -290,14 +293,15 @@ fn ports() -> Seeds {
 
 /// A contact port of the shortest form and of the longest, and whom it was granted to.
 fn contact_ports() -> [(&'static str, Port, Introducer, IntroducerName, Option<UnixSeconds>); 2] {
-    let (offer, last) = (PortOptions::new().policy(Policy::unlimited()).introducer([6; 16].into()), UnixSeconds(u64::MAX));
+    let (offer, last) =
+        (PortOptions::new().policy(Policy::unlimited()).introducer([6; 16].into()), UnixSeconds(u64::MAX));
     let longest = offer.clone().expires(last).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay"));
     let name = |name: &str| IntroducerName::new(name).expect("a name");
     let plain = ("plain", offer, name(""), None);
     [plain, ("longest", longest, name(&"n".repeat(32)), Some(last))].map(|(what, offer, name, expires)| {
-        let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).commit();
+        let alice = Alice::offer([5; 16].into(), offer, Seed::from_bytes(&[9; 64])).committed();
         let port = alice.port().expect("on offer").clone();
-        let carol = Introducer::granted(port.to_bytes().as_slice(), [6; 16].into()).expect("a grant").commit();
+        let carol = Introducer::granted(port.to_bytes().as_slice(), [6; 16].into()).expect("a grant").committed();
         (what, port, carol, name, expires)
     })
 }
@@ -306,7 +310,7 @@ fn introductions() -> Seeds {
     let mut seeds = Seeds::new();
     for (what, port, mut carol, name, expires) in contact_ports() {
         let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds(0)).expect("granted");
-        let Some(IntroducerEffect::Announce(_, told)) = step.commit().next() else { panic!("nothing to tell") };
+        let Some(IntroducerEffect::Announce(_, told)) = step.committed().next() else { panic!("nothing to tell") };
         seeds.insert(format!("ticket-{what}"), told.to_vec());
         seeds.insert(format!("grant-{what}"), IntroducerMessage::Grant { port: port.to_bytes().as_slice() }.to_vec());
     }
@@ -326,11 +330,11 @@ fn introducers() -> Seeds {
         };
         add(&carol);
         let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds(0)).expect("granted");
-        step.commit().for_each(drop);
+        step.committed().for_each(drop);
         add(&carol);
-        carol.told().expect("a ticket").commit().for_each(drop);
+        carol.mark_announced().expect("a ticket").committed().for_each(drop);
         add(&carol);
-        carol.cancel().expect("not over").commit().for_each(drop);
+        carol.cancel().expect("not over").committed().for_each(drop);
         add(&carol);
     }
     seeds
@@ -348,15 +352,14 @@ fn messages(worlds: &[World]) -> Seeds {
             add(format!("request-{}", word(&decoded)), request);
             if let Request::Packet { payload, .. } = decoded {
                 let decoded = Payload::decode(payload).expect("a machine's own");
-                let content =
-                    if let Payload::Sealed { content, .. } = &decoded { word(content) } else { String::new() };
+                let content = if let Payload::Sealed { kind, .. } = &decoded { word(kind) } else { String::new() };
                 add(format!("payload-{}{content}", word(&decoded)), payload);
             }
         }
-        for parcel in world.events() {
-            let decoded = Event::decode(&parcel.event).expect("of a machine's own");
+        for delivery in world.events() {
+            let decoded = Event::decode(&delivery.event).expect("of a machine's own");
             let with = matches!(decoded, Event::LineFormed { proof: Some(_), .. });
-            add(format!("event-{}{}", word(&decoded), if with { "-with-proof" } else { "" }), &parcel.event);
+            add(format!("event-{}{}", word(&decoded), if with { "-with-proof" } else { "" }), &delivery.event);
         }
     }
     // Each kind of request, event and payload; packets of each content.
@@ -386,19 +389,19 @@ fn records<M: Owner>(kept: &BTreeSet<Vec<u8>>, at_least: usize) -> Seeds {
 fn pools() -> Seeds {
     let mut seeds = Seeds::new();
     for (low, full) in [(1, 1), (2, 3), (4, 8), (16, 16)] {
-        let mut pool = Pool::new(low, full, Seed::from_bytes(&[9; 64])).expect("good bounds").commit();
+        let mut pool = Pool::new(low, full, Seed::from_bytes(&[9; 64])).expect("good bounds").committed();
         for link in 0..=full {
             // Answers of every kind, to be taken at once and later, with every way to stop between.
             let every =
                 (0..8).flat_map(|how| [4, how, 100 + how, how, 4, 16 + how, 0, how, 4, 32 + how, how, 0, how % 4]);
             let script: Vec<u8> = every.chain([0; 20]).collect();
-            let name = format!("{low}-{full}-{}-held-{}-asked", pool.held(), pool.asked());
+            let name = format!("{low}-{full}-{}-held-{}-requested", pool.held(), pool.requested());
             seeds.insert(name, with_script(&pool.record(), &script));
             let Some(PoolEffect::Send(Request::IssueLineLink { request_id })) = pool.pending().next() else { break };
             let event = Event::LineLinkIssued { request_id, line_link: [link; 16].into() };
-            pool.handle(&event).expect("it was asked for").commit().for_each(drop);
+            pool.handle(&event).expect("it was asked for").committed().for_each(drop);
         }
-        pool.take().expect("it is full").commit().for_each(drop);
+        pool.pop().expect("it is full").committed().for_each(drop);
         seeds.insert(format!("{low}-{full}-taken"), with_script(&pool.record(), &[0, 4, 0, 7, 0, 2, 3, 1]));
     }
     seeds
@@ -408,7 +411,7 @@ fn kind(said: &Said) -> String {
     match said {
         Said::Send(request) => match Request::decode(request).expect("a machine's own") {
             Request::Packet { payload, .. } => match Payload::decode(payload).expect("a machine's own") {
-                Payload::Sealed { content, .. } => word(&content),
+                Payload::Sealed { kind, .. } => word(&kind),
                 payload => word(&payload),
             },
             Request::Connect { proof: Some(_), .. } => "connect-with-proof".into(),
@@ -475,7 +478,7 @@ fn requests() -> Seeds {
     let mut seeds = Seeds::new();
     let mut add = |name: &str, limits: u8, forms: bool, requests: &[Vec<u8>]| {
         let seed = [&[limits][..], &requests.concat()].concat();
-        assert_eq!(server_handle(&seed), forms, "{name}");
+        assert_eq!(relay_handle(&seed), forms, "{name}");
         seeds.insert(name.into(), seed);
     };
     let formed = [alice(&issue), bob(&connect)];

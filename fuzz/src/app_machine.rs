@@ -7,12 +7,12 @@ use port_protocol::app::{
     UnauthenticatedLine,
 };
 use port_protocol::{
-    OnRepeat, AlicePhase, BobPhase, RecordKey, PortKind, Peers, LineId, Machine, PortOptions, PairHash, Policy, Seed, Relationship,
-    TicketHash, TicketNotice, UnixSeconds, UseLimit,
+    AlicePhase, BobPhase, LineId, Machine, MachineRole, OnRepeat, PairHash, Peers, Policy, PortKind, PortOptions,
+    RecordKey, Relationship, Seed, TicketHash, TicketNotice, UnixSeconds, UseLimit,
 };
 
-use crate::input::{Input, flip};
-use crate::machine::{Owner, Said, attempt, settle};
+use crate::input::{Input, flip, fresh};
+use crate::machine::{Commit, Owner, Said, attempt, clear_outbox};
 use crate::restore::{restored, split};
 use crate::world::NOW;
 
@@ -28,6 +28,8 @@ fn formed(line: &UnauthenticatedLine) -> Said {
 }
 
 impl Owner for Alice {
+    const KIND: MachineRole = MachineRole::AppAlice;
+
     fn said(effect: AliceEffect<'_>) -> Said {
         match effect {
             AliceEffect::Send(request) => sent(&request),
@@ -39,6 +41,8 @@ impl Owner for Alice {
 }
 
 impl Owner for Bob {
+    const KIND: MachineRole = MachineRole::AppBob;
+
     fn said(effect: BobEffect<'_>) -> Said {
         match effect {
             BobEffect::Send(request) => sent(&request),
@@ -49,10 +53,12 @@ impl Owner for Bob {
 }
 
 impl Owner for UnauthenticatedLine {
+    const KIND: MachineRole = MachineRole::AppLine;
+
     fn said(effect: LineEffect<'_>) -> Said {
         match effect {
             LineEffect::Send(request) => sent(&request),
-            LineEffect::AwaitingApproval => Said::Asked,
+            LineEffect::AwaitingApproval => Said::AwaitingApproval,
             LineEffect::Ended(end) => Said::Ended(format!("{end:?}")),
         }
     }
@@ -67,20 +73,20 @@ pub fn alice(kind: PortKind, asks: bool) -> Alice {
     };
     let offer = PortOptions::new().policy(uses.require_approval(asks));
     let offer = introducer.map_or(offer.clone(), |line_id| offer.introducer(line_id.into()));
-    Alice::offer([3; 16].into(), offer, Seed::from_bytes(&[1; 64])).commit()
+    Alice::offer([3; 16].into(), offer, Seed::from_bytes(&[1; 64])).committed()
 }
 
 /// A Bob of hers.
 pub fn scanned(kind: PortKind, n: u8) -> Bob {
     let alice = alice(kind, false);
     let shown = alice.bundle(None).or_else(|| Some(alice.grant(None)?.share([n; 16].into(), None)));
-    Bob::scan(&shown.expect("on offer"), Seed::from_bytes(&[n; 64])).commit()
+    Bob::scan(&shown.expect("on offer"), Seed::from_bytes(&[n; 64])).committed()
 }
 
 /// The same, connecting.
 pub fn bob(kind: PortKind, n: u8) -> Bob {
     let mut bob = scanned(kind, n);
-    bob.connect(&Name::new("Bob").expect("a name"), NOW).expect("not used").commit().for_each(drop);
+    bob.connect(&Name::new("Bob").expect("a name"), NOW).expect("not used").committed().for_each(drop);
     bob
 }
 
@@ -121,7 +127,7 @@ impl Peers for Tables {
         self.has_line
     }
 
-    fn pair(&self, _: &PairHash) -> Relationship {
+    fn relationship(&self, _: &PairHash) -> Relationship {
         self.standing
     }
 
@@ -150,7 +156,7 @@ fn drive_alice(mut alice: Alice, mut script: Input<'_>) {
         let (at, was_spent, used, policy) = (now, alice.is_spent(), alice.used(), alice.policy().copied());
         let moved = match what % 8 {
             0 => {
-                settle(&mut alice);
+                clear_outbox(&mut alice);
                 continue;
             }
             1 => attempt(&mut alice, &mut [], |alice, _| alice.tick(at).ok_or(())).is_ok(),
@@ -170,7 +176,7 @@ fn drive_alice(mut alice: Alice, mut script: Input<'_>) {
             _ => {
                 let event = used_by(&mut script, alice.key());
                 let tables = Tables::of(&mut script);
-                attempt(&mut alice, &mut [], |alice, _| alice.handle(&event, &tables, at)).is_ok()
+                attempt(&mut alice, &mut [], |alice, _| alice.handle(&event, &tables, at, &mut fresh())).is_ok()
             }
         };
         assert!(!(moved && was_spent), "a spent Alice moved");
@@ -214,7 +220,7 @@ fn drive_bob(mut bob: Bob, mut script: Input<'_>) {
         let (at, was_spent) = (now, bob.is_spent());
         let moved = match what % 6 {
             0 => {
-                settle(&mut bob);
+                clear_outbox(&mut bob);
                 continue;
             }
             1 => attempt(&mut bob, &mut [], |bob, _| bob.tick(at).ok_or(())).is_ok(),
@@ -254,7 +260,7 @@ fn drive_line(mut line: UnauthenticatedLine, mut script: Input<'_>) {
         let line_id = line.claims().line_id;
         let moved = match what % 6 {
             0 => {
-                settle(&mut line);
+                clear_outbox(&mut line);
                 continue;
             }
             1 => attempt(&mut line, &mut [], |line, _| line.close()).is_ok(),

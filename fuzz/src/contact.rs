@@ -1,12 +1,12 @@
 //! `decode_introduction`, `restore_introducer`: what is said along a line of a contact port, and Carol's machine (SPEC.md §16).
 
 use port_protocol::{
-    Introducer, IntroducerEffect, IntroducerPhase, IntroducerMessage, MAX_INTRODUCER_MESSAGE, Machine, IntroducerName, Port, Seed,
-    UnixSeconds,
+    Introducer, IntroducerEffect, IntroducerMessage, IntroducerName, IntroducerPhase, MAX_INTRODUCER_MESSAGE, Machine,
+    MachineRole, Port, Seed, UnixSeconds,
 };
 
 use crate::decode::one_encoding;
-use crate::machine::{Owner, Said, attempt, settle};
+use crate::machine::{Owner, Said, attempt, clear_outbox};
 use crate::restore::{restored, split};
 use crate::world::NOW;
 
@@ -16,17 +16,23 @@ pub fn decode_introduction(data: &[u8]) -> bool {
     one_encoding(data, &introduction, IntroducerMessage::decode, encode, introduction.to_vec());
     assert!(data.len() < MAX_INTRODUCER_MESSAGE);
     if let IntroducerMessage::Grant { port } = introduction {
-        let born = Introducer::granted(port, [1; 16].into()).expect("a reader looked already");
-        assert_eq!(born.commit().phase(), IntroducerPhase::Granted);
+        let created = Introducer::granted(port, [1; 16].into()).expect("a reader looked already");
+        let write = created.write();
+        assert_eq!((write.row.revision, write.row.expected), (0, None));
+        let restored = Introducer::restore(&write.row.record).expect("its own record");
+        assert_eq!((restored.key(), restored.deadline()), (write.row.key, write.row.deadline));
+        assert_eq!(created.commit(write).phase(), IntroducerPhase::Granted);
         assert!(Port::from_bytes(port).is_err(), "a contact port without a ticket is for nobody");
     }
     true
 }
 
 impl Owner for Introducer {
+    const KIND: MachineRole = MachineRole::Introducer;
+
     fn said(effect: IntroducerEffect<'_>) -> Said {
         match effect {
-            IntroducerEffect::Announce(_, introduction) => Said::Tell(introduction.to_vec()),
+            IntroducerEffect::Announce(_, message) => Said::Announce(message.to_vec()),
             IntroducerEffect::Ready(port) => Said::Ready(port.to_bytes().as_slice().to_vec()),
             IntroducerEffect::Ended(end) => Said::Ended(format!("{end:?}")),
         }
@@ -42,7 +48,7 @@ pub fn restore_introducer(data: &[u8]) -> bool {
     while let Some(what) = script.next() {
         let was = carol.phase();
         let done = match what % 8 {
-            0 => settle(&mut carol).ok_or(()),
+            0 => clear_outbox(&mut carol).ok_or(()),
             1 => attempt(&mut carol, &mut [], |carol, _| carol.tick(now).ok_or(())),
             2 => attempt(&mut carol, &mut [], |carol, _| carol.cancel().map_err(drop)),
             3 => {
@@ -58,7 +64,7 @@ pub fn restore_introducer(data: &[u8]) -> bool {
                     carol.introduce(name.clone(), expires, Seed::from_bytes(&[seed; 64]), now).map_err(drop)
                 })
             }
-            5 => attempt(&mut carol, &mut [], |carol, _| carol.told().map_err(drop)),
+            5 => attempt(&mut carol, &mut [], |carol, _| carol.mark_announced().map_err(drop)),
             _ => {
                 let length = usize::from(script.byte());
                 let withdrawn = [&[0x82, 1, 0x82, 3, 0x50][..], &carol.key().to_bytes()[1..]].concat();
@@ -71,13 +77,15 @@ pub fn restore_introducer(data: &[u8]) -> bool {
         assert!(!matches!(was, IntroducerPhase::Ended(_)) || done.said.is_empty(), "it goes on after its end");
         for said in done.said {
             match said {
-                Said::Tell(introduction) => told = Some(introduction),
+                Said::Announce(message) => told = Some(message),
                 Said::Ready(port) => {
                     assert_eq!(was, IntroducerPhase::Announcing, "Bob before Alice");
                     let port = Port::from_bytes(&port).expect("one for Bob");
                     let ticket = port.ticket().expect("a ticket");
                     if let Some(told) = &told {
-                        let Ok(IntroducerMessage::Ticket(told)) = IntroducerMessage::decode(told) else { panic!("{told:?}") };
+                        let Ok(IntroducerMessage::Ticket(told)) = IntroducerMessage::decode(told) else {
+                            panic!("{told:?}")
+                        };
                         assert_eq!((told.line_link, told.ticket), (port.line_link(), ticket.hash()));
                         assert_eq!((&told.name, told.expires), (ticket.name(), ticket.expires()));
                     }

@@ -1,4 +1,8 @@
-//! The fuzzer's bytes as a script.
+//! The fuzzer's bytes as a script; and randomness that is none.
+
+use std::convert::Infallible;
+
+use port_protocol::rand_core::{TryCryptoRng, TryRng};
 
 /// Reads from the front; past the end it reads zeros, so that every byte string is a script.
 pub struct Input<'a>(pub &'a [u8]);
@@ -47,3 +51,36 @@ pub fn flip(bytes: &mut [u8], bit: usize) {
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |different, (a, b)| different | (a ^ b)) == 0
 }
+
+/// A generator for [`handle`](port_protocol::Alice::handle) that gives the same bytes each time, so that a step can be made twice.
+pub struct Fresh(u8);
+
+pub const fn fresh() -> Fresh {
+    Fresh(0)
+}
+
+impl TryRng for Fresh {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for byte in bytes {
+            self.0 = self.0.wrapping_add(1);
+            *byte = self.0;
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Fresh {}

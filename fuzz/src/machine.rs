@@ -3,9 +3,12 @@
 use std::fmt::Debug;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, PacketKind, Event, RecordKey, Line, LineEffect, LineLink, Machine, Payload, Pool,
-    PoolEffect, Rejected, Expected, Request, Step, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Created, Effects, Event, Expected, Line, LineEffect, LineLink, Machine,
+    MachineRole, NoPeers, OnDuplicate, PacketKind, Payload, Pool, PoolEffect, Received, RecordKey, Rejected,
+    ReplayMark, Request, Row, Step, TicketHash, UnixSeconds, Write,
 };
+
+use crate::input::fresh;
 
 /// An effect that can be kept and compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,12 +17,12 @@ pub enum Said {
     /// A packet with a user's message: lent by `seal`.
     Sealed(Vec<u8>),
     Message(Vec<u8>),
-    /// Its bytes.
+    /// The bytes of a message about a contact port.
     IntroducerMessage(Vec<u8>),
-    /// An introduction to be sent: its bytes.
-    Tell(Vec<u8>),
-    Dropped,
-    Asked,
+    /// The bytes of a message to be sent about a contact port.
+    Announce(Vec<u8>),
+    PacketsLost,
+    AwaitingApproval,
     /// The Port's bytes.
     Ready(Vec<u8>),
     /// The line's record.
@@ -29,7 +32,16 @@ pub enum Said {
     Link(LineLink),
 }
 
+impl Said {
+    /// What no outbox holds, because the state does not have it.
+    const fn is_lent(&self) -> bool {
+        use Said::{Formed, IntroducerMessage, Link, Message, PacketsLost};
+        matches!(self, Message(_) | IntroducerMessage(_) | PacketsLost | Link(_) | Formed(_))
+    }
+}
+
 pub trait Owner: Machine + 'static {
+    const KIND: MachineRole;
     fn said(effect: Self::Effect<'_>) -> Said;
 }
 
@@ -42,6 +54,8 @@ pub trait User: Owner {
 }
 
 impl Owner for Alice {
+    const KIND: MachineRole = MachineRole::Alice;
+
     fn said(effect: AliceEffect<'_>) -> Said {
         match effect {
             AliceEffect::Send(request) => Said::Send(request.to_vec()),
@@ -54,7 +68,7 @@ impl Owner for Alice {
 
 impl User for Alice {
     fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        self.handle(event, now)
+        self.handle(event, &NoPeers, now, &mut fresh())
     }
 
     fn stop(&mut self) -> Result<Step<'_, Self>, Rejected> {
@@ -67,6 +81,8 @@ impl User for Alice {
 }
 
 impl Owner for Bob {
+    const KIND: MachineRole = MachineRole::Bob;
+
     fn said(effect: BobEffect<'_>) -> Said {
         match effect {
             BobEffect::Send(request) => Said::Send(request.to_vec()),
@@ -78,7 +94,7 @@ impl Owner for Bob {
 
 impl User for Bob {
     fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        self.handle(event, now)
+        self.handle(event, &NoPeers, now, &mut fresh())
     }
 
     fn stop(&mut self) -> Result<Step<'_, Self>, Rejected> {
@@ -91,20 +107,24 @@ impl User for Bob {
 }
 
 impl Owner for Line {
+    const KIND: MachineRole = MachineRole::Line;
+
     fn said(effect: LineEffect<'_>) -> Said {
         match effect {
             LineEffect::Send(request) if is_message(&request) => Said::Sealed(request.to_vec()),
             LineEffect::Send(request) => Said::Send(request.to_vec()),
             LineEffect::Message(text) => Said::Message(text.to_vec()),
             LineEffect::IntroducerMessage(said) => Said::IntroducerMessage(said.to_vec()),
-            LineEffect::PacketsLost => Said::Dropped,
-            LineEffect::AwaitingApproval => Said::Asked,
+            LineEffect::PacketsLost => Said::PacketsLost,
+            LineEffect::AwaitingApproval => Said::AwaitingApproval,
             LineEffect::Ended(end) => Said::Ended(format!("{end:?}")),
         }
     }
 }
 
 impl Owner for Pool {
+    const KIND: MachineRole = MachineRole::Pool;
+
     fn said(effect: PoolEffect<'_>) -> Said {
         match effect {
             PoolEffect::Link(line_link) => Said::Link(line_link),
@@ -115,9 +135,9 @@ impl Owner for Pool {
 
 fn is_message(request: &Request<'_>) -> bool {
     let Request::Packet { payload, .. } = request else { return false };
-    use PacketKind::{IntroducerMessage, Message, EarlyMessage, PaddedMessage, PaddedEarlyMessage};
-    let Ok(Payload::Sealed { content, .. }) = Payload::decode(payload) else { return false };
-    matches!(content, EarlyMessage | Message | PaddedEarlyMessage | PaddedMessage | IntroducerMessage)
+    use PacketKind::{EarlyMessage, IntroducerMessage, Message, PaddedEarlyMessage, PaddedMessage};
+    let Ok(Payload::Sealed { kind, .. }) = Payload::decode(payload) else { return false };
+    matches!(kind, EarlyMessage | Message | PaddedEarlyMessage | PaddedMessage | IntroducerMessage)
 }
 
 pub fn pending<M: Owner>(machine: &M) -> Vec<Said> {
@@ -129,7 +149,7 @@ pub mod rank {
     use port_protocol::{Line, LinePhase};
 
     pub const AWAITING_PROOF: u8 = 1;
-    pub const ASKED: u8 = 2;
+    pub const AWAITING_APPROVAL: u8 = 2;
     pub const JOINED: u8 = 3;
     pub const CONFIRMED: u8 = 4;
     pub const CLOSED: u8 = 5;
@@ -137,7 +157,7 @@ pub mod rank {
     pub fn of(line: &Line) -> u8 {
         match line.phase() {
             LinePhase::AwaitingProof => AWAITING_PROOF,
-            LinePhase::AwaitingApproval => ASKED,
+            LinePhase::AwaitingApproval => AWAITING_APPROVAL,
             LinePhase::Joined => JOINED,
             LinePhase::Confirmed => CONFIRMED,
             LinePhase::Closed => CLOSED,
@@ -146,13 +166,82 @@ pub mod rank {
     }
 }
 
+/// A row that can be compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    pub key: RecordKey,
+    pub revision: u64,
+    pub record: Vec<u8>,
+    pub deadline: Option<UnixSeconds>,
+    pub expected: Option<Expected>,
+}
+
+/// A write that can be compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written {
+    pub row: Kept,
+    pub new_line: Option<Kept>,
+    pub unique: Option<(ReplayMark, OnDuplicate)>,
+    pub consumes: Option<TicketHash>,
+    pub received: Option<Said>,
+}
+
+impl From<&Row> for Kept {
+    fn from(row: &Row) -> Self {
+        let Row { key, revision, record, deadline, expected } = row;
+        let (record, deadline, expected) = (record.to_vec(), *deadline, *expected);
+        Self { key: *key, revision: *revision, record, deadline, expected }
+    }
+}
+
+impl From<&Write<'_>> for Written {
+    fn from(write: &Write<'_>) -> Self {
+        let received = write.received.as_ref().map(|received| match received {
+            Received::Message(text) => Said::Message(text.to_vec()),
+            Received::Introducer(message) => Said::IntroducerMessage(message.to_vec()),
+        });
+        Self {
+            row: Kept::from(&write.row),
+            new_line: write.new_line.as_ref().map(Kept::from),
+            unique: write.unique,
+            consumes: write.consumes,
+            received,
+        }
+    }
+}
+
+/// For a test that keeps nothing: the write is held, and that is all.
+pub trait Commit {
+    type Committed;
+    fn committed(self) -> Self::Committed;
+}
+
+impl<'m, M: Machine> Commit for Step<'m, M> {
+    type Committed = Effects<'m, M>;
+
+    fn committed(self) -> Effects<'m, M> {
+        let write = self.write();
+        self.commit(write)
+    }
+}
+
+impl<M: Machine> Commit for Created<M> {
+    type Committed = M;
+
+    fn committed(self) -> M {
+        let write = self.write();
+        self.commit(write)
+    }
+}
+
 /// A committed step, for a store to keep and a caller to act on.
 pub struct Done {
-    pub key: RecordKey,
-    pub replaces: Option<Expected>,
-    pub record: Vec<u8>,
+    pub write: Written,
     pub said: Vec<Said>,
 }
+
+/// A step that the store did not keep.
+struct NotKept;
 
 /// Lets a machine make a step, and checks what §8 promises of it. The machine has moved if this is `Ok`.
 pub fn attempt<M: Owner, E: PartialEq + Debug>(
@@ -163,7 +252,14 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
     let (key, revision) = (machine.key(), machine.revision());
     let (record, outbox) = (machine.record().to_vec(), pending(machine));
 
-    let rehearsed = act(machine, buffer).map(|step| step.record().to_vec());
+    let mut shown = None;
+    let rehearsed = act(machine, buffer).map(|step| {
+        let refused = step.store(|write| {
+            shown = Some(Written::from(write));
+            Err(NotKept)
+        });
+        assert!(refused.is_err());
+    });
     assert!(*machine.record() == *record, "a step that was refused or dropped moved the machine");
     assert!(pending(machine) == outbox, "a step that was refused or dropped moved the outbox");
 
@@ -171,56 +267,74 @@ pub fn attempt<M: Owner, E: PartialEq + Debug>(
         Ok(step) => step,
         Err(error) => {
             assert_eq!(rehearsed, Err(error), "not a pure function");
-            return rehearsed.map(|_| unreachable!());
+            return rehearsed.map(|()| unreachable!());
         }
     };
-    let mut done = Done { key: step.key(), replaces: step.replaces(), record: step.record().to_vec(), said: vec![] };
-    assert!(rehearsed.as_ref() == Ok(&done.record), "not a pure function");
-    assert_eq!(done.replaces, Some(Expected { key, revision }));
-    assert_eq!(step.revision(), revision.saturating_add(1));
-    let named = matches!((key, done.key), (RecordKey::Request(_), RecordKey::LineLink(_)));
-    assert!(done.key == key || named, "the key changed: {key:?}, {:?}", done.key);
-    let line = step.line().map(|line| {
-        let restored = M::Line::restore(&line.record()).expect("a line's record");
-        assert_eq!((restored.revision(), restored.key()), (0, line.key()));
-        Said::Formed(line.record().to_vec())
-    });
-    done.said = step.commit().map(M::said).collect();
-    let formed: Vec<_> = done.said.iter().filter(|said| matches!(said, Said::Formed(_))).collect();
-    assert!(formed == line.iter().collect::<Vec<_>>(), "the line that was stored is not the line that comes");
+    let write = Written::from(&step.write());
+    assert!(rehearsed.is_ok() && shown.as_ref() == Some(&write), "not a pure function");
+    let said: Vec<_> =
+        step.store(|_| Ok::<_, NotKept>(())).unwrap_or_else(|NotKept| unreachable!()).map(M::said).collect();
 
-    assert!(*machine.record() == *done.record, "committed is not what was to be stored");
-    assert_eq!((machine.key(), machine.revision()), (done.key, revision.saturating_add(1)));
-    let restored = M::restore(&done.record).expect("what was stored can be restored");
-    assert!(*restored.record() == *done.record, "restored is not what was stored");
-    assert_eq!(restored.deadline(), machine.deadline());
+    let Kept { key: new_key, revision: new_revision, record: new_record, deadline, expected } = &write.row;
+    assert_eq!(*expected, Some(Expected { key, revision }));
+    assert_eq!(*new_revision, revision.saturating_add(1));
+    let is_named = matches!((key, new_key), (RecordKey::Request(_), RecordKey::LineLink(_)));
+    assert!(*new_key == key || is_named, "the key changed: {key:?}, {new_key:?}");
+    assert!(*machine.record() == **new_record, "committed is not what was to be stored");
+    assert_eq!((machine.key(), machine.revision(), machine.deadline()), (*new_key, *new_revision, *deadline));
+    let restored = M::restore(new_record).expect("what was stored can be restored");
+    assert!(*restored.record() == **new_record, "restored is not what was stored");
+    assert_eq!((restored.key(), restored.revision(), restored.deadline()), (*new_key, *new_revision, *deadline));
+    assert_eq!(MachineRole::of_record(new_record), Ok(M::KIND));
 
     let after = pending(machine);
     assert_eq!(pending(&restored), after, "a crash changed the outbox");
-    use Said::{Dropped, Formed, IntroducerMessage, Link, Message};
-    let lent = |said: &Said| matches!(said, Message(_) | IntroducerMessage(_) | Dropped | Link(_) | Formed(_));
-    assert!(
-        !after.iter().any(lent),
-        "an outbox holds what is lent, or stored: a message, a link that was taken, a line"
-    );
-    let kept: Vec<_> = done.said.iter().filter(|said| !lent(said)).cloned().collect();
-    // A sealed packet is lent as well. (The record of a stranger may have one in its outbox.)
-    let only_sealed = matches!(kept[..], [Said::Sealed(_)]);
-    // With a link a pool says what is new; the rest was said before.
-    let after_link = matches!(done.said[..], [Said::Link(_), ..]) && after.ends_with(&kept);
-    // A Port that goes on was shown before.
-    let goes_on = matches!(after.split_last(), Some((Said::Ready(_), before)) if before == kept);
-    assert!(
-        kept.is_empty() || kept == after || only_sealed || after_link || goes_on,
-        "said is not what is repeated after a crash"
-    );
-    assert!(after.iter().all(|said| outbox.contains(said) || kept.contains(said)), "kept, but never said");
-    Ok(done)
+    says_what_it_wrote(&write, &said);
+    says_its_outbox(&write, &said, &outbox, &after);
+    Ok(Done { write, said })
 }
 
-/// Lets a machine settle, once.
+/// What is received and what is formed is in the write, and comes as the first effect.
+fn says_what_it_wrote(write: &Written, said: &[Said]) {
+    let received: Vec<_> =
+        said.iter().filter(|said| matches!(said, Said::Message(_) | Said::IntroducerMessage(_))).collect();
+    assert!(received == write.received.iter().collect::<Vec<_>>(), "what was to be kept is not what comes");
+    let formed: Vec<_> = said.iter().filter(|said| matches!(said, Said::Formed(_))).collect();
+    let line = write.new_line.as_ref().map(|row| Said::Formed(row.record.clone()));
+    assert!(formed == line.iter().collect::<Vec<_>>(), "the line that was stored is not the line that comes");
+    if let Some(Kept { key, revision, record, deadline, expected }) = &write.new_line {
+        assert!(matches!(key, RecordKey::Line(_)) && (*revision, *expected) == (0, None), "not a new line");
+        // The app's lines have a role of their own.
+        if let Ok(line) = Line::restore(record) {
+            assert_eq!((line.key(), line.revision(), line.deadline()), (*key, 0, *deadline));
+        }
+    }
+}
+
+/// Effects are one that no outbox holds, if there is one, and then the outbox; or that part of it which is new.
+fn says_its_outbox(write: &Written, said: &[Said], before: &[Said], after: &[Said]) {
+    assert!(!after.iter().any(Said::is_lent), "an outbox holds what the state does not have");
+    let from_outbox = match said {
+        [first, rest @ ..] if first.is_lent() => rest,
+        // A packet that `seal` lends. The record of a stranger may have one like it in its outbox.
+        [first @ Said::Sealed(_), rest @ ..] if !after.contains(first) => rest,
+        // The end of a line that an expired ticket would have formed.
+        [Said::Send(_)] if write.consumes.is_some() && write.new_line.is_none() => &[],
+        all => all,
+    };
+    let is_all = from_outbox == after;
+    // A pool asks for more when a link was popped, and what it asked for before is not new.
+    let is_end = matches!(said, [Said::Link(_), ..]) && after.ends_with(from_outbox);
+    // A Port that goes on was shown before.
+    let goes_on = matches!(after.split_last(), Some((Said::Ready(_), setting)) if setting == from_outbox);
+    assert!(from_outbox.is_empty() || is_all || is_end || goes_on, "said is not what is repeated after a crash");
+    assert!(after.iter().all(|one| before.contains(one) || from_outbox.contains(one)), "kept, but never said");
+}
+
+/// Lets a machine clear its outbox, once.
 pub fn clear_outbox<M: Owner>(machine: &mut M) -> Option<Done> {
     let done = attempt(machine, &mut [], |machine, _| machine.clear_outbox().ok_or(())).ok()?;
-    assert!(machine.clear_outbox().is_none(), "settled, and not settled");
+    assert!(done.said.is_empty(), "cleared, and something to do");
+    assert!(machine.clear_outbox().is_none(), "cleared, and not clear");
     Some(done)
 }

@@ -8,8 +8,8 @@ use port_protocol::{
     SendProof, Step,
 };
 
-use crate::input::{Input, flip, same};
-use crate::machine::{Said, attempt};
+use crate::input::{Input, flip, fresh, same};
+use crate::machine::{Done, Said, attempt};
 use crate::world::{self, ALICE, BOB, NOW, formed};
 
 /// Both ends' records at one moment of one handshake.
@@ -19,7 +19,7 @@ struct Moment {
 }
 
 struct Pair {
-    /// Bob joined and Alice awaiting his proof; both joined; Bob confirmed; both confirmed.
+    /// Bob joined and Alice awaiting the proof; both joined; Bob confirmed; both confirmed.
     moments: [Moment; 4],
     /// The machines' own packets, which open whatever data is passed: at Alice, at Bob.
     to_alice: Vec<Vec<u8>>,
@@ -38,9 +38,9 @@ fn the_pair() -> &'static Pair {
         });
         let world = after(3);
         let to = |who| {
-            let parcels = world.events().iter().filter(|parcel| parcel.to == usize::from(who));
-            let payloads = parcels.filter_map(|parcel| {
-                let Ok(Event::Packet { payload, .. }) = Event::decode(&parcel.event) else { return None };
+            let deliveries = world.events().iter().filter(|delivery| delivery.to == usize::from(who));
+            let payloads = deliveries.filter_map(|delivery| {
+                let Ok(Event::Packet { payload, .. }) = Event::decode(&delivery.event) else { return None };
                 Some(payload.to_vec())
             });
             payloads.collect::<Vec<_>>()
@@ -59,7 +59,7 @@ fn payload(said: &Said) -> Option<Vec<u8>> {
 
 fn open<'m>(line: &'m mut Line, payload: &[u8], data: &[u8], buffer: &'m mut [u8]) -> Result<Step<'m, Line>, Rejected> {
     let line_id = line.claims().line_id;
-    line.open(&Event::Packet { line_id, payload }, data, buffer, NOW)
+    line.handle_with_aad(&Event::Packet { line_id, payload }, data, buffer, NOW, &mut fresh())
 }
 
 /// What a `close` of this end would send.
@@ -67,6 +67,12 @@ fn close_of(line: &[u8]) -> Option<Vec<u8>> {
     let mut line = Line::restore(line).expect("its own record");
     let done = attempt(&mut line, &mut [], |line, _| line.close()).expect("open until now");
     payload(&done.said[0])
+}
+
+/// The message goes into the transaction of the step, and comes as its first effect.
+fn is_kept_and_told(done: &Done, text: &[u8]) -> bool {
+    let message = Said::Message(text.to_vec());
+    done.write.received.as_ref() == Some(&message) && done.said.first() == Some(&message)
 }
 
 /// `true` if something opened.
@@ -144,7 +150,7 @@ pub fn line_open(data: &[u8]) -> bool {
     let genuine = can_open && same(&forged, &packet) && other_data == data;
     let opened = attempt(&mut receiver, &mut buffer, |line, buffer| open(line, &forged, &other_data, buffer));
     match &opened {
-        Ok(done) if genuine => assert!(done.said.contains(&Said::Message(text.clone()))),
+        Ok(done) if genuine => assert!(is_kept_and_told(done, &text)),
         Ok(done) => {
             // The first proof is the last, whatever it is.
             let refused = done.said.contains(&Said::Ended("ProofRefused".into()));
@@ -167,7 +173,7 @@ pub fn line_open(data: &[u8]) -> bool {
     if can_open && !taken {
         let again = attempt(&mut receiver, &mut buffer, |line, buffer| open(line, &packet, &data, buffer));
         let done = again.expect("the genuine packet opens after a forged one");
-        assert!(done.said.contains(&Said::Message(text)));
+        assert!(is_kept_and_told(&done, &text));
     }
     if can_open && receiver.safety_number().is_some() {
         let again = attempt(&mut receiver, &mut buffer, |line, buffer| open(line, &packet, &data, buffer));

@@ -1,6 +1,6 @@
 //! SPEC.md's §13 in its plainest form: lists, searched from the front. A relay is held against it.
 
-use port_protocol::relay::{Response, Limits, RelayError, UserId};
+use port_protocol::relay::{Limits, RelayError, RequestError, Response, UserId};
 use port_protocol::{Admission, Event, LineId, LineLink, PairHash, Proof, Reason, Request, RequestId, UnixSeconds};
 
 use crate::relay::Down;
@@ -33,7 +33,7 @@ struct Link {
     owner: User,
     request_id: RequestId,
     state: State,
-    forget: UnixSeconds,
+    purge_at: UnixSeconds,
     given: Vec<Given>,
 }
 
@@ -65,41 +65,41 @@ impl Rules {
 
     /// What must come of a request. A name that is new is taken from what has come of it.
     pub fn ask(&mut self, from: User, bytes: &[u8], got: &Outcome) -> Outcome {
-        let quiet = |reply| Ok(Response { reply, wake: [None; 2] });
-        match Request::decode(bytes)? {
+        let quiet = |reply| Ok(Response { reply, notify: [None; 2] });
+        match Request::decode(bytes).map_err(RequestError::from)? {
             Request::IssueLineLink { request_id } => self.issue(from, request_id, got),
             Request::Connect { line_link, proof } => self.connect(from, line_link, proof, bytes, got),
-            Request::Packet { payload, .. } if payload.len() > self.limits.bytes => Err(RelayError::TooLong),
+            Request::Packet { payload, .. } if payload.len() > self.limits.bytes => Err(RequestError::TooLong.into()),
             Request::Packet { line_id, payload } => match self.ends(line_id, from) {
                 Some((true, (to, true))) => {
                     let dropped = self.push(line_id, from, to, payload);
-                    Ok(Response { reply: None, wake: [Some(id(to)), dropped.then_some(id(from))] })
+                    Ok(Response { reply: None, notify: [Some(id(to)), dropped.then_some(id(from))] })
                 }
-                Some((true, _)) => Ok(Response { reply: None, wake: [Some(id(from)), None] }),
+                Some((true, _)) => Ok(Response { reply: None, notify: [Some(id(from)), None] }),
                 _ => quiet(Some(Event::Disconnected { line_id })),
             },
             Request::Disconnect { line_id } => {
-                let wake = [self.leave(line_id, from).map(id), None];
-                Ok(Response { reply: Some(Event::Disconnected { line_id }), wake })
+                let notify = [self.leave(line_id, from).map(id), None];
+                Ok(Response { reply: Some(Event::Disconnected { line_id }), notify })
             }
             Request::CloseLineLink { line_link } => {
-                let forget = UnixSeconds(self.now.0 + self.limits.memory);
+                let purge_at = UnixSeconds(self.now.0 + self.limits.retention_secs);
                 if let Some(link) = self.link(line_link)
                     && let (true, State::Open { .. }) = (link.owner == from, &link.state)
                 {
-                    (link.state, link.forget) = (State::Closed, forget);
+                    (link.state, link.purge_at) = (State::Closed, purge_at);
                 }
                 quiet(None)
             }
             Request::SetLineLink { line_link, version: new, admits: next } => {
                 let (now, limits) = (self.now, self.limits);
-                if let Some(Link { owner, state: State::Open { expires, version, admits }, forget, .. }) =
+                if let Some(Link { owner, state: State::Open { expires, version, admits }, purge_at, .. }) =
                     self.link(line_link)
                     && (*owner, now < *expires, *version < new) == (from, true, true)
                 {
                     (*version, *admits) = (new, next);
-                    *expires = UnixSeconds(now.0 + limits.lifetime);
-                    *forget = UnixSeconds(expires.0 + limits.memory);
+                    *expires = UnixSeconds(now.0 + limits.lifetime_secs);
+                    *purge_at = UnixSeconds(expires.0 + limits.retention_secs);
                 }
                 quiet(None)
             }
@@ -110,38 +110,38 @@ impl Rules {
     /// §13.2.
     fn issue(&mut self, owner: User, request_id: RequestId, got: &Outcome) -> Outcome {
         let now = self.now;
-        let mut kept = self.links.iter().filter(|link| link.owner == owner && now < link.forget);
+        let mut kept = self.links.iter().filter(|link| link.owner == owner && now < link.purge_at);
         let line_link = if let Some(link) = kept.clone().find(|link| link.request_id == request_id) {
             link.name
         } else if kept.by_ref().count() >= self.limits.links {
-            return Err(RelayError::TooManyLinks);
+            return Err(RequestError::TooManyLinks.into());
         } else {
             let Ok(Response { reply: Some(Event::LineLinkIssued { line_link: name, .. }), .. }) = got else {
                 panic!("a link was due: {got:?}");
             };
             self.is_new(name.as_bytes());
-            let expires = UnixSeconds(now.0 + self.limits.lifetime);
+            let expires = UnixSeconds(now.0 + self.limits.lifetime_secs);
             let state = State::Open { expires, version: 0, admits: Admission::One };
-            let forget = UnixSeconds(expires.0 + self.limits.memory);
-            self.links.push(Link { name: *name, owner, request_id, state, forget, given: Vec::new() });
+            let purge_at = UnixSeconds(expires.0 + self.limits.retention_secs);
+            self.links.push(Link { name: *name, owner, request_id, state, purge_at, given: Vec::new() });
             *name
         };
-        Ok(Response { reply: Some(Event::LineLinkIssued { request_id, line_link }), wake: [None; 2] })
+        Ok(Response { reply: Some(Event::LineLinkIssued { request_id, line_link }), notify: [None; 2] })
     }
 
     /// §13.3, the table.
     fn connect(&mut self, by: User, line_link: LineLink, proof: Option<Proof>, bytes: &[u8], got: &Outcome) -> Outcome {
         let (now, limits) = (self.now, self.limits);
-        let refused = |reason| Ok(Response { reply: Some(Event::Refused { line_link, reason }), wake: [None; 2] });
+        let refused = |reason| Ok(Response { reply: Some(Event::Refused { line_link, reason }), notify: [None; 2] });
         let lines = |rules: &Self, line_id, by| rules.ends(line_id, by).is_some_and(|(is_here, _)| is_here);
-        let Some(at) = self.links.iter().position(|link| link.name == line_link && now < link.forget) else {
+        let Some(at) = self.links.iter().position(|link| link.name == line_link && now < link.purge_at) else {
             return refused(Reason::Unknown);
         };
         let (owner, link) = (self.links[at].owner, &self.links[at]);
         let mut given = link.given.iter().filter(|given| (given.by, &given.request[..]) == (by, bytes));
         if let Some(Given { line_id, pair_hash, .. }) = given.find(|given| lines(self, given.line_id, by)) {
             let reply = Event::LineFormed { line_link, line_id: *line_id, pair_hash: *pair_hash, proof: None };
-            return Ok(Response { reply: Some(reply), wake: [None; 2] });
+            return Ok(Response { reply: Some(reply), notify: [None; 2] });
         }
         let admits = match &link.state {
             State::Claimed { by: first, .. } if *first != by => return refused(Reason::UsedByAnother),
@@ -149,7 +149,7 @@ impl Rules {
             State::Claimed { line_id, pair_hash, .. } => {
                 let (line_id, pair_hash) = (*line_id, *pair_hash);
                 let reply = Some(Event::LineFormed { line_link, line_id, pair_hash, proof: None });
-                return Ok(Response { reply, wake: [None; 2] });
+                return Ok(Response { reply, notify: [None; 2] });
             }
             State::Closed => return refused(Reason::Closed),
             State::Open { expires, .. } if now >= *expires => return refused(Reason::Expired),
@@ -159,10 +159,10 @@ impl Rules {
         };
         let his = link.given.iter().filter(|given| given.by == by && lines(self, given.line_id, by));
         if admits == Admission::Many && his.count() >= limits.uses {
-            return Err(RelayError::TooManyLines);
+            return Err(RequestError::TooManyLines.into());
         }
         if [owner, by].iter().any(|user| self.lines_of(*user) >= limits.lines) {
-            return Err(RelayError::TooManyLines);
+            return Err(RequestError::TooManyLines.into());
         }
         let Ok(Response { reply: Some(Event::LineFormed { line_id: name, pair_hash, .. }), .. }) = got else {
             panic!("a line was due: {got:?}");
@@ -186,10 +186,10 @@ impl Rules {
             link.given.push(Given { by, request, line_id, pair_hash });
         } else {
             link.state = State::Claimed { by, request, line_id, pair_hash };
-            link.forget = UnixSeconds(now.0 + limits.memory);
+            link.purge_at = UnixSeconds(now.0 + limits.retention_secs);
             self.burnt.push(line_link);
         }
-        Ok(Response { reply: Some(reply), wake: [Some(id(owner)), None] })
+        Ok(Response { reply: Some(reply), notify: [Some(id(owner)), None] })
     }
 
     /// §13.4. Whether something was dropped for it.
@@ -255,7 +255,7 @@ impl Rules {
 
     /// Links that are not to be forgotten yet.
     pub fn links(&self) -> usize {
-        self.links.iter().filter(|link| self.now < link.forget).count()
+        self.links.iter().filter(|link| self.now < link.purge_at).count()
     }
 
     pub fn link_names(&self) -> Vec<LineLink> {
@@ -284,7 +284,7 @@ impl Rules {
     }
 
     fn link(&mut self, name: LineLink) -> Option<&mut Link> {
-        self.links.iter_mut().find(|link| link.name == name && self.now < link.forget)
+        self.links.iter_mut().find(|link| link.name == name && self.now < link.purge_at)
     }
 
     /// If he is an end of it: whether he is there; the other, and whether he is.

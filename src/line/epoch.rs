@@ -47,6 +47,11 @@ impl Early {
         &self.key
     }
 
+    #[cfg(feature = "testkit")]
+    pub(super) const fn forget_taken(&mut self) {
+        self.seen = 0;
+    }
+
     /// An opening word of Bob's: the text, and what is to be opened after it; `None` if that was all.
     pub(super) fn open<'b>(
         &self,

@@ -433,6 +433,14 @@ impl Line {
         }
     }
 
+    /// The same line, as if no packet of the other end had come yet: its keys open each of them again.
+    pub(crate) fn with_nothing_taken(&self) -> Self {
+        let Held { revision, state } = &self.0;
+        let State { origin, mut phase } = state.clone();
+        phase.forget_taken();
+        Self(Held { revision: *revision, state: State { origin, phase } })
+    }
+
     /// The key of what Bob says early, as long as this end has it. On lines of a Port for many it tells two of one name apart.
     pub(crate) fn early_key(&self) -> Option<&Secret<32>> {
         let bobs = || self.0.state.phase.session().filter(|_| self.is_early()).map(Session::send);

@@ -292,6 +292,16 @@ impl Phase {
             session.count(counters);
         }
     }
+
+    /// For the kit, which opens packets again.
+    #[cfg(feature = "testkit")]
+    pub(super) fn forget_taken(&mut self) {
+        let Self::Open { session, end } = self else { return };
+        session.forget_taken();
+        if let End::Alice { early: Some(early), .. } = end {
+            early.forget_taken();
+        }
+    }
 }
 
 impl Change {

@@ -162,6 +162,11 @@ impl Session {
         &self.send
     }
 
+    #[cfg(feature = "testkit")]
+    pub(super) fn forget_taken(&mut self) {
+        self.window = Window::default();
+    }
+
     pub(super) const fn counters(&self) -> Counters {
         Counters { sent: self.sent, window: self.window }
     }

@@ -1,267 +1,308 @@
-//! What the relay remembers, and where (§13.7).
+//! Where the relay keeps its links, lines and queues (§13.7).
 
 use core::fmt;
 
-use super::Limits;
-use crate::id::{LineId, LineLink, RequestId, UserId};
-use crate::message::Event;
+use super::{Connect, Departure, FormedLine, LinkClosure, LinkSetting, NewLink, Packet, UserId};
+use crate::id::LineLink;
+use crate::message::Reason;
 use crate::port::UnixSeconds;
-use crate::port::policy::Admission;
 
-/// Where a [`Relay`](super::relay) keeps its links, lines and queues (§13.7).
+/// Where a [`Relay`](super::Relay) keeps its links, lines and queues (§13.7). `Memory` is one that lasts as
+/// long as its process.
 ///
-/// Every method is **atomic**, and durable when it returns: all that it says has happened, or nothing. With each stands
-/// what a wrong answer costs. No wrong answer gives anybody a line or a message that is not his: clients don't trust a
-/// relay, and what one of its tables forgets costs a Port, a line or a packet.
+/// # Your obligations
 ///
-/// [`Memory`](super::Memory) is one that lasts as long as its process.
+/// - Each method is **atomic**: it does all that its docs say, or nothing.
+/// - What a method has written is **durable** before a reply leaves or a user is notified. A storage that commits each method
+///   by itself commits before it returns. A storage may also stand for one open transaction that holds many operations:
+///   see [`Operation`](super::Operation).
+/// - A method that answers that it refuses has written nothing, so that the other operations of its transaction go on.
+///
+/// The docs of each method say what a wrong answer costs. No wrong answer gives a user a line or a message of somebody else:
+/// clients don't trust a relay. What a storage forgets costs a Port, a line or a packet.
+///
+/// # In SQL
+///
+/// Each method but [`remove`](Self::remove) can be one statement, so each request is one round trip. The docs of each method show
+/// its shape. They assume these tables:
+///
+/// ```text
+/// links  line_link PRIMARY KEY, owner, request_id, state, version, admits, expires, purge_at,
+///        claimed_by, request_digest, line_id,    UNIQUE (owner, request_id), INDEX (purge_at)
+/// ends   (line_id, user_id) PRIMARY KEY, other, line_link, request_digest,
+///        UNIQUE (line_link, user_id, request_digest), INDEX (user_id)
+/// queue  (user_id, sequence) PRIMARY KEY, line_id, kind, length, event,    INDEX (user_id, line_id, sequence)
+/// users  user_id PRIMARY KEY, last_sequence
+/// ```
+///
+/// A user that leaves a line loses its row of `ends`. The columns `line_link` and `request_digest` of `ends` are set at the end
+/// of a user that has connected to a link for many. They go with that row.
+///
+/// A storage that doesn't count under a lock may let two requests at the same moment go over a limit by one. That does no harm.
+/// If the database ends a statement because of a deadlock or a serialization failure, answer [`Claimed::Conflict`] or repeat the
+/// statement.
 pub trait Directory {
-    /// Why the storage could not answer. Whether it has done what it was asked for is open: the client's retry finds out.
+    /// Why the storage could not answer. It may or may not have done what it was asked to: the client's retry finds out.
     type Error;
 
-    /// An event's bytes (§7.3) as they are stored.
+    /// An event's bytes (§7.3), as they are stored.
     type Bytes<'d>: AsRef<[u8]>
     where
         Self: 'd;
 
-    /// The link of the request `link.request_id` of `link.owner`: the one that it was given before, or else `link`, open, of
-    /// version 0, admitting [`One`](Admission::One). A link whose [`forget`](LinkEntry::forget) has come at `now` is as if it had never been: its request may get a new one,
-    /// and it does not count for [`Limits::links`].
+    /// Gives the link of this request. If the request ([`owner`](NewLink::owner), [`request_id`](NewLink::request_id)) has a
+    /// link already, that is the one. Otherwise stores a new one: open, of version 0, and admitting
+    /// [`One`](crate::Admission::One).
     ///
-    /// - *A lost write*: the link is unknown to whoever uses it. Alice makes another Port.
-    /// - *A stale read*, so that one request gets two links: Alice takes the first, and closes the second (§4.4).
-    /// - *A wrong count*: the user holds more or less than [`Limits::links`].
+    /// A link whose [`purge_at`](super::LinkEntry::purge_at) has come counts as one that never existed: its request gets a new
+    /// one, and it does not count for [`max_links`](NewLink::max_links).
     ///
-    /// # Errors
-    /// The storage's own.
-    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Self::Error>;
-
-    /// What is known of a link. Whether it is to be forgotten by now is the relay's to look at.
+    /// One statement:
     ///
-    /// - *A stale read* of a link that was used or closed: [`claim`](Directory::claim) tells.
-    /// - *A stale read* from before it was issued: Bob is refused as unknown, and gives up his Port. It must not be.
+    /// ```text
+    /// INSERT INTO links … SELECT … WHERE (SELECT count(*) FROM links WHERE owner = … AND purge_at > now) < max_links
+    ///   ON CONFLICT (owner, request_id) DO UPDATE SET … WHERE links.purge_at <= now RETURNING line_link
+    ///   UNION the line_link that the request has already
+    /// ```
     ///
-    /// # Errors
-    /// The storage's own.
-    fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Self::Error>;
-
-    /// UseLimit a link, if it is open and does not admit [`Nobody`](Admission::Nobody), and `claim.request` was not given a line of
-    /// it: there is the line `claim.line_id` between its owner and `claim.by`, who is another user; and `formed` waits for its
-    /// owner. A link that admits [`One`](Admission::One) is burnt: claimed by `claim`, to be forgotten at `forget`. One that admits
-    /// [`Many`](Admission::Many) stays as it is, and the line is what `claim.request` was [`given`](Directory::given).
-    ///
-    /// - *Formed, twice*: two lines of one use. Alice takes the one that she hears of first, and disconnects the other
-    ///   (§4.4). Whoever is at its far end has used up his Port in vain.
-    /// - *A lost write*: the same, as soon as the link is used again, by Bob's own retry or, if it was burnt, by another.
-    /// - *Taken*, though it is open: Bob retries for as long as that lasts.
+    /// - *A lost write*: nobody can use the link. Alice makes another Port.
+    /// - *A stale read*, so that one request gets two links: Alice takes the first and closes the second (§4.4).
+    /// - *A wrong count*: the user holds more or fewer links than it may.
     ///
     /// # Errors
     /// The storage's own.
-    fn claim(
-        &mut self,
-        line_link: LineLink,
-        claim: &Claim,
-        formed: &Event<'_>,
-        forget: UnixSeconds,
-        limits: &Limits,
-    ) -> Result<Claimed, Self::Error>;
+    fn issue(&mut self, link: &NewLink) -> Result<Issued, Self::Error>;
 
-    /// The line that this user's request ([`Claim::request`]) was given of this link when it admitted [`Many`](Admission::Many), for
-    /// as long as he has not left it.
+    /// Does the whole of a Connect. Reads the link and the line that this request has formed before, and asks
+    /// [`Connect::decide`]. If it says [`Form`](super::Decision::Form), and both users have room, and no line has this name, writes
+    /// all of:
     ///
-    /// - *A stale read*, that there is none: [`claim`](Directory::claim) tells.
-    /// - *A stale read*, of a line that he has left: he is told so when he sends along it.
+    /// - the line [`claim.line_id`](super::Claim::line_id), between the link's owner and [`claim.by`](super::Claim::by);
+    /// - [`Connect::event`], at the end of the owner's queue;
+    /// - of a link that admits one: the state [`Claimed`](super::LinkState::Claimed), and [`Connect::purge_at`];
+    /// - of a link that admits many: that this request has formed this line, until `claim.by` leaves the line.
+    ///
+    /// There is room if each of the two users is on fewer lines than [`max_lines`](Connect::max_lines) and, if the link admits
+    /// many, `claim.by` is on fewer lines of this link than [`max_uses`](Connect::max_uses).
+    ///
+    /// One statement, or a transaction that locks the link's row:
+    ///
+    /// ```text
+    /// WITH link AS (SELECT … WHERE line_link = … FOR UPDATE), before AS (SELECT line_id FROM ends WHERE line_link, user_id, request_digest = …),
+    ///   bob AS (INSERT INTO ends … SELECT … FROM link WHERE state = open AND admits <> nobody AND expires > now AND owner <> by
+    ///           AND there is room AND there is no before   ON CONFLICT DO NOTHING RETURNING other),
+    ///   alice AS (INSERT INTO ends … FROM bob), claimed AS (UPDATE links … FROM bob WHERE admits = one), queued AS (INSERT INTO queue … FROM bob)
+    ///   SELECT link.*, before, counts, EXISTS (SELECT FROM bob)
+    /// ```
+    ///
+    /// Then, if `bob` has a row: [`Formed`](Claimed::Formed). Otherwise `decide` on what was read gives the answer. If even so it
+    /// says `Form`, the answer is [`TooMany`](Claimed::TooMany) if a count is too high, and [`Conflict`](Claimed::Conflict) if not.
+    ///
+    /// - *`Formed` twice of one use*, or *a lost write*: two lines. Alice takes the one that she hears of first and disconnects
+    ///   the other (§4.4). The user at the far end of that one has used up its Port in vain.
+    /// - *`Conflict` of an open link*: Bob retries for as long as that lasts.
+    /// - *A stale read*, so that the link counts as unknown, closed, expired or used: Bob is refused and gives up its Port. **It
+    ///   must not happen.** A stale read that says *open* does no harm if the write depends on the link's row as it is.
+    /// - *A stale read* of the line that the request has formed: Bob is told so when it sends along a line that it has left.
     ///
     /// # Errors
     /// The storage's own.
-    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Self::Error>;
+    fn claim(&mut self, connect: &Connect) -> Result<Claimed, Self::Error>;
 
-    /// If a link is open, this user's, and of a lower version: it admits from now on as `setting` says, and is used up and
-    /// forgotten by its dates.
+    /// Sets whom a link admits, its version, [`expires`](LinkSetting::expires) and [`purge_at`](LinkSetting::purge_at), if
+    /// [`LinkSetting::applies_to`] the link as it is. Otherwise writes nothing.
     ///
-    /// - *A lost write*, of *nobody*: lines are formed, and Alice disconnects them. Of *many*: the first to use the link burns
-    ///   it, and whoever comes after him is told that it is claimed. It must not be.
-    /// - *A lower version after a higher*: the same, until Alice changes it again.
+    /// One statement:
+    ///
+    /// ```text
+    /// UPDATE links SET version, admits, expires, purge_at = …
+    ///   WHERE line_link = … AND owner = … AND state = open AND version < … AND expires > now AND purge_at > now
+    /// ```
+    ///
+    /// - *A lost write* of *nobody*: lines are formed, and Alice disconnects them. Of *many*: the first user burns the link, and
+    ///   the next ones are told that it is used. **It must not happen.**
+    /// - *A lower version after a higher one*: the same, until Alice sets the link again.
     ///
     /// # Errors
     /// The storage's own.
-    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Self::Error>;
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Self::Error>;
 
-    /// Closes a link, if it is open and this user's, to be forgotten at `forget`.
+    /// Closes a link and sets its [`purge_at`](LinkClosure::purge_at), if [`LinkClosure::applies_to`] the link as it is.
+    /// Otherwise writes nothing.
     ///
-    /// - *A lost write*: it can still be used. Alice disconnects its lines (§4.4).
+    /// One statement:
+    ///
+    /// ```text
+    /// UPDATE links SET state = closed, purge_at = … WHERE line_link = … AND owner = … AND state = open AND purge_at > now
+    /// ```
+    ///
+    /// - *A lost write*: the link can still be used. Alice disconnects its lines (§4.4).
     ///
     /// # Errors
     /// The storage's own.
-    fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Self::Error>;
+    fn close_link(&mut self, closure: &LinkClosure) -> Result<(), Self::Error>;
 
-    /// Puts a packet at the end of the queue of `from`'s far end. Then, while more of this line wait there than
-    /// [`Limits::packets`] and [`Limits::bytes`] allow, takes the oldest of them away; if there was one, puts
-    /// [`Event::Dropped`] at the end of `from`'s own queue, in the place of the one of this line that may wait there.
-    /// An end that the other has left has [`Event::Disconnected`] in its own queue, behind what it has not heard yet: that is
-    /// all that it is told.
+    /// Puts [`Event::Packet`](crate::Event::Packet) at the end of the queue of the line's other end. Then, while more packets of
+    /// this line wait there than [`max_packets`](Packet::max_packets), or more bytes of their payloads than
+    /// [`max_bytes`](Packet::max_bytes), takes away the oldest of them. If it took any, puts
+    /// [`Event::Dropped`](crate::Event::Dropped) at the end of the sender's own queue, and takes away the one of this line that
+    /// may wait there already.
     ///
-    /// - *A lost write*: a packet is lost and nobody is told, but for those whose app counts them.
-    /// - *Put there twice*: the far end refuses the second (§6.4).
-    /// - *`NoLine`, of a line that lives*: the sender is told that it ended, and it ends. It must not be.
+    /// If the other end has left, writes nothing: the sender's own queue has [`Event::Disconnected`](crate::Event::Disconnected),
+    /// behind what it has not heard yet, and that is all that it is told.
+    ///
+    /// One statement if there is room, which is nearly always. If there is none, a transaction that deletes the oldest:
+    ///
+    /// ```text
+    /// WITH far AS (SELECT … both rows of ends …), held AS (SELECT count(*), sum(length) FROM queue WHERE user_id = far AND line_id = … AND kind = packet),
+    ///   number AS (INSERT INTO users … FROM far, held WHERE there is room
+    ///              ON CONFLICT (user_id) DO UPDATE SET last_sequence = users.last_sequence + 1 RETURNING …)
+    ///   INSERT INTO queue … FROM number
+    /// ```
+    ///
+    /// - *A lost write*: a packet is lost and nobody is told, unless the app counts packets.
+    /// - *Written twice*: the other end refuses the second (§6.4).
+    /// - *`NoLine` of a line that lives*: the sender is told that the line ended, and so it ends. **It must not happen.**
     ///
     /// # Errors
     /// The storage's own.
-    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Self::Error>;
+    fn push(&mut self, packet: &Packet<'_>) -> Result<Pushed, Self::Error>;
 
-    /// Takes `by` off a line, with all that waits for him of it, and with what his request was
-    /// [`given`](Directory::given). If the other end is still there, puts
-    /// [`Event::Disconnected`] at the end of its queue, and says whose that is. `None`: nobody is to be told.
+    /// Takes a user off a line, with all that waits for it of that line, and with what the storage keeps of the request that
+    /// formed it. If the other end is still there, puts [`Event::Disconnected`](crate::Event::Disconnected) at the end of its queue
+    /// and gives that user. Gives `None` if nobody is to be notified.
     ///
-    /// - *A lost write*: the other end hears no more than the Close that went before (§6.7), and what it sends waits for nobody,
-    ///   up to [`Limits`].
+    /// One statement:
+    ///
+    /// ```text
+    /// WITH gone AS (DELETE FROM ends WHERE line_id = … AND user_id = … RETURNING other), emptied AS (DELETE FROM queue … FROM gone)
+    ///   INSERT INTO queue … FROM gone JOIN ends ON the other end's row, and its next number
+    /// ```
+    ///
+    /// - *A lost write*: the other end hears no more than the Close that went before (§6.7). What it sends waits for nobody, up to
+    ///   the limits.
     ///
     /// # Errors
     /// The storage's own.
-    fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Self::Error>;
+    fn leave(&mut self, departure: &Departure) -> Result<Option<UserId>, Self::Error>;
 
-    /// The first event in a user's queue with a sequence number above `after`. Numbers rise, from 1; none is given twice
-    /// to one user.
+    /// The first event in a user's queue with a sequence number above `after`. Numbers rise from 1. No number is given twice to
+    /// one user.
     ///
-    /// - *A stale read*: an event comes later, or comes again, and is refused (§6.4).
+    /// - *A stale read*: an event comes later, or comes again and is refused (§6.4).
     ///
     /// # Errors
     /// The storage's own.
     fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<Self::Bytes<'_>>>, Self::Error>;
 
-    /// Takes every event up to and with number `upto` out of a user's queue. With a `Disconnected`, he is off its line. A
-    /// number that was not given to this user yet takes nothing: it is of another directory, from before this one was begun.
+    /// Hands `deliver` the events of a user's queue with sequence numbers above `after`, in their order, as many as `batch`
+    /// allows. Gives the number of the last one, or `after` if nothing waits.
     ///
-    /// - *A lost write*: they come again, and are refused.
-    /// - *More than was asked for*: they are lost; a lost `LineFormed` is a Port that waits in vain.
+    /// This is what [`next`](Self::next) gives, called again and again. A database does it in one statement: `SELECT sequence,
+    /// event FROM queue WHERE user_id = … AND sequence > … ORDER BY sequence LIMIT …`. A wrong answer costs what it costs in `next`.
+    ///
+    /// # Errors
+    /// The storage's own. What `deliver` was handed before the error is right.
+    fn next_batch(
+        &self,
+        user: UserId,
+        after: u64,
+        batch: BatchLimit,
+        mut deliver: impl FnMut(Delivery<&[u8]>),
+    ) -> Result<u64, Self::Error> {
+        let (mut last, mut filled) = (after, Filled::default());
+        while let Some(Delivery { sequence, event }) = self.next(user, last)? {
+            let event = event.as_ref();
+            if !filled.takes(event.len(), batch) {
+                break;
+            }
+            last = sequence;
+            deliver(Delivery { sequence, event });
+        }
+        Ok(last)
+    }
+
+    /// Takes every event with a number up to and including `upto` out of a user's queue. With an event `Disconnected`, the user
+    /// is off its line. A number that this user was not given yet takes nothing: it belongs to a storage that was lost.
+    ///
+    /// One statement:
+    ///
+    /// ```text
+    /// WITH taken AS (DELETE FROM queue WHERE user_id = … AND sequence <= upto AND upto <= (SELECT last_sequence …) RETURNING line_id, kind)
+    ///   DELETE FROM ends USING taken WHERE … AND kind = disconnected
+    /// ```
+    ///
+    /// - *A lost write*: the events come again, and are refused.
     ///
     /// # Errors
     /// The storage's own.
     fn acknowledge(&mut self, user: UserId, upto: u64) -> Result<(), Self::Error>;
 
-    /// Forgets a user: his links, whatever became of them, what waits for him, and his end of every line. Where the other end
-    /// is still there, puts [`Event::Disconnected`] at the end of its queue, and calls `told` with whose that is. (What he
-    /// claimed is another's link, and stays.)
+    /// Removes a user: its links, whatever became of them, what waits for it, and its end of every line. Where the other end is
+    /// still there, puts [`Event::Disconnected`](crate::Event::Disconnected) at the end of its queue and calls `notify` with that
+    /// user. A link of another user that this one has used stays as it is.
     ///
-    /// - *A lost write*, of a link: who uses it talks to nobody. Of a line: the other end is not told, and what it sends waits
-    ///   for nobody, up to [`Limits`]. To remove him again mends both.
+    /// This needs a transaction.
     ///
-    /// # Errors
-    /// The storage's own.
-    fn remove(&mut self, user: UserId, told: impl FnMut(UserId)) -> Result<(), Self::Error>;
-
-    /// Forgets links whose [`LinkEntry::forget`] has come: as many as is quickly done, but more than one. It is called once for
-    /// each link that is issued.
-    ///
-    /// - *Too early*: a link that was open is unknown; a used one is so to a thief's victim, who is not warned.
-    /// - *Never*: storage fills up with the links of those who ask for no new ones.
+    /// - *A lost write* of a link: whoever uses the link talks to nobody. Of a line: the other end is not told, and what it sends
+    ///   waits for nobody, up to the limits. Removing the user again mends both.
     ///
     /// # Errors
     /// The storage's own.
-    fn forget(&mut self, now: UnixSeconds) -> Result<(), Self::Error>;
-}
+    fn remove(&mut self, user: UserId, notify: impl FnMut(UserId)) -> Result<(), Self::Error>;
 
-/// A line link that is to be, open.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NewLink {
-    /// Its name, if the request has none yet.
-    pub line_link: LineLink,
-    /// Who asks for it.
-    pub owner: UserId,
-    /// By which request.
-    pub request_id: RequestId,
-    /// From this second on it can't be used.
-    pub expires: UnixSeconds,
-    /// From this second on it is as if it had never been.
-    pub forget: UnixSeconds,
-}
-
-/// What is known of a line link.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LinkEntry {
-    /// Who asked for it.
-    pub owner: UserId,
-    /// What became of it.
-    pub state: LinkState,
-    /// From this second on it is as if it had never been.
-    pub forget: UnixSeconds,
-}
-
-/// What became of a line link.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LinkState {
-    /// It waits to be used, for the first time or, if it admits many, again.
-    Open {
-        /// From this second on it can't be.
-        expires: UnixSeconds,
-        /// The highest that it was set to: 0 if it never was.
-        version: u64,
-        /// Of whom it forms a line.
-        admits: Admission,
-    },
-    /// It was used as one that admits one: it never is again.
-    Claimed(Claim),
-    /// Its owner took it back.
-    Closed,
-}
-
-/// How an open line link is set (§13.2).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Setting {
-    /// Its place among the owner's settings of this link.
-    pub version: u64,
-    /// Of whom it forms a line.
-    pub admits: Admission,
-    /// From this second on it can't be used.
-    pub expires: UnixSeconds,
-    /// From this second on it is as if it had never been.
-    pub forget: UnixSeconds,
-}
-
-/// The use of a line link: who, how, for which line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Claim {
-    /// Who used it.
-    pub by: UserId,
-    /// SHA-256 of `by` and of the request's bytes: the same again gets the same reply (§13.3).
-    pub request: [u8; 32],
-    /// The line.
-    pub line_id: LineId,
+    /// Deletes links whose [`purge_at`](super::LinkEntry::purge_at) has come: as many as is quickly done, but more than one.
+    /// [`Operation::execute`](super::Operation::execute) calls it once for each link that is issued. A storage with a background job
+    /// may do nothing here and delete them there.
+    ///
+    /// One statement: `DELETE FROM links WHERE line_link IN (SELECT line_link FROM links WHERE purge_at <= now LIMIT …)`.
+    ///
+    /// - *Too early*: an open link is unknown. A used link is unknown too, so the victim of a thief is not warned.
+    /// - *Never*: the storage fills up with links of users that ask for no new ones.
+    ///
+    /// # Errors
+    /// The storage's own.
+    fn purge(&mut self, now: UnixSeconds) -> Result<(), Self::Error>;
 }
 
 /// What came of [`Directory::issue`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Issued {
-    /// This is the link of that request.
+    /// The link of that request.
     Link(LineLink),
-    /// There is a link of that name already. Never overwrite it.
+    /// A link of that name exists already. Never overwrite it.
     NameCollision,
-    /// The user is at [`Limits::links`].
+    /// The user holds [`NewLink::max_links`] links already.
     TooMany,
 }
 
 /// What came of [`Directory::claim`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Claimed {
-    /// There is a line.
-    Formed,
-    /// The link does not admit him any more, his request has its line, or there is a line of that name already.
-    Conflict,
-    /// One of the two is at [`Limits::lines`], or who uses a link for many is at [`Limits::uses`].
+    /// The storage has formed this line, and its event waits for the link's owner.
+    Formed(FormedLine),
+    /// The same request formed this line before.
+    FormedBefore(FormedLine),
+    /// The link forms no line with this user, for this reason.
+    Refused(Reason),
+    /// One of the two users has no room for a line. The link stays as it was.
     TooMany,
+    /// A line of that name exists already, or the link changed between the decision and the write. Nothing was written, and a
+    /// retry gets an answer.
+    Conflict,
 }
 
 /// What came of [`Directory::push`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pushed {
-    /// It waits.
-    Waits {
-        /// For the far end.
-        at: UserId,
-        /// Whether something was taken away for it, and the sender told.
+    /// The packet waits in a queue.
+    Queued {
+        /// The user at the other end, whose queue it is.
+        to: UserId,
+        /// Whether an older packet was taken away for it, and the sender told.
         dropped: bool,
     },
-    /// The other end has left.
+    /// The other end has left the line.
     Left,
     /// The sender is at no end of such a line.
     NoLine,
@@ -270,15 +311,43 @@ pub enum Pushed {
 /// An event that waits for a user.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Delivery<B> {
-    /// Its place in the user's queue: what to acknowledge.
+    /// The event's number in the user's queue. The user acknowledges this number.
     pub sequence: u64,
-    /// Its bytes (§7.3).
+    /// The event's bytes (§7.3).
     pub event: B,
 }
 
-// An event may say how to use a link.
+// An event may say how to use a link, so a log must not show it.
 impl<B> fmt::Debug for Delivery<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery").field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}
+
+/// How much [`Directory::next_batch`] hands out at most, so that it fits one frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BatchLimit {
+    /// The number of events.
+    pub events: usize,
+    /// The number of bytes of all events together. One event alone may be longer, or it would never be delivered.
+    pub bytes: usize,
+}
+
+/// How much of a batch is filled.
+#[derive(Default)]
+pub(super) struct Filled {
+    events: usize,
+    bytes: usize,
+}
+
+impl Filled {
+    /// Whether the batch has room for one more event of this length. If so, the event counts from now on.
+    pub(super) const fn takes(&mut self, length: usize, batch: BatchLimit) -> bool {
+        let bytes = self.bytes.saturating_add(length);
+        if self.events >= batch.events || (self.events > 0 && bytes > batch.bytes) {
+            return false;
+        }
+        (self.events, self.bytes) = (self.events.saturating_add(1), bytes);
+        true
     }
 }

@@ -2,8 +2,10 @@
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// What one user can make the relay hold, and for how long (§13.6). Whoever is over a limit is told so, and nothing has
-/// moved; only packets make room for newer ones.
+/// What one user can make the relay hold, and for how long (§13.6).
+///
+/// A request that would go over a limit is refused and writes nothing. Packets are the exception: a new packet pushes out the
+/// oldest one of its line.
 ///
 /// ```
 /// use port_protocol::relay::Limits;
@@ -13,25 +15,27 @@ const DAY: u64 = 24 * 60 * 60;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Line links of one user that are not to be forgotten yet: open, expired, used or closed. 256.
+    /// Line links of one user that are not purged yet, whether open, expired, used or closed. Default: 256.
     pub links: usize,
-    /// Lines of one user. One that was ended counts until the user has acknowledged it. 256.
+    /// Lines of one user. A line that the other end has left counts until the user acknowledges that. Default: 256.
     pub lines: usize,
-    /// Lines of one user that were formed of one link for many. So it takes many users to fill up its owner's. 4.
+    /// Lines that one user has formed of one link for many. This limit is why filling up the lines of that link's owner takes
+    /// many users. Default: 4.
     pub uses: usize,
-    /// Packets that wait at one end of one line. 256.
+    /// Packets that wait at one end of one line. Default: 256.
     pub packets: usize,
-    /// The bytes of their payloads together, so also the longest payload that is taken. 256 KiB.
+    /// Bytes of the payloads that wait at one end of one line. No payload may be longer than this. Default: 256 KiB.
     pub bytes: usize,
-    /// For how many seconds a link can be used. A year.
-    pub lifetime: u64,
-    /// For how many seconds it is remembered what became of a link, and so which reply was given (§13.3). Thirty days.
-    pub memory: u64,
+    /// The number of seconds for which a link can be used. Default: a year.
+    pub lifetime_secs: u64,
+    /// The number of seconds for which the relay keeps what became of a link, so that a repeated request gets the same reply
+    /// (§13.3). Default: thirty days.
+    pub retention_secs: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let (packets, bytes) = (256, 256 * 1024);
-        Self { links: 256, lines: 256, uses: 4, packets, bytes, lifetime: 365 * DAY, memory: 30 * DAY }
+        Self { links: 256, lines: 256, uses: 4, packets, bytes, lifetime_secs: 365 * DAY, retention_secs: 30 * DAY }
     }
 }

@@ -1,4 +1,4 @@
-//! A directory that lasts as long as its process.
+//! A storage that lasts as long as its process.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -6,85 +6,104 @@ use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::{fmt, mem};
 
-use super::directory::{Claim, Claimed, Delivery, Directory, Issued, LinkEntry, LinkState, NewLink, Pushed, Setting};
-use super::{Limits, UserId};
+use super::directory::Filled;
+use super::{
+    BatchLimit, Claim, Claimed, Connect, Decision, Delivery, Departure, Directory, Issued, LinkClosure, LinkEntry,
+    LinkSetting, LinkState, NewLink, Packet, Pushed, UserId,
+};
+use crate::cbor::Versioned;
 use crate::id::{LineId, LineLink, RequestId};
 use crate::message::Event;
 use crate::port::UnixSeconds;
 use crate::port::policy::Admission;
 
-/// A [`Directory`] in memory, for tests, examples, and relays whose users can do without their lines after a restart.
+/// A [`Directory`] in memory: for tests, for examples, and for relays whose users can do without their lines after a restart.
 ///
-/// Its maps are trees: no user can choose keys that make them slow. `cargo bench --bench server` says what a link costs.
-#[derive(Default)]
+/// Its maps are trees, so no user can choose keys that make them slow. `cargo bench --bench relay` says what a link costs.
+/// A clone is a copy of everything: a test's transaction that can be rolled back.
+#[derive(Clone, Default)]
 pub struct Memory {
     links: BTreeMap<LineLink, Row>,
-    /// The links by when they are to be forgotten.
+    /// The links by when they are purged.
     due: BTreeSet<(UnixSeconds, LineLink)>,
-    /// An end that has left is `None`. A line that both have left is gone.
+    /// The end of a user that has left is `None`. A line that both users have left is not here.
     lines: BTreeMap<LineId, [Option<End>; 2]>,
     users: BTreeMap<UserId, User>,
-    /// The lines of links that admitted many, by who asked and how: until he leaves.
-    given: BTreeMap<Given, LineId>,
+    /// The lines that links for many have formed, by the request that formed them, until the user that asked leaves the line.
+    uses: BTreeMap<Use, LineId>,
 }
 
-// Whoever reads a log learns no link that he could use, and no event.
+// A log must show no link, which could be used, and no event.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { links, due: _, lines, users, given: _ } = self;
+        let Self { links, due: _, lines, users, uses: _ } = self;
         write!(f, "Memory({} links, {} lines, {} users)", links.len(), lines.len(), users.len())
     }
 }
 
-/// A million of these are to be had: what only a link has that was used or set lies elsewhere.
+/// Kept small, because there may be millions. Data of used or set links is boxed.
+#[derive(Clone)]
 struct Row {
     owner: UserId,
     request_id: RequestId,
-    forget: UnixSeconds,
+    purge_at: UnixSeconds,
     state: State,
 }
 
+#[derive(Clone)]
 enum State {
-    /// As it was issued.
+    /// The link was never set.
     Open {
         expires: UnixSeconds,
     },
-    Set(Box<Setting>),
+    Set(Box<Set>),
     Claimed(Box<Claim>),
     Closed,
 }
 
-/// The link, who used it, by which request.
-type Given = (LineLink, UserId, [u8; 32]);
+/// The owner's last setting of a link.
+#[derive(Clone)]
+struct Set {
+    version: u64,
+    admits: Admission,
+    expires: UnixSeconds,
+}
 
-#[derive(Default)]
+/// The link, the user that connected to it, and that request's digest.
+type Use = (LineLink, UserId, [u8; 32]);
+
+#[derive(Clone, Default)]
 struct User {
     issued: BTreeMap<RequestId, LineLink>,
-    /// None of these is to be forgotten before.
+    /// None of these links is purged before this.
     due: UnixSeconds,
     lines: BTreeSet<LineId>,
     /// The events that wait, by their numbers.
     queue: BTreeMap<u64, Box<[u8]>>,
-    /// The last number given.
+    /// The last number that an event of this queue was given.
     last: u64,
 }
 
 /// One end of a line.
+#[derive(Clone)]
 struct End {
     user: UserId,
-    /// What waits in the user's queue of this line.
+    /// The events of this line that wait in the user's queue.
     waiting: BTreeSet<u64>,
     /// How many of these are packets, and the bytes of their payloads.
     packets: usize,
     bytes: usize,
-    /// The last that said `Dropped`; if it still waits, the next takes its place.
+    /// The last event that said `Dropped`. If it still waits, the next one replaces it.
     dropped: Option<u64>,
-    /// What it is `given` by.
-    given: Option<Box<Given>>,
+    /// The key of this line in `uses`.
+    formed_by: Option<Box<Use>>,
 }
 
-/// How many links are forgotten for each that is issued: more than one, so that none are left over.
-const FORGET_AT_ONCE: usize = 2;
+/// An event is no longer than this and its payload, but for a `LineFormed`.
+const HEADER: usize = 32;
+
+/// How many links are purged for each that is issued: more than one, so that none are left over.
+const PURGE_AT_ONCE: usize = 2;
 
 impl Memory {
     /// An empty one.
@@ -94,70 +113,60 @@ impl Memory {
             due: BTreeSet::new(),
             lines: BTreeMap::new(),
             users: BTreeMap::new(),
-            given: BTreeMap::new(),
+            uses: BTreeMap::new(),
         }
     }
 
-    /// How many links there are: open, used or closed.
+    /// The number of links: open, used or closed.
     pub fn links(&self) -> usize {
         self.links.len()
     }
 
-    /// How many lines there are.
+    /// The number of lines.
     pub fn lines(&self) -> usize {
         self.lines.len()
     }
 
-    /// How many events wait for a user.
+    /// The number of events that wait for a user.
     pub fn waiting(&self, user: UserId) -> usize {
         self.users.get(&user).map_or(0, |user| user.queue.len())
     }
 
-    /// The link's state and its date, moved together.
-    fn set(&mut self, line_link: LineLink, state: State, forget: UnixSeconds) {
+    /// What there is of a link. A link whose [`purge_at`](LinkEntry::purge_at) has come may still be here.
+    pub fn link(&self, line_link: LineLink) -> Option<LinkEntry> {
+        let row = self.links.get(&line_link);
+        row.map(|row| LinkEntry { owner: row.owner, purge_at: row.purge_at, state: row.state.seen() })
+    }
+
+    /// Changes a link's state together with the date on which it is purged.
+    fn set(&mut self, line_link: LineLink, state: State, purge_at: UnixSeconds) {
         let Some(row) = self.links.get_mut(&line_link) else { return };
-        self.due.remove(&(row.forget, line_link));
-        self.due.insert((forget, line_link));
-        (row.state, row.forget) = (state, forget);
+        self.due.remove(&(row.purge_at, line_link));
+        self.due.insert((purge_at, line_link));
+        (row.state, row.purge_at) = (state, purge_at);
         if let Some(owner) = self.users.get_mut(&row.owner) {
-            owner.due = owner.due.min(forget);
+            owner.due = owner.due.min(purge_at);
         }
     }
 
-    fn forget_link(&mut self, line_link: LineLink) {
-        let Some(Row { owner, request_id, forget, .. }) = self.links.remove(&line_link) else { return };
-        self.due.remove(&(forget, line_link));
+    fn purge_link(&mut self, line_link: LineLink) {
+        let Some(Row { owner, request_id, purge_at, .. }) = self.links.remove(&line_link) else { return };
+        self.due.remove(&(purge_at, line_link));
         if let Some(owner) = self.users.get_mut(&owner) {
             owner.issued.remove(&request_id);
         }
     }
 
-    /// Forgets this user's links that are due. It looks at them only if one may be: each costs at most one look at them all.
-    fn forget_due(&mut self, owner: UserId, now: UnixSeconds) {
-        let Some(user) = self.users.get(&owner).filter(|user| user.due <= now) else { return };
-        let dated = user.issued.values().filter_map(|link| Some((self.links.get(link)?.forget, *link)));
-        let (due, kept): (Vec<_>, Vec<_>) = dated.partition(|(forget, _)| *forget <= now);
-        due.iter().for_each(|(_, line_link)| self.forget_link(*line_link));
+    /// Purges this user's links that are due. Call it only if one may be due: then each purged link costs at most one search of
+    /// them all.
+    fn purge_due(&mut self, owner: UserId, now: UnixSeconds) {
+        let Some(user) = self.users.get(&owner) else { return };
+        let dated = user.issued.values().filter_map(|link| Some((self.links.get(link)?.purge_at, *link)));
+        let (due, kept): (Vec<_>, Vec<_>) = dated.partition(|(purge_at, _)| *purge_at <= now);
+        due.iter().for_each(|(_, line_link)| self.purge_link(*line_link));
         if let Some(user) = self.users.get_mut(&owner) {
-            user.due = kept.iter().map(|(forget, _)| *forget).min().unwrap_or(UnixSeconds(u64::MAX));
+            user.due = kept.iter().map(|(purge_at, _)| *purge_at).min().unwrap_or(UnixSeconds(u64::MAX));
         }
-    }
-
-    /// Takes a user off a line, with what waits for him of it, and says who is at the other end.
-    fn leave(&mut self, line_id: LineId, by: UserId) -> Option<UserId> {
-        let ends = self.lines.get_mut(&line_id)?;
-        let end = ends.iter_mut().find(|end| is_of(end, by))?.take()?;
-        let other = ends.iter().flatten().next().map(|end| end.user);
-        if other.is_none() {
-            self.lines.remove(&line_id);
-        }
-        if let Some(given) = &end.given {
-            self.given.remove(given);
-        }
-        let user = self.users.get_mut(&by)?;
-        user.lines.remove(&line_id);
-        end.waiting.iter().for_each(|sequence| drop(user.queue.remove(sequence)));
-        other
     }
 }
 
@@ -165,8 +174,8 @@ impl State {
     fn seen(&self) -> LinkState {
         match self {
             Self::Open { expires } => LinkState::Open { expires: *expires, version: 0, admits: Admission::One },
-            Self::Set(setting) => {
-                let Setting { version, admits, expires, forget: _ } = **setting;
+            Self::Set(set) => {
+                let Set { version, admits, expires } = **set;
                 LinkState::Open { expires, version, admits }
             }
             Self::Claimed(claim) => LinkState::Claimed(**claim),
@@ -178,14 +187,18 @@ impl State {
 impl User {
     fn put(&mut self, event: &Event<'_>) -> u64 {
         self.last = self.last.saturating_add(1);
-        self.queue.insert(self.last, event.to_vec().into_boxed_slice());
+        let payload = if let Event::Packet { payload, .. } = event { payload.len() } else { 0 };
+        let mut bytes = Vec::with_capacity(payload.saturating_add(HEADER));
+        // A vector takes everything.
+        let _ = minicbor::encode(Versioned(event), &mut bytes);
+        self.queue.insert(self.last, bytes.into_boxed_slice());
         self.last
     }
 }
 
 impl End {
     const fn of(user: UserId) -> Self {
-        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None, given: None }
+        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None, formed_by: None }
     }
 
     fn put(&mut self, queue: &mut User, event: &Event<'_>) {
@@ -206,7 +219,7 @@ impl End {
         }
     }
 
-    /// It does not wait any more.
+    /// This event does not wait any more.
     fn taken(&mut self, sequence: u64, event: &Event<'_>) {
         self.waiting.remove(&sequence);
         if let Event::Packet { payload, .. } = event {
@@ -215,7 +228,7 @@ impl End {
         }
     }
 
-    /// Takes the oldest packet away. Before it there are at most a `LineFormed` and a `Dropped`.
+    /// Takes the oldest packet away. At most a `LineFormed` and a `Dropped` wait before it.
     fn drop_oldest(&mut self, queue: &mut User) -> Option<()> {
         let is_packet = |event: &[u8]| matches!(Event::decode(event), Ok(Event::Packet { .. }));
         let oldest =
@@ -230,7 +243,7 @@ fn is_of(end: &Option<End>, user: UserId) -> bool {
     end.as_ref().is_some_and(|end| end.user == user)
 }
 
-/// Every event that waits in a queue is of a line.
+/// The line of an event. Every event that waits in a queue has one.
 const fn line_of(event: &Event<'_>) -> Option<LineId> {
     match event {
         Event::LineFormed { line_id, .. }
@@ -245,98 +258,84 @@ impl Directory for Memory {
     type Error = Infallible;
     type Bytes<'d> = &'d [u8];
 
-    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Infallible> {
-        let NewLink { line_link, owner, request_id, expires, forget } = *link;
-        self.forget_due(owner, now);
-        let user = self.users.entry(owner).or_default();
+    fn issue(&mut self, link: &NewLink) -> Result<Issued, Infallible> {
+        let NewLink { line_link, owner, request_id, now, expires, purge_at, max_links } = *link;
+        let mut user = self.users.entry(owner).or_default();
+        if user.due <= now {
+            self.purge_due(owner, now);
+            user = self.users.entry(owner).or_default();
+        }
         Ok(if let Some(before) = user.issued.get(&request_id) {
             Issued::Link(*before)
-        } else if user.issued.len() >= limits.links {
+        } else if user.issued.len() >= max_links {
             Issued::TooMany
         } else if self.links.contains_key(&line_link) {
             Issued::NameCollision
         } else {
             user.issued.insert(request_id, line_link);
-            user.due = user.due.min(forget);
-            self.due.insert((forget, line_link));
-            self.links.insert(line_link, Row { owner, request_id, forget, state: State::Open { expires } });
+            user.due = user.due.min(purge_at);
+            self.due.insert((purge_at, line_link));
+            self.links.insert(line_link, Row { owner, request_id, purge_at, state: State::Open { expires } });
             Issued::Link(line_link)
         })
     }
 
-    fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Infallible> {
-        let row = self.links.get(&line_link);
-        Ok(row.map(|row| LinkEntry { owner: row.owner, forget: row.forget, state: row.state.seen() }))
-    }
-
-    fn claim(
-        &mut self,
-        line_link: LineLink,
-        claim: &Claim,
-        formed: &Event<'_>,
-        forget: UnixSeconds,
-        limits: &Limits,
-    ) -> Result<Claimed, Infallible> {
-        let Some(link) = self.link(line_link)? else { return Ok(Claimed::Conflict) };
-        let burns = match link.state {
-            LinkState::Open { admits: Admission::One, .. } => true,
-            LinkState::Open { admits: Admission::Many, .. } => false,
-            _ => return Ok(Claimed::Conflict),
+    fn claim(&mut self, connect: &Connect) -> Result<Claimed, Infallible> {
+        let Connect { line_link, claim: Claim { by, request_digest, line_id }, max_lines, max_uses, .. } = *connect;
+        let formed_by = (line_link, by, request_digest);
+        let link = self.link(line_link);
+        // A link that was never set has formed no line as one for many.
+        let was_set = link.is_some_and(|link| !matches!(link.state, LinkState::Open { version: 0, .. }));
+        let before = was_set.then(|| self.uses.get(&formed_by).copied()).flatten();
+        let (line, claims_link) = match connect.decide(link.as_ref(), before) {
+            Decision::Form { line, claims_link } => (line, claims_link),
+            Decision::Answer(claimed) => return Ok(claimed),
         };
-        let (owner, by, line_id) = (link.owner, claim.by, claim.line_id);
-        let given = (line_link, by, claim.request);
-        if self.lines.contains_key(&line_id) || self.given.contains_key(&given) {
+        if self.lines.contains_key(&line_id) {
             return Ok(Claimed::Conflict);
         }
-        let uses = self.given.range((line_link, by, [0; 32])..=(line_link, by, [0xff; 32]));
-        if !burns && uses.take(limits.uses).count() >= limits.uses {
+        let uses = self.uses.range((line_link, by, [0; 32])..=(line_link, by, [0xff; 32]));
+        if !claims_link && uses.take(max_uses).count() >= max_uses {
             return Ok(Claimed::TooMany);
         }
+        let owner = line.owner;
         let lines = |user| self.users.get(&user).map_or(0, |user| user.lines.len());
-        if lines(owner) >= limits.lines || lines(by) >= limits.lines {
+        if lines(owner) >= max_lines || lines(by) >= max_lines {
             return Ok(Claimed::TooMany);
         }
-        for user in [owner, by] {
-            self.users.entry(user).or_default().lines.insert(line_id);
-        }
+        self.users.entry(by).or_default().lines.insert(line_id);
+        let user = self.users.entry(owner).or_default();
+        user.lines.insert(line_id);
         let mut alice = End::of(owner);
-        alice.put(self.users.entry(owner).or_default(), formed);
+        alice.put(user, &connect.event(&line));
         let mut bob = End::of(by);
-        if burns {
-            self.set(line_link, State::Claimed(Box::new(*claim)), forget);
+        if claims_link {
+            self.set(line_link, State::Claimed(Box::new(connect.claim)), connect.purge_at);
         } else {
-            self.given.insert(given, line_id);
-            bob.given = Some(Box::new(given));
+            self.uses.insert(formed_by, line_id);
+            bob.formed_by = Some(Box::new(formed_by));
         }
         self.lines.insert(line_id, [Some(alice), Some(bob)]);
-        Ok(Claimed::Formed)
+        Ok(Claimed::Formed(line))
     }
 
-    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Infallible> {
-        Ok(self.given.get(&(line_link, by, *request)).copied())
-    }
-
-    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Infallible> {
-        match self.link(line_link)? {
-            Some(LinkEntry { owner: of, state: LinkState::Open { version, .. }, .. })
-                if of == owner && version < setting.version =>
-            {
-                self.set(line_link, State::Set(Box::new(*setting)), setting.forget);
-            }
-            _ => {}
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Infallible> {
+        if self.link(setting.line_link).is_some_and(|link| setting.applies_to(&link)) {
+            let LinkSetting { line_link, version, admits, expires, purge_at, .. } = *setting;
+            self.set(line_link, State::Set(Box::new(Set { version, admits, expires })), purge_at);
         }
         Ok(())
     }
 
-    fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Infallible> {
-        let row = self.links.get(&line_link);
-        if row.is_some_and(|row| row.owner == owner && matches!(row.state, State::Open { .. } | State::Set(_))) {
-            self.set(line_link, State::Closed, forget);
+    fn close_link(&mut self, closure: &LinkClosure) -> Result<(), Infallible> {
+        if self.link(closure.line_link).is_some_and(|link| closure.applies_to(&link)) {
+            self.set(closure.line_link, State::Closed, closure.purge_at);
         }
         Ok(())
     }
 
-    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Infallible> {
+    fn push(&mut self, packet: &Packet<'_>) -> Result<Pushed, Infallible> {
+        let Packet { line_id, from, payload, max_packets, max_bytes } = *packet;
         let (near, far) = match self.lines.get_mut(&line_id) {
             Some([Some(near), Some(far)]) if near.user == from => (near, far),
             Some([Some(far), Some(near)]) if near.user == from => (near, far),
@@ -346,28 +345,63 @@ impl Directory for Memory {
         let Some(queue) = self.users.get_mut(&far.user) else { return Ok(Pushed::NoLine) };
         far.put(queue, &Event::Packet { line_id, payload });
         let mut dropped = false;
-        while (far.packets > limits.packets || far.bytes > limits.bytes) && far.drop_oldest(queue).is_some() {
+        while (far.packets > max_packets || far.bytes > max_bytes) && far.drop_oldest(queue).is_some() {
             dropped = true;
         }
         if let (true, Some(queue)) = (dropped, self.users.get_mut(&from)) {
             near.put(queue, &Event::Dropped { line_id });
         }
-        Ok(Pushed::Waits { at: far.user, dropped })
+        Ok(Pushed::Queued { to: far.user, dropped })
     }
 
-    fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Infallible> {
-        let Some(other) = self.leave(line_id, by) else { return Ok(None) };
-        let end = self.lines.get_mut(&line_id).into_iter().flatten().flatten().next();
-        if let (Some(end), Some(queue)) = (end, self.users.get_mut(&other)) {
-            end.put(queue, &Event::Disconnected { line_id });
+    fn leave(&mut self, departure: &Departure) -> Result<Option<UserId>, Infallible> {
+        let Departure { line_id, by } = *departure;
+        let Some(ends) = self.lines.get_mut(&line_id) else { return Ok(None) };
+        let near = ends.iter_mut().find(|end| is_of(end, by)).and_then(Option::take);
+        let Some(near) = near else { return Ok(None) };
+        let other = match ends.iter_mut().flatten().next() {
+            Some(far) => {
+                if let Some(queue) = self.users.get_mut(&far.user) {
+                    far.put(queue, &Event::Disconnected { line_id });
+                }
+                Some(far.user)
+            }
+            None => {
+                self.lines.remove(&line_id);
+                None
+            }
+        };
+        if let Some(formed_by) = &near.formed_by {
+            self.uses.remove(formed_by);
         }
-        Ok(Some(other))
+        if let Some(user) = self.users.get_mut(&by) {
+            user.lines.remove(&line_id);
+            near.waiting.iter().for_each(|sequence| drop(user.queue.remove(sequence)));
+        }
+        Ok(other)
     }
 
     fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<&[u8]>>, Infallible> {
         let Some(after) = after.checked_add(1) else { return Ok(None) };
         let next = self.users.get(&user).and_then(|user| user.queue.range(after..).next());
         Ok(next.map(|(sequence, event)| Delivery { sequence: *sequence, event: &**event }))
+    }
+
+    fn next_batch(
+        &self,
+        user: UserId,
+        after: u64,
+        batch: BatchLimit,
+        mut deliver: impl FnMut(Delivery<&[u8]>),
+    ) -> Result<u64, Infallible> {
+        let (mut last, mut filled) = (after, Filled::default());
+        let waiting = after.checked_add(1).and_then(|first| Some(self.users.get(&user)?.queue.range(first..)));
+        for (sequence, event) in waiting.into_iter().flatten().take_while(|(_, event)| filled.takes(event.len(), batch))
+        {
+            last = *sequence;
+            deliver(Delivery { sequence: last, event });
+        }
+        Ok(last)
     }
 
     fn acknowledge(&mut self, user: UserId, upto: u64) -> Result<(), Infallible> {
@@ -385,26 +419,29 @@ impl Directory for Memory {
                 end.taken(sequence, &event);
             }
             if let Event::Disconnected { .. } = event {
-                self.leave(line_id, user);
+                // The other end has left before, so this notifies nobody.
+                self.leave(&Departure { line_id, by: user })?;
             }
         }
         Ok(())
     }
 
-    fn remove(&mut self, user: UserId, mut told: impl FnMut(UserId)) -> Result<(), Infallible> {
+    fn remove(&mut self, user: UserId, mut notify: impl FnMut(UserId)) -> Result<(), Infallible> {
         let Some(lines) = self.users.get_mut(&user).map(|user| mem::take(&mut user.lines)) else { return Ok(()) };
         for line_id in lines {
-            self.end(line_id, user)?.into_iter().for_each(&mut told);
+            self.leave(&Departure { line_id, by: user })?.into_iter().for_each(&mut notify);
         }
         let issued = self.users.remove(&user).map(|user| user.issued).unwrap_or_default();
-        issued.into_values().for_each(|line_link| self.forget_link(line_link));
+        issued.into_values().for_each(|line_link| self.purge_link(line_link));
         Ok(())
     }
 
-    fn forget(&mut self, now: UnixSeconds) -> Result<(), Infallible> {
-        for _ in 0..FORGET_AT_ONCE {
-            let Some((_, line_link)) = self.due.first().copied().filter(|(forget, _)| *forget <= now) else { break };
-            self.forget_link(line_link);
+    fn purge(&mut self, now: UnixSeconds) -> Result<(), Infallible> {
+        for _ in 0..PURGE_AT_ONCE {
+            let Some((_, line_link)) = self.due.first().copied().filter(|(purge_at, _)| *purge_at <= now) else {
+                break;
+            };
+            self.purge_link(line_link);
         }
         Ok(())
     }

@@ -1,73 +1,110 @@
-//! What the kit asks of an app, and what it tells it.
+//! App: what the kit asks of an app, and what it tells the app.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
+use rand_core::CryptoRng;
 use thiserror::Error;
 
 use crate::{Event, IntroducerName, LineId, Policy, PortOptions, RecordKey, SendProof, TicketNotice, UnixSeconds};
 
-/// One user's app, whatever it is made of. [`Client`](super::Client) is one.
+/// One user's app, however it is built. [`Client`](super::Client) is one.
 ///
-/// Whatever the app sends, shows and plays to its user has left it, also if its process dies right after: it comes out of
-/// [`output`](App::output) all the same.
+/// What the app sends, or shows to its user, has left it, even if its process dies right after. [`output`](App::output) must give it all
+/// the same.
 pub trait App {
-    /// An event from the relay: any bytes. What was kept because it came too early is handed in again in here, as soon as
-    /// something has moved.
+    /// Takes an event from the relay: any bytes. If the app kept an event that came too early, it hands that event in again in here, as
+    /// soon as something has moved.
     ///
     /// # Errors
-    /// [`PowerFailed`], passed on from `power`. The event is not acknowledged.
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed>;
+    /// [`PowerFailed`], passed on from [`Outside::point`]. The event is not acknowledged.
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed>;
 
-    /// What the user wants.
+    /// Does what the user wants.
     ///
     /// # Errors
-    /// [`PowerFailed`], passed on from `power`.
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed>;
+    /// [`PowerFailed`], passed on from [`Outside::point`].
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed>;
 
-    /// The process died and starts again, or the connection to the relay comes back: forget what is in memory, restore what
-    /// is stored, do what is pending.
+    /// The process died and starts again, or the connection to the relay comes back. Forget what is in memory, restore what is stored,
+    /// do what is pending, and show what the user has not seen.
     ///
     /// # Errors
-    /// [`PowerFailed`], passed on from `power`.
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed>;
+    /// [`PowerFailed`], passed on from [`Outside::point`].
+    fn restart(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed>;
 
-    /// Takes what left the app since it was last asked, in order.
+    /// Takes what left the app since the last call, in order.
     fn output(&mut self) -> Vec<Output>;
 
-    /// Every record in its store, in any order. The kit restores them, and so sees how the app stands. What may be deleted
-    /// (§8.3) may be missing, but not before the kit has seen it dead.
+    /// Every record in the app's store, in any order. The kit restores them to see where each machine stands. A record that may be
+    /// deleted (§8.3) may be missing, but only after the kit has seen it dead.
     fn records(&self) -> Vec<Vec<u8>>;
 
-    /// With which associated data it opens this packet (§6.3). An app that seals with none leaves this out.
+    /// Every message in the app's store that its user has not seen yet, with the line that it came along. The kit counts messages: if
+    /// the app acknowledges a packet, its message must have been [shown](Output::Hear) by then, or be in here. What is in here must be
+    /// shown in the end. An app that shows each message before it acknowledges leaves this out.
+    fn inbox(&self) -> Vec<(LineId, Vec<u8>)> {
+        Vec::new()
+    }
+
+    /// The associated data with which the app opens this packet (§6.3). An app that seals with none leaves this out.
     fn associated_data(&self, packet: &Event<'_>) -> Vec<u8> {
         let _ = packet;
         Vec::new()
     }
 
-    /// The rows of its told tickets (§16.4), by which the kit sees whether a use of a contact port is refused. An app that does not
-    /// say, `None`, is not held to that.
+    /// The rows of the tickets that were announced (§16.4). By them the kit sees whether a use of a contact port is refused. `None`: the
+    /// app does not say, and is not held to that.
     fn tickets(&self) -> Option<Vec<TicketNotice>> {
         None
     }
 
-    /// Backs the store up, in the place of the last backup. An app without backups leaves this out.
+    /// Backs the store up. The backup replaces the one before. An app without backups leaves this out.
     fn back_up(&mut self) {}
 
-    /// The last backup comes back. `false`: there is none.
+    /// Restores the last backup. `false`: there is none.
     fn roll_back(&mut self, how: RollBack) -> bool {
         let _ = how;
         false
     }
 }
 
-/// What an app tells the relay of an event that it was brought (§7.3).
+/// What an app takes from outside in each call: the time, randomness, and the places where its process may die. All of it is the
+/// kit's, so that a run can be made again.
+pub struct Outside<'a> {
+    /// The time by the app's clock.
+    pub now: UnixSeconds,
+    /// The randomness for [`Alice::handle`](crate::Alice::handle) and the other machines.
+    pub rng: &'a mut dyn CryptoRng,
+    /// The places where the process may die.
+    pub crashes: &'a mut CrashPoints,
+}
+
+impl fmt::Debug for Outside<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { now, rng: _, crashes } = self;
+        f.debug_struct("Outside").field("now", now).field("crashes", crashes).finish_non_exhaustive()
+    }
+}
+
+impl Outside<'_> {
+    /// A place where the process may die: [`CrashPoints::point`].
+    ///
+    /// # Errors
+    /// [`PowerFailed`]: the process dies here. Return at once.
+    pub fn point(&mut self) -> Result<(), PowerFailed> {
+        self.crashes.point()
+    }
+}
+
+/// What an app answers when an event was delivered to it (§7.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Receipt {
-    /// The record of its step is kept, or it is refused for good: the relay need not keep it.
+    /// The write of its step is kept, or the event is refused for good. The relay need not keep it.
     Acknowledged,
-    /// It came too early, and is only in memory: the relay brings it again when the connection comes back.
+    /// It came too early, and is only in memory. The relay delivers it again when the connection comes back.
     NotYet,
 }
 
@@ -75,22 +112,22 @@ pub enum Receipt {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Make a Port: [`Seed::from_bytes`](crate::Seed::from_bytes) of this seed; of a link from the pool, if there is one. Show it
-    /// when it is ready; grant it, if it is a contact port.
+    /// Make a Port. The seed is for [`Seed::from_bytes`](crate::Seed::from_bytes). If there is a pool, take the link from it. Show the
+    /// Port when it is ready; if it is a contact port, grant it.
     MakePort {
         /// The machine's randomness.
         seed: [u8; 64],
-        /// What else stands in the Port.
-        offer: PortOptions,
+        /// What else the Port says.
+        options: PortOptions,
     },
-    /// Begin a pool of line links (§15), [`Pool::new`](crate::Pool::new), in the place of the one before. An app without pools has
-    /// nothing to do.
+    /// Make a pool of line links (§15) by [`Pool::new`](crate::Pool::new). It replaces the one before. An app without pools has nothing
+    /// to do.
     MakePool {
         /// The machine's randomness.
         seed: [u8; 64],
-        /// With fewer it asks for more.
+        /// With fewer links the pool asks for more.
         low: u8,
-        /// So many.
+        /// How many links a full pool has.
         full: u8,
     },
     /// Read this Port and use it.
@@ -102,35 +139,35 @@ pub enum Command {
         /// How the proof travels.
         send_proof: SendProof,
     },
-    /// Introduce somebody by the contact port of this record (§16.3): make a ticket, tell Alice, then show the Port with it.
+    /// Introduce somebody by the contact port of this record (§16.3): make a ticket, announce it to Alice, then show the Port with it.
     Introduce {
-        /// The record's.
+        /// The key of the introducer's record.
         key: RecordKey,
-        /// What the introducer calls herself: another name each time.
+        /// The name by which the introducer goes. It is another one each time.
         name: IntroducerName,
         /// When the ticket expires.
         expires: Option<UnixSeconds>,
         /// The ticket's randomness.
         seed: [u8; 64],
     },
-    /// Revoke, cancel: give up the Port of this record. Whoever has been granted it is told (§16.6).
+    /// Revoke or cancel the machine of this record. If it is a contact port, tell the contact to whom it was granted (§16.6).
     GiveUp(RecordKey),
-    /// From now on the Port of this record may be used like this (§14.2).
+    /// From now on the Port of this record may be used by this policy (§14.2).
     SetPolicy(RecordKey, Policy),
-    /// Let in who waits on this line, or turn him away (§14.5).
+    /// Let the visitor who waits on this line in, or turn the visitor away (§14.5).
     Decide(LineId, bool),
     /// Say this along this line.
     Say(LineId, Vec<u8>),
     /// Close this line.
     Close(LineId),
-    /// The alarm that was set for a deadline, or for after a pause (§6.5), goes off.
+    /// The alarm that was set for a deadline, or for the end of a pause (§6.5), goes off.
     Tick,
 }
 
-impl core::fmt::Debug for Command {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MakePort { offer, .. } => write!(f, "MakePort({offer:?})"),
+            Self::MakePort { options, .. } => write!(f, "MakePort({options:?})"),
             Self::MakePool { low, full, .. } => write!(f, "MakePool({low}, {full})"),
             Self::UsePort { send_proof, .. } => write!(f, "UsePort({send_proof:?})"),
             Self::Introduce { key, .. } => write!(f, "Introduce({key:?})"),
@@ -148,43 +185,44 @@ impl core::fmt::Debug for Command {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Output {
-    /// To the relay: a [`Request`](crate::Request)'s bytes.
+    /// To the relay: the bytes of a [`Request`](crate::Request).
     Send(Vec<u8>),
     /// To the screen, for another user to read: a Port's text.
     Show(String),
-    /// To the user: what the other end of this line said.
+    /// To the user: what the other end of this line said. After a crash it must not be shown again, and it must not be lost: take the
+    /// message out of the [inbox](App::inbox), or mark it as shown, with no crash point between that and this.
     Hear(LineId, Vec<u8>),
 }
 
-/// What comes back from a backup.
+/// What an old backup brings back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum RollBack {
-    /// Another process of the same user goes on from the old records; the store is as it was. A store that compares by
-    /// [`replaces`](crate::Step::replaces) catches it.
+    /// Another process of the same user goes on from the old records, and the store is as it was. A store that compares by
+    /// [`Row::expected`](crate::Row::expected) catches it.
     Process,
-    /// The records, but not the marks. [`once`](crate::Step::once) catches it.
+    /// The records, but not the marks. [`Write::unique`](crate::Write::unique) catches it.
     Records,
-    /// The whole store. Nothing can catch it: whoever restores a backup first revokes every open Port in it.
+    /// The whole store. Nothing can catch it, so an app that restores a backup first revokes every open Port in it.
     Everything,
 }
 
-/// The process has died: nothing more may be done, nor kept in memory. Made by [`Power`] only.
+/// The process has died. Nothing more may be done, and memory is lost. Only [`CrashPoints`] make it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("the power failed")]
 pub struct PowerFailed(());
 
-/// Whether the process lives on.
+/// The places where a process may die.
 #[derive(Clone, Default, Debug)]
-pub struct Power {
+pub struct CrashPoints {
     failures: VecDeque<u8>,
 }
 
-impl Power {
-    /// A place where a process may die: call it between any two things, above all between `handle`, the store, `commit` and
-    /// sending.
+impl CrashPoints {
+    /// A place where the process may die. Call it between any two things that an app does, above all between `handle`, the transaction,
+    /// `commit` and sending.
     ///
     /// # Errors
-    /// [`PowerFailed`]: it dies here. Return at once.
+    /// [`PowerFailed`]: the process dies here. Return at once.
     pub fn point(&mut self) -> Result<(), PowerFailed> {
         match self.failures.front_mut().map(|left| left.checked_sub(1).map(|less| *left = less)) {
             Some(None) => {
@@ -195,7 +233,7 @@ impl Power {
         }
     }
 
-    /// It fails at the point that comes after so many, counted from the failure before.
+    /// Lets the process die at the point that comes after this many, counted from the crash before.
     pub fn fail_after(&mut self, points: u8) {
         self.failures.push_back(points);
     }

@@ -1,72 +1,68 @@
-//! An app that does what SPEC.md says, and no more.
+//! Client: an app that does what SPEC.md says, and no more.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::mem;
 
-use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
-use super::introductions::{Introduced, withdrawn};
-use super::machine::{Any, Halt, Input, Tables, ToDo};
-use super::store::{Conflict, Put, Store};
+use chacha20::ChaCha8Rng;
+use rand_core::SeedableRng;
+
+use super::app::{App, Command, CrashPoints, Output, Outside, PowerFailed, Receipt, RollBack};
+use super::introductions::{self, withdrawn};
+use super::machine::{AnyMachine, Halt, Input, Tables, ToDo};
+use super::store::{Conflict, Store, StoreFaults};
 use crate::{
-    Bob, Created, Event, IntroducerMessage, LineId, Machine, Port, RecordKey, Rejected, Seed, TicketNotice, UnixSeconds,
+    Bob, Created, Event, IntroducerMessage, LineId, Machine, Port, RecordKey, Rejected, Seed, TicketNotice,
+    UnixSeconds, Write,
 };
 
-/// For how many seconds an event whose ticket is unknown is kept (§16.7).
+mod hear;
+mod ports;
+
+/// For how many seconds an event with an unknown ticket is kept (§16.7).
 pub(super) const LONGEST_UNKNOWN: u64 = 3600;
 
-/// What stands between a roll-back and a second line, and between a contact who is gone and another guest of his. Leave one away,
-/// and see what happens.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Care {
-    /// The store compares and swaps by [`replaces`](crate::Step::replaces) (§8.2).
-    pub compares: bool,
-    /// It keeps [`once`](crate::Step::once), where no backup reaches (§8.4).
-    pub marks: bool,
-    /// It deletes the row of a ticket that is used, [`strikes`](crate::Step::strikes) (§16.4).
-    pub strikes: bool,
-    /// Whoever restores a backup first revokes every open Port in it (§11).
-    pub revokes: bool,
-    /// It withdraws the contact ports of introducers whose lines are over (§16.6).
-    pub withdraws: bool,
-}
-
-impl Care {
-    /// As SPEC.md has it.
-    pub const FULL: Self = Self { compares: true, marks: true, strikes: true, revokes: true, withdraws: true };
-    /// What an app must not be like.
-    pub const NONE: Self = Self { compares: false, marks: false, strikes: false, revokes: false, withdraws: false };
-}
-
-/// The kit's own app: a store, and the three lines around every machine in it.
+/// The kit's own app: a store, and for each event one transaction.
+///
+/// All of a step goes into that transaction: the row, a new line's row, the mark, the used ticket, and what was received. A message lies
+/// in the store's inbox until the user has seen it.
 #[derive(Debug)]
 pub struct Client {
-    care: Care,
+    faults: StoreFaults,
     data: Vec<u8>,
     store: Store,
     backup: Option<Store>,
     /// In memory.
-    machines: BTreeMap<RecordKey, Any>,
+    machines: BTreeMap<RecordKey, AnyMachine>,
     /// Events that overtook what they need. In memory, and not acknowledged.
     early: VecDeque<Vec<u8>>,
-    /// The same of who came by a contact port before Alice was told of him, and since when (§16.7).
+    /// Uses of a contact port that overtook the notice of their ticket, and since when they wait (§16.7). In memory, and not acknowledged.
     unknown: BTreeMap<Vec<u8>, UnixSeconds>,
-    /// Whoever says again what is pending, after a pause. In memory.
+    /// Machines that do what is pending again, after a pause. In memory.
     paused: BTreeSet<RecordKey>,
     output: Vec<Output>,
 }
 
 impl Default for Client {
     fn default() -> Self {
-        Self::new(Care::FULL)
+        Self::new(StoreFaults::NONE)
     }
+}
+
+/// What came of a step.
+struct Moved {
+    /// Where the machine is now.
+    key: RecordKey,
+    to_do: Vec<ToDo>,
+    /// Another machine, whose row the same transaction may have changed.
+    other: Option<RecordKey>,
 }
 
 impl Client {
     /// A user who has nothing yet.
-    pub const fn new(care: Care) -> Self {
+    pub const fn new(faults: StoreFaults) -> Self {
         Self {
-            care,
+            faults,
             data: Vec::new(),
             store: Store::new(),
             backup: None,
@@ -78,14 +74,14 @@ impl Client {
         }
     }
 
-    /// Seals and opens with this associated data (§6.3).
+    /// The same, but it seals and opens with this associated data (§6.3).
     #[must_use]
     pub fn with_associated_data(mut self, data: &[u8]) -> Self {
         self.data = data.to_vec();
         self
     }
 
-    /// Its store.
+    /// The client's store.
     pub const fn store(&self) -> &Store {
         &self.store
     }
@@ -95,156 +91,174 @@ impl Client {
         for (key, _) in self.machines.iter().filter(|(_, machine)| machine.may_be_deleted()) {
             self.store.delete(*key);
             if let RecordKey::LineLink(line_link) = key {
-                self.store.forget_tickets(*line_link);
+                self.store.delete_tickets(*line_link);
             }
         }
         self.load();
     }
 
     fn load(&mut self) {
-        let machines = self.store.records().filter_map(Any::restore);
+        let machines = self.store.records().filter_map(AnyMachine::restore);
         self.machines = machines.map(|machine| (machine.key(), machine)).collect();
     }
 
-    fn begin<M: Machine>(&mut self, born: Created<M>, power: &mut Power) -> Result<RecordKey, Halt> {
-        let key = born.key();
-        keep(&mut self.store, self.care, power, Put::birth(&born), |_| {})?;
-        self.machines.extend(Any::restore(&born.commit().record()).map(|machine| (key, machine)));
+    fn create<M: Machine>(&mut self, created: Created<M>, outside: &mut Outside<'_>) -> Result<RecordKey, Halt> {
+        let Self { store, faults, .. } = self;
+        let machine = created.store(|write| keep(store, *faults, outside.crashes, outside.now, write, |_| {}))?;
+        let key = machine.key();
+        self.machines.extend(AnyMachine::restore(&machine.record()).map(|machine| (key, machine)));
         Ok(key)
     }
 
-    /// The three lines, what they ask for, and settling.
-    fn drive(&mut self, key: RecordKey, input: Input<'_>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        let machine = self.machines.get(&key);
-        let introduced = machine.and_then(|machine| Introduced::by(machine, &input, now));
-        let withdrawn = machine.and_then(|machine| withdrawn(machine, &input));
+    /// A step, what it asks for, and clearing the outbox.
+    fn drive(&mut self, key: RecordKey, input: Input<'_>, outside: &mut Outside<'_>) -> Result<(), Halt> {
+        let withdrawn = self.machines.get(&key).and_then(|machine| withdrawn(machine, &input));
         let also = |store: &mut Store| {
-            introduced.iter().for_each(|introduced| introduced.keep(store, now));
             withdrawn.iter().for_each(|(line_link, line_id)| store.withdraw(*line_link, *line_id));
         };
-        let (key, to_do) = self.advance(key, input, now, power, also)?;
-        if let Some(key) = introduced.and_then(|introduced| introduced.key()) {
+        let Moved { key, to_do, other } = self.advance(key, input, outside, also)?;
+        if let Some(other) = other {
             self.load();
-            self.say_unsent_if_over(key, now, power)?;
+            self.say_pending_if_over(other, outside)?;
         }
-        self.act(key, to_do, now, power)?;
-        self.clear_outbox(key, now, power)?;
-        if matches!(key, RecordKey::Line(_)) && self.machines.get(&key).is_some_and(Any::is_over) {
-            self.withdraw_what_ended(now, power)?;
+        self.show_inbox(outside)?;
+        self.act(key, to_do, outside)?;
+        self.clear_outbox(key, outside)?;
+        if matches!(key, RecordKey::Line(_)) && self.machines.get(&key).is_some_and(AnyMachine::is_over) {
+            self.withdraw_orphans(outside)?;
         }
         Ok(())
     }
 
-    /// The three lines, and what else belongs into the transaction.
+    /// A step. `also` is what else belongs into its transaction.
     fn advance(
         &mut self,
         key: RecordKey,
         input: Input<'_>,
-        now: UnixSeconds,
-        power: &mut Power,
+        outside: &mut Outside<'_>,
         also: impl Fn(&mut Store),
-    ) -> Result<(RecordKey, Vec<ToDo>), Halt> {
+    ) -> Result<Moved, Halt> {
         let mut machine = self.machines.remove(&key).ok_or(Rejected::WrongMachine)?;
-        let Self { store, care, .. } = self;
-        let outcome = machine.step(input, now, &mut |put| keep(store, *care, power, put, &also));
+        let Self { store, faults, .. } = self;
+        let Outside { now, rng, crashes } = outside;
+        let mut other = None;
+        let outcome = machine.step(input, *now, &mut **rng, &mut |write| {
+            other = introductions::received(write).map(|(message, from)| introductions::key_of(message, from));
+            keep(store, *faults, crashes, *now, write, &also)
+        });
         let key = machine.key();
         self.machines.insert(key, machine);
         if let Err(Halt::Conflict(_)) = outcome {
-            // Somebody else moved it, or it is an old one: what is stored counts.
+            // Another process moved the machine, or it is an old one: what is stored counts.
             self.load();
         }
-        Ok((key, outcome?))
+        Ok(Moved { key, to_do: outcome?, other })
     }
 
-    /// An introducer's machine whose right was withdrawn says so.
-    fn say_unsent_if_over(&mut self, key: RecordKey, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    /// An introducer's machine whose right was withdrawn tells its user.
+    fn say_pending_if_over(&mut self, key: RecordKey, outside: &mut Outside<'_>) -> Result<(), Halt> {
         match self.machines.get(&key) {
-            Some(introducer @ Any::Introducer(_)) if introducer.is_over() => {
-                self.say_unsent(key, now, power)?;
-                self.clear_outbox(key, now, power)
+            Some(introducer @ AnyMachine::Introducer(_)) if introducer.is_over() => {
+                self.say_pending(key, outside)?;
+                self.clear_outbox(key, outside)
             }
             _ => Ok(()),
         }
     }
 
-    fn clear_outbox(&mut self, key: RecordKey, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        let Some(machine) = self.machines.get_mut(&key) else { return Ok(()) };
-        let Self { store, care, .. } = self;
-        match machine.step(Input::Settle, now, &mut |put| keep(store, *care, power, put, |_| {})) {
+    fn clear_outbox(&mut self, key: RecordKey, outside: &mut Outside<'_>) -> Result<(), Halt> {
+        if !self.machines.contains_key(&key) {
+            return Ok(());
+        }
+        match self.advance(key, Input::ClearOutbox, outside, |_| {}) {
             Ok(_) | Err(Halt::Idle) => Ok(()),
             Err(halt) => Err(halt),
         }
     }
 
-    fn act(&mut self, key: RecordKey, to_do: Vec<ToDo>, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    /// Shows the user what the store holds for them. To show a message and to take it out of the inbox is one thing: no crash comes
+    /// between, so that it is neither lost nor shown twice.
+    fn show_inbox(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        while self.store.inbox().next().is_some() {
+            outside.point()?;
+            self.output.extend(self.store.take_message().map(|(line_id, text)| Output::Hear(line_id, text)));
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, key: RecordKey, to_do: Vec<ToDo>, outside: &mut Outside<'_>) -> Result<(), Halt> {
         for one in to_do {
-            power.point()?;
-            match (one, key) {
-                (ToDo::Send(request), _) => self.output.push(Output::Send(request)),
-                (ToDo::Show(text), _) => self.output.push(Output::Show(text)),
-                (ToDo::Hear(text), RecordKey::Line(line_id)) => self.output.push(Output::Hear(line_id, text)),
-                (ToDo::Adopt(line), _) => {
+            outside.point()?;
+            match one {
+                ToDo::Send(request) => self.output.push(Output::Send(request)),
+                ToDo::Show(text) => self.output.push(Output::Show(text)),
+                ToDo::Adopt(line) => {
                     let key = line.key();
-                    self.machines.insert(key, Any::Line(*line));
-                    self.say_unsent(key, now, power)?;
+                    self.machines.insert(key, AnyMachine::Line(*line));
+                    self.say_pending(key, outside)?;
                 }
-                (ToDo::Grant(said), _) => {
-                    let Some(Any::Alice(alice)) = self.machines.get(&key) else { continue };
-                    // Said again with every start: whether it could be said now matters little.
-                    alice.introducer().map_or(Ok(()), |line_id| or_not(self.say_along(line_id, &said, now, power)))?;
+                ToDo::Grant(said) => {
+                    let Some(AnyMachine::Alice(alice)) = self.machines.get(&key) else { continue };
+                    // It is said again with every start, so an error now matters little.
+                    alice.introducer().map_or(Ok(()), |line_id| or_not(self.say_along(line_id, &said, outside)))?;
                 }
-                (ToDo::TellAlice(line_id, said), _) => match self.say_along(line_id, &said, now, power) {
-                    Ok(()) => self.drive(key, Input::Told, now, power)?,
-                    // Nobody is left to be told.
+                ToDo::Announce(line_id, said) => match self.say_along(line_id, &said, outside) {
+                    Ok(()) => self.drive(key, Input::MarkAnnounced, outside)?,
+                    // Alice cannot be told any more.
                     Err(Halt::Rejected(Rejected::Closed | Rejected::WrongMachine)) => {
-                        self.drive(key, Input::GiveUp, now, power)?;
+                        self.drive(key, Input::GiveUp, outside)?;
                     }
                     Err(halt) => return Err(halt),
                 },
-                (ToDo::Pause, _) => drop(self.paused.insert(key)),
-                // A link is asked for by `take` alone.
-                (ToDo::Hear(_) | ToDo::Link(_) | ToDo::Tell, _) => {}
+                ToDo::Pause => drop(self.paused.insert(key)),
+                // Only `pop` asks for a link.
+                ToDo::Link(_) | ToDo::Nothing => {}
             }
         }
-        Ok(power.point()?)
+        Ok(outside.point()?)
     }
 
-    /// To the machine of an introducer, or to Alice's.
-    fn say_along(&mut self, line_id: LineId, said: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        let introduction = IntroducerMessage::decode(said).map_err(Rejected::from)?;
-        self.drive(RecordKey::Line(line_id), Input::SayIntroduction(&introduction), now, power)
+    /// Says something to the machines at the other end of a line.
+    fn say_along(&mut self, line_id: LineId, said: &[u8], outside: &mut Outside<'_>) -> Result<(), Halt> {
+        let message = IntroducerMessage::decode(said).map_err(Rejected::from)?;
+        self.drive(RecordKey::Line(line_id), Input::SayIntroducerMessage(&message), outside)
     }
 
-    fn say_unsent(&mut self, key: RecordKey, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        let pending = self.machines.get(&key).map(Any::pending).unwrap_or_default();
-        self.act(key, pending, now, power)
+    fn say_pending(&mut self, key: RecordKey, outside: &mut Outside<'_>) -> Result<(), Halt> {
+        let pending = self.machines.get(&key).map(AnyMachine::pending).unwrap_or_default();
+        self.act(key, pending, outside)
     }
 }
 
-/// One transaction, and the points around it.
-fn keep(store: &mut Store, care: Care, power: &mut Power, mut put: Put, also: impl Fn(&mut Store)) -> Result<(), Halt> {
-    power.point()?;
-    if !care.marks {
-        put.once = None;
-    }
-    if !care.strikes {
-        put.strikes = None;
-    }
-    if care.compares {
-        store.put(put)?
-    } else {
-        store.overwrite(put)
-    }
+/// One transaction, and the points around it. `also` is what else belongs into it.
+fn keep(
+    store: &mut Store,
+    faults: StoreFaults,
+    crashes: &mut CrashPoints,
+    now: UnixSeconds,
+    write: &Write<'_>,
+    also: impl Fn(&mut Store),
+) -> Result<(), Halt> {
+    let receive = |store: &mut Store| {
+        introductions::received(write).into_iter().for_each(|(said, from)| introductions::keep(store, said, from, now));
+    };
+    crashes.point()?;
+    store.keep_with(write, faults)?;
     also(store);
-    Ok(power.point()?)
+    if faults.splits_received && write.received.is_some() {
+        crashes.point()?;
+        store.receive(write);
+    }
+    receive(store);
+    Ok(crashes.point()?)
 }
 
-/// If it can be done.
+/// Does it if it can be done.
 fn or_not(outcome: Result<(), Halt>) -> Result<(), Halt> {
     Ok(go_on(outcome)?)
 }
 
-/// Nothing but a failure of power stops a client.
+/// Only a crash stops a client.
 fn go_on(outcome: Result<(), Halt>) -> Result<(), PowerFailed> {
     match outcome {
         Err(Halt::PowerFailed(failed)) => Err(failed),
@@ -253,65 +267,65 @@ fn go_on(outcome: Result<(), Halt>) -> Result<(), PowerFailed> {
 }
 
 impl App for Client {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
-        match self.hear(event, now, power) {
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
+        match self.hear(event, outside) {
             Ok(()) => {
-                self.hear_again(now, power)?;
+                self.hear_again(outside)?;
                 Ok(Receipt::Acknowledged)
             }
-            // Nobody has heard it: an old machine is gone, and what is stored was restored.
+            // No machine has taken it: the old one is gone, and what is stored was restored.
             Err(Halt::Early | Halt::Conflict(Conflict::Moved)) => Ok(Receipt::NotYet),
             halted => go_on(halted).map(|()| Receipt::Acknowledged),
         }
     }
 
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
         go_on(match command {
-            Command::MakePort { seed, offer } => self.make_port(seed, offer, now, power),
-            Command::MakePool { seed, low, full } => self.make_pool(seed, *low, *full, now, power),
+            Command::MakePort { seed, options } => self.make_port(seed, options, outside),
+            Command::MakePool { seed, low, full } => self.make_pool(seed, *low, *full, outside),
             Command::UsePort { seed, text, send_proof } => {
                 let Ok(port) = Port::parse(text) else { return Ok(()) };
-                let born = Bob::scan(port, Seed::from_bytes(seed));
-                let key = born.key();
-                // Scanned before, perhaps: then it is that one that connects.
-                let scanned = if self.store.get(key).is_none() { self.begin(born, power).map(drop) } else { Ok(()) };
-                scanned.and_then(|()| self.drive(key, Input::Connect(*send_proof), now, power))
+                let created = Bob::scan(port, Seed::from_bytes(seed));
+                let key = created.write().row.key;
+                // If it was scanned before, that Bob connects.
+                let is_known = self.store.get(key).is_some();
+                let scanned = if is_known { Ok(()) } else { self.create(created, outside).map(drop) };
+                scanned.and_then(|()| self.drive(key, Input::Connect(*send_proof), outside))
             }
             Command::Introduce { key, name, expires, seed } => {
-                self.drive(*key, Input::Introduce(name, *expires, seed), now, power)
+                self.drive(*key, Input::Introduce(name, *expires, seed), outside)
             }
-            Command::GiveUp(key) => self.give_up(*key, now, power),
-            Command::SetPolicy(key, policy) => self.drive(*key, Input::SetPolicy(*policy), now, power),
-            Command::Decide(line_id, accept) => {
-                self.drive(RecordKey::Line(*line_id), Input::Decide(*accept), now, power)
-            }
+            Command::GiveUp(key) => self.give_up(*key, outside),
+            Command::SetPolicy(key, policy) => self.drive(*key, Input::SetPolicy(*policy), outside),
+            Command::Decide(line_id, accept) => self.drive(RecordKey::Line(*line_id), Input::Decide(*accept), outside),
             Command::Say(line_id, text) => {
                 let data = self.data.clone();
-                self.drive(RecordKey::Line(*line_id), Input::Say(text, &data), now, power)
+                self.drive(RecordKey::Line(*line_id), Input::Say(text, &data), outside)
             }
-            Command::Close(line_id) => self.drive(RecordKey::Line(*line_id), Input::Close, now, power),
+            Command::Close(line_id) => self.drive(RecordKey::Line(*line_id), Input::Close, outside),
             Command::Tick => {
                 for key in mem::take(&mut self.paused) {
-                    go_on(self.say_unsent(key, now, power))?;
+                    go_on(self.say_pending(key, outside))?;
                 }
-                self.hear_again(now, power)?;
+                self.hear_again(outside)?;
                 let keys: Vec<_> = self.machines.keys().copied().collect();
-                return keys.into_iter().try_for_each(|key| go_on(self.drive(key, Input::Tick, now, power)));
+                return keys.into_iter().try_for_each(|key| go_on(self.drive(key, Input::Tick, outside)));
             }
         })
     }
 
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+    fn restart(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
         self.early.clear();
         self.unknown.clear();
         self.paused.clear();
         self.load();
+        self.show_inbox(outside)?;
         let keys: Vec<_> = self.machines.keys().copied().collect();
         for key in keys {
-            go_on(self.say_unsent(key, now, power).and_then(|()| self.clear_outbox(key, now, power)))?;
+            go_on(self.say_pending(key, outside).and_then(|()| self.clear_outbox(key, outside)))?;
         }
-        go_on(self.withdraw_what_ended(now, power))?;
-        go_on(self.say_withdrawn(now, power))
+        go_on(self.withdraw_orphans(outside))?;
+        go_on(self.say_withdrawn(outside))
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -320,6 +334,10 @@ impl App for Client {
 
     fn records(&self) -> Vec<Vec<u8>> {
         self.store.records().map(<[u8]>::to_vec).collect()
+    }
+
+    fn inbox(&self) -> Vec<(LineId, Vec<u8>)> {
+        self.store.inbox().cloned().collect()
     }
 
     fn associated_data(&self, _: &Event<'_>) -> Vec<u8> {
@@ -344,33 +362,34 @@ impl App for Client {
                 let backup = mem::replace(&mut self.store, now);
                 self.store.roll_back_records(&backup);
             }
-            RollBack::Everything if self.care.revokes => {
-                let ports: Vec<_> = self
-                    .machines
-                    .iter()
-                    .filter(|(_, machine)| matches!(machine, Any::Alice(_)))
-                    .map(|(key, _)| *key)
-                    .collect();
-                // Those that are spent refuse it.
-                for key in ports {
-                    let _ = self.drive(key, Input::GiveUp, UnixSeconds(0), &mut Power::default());
-                    if let RecordKey::LineLink(line_link) = key {
-                        self.store.forget_tickets(line_link);
-                    }
-                }
-                // §15.6: its links may have been used since.
-                if let Some(pool) = self.pool() {
-                    self.store.delete(pool);
-                    self.load();
-                }
-                // The old one, without these, must not come back where its marks are gone.
-                self.back_up();
-            }
+            RollBack::Everything if !self.faults.keeps_restored_ports => self.revoke_all(),
             RollBack::Everything => {}
         }
         true
     }
 }
 
-mod hear;
-mod ports;
+impl Client {
+    /// What an app does first with a restored backup (§11).
+    fn revoke_all(&mut self) {
+        // To revoke a Port takes no time and no randomness, and no crash comes between: the user waits for it.
+        let (mut rng, mut crashes) = (ChaCha8Rng::seed_from_u64(0), CrashPoints::default());
+        let mut outside = Outside { now: UnixSeconds(0), rng: &mut rng, crashes: &mut crashes };
+        let is_alice = |machine: &AnyMachine| matches!(machine, AnyMachine::Alice(_));
+        let ports: Vec<_> = self.machines.iter().filter(|(_, it)| is_alice(it)).map(|(key, _)| *key).collect();
+        for key in ports {
+            // A Port that is spent refuses it.
+            let _ = self.drive(key, Input::GiveUp, &mut outside);
+            if let RecordKey::LineLink(line_link) = key {
+                self.store.delete_tickets(line_link);
+            }
+        }
+        // The links of the pool may have been used since (§15.6).
+        if let Some(pool) = self.pool() {
+            self.store.delete(pool);
+            self.load();
+        }
+        // The old backup, with these Ports open, must not come back where its marks are gone.
+        self.back_up();
+    }
+}

@@ -1,94 +1,75 @@
-//! What comes of an introduction, in the transaction of the line's step that it came with (§16.3, §16.4).
+//! What a message about a contact port changes in other machines, in the transaction of the line's step that received it (§16.3, §16.4).
 
-use alloc::vec;
-use alloc::vec::Vec;
-
-use super::machine::{Any, Input};
-use super::store::{Put, Store};
+use super::machine::{AnyMachine, Input};
+use super::store::Store;
 use crate::{
-    Alice, Event, Introducer, IntroducerMessage, Line, LineEffect, LineId, LineLink, Machine, PacketKind, Payload,
-    Port, RecordKey, Rejected, UnixSeconds,
+    Alice, Introducer, IntroducerMessage, LineId, LineLink, Machine, Port, Received, RecordKey, Rejected, TicketNotice,
+    UnixSeconds, Write,
 };
 
-/// What came along a line, for the machines of contact ports.
-pub(super) struct Introduced {
-    text: Vec<u8>,
-    from: LineId,
+/// The message about a contact port that this step received, and the line that it came along.
+pub(super) fn received<'w>(write: &'w Write<'_>) -> Option<(&'w IntroducerMessage<'w>, LineId)> {
+    match (&write.received, write.row.key) {
+        (Some(Received::Introducer(message)), RecordKey::Line(line_id)) => Some((message, line_id)),
+        _ => None,
+    }
 }
 
-impl Introduced {
-    /// What this line will hear, if it is that. It is asked before it moves, for all of it is one transaction.
-    pub(super) fn by(machine: &Any, input: &Input<'_>, now: UnixSeconds) -> Option<Self> {
-        let (Any::Line(line), Input::Event(event @ Event::Packet { line_id, payload }, ..)) = (machine, input) else {
-            return None;
-        };
-        let Ok(Payload::Sealed { content: PacketKind::IntroducerMessage, .. }) = Payload::decode(payload) else {
-            return None;
-        };
-        let (mut line, mut buffer) = (Line::restore(&line.record()).ok()?, vec![0; payload.len()]);
-        let text = line.open(event, &[], &mut buffer, now).ok()?.commit().find_map(|effect| match effect {
-            LineEffect::IntroducerMessage(introduction) => Some(introduction.to_vec()),
-            _ => None,
-        });
-        Some(Self { text: text?, from: *line_id })
+/// The key of the machine that the message is for.
+pub(super) fn key_of(message: &IntroducerMessage<'_>, from: LineId) -> RecordKey {
+    match message {
+        IntroducerMessage::Grant { .. } | IntroducerMessage::Withdrawn { .. } => RecordKey::Introducer(from),
+        IntroducerMessage::Ticket(notice) => RecordKey::LineLink(notice.line_link),
     }
+}
 
-    /// Whose contact port it is about.
-    pub(super) fn key(&self) -> Option<RecordKey> {
-        Some(match IntroducerMessage::decode(&self.text).ok()? {
-            IntroducerMessage::Grant { .. } | IntroducerMessage::Withdrawn { .. } => RecordKey::Introducer(self.from),
-            IntroducerMessage::Ticket(told) => RecordKey::LineLink(told.line_link),
-        })
-    }
-
-    /// Whatever these say of it, the line's step is kept.
-    pub(super) fn keep(&self, store: &mut Store, now: UnixSeconds) {
-        let from = self.from;
-        match IntroducerMessage::decode(&self.text) {
-            Ok(IntroducerMessage::Grant { port }) => {
-                if let Ok(born) = Introducer::granted(port, from) {
-                    let key = born.key();
-                    let before = store.get(key).and_then(Any::restore);
-                    if before.is_some_and(|before| before.may_be_deleted()) {
-                        store.delete(key);
-                    }
-                    // A key that is taken: it was granted before.
-                    let _ = store.put(Put::birth(&born));
-                }
+/// Writes what the message changes. Whatever the other machines say of it, the line's step is kept.
+pub(super) fn keep(store: &mut Store, message: &IntroducerMessage<'_>, from: LineId, now: UnixSeconds) {
+    match message {
+        IntroducerMessage::Grant { port } => keep_grant(store, port, from),
+        IntroducerMessage::Ticket(notice) => keep_ticket(store, notice, from, now),
+        IntroducerMessage::Withdrawn { .. } => {
+            let record = store.get(RecordKey::Introducer(from));
+            let Some(mut introducer) = record.and_then(|record| Introducer::restore(record).ok()) else { return };
+            if let Ok(step) = introducer.handle(message, from) {
+                let _ = store.keep(&step.write());
             }
-            Ok(IntroducerMessage::Ticket(told)) => {
-                let alice =
-                    store.get(RecordKey::LineLink(told.line_link)).and_then(|record| Alice::restore(record).ok());
-                let Some(alice) = alice else { return };
-                let tell = |store: &Store| {
-                    let outstanding = store.tickets().filter(|row| row.line_link == told.line_link).count();
-                    alice.tell(&told, from, outstanding, now)
-                };
-                let mut taken = tell(store);
-                if taken == Err(Rejected::TooManyTickets) {
-                    store.forget_expired(now);
-                    taken = tell(store);
-                }
-                if taken.is_ok() {
-                    store.tell(told);
-                }
-            }
-            Ok(introduction @ IntroducerMessage::Withdrawn { .. }) => {
-                let record = store.get(RecordKey::Introducer(from));
-                let Some(mut introducer) = record.and_then(|record| Introducer::restore(record).ok()) else { return };
-                if let Ok(step) = introducer.handle(&introduction, from) {
-                    let _ = store.put(Put::step(&step));
-                }
-            }
-            Err(_) => {}
         }
     }
 }
 
-/// A contact port that its maker takes back, and along which line that is to be said (§16.6).
-pub(super) fn withdrawn(machine: &Any, input: &Input<'_>) -> Option<(LineLink, LineId)> {
+fn keep_grant(store: &mut Store, port: &[u8], from: LineId) {
+    let Ok(created) = Introducer::granted(port, from) else { return };
+    let write = created.write();
+    let before = store.get(write.row.key).and_then(AnyMachine::restore);
+    if before.is_some_and(|before| before.may_be_deleted()) {
+        store.delete(write.row.key);
+    }
+    // If the key exists, the contact granted one before.
+    let _ = store.keep(&write);
+}
+
+fn keep_ticket(store: &mut Store, notice: &TicketNotice, from: LineId, now: UnixSeconds) {
+    let alice = store.get(RecordKey::LineLink(notice.line_link)).and_then(|record| Alice::restore(record).ok());
+    let Some(alice) = alice else { return };
+    let accept = |store: &Store| {
+        let outstanding = store.tickets().filter(|row| row.line_link == notice.line_link).count();
+        alice.accept_ticket(notice, from, outstanding, now)
+    };
+    let mut accepted = accept(store);
+    if accepted == Err(Rejected::TooManyTickets) {
+        store.delete_expired_tickets(now);
+        accepted = accept(store);
+    }
+    if accepted.is_ok() {
+        store.keep_ticket(notice.clone());
+    }
+}
+
+/// The contact port that this input takes back, and the line along which to say so (§16.6).
+pub(super) fn withdrawn(machine: &AnyMachine, input: &Input<'_>) -> Option<(LineLink, LineId)> {
     match (machine, input) {
-        (Any::Alice(alice), Input::GiveUp) => alice.port().map(Port::line_link).zip(alice.introducer()),
+        (AnyMachine::Alice(alice), Input::GiveUp) => alice.port().map(Port::line_link).zip(alice.introducer()),
         _ => None,
     }
 }

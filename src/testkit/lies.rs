@@ -1,33 +1,34 @@
-//! What a hostile relay makes of what it has seen (§10).
+//! Lies: what a hostile relay makes of what it has seen (§10).
 
 use alloc::vec::Vec;
+use core::convert::Infallible;
 
 use super::app::App;
-use super::relay::{Formed, Parcel};
+use super::relay::{Delivery, Formed};
 use super::schedule::{Answer, Claim, End, Forgery};
 use super::world::{Happened, World, pick};
 use crate::{
     Alice, Bob, BobEffect, Event, LineLink, Nonce, PacketKind, PairHash, Payload, PortOptions, Proof, Reason, Request,
-    RequestId, Seed, SendProof,
+    RequestId, Seed, SendProof, Write,
 };
 
 impl<A: App> World<A> {
-    /// Any event that ever was, made into something else.
-    pub(super) fn replay(&mut self, n: u8, change: impl FnOnce(&mut Parcel)) -> Happened {
-        let Some(mut parcel) = pick(&self.past, n).cloned() else { return Ok(false) };
-        change(&mut parcel);
-        self.deliver(&parcel).map(|_| true)
+    /// Delivers any event that ever was, after a change.
+    pub(super) fn replay(&mut self, n: u8, change: impl FnOnce(&mut Delivery)) -> Happened {
+        let Some(mut delivery) = pick(&self.past, n).cloned() else { return Ok(false) };
+        change(&mut delivery);
+        self.deliver(&delivery).map(|_| true)
     }
 
     pub(super) fn cross_line(&mut self, n: u8, line: u8) -> Happened {
-        let packets: Vec<_> = self.past.iter().filter(|parcel| is_packet(parcel)).cloned().collect();
+        let packets: Vec<_> = self.past.iter().filter(|delivery| is_packet(delivery)).cloned().collect();
         let ends: Vec<_> =
             (0..self.apps.len()).flat_map(|to| self.witness.lines_of(to).map(move |id| (to, id))).collect();
-        let (Some(parcel), Some((to, line_id))) = (pick(&packets, n), pick(&ends, line).copied()) else {
+        let (Some(delivery), Some((to, line_id))) = (pick(&packets, n), pick(&ends, line).copied()) else {
             return Ok(false);
         };
-        match Event::decode(&parcel.event) {
-            Ok(Event::Packet { line_id: own, payload }) if (parcel.to, own) != (to, line_id) => {
+        match Event::decode(&delivery.event) {
+            Ok(Event::Packet { line_id: own, payload }) if (delivery.to, own) != (to, line_id) => {
                 self.lie(to, &Event::Packet { line_id, payload })
             }
             _ => Ok(false),
@@ -56,7 +57,7 @@ impl<A: App> World<A> {
     pub(super) fn answer_unasked(&mut self, to: u8, answer: Answer) -> Happened {
         let to = self.user(to);
         let fresh = LineLink::from(self.relay.token());
-        // Most likely one that this client has scanned, or offers.
+        // Most likely a link that this client has scanned, or offers.
         let line_link = self.relay.links.last().map_or(fresh, |link| link.line_link);
         let event = match answer {
             Answer::Link => Event::LineLinkIssued { request_id: RequestId::from(self.relay.token()), line_link: fresh },
@@ -87,7 +88,7 @@ impl<A: App> World<A> {
             },
             Forgery::Packet => {
                 let ciphertext = &self.relay.token();
-                Payload::Sealed { content: PacketKind::Message, nonce: Nonce { epoch: 0, counter: 7 }, ciphertext }
+                Payload::Sealed { kind: PacketKind::Message, nonce: Nonce { epoch: 0, counter: 7 }, ciphertext }
                     .to_vec()
             }
         };
@@ -95,25 +96,32 @@ impl<A: App> World<A> {
     }
 
     fn lie(&mut self, to: usize, event: &Event<'_>) -> Happened {
-        self.deliver(&Parcel::new(to, event)).map(|_| true)
+        self.deliver(&Delivery::new(to, event)).map(|_| true)
     }
 
     /// A good proof, of a Port that the relay made for itself.
     fn foreign_proof(&mut self) -> Option<Proof> {
-        let alice = Alice::offer(self.relay.token().into(), PortOptions::new(), Seed::draw(&mut self.rng)).commit();
-        let mut bob = Bob::scan(alice.port()?.clone(), Seed::draw(&mut self.rng)).commit();
-        bob.connect(SendProof::Inline, self.now).ok()?.commit().find_map(|effect| match effect {
+        let alice = Alice::offer(self.relay.token().into(), PortOptions::new(), Seed::draw(&mut self.rng));
+        let alice = alice.store(keep_nothing).ok()?;
+        let bob = Bob::scan(alice.port()?.clone(), Seed::draw(&mut self.rng));
+        let mut bob = bob.store(keep_nothing).ok()?;
+        bob.connect(SendProof::Inline, self.now).ok()?.store(keep_nothing).ok()?.find_map(|effect| match effect {
             BobEffect::Send(Request::Connect { proof, .. }) => proof,
             _ => None,
         })
     }
 }
 
-fn is_packet(parcel: &Parcel) -> bool {
-    matches!(Event::decode(&parcel.event), Ok(Event::Packet { .. }))
+/// The relay's own machines live for one proof.
+const fn keep_nothing(_: &Write<'_>) -> Result<(), Infallible> {
+    Ok(())
 }
 
-/// Flips one bit, wherever that is.
+fn is_packet(delivery: &Delivery) -> bool {
+    matches!(Event::decode(&delivery.event), Ok(Event::Packet { .. }))
+}
+
+/// Flips this bit, counted modulo the length.
 pub(super) fn flip(bytes: &mut [u8], bit: u16) {
     let at = usize::from(bit / 8).checked_rem(bytes.len()).unwrap_or_default();
     if let Some(byte) = bytes.get_mut(at) {

@@ -1,21 +1,23 @@
-//! The five machines behind one face, for a client that keeps them in one table.
+//! AnyMachine: the five machines behind one face, for a client that keeps them in one table.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
+use rand_core::CryptoRng;
+
 use super::app::PowerFailed;
-use super::store::{Conflict, Put};
+use super::store::Conflict;
 use crate::{
     Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, IntroducerMessage, IntroducerName,
-    IntroducerPhase, Line, LineEffect, LineId, LineLink, LinePhase, MAX_INTRODUCER_MESSAGE, Machine, Peers, Policy,
-    Pool, PoolEffect, PortKind, Record, RecordKey, Rejected, SEAL_OVERHEAD, SealError, Seed, SendProof, Step,
-    TicketHash, TicketNotice, UnixSeconds,
+    IntroducerPhase, Line, LineEffect, LineId, LineLink, LinePhase, Machine, MachineRole, Peers, Policy, Pool,
+    PoolEffect, PortKind, Record, RecordKey, Rejected, SealError, Seed, SendProof, Step, TicketHash, TicketNotice,
+    UnixSeconds, Write,
 };
 
 #[derive(Debug)]
-pub(super) enum Any {
+pub(super) enum AnyMachine {
     Alice(Alice),
     Bob(Bob),
     Line(Line),
@@ -23,7 +25,7 @@ pub(super) enum Any {
     Pool(Pool),
 }
 
-/// What a client knows of who comes (§14.6, §16.4): its line of this event, and the tickets that it was told of.
+/// What a client's store says of somebody who comes (§14.6, §16.4): the line of this event, if there is one, and the tickets.
 #[derive(Default, Debug)]
 pub(super) struct Tables {
     line: Option<LineId>,
@@ -51,33 +53,33 @@ impl Peers for Tables {
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
-        self.tickets.iter().find(|told| told.ticket == *ticket).cloned()
+        self.tickets.iter().find(|notice| notice.ticket == *ticket).cloned()
     }
 }
 
 /// What can be handed to a machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Input<'a> {
-    /// With associated data, and what is known of who comes.
+    /// An event, the associated data, and what the tables say of the visitor.
     Event(&'a Event<'a>, &'a [u8], &'a Tables),
     Connect(SendProof),
-    /// With associated data.
+    /// A message, and the associated data.
     Say(&'a [u8], &'a [u8]),
     Close,
     GiveUp,
     SetPolicy(Policy),
-    /// Accept, or decline.
+    /// Accept the visitor, or decline.
     Decide(bool),
-    /// Make a ticket, of this seed, that expires then.
+    /// Make a ticket that expires then, of this seed.
     Introduce(&'a IntroducerName, Option<UnixSeconds>, &'a [u8; 64]),
-    /// Alice was told of it.
-    Told,
-    /// Say this to an introducer's machine, or to Alice's (§16.3).
-    SayIntroduction(&'a IntroducerMessage<'a>),
-    /// A line link out of the pool (§15.4).
-    Take,
+    /// The ticket was announced to Alice.
+    MarkAnnounced,
+    /// Say this to the machines of the other end (§16.3).
+    SayIntroducerMessage(&'a IntroducerMessage<'a>),
+    /// Pop a line link from the pool (§15.4).
+    Pop,
     Tick,
-    Settle,
+    ClearOutbox,
 }
 
 /// An effect of any machine, as bytes and text.
@@ -86,43 +88,45 @@ pub(super) enum ToDo {
     Send(Vec<u8>),
     Show(String),
     Adopt(Box<Line>),
-    Hear(Vec<u8>),
-    /// Along its introducer's line: this contact port is hers.
+    /// Grant this contact port along the introducer's line.
     Grant(Vec<u8>),
-    /// Along this line: here comes somebody. Then there is something to show.
-    TellAlice(LineId, Vec<u8>),
-    /// A Port is to be made of this link (§15.4).
+    /// Announce a ticket to Alice along this line. Then there is something to show.
+    Announce(LineId, Vec<u8>),
+    /// Make a Port of this link (§15.4).
     Link(LineLink),
-    /// The same again, after a pause (§6.5).
+    /// Do what is pending again, after a pause (§6.5).
     Pause,
-    /// An app tells its user.
-    Tell,
+    /// An app tells its user, or finds it in its store.
+    Nothing,
 }
 
-/// Why the three lines were not finished.
+/// Why a step was not finished.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Halt {
     PowerFailed(PowerFailed),
     /// The store kept nothing.
     Conflict(Conflict),
     Rejected(Rejected),
-    /// It was kept for later.
+    /// The event came too early, and was kept for later.
     Early,
     /// There is nothing to do, or not by this machine.
     Idle,
 }
 
-/// How the record is kept.
-pub(super) type Keep<'a> = dyn FnMut(Put) -> Result<(), Halt> + 'a;
+/// How a step is kept.
+pub(super) type Keep<'a> = dyn FnMut(&Write<'_>) -> Result<(), Halt> + 'a;
 
-impl Any {
+impl AnyMachine {
+    /// `None`: this is no record of one of the five.
     pub(super) fn restore(record: &[u8]) -> Option<Self> {
-        let alice = Alice::restore(record).ok().map(Self::Alice);
-        let bob = || Bob::restore(record).ok().map(Self::Bob);
-        let line = || Line::restore(record).ok().map(Self::Line);
-        let introducer = || Introducer::restore(record).ok().map(Self::Introducer);
-        let pool = || Pool::restore(record).ok().map(Self::Pool);
-        alice.or_else(bob).or_else(line).or_else(introducer).or_else(pool)
+        match MachineRole::of_record(record).ok()? {
+            MachineRole::Alice => Alice::restore(record).ok().map(Self::Alice),
+            MachineRole::Bob => Bob::restore(record).ok().map(Self::Bob),
+            MachineRole::Line => Line::restore(record).ok().map(Self::Line),
+            MachineRole::Introducer => Introducer::restore(record).ok().map(Self::Introducer),
+            MachineRole::Pool => Pool::restore(record).ok().map(Self::Pool),
+            MachineRole::AppAlice | MachineRole::AppBob | MachineRole::AppLine => None,
+        }
     }
 
     pub(super) fn key(&self) -> RecordKey {
@@ -175,63 +179,61 @@ impl Any {
         }
     }
 
-    /// Over and settled (§8.3).
+    /// Over, with an empty outbox (§8.3).
     pub(super) fn may_be_deleted(&self) -> bool {
         self.is_over() && self.pending().is_empty()
     }
 
-    /// The three lines.
-    pub(super) fn step(&mut self, input: Input<'_>, now: UnixSeconds, keep: &mut Keep<'_>) -> Result<Vec<ToDo>, Halt> {
+    /// Prepares a step, lets `keep` write it, and commits it.
+    pub(super) fn step(
+        &mut self,
+        input: Input<'_>,
+        now: UnixSeconds,
+        rng: &mut dyn CryptoRng,
+        keep: &mut Keep<'_>,
+    ) -> Result<Vec<ToDo>, Halt> {
         match self {
             Self::Alice(alice) => {
                 let step = match input {
-                    Input::Event(event, _, known) => alice.handle_knowing(event, known, now)?,
+                    Input::Event(event, _, tables) => alice.handle(event, tables, now, rng)?,
                     Input::GiveUp => alice.revoke()?,
                     Input::SetPolicy(policy) => alice.set_policy(policy)?,
                     Input::Tick => alice.tick(now).ok_or(Halt::Idle)?,
-                    Input::Settle => alice.clear_outbox().ok_or(Halt::Idle)?,
+                    Input::ClearOutbox => alice.clear_outbox().ok_or(Halt::Idle)?,
                     _ => return Err(Halt::Idle),
                 };
-                advance(step, keep)
+                finish(step, keep)
             }
             Self::Bob(bob) => {
                 let step = match input {
-                    Input::Event(event, _, known) => bob.handle_knowing(event, known, now)?,
+                    Input::Event(event, _, tables) => bob.handle(event, tables, now, rng)?,
                     Input::Connect(how) => bob.connect(how, now)?,
                     Input::GiveUp => bob.cancel()?,
                     Input::Tick => bob.tick(now).ok_or(Halt::Idle)?,
-                    Input::Settle => bob.clear_outbox().ok_or(Halt::Idle)?,
+                    Input::ClearOutbox => bob.clear_outbox().ok_or(Halt::Idle)?,
                     _ => return Err(Halt::Idle),
                 };
-                advance(step, keep)
+                finish(step, keep)
             }
             Self::Line(line) => {
-                let mut buffer;
+                let mut buffer = vec![];
                 let step = match input {
-                    Input::Event(event, data, _) => {
-                        let length = if let Event::Packet { payload, .. } = event { payload.len() } else { 0 };
-                        buffer = vec![0; length];
-                        line.open(event, data, &mut buffer, now)?
-                    }
-                    Input::Say(text, data) => {
-                        buffer = vec![0; text.len().saturating_add(SEAL_OVERHEAD)];
-                        line.seal(text, data, &mut buffer).map_err(|_| Halt::Idle)?
-                    }
+                    Input::Event(event, data, _) => line.handle_with_aad(event, data, &mut buffer, now, rng)?,
+                    Input::Say(text, data) => line.seal(text, data, &mut buffer).map_err(|_| Halt::Idle)?,
                     Input::Close => line.close()?,
                     Input::Tick => line.tick(now).ok_or(Halt::Idle)?,
-                    Input::Settle => line.clear_outbox().ok_or(Halt::Idle)?,
+                    Input::ClearOutbox => line.clear_outbox().ok_or(Halt::Idle)?,
                     Input::Decide(true) => line.accept(now)?,
                     Input::Decide(false) => line.decline()?,
-                    Input::SayIntroduction(introduction) => {
-                        buffer = vec![0; MAX_INTRODUCER_MESSAGE.saturating_add(SEAL_OVERHEAD)];
-                        line.introduce(introduction, &mut buffer).map_err(|error| match error {
+                    Input::SayIntroducerMessage(message) => {
+                        line.seal_introducer_message(message, &mut buffer).map_err(|error| match error {
                             SealError::Closed => Halt::Rejected(Rejected::Closed),
                             _ => Halt::Idle,
                         })?
                     }
                     _ => return Err(Halt::Idle),
                 };
-                advance(step, keep)
+                finish(step, keep)
             }
             Self::Introducer(introducer) => {
                 let step = match input {
@@ -239,33 +241,39 @@ impl Any {
                     Input::Introduce(name, expires, seed) => {
                         introducer.introduce(name.clone(), expires, Seed::from_bytes(seed), now)?
                     }
-                    Input::Told => introducer.told()?,
+                    Input::MarkAnnounced => introducer.mark_announced()?,
                     Input::GiveUp => introducer.cancel()?,
                     Input::Tick => introducer.tick(now).ok_or(Halt::Idle)?,
-                    Input::Settle => introducer.clear_outbox().ok_or(Halt::Idle)?,
+                    Input::ClearOutbox => introducer.clear_outbox().ok_or(Halt::Idle)?,
                     _ => return Err(Halt::Idle),
                 };
-                advance(step, keep)
+                finish(step, keep)
             }
             Self::Pool(pool) => {
                 let step = match input {
                     Input::Event(event, ..) => pool.handle(event)?,
-                    Input::Take => pool.take().map_err(|_| Halt::Idle)?,
-                    // It has no deadline, and nothing to settle.
+                    Input::Pop => pool.pop().map_err(|_| Halt::Idle)?,
+                    // A pool has no deadline, and only the relay empties its outbox.
                     _ => return Err(Halt::Idle),
                 };
-                advance(step, keep)
+                finish(step, keep)
             }
         }
     }
 }
 
-fn advance<'m, M: Machine>(step: Step<'m, M>, keep: &mut Keep<'_>) -> Result<Vec<ToDo>, Halt>
+fn finish<'m, M: Machine>(step: Step<'m, M>, keep: &mut Keep<'_>) -> Result<Vec<ToDo>, Halt>
 where
     ToDo: From<M::Effect<'m>>,
 {
-    keep(Put::step(&step))?;
-    Ok(step.commit().map(ToDo::from).collect())
+    Ok(step.store(|write| keep(write))?.map(ToDo::from).collect())
+}
+
+/// A machine that nothing keeps.
+#[cfg(test)]
+pub(super) fn made<M: Machine>(created: crate::Created<M>) -> M {
+    let write = created.write();
+    created.commit(write)
 }
 
 impl From<AliceEffect<'_>> for ToDo {
@@ -277,7 +285,7 @@ impl From<AliceEffect<'_>> for ToDo {
             }
             AliceEffect::PortReady(port) => Self::Show(port.qr_text().to_string()),
             AliceEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
-            AliceEffect::Ended(_) => Self::Tell,
+            AliceEffect::Ended(_) => Self::Nothing,
         }
     }
 }
@@ -287,7 +295,7 @@ impl From<BobEffect<'_>> for ToDo {
         match effect {
             BobEffect::Send(request) => Self::Send(request.to_vec()),
             BobEffect::LineFormed(line) => Self::Adopt(Box::new(line)),
-            BobEffect::Ended(_) => Self::Tell,
+            BobEffect::Ended(_) => Self::Nothing,
         }
     }
 }
@@ -296,9 +304,12 @@ impl From<LineEffect<'_>> for ToDo {
     fn from(effect: LineEffect<'_>) -> Self {
         match effect {
             LineEffect::Send(request) => Self::Send(request.to_vec()),
-            LineEffect::Message(text) => Self::Hear(text.to_vec()),
             LineEffect::PacketsLost => Self::Pause,
-            LineEffect::IntroducerMessage(_) | LineEffect::AwaitingApproval | LineEffect::Ended(_) => Self::Tell,
+            // The write had the first two: they are in the store.
+            LineEffect::Message(_)
+            | LineEffect::IntroducerMessage(_)
+            | LineEffect::AwaitingApproval
+            | LineEffect::Ended(_) => Self::Nothing,
         }
     }
 }
@@ -306,9 +317,9 @@ impl From<LineEffect<'_>> for ToDo {
 impl From<IntroducerEffect<'_>> for ToDo {
     fn from(effect: IntroducerEffect<'_>) -> Self {
         match effect {
-            IntroducerEffect::Announce(line_id, introduction) => Self::TellAlice(line_id, introduction.to_vec()),
+            IntroducerEffect::Announce(line_id, message) => Self::Announce(line_id, message.to_vec()),
             IntroducerEffect::Ready(port) => Self::Show(port.qr_text().to_string()),
-            IntroducerEffect::Ended(_) => Self::Tell,
+            IntroducerEffect::Ended(_) => Self::Nothing,
         }
     }
 }

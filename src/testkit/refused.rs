@@ -1,10 +1,13 @@
-//! An event that nobody takes moves nobody (§8.1): what a store may look like after it.
+//! Refused: an event that no machine takes moves nothing (§8.1). Here is what a store may look like after it.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
+use chacha20::ChaCha8Rng;
+use rand_core::SeedableRng;
+
 use super::app::App;
-use super::machine::{Any, Halt, Input, Tables};
+use super::machine::{AnyMachine, Halt, Input, Tables};
 use crate::{Event, Rejected, UnixSeconds};
 
 /// A step was dropped, and yet the machine moved.
@@ -15,37 +18,40 @@ pub(super) struct Refused(Vec<Alone>);
 
 /// A record, and what becomes of it without any event.
 struct Alone {
-    /// It stays, it settles, or its deadline has come.
+    /// It stays, its outbox is cleared, or its deadline comes.
     may_be: Vec<Vec<u8>>,
     may_be_missing: bool,
 }
 
 impl Refused {
-    /// `None`: somebody takes the event.
+    /// `None`: a machine takes the event.
     pub(super) fn of(app: &impl App, event: &[u8], now: UnixSeconds) -> Result<Option<Self>, Moved> {
-        let mut machines: Vec<_> = app.records().iter().filter_map(|record| Any::restore(record)).collect();
+        // No step of these is kept, and none is refused because of what it draws.
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let mut machines: Vec<_> = app.records().iter().filter_map(|record| AnyMachine::restore(record)).collect();
         if let Ok(event) = Event::decode(event)
             && let Some(asked) = asked(&mut machines, &event)
         {
             let (before, mut taken) = (asked.record(), false);
             let (records, tickets, data) = (app.records(), app.tickets(), app.associated_data(&event));
-            let untold = tickets.is_none();
-            let known = Tables::of(&event, records.iter().map(Vec::as_slice), tickets.unwrap_or_default());
-            let mut hear = |asked: &mut Any| {
-                asked.step(Input::Event(&event, &data, &known), now, &mut |_| {
+            let is_silent = tickets.is_none();
+            let tables = Tables::of(&event, records.iter().map(Vec::as_slice), tickets.unwrap_or_default());
+            let mut hear = |asked: &mut AnyMachine, rng: &mut ChaCha8Rng| {
+                asked.step(Input::Event(&event, &data, &tables), now, rng, &mut |_| {
                     taken = true;
                     Err(Halt::Idle)
                 })
             };
-            let mut outcome = hear(asked);
-            // An app whose deadline has come ticks, and hands it in again.
-            if let (Err(Halt::Rejected(Rejected::DeadlinePassed)), Some(mut again)) = (&outcome, Any::restore(&before))
-                && again.step(Input::Tick, now, &mut |_| Ok(())).is_ok()
+            let mut outcome = hear(asked, &mut rng);
+            // An app whose deadline has passed ticks, and hands the event in again.
+            if let (Err(Halt::Rejected(Rejected::DeadlinePassed)), Some(mut again)) =
+                (&outcome, AnyMachine::restore(&before))
+                && again.step(Input::Tick, now, &mut rng, &mut |_| Ok(())).is_ok()
             {
-                outcome = hear(&mut again);
+                outcome = hear(&mut again, &mut rng);
             }
-            // It may know more than it says.
-            taken |= untold && matches!(outcome, Err(Halt::Rejected(Rejected::UnknownTicket(_))));
+            // The app may have tickets that it does not tell of.
+            taken |= is_silent && matches!(outcome, Err(Halt::Rejected(Rejected::UnknownTicket(_))));
             if outcome.is_ok() || *asked.record() != *before {
                 return Err(Moved);
             }
@@ -53,31 +59,31 @@ impl Refused {
                 return Ok(None);
             }
         }
-        Ok(Some(Self(machines.into_iter().map(|machine| Alone::of(machine, now)).collect())))
+        Ok(Some(Self(machines.into_iter().map(|machine| Alone::of(machine, now, &mut rng)).collect())))
     }
 
     pub(super) fn has_moved(&self, records: &[Vec<u8>]) -> bool {
         let Self(alone) = self;
-        let strange = |record: &Vec<u8>| !alone.iter().any(|one| one.may_be.contains(record));
+        let is_strange = |record: &Vec<u8>| !alone.iter().any(|one| one.may_be.contains(record));
         let is_there = |one: &Alone| records.iter().any(|record| one.may_be.contains(record));
-        records.iter().any(strange) || !alone.iter().all(|one| one.may_be_missing || is_there(one))
+        records.iter().any(is_strange) || !alone.iter().all(|one| one.may_be_missing || is_there(one))
     }
 }
 
-/// An answer that no Alice waits for may be the pool's (§7.2).
-fn asked<'m>(machines: &'m mut [Any], event: &Event<'_>) -> Option<&'m mut Any> {
+/// The machine that an app hands this event to. An answer that no Alice waits for may be for the pool (§7.2).
+fn asked<'m>(machines: &'m mut [AnyMachine], event: &Event<'_>) -> Option<&'m mut AnyMachine> {
     let is_answer = matches!(event, Event::LineLinkIssued { .. });
-    let is_asked = |machine: &Any| machine.key() == event.key();
+    let is_asked = |machine: &AnyMachine| machine.key() == event.key();
     let place = machines.iter().position(is_asked);
-    let pool = || machines.iter().position(|machine| is_answer && matches!(machine, Any::Pool(_)));
+    let pool = || machines.iter().position(|machine| is_answer && matches!(machine, AnyMachine::Pool(_)));
     machines.get_mut(place.or_else(pool)?)
 }
 
 impl Alone {
-    fn of(mut machine: Any, now: UnixSeconds) -> Self {
+    fn of(mut machine: AnyMachine, now: UnixSeconds, rng: &mut ChaCha8Rng) -> Self {
         let mut may_be = vec![machine.record().to_vec()];
-        for alone in [Input::Settle, Input::Tick, Input::Settle] {
-            if machine.step(alone, now, &mut |_| Ok(())).is_ok() {
+        for alone in [Input::ClearOutbox, Input::Tick, Input::ClearOutbox] {
+            if machine.step(alone, now, rng, &mut |_| Ok(())).is_ok() {
                 may_be.push(machine.record().to_vec());
             }
         }
@@ -87,22 +93,23 @@ impl Alone {
 
 #[cfg(test)]
 mod tests {
-    use super::super::app::{Command, Output, Power, PowerFailed, Receipt};
+    use super::super::app::{Command, Output, Outside, PowerFailed, Receipt};
+    use super::super::machine::made;
     use super::*;
     use crate::{Alice, Bob, PortOptions, Seed};
 
     struct Stored(Vec<Vec<u8>>);
 
     impl App for Stored {
-        fn deliver(&mut self, _: &[u8], _: UnixSeconds, _: &mut Power) -> Result<Receipt, PowerFailed> {
+        fn deliver(&mut self, _: &[u8], _: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
             Ok(Receipt::Acknowledged)
         }
 
-        fn command(&mut self, _: &Command, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        fn command(&mut self, _: &Command, _: &mut Outside<'_>) -> Result<(), PowerFailed> {
             Ok(())
         }
 
-        fn restart(&mut self, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        fn restart(&mut self, _: &mut Outside<'_>) -> Result<(), PowerFailed> {
             Ok(())
         }
 
@@ -117,7 +124,7 @@ mod tests {
 
     const NOW: UnixSeconds = UnixSeconds(1_000);
 
-    fn has_moved(stored: &[&Any], later: &[&Any]) -> bool {
+    fn has_moved(stored: &[&AnyMachine], later: &[&AnyMachine]) -> bool {
         let [stored, later] =
             [stored, later].map(|all| all.iter().map(|one| one.record().to_vec()).collect::<Vec<_>>());
         let Ok(Some(refused)) = Refused::of(&Stored(stored), b"no event", NOW) else { panic!("it is taken") };
@@ -128,13 +135,10 @@ mod tests {
     #[test]
     fn what_a_store_may_look_like_after_what_is_refused() {
         let port = |n| {
-            Alice::offer([n; 16].into(), PortOptions::new(), Seed::from_bytes(&[n; 64]))
-                .commit()
-                .port()
-                .unwrap()
-                .clone()
+            let alice = made(Alice::offer([n; 16].into(), PortOptions::new(), Seed::from_bytes(&[n; 64])));
+            alice.port().unwrap().clone()
         };
-        let scanned = |n| Any::Bob(Bob::scan(port(n), Seed::from_bytes(&[9; 64])).commit());
+        let scanned = |n| AnyMachine::Bob(made(Bob::scan(port(n), Seed::from_bytes(&[9; 64]))));
         let (bob, other) = (scanned(1), scanned(2));
         assert!(!has_moved(&[&bob, &other], &[&bob, &other]));
         assert!(has_moved(&[&bob], &[&bob, &other]));

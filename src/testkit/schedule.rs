@@ -1,4 +1,4 @@
-//! What happens in a world, as data: drawn from a seed, read from a fuzzer's bytes, written by hand, shrunk.
+//! Schedule: what happens in a world, as data. It is drawn from a seed, read from a fuzzer's bytes, or written by hand, and it shrinks.
 
 use alloc::vec::Vec;
 
@@ -8,189 +8,189 @@ use rand_core::{Rng, SeedableRng};
 use super::app::RollBack;
 use crate::SendProof;
 
-/// One thing that happens. Numbers choose among what there is, modulo how much there is: every choice fits every world, and
-/// where there is nothing to choose from, nothing happens.
+/// One thing that happens.
+///
+/// A number chooses one of what there is, modulo how many there are. So every choice fits every world, and if there is nothing to choose
+/// from, nothing happens. What a user does begins with the number of the user's client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {
     /// The oldest waiting event reaches its client.
     Deliver,
-    /// All of them do, and what comes of them.
+    /// All waiting events reach their clients, and so do the events that come of them.
     DeliverAll,
-    /// The oldest waiting event is lost on its way. What waits at the relay comes again with the connection.
+    /// The oldest waiting event is lost on its way. If it waits at the relay, it comes again with the connection.
     Drop,
-    /// It goes behind all others.
+    /// The oldest waiting event goes behind all others.
     Delay,
     /// Another waiting event comes first.
     Reorder(u8),
-    /// Any event that ever was, again.
+    /// Any event that ever was comes again.
     Duplicate(u8),
-    /// The same, to this client.
+    /// Any event that ever was comes to this client.
     Misroute(u8, u8),
-    /// Any packet that ever was, under the name of this line.
+    /// Any packet that ever was comes under the name of this line.
     CrossLine(u8, u8),
-    /// Any event that ever was, with this bit flipped.
+    /// Any event that ever was comes again, with this bit flipped.
     Flip(u8, u16),
-    /// A used Port is used once more: its owner is told of another line.
+    /// The relay uses a used Port once more: it tells the owner of another line.
     ClaimTwice(u8, Claim),
-    /// To this client, an answer that it never asked for.
+    /// The relay sends this client an answer that it never asked for.
     AnswerUnasked(u8, Answer),
-    /// About this line.
+    /// The relay forges an event about this line.
     Forge(u8, Forgery),
-    /// So many seconds pass, as a power of two; from 64 on, all but the last.
+    /// Time passes: this power of two in seconds. From 64 on, all time but the last second.
     Clock(u8),
-    /// The process of this client dies at one of its next points ([`Power`](super::Power)), and starts again.
+    /// The process of this client dies at the point that comes after this many ([`CrashPoints`](super::CrashPoints)), and starts again.
     Crash(u8, u8),
-    /// The connection of this client comes back: what was under way to it is lost, what it has not acknowledged comes again.
+    /// The connection of this client comes back: what was under way is lost, and what was not acknowledged comes again.
     Wake(u8),
-    /// This client's store is backed up.
+    /// The store of this client is backed up.
     BackUp(u8),
     /// The backup comes back.
     RollBack(u8, RollBack),
-    /// The user of this client makes a Port: a plain one, or one that names a relay and expires in so many seconds, as a power
-    /// of two.
+    /// The user makes a Port. With a number, the Port names a relay and expires in that power of two in seconds.
     MakePort(u8, Option<u8>),
-    /// He makes a Superport: for one to three uses, and, of the larger numbers, one that asks.
+    /// The user makes a Superport for one to three uses. Large numbers require approval.
     MakeSuperport(u8, u8),
-    /// He changes how a Port of his may be used.
+    /// The user changes the policy of a Port.
     SetPolicy(u8, u8, Change),
-    /// He lets in who waits on a line, or turns him away.
+    /// The user approves the visitor who waits on a line, or declines.
     Decide(u8, u8, bool),
-    /// He begins a pool of line links, of which his Ports are made from then on: of one to four at least, and up to three more
-    /// (§15).
+    /// The user makes a pool of line links for the Ports that come after it (§15): at least one to four links, at most three more.
     MakePool(u8, u8),
-    /// He grants a contact port to whom he has a confirmed line with, one of his first eight, on these terms (§16).
+    /// The user grants a contact port on these terms, along one of the first eight confirmed lines (§16).
     Grant(u8, u8, Terms),
-    /// He introduces somebody, whoever reads what he shows then, by a contact port that he was granted; with a ticket that expires
-    /// in so many seconds, as a power of two up to 23, or does not.
+    /// The user introduces somebody by a contact port that was granted: the guest is the next to read what is shown. With a number, the
+    /// ticket expires in that power of two in seconds, up to 23.
     Introduce(u8, u8, Option<u8>),
-    /// He takes back a contact port that he granted.
+    /// The user takes back a contact port.
     Withdraw(u8, u8),
-    /// He reads any Port that was ever shown, and uses it.
+    /// The user reads any Port that was ever shown, and uses it.
     UsePort(u8, u8, SendProof),
-    /// He gives up what he has of a Port.
+    /// The user gives up any machine that has to do with a Port.
     GiveUp(u8, u8),
-    /// He says something along a line.
+    /// The user says something along a line.
     Say(u8, u8),
-    /// He closes a line.
+    /// The user closes a line.
     Close(u8, u8),
-    /// His alarm goes off.
+    /// The alarm of this client goes off.
     Tick(u8),
 }
 
-/// On which terms a contact port is granted (§16.1).
+/// The terms of a contact port (§16.1).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Terms {
-    /// For so many uses at most, up to three; `None`: without limit.
+    /// The use limit, up to three. `None`: no limit.
     pub uses: Option<u8>,
-    /// Whether each waits for her word (§14.5).
+    /// Whether each visitor waits for approval (§14.5).
     pub asks: bool,
-    /// `None`: for ever.
+    /// When it expires. `None`: never.
     pub expiry: Option<Expiry>,
 }
 
-/// Where an expiry stands: in so many seconds, as a power of two up to 31.
+/// Where an expiry stands. The number is a power of two in seconds from now, up to 31.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expiry {
-    /// In the Port, so that everybody knows (§2.1).
+    /// In the Port, so that its users know (§2.1).
     Port(u8),
-    /// In her policy alone (§14.1).
+    /// In the policy alone, so that only its maker knows (§14.1).
     Policy(u8),
 }
 
-/// What becomes of a policy (§14.2).
+/// A change of a policy (§14.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
-    /// Nobody gets in for now.
+    /// Pause the Port.
     Pause,
-    /// The first time, or again.
+    /// Resume the Port, even if it is not paused.
     Resume,
-    /// One use more.
+    /// Allow one use more.
     Raise,
-    /// One use in all.
+    /// Allow one use in all.
     Lower,
 }
 
-/// How a used Port is used once more.
+/// How the relay uses a used Port once more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Claim {
-    /// With the proof that its user made.
+    /// With the proof of its user, on another line.
     SameProof,
     /// With a proof that the relay made itself, without the Port.
     ForeignProof,
-    /// Without.
+    /// Without a proof.
     NoProof,
-    /// With the proof, on the line of before, and of another pair.
+    /// With the proof of its user, on the same line, for another pair.
     OtherPair,
-    /// With the proof, by a line id that another line of this owner has.
+    /// With the proof of its user, under the name of another line of the owner.
     SameLine,
 }
 
-/// What was never asked for.
+/// An answer that was never asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
-    /// A line link, for a request that nobody made.
+    /// A line link for a request that nobody made.
     Link,
-    /// A line link for a request that was answered before: another, or one that is another's.
+    /// Another line link for a request that was answered before. It may be the link of another request.
     SecondLink,
-    /// A line, of a Port that this client may have scanned, and was never told of by it.
+    /// A line of a Port that this client may have scanned and not used.
     Line,
-    /// The refusal of such a line.
+    /// The refusal of such a Port.
     Refusal,
 }
 
 /// An end of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// Of whoever made the Port.
+    /// The end of the Port's maker.
     Alice,
-    /// Of whoever used it.
+    /// The end of the Port's user.
     Bob,
 }
 
-/// What a relay can say of a line.
+/// What a relay can forge about a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Forgery {
     /// To this end: the line is over.
     Disconnected(End),
-    /// To this end: packets of yours did not arrive.
+    /// To this end: packets of this end were dropped.
     Dropped(End),
-    /// A proof of somebody who never had the Port.
+    /// To Alice: a proof of somebody who never had the Port.
     Proof,
-    /// A packet under the line's next counter, sealed by nobody.
+    /// To Alice: a packet that nobody sealed.
     Packet,
 }
 
-/// Choices, one after another.
+/// Choices, in order.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Schedule(pub Vec<Choice>);
 
 impl Schedule {
-    /// So many choices, drawn from a seed. The same seed gives the same choices, on every machine.
+    /// Draws this many choices from a seed. The same seed gives the same choices on every computer.
     pub fn from_seed(seed: u64, length: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Self((0..length).map(|_| Choice::from_bytes(rng.next_u32().to_le_bytes())).collect())
     }
 
-    /// Only these faults: [`Fault::is_honest`], for a world in which nothing may be lost.
+    /// Leaves out all other faults. With [`Fault::is_honest`] it gives a world in which nothing may be lost.
     #[must_use]
     pub fn with_only(mut self, faults: impl Fn(Fault) -> bool) -> Self {
         self.0.retain(|choice| choice.fault().is_none_or(&faults));
         self
     }
 
-    /// A choice from every four bytes: a fuzzer's. Surplus bytes are left.
+    /// Reads a choice from every four bytes, such as a fuzzer's. Bytes that are left over are ignored.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.as_chunks().0.iter().copied().map(Choice::from_bytes).collect())
     }
 
-    /// What [`from_bytes`](Schedule::from_bytes) makes this schedule of.
+    /// The bytes that [`from_bytes`](Schedule::from_bytes) reads as this schedule.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|choice| choice.to_bytes()).collect()
     }
 }
 
 impl Choice {
-    /// Every four bytes are a choice: what happens most in an ordinary life, most often.
+    /// Reads four bytes as a choice. All four bytes are one, and what is frequent in ordinary use is frequent here.
     pub const fn from_bytes([kind, a, b, c]: [u8; 4]) -> Self {
         let user = a;
         match kind % 128 {
@@ -271,7 +271,7 @@ impl Choice {
         }
     }
 
-    /// What [`from_bytes`](Choice::from_bytes) makes this choice of.
+    /// The bytes that [`from_bytes`](Choice::from_bytes) reads as this choice.
     pub const fn to_bytes(self) -> [u8; 4] {
         match self {
             Self::Deliver => [0, 0, 0, 0],
@@ -313,7 +313,7 @@ impl Choice {
             Self::Withdraw(a, b) => [110, a, b, 240],
             Self::Close(a, b) => [124, a, b, 0],
             Self::Tick(a) => [126, a, 0, 0],
-            // Any below 192.
+            // Numbers from 192 on are of other choices.
             Self::MakeSuperport(a, b) => [87, a, if b < 192 { b } else { 191 }, ANY],
             Self::SetPolicy(a, b, change) => [126, a, b, 128_u8.saturating_add(change as u8)],
             Self::Decide(a, b, true) => [124, a, b, 128],
@@ -321,7 +321,7 @@ impl Choice {
         }
     }
 
-    /// Which fault it is; `None`: an honest relay and a user's ordinary life.
+    /// The fault that this choice is. `None`: ordinary use, and an honest relay.
     pub const fn fault(self) -> Option<Fault> {
         Some(match self {
             Self::Drop => Fault::Drop,
@@ -342,7 +342,7 @@ impl Choice {
 }
 
 impl Terms {
-    /// How, of five bits, and when, of five.
+    /// `how` and `when` have five bits each.
     const fn from_bytes(how: u8, when: u8) -> Self {
         Self {
             uses: match how % 4 {
@@ -372,10 +372,10 @@ impl Terms {
     }
 }
 
-/// Says that the byte beside it stands for itself.
+/// Makes [`mostly`] take the byte beside it as it is.
 const ANY: u8 = 255;
 
-/// Mostly a small number: else time would fly, and crashes would be far.
+/// Mostly a small number. Otherwise time would pass too fast, and crashes would be too far away.
 const fn mostly(small: u8, any: u8, how: u8) -> u8 {
     if how < 240 { small } else { any }
 }
@@ -426,7 +426,7 @@ impl Fault {
         Self::RollBack,
     ];
 
-    /// Whether honest networks and honest users know it too. Whatever only such faults disturb comes to a good end.
+    /// Whether the fault also happens with honest networks and users. If only such faults happen, everything comes to a good end.
     pub const fn is_honest(self) -> bool {
         matches!(self, Self::Drop | Self::Delay | Self::Reorder | Self::Duplicate | Self::Crash)
     }

@@ -1,240 +1,268 @@
-//! A store as §8.2, §8.4 and §16.4 want it, in memory.
+//! Store: a store as §8.2, §8.4 and §16.4 want it, in memory; and the faults that one may have.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
 
 use thiserror::Error;
 
 use crate::{
-    Created, Expected, LineId, LineLink, Machine, OnDuplicate, RecordKey, ReplayMark, Row, Step, TicketHash,
-    TicketNotice, UnixSeconds,
+    Expected, LineId, LineLink, OnDuplicate, Received, RecordKey, ReplayMark, Row, TicketHash, TicketNotice,
+    UnixSeconds, Write,
 };
 
-/// What a step or a birth asks of the store, in one transaction.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Put {
-    /// Where the record goes.
-    pub key: RecordKey,
-    /// The record's revision.
-    pub revision: u64,
-    /// The record.
-    pub record: Vec<u8>,
-    /// The record whose place it takes; `None`: the key must be free.
-    pub replaces: Option<Expected>,
-    /// The mark to insert as unique.
-    pub once: Option<ReplayMark>,
-    /// What to do if it is there already.
-    pub taken: Option<OnDuplicate>,
-    /// The ticket whose row is deleted (§16.4).
-    pub strikes: Option<TicketHash>,
-    /// A new line: its key, which must be free, and its record (§8.3).
-    pub line: Option<(RecordKey, Vec<u8>)>,
+/// What a store, and the client on it, does wrong. Each fault leaves out one thing that stands between a crash or an old backup and a
+/// broken promise. Plant one, and the kit finds it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct StoreFaults {
+    /// It compares nothing: it writes over whatever a key holds, and ignores [`Row::expected`] (§8.2).
+    pub overwrites: bool,
+    /// It does not keep the mark of [`Write::unique`] (§8.4).
+    pub forgets_marks: bool,
+    /// It does not delete the row of a used ticket, [`Write::consumes`] (§16.4).
+    pub keeps_used_tickets: bool,
+    /// It keeps [`Write::received`] in a second transaction, after the one with the row. A crash between the two loses what was
+    /// received: the machine has taken the packet, and refuses it when it comes again (§8.1).
+    pub splits_received: bool,
+    /// After a restore from a backup it leaves every Port of the backup open (§11).
+    pub keeps_restored_ports: bool,
+    /// It leaves a contact port open when the line with the introducer is over (§16.6).
+    pub keeps_orphaned_ports: bool,
 }
 
-// Records hold secrets (§8.7).
-impl fmt::Debug for Put {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, revision, record: _, replaces, once, taken, strikes, line } = self;
-        let mut put = f.debug_struct("Put");
-        put.field("key", key)
-            .field("revision", revision)
-            .field("replaces", replaces)
-            .field("once", once)
-            .field("taken", taken)
-            .field("strikes", strikes)
-            .field("line", &line.as_ref().map(|(key, _)| key));
-        put.finish_non_exhaustive()
-    }
+impl StoreFaults {
+    /// A store, and a client, as SPEC.md wants them.
+    pub const NONE: Self = Self {
+        overwrites: false,
+        forgets_marks: false,
+        keeps_used_tickets: false,
+        splits_received: false,
+        keeps_restored_ports: false,
+        keeps_orphaned_ports: false,
+    };
+    /// Everything wrong at once.
+    pub const ALL: Self = Self {
+        overwrites: true,
+        forgets_marks: true,
+        keeps_used_tickets: true,
+        splits_received: true,
+        keeps_restored_ports: true,
+        keeps_orphaned_ports: true,
+    };
 }
 
-impl Put {
-    /// What a step asks.
-    pub fn step<M: Machine>(step: &Step<'_, M>) -> Self {
-        let (key, record) = (step.key(), step.record().to_vec());
-        Self {
-            key,
-            revision: step.revision(),
-            record,
-            replaces: step.replaces(),
-            once: step.once(),
-            taken: step.taken(),
-            strikes: step.strikes(),
-            line: step.line().map(|line| (line.key(), line.record().to_vec())),
-        }
-    }
-
-    /// What a birth asks.
-    pub fn birth<M: Machine>(born: &Created<M>) -> Self {
-        let Row { key, revision, record, replaces } = born.row();
-        Self { key, revision, record: record.to_vec(), replaces, once: None, taken: None, strikes: None, line: None }
-    }
-}
-
-/// Why the store kept nothing. Drop the step and the machine, and restore what is there.
+/// Why the store kept nothing. Drop the step and the machine, and restore what is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Conflict {
-    /// The record to be replaced is not there, or at another revision: somebody else moved this machine, or it is an old one.
-    #[error("the record to be replaced is not there")]
+    /// The row to be replaced is not there, or is at another revision. Another process moved this machine, or the machine is an old one.
+    #[error("the row to be replaced is not there")]
     Moved,
-    /// Something is under this key already.
+    /// There is a row under this key already.
     #[error("the key is taken")]
     KeyExists,
-    /// This use was taken before (§8.4): the record that said so was rolled back, and the marks were not; or an old proof came
-    /// again. What to do stands with [`OnDuplicate`].
+    /// This use was taken before (§8.4): an old proof came again, or the record that said so was rolled back and the marks were not.
+    /// [`OnDuplicate`] says what to do.
     #[error("the mark is there already")]
     Marked(OnDuplicate),
-    /// The ticket has no row any more: it was used (§16.4).
+    /// The ticket has no row any more, because it was used (§16.4).
     #[error("the ticket has no row")]
-    Struck,
+    TicketUsed,
 }
 
-/// One table of records, one of marks, one of tickets (§16.4) and one of contacts who are to be told that their right is withdrawn
-/// (§16.6). A clone is a backup.
+/// A table of rows, one of marks, one of tickets (§16.4), one of withdrawn contact ports whose contacts must be told (§16.6), and an
+/// inbox of messages that the user has not seen yet. A clone is a backup.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Store {
-    records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
+    rows: BTreeMap<RecordKey, (u64, Vec<u8>)>,
     marks: BTreeSet<ReplayMark>,
     tickets: BTreeMap<TicketHash, TicketNotice>,
     withdrawn: BTreeMap<LineLink, LineId>,
+    inbox: VecDeque<(LineId, Vec<u8>)>,
 }
 
+// Records hold secrets (§8.7).
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { records, marks, tickets, withdrawn: _ } = self;
-        write!(f, "Store({} records, {} marks, {} tickets)", records.len(), marks.len(), tickets.len())
+        let Self { rows, marks, tickets, withdrawn: _, inbox } = self;
+        let (rows, marks, tickets, inbox) = (rows.len(), marks.len(), tickets.len(), inbox.len());
+        write!(f, "Store({rows} records, {marks} marks, {tickets} tickets, {inbox} messages)")
     }
 }
 
 impl Store {
-    /// Empty.
+    /// An empty store.
     pub const fn new() -> Self {
-        Self { records: BTreeMap::new(), marks: BTreeSet::new(), tickets: BTreeMap::new(), withdrawn: BTreeMap::new() }
+        Self {
+            rows: BTreeMap::new(),
+            marks: BTreeSet::new(),
+            tickets: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
+            inbox: VecDeque::new(),
+        }
     }
 
-    /// All of it, or nothing (§8.2, §8.4).
+    /// Keeps all of a step's write in one transaction, or nothing (§8.1). A received message goes into the inbox.
+    /// [`Received::Introducer`] is not kept here: what the other machines write for it is the caller's, in the same transaction.
     ///
     /// # Errors
     /// [`Conflict`], and nothing was kept.
-    pub fn put(&mut self, put: Put) -> Result<(), Conflict> {
-        if let Some(Expected { key, revision }) = put.replaces
-            && self.records.get(&key).is_none_or(|(stored, _)| *stored != revision)
-        {
-            return Err(Conflict::Moved);
+    pub fn keep(&mut self, write: &Write<'_>) -> Result<(), Conflict> {
+        self.keep_with(write, StoreFaults::NONE)
+    }
+
+    /// [`keep`](Store::keep) by a store with these faults.
+    pub(super) fn keep_with(&mut self, write: &Write<'_>, faults: StoreFaults) -> Result<(), Conflict> {
+        let unique = write.unique.filter(|_| !faults.forgets_marks);
+        let consumes = write.consumes.filter(|_| !faults.keeps_used_tickets);
+        if !faults.overwrites {
+            self.check(write, unique, consumes)?;
         }
-        if put.replaces.map(|old| old.key) != Some(put.key) && self.records.contains_key(&put.key) {
-            return Err(Conflict::KeyExists);
+        if let Some(Expected { key, .. }) = write.row.expected {
+            self.rows.remove(&key);
         }
-        if put.line.as_ref().is_some_and(|(key, _)| self.records.contains_key(key)) {
-            return Err(Conflict::KeyExists);
+        for Row { key, revision, record, .. } in [Some(&write.row), write.new_line.as_ref()].into_iter().flatten() {
+            self.rows.insert(*key, (*revision, record.to_vec()));
         }
-        if let (Some(mark), Some(taken)) = (put.once, put.taken)
-            && self.marks.contains(&mark)
-        {
-            return Err(Conflict::Marked(taken));
+        self.marks.extend(unique.map(|(mark, _)| mark));
+        consumes.and_then(|ticket| self.tickets.remove(&ticket));
+        if !faults.splits_received {
+            self.receive(write);
         }
-        if put.strikes.is_some_and(|ticket| !self.tickets.contains_key(&ticket)) {
-            return Err(Conflict::Struck);
-        }
-        self.overwrite(put);
         Ok(())
     }
 
-    /// What a store does that looks at nothing. **A bug**, to be found.
-    pub fn overwrite(&mut self, put: Put) {
-        if let Some(Expected { key, .. }) = put.replaces {
-            self.records.remove(&key);
+    fn check(
+        &self,
+        write: &Write<'_>,
+        unique: Option<(ReplayMark, OnDuplicate)>,
+        consumes: Option<TicketHash>,
+    ) -> Result<(), Conflict> {
+        let Row { key, expected, .. } = &write.row;
+        if let Some(Expected { key, revision }) = expected
+            && self.rows.get(key).is_none_or(|(stored, _)| stored != revision)
+        {
+            return Err(Conflict::Moved);
         }
-        self.records.insert(put.key, (put.revision, put.record));
-        self.records.extend(put.line.map(|(key, record)| (key, (0, record))));
-        self.marks.extend(put.once);
-        put.strikes.and_then(|ticket| self.tickets.remove(&ticket));
+        if expected.map(|old| old.key) != Some(*key) && self.rows.contains_key(key) {
+            return Err(Conflict::KeyExists);
+        }
+        if write.new_line.as_ref().is_some_and(|line| self.rows.contains_key(&line.key)) {
+            return Err(Conflict::KeyExists);
+        }
+        if let Some((mark, on_duplicate)) = unique
+            && self.marks.contains(&mark)
+        {
+            return Err(Conflict::Marked(on_duplicate));
+        }
+        if consumes.is_some_and(|ticket| !self.tickets.contains_key(&ticket)) {
+            return Err(Conflict::TicketUsed);
+        }
+        Ok(())
     }
 
-    /// Keeps the row of a ticket, in the transaction of the line's step that told of it; unless she was told before, or another
-    /// contact told her, or it was used (§16.4).
-    pub fn tell(&mut self, told: TicketNotice) {
-        if !self.marks.contains(&ReplayMark::from(*told.ticket.as_bytes())) {
-            self.tickets.entry(told.ticket).or_insert(told);
+    /// Puts the message that this step received into the inbox. **A fault**, unless it is in the step's own transaction.
+    pub(super) fn receive(&mut self, write: &Write<'_>) {
+        if let (RecordKey::Line(line_id), Some(Received::Message(text))) = (write.row.key, &write.received) {
+            self.inbox.push_back((line_id, text.to_vec()));
         }
     }
 
-    /// The rows of this contact port go, for it was withdrawn (§16.6).
-    pub fn forget_tickets(&mut self, line_link: LineLink) {
-        self.tickets.retain(|_, told| told.line_link != line_link);
+    /// Every message that the user has not seen yet, the oldest first.
+    pub fn inbox(&self) -> impl Iterator<Item = &(LineId, Vec<u8>)> {
+        self.inbox.iter()
     }
 
-    /// The rows that have expired go: she was told of too many (§16.4).
-    pub fn forget_expired(&mut self, now: UnixSeconds) {
-        self.tickets.retain(|_, told| !told.has_expired(now));
+    /// Takes the oldest of them out, to show it.
+    pub fn take_message(&mut self) -> Option<(LineId, Vec<u8>)> {
+        self.inbox.pop_front()
     }
 
-    /// This contact port is withdrawn: its rows go, and the contact at the far end of this line is to be told. In the transaction of
-    /// the step that revokes it, whose record does not say whom (§16.6).
+    /// Keeps the row of a ticket, in the transaction of the line's step that received the notice. If the ticket was announced before, by
+    /// this contact or another, or was used, the store stays as it is (§16.4).
+    pub fn keep_ticket(&mut self, notice: TicketNotice) {
+        if !self.marks.contains(&ReplayMark::from(*notice.ticket.as_bytes())) {
+            self.tickets.entry(notice.ticket).or_insert(notice);
+        }
+    }
+
+    /// Deletes the tickets of this contact port, because it was withdrawn (§16.6).
+    pub fn delete_tickets(&mut self, line_link: LineLink) {
+        self.tickets.retain(|_, notice| notice.line_link != line_link);
+    }
+
+    /// Deletes the tickets that have expired, to make room for others (§16.4).
+    pub fn delete_expired_tickets(&mut self, now: UnixSeconds) {
+        self.tickets.retain(|_, notice| !notice.has_expired(now));
+    }
+
+    /// Notes that this contact port is withdrawn: its tickets go, and the contact at the far end of this line must be told. It belongs
+    /// into the transaction of the step that revokes the Port, whose record does not say whom to tell (§16.6).
     pub fn withdraw(&mut self, line_link: LineLink, line_id: LineId) {
-        self.forget_tickets(line_link);
+        self.delete_tickets(line_link);
         self.withdrawn.insert(line_link, line_id);
     }
 
-    /// Of which contact ports that is still to be said, and along which lines.
+    /// The withdrawn contact ports whose contacts must still be told, and the lines along which to tell them.
     pub fn withdrawn(&self) -> impl Iterator<Item = (LineLink, LineId)> {
         self.withdrawn.iter().map(|(line_link, line_id)| (*line_link, *line_id))
     }
 
-    /// It was said, or nobody is left to be told.
+    /// Forgets a withdrawn contact port: the contact was told, or cannot be told any more.
     pub fn forget_withdrawn(&mut self, line_link: LineLink) {
         self.withdrawn.remove(&line_link);
     }
 
-    /// The rows of all tickets that she was told of and that were not used.
+    /// All tickets that were announced and not used.
     pub fn tickets(&self) -> impl Iterator<Item = &TicketNotice> {
         self.tickets.values()
     }
 
-    /// Deletes this record. It must be one that may be (§8.3): dead and settled.
+    /// Deletes this row. The machine must be dead, and its outbox empty (§8.3).
     pub fn delete(&mut self, key: RecordKey) {
-        self.records.remove(&key);
+        self.rows.remove(&key);
     }
 
-    /// The records of a backup come back, and all rows. The marks, kept where a backup does not reach, stay.
+    /// Brings back everything of a backup but the marks, which are kept where a backup does not roll them back.
     pub fn roll_back_records(&mut self, backup: &Self) {
-        self.records.clone_from(&backup.records);
-        self.tickets.clone_from(&backup.tickets);
-        self.withdrawn.clone_from(&backup.withdrawn);
+        let marks = core::mem::take(&mut self.marks);
+        *self = Self { marks, ..backup.clone() };
     }
 
     /// The record under this key.
     pub fn get(&self, key: RecordKey) -> Option<&[u8]> {
-        self.records.get(&key).map(|(_, record)| record.as_slice())
+        self.rows.get(&key).map(|(_, record)| record.as_slice())
     }
 
     /// All records, in the order of their keys.
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
-        self.records.values().map(|(_, record)| record.as_slice())
+        self.rows.values().map(|(_, record)| record.as_slice())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Alice, Event, PortOptions, Seed, UnixSeconds};
+    use crate::{Alice, Event, NoPeers, PortOptions, Seed, UnixSeconds};
+    use chacha20::ChaCha8Rng;
+    use rand_core::SeedableRng;
 
     /// §8.3: all of it, or nothing.
     #[test]
     fn a_line_whose_name_is_taken_is_not_stored_nor_is_what_it_came_with() {
-        let born = |n: u8| Alice::offer([n; 16].into(), PortOptions::new(), Seed::from_bytes(&[n; 64]));
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut store = Store::new();
-        let mut alices = [1, 2].map(|n| {
-            store.put(Put::birth(&born(n))).unwrap();
-            (n, born(n).commit())
+        let mut alices = [1, 2].map(|n: u8| {
+            let created = Alice::offer([n; 16].into(), PortOptions::new(), Seed::from_bytes(&[n; 64]));
+            (n, created.store(|write| store.keep(write)).unwrap())
         });
         let mut outcomes = Vec::new();
         for (n, alice) in &mut alices {
             let before = store.clone();
             let (line_link, line_id, pair_hash) = ([*n; 16].into(), [9; 16].into(), [9; 32].into());
             let event = Event::LineFormed { line_link, line_id, pair_hash, proof: None };
-            let outcome = store.put(Put::step(&alice.handle(&event, UnixSeconds(0)).unwrap()));
+            let step = alice.handle(&event, &NoPeers, UnixSeconds(0), &mut rng).unwrap();
+            let outcome = store.keep(&step.write());
             assert_eq!(outcome.is_err(), store == before);
             outcomes.push(outcome);
         }

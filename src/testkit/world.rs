@@ -1,4 +1,4 @@
-//! Clients, a relay between them, and what happens.
+//! World: clients, a relay between them, and what happens.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
@@ -10,31 +10,32 @@ use chacha20::ChaCha8Rng;
 use rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
 
-use super::app::{App, Command, Output, Power, PowerFailed, Receipt, RollBack};
+use super::app::{App, Command, CrashPoints, Output, Outside, PowerFailed, Receipt, RollBack};
 use super::client::{Client, LONGEST_UNKNOWN};
 use super::lies::flip;
 use super::refused::{Moved, Refused};
-use super::relay::{HostileRelay, Parcel};
+use super::relay::{Delivery, HostileRelay};
 use super::schedule::{Choice, Fault, Schedule};
-use super::witness::{Violation, Witness};
+use super::violation::Violation;
+use super::witness::Witness;
 use crate::relay::Limits;
 use crate::{Event, Port, Request, UnixSeconds};
 
-/// When every world begins.
+/// When each world begins.
 const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
-/// As many events as a quiet world never has.
+/// More events than a world has that comes to rest.
 const MOST_EVENTS: usize = 10_000;
 
-/// Clients and a relay. All that happens is a function of the clients and the choices made.
+/// Clients and a relay. All that happens is a function of the clients and of the choices made.
 #[derive(Debug)]
 pub struct World<A = Client> {
     pub(super) apps: Vec<A>,
-    powers: Vec<Power>,
+    crashes: Vec<CrashPoints>,
     pub(super) relay: HostileRelay,
     pub(super) rng: ChaCha8Rng,
     pub(super) now: UnixSeconds,
-    waiting: VecDeque<Parcel>,
-    pub(super) past: Vec<Parcel>,
+    waiting: VecDeque<Delivery>,
+    pub(super) past: Vec<Delivery>,
     requests: Vec<Vec<u8>>,
     shown: Vec<String>,
     said: u32,
@@ -47,18 +48,18 @@ pub struct World<A = Client> {
 pub(super) type Happened = Result<bool, Violation>;
 
 impl<A: App> World<A> {
-    /// A world in which nothing has happened yet. Its relay keeps four packets for each end of a line, so that it soon has to
-    /// drop some, and remembers for ever what became of a link.
+    /// A world in which nothing has happened yet. Its relay keeps four packets for each end of a line, so that it soon has to drop some.
+    /// It remembers for ever what became of a link.
     pub fn new(apps: impl IntoIterator<Item = A>) -> Self {
-        Self::with_limits(apps, Limits { packets: 4, memory: u64::MAX, ..Limits::default() })
+        Self::with_limits(apps, Limits { packets: 4, retention_secs: u64::MAX, ..Limits::default() })
     }
 
-    /// The same, with another relay. One that forgets what became of links ([`Limits::memory`]) loses what others wait for.
+    /// The same, with other limits. A relay that forgets what became of links ([`Limits::retention_secs`]) loses what others wait for.
     pub fn with_limits(apps: impl IntoIterator<Item = A>, limits: Limits) -> Self {
         let apps: Vec<A> = apps.into_iter().collect();
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         Self {
-            powers: apps.iter().map(|_| Power::default()).collect(),
+            crashes: apps.iter().map(|_| CrashPoints::default()).collect(),
             relay: HostileRelay::new(apps.len(), limits, ChaCha8Rng::from_rng(&mut rng)),
             apps,
             rng,
@@ -74,7 +75,7 @@ impl<A: App> World<A> {
         }
     }
 
-    /// Makes all choices, and [`finish`](World::finish)es.
+    /// Makes all choices, and then [`finish`](World::finish)es.
     ///
     /// # Errors
     /// The first [`Violation`]. [`trace`](World::trace) tells how it came about.
@@ -83,10 +84,10 @@ impl<A: App> World<A> {
         self.finish()
     }
 
-    /// Makes one choice, and looks whether all still holds.
+    /// Makes one choice, and looks whether everything still holds.
     ///
     /// # Errors
-    /// The [`Violation`], if it does not.
+    /// The [`Violation`], if something does not hold.
     pub fn perform(&mut self, choice: Choice) -> Result<(), Violation> {
         self.note(format_args!("{choice:?}"));
         let happened = self.make(choice)?;
@@ -97,15 +98,16 @@ impl<A: App> World<A> {
         self.witness.compares()
     }
 
-    /// From now on relay and network are honest, and everybody tries again: it comes to rest; and if all that went wrong so far
-    /// [is honest](Fault::is_honest), to a good end, or one that its user was told of.
+    /// From now on relay and network are honest, and each client tries again. The world comes to rest, and each message that was
+    /// acknowledged has been shown. If all that went wrong so far [is honest](Fault::is_honest), each line comes to a good end, or to one
+    /// that its user was told of.
     ///
     /// # Errors
-    /// [`Violation::Lost`], [`Violation::Endless`], or what else turns out.
+    /// [`Violation::Lost`], [`Violation::MessageLost`], [`Violation::Endless`], or what else turns out.
     pub fn finish(&mut self) -> Result<(), Violation> {
         self.note(format_args!("finish"));
-        self.powers.fill(Power::default());
-        // Each round may free what waits for the other side's.
+        self.crashes.fill(CrashPoints::default());
+        // Each round may free what waits for the other side.
         for _ in 0..3 {
             for who in 0..self.apps.len() {
                 self.start(who)?;
@@ -113,7 +115,7 @@ impl<A: App> World<A> {
             self.deliver_all()?;
         }
         self.witness.compares()?;
-        // Who came by a contact port, and was never told of, is turned away after a while (§16.7).
+        // A guest whose ticket is never announced is turned away after a while (§16.7).
         if self.witness.has_introductions() {
             self.pass_until(UnixSeconds(self.now.0.saturating_add(LONGEST_UNKNOWN)));
             for who in 0..self.apps.len() {
@@ -122,6 +124,7 @@ impl<A: App> World<A> {
             self.deliver_all()?;
             self.witness.compares()?;
         }
+        self.witness.finds_lost_messages()?;
         if self.is_fair() { self.witness.finds_lost(&self.stores()) } else { Ok(()) }
     }
 
@@ -139,8 +142,8 @@ impl<A: App> World<A> {
         &self.apps
     }
 
-    /// Every event that the relay ever sent, its lies apart, and for whom: each once, however often it came.
-    pub fn events(&self) -> &[Parcel] {
+    /// Every event that the relay ever sent, without its lies: each once, however often it came.
+    pub fn events(&self) -> &[Delivery] {
         &self.past
     }
 
@@ -149,12 +152,12 @@ impl<A: App> World<A> {
         &self.requests
     }
 
-    /// How often this went wrong: not how often it was chosen.
+    /// How often this fault happened, not how often it was chosen.
     pub fn count_of(&self, fault: Fault) -> usize {
         self.faults.get(&fault).copied().unwrap_or_default()
     }
 
-    /// What happened, a line for each thing. The same choices give the same bytes.
+    /// What happened, one line for each thing. The same choices give the same bytes.
     pub fn trace(&self) -> &str {
         &self.trace
     }
@@ -169,7 +172,7 @@ impl<A: App> World<A> {
     }
 
     fn note(&mut self, what: core::fmt::Arguments<'_>) {
-        // A string takes everything.
+        // To write into a string never fails.
         let _ = writeln!(self.trace, "{what}");
     }
 
@@ -180,8 +183,8 @@ impl<A: App> World<A> {
     fn make(&mut self, choice: Choice) -> Happened {
         match choice {
             Choice::Deliver => {
-                let Some(parcel) = self.waiting.pop_front() else { return Ok(false) };
-                self.bring(&parcel)
+                let Some(delivery) = self.waiting.pop_front() else { return Ok(false) };
+                self.bring(&delivery)
             }
             Choice::DeliverAll => self.deliver_all(),
             Choice::Drop => Ok(self.waiting.pop_front().is_some()),
@@ -192,32 +195,32 @@ impl<A: App> World<A> {
             }
             Choice::Reorder(n) => {
                 let at = usize::from(n).checked_rem(self.waiting.len()).unwrap_or_default();
-                let Some(parcel) = self.waiting.remove(at) else { return Ok(false) };
-                self.bring(&parcel)?;
+                let Some(delivery) = self.waiting.remove(at) else { return Ok(false) };
+                self.bring(&delivery)?;
                 Ok(at > 0)
             }
             Choice::Duplicate(n) => self.replay(n, |_| {}),
             Choice::Misroute(n, to) => {
                 let to = self.user(to);
-                if pick(&self.past, n).is_none_or(|parcel| parcel.to == to) {
+                if pick(&self.past, n).is_none_or(|delivery| delivery.to == to) {
                     return Ok(false);
                 }
-                self.replay(n, |parcel| parcel.to = to)
+                self.replay(n, |delivery| delivery.to = to)
             }
             Choice::CrossLine(n, line) => self.cross_line(n, line),
-            Choice::Flip(n, bit) => self.replay(n, |parcel| flip(&mut parcel.event, bit)),
+            Choice::Flip(n, bit) => self.replay(n, |delivery| flip(&mut delivery.event, bit)),
             Choice::ClaimTwice(n, claim) => self.claim_twice(n, claim),
             Choice::AnswerUnasked(to, answer) => self.answer_unasked(to, answer),
             Choice::Forge(n, forgery) => self.forge(n, forgery),
             Choice::Clock(n) => {
-                // The end itself never comes: what is kept for ever is kept until then.
+                // The end of time never comes: what is kept for ever is kept until then.
                 self.pass_until(self.later(n).min(UnixSeconds(u64::MAX.saturating_sub(1))));
                 Ok(true)
             }
             Choice::Crash(who, after) => {
                 let who = self.user(who);
-                if let Some(power) = self.powers.get_mut(who) {
-                    power.fail_after(after);
+                if let Some(crashes) = self.crashes.get_mut(who) {
+                    crashes.fail_after(after);
                 }
                 Ok(true)
             }
@@ -232,15 +235,9 @@ impl<A: App> World<A> {
         }
     }
 
-    /// Lets a client do something. It may die of it, and of starting again; what left it until then has left it.
-    fn with(
-        &mut self,
-        who: usize,
-        act: impl FnOnce(&mut A, UnixSeconds, &mut Power) -> Result<(), PowerFailed>,
-    ) -> Happened {
-        let now = self.now;
-        let (Some(app), Some(power)) = (self.apps.get_mut(who), self.powers.get_mut(who)) else { return Ok(false) };
-        let mut outcome = act(app, now, power);
+    /// Lets a client do something. Its process may die of it, and die of starting again; what left it until then has left it.
+    fn with(&mut self, who: usize, act: impl FnOnce(&mut A, &mut Outside<'_>) -> Result<(), PowerFailed>) -> Happened {
+        let Some(mut outcome) = self.lets(who, act) else { return Ok(false) };
         loop {
             self.collect(who)?;
             if outcome.is_ok() {
@@ -249,33 +246,42 @@ impl<A: App> World<A> {
             self.note(format_args!("  {who} dies"));
             self.count(Fault::Crash);
             self.reconnect(who);
-            let (Some(app), Some(power)) = (self.apps.get_mut(who), self.powers.get_mut(who)) else { return Ok(true) };
-            outcome = app.restart(now, power);
+            let Some(restarted) = self.lets(who, A::restart) else { return Ok(true) };
+            outcome = restarted;
         }
+    }
+
+    fn lets(
+        &mut self,
+        who: usize,
+        act: impl FnOnce(&mut A, &mut Outside<'_>) -> Result<(), PowerFailed>,
+    ) -> Option<Result<(), PowerFailed>> {
+        let Self { apps, crashes, rng, now, .. } = self;
+        Some(act(apps.get_mut(who)?, &mut Outside { now: *now, rng, crashes: crashes.get_mut(who)? }))
     }
 
     fn start(&mut self, who: usize) -> Happened {
         self.reconnect(who);
-        self.with(who, |app, now, power| app.restart(now, power))
+        self.with(who, A::restart)
     }
 
-    /// What was under way to this client is lost with the connection; what waits for him at the relay comes again.
+    /// What was under way to this client is lost with the connection. What waits at the relay comes again.
     fn reconnect(&mut self, who: usize) {
-        self.waiting.retain(|parcel| parcel.to != who);
-        let parcels = self.relay.reconnect(who);
-        self.send(parcels);
+        self.waiting.retain(|delivery| delivery.to != who);
+        let deliveries = self.relay.reconnect(who);
+        self.send(deliveries);
     }
 
-    fn send(&mut self, parcels: Vec<Parcel>) {
-        for parcel in parcels {
-            if !self.past.contains(&parcel) {
-                self.past.push(parcel.clone());
+    fn send(&mut self, deliveries: Vec<Delivery>) {
+        for delivery in deliveries {
+            if !self.past.contains(&delivery) {
+                self.past.push(delivery.clone());
             }
-            self.waiting.push_back(parcel);
+            self.waiting.push_back(delivery);
         }
     }
 
-    /// What a client kept, and what left it.
+    /// Looks at what a client kept, and takes what left it.
     fn collect(&mut self, who: usize) -> Result<(), Violation> {
         let Some(app) = self.apps.get_mut(who) else { return Ok(()) };
         let (output, records) = (app.output(), app.records());
@@ -306,14 +312,14 @@ impl<A: App> World<A> {
         let name = Request::decode(&request).map(|request| word(&request)).unwrap_or_default();
         self.note(format_args!("  {who} sends {name} {}", digest(&request)));
         self.witness.sends(who, &request)?;
-        let parcels = self.relay.take(who, &request, self.now);
-        self.send(parcels);
+        let deliveries = self.relay.take(who, &request, self.now);
+        self.send(deliveries);
         self.requests.push(request);
         Ok(())
     }
 
-    /// Hands an event to its client. Who dies over it has not acknowledged it.
-    pub(super) fn deliver(&mut self, Parcel { to, event, .. }: &Parcel) -> Result<Receipt, Violation> {
+    /// Hands an event to its client. A client that dies over it has not acknowledged it.
+    pub(super) fn deliver(&mut self, Delivery { to, event, .. }: &Delivery) -> Result<Receipt, Violation> {
         let name = Event::decode(event).map(|event| word(&event)).unwrap_or_default();
         self.note(format_args!("  to {to}: {name} {}", digest(event)));
         let mut receipt = Receipt::NotYet;
@@ -321,34 +327,36 @@ impl<A: App> World<A> {
         self.witness.brings(*to, event);
         let refused = Refused::of(app, event, self.now).map_err(|Moved| Violation::MovedByRefused(*to))?;
         let crashes = self.count_of(Fault::Crash);
-        self.with(*to, |app, now, power| app.deliver(event, now, power).map(|told| receipt = told))?;
-        let undisturbed = self.count_of(Fault::Crash) == crashes;
-        match (self.apps.get(*to), refused) {
-            (Some(app), Some(refused)) if undisturbed && refused.has_moved(&app.records()) => {
-                Err(Violation::MovedByRefused(*to))
-            }
-            _ => Ok(receipt),
+        self.with(*to, |app, outside| app.deliver(event, outside).map(|answer| receipt = answer))?;
+        let is_undisturbed = self.count_of(Fault::Crash) == crashes;
+        let Some(app) = self.apps.get(*to) else { return Ok(receipt) };
+        if is_undisturbed && refused.is_some_and(|refused| refused.has_moved(&app.records())) {
+            return Err(Violation::MovedByRefused(*to));
         }
+        if receipt == Receipt::Acknowledged {
+            self.witness.acknowledges(*to, event, app)?;
+        }
+        Ok(receipt)
     }
 
-    fn bring(&mut self, parcel: &Parcel) -> Happened {
-        if self.deliver(parcel)? == Receipt::Acknowledged {
-            self.relay.acknowledge(parcel);
+    fn bring(&mut self, delivery: &Delivery) -> Happened {
+        if self.deliver(delivery)? == Receipt::Acknowledged {
+            self.relay.acknowledge(delivery);
         }
         Ok(true)
     }
 
     fn deliver_all(&mut self) -> Happened {
         for _ in 0..MOST_EVENTS {
-            let Some(parcel) = self.waiting.pop_front() else { return Ok(true) };
-            self.bring(&parcel)?;
+            let Some(delivery) = self.waiting.pop_front() else { return Ok(true) };
+            self.bring(&delivery)?;
         }
         Err(Violation::Endless)
     }
 
     fn command(&mut self, who: usize, command: &Command) -> Happened {
         self.note(format_args!("  {who} wants {command:?}"));
-        self.with(who, |app, now, power| app.command(command, now, power))
+        self.with(who, |app, outside| app.command(command, outside))
     }
 
     fn roll_back(&mut self, who: usize, how: RollBack) -> Happened {
@@ -357,7 +365,7 @@ impl<A: App> World<A> {
             return Ok(false);
         }
         if how == RollBack::Process {
-            // Nothing has happened to the store, and nobody starts again.
+            // Nothing has happened to the store, and no process starts again.
             self.collect(who)?;
             return Ok(true);
         }

@@ -13,7 +13,7 @@ use port_protocol::{
     Alice, AliceEffect, Bob, BobEffect, Event, Line, LineEffect, Machine, NoPeers, Port, PortOptions, Received, Seed,
     SendProof, UnixSeconds,
 };
-use relay::{ALICE, BOB, Counter, RelayAddr};
+use relay::{ALICE, BOB, Counter, Post};
 
 const NOW: UnixSeconds = UnixSeconds(1_000_000);
 /// Longer than any request or event in here.
@@ -24,7 +24,7 @@ const BUFFER: usize = 256;
 ///
 /// What goes on after each step is what its record restores, as after a crash.
 fn handshake(flip: u8) -> Option<()> {
-    let (mut relay, mut wire, mut rng) = (RelayAddr::new(), [0; BUFFER], Counter(0));
+    let (mut relay, mut wire, mut rng) = (Post::new(), [0; BUFFER], Counter(0));
 
     // Alice asks for a line link, and has a Port to show.
     let created = Alice::request(PortOptions::new(), Seed::from_bytes(&[1; 64]));
@@ -69,7 +69,7 @@ fn handshake(flip: u8) -> Option<()> {
 type User = [u8; 32];
 
 /// Brings what lies in the outbox of one end to the other.
-fn pass(relay: &mut RelayAddr, (from, sender): (User, &Line), (to, receiver): (User, &mut Line)) -> Option<()> {
+fn pass(relay: &mut Post, (from, sender): (User, &Line), (to, receiver): (User, &mut Line)) -> Option<()> {
     let (mut wire, mut buffer) = ([0; BUFFER], [0; BUFFER]);
     let Some(LineEffect::Send(request)) = sender.pending().next() else { return None };
     relay.ask(from, &request, 0, &mut wire)?;
@@ -81,7 +81,7 @@ fn pass(relay: &mut RelayAddr, (from, sender): (User, &Line), (to, receiver): (U
 
 /// Seals a message at one end and opens it at the other.
 fn say(
-    relay: &mut RelayAddr,
+    relay: &mut Post,
     (from, sender): (User, &mut Line),
     (to, receiver): (User, &mut Line),
     message: &[u8],

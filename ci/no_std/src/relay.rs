@@ -1,9 +1,10 @@
-//! The relay in a few hundred bytes: its directory is one link, one line between two users, and room for a few events.
+//! The relay in a few hundred bytes: its storage is one link, one line between two users, and room for a few events.
 
 use core::convert::Infallible;
 
 use port_protocol::relay::{
-    Claim, Claimed, Delivery, Directory, Issued, Limits, LinkEntry, LinkState, NewLink, Pushed, Relay, Setting, UserId,
+    Claimed, Connect, Decision, Delivery, Departure, Directory, Issued, Limits, LinkClosure, LinkEntry, LinkSetting,
+    LinkState, NewLink, Packet, Pushed, Relay, UserId,
 };
 use port_protocol::{Admission, Event, LineId, LineLink, Request, UnixSeconds};
 
@@ -13,15 +14,15 @@ pub const ALICE: [u8; 32] = [1; 32];
 pub const BOB: [u8; 32] = [2; 32];
 
 /// A relay, and what it draws names from.
-pub struct RelayAddr {
-    server: Relay<Table>,
+pub struct Post {
+    relay: Relay<Table>,
     drawn: Counter,
 }
 
-impl RelayAddr {
+impl Post {
     pub fn new() -> Self {
         let limits = Limits { links: 1, lines: 1, bytes: BUFFER, ..Limits::default() };
-        Self { server: Relay::new(Table::default(), limits), drawn: Counter(0) }
+        Self { relay: Relay::new(Table::default(), limits), drawn: Counter(0) }
     }
 
     /// Takes a request, with `flip` done to its last byte on the way, and writes the reply: no bytes if there is none.
@@ -35,7 +36,7 @@ impl RelayAddr {
         let mut wire = [0; BUFFER];
         let request = request.encode_into(&mut wire).ok()?;
         *request.last_mut()? ^= flip;
-        match self.server.handle(from.into(), request, &mut self.drawn, NOW).ok()?.reply {
+        match self.relay.handle(from.into(), request, &mut self.drawn, NOW).ok()?.reply {
             Some(event) => Some(event.encode_into(reply).ok()?),
             None => Some(&[]),
         }
@@ -43,25 +44,25 @@ impl RelayAddr {
 
     /// The next event that waits for this user, and is then acknowledged.
     pub fn hear<'o>(&mut self, user: [u8; 32], event: &'o mut [u8]) -> Option<&'o [u8]> {
-        let delivery = self.server.next(user.into(), 0).ok()??;
+        let delivery = self.relay.next(user.into(), 0).ok()??;
         let event = event.get_mut(..delivery.event.len())?;
         event.copy_from_slice(delivery.event);
         let sequence = delivery.sequence;
-        self.server.acknowledge(user.into(), sequence).ok()?;
+        self.relay.acknowledge(user.into(), sequence).ok()?;
         Some(event)
     }
 
     /// Everybody leaves the service: nothing is left of them.
     pub fn close(mut self) -> Option<()> {
         for user in [ALICE, BOB] {
-            self.server.remove(user.into(), |_| {}).ok()?;
+            self.relay.remove(user.into(), |_| {}).ok()?;
         }
-        let Table { link, line, waiting, .. } = self.server.directory();
+        let Table { link, line, waiting, .. } = self.relay.directory();
         (link.is_none() && line.is_none() && waiting.iter().all(Option::is_none)).then_some(())
     }
 }
 
-/// In the place of a generator: here nobody guesses.
+/// It stands in for a generator: here nobody guesses names.
 pub struct Counter(pub u8);
 
 impl rand_core::TryRng for Counter {
@@ -87,7 +88,8 @@ impl rand_core::TryCryptoRng for Counter {}
 
 #[derive(Default)]
 struct Table {
-    link: Option<(NewLink, LinkState)>,
+    /// The link as it was issued, and what became of it.
+    link: Option<(NewLink, LinkEntry)>,
     /// An end that has left is `None`.
     line: Option<(LineId, [Option<UserId>; 2])>,
     /// In no order, for both users.
@@ -103,7 +105,7 @@ struct Waiting {
     event: [u8; BUFFER],
 }
 
-/// No room: whoever asked tries again when something was acknowledged.
+/// There is no room. Whoever asked tries again when something was acknowledged.
 #[derive(Debug)]
 struct Full;
 
@@ -117,6 +119,10 @@ impl Table {
         Ok(())
     }
 
+    fn link(&mut self, line_link: LineLink) -> Option<&mut LinkEntry> {
+        self.link.as_mut().filter(|(link, _)| link.line_link == line_link).map(|(_, entry)| entry)
+    }
+
     fn take(&mut self, is_taken: impl Fn(&Waiting) -> bool) {
         self.waiting.iter_mut().for_each(|place| *place = place.take().filter(|waiting| !is_taken(waiting)));
     }
@@ -126,73 +132,59 @@ impl Directory for Table {
     type Error = Full;
     type Bytes<'d> = &'d [u8];
 
-    fn issue(&mut self, link: &NewLink, _: &Limits, now: UnixSeconds) -> Result<Issued, Full> {
-        Ok(match &self.link {
-            Some((before, _)) if now < before.forget => {
-                let same = (before.owner, before.request_id) == (link.owner, link.request_id);
-                if same { Issued::Link(before.line_link) } else { Issued::TooMany }
+    fn issue(&mut self, link: &NewLink) -> Result<Issued, Full> {
+        let before = self.link.filter(|(_, entry)| link.now < entry.purge_at);
+        Ok(match before {
+            Some((before, _)) if (before.owner, before.request_id) == (link.owner, link.request_id) => {
+                Issued::Link(before.line_link)
             }
-            _ => {
-                self.link =
-                    Some((*link, LinkState::Open { expires: link.expires, version: 0, admits: Admission::One }));
+            Some(_) => Issued::TooMany,
+            None => {
+                let NewLink { owner, expires, purge_at, .. } = *link;
+                let state = LinkState::Open { expires, version: 0, admits: Admission::One };
+                self.link = Some((*link, LinkEntry { owner, state, purge_at }));
                 Issued::Link(link.line_link)
             }
         })
     }
 
-    fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Full> {
-        let link = self.link.as_ref().filter(|(link, _)| link.line_link == line_link);
-        Ok(link.map(|(link, state)| LinkEntry { owner: link.owner, state: *state, forget: link.forget }))
-    }
-
-    fn claim(
-        &mut self,
-        line_link: LineLink,
-        claim: &Claim,
-        formed: &Event<'_>,
-        forget: UnixSeconds,
-        _: &Limits,
-    ) -> Result<Claimed, Full> {
-        let Some(LinkEntry { owner, state: LinkState::Open { .. }, .. }) = self.link(line_link)? else {
-            return Ok(Claimed::Conflict);
+    fn claim(&mut self, connect: &Connect) -> Result<Claimed, Full> {
+        // The only link never admits many, so no request has formed a line of such a link.
+        let line = match connect.decide(self.link(connect.line_link).as_deref(), None) {
+            Decision::Form { line, .. } => line,
+            Decision::Answer(claimed) => return Ok(claimed),
         };
         if self.line.is_some() {
             return Ok(Claimed::TooMany);
         }
-        self.put(owner, formed)?;
-        self.line = Some((claim.line_id, [Some(owner), Some(claim.by)]));
-        self.link = self.link.map(|(link, _)| (NewLink { forget, ..link }, LinkState::Claimed(*claim)));
-        Ok(Claimed::Formed)
+        self.put(line.owner, &connect.event(&line))?;
+        self.line = Some((line.line_id, [Some(line.owner), Some(connect.claim.by)]));
+        if let Some(link) = self.link(connect.line_link) {
+            (link.state, link.purge_at) = (LinkState::Claimed(connect.claim), connect.purge_at);
+        }
+        Ok(Claimed::Formed(line))
     }
 
-    /// Its only link is for one.
-    fn given(&self, _: LineLink, _: UserId, _: &[u8; 32]) -> Result<Option<LineId>, Full> {
-        Ok(None)
-    }
-
-    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Full> {
-        let Setting { version, admits, expires, forget } = *setting;
-        if let Some((link, LinkState::Open { version: before, .. })) = self.link
-            && (link.line_link, link.owner) == (line_link, owner)
-            && before < version
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Full> {
+        let LinkSetting { line_link, version, admits, expires, purge_at, .. } = *setting;
+        if let Some(link) = self.link(line_link).filter(|link| setting.applies_to(link))
             && admits != Admission::Many
         {
-            self.link = Some((NewLink { forget, ..link }, LinkState::Open { expires, version, admits }));
+            (link.state, link.purge_at) = (LinkState::Open { expires, version, admits }, purge_at);
         }
         Ok(())
     }
 
-    fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Full> {
-        if let Some((link, state @ LinkState::Open { .. })) = &mut self.link
-            && (link.line_link, link.owner) == (line_link, owner)
-        {
-            (link.forget, *state) = (forget, LinkState::Closed);
+    fn close_link(&mut self, closure: &LinkClosure) -> Result<(), Full> {
+        if let Some(link) = self.link(closure.line_link).filter(|link| closure.applies_to(link)) {
+            (link.state, link.purge_at) = (LinkState::Closed, closure.purge_at);
         }
         Ok(())
     }
 
-    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], _: &Limits) -> Result<Pushed, Full> {
-        let at = match self.line {
+    fn push(&mut self, packet: &Packet<'_>) -> Result<Pushed, Full> {
+        let Packet { line_id, from, payload, .. } = *packet;
+        let to = match self.line {
             Some((id, [Some(one), Some(other)])) if id == line_id && one == from => other,
             Some((id, [Some(other), Some(one)])) if id == line_id && one == from => other,
             Some((id, [Some(one), None] | [None, Some(one)])) if id == line_id && one == from => {
@@ -200,12 +192,13 @@ impl Directory for Table {
             }
             _ => return Ok(Pushed::NoLine),
         };
-        // No packet makes room for another: there is room, or the sender is told so at once.
-        self.put(at, &Event::Packet { line_id, payload })?;
-        Ok(Pushed::Waits { at, dropped: false })
+        // No packet pushes out another: there is room, or the sender is told at once that there is none.
+        self.put(to, &Event::Packet { line_id, payload })?;
+        Ok(Pushed::Queued { to, dropped: false })
     }
 
-    fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Full> {
+    fn leave(&mut self, departure: &Departure) -> Result<Option<UserId>, Full> {
+        let Departure { line_id, by } = *departure;
         let Some((id, ends)) = self.line.filter(|(id, ends)| *id == line_id && ends.contains(&Some(by))) else {
             return Ok(None);
         };
@@ -236,20 +229,20 @@ impl Directory for Table {
             }
         });
         self.take(is_taken);
-        ended.map_or(Ok(()), |line_id| self.end(line_id, user).map(drop))
+        ended.map_or(Ok(()), |line_id| self.leave(&Departure { line_id, by: user }).map(drop))
     }
 
-    fn remove(&mut self, user: UserId, mut told: impl FnMut(UserId)) -> Result<(), Full> {
+    fn remove(&mut self, user: UserId, mut notify: impl FnMut(UserId)) -> Result<(), Full> {
         if let Some((line_id, _)) = self.line {
-            self.end(line_id, user)?.into_iter().for_each(&mut told);
+            self.leave(&Departure { line_id, by: user })?.into_iter().for_each(&mut notify);
         }
         self.link = self.link.filter(|(link, _)| link.owner != user);
         self.take(|waiting| waiting.at == user);
         Ok(())
     }
 
-    fn forget(&mut self, now: UnixSeconds) -> Result<(), Full> {
-        self.link = self.link.filter(|(link, _)| now < link.forget);
+    fn purge(&mut self, now: UnixSeconds) -> Result<(), Full> {
+        self.link = self.link.filter(|(_, entry)| now < entry.purge_at);
         Ok(())
     }
 }

@@ -3,9 +3,9 @@
 use port_protocol::app::{
     Alice, BobEffect, Bundle, Content, Event, Grant, Happened, Intro, Message, Name, Tail, UnauthenticatedKey,
 };
-use port_protocol::{PortKind, Machine, PortOptions, Policy, Seed, UnixSeconds};
+use port_protocol::{Machine, NoPeers, Policy, PortKind, PortOptions, Seed, UnixSeconds};
 use port_protocol_fuzz::app::{private_key, public_key, rad};
-use port_protocol_fuzz::{app_machine, with_script};
+use port_protocol_fuzz::{Commit, app_machine, fresh, with_script};
 
 use crate::Seeds;
 
@@ -109,12 +109,13 @@ pub fn machines() -> Seeds {
     let mut keep = |what: &str, record: &[u8], script: &[u8]| {
         seeds.insert(what.into(), with_script(record, script));
     };
-    // Issued, settled, paused, resumed, revoked.
-    let requesting = Alice::request(PortOptions::new().policy(Policy::up_to(2)), Seed::from_bytes(&[1; 64])).commit();
+    // Issued, cleared, paused, resumed, revoked.
+    let requesting = Alice::request(PortOptions::new().policy(Policy::up_to(2)), Seed::from_bytes(&[1; 64]));
+    let requesting = requesting.committed();
     keep("alice-requesting", &requesting.record(), &[4, 3, 0, 5, 0x41, 2, 5, 1, 2, 2, 0]);
     for (n, kind) in (0u8..).zip([PortKind::Port, PortKind::Superport, PortKind::ContactPort]) {
         let alice = app_machine::alice(kind, false);
-        // Used by both who hold it, by one of them again, with his message damaged; then time.
+        // Used by both who hold it, by one of them again, with a damaged message; then time.
         let uses = [6, n, 2, 2 * n, 0, 6, n, 4, 2 * n + 1, 4, 6, n, 5, 2 * n, 0, 6, n | 0x80, 6, 2 * n, 1, 99, 0];
         keep(&format!("alice-{kind:?}"), &alice.record(), &[&uses[..], &[3], &[255; 8], &[1, 0]].concat());
         let bob = app_machine::bob(kind, 2);
@@ -128,12 +129,13 @@ pub fn machines() -> Seeds {
         let mut alice = app_machine::alice(PortKind::Port, asks);
         let bob = app_machine::bob(PortKind::Port, 2);
         let Some(BobEffect::Send(port_protocol::app::Request::Connect { intro, .. })) = bob.pending().next() else {
-            unreachable!("he is connecting")
+            unreachable!("this Bob is connecting")
         };
         let (port_id, line_id, pair_hash) = ([3; 16].into(), [2; 16].into(), [2; 32].into());
         let what = Happened::Used { kind: PortKind::Port, port_id, line_id, pair_hash, intro: intro.clone() };
-        let step = alice.handle(&Event { what, timestamp: None }, UnixSeconds(1_800_000_000)).expect("a good one");
-        let line = step.line().expect("a line").record();
+        let (event, now) = (Event { what, timestamp: None }, UnixSeconds(1_800_000_000));
+        let step = alice.handle(&event, &NoPeers, now, &mut fresh()).expect("a good one");
+        let line = step.write().new_line.expect("a line").record;
         let what = if asks { "line-asked" } else { "line-open" };
         keep(what, &line, &[5, 2, b'h', b'i', 2, 5, 2, b'h', b'i', 4, 0, 0]);
         keep(&format!("{what}-declined"), &line, &[3, 1, 0, 5, 1, b'x']);

@@ -1,27 +1,32 @@
-//! What comes from the relay.
+//! What comes from the relay, and what a client does about each error.
 
 use alloc::vec::Vec;
 use core::mem;
 
-use super::{Any, Client, Halt, Input, LONGEST_UNKNOWN, Tables, go_on};
-use crate::testkit::app::{Output, Power, PowerFailed};
+use super::{AnyMachine, Client, Halt, Input, LONGEST_UNKNOWN, Tables, go_on};
+use crate::testkit::app::{Output, Outside, PowerFailed};
 use crate::testkit::store::Conflict;
-use crate::{BobPhase, Event, LinePhase, OnDuplicate, RecordKey, Rejected, Request, UnixSeconds};
+use crate::{BobPhase, Event, LineId, LineLink, LinePhase, OnDuplicate, RecordKey, Rejected, Request, UnixSeconds};
 
 /// How many events are kept that came too early (§6.4).
 const MOST_EARLY: usize = 64;
-/// How many of those whose tickets are unknown are kept (§16.7).
+/// How many uses with unknown tickets are kept (§16.7).
 const MOST_UNKNOWN: usize = 16;
 
 impl Client {
     /// Takes an event to its machine, and does what an error says.
-    pub(super) fn hear(&mut self, bytes: &[u8], now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    pub(super) fn hear(&mut self, bytes: &[u8], outside: &mut Outside<'_>) -> Result<(), Halt> {
         let event = Event::decode(bytes).map_err(Rejected::from)?;
-        power.point()?;
+        outside.point()?;
         let data = self.data.clone();
-        let known = Tables::of(&event, self.store.records(), self.store.tickets().cloned());
-        let since = self.unknown.remove(bytes).unwrap_or(now);
-        let outcome = self.drive(self.machine_of(&event), Input::Event(&event, &data, &known), now, power);
+        let tables = Tables::of(&event, self.store.records(), self.store.tickets().cloned());
+        let since = self.unknown.remove(bytes).unwrap_or(outside.now);
+        let key = self.machine_of(&event);
+        if !self.machines.contains_key(&key) && self.store.get(key).is_some() {
+            // Another process made it.
+            self.load();
+        }
+        let outcome = self.drive(key, Input::Event(&event, &data, &tables), outside);
         match (&outcome, &event) {
             (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
             (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
@@ -30,60 +35,63 @@ impl Client {
             {
                 return Err(self.keep_early(bytes));
             }
-            // §8.4: this Port was used before. What it is used for now is a stray.
+            // §8.4: this Port was used before. The line that it is used for now is unwanted.
             (Err(Halt::Conflict(Conflict::Marked(OnDuplicate::Revoke))), _) => {
-                self.drive(event.key(), Input::GiveUp, now, power)?;
-                return self.hear(bytes, now, power);
+                self.drive(event.key(), Input::GiveUp, outside)?;
+                return self.hear(bytes, outside);
             }
             (Err(Halt::Rejected(Rejected::DeadlinePassed)), _) => {
-                self.drive(event.key(), Input::Tick, now, power)?;
-                return self.hear(bytes, now, power);
+                self.drive(event.key(), Input::Tick, outside)?;
+                return self.hear(bytes, outside);
             }
             (Err(Halt::Rejected(Rejected::UnknownTicket(line_id))), _) => {
-                if self.may_be_told(event.key(), since, now) {
+                if self.may_be_announced(event.key(), since, outside.now) {
                     self.unknown.insert(bytes.to_vec(), since);
                     return Err(Halt::Early);
                 }
-                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
+                self.disconnect(*line_id);
             }
-            // A line that is stored was formed before, by a Port for many: its event came again.
+            // If the line is stored, a Port for many formed it before, and the event came again.
             (
                 Err(
                     Halt::Conflict(Conflict::Marked(OnDuplicate::Disconnect(line_id)))
                     | Halt::Rejected(Rejected::UnwantedLine(line_id)),
                 ),
                 _,
-            ) if self.store.get(RecordKey::Line(*line_id)).is_none() => {
-                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
-            }
-            (Err(Halt::Rejected(Rejected::UnwantedLink(line_link))), _) => {
-                self.output.push(Output::Send(Request::CloseLineLink { line_link: *line_link }.to_vec()));
-            }
-            // §8.3: what a tombstone would say that is not there any more.
+            ) if self.store.get(RecordKey::Line(*line_id)).is_none() => self.disconnect(*line_id),
+            (Err(Halt::Rejected(Rejected::UnwantedLink(line_link))), _) => self.close_link(*line_link),
+            // §8.3: the tombstone would say so, but it was deleted.
             (Err(Halt::Rejected(Rejected::WrongMachine)), Event::LineFormed { line_link, line_id, .. })
                 if [RecordKey::LineLink(*line_link), RecordKey::Line(*line_id)]
                     .iter()
                     .all(|key| self.store.get(*key).is_none()) =>
             {
-                self.output.push(Output::Send(Request::Disconnect { line_id: *line_id }.to_vec()));
+                self.disconnect(*line_id);
             }
-            // §7.2: a link that nobody here asked for. The same answer again is none: its Port may be on offer.
+            // §7.2: a link that nobody here asked for. If the same answer came again, its Port may be on offer.
             (Err(Halt::Rejected(Rejected::WrongMachine)), Event::LineLinkIssued { line_link, .. })
                 if self.store.get(RecordKey::LineLink(*line_link)).is_none() =>
             {
-                self.output.push(Output::Send(Request::CloseLineLink { line_link: *line_link }.to_vec()));
+                self.close_link(*line_link);
             }
             _ => {}
         }
         outcome
     }
 
-    /// §7.2: an answer that no Alice waits for may be the pool's.
+    fn disconnect(&mut self, line_id: LineId) {
+        self.output.push(Output::Send(Request::Disconnect { line_id }.to_vec()));
+    }
+
+    fn close_link(&mut self, line_link: LineLink) {
+        self.output.push(Output::Send(Request::CloseLineLink { line_link }.to_vec()));
+    }
+
+    /// §7.2: an answer that no Alice waits for may be for the pool.
     fn machine_of(&self, event: &Event<'_>) -> RecordKey {
         let key = event.key();
-        let pool =
-            self.pool().filter(|_| matches!(event, Event::LineLinkIssued { .. }) && !self.machines.contains_key(&key));
-        pool.unwrap_or(key)
+        let is_for_pool = matches!(event, Event::LineLinkIssued { .. }) && !self.machines.contains_key(&key);
+        self.pool().filter(|_| is_for_pool).unwrap_or(key)
     }
 
     fn keep_early(&mut self, event: &[u8]) -> Halt {
@@ -93,21 +101,21 @@ impl Client {
     }
 
     /// Whether the introducer's line may hold something unread (§16.7).
-    fn may_be_told(&self, key: RecordKey, since: UnixSeconds, now: UnixSeconds) -> bool {
-        let Some(Any::Alice(alice)) = self.machines.get(&key) else { return false };
+    fn may_be_announced(&self, key: RecordKey, since: UnixSeconds, now: UnixSeconds) -> bool {
+        let Some(AnyMachine::Alice(alice)) = self.machines.get(&key) else { return false };
         let line = alice.introducer().and_then(|line_id| self.machines.get(&RecordKey::Line(line_id)));
-        matches!(line, Some(Any::Line(line)) if line.phase() != LinePhase::Closed)
+        matches!(line, Some(AnyMachine::Line(line)) if line.phase() != LinePhase::Closed)
             && self.unknown.len() < MOST_UNKNOWN
             && now.0.saturating_sub(since.0) < LONGEST_UNKNOWN
     }
 
     /// Hands in again what came too early.
-    pub(super) fn hear_again(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+    pub(super) fn hear_again(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
         let early = mem::take(&mut self.early).into_iter().chain(self.unknown.keys().cloned().collect::<Vec<_>>());
-        early.into_iter().try_for_each(|event| go_on(self.hear(&event, now, power)))
+        early.into_iter().try_for_each(|event| go_on(self.hear(&event, outside)))
     }
 
     fn is_connecting(&self) -> bool {
-        self.machines.values().any(|it| matches!(it, Any::Bob(bob) if bob.phase() == BobPhase::Connecting))
+        self.machines.values().any(|it| matches!(it, AnyMachine::Bob(bob) if bob.phase() == BobPhase::Connecting))
     }
 }

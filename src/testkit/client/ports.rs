@@ -1,68 +1,68 @@
 //! The Ports that a client makes, of links from its pool if it has one, and takes back.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Any, Client, Halt, Input, ToDo, keep, or_not};
-use crate::testkit::app::Power;
-use crate::testkit::store::{Conflict, Put};
-use crate::{Alice, IntroducerMessage, LineLink, Pool, PortOptions, RecordKey, Rejected, Seed, UnixSeconds};
+use super::{AnyMachine, Client, Halt, Input, Moved, ToDo, keep, or_not};
+use crate::testkit::app::Outside;
+use crate::testkit::store::Conflict;
+use crate::{Alice, IntroducerMessage, LineLink, Machine, Pool, PortOptions, RecordKey, Rejected, Seed};
 
 impl Client {
-    /// One at a time: a new one takes the place of the one before (§15.6).
+    /// Makes a pool. A client has one at a time, so this one replaces the one before (§15.6).
     pub(super) fn make_pool(
         &mut self,
         seed: &[u8; 64],
         low: u8,
         full: u8,
-        now: UnixSeconds,
-        power: &mut Power,
+        outside: &mut Outside<'_>,
     ) -> Result<(), Halt> {
-        let born = Pool::new(low, full, Seed::from_bytes(seed)).map_err(|_| Halt::Idle)?;
-        let (key, before) = (born.key(), self.pool());
-        keep(&mut self.store, self.care, power, Put::birth(&born), |store| {
-            before.iter().for_each(|before| store.delete(*before));
+        let created = Pool::new(low, full, Seed::from_bytes(seed)).map_err(|_| Halt::Idle)?;
+        let before = self.pool();
+        let Self { store, faults, .. } = self;
+        let pool = created.store(|write| {
+            keep(store, *faults, outside.crashes, outside.now, write, |store| {
+                before.iter().for_each(|before| store.delete(*before));
+            })
         })?;
         self.load();
-        self.say_unsent(key, now, power)
+        self.say_pending(pool.key(), outside)
     }
 
     pub(super) fn pool(&self) -> Option<RecordKey> {
         self.machines.keys().find(|key| matches!(key, RecordKey::Pool(_))).copied()
     }
 
-    /// Of a link from the pool, or, if none is here, of one that is asked for.
+    /// Makes a Port of a link from the pool. If none is there, the Port's Alice asks for one.
     pub(super) fn make_port(
         &mut self,
         seed: &[u8; 64],
-        offer: &PortOptions,
-        now: UnixSeconds,
-        power: &mut Power,
+        options: &PortOptions,
+        outside: &mut Outside<'_>,
     ) -> Result<(), Halt> {
         let seed = || Seed::from_bytes(seed);
-        while let Some((pool, line_link, requests)) = self.take(now, power)? {
-            power.point()?;
-            let begun = self.begin(Alice::offer(line_link, offer.clone(), seed()), power);
-            if let Ok(key) = begun {
-                self.say_unsent(key, now, power)?;
+        while let Some((pool, line_link, requests)) = self.pop(outside)? {
+            outside.point()?;
+            let created = self.create(Alice::offer(line_link, options.clone(), seed()), outside);
+            if let Ok(key) = created {
+                self.say_pending(key, outside)?;
             }
-            self.act(pool, requests, now, power)?;
-            match begun {
-                // The relay has issued it twice: another.
+            self.act(pool, requests, outside)?;
+            match created {
+                // The relay issued it twice: pop another.
                 Err(Halt::Conflict(Conflict::KeyExists)) => {}
-                begun => return begun.map(drop),
+                created => return created.map(drop),
             }
         }
-        let key = self.begin(Alice::request(offer.clone(), seed()), power)?;
-        self.say_unsent(key, now, power)
+        let key = self.create(Alice::request(options.clone(), seed()), outside)?;
+        self.say_pending(key, outside)
     }
 
-    /// §15.4. The pool's record is kept: from now on the link is nowhere else.
-    fn take(&mut self, now: UnixSeconds, power: &mut Power) -> Result<Option<(RecordKey, LineLink, Vec<ToDo>)>, Halt> {
+    /// Pops a link (§15.4). The pool's row is kept: from now on the link is nowhere else.
+    fn pop(&mut self, outside: &mut Outside<'_>) -> Result<Option<(RecordKey, LineLink, Vec<ToDo>)>, Halt> {
         let Some(pool) = self.pool() else { return Ok(None) };
-        let to_do = match self.advance(pool, Input::Take, now, power, |_| {}) {
-            Ok((_, to_do)) => to_do,
-            Err(Halt::Idle) => vec![],
+        let to_do = match self.advance(pool, Input::Pop, outside, |_| {}) {
+            Ok(Moved { to_do, .. }) => to_do,
+            Err(Halt::Idle) => Vec::new(),
             Err(halt) => return Err(halt),
         };
         let mut to_do = to_do.into_iter();
@@ -72,19 +72,19 @@ impl Client {
         })
     }
 
-    /// What is stored counts, whatever is in memory.
-    pub(super) fn give_up(&mut self, key: RecordKey, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    /// Gives a Port up. What is stored counts, whatever is in memory.
+    pub(super) fn give_up(&mut self, key: RecordKey, outside: &mut Outside<'_>) -> Result<(), Halt> {
         self.load();
-        self.drive(key, Input::GiveUp, now, power)?;
-        self.say_withdrawn(now, power)
+        self.drive(key, Input::GiveUp, outside)?;
+        self.say_withdrawn(outside)
     }
 
-    /// §16.6: to every contact who was not told yet that his right is withdrawn. To say it twice does no harm.
-    pub(super) fn say_withdrawn(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
+    /// Tells each contact who was not told yet that the contact port is withdrawn (§16.6). To say it twice does no harm.
+    pub(super) fn say_withdrawn(&mut self, outside: &mut Outside<'_>) -> Result<(), Halt> {
         let withdrawn: Vec<_> = self.store.withdrawn().collect();
         for (line_link, line_id) in withdrawn {
-            match self.say_along(line_id, &IntroducerMessage::Withdrawn { line_link }.to_vec(), now, power) {
-                // Or nobody is left to be told.
+            match self.say_along(line_id, &IntroducerMessage::Withdrawn { line_link }.to_vec(), outside) {
+                // Or the contact cannot be told any more.
                 Ok(()) | Err(Halt::Rejected(Rejected::Closed | Rejected::WrongMachine)) => {
                     self.store.forget_withdrawn(line_link);
                 }
@@ -94,17 +94,17 @@ impl Client {
         Ok(())
     }
 
-    /// §16.6: the contact ports of introducers whose line is over. It is not deleted before.
-    pub(super) fn withdraw_what_ended(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), Halt> {
-        let is_over = |machine: &Any| match machine {
-            Any::Alice(alice) if self.care.withdraws => alice
+    /// Withdraws each contact port whose introducer's line is over (§16.6). That line is not deleted before.
+    pub(super) fn withdraw_orphans(&mut self, outside: &mut Outside<'_>) -> Result<(), Halt> {
+        let is_orphan = |machine: &AnyMachine| match machine {
+            AnyMachine::Alice(alice) if !self.faults.keeps_orphaned_ports => alice
                 .introducer()
-                .is_some_and(|line| self.machines.get(&RecordKey::Line(line)).is_none_or(Any::is_over)),
+                .is_some_and(|line| self.machines.get(&RecordKey::Line(line)).is_none_or(AnyMachine::is_over)),
             _ => false,
         };
-        let over: Vec<_> = self.machines.iter().filter(|(_, it)| is_over(it)).map(|(key, _)| *key).collect();
-        for key in over {
-            or_not(self.give_up(key, now, power))?;
+        let orphans: Vec<_> = self.machines.iter().filter(|(_, it)| is_orphan(it)).map(|(key, _)| *key).collect();
+        for key in orphans {
+            or_not(self.give_up(key, outside))?;
         }
         Ok(())
     }

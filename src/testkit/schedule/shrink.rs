@@ -1,9 +1,9 @@
-//! The least schedule that still fails.
+//! Shrinking: the shortest schedule that still fails.
 
 use super::{Choice, Schedule};
 
 impl Schedule {
-    /// Leaves choices out, and makes numbers small, for as long as it still fails.
+    /// Leaves choices out, and makes numbers smaller, as long as the schedule still fails.
     #[must_use = "the schedule itself stays as it is"]
     pub fn shrink(&self, mut fails: impl FnMut(&Self) -> bool) -> Self {
         let mut least = self.clone();
@@ -16,7 +16,7 @@ impl Schedule {
         }
     }
 
-    /// Leaves out halves first, single choices last.
+    /// Leaves out choices: halves first, single choices last.
     fn shorter(&self, fails: &mut impl FnMut(&Self) -> bool) -> Self {
         let mut least = self.clone();
         let mut part = least.0.len();
@@ -25,7 +25,7 @@ impl Schedule {
             while from < least.0.len() {
                 let mut less = least.clone();
                 less.0.drain(from..from.saturating_add(part).min(least.0.len()));
-                // What was left out may have been there to bring a crash nearer.
+                // A choice may only have brought a crash nearer. Then the crash can come sooner.
                 if fails(&less) || {
                     less.crash_sooner();
                     fails(&less)
@@ -51,7 +51,7 @@ impl Schedule {
     fn smaller(&self, fails: &mut impl FnMut(&Self) -> bool) -> Self {
         let mut least = self.clone();
         for at in 0..least.0.len() {
-            // Not the first: it says what happens.
+            // The first byte says what happens: it stays.
             for place in 1..4 {
                 for number in 0..8 {
                     let mut less = least.clone();

@@ -1,5 +1,5 @@
-//! Whom a Port's maker lets in: as many as he wants, when, and with his word (§14); by whom he is told (§16); and nobody any more
-//! once it is over.
+//! Visitors: a Port's maker lets in as many as the limit says, when the policy says, with approval if it is required (§14), by the
+//! introducer who made the ticket (§16), and nobody once the Port is over.
 
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Witness {
-    /// Randomness for a ticket, and until when it is good.
+    /// A user is about to make a ticket, of this randomness, that is good until then.
     pub(in super::super) fn introduces(
         &mut self,
         who: usize,
@@ -28,7 +28,7 @@ impl Witness {
         !self.introducers.is_empty()
     }
 
-    /// The user's word for whom waits.
+    /// The user approves a visitor, or declines.
     pub(in super::super) fn decides(&mut self, who: usize, line_id: LineId, accept: bool) {
         self.let_in.extend(accept.then_some((who, line_id)));
     }
@@ -61,12 +61,12 @@ impl Witness {
 
     pub(super) fn is_over(&self, who: usize, port: PortHash) -> bool {
         let made = self.makers.get(&port);
-        // Nor one that he used himself, when the Alice who had its key was gone.
+        // Not a Port that the maker used itself, after the Alice that had its key was deleted.
         let is_over = |name| self.over.contains(&name) && !self.forgotten.contains(&name);
         made.is_some_and(|made| made.by == who && is_over((who, made.line_link)))
     }
 
-    /// The Port by what it says, at either end; at its maker's also by what the user wants, and the ticket.
+    /// Whether the Port of a line has expired: at either end by what the Port says; at its maker also by the policy, and by the ticket.
     fn has_expired(&self, who: usize, line: &Line) -> bool {
         let Some(made) = self.makers.get(&line.port()) else { return false };
         let wished = self.wishes.get(&made.public_key).and_then(|wish| wish.expires);
@@ -75,7 +75,7 @@ impl Witness {
         of_maker.chain(made.expires).any(|expires| self.now >= expires)
     }
 
-    /// Whatever its policy may be by now.
+    /// Whether every policy that the Port may have is paused.
     fn is_paused(&self, who: usize, port: PortHash) -> bool {
         let made = self.makers.get(&port).filter(|made| made.by == who);
         let may_be = made.and_then(|made| self.policies.get(&(who, RecordKey::LineLink(made.line_link))));
@@ -83,14 +83,14 @@ impl Witness {
     }
 
     /// §14.5.
-    pub(super) fn is_let_in_unasked(&self, who: usize, line: &Line) -> bool {
+    pub(super) fn is_let_in_unapproved(&self, who: usize, line: &Line) -> bool {
         let made = self.makers.get(&line.port()).filter(|made| made.by == who);
         let asks = made.and_then(|made| self.wishes.get(&made.public_key)).is_some_and(|wish| wish.asks);
         asks && matches!(line.phase(), LinePhase::Joined | LinePhase::Confirmed)
             && !self.let_in.contains(&(who, line.claims().line_id))
     }
 
-    /// At Alice's: one line of each ticket, and it is the introducer's line that she was told of it by.
+    /// At Alice's end: each ticket forms one line, and that line names the introducer's line along which the ticket was announced.
     pub(super) fn sees_introduced(&mut self, who: usize, line: &Line) -> Result<(), Violation> {
         let Some((introduced, by)) = line.introduced().and_then(|introduced| Some((introduced, introduced.by?))) else {
             return Ok(());
@@ -102,13 +102,13 @@ impl Witness {
         }
         let Some((introducer, key)) = self.introducers.get(name) else { return Err(Violation::NotIntroduced(who)) };
         let is_mine = *key == RecordKey::Introducer(by);
-        // A line that was rolled back may be anybody's now.
+        // After a roll-back that line may be another one.
         let told = [who, *introducer].iter().any(|who| self.rolled_back.contains(who))
             || self.other_end(who, by).is_some_and(|(other, ..)| other == *introducer);
         if is_mine && told { Ok(()) } else { Err(Violation::NotIntroduced(who)) }
     }
 
-    /// The lines of a Port for many at its maker's. Who is rolled back has forgotten how many there were (§11).
+    /// Counts the lines of a Port for many at its maker. A maker that was rolled back has forgotten how many there were (§11).
     pub(super) fn counts(&self, who: usize, port: PortHash) -> Result<(), Violation> {
         let lines = self.lines.iter().filter(|((of, _), line)| *of == who && line.port == port).count();
         let wish = self.makers.get(&port).and_then(|made| self.wishes.get(&made.public_key));

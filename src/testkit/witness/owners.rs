@@ -1,5 +1,4 @@
-//! What users want of the Ports that they make, and what their machines make of it: of which link (§15), under which policy (§14),
-//! and until when.
+//! Owners: what users want of the Ports that they make, and what their machines make of it: the link (§15), the policy (§14), the expiry.
 
 use alloc::collections::BTreeSet;
 use alloc::vec;
@@ -12,7 +11,7 @@ use crate::{
     PortOutcome, RecordKey, RequestId, Seed, UnixSeconds, UseLimit,
 };
 
-/// A Port, as its maker's record or its text has it.
+/// A Port, as its maker's record or its text tells of it.
 #[derive(Clone, Debug)]
 pub(super) struct Made {
     pub(super) by: usize,
@@ -22,48 +21,39 @@ pub(super) struct Made {
     pub(super) expires: Option<UnixSeconds>,
 }
 
-/// What its user wants of it.
+/// What a user wants of a Port.
 #[derive(Clone, Debug)]
 pub(super) struct Wish {
-    /// How often it was ever to be used, at most.
+    /// The highest limit that was ever set.
     pub(super) uses: u32,
     pub(super) asks: bool,
     pub(super) expires: Option<UnixSeconds>,
 }
 
 impl Witness {
-    /// Randomness for a machine. Its private key is a secret, and so is a Port's RAD.
+    /// The kit draws randomness for a machine. Its private key is a secret, and so is a Port's RAD.
     pub(in super::super) fn gave(&mut self, seed: &[u8; 64], makes: Option<&PortOptions>) {
         if let ([private_key, ..], _) = seed.as_chunks() {
             self.secrets.insert(*private_key);
         }
-        let Some(offer) = makes else { return };
+        let Some(options) = makes else { return };
         self.keeps_block(seed);
-        // As a Port for many makes them of it.
-        let (private_key, rad, request_id, _) = Seed::from_bytes(seed).expand();
-        self.secrets.extend(private_key.expose().first_chunk());
-        self.secrets.insert(*rad.expose());
-        let (private_key, request_id) = if offer.kind().is_for_many() {
-            (private_key, request_id)
-        } else {
-            let Seed { private_key, request_id, .. } = Seed::from_bytes(seed);
-            (private_key, request_id)
-        };
+        let Seed { private_key, request_id, .. } = Seed::from_bytes(seed);
         let public_key = *PrivateKey::new(private_key).public_key().as_bytes();
         self.public_keys.insert(RecordKey::Request(RequestId::from(*request_id.expose())), public_key);
-        let PortOptions { policy, .. } = offer;
-        let wish = Wish { uses: most(policy.use_limit()), asks: policy.requires_approval(), expires: offer.expiry() };
+        let PortOptions { policy, .. } = options;
+        let wish = Wish { uses: most(policy.use_limit()), asks: policy.requires_approval(), expires: options.expiry() };
         self.wishes.insert(public_key, wish);
     }
 
-    /// A RAD, a ticket's secret, or the name of a pool, which never leaves its client (§15.1).
+    /// The seed's third block is secret: a RAD, a ticket's secret, or the name of a pool, which never leaves its client (§15.1).
     pub(super) fn keeps_block(&mut self, seed: &[u8; 64]) {
         if let ([_, _, block, _], _) = seed.as_chunks() {
             self.secrets.insert(*block);
         }
     }
 
-    /// The user sets this, from now on.
+    /// The user sets this policy from now on.
     pub(in super::super) fn allows(&mut self, who: usize, key: RecordKey, policy: Policy) {
         let public_key = self.public_keys.get(&key);
         if let Some(wish) = public_key.and_then(|public_key| self.wishes.get_mut(public_key)) {
@@ -74,7 +64,7 @@ impl Witness {
         }
     }
 
-    /// A contact port is shown by others than its maker.
+    /// A client shows a Port. If the Port has a ticket, the client is the introducer, and not its maker.
     pub(in super::super) fn shows(&mut self, who: usize, port: &Port) {
         if port.ticket().is_none() {
             self.makes(who, port);
@@ -92,7 +82,7 @@ impl Witness {
         self.makers.values().any(|made| (made.by, made.line_link) == (who, line_link))
     }
 
-    /// A pool (§15), and in the place of which.
+    /// A user is about to make a pool (§15) that replaces these.
     pub(in super::super) fn begins_pool(&mut self, who: usize, before: &[RecordKey], seed: &[u8; 64]) {
         before.iter().for_each(|before| self.gives_up(who, *before));
         self.keeps_block(seed);
@@ -105,7 +95,7 @@ impl Witness {
         }
     }
 
-    /// The user took it back, and nothing came between.
+    /// The Port is over: its user took it back, and no crash came between.
     pub(in super::super) fn withdraws(&mut self, who: usize, key: RecordKey) {
         if let RecordKey::LineLink(line_link) = key
             && self.has_made(who, line_link)
@@ -120,7 +110,7 @@ impl Witness {
 
     pub(super) fn sees_alice(&mut self, who: usize, alice: &Alice) -> Result<(), Violation> {
         if let Some(port) = alice.port() {
-            // Shown to nobody as it is, but granted.
+            // A contact port is granted, not shown.
             if port.kind() == PortKind::ContactPort {
                 self.makes(who, port);
             }
@@ -143,8 +133,7 @@ impl Witness {
         Ok(())
     }
 
-    /// What is over is so from now on: nobody gives up a Port for many but its user; and a contact port ends with the introducer's
-    /// line (§16.6).
+    /// A Port that is over stays over. Only its user gives up a Port for many, and a contact port ends with the introducer's line (§16.6).
     pub(super) fn ends(&mut self, who: usize, ended: &[(RecordKey, PortOutcome)]) -> Result<(), Violation> {
         let of_contacts = self.contacts.iter().filter(|((of, _), line)| *of == who && self.is_line_over(who, **line));
         let of_contacts: Vec<_> = of_contacts.map(|((_, line_link), _)| RecordKey::LineLink(*line_link)).collect();
@@ -164,13 +153,13 @@ impl Witness {
         Ok(())
     }
 
-    /// Or gone: it may only be deleted after the contact port is withdrawn.
+    /// Whether a line is closed or deleted. It may only be deleted after the contact port is withdrawn.
     fn is_line_over(&self, who: usize, line_id: LineId) -> bool {
         let line = self.records.get(&(who, RecordKey::Line(line_id))).and_then(|record| Line::restore(record).ok());
         line.is_none_or(|line| line.phase() == LinePhase::Closed)
     }
 
-    /// §15.4: of each link one Port, and none as long as the pool has it. The relay may issue one for several requests.
+    /// §15.4: each link makes one Port, and none while the pool has it. But the relay may issue one link for several requests.
     pub(super) fn hands_out(&self, who: usize) -> Result<(), Violation> {
         let mut held = Vec::new();
         for (_, record) in self.records.iter().filter(|((of, key), _)| *of == who && matches!(key, RecordKey::Pool(_)))
@@ -187,12 +176,13 @@ impl Witness {
     }
 }
 
-/// What would come out of this pool.
+/// The links that would come out of this pool.
 fn links(pool: &[u8]) -> Vec<LineLink> {
     let mut links = Vec::new();
     let Ok(mut pool) = Pool::restore(pool) else { return links };
-    while let Ok(step) = pool.take() {
-        links.extend(step.commit().find_map(|effect| match effect {
+    while let Ok(step) = pool.pop() {
+        let write = step.write();
+        links.extend(step.commit(write).find_map(|effect| match effect {
             PoolEffect::Link(line_link) => Some(line_link),
             PoolEffect::Send(_) => None,
         }));

@@ -1,11 +1,14 @@
 use alloc::string::ToString;
 use alloc::vec;
 
-use super::super::machine::{Input, Tables, ToDo};
+use chacha20::ChaCha8Rng;
+use rand_core::SeedableRng;
+
+use super::super::machine::{Input, Tables, ToDo, made};
 use super::*;
 use crate::{
-    Alice, Event, Introducer, IntroducerMessage, IntroducerName, Policy, Port, PortKind, PortOptions, Seed, SendProof,
-    UnixSeconds,
+    Alice, Event, Introducer, IntroducerMessage, IntroducerName, Policy, Port, PortKind, PortOptions, Request, Seed,
+    SendProof, UnixSeconds,
 };
 
 const ALICE: usize = 0;
@@ -26,55 +29,63 @@ fn line_id(n: u8) -> LineId {
     [n; 16].into()
 }
 
-fn made() -> Made {
+fn alices() -> Made {
     Made { by: ALICE, line_link: [1; 16].into(), kind: PortKind::Port, public_key: [1; 32], expires: None }
 }
 
 /// Alice has made Port 1.
 fn witness(lines: &[(usize, u8, Seen)]) -> Witness {
     let lines = lines.iter().map(|(who, name, seen)| ((*who, line_id(*name)), seen.clone())).collect();
-    let makers = [([1; 32].into(), made())].into();
+    let makers = [([1; 32].into(), alices())].into();
     Witness { lines, makers, ..Witness::default() }
 }
 
-fn step(machine: &mut Any, input: Input<'_>) -> Vec<ToDo> {
-    machine.step(input, NOW, &mut |_| Ok(())).unwrap()
+fn rng() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(0)
+}
+
+fn step(machine: &mut AnyMachine, input: Input<'_>) -> Vec<ToDo> {
+    machine.step(input, NOW, &mut rng(), &mut |_| Ok(())).unwrap()
+}
+
+fn alice(options: PortOptions) -> Alice {
+    made(Alice::offer([1; 16].into(), options, Seed::from_bytes(&[1; 64])))
 }
 
 fn port() -> Port {
-    Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit().port().unwrap().clone()
+    alice(PortOptions::new()).port().unwrap().clone()
 }
 
-fn scanned(seed: u8) -> Any {
-    Any::Bob(Bob::scan(port(), Seed::from_bytes(&[seed; 64])).commit())
+fn scanned(seed: u8) -> AnyMachine {
+    AnyMachine::Bob(made(Bob::scan(port(), Seed::from_bytes(&[seed; 64]))))
 }
 
-fn connected(seed: u8) -> Any {
+fn connected(seed: u8) -> AnyMachine {
     let mut bob = scanned(seed);
     step(&mut bob, Input::Connect(SendProof::Inline));
     bob
 }
 
 /// Nothing is left to send.
-fn dead(mut bob: Any) -> Any {
+fn dead(mut bob: AnyMachine) -> AnyMachine {
     step(&mut bob, Input::GiveUp);
     while !bob.may_be_deleted() {
-        step(&mut bob, Input::Settle);
+        step(&mut bob, Input::ClearOutbox);
     }
     bob
 }
 
-fn line_of(machine: &mut Any, proof: Option<crate::Proof>) -> Any {
+fn line_of(machine: &mut AnyMachine, proof: Option<crate::Proof>) -> AnyMachine {
     let event = Event::LineFormed { line_link: [1; 16].into(), line_id: line_id(1), pair_hash: [1; 32].into(), proof };
     let formed = step(machine, Input::Event(&event, &[], &Tables::default())).into_iter().find_map(|one| match one {
-        ToDo::Adopt(line) => Some(Any::Line(*line)),
+        ToDo::Adopt(line) => Some(AnyMachine::Line(*line)),
         _ => None,
     });
     formed.unwrap()
 }
 
 /// Both ends of one line, joined.
-fn ends() -> [Any; 2] {
+fn ends() -> [AnyMachine; 2] {
     let mut bob = scanned(2);
     let sent = step(&mut bob, Input::Connect(SendProof::Inline));
     let proof = sent.iter().find_map(|one| match one {
@@ -84,38 +95,42 @@ fn ends() -> [Any; 2] {
         },
         _ => None,
     });
-    let mut alice = Any::Alice(Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).commit());
+    let mut alice = AnyMachine::Alice(alice(PortOptions::new()));
     [line_of(&mut alice, proof), line_of(&mut bob, None)]
 }
 
 /// All that each end has to say has come to the other.
-fn talk([alice, bob]: &mut [Any; 2]) {
+fn talk([alice, bob]: &mut [AnyMachine; 2]) {
     for _ in 0..3 {
         say(alice, bob);
         say(bob, alice);
     }
 }
 
-fn say(from: &mut Any, to: &mut Any) {
+fn say(from: &mut AnyMachine, to: &mut AnyMachine) {
     for sent in from.pending() {
         let ToDo::Send(request) = sent else { continue };
         let Ok(Request::Packet { line_id, payload }) = Request::decode(&request) else { continue };
         // What came before is refused.
-        let _ =
-            to.step(Input::Event(&Event::Packet { line_id, payload }, &[], &Tables::default()), NOW, &mut |_| Ok(()));
+        let _ = to.step(
+            Input::Event(&Event::Packet { line_id, payload }, &[], &Tables::default()),
+            NOW,
+            &mut rng(),
+            &mut |_| Ok(()),
+        );
     }
-    let _ = from.step(Input::Settle, NOW, &mut |_| Ok(()));
+    let _ = from.step(Input::ClearOutbox, NOW, &mut rng(), &mut |_| Ok(()));
 }
 
-fn records(machines: &[&Any]) -> Vec<Vec<u8>> {
+fn records(machines: &[&AnyMachine]) -> Vec<Vec<u8>> {
     machines.iter().map(|machine| machine.record().to_vec()).collect()
 }
 
 /// §6.8: both ends have one check code as soon as they are joined, and the same once they are confirmed.
 #[test]
 fn the_code_of_a_joined_line_is_its_check_code() {
-    let code = |machine: &Any| match machine {
-        Any::Line(line) => (Seen::of(line).code, line.safety_number().map(|code| *code.groups())),
+    let code = |machine: &AnyMachine| match machine {
+        AnyMachine::Line(line) => (Seen::of(line).code, line.safety_number().map(|code| *code.groups())),
         _ => panic!("{machine:?}"),
     };
     let mut ends = ends();
@@ -141,7 +156,7 @@ fn what_a_line_may_become() {
 /// §8.1: a machine goes on, never back, and no other takes its place while it lives.
 #[test]
 fn a_record_goes_on_and_not_back() {
-    let looks = |machines: &[&Any]| {
+    let looks = |machines: &[&AnyMachine]| {
         let mut witness = witness(&[]);
         let looks = machines.iter().try_for_each(|machine| witness.looks(BOB, &records(&[machine])));
         looks.map(|()| witness.forgotten.contains(&(BOB, [1; 16].into())))
@@ -183,7 +198,7 @@ fn who_has_forgotten_a_port_may_use_it_again() {
     let forgotten = |who| Witness { forgotten: [(who, [1; 16].into())].into(), ..witness(&[]) };
     assert_eq!(answers(&forgotten(ALICE)), [YES, NO, NO]);
     assert_eq!(answers(&forgotten(BOB)), [NO, YES, NO]);
-    // §11: nobody has two lines of a Port that he made, not even after a roll-back.
+    // §11: no client has two lines of a Port that it made, not even after a roll-back.
     let rolled_back = |who| Witness { rolled_back: [who].into(), ..witness(&[]) };
     assert_eq!(answers(&rolled_back(ALICE)), [(true, false), NO, NO]);
     assert_eq!(answers(&rolled_back(BOB)), [NO, YES, YES]);
@@ -247,7 +262,7 @@ fn a_line_is_confirmed_with_its_other_end_only() {
 /// §6.3: the counters of a line that took the name of one that was deleted begin anew, those of no other.
 #[test]
 fn a_line_with_the_name_of_another_has_its_own_counters() {
-    let [_, Any::Line(bobs)] = ends() else { panic!("two lines") };
+    let [_, AnyMachine::Line(bobs)] = ends() else { panic!("two lines") };
     let nonce = Nonce { epoch: 0, counter: 0 };
     let names = [(ALICE, line_id(1), nonce), (BOB, line_id(1), nonce), (BOB, line_id(2), nonce)];
     for (before, rest) in [(Seen::of(&bobs), &names[..]), (seen(9, 9, None), &[names[0], names[2]])] {
@@ -261,10 +276,10 @@ fn a_line_with_the_name_of_another_has_its_own_counters() {
 /// §6.5, §6.6.
 #[test]
 fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
-    let finds = |ends: &[Any; 2], both: bool, given_up: bool, forgotten: bool| {
+    let finds = |ends: &[AnyMachine; 2], both: bool, given_up: bool, forgotten: bool| {
         let stores = [records(&[&ends[ALICE]]), if both { records(&[&ends[BOB]]) } else { vec![] }];
         let mut witness = witness(&[]);
-        witness.makers = [(port().hash(), made())].into();
+        witness.makers = [(port().hash(), alices())].into();
         stores.iter().enumerate().for_each(|(who, records)| assert_eq!(witness.looks(who, records), Ok(())));
         witness.given_up.extend(given_up.then_some(LineLink::from([1; 16])));
         witness.forgotten.extend(forgotten.then_some((ALICE, [1; 16].into())));
@@ -282,21 +297,21 @@ fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
     assert_eq!(finds(&ends, false, false, false), LOST);
 }
 
-/// Alice's end of a line of Port 1, with somebody whom Carol introduced: Alice's line with her is line 9.
+/// Alice's end of a line of Port 1. Carol introduced the guest, and Alice's line with Carol is line 9.
 fn introduced() -> Line {
-    let offer = PortOptions::new().policy(Policy::unlimited()).introducer(line_id(9));
-    let mut alice = Any::Alice(Alice::offer([1; 16].into(), offer, Seed::from_bytes(&[1; 64])).commit());
+    let options = PortOptions::new().policy(Policy::unlimited()).introducer(line_id(9));
+    let mut alice = AnyMachine::Alice(alice(options));
     let grant = match &alice {
-        Any::Alice(alice) => alice.port().unwrap().to_bytes(),
+        AnyMachine::Alice(alice) => alice.port().unwrap().to_bytes(),
         _ => unreachable!(),
     };
-    let mut carol = Any::Introducer(Introducer::granted(grant.as_slice(), line_id(9)).unwrap().commit());
+    let mut carol = AnyMachine::Introducer(made(Introducer::granted(grant.as_slice(), line_id(9)).unwrap()));
     let told = step(&mut carol, Input::Introduce(&IntroducerName::new("Carol").unwrap(), None, &[3; 64]));
-    let Some(ToDo::TellAlice(_, said)) = told.first() else { panic!("{told:?}") };
+    let Some(ToDo::Announce(_, said)) = told.first() else { panic!("{told:?}") };
     let IntroducerMessage::Ticket(ticket) = IntroducerMessage::decode(said).unwrap() else { panic!("no ticket") };
-    let ready = step(&mut carol, Input::Told);
+    let ready = step(&mut carol, Input::MarkAnnounced);
     let Some(ToDo::Show(text)) = ready.first() else { panic!("{ready:?}") };
-    let mut bob = Any::Bob(Bob::scan(Port::parse(text).unwrap(), Seed::from_bytes(&[2; 64])).commit());
+    let mut bob = AnyMachine::Bob(made(Bob::scan(Port::parse(text).unwrap(), Seed::from_bytes(&[2; 64]))));
     let sent = step(&mut bob, Input::Connect(SendProof::Inline));
     let Some(ToDo::Send(request)) = sent.first() else { panic!("{sent:?}") };
     let Ok(Request::Connect { line_link, proof }) = Request::decode(request) else { panic!("no Connect") };
@@ -310,30 +325,30 @@ fn introduced() -> Line {
     line.unwrap()
 }
 
-/// §16.5: the introducer is whoever has the other end of the line that she told along.
+/// §16.5: the introducer has the other end of the line along which the ticket was announced.
 #[test]
 fn an_introducer_is_who_made_the_ticket() {
     const CAROL: usize = 2;
     let line = introduced();
     let key = RecordKey::Introducer(line_id(9));
-    let (port, her) = (line.port(), |who, code| (who, 9, seen(8, 8, Some(code))));
+    let (port, end) = (line.port(), |who, code| (who, 9, seen(8, 8, Some(code))));
     let sees = |other: (usize, u8, Seen), name: &str, introducer: (usize, RecordKey), rolled_back: &[usize]| {
-        let mut witness = witness(&[her(ALICE, 7), other]);
-        witness.makers.insert(port, made());
+        let mut witness = witness(&[end(ALICE, 7), other]);
+        witness.makers.insert(port, alices());
         witness.introducers.insert(name.to_string(), introducer);
         witness.rolled_back.extend(rolled_back);
         witness.sees_introduced(ALICE, &line)
     };
     let bad = Err(Violation::NotIntroduced(ALICE));
-    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, key), &[]), Ok(()));
-    assert_eq!(sees(her(CAROL, 7), "Dave", (CAROL, key), &[]), bad);
-    assert_eq!(sees(her(CAROL, 7), "Carol", (3, key), &[]), bad);
-    assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[]), bad);
-    assert_eq!(sees(her(CAROL, 6), "Carol", (CAROL, key), &[]), bad);
-    assert_eq!(sees(her(CAROL, 7), "Carol", (CAROL, RecordKey::Introducer(line_id(2))), &[]), bad);
+    assert_eq!(sees(end(CAROL, 7), "Carol", (CAROL, key), &[]), Ok(()));
+    assert_eq!(sees(end(CAROL, 7), "Dave", (CAROL, key), &[]), bad);
+    assert_eq!(sees(end(CAROL, 7), "Carol", (3, key), &[]), bad);
+    assert_eq!(sees(end(3, 7), "Carol", (CAROL, key), &[]), bad);
+    assert_eq!(sees(end(CAROL, 6), "Carol", (CAROL, key), &[]), bad);
+    assert_eq!(sees(end(CAROL, 7), "Carol", (CAROL, RecordKey::Introducer(line_id(2))), &[]), bad);
     // Whose line that was is not known any more.
-    assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[CAROL]), Ok(()));
-    assert_eq!(sees(her(3, 7), "Carol", (CAROL, key), &[BOB]), bad);
+    assert_eq!(sees(end(3, 7), "Carol", (CAROL, key), &[CAROL]), Ok(()));
+    assert_eq!(sees(end(3, 7), "Carol", (CAROL, key), &[BOB]), bad);
 }
 
 /// §16.4.
@@ -341,10 +356,10 @@ fn an_introducer_is_who_made_the_ticket() {
 fn a_second_line_of_one_ticket_and_one_of_what_is_over() {
     let line = introduced();
     let mut witness = witness(&[]);
-    witness.makers.insert(line.port(), made());
+    witness.makers.insert(line.port(), alices());
     witness.introduced.insert((ALICE, "Carol".to_string()), RelayClaims { line_id: line_id(2), ..line.claims() });
     assert_eq!(witness.sees_introduced(ALICE, &line), Err(Violation::TicketTwice(ALICE)));
-    // Another's is nothing to him.
+    // Another client's Port does not count.
     witness.withdraws(BOB, RecordKey::LineLink([1; 16].into()));
     assert!(!witness.is_over(ALICE, line.port()));
     witness.withdraws(ALICE, RecordKey::LineLink([1; 16].into()));

@@ -7,7 +7,7 @@ use rand_core::Rng;
 
 use super::{Happened, World, pick};
 use crate::testkit::app::{App, Command};
-use crate::testkit::machine::Any;
+use crate::testkit::machine::AnyMachine;
 use crate::testkit::schedule::{Change, Choice, Expiry, Fault, Terms};
 use crate::{
     Alice, Introducer, IntroducerName, IntroducerPhase, Line, LineId, LinePhase, Machine, Policy, Pool, PortOptions,
@@ -18,18 +18,18 @@ impl<A: App> World<A> {
     pub(super) fn wants(&mut self, choice: Choice) -> Happened {
         match choice {
             Choice::MakePort(who, expires) => {
-                let offer = expires.map_or_else(PortOptions::new, |n| PortOptions::new().expires(self.later(n)));
+                let options = expires.map_or_else(PortOptions::new, |n| PortOptions::new().expires(self.later(n)));
                 // With all or with nothing.
                 let relay = expires.and_then(|_| RelayAddr::new("relay.example").ok());
-                let offer = relay.map_or(offer.clone(), |relay| offer.relay(relay));
-                let seed = self.seed(Some(&offer));
-                self.command(self.user(who), &Command::MakePort { seed, offer })
+                let options = relay.map_or(options.clone(), |relay| options.relay(relay));
+                let seed = self.seed(Some(&options));
+                self.command(self.user(who), &Command::MakePort { seed, options })
             }
             Choice::MakeSuperport(who, n) => {
                 let policy = Policy::up_to(u32::from(n % 3).saturating_add(1)).require_approval(n >= 96);
-                let offer = PortOptions::new().policy(policy);
-                let seed = self.seed(Some(&offer));
-                self.command(self.user(who), &Command::MakePort { seed, offer })
+                let options = PortOptions::new().policy(policy);
+                let seed = self.seed(Some(&options));
+                self.command(self.user(who), &Command::MakePort { seed, options })
             }
             Choice::SetPolicy(who, n, change) => {
                 let who = self.user(who);
@@ -68,9 +68,9 @@ impl<A: App> World<A> {
                 let is_confirmed = |line: &Line| line.phase() == LinePhase::Confirmed;
                 let lines: Vec<_> = self.restored::<Line>(who).filter(is_confirmed).collect();
                 let Some(line) = pick(&lines, n) else { return Ok(false) };
-                let offer = self.offer(terms).introducer(line.claims().line_id);
-                let seed = self.seed(Some(&offer));
-                self.command(who, &Command::MakePort { seed, offer })
+                let options = self.options(terms).introducer(line.claims().line_id);
+                let seed = self.seed(Some(&options));
+                self.command(who, &Command::MakePort { seed, options })
             }
             Choice::Introduce(who, n, expires) => {
                 let who = self.user(who);
@@ -101,9 +101,11 @@ impl<A: App> World<A> {
             Choice::GiveUp(who, n) => {
                 let who = self.user(who);
                 let records = self.apps.get(who).map(A::records).unwrap_or_default();
-                let machines = records.iter().filter_map(|record| Any::restore(record));
-                let ports: Vec<_> =
-                    machines.filter(|it| !matches!(it, Any::Line(_) | Any::Pool(_))).map(|it| it.key()).collect();
+                let machines = records.iter().filter_map(|record| AnyMachine::restore(record));
+                let ports: Vec<_> = machines
+                    .filter(|it| !matches!(it, AnyMachine::Line(_) | AnyMachine::Pool(_)))
+                    .map(|it| it.key())
+                    .collect();
                 let Some(key) = pick(&ports, n) else { return Ok(false) };
                 self.give_up(who, *key)
             }
@@ -128,7 +130,7 @@ impl<A: App> World<A> {
     }
 
     /// Of a contact port.
-    fn offer(&self, Terms { uses, asks, expiry }: Terms) -> PortOptions {
+    fn options(&self, Terms { uses, asks, expiry }: Terms) -> PortOptions {
         let policy = uses.map_or(Policy::unlimited(), |n| Policy::up_to(n.into())).require_approval(asks);
         match expiry {
             None => PortOptions::new().policy(policy),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use port_protocol::*;
 
-use super::{NOW, Put, state_of};
+use super::{Kept, NOW, Put, Said, Unused, rng, state_of};
 
 /// Whatever can be said to a machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,8 +18,8 @@ pub enum Input {
     Close,
     Seal(Vec<u8>, Vec<u8>),
     Tick,
-    Settle,
-    Take,
+    ClearOutbox,
+    Pop,
 }
 
 impl Input {
@@ -37,7 +37,7 @@ impl Input {
             Self::Close,
             Self::seal("words"),
             Self::Tick,
-            Self::Settle,
+            Self::ClearOutbox,
         ]
     }
 }
@@ -48,7 +48,7 @@ pub enum Refusal {
     Rejected(Rejected),
     Seal(SealError),
     Pool(PoolError),
-    /// Nothing to settle, or no deadline yet.
+    /// Nothing to clear, or no deadline yet.
     NothingDue,
     /// This role has no such command.
     NoSuchCommand,
@@ -72,8 +72,8 @@ pub enum Effect {
     LineFormed(Box<Line>),
     Message(Vec<u8>),
     IntroducerMessage(Vec<u8>),
-    Dropped,
-    Asked,
+    PacketsLost,
+    AwaitingApproval,
     Ended(End),
     Link(LineLink),
 }
@@ -97,7 +97,7 @@ impl PartialEq for Effect {
             (Self::PortReady(a), Self::PortReady(b)) => a == b,
             (Self::Ended(a), Self::Ended(b)) => a == b,
             (Self::Link(a), Self::Link(b)) => a == b,
-            (Self::Dropped, Self::Dropped) | (Self::Asked, Self::Asked) => true,
+            (Self::PacketsLost, Self::PacketsLost) | (Self::AwaitingApproval, Self::AwaitingApproval) => true,
             _ => false,
         }
     }
@@ -110,13 +110,13 @@ impl fmt::Display for Effect {
             Self::Send(request) => match Request::decode(request).unwrap() {
                 Request::IssueLineLink { .. } => f.write_str("IssueLineLink"),
                 Request::Connect { proof, .. } => {
-                    write!(f, "Connect{}", if proof.is_some() { " on board" } else { "" })
+                    write!(f, "Connect{}", if proof.is_some() { " inline" } else { "" })
                 }
                 Request::Disconnect { .. } => f.write_str("Disconnect"),
                 Request::CloseLineLink { .. } => f.write_str("CloseLineLink"),
                 Request::SetLineLink { admits, .. } => write!(f, "SetLineLink {admits:?}"),
                 Request::Packet { payload, .. } => match Payload::decode(payload).unwrap() {
-                    Payload::Sealed { content, .. } => write!(f, "{content:?}"),
+                    Payload::Sealed { kind, .. } => write!(f, "{kind:?}"),
                     _ => f.write_str("Proof"),
                 },
                 _ => f.write_str("?"),
@@ -125,8 +125,8 @@ impl fmt::Display for Effect {
             Self::LineFormed(line) => write!(f, "LineFormed {}", state_of(&line.record())),
             Self::Message(_) => f.write_str("says"),
             Self::IntroducerMessage(_) => f.write_str("IntroducerMessage"),
-            Self::Dropped => f.write_str("Dropped"),
-            Self::Asked => f.write_str("Asked"),
+            Self::PacketsLost => f.write_str("PacketsLost"),
+            Self::AwaitingApproval => f.write_str("AwaitingApproval"),
             Self::Ended(_) => f.write_str("Ended"),
             Self::Link(_) => f.write_str("Link"),
         }
@@ -188,10 +188,10 @@ impl Clone for Any {
 
 impl Any {
     pub fn restore(record: &[u8]) -> Result<Self, RestoreError> {
-        match record.get(2) {
-            Some(2) => Bob::restore(record).map(Self::Bob),
-            Some(3) => Line::restore(record).map(Self::Line),
-            Some(4) => Pool::restore(record).map(Self::Pool),
+        match MachineRole::of_record(record) {
+            Ok(MachineRole::Bob) => Bob::restore(record).map(Self::Bob),
+            Ok(MachineRole::Line) => Line::restore(record).map(Self::Line),
+            Ok(MachineRole::Pool) => Pool::restore(record).map(Self::Pool),
             _ => Alice::restore(record).map(Self::Alice),
         }
     }
@@ -253,27 +253,54 @@ impl Any {
             keep(asked)
         });
         let after = self.record();
-        if let Ok(effects) = &outcome {
-            let put = put.unwrap();
-            let formed = effects.iter().find_map(|effect| match effect {
-                Effect::LineFormed(line) => Some((line.key(), line.record().to_vec())),
-                _ => None,
-            });
-            assert_eq!(put.line, formed, "what was kept is what comes");
-            assert_eq!(put.replaces, Some(Expected { key, revision }));
-            assert_eq!((put.revision, self.revision()), (revision + 1, revision + 1));
-            assert_eq!((put.key, &put.record), (self.key(), &after), "what was kept is what it is");
-            assert!(after.len() <= MAX_RECORD);
-            assert_eq!(Self::restore(&after).unwrap().record(), after);
-            // Nothing moves what is dead (§4.4, §5.4, §6.7).
-            let over =
-                !state.contains("Offered") && ["Formed", "Ended", "Closed"].iter().any(|word| state.contains(word));
-            let settled = self.state().ends_with(", settled") && !state.ends_with(", settled");
-            assert!(!over || *input == Input::Settle && settled, "{state} moved");
-        } else {
+        let Ok(effects) = &outcome else {
             assert_eq!(before, after, "{state} moved, on an error or by a dropped step");
-        }
+            return outcome;
+        };
+        self.check_write(&put.unwrap(), Expected { key, revision }, effects);
+        assert!(after.len() <= MAX_RECORD);
+        let restored = Self::restore(&after).unwrap();
+        assert_eq!(restored.record(), after);
+        self.check_effects(&restored.pending(), effects);
+        // Nothing moves what is dead (§4.4, §5.4, §6.7).
+        let over = !state.contains("Offered") && ["Formed", "Ended", "Closed"].iter().any(|word| state.contains(word));
+        let cleared = self.state().ends_with(", cleared") && !state.ends_with(", cleared");
+        assert!(!over || *input == Input::ClearOutbox && cleared, "{state} moved");
         outcome
+    }
+
+    /// §8.1: the write holds the whole step.
+    fn check_write(&self, put: &Put, expected: Expected, effects: &[Effect]) {
+        let record = self.record();
+        let (key, revision, deadline) = (self.key(), expected.revision + 1, self.deadline());
+        assert_eq!(self.revision(), revision);
+        let row = Kept { key, revision, record, deadline, expected: Some(expected) };
+        assert_eq!(put.row, row, "what was kept is what it is");
+        let formed = effects.iter().find_map(|effect| match effect {
+            Effect::LineFormed(line) => {
+                let (key, record, deadline) = (line.key(), line.record().to_vec(), line.deadline());
+                Some(Kept { key, revision: 0, record, deadline, expected: None })
+            }
+            _ => None,
+        });
+        assert_eq!(put.new_line, formed, "the line that was kept is what comes");
+        let received = effects.iter().find_map(|effect| match effect {
+            Effect::Message(text) => Some(Said::Message(text.clone())),
+            Effect::IntroducerMessage(text) => Some(Said::Introducer(text.clone())),
+            _ => None,
+        });
+        assert_eq!(put.received, received, "what was said is kept with the step");
+    }
+
+    /// §8.1: first what no outbox holds, one thing at most; then a part of the outbox, which is the same after a restart.
+    fn check_effects(&self, pending: &[Effect], effects: &[Effect]) {
+        assert_eq!(self.pending(), pending, "the same bytes after a restart");
+        let in_outbox = |part: &[Effect]| part.is_empty() || pending.windows(part.len()).any(|window| window == part);
+        let rest = match effects {
+            [once, rest @ ..] if !pending.contains(once) => rest,
+            all => all,
+        };
+        assert!(in_outbox(rest), "{} with {} pending", words(effects), words(pending));
     }
 
     /// Hands something in, to be kept.
@@ -297,21 +324,21 @@ impl Any {
         match self {
             Self::Alice(alice) => {
                 let step = match input {
-                    Input::Event(event) => alice.handle_bytes(event, now).map_err(Refusal::Rejected)?,
+                    Input::Event(event) => alice.handle(&decoded(event)?, &NoPeers, now, &mut rng()).map_err(Refusal::Rejected)?,
                     Input::Revoke => alice.revoke().map_err(Refusal::Rejected)?,
                     Input::Tick => alice.tick(now).ok_or(Refusal::NothingDue)?,
-                    Input::Settle => alice.clear_outbox().ok_or(Refusal::NothingDue)?,
+                    Input::ClearOutbox => alice.clear_outbox().ok_or(Refusal::NothingDue)?,
                     _ => return Err(Refusal::NoSuchCommand),
                 };
                 finish(step, keep, of_alice)
             }
             Self::Bob(bob) => {
                 let step = match input {
-                    Input::Event(event) => bob.handle_bytes(event, now).map_err(Refusal::Rejected)?,
+                    Input::Event(event) => bob.handle(&decoded(event)?, &NoPeers, now, &mut Unused).map_err(Refusal::Rejected)?,
                     Input::Connect(how) => bob.connect(*how, now).map_err(Refusal::Rejected)?,
                     Input::Cancel => bob.cancel().map_err(Refusal::Rejected)?,
                     Input::Tick => bob.tick(now).ok_or(Refusal::NothingDue)?,
-                    Input::Settle => bob.clear_outbox().ok_or(Refusal::NothingDue)?,
+                    Input::ClearOutbox => bob.clear_outbox().ok_or(Refusal::NothingDue)?,
                     _ => return Err(Refusal::NoSuchCommand),
                 };
                 finish(step, keep, of_bob)
@@ -321,12 +348,12 @@ impl Any {
                 let step = match input {
                     Input::Event(event) => {
                         buffer = vec![0; event.len()];
-                        line.handle_bytes(event, &mut buffer, now).map_err(Refusal::Rejected)?
+                        line.handle(&decoded(event)?, &mut buffer, now, &mut Unused).map_err(Refusal::Rejected)?
                     }
                     Input::Open(payload, data) => {
                         buffer = vec![0; payload.len()];
                         let packet = Event::Packet { line_id: line.claims().line_id, payload };
-                        line.open(&packet, data, &mut buffer, now).map_err(Refusal::Rejected)?
+                        line.handle_with_aad(&packet, data, &mut buffer, now, &mut Unused).map_err(Refusal::Rejected)?
                     }
                     Input::Seal(text, data) => {
                         buffer = vec![0; text.len() + SEAL_OVERHEAD];
@@ -334,17 +361,17 @@ impl Any {
                     }
                     Input::Close => line.close().map_err(Refusal::Rejected)?,
                     Input::Tick => line.tick(now).ok_or(Refusal::NothingDue)?,
-                    Input::Settle => line.clear_outbox().ok_or(Refusal::NothingDue)?,
+                    Input::ClearOutbox => line.clear_outbox().ok_or(Refusal::NothingDue)?,
                     _ => return Err(Refusal::NoSuchCommand),
                 };
                 finish(step, keep, of_line)
             }
             Self::Pool(pool) => {
                 let step = match input {
-                    Input::Event(event) => pool.handle_bytes(event).map_err(Refusal::Rejected)?,
-                    Input::Take => pool.take().map_err(Refusal::Pool)?,
+                    Input::Event(event) => pool.handle(&decoded(event)?).map_err(Refusal::Rejected)?,
+                    Input::Pop => pool.pop().map_err(Refusal::Pool)?,
                     Input::Tick => pool.tick(now).ok_or(Refusal::NothingDue)?,
-                    Input::Settle => pool.clear_outbox().ok_or(Refusal::NothingDue)?,
+                    Input::ClearOutbox => pool.clear_outbox().ok_or(Refusal::NothingDue)?,
                     _ => return Err(Refusal::NoSuchCommand),
                 };
                 finish(step, keep, of_pool)
@@ -353,12 +380,17 @@ impl Any {
     }
 }
 
+fn decoded(event: &[u8]) -> Result<Event<'_>, Refusal> {
+    Event::decode(event).map_err(|error| Refusal::Rejected(error.into()))
+}
+
 fn finish<'m, M: Machine>(
     step: Step<'m, M>,
     keep: &mut dyn FnMut(&Put) -> bool,
     own: fn(M::Effect<'m>) -> Effect,
 ) -> Result<Vec<Effect>, Refusal> {
-    if keep(&Put::step(&step)) { Ok(step.commit().map(own).collect()) } else { Err(Refusal::Dropped) }
+    let effects = step.store(|write| if keep(&Put::of(write)) { Ok(()) } else { Err(Refusal::Dropped) })?;
+    Ok(effects.map(own).collect())
 }
 
 fn of_alice(effect: AliceEffect<'_>) -> Effect {
@@ -383,8 +415,8 @@ pub fn of_line(effect: LineEffect<'_>) -> Effect {
         LineEffect::Send(request) => Effect::Send(request.to_vec()),
         LineEffect::Message(text) => Effect::Message(text.to_vec()),
         LineEffect::IntroducerMessage(said) => Effect::IntroducerMessage(said.to_vec()),
-        LineEffect::PacketsLost => Effect::Dropped,
-        LineEffect::AwaitingApproval => Effect::Asked,
+        LineEffect::PacketsLost => Effect::PacketsLost,
+        LineEffect::AwaitingApproval => Effect::AwaitingApproval,
         LineEffect::Ended(end) => Effect::Ended(End::Line(end)),
     }
 }

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod machine;
 pub mod many;
 pub mod names;
+pub mod rng;
 pub mod store;
 pub mod table;
 pub mod world;
@@ -22,6 +23,7 @@ pub use example::example;
 pub use machine::*;
 pub use names::*;
 use port_protocol::*;
+pub use rng::*;
 pub use store::*;
 
 pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
@@ -80,30 +82,30 @@ pub fn payload_of(event: &[u8]) -> Vec<u8> {
     }
 }
 
-pub fn offered(offer: PortOptions) -> Alice {
-    Alice::offer(line_link(), offer, seed(1)).commit()
+pub fn offered(options: PortOptions) -> Alice {
+    Alice::offer(line_link(), options, seed(1)).committed()
 }
 
-pub fn port(offer: PortOptions) -> Port {
-    offered(offer).port().unwrap().clone()
+pub fn port(options: PortOptions) -> Port {
+    offered(options).port().unwrap().clone()
 }
 
-pub fn scanned(offer: PortOptions) -> Bob {
-    Bob::scan(port(offer), seed(2)).commit()
+pub fn scanned(options: PortOptions) -> Bob {
+    Bob::scan(port(options), seed(2)).committed()
 }
 
 /// A proof of this Port by the Bob of seed `n`.
-pub fn proof_by(n: u8, offer: PortOptions) -> Proof {
-    let mut bob = Bob::scan(port(offer), seed(n)).commit();
-    let proof = bob.connect(SendProof::Inline, NOW).unwrap().commit().find_map(|effect| match effect {
+pub fn proof_by(n: u8, options: PortOptions) -> Proof {
+    let mut bob = Bob::scan(port(options), seed(n)).committed();
+    let proof = bob.connect(SendProof::Inline, NOW).unwrap().committed().find_map(|effect| match effect {
         BobEffect::Send(Request::Connect { proof, .. }) => proof,
         _ => None,
     });
     proof.unwrap()
 }
 
-pub fn proof(offer: PortOptions) -> Proof {
-    proof_by(2, offer)
+pub fn proof(options: PortOptions) -> Proof {
+    proof_by(2, options)
 }
 
 /// Of the right form, for no Port.
@@ -120,7 +122,7 @@ pub fn decode_proof(proof: &Cbor) -> Result<Proof, DecodeError> {
     }
 }
 
-pub fn born_line(effects: Vec<Effect>) -> Line {
+pub fn new_line(effects: Vec<Effect>) -> Line {
     let line = effects.into_iter().find_map(|effect| match effect {
         Effect::LineFormed(line) => Some(*line),
         _ => None,
@@ -128,13 +130,13 @@ pub fn born_line(effects: Vec<Effect>) -> Line {
     line.unwrap()
 }
 
-/// Both ends as they are born. With the proof along the line, Alice's awaits it.
-pub fn lines(how: SendProof, offer: PortOptions) -> (Any, Any) {
-    let mut bob = Any::from(scanned(offer.clone()));
+/// Both ends as they are formed. With the proof along the line, Alice's awaits it.
+pub fn lines(how: SendProof, options: PortOptions) -> (Any, Any) {
+    let mut bob = Any::from(scanned(options.clone()));
     bob.takes(&Input::Connect(how));
-    let on_board = (how == SendProof::Inline).then(|| proof(offer.clone()));
-    let at_alice = born_line(Any::from(offered(offer)).takes(&Input::Event(line_formed(on_board))));
-    let at_bob = born_line(bob.takes(&Input::Event(line_formed(None))));
+    let inline = (how == SendProof::Inline).then(|| proof(options.clone()));
+    let at_alice = new_line(Any::from(offered(options)).takes(&Input::Event(line_formed(inline))));
+    let at_bob = new_line(bob.takes(&Input::Event(line_formed(None))));
     (at_alice.into(), at_bob.into())
 }
 
@@ -148,7 +150,7 @@ pub fn confirmed() -> (Any, Any) {
     let (mut alice, mut bob) = joined();
     let confirm = arrives(&alice.pending());
     let answer = arrives(&bob.takes(&Input::Event(confirm)));
-    bob.takes(&Input::Settle);
+    bob.takes(&Input::ClearOutbox);
     alice.takes(&Input::Event(answer));
     (alice, bob)
 }
@@ -161,24 +163,24 @@ pub fn arrives(effects: &[Effect]) -> Vec<u8> {
     packet.clone()
 }
 
-/// Seals, and gives what arrives.
 /// The payload that a step of [`Line::seal`] sends.
 pub fn sealed_by(step: Step<'_, Line>) -> Vec<u8> {
-    let Some(LineEffect::Send(Request::Packet { payload, .. })) = step.commit().next() else { panic!("no packet") };
+    let Some(LineEffect::Send(Request::Packet { payload, .. })) = step.committed().next() else { panic!("no packet") };
     payload.to_vec()
 }
 
+/// Seals, and gives what arrives.
 pub fn says(line: &mut Any, text: &str) -> Vec<u8> {
     arrives(&line.takes(&Input::seal(text)))
 }
 
 /// Every event that one honest run knows, and some that are another's.
-pub fn events(offer: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
-    let good = proof(offer.clone());
-    let (mut alice, mut bob) = lines(SendProof::Inline, offer.clone());
+pub fn events(options: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
+    let good = proof(options.clone());
+    let (mut alice, mut bob) = lines(SendProof::Inline, options.clone());
     let confirm = arrives(&alice.pending());
-    let alice_opening = says(&mut alice, "Alice's opening");
-    let bob_opening = says(&mut bob, "Bob's opening");
+    let alice_early = says(&mut alice, "Alice's early message");
+    let bob_early = says(&mut bob, "Bob's early message");
     let answer = arrives(&bob.takes(&Input::Event(confirm.clone())));
     let bob_message = says(&mut bob, "Bob's message");
     alice.takes(&Input::Event(answer.clone()));
@@ -220,10 +222,10 @@ pub fn events(offer: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
         ("Packet, another's", Event::Packet { line_id: [0xEE; 16].into(), payload: &payload_of(&confirm) }.to_vec()),
         ("Packet, no payload", Event::Packet { line_id: line_id(), payload: b"no payload" }.to_vec()),
         ("Alice's Confirm", confirm),
-        ("Alice's EarlyMessage", alice_opening),
+        ("Alice's EarlyMessage", alice_early),
         ("Alice's Message", alice_message),
         ("Alice's Close", alice_close),
-        ("Bob's EarlyMessage", bob_opening),
+        ("Bob's EarlyMessage", bob_early),
         ("Bob's Answer", answer),
         ("Bob's Message", bob_message),
         ("Bob's Close", bob_close),
@@ -231,25 +233,25 @@ pub fn events(offer: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Every state that any machine of this Port can reach by those events, by its user and by time.
-pub fn states(offer: PortOptions) -> BTreeMap<String, Any> {
-    static KNOWN: Mutex<Vec<(PortOptions, Vec<Vec<u8>>)>> = Mutex::new(Vec::new());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let place = known.iter().position(|(of, _)| *of == offer).unwrap_or_else(|| {
-        known.push((offer.clone(), reach(offer)));
-        known.len() - 1
+pub fn states(options: PortOptions) -> BTreeMap<String, Any> {
+    static REACHED: Mutex<Vec<(PortOptions, Vec<Vec<u8>>)>> = Mutex::new(Vec::new());
+    let mut reached = REACHED.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = reached.iter().position(|(of, _)| *of == options).unwrap_or_else(|| {
+        reached.push((options.clone(), reach(options)));
+        reached.len() - 1
     });
-    let machines = known[place].1.iter().map(|record| Any::restore(record).unwrap());
+    let machines = reached[place].1.iter().map(|record| Any::restore(record).unwrap());
     machines.map(|machine| (machine.state(), machine)).collect()
 }
 
 pub fn pool(low: u8, full: u8) -> Pool {
-    Pool::new(low, full, seed(3)).unwrap().commit()
+    Pool::new(low, full, seed(3)).unwrap().committed()
 }
 
 /// The request ids that this machine asks with, in order.
-pub fn asks(machine: &Any) -> Vec<RequestId> {
-    let requests = machine.pending().into_iter();
-    let ids = requests.filter_map(|effect| match effect {
+pub fn requests(machine: &Any) -> Vec<RequestId> {
+    let pending = machine.pending().into_iter();
+    let ids = pending.filter_map(|effect| match effect {
         Effect::Send(request) => match Request::decode(&request) {
             Ok(Request::IssueLineLink { request_id }) => Some(request_id),
             _ => None,
@@ -263,7 +265,7 @@ pub fn issued(request_id: RequestId, link: u8) -> Input {
     Input::Event(Event::LineLinkIssued { request_id, line_link: [link; 16].into() }.to_vec())
 }
 
-/// Pools with as many links as there can be, and with some of them taken.
+/// Pools with as many links as there can be, and with some of them popped.
 pub fn pools() -> BTreeMap<String, Any> {
     let mut found = BTreeMap::new();
     for (low, full) in [(2, 3), (16, 16)] {
@@ -273,8 +275,8 @@ pub fn pools() -> BTreeMap<String, Any> {
                 continue;
             }
             let link = u8::try_from(machine.revision()).unwrap();
-            let answers = asks(&machine).into_iter().map(|request_id| issued(request_id, link));
-            for input in answers.chain([Input::Take]) {
+            let answers = requests(&machine).into_iter().map(|request_id| issued(request_id, link));
+            for input in answers.chain([Input::Pop]) {
                 let mut next = machine.clone();
                 if next.give(&input, NOW).is_ok() {
                     open.push(next);
@@ -287,12 +289,12 @@ pub fn pools() -> BTreeMap<String, Any> {
 }
 
 /// The record of each state.
-fn reach(offer: PortOptions) -> Vec<Vec<u8>> {
-    let events = events(offer.clone()).into_iter().map(|(_, event)| Input::Event(event));
+fn reach(options: PortOptions) -> Vec<Vec<u8>> {
+    let events = events(options.clone()).into_iter().map(|(_, event)| Input::Event(event));
     let inputs: Vec<_> = events.chain(Input::commands()).collect();
     let mut found = BTreeMap::new();
-    let alice = Alice::request(offer.clone(), seed(1)).commit();
-    let mut open = VecDeque::from([Any::from(alice), scanned(offer).into()]);
+    let alice = Alice::request(options.clone(), seed(1)).committed();
+    let mut open = VecDeque::from([Any::from(alice), scanned(options).into()]);
     while let Some(machine) = open.pop_front() {
         let Entry::Vacant(new) = found.entry(machine.state()) else { continue };
         new.insert(machine.record());

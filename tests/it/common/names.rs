@@ -12,20 +12,24 @@ pub fn state_of(record: &[u8]) -> String {
         4 => {
             let slots = state.at(&[5]).items();
             let held = slots.iter().filter(|slot| matches!(slot, Cbor::Bytes(_))).count();
-            return format!("Pool {held} held, {} asked", slots.len() - held);
+            return format!("Pool {held} held, {} requested", slots.len() - held);
         }
         _ => return phase_of(state.at(&[1]).items()),
     };
     let (tag, fields) = (state.at(&[0]).uint(), state.at(&[1]).items());
     match (role, tag) {
-        (1, 1) => format!("{name} Requesting{}", if fields.len() > 4 { ", many" } else { "" }),
+        (1, 1) => {
+            let options = fields[3].items();
+            let many = options.len() > 2 || options[1].at(&[0, 0]).uint() != 1;
+            format!("{name} Requesting{}", if many { ", many" } else { "" })
+        }
         (1, 2) => {
             let many = if fields.len() > 5 { ", many" } else { "" };
             format!("{name} Offered{many}{}", if fields[4] == Cbor::Bool(true) { ", SetLineLink due" } else { "" })
         }
         (2, 1) => format!("{name} Scanned{}", if fields[0].items().len() > 7 { ", ticket" } else { "" }),
         (2, 2) => {
-            let how = if fields[6].uint() == 1 { " on board" } else { "" };
+            let how = if fields[6].uint() == 1 { " inline" } else { "" };
             let many = if fields.len() > 7 { ", many" } else { "" };
             format!("{name} Connecting{how}{many}{}", if fields.len() > 8 { ", ticket" } else { "" })
         }
@@ -39,33 +43,44 @@ pub fn state_of(record: &[u8]) -> String {
                 end => ["?", "Cancelled", "Expired", "", "Blocked"][end.at(&[0]).uint() as usize].to_owned(),
             };
             let link = if fields[1].at(&[0]).uint() == 1 { ", no link" } else { "" };
-            format!("{name} Ended {end}{link}{}", if fields.len() > 3 { "" } else { ", settled" })
+            format!("{name} Ended {end}{link}{}", if fields.len() > 3 { "" } else { ", cleared" })
         }
     }
 }
 
+/// Null at an array's end is left out.
+fn has(fields: &[Cbor], n: usize) -> bool {
+    fields.get(n).is_some_and(|field| *field != Cbor::Null && *field != Cbor::Bool(false))
+}
+
 fn phase_of(phase: &[Cbor]) -> String {
-    let has = |n: usize| phase.get(n).is_some_and(|field| *field != Cbor::Null && *field != Cbor::Bool(false));
+    match phase[0].uint() {
+        1 => format!("AwaitingProof{}", if has(phase, 4) { ", approval required" } else { "" }),
+        2 => end_of(phase[2].items()),
+        _ => {
+            let reason =
+                ["?", "ByUs", "ByPeer", "ByRelay", "ProofRefused", "Expired", "Declined"][phase[1].uint() as usize];
+            let close = if has(phase, 2) { " with Close" } else { "" };
+            format!("Closed {reason}{close}{}", if has(phase, 3) { "" } else { ", cleared" })
+        }
+    }
+}
+
+fn end_of(end: &[Cbor]) -> String {
+    let stage = end[1].items();
     // What Alice still opens of epoch 0.
-    let early = match phase.get(3).filter(|_| has(3) && [2, 3, 7].contains(&phase[0].uint())) {
+    let early = match end.get(2) {
         Some(early) if *early.at(&[2]) == Cbor::Null => ", early",
         Some(_) => ", early, counted",
         None => "",
     };
-    let many = |n: usize| if has(n) { ", many" } else { "" };
-    let (name, and, more) = match phase[0].uint() {
-        1 => ("AwaitingProof", if has(4) { ", asks" } else { "" }, ""),
-        2 => ("AliceJoined", "", early),
-        3 => ("AliceConfirmed", if has(2) { "" } else { ", answered" }, early),
-        4 => ("BobJoined", if has(2) { ", proof to send" } else { "" }, many(3)),
-        5 => ("BobConfirmed", if has(3) { ", answer due" } else { "" }, many(4)),
-        7 => ("AliceAsked", "", early),
-        _ => {
-            let end =
-                ["?", "ByUs", "ByPeer", "ByRelay", "ProofRefused", "Expired", "Declined"][phase[1].uint() as usize];
-            let close = if has(2) { " with Close" } else { "" };
-            return format!("Closed {end}{close}{}", if has(3) { "" } else { ", settled" });
-        }
+    let many = |n: usize| if has(stage, n) { ", many" } else { "" };
+    let (name, and, more) = match (end[0].uint(), stage[0].uint()) {
+        (1, 1) => ("AliceAwaitingApproval", "", early),
+        (1, 2) => ("AliceJoined", "", early),
+        (1, _) => ("AliceConfirmed", if has(stage, 1) { "" } else { ", answered" }, early),
+        (_, 1) => ("BobJoined", if has(stage, 1) { ", proof to send" } else { "" }, many(2)),
+        (_, _) => ("BobConfirmed", if has(stage, 2) { ", answer due" } else { "" }, many(3)),
     };
     format!("{name}{and}{more}")
 }

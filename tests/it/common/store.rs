@@ -1,4 +1,4 @@
-//! A store that keeps §8.2 and §8.4.
+//! A store that keeps all of a step's `Write` in one transaction (§8.1, §8.2, §8.4).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,75 +6,144 @@ use port_protocol::*;
 
 use super::Any;
 
-/// What a step or a birth asks the store to do, in one transaction.
+/// What the other end of a line said.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Put {
+pub enum Said {
+    Message(Vec<u8>),
+    Introducer(Vec<u8>),
+}
+
+/// A [`Row`] that can be compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
     pub key: RecordKey,
     pub revision: u64,
     pub record: Vec<u8>,
-    pub replaces: Option<Expected>,
-    pub once: Option<ReplayMark>,
-    /// A new line, which must not be there yet.
-    pub line: Option<(RecordKey, Vec<u8>)>,
+    pub deadline: Option<UnixSeconds>,
+    pub expected: Option<Expected>,
+}
+
+/// A [`Write`] that can be compared: all that a step, or a machine that was made, asks the store to keep, in one transaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Put {
+    pub row: Kept,
+    pub new_line: Option<Kept>,
+    pub unique: Option<(ReplayMark, OnDuplicate)>,
+    pub consumes: Option<TicketHash>,
+    pub received: Option<Said>,
+}
+
+impl From<&Row> for Kept {
+    fn from(row: &Row) -> Self {
+        let Row { key, revision, ref record, deadline, expected } = *row;
+        Self { key, revision, record: record.to_vec(), deadline, expected }
+    }
 }
 
 impl Put {
-    pub fn birth<M: Machine>(born: &Created<M>) -> Self {
-        let Row { key, revision, record, replaces } = born.row();
-        Self { key, revision, record: record.to_vec(), replaces, once: None, line: None }
+    pub fn of(write: &Write<'_>) -> Self {
+        let received = write.received.as_ref().map(|received| match received {
+            Received::Message(text) => Said::Message(text.to_vec()),
+            Received::Introducer(message) => Said::Introducer(message.to_vec()),
+        });
+        Self {
+            row: Kept::from(&write.row),
+            new_line: write.new_line.as_ref().map(Kept::from),
+            unique: write.unique,
+            consumes: write.consumes,
+            received,
+        }
+    }
+
+    pub fn created<M: Machine>(created: &Created<M>) -> Self {
+        Self::of(&created.write())
     }
 
     pub fn step<M: Machine>(step: &Step<'_, M>) -> Self {
-        Self {
-            key: step.key(),
-            revision: step.revision(),
-            record: step.record().to_vec(),
-            replaces: step.replaces(),
-            once: step.once(),
-            line: step.line().map(|line| (line.key(), line.record().to_vec())),
-        }
+        Self::of(&step.write())
+    }
+
+    /// The mark.
+    pub fn mark(&self) -> Option<ReplayMark> {
+        self.unique.map(|(mark, _)| mark)
+    }
+}
+
+/// For a test that keeps nothing: the write is held, and that is all.
+pub trait Commit {
+    type Committed;
+    fn committed(self) -> Self::Committed;
+}
+
+impl<'m, M: Machine> Commit for Step<'m, M> {
+    type Committed = Effects<'m, M>;
+
+    fn committed(self) -> Effects<'m, M> {
+        let written = self.write();
+        self.commit(written)
+    }
+}
+
+impl<M: Machine> Commit for Created<M> {
+    type Committed = M;
+
+    fn committed(self) -> M {
+        let written = self.write();
+        self.commit(written)
     }
 }
 
 /// Why the store did nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Conflict {
-    /// The record to be replaced is not there, or at another revision.
+    /// The row that is expected is not there, or at another revision.
     Moved,
     /// The key is taken.
-    Taken,
+    KeyExists,
     /// The mark is there already.
     Marked,
+    /// The ticket has no row.
+    NoTicket,
 }
 
-/// One table of records and one of marks (§8.2, §8.4).
+/// One table of records, one of marks, one of tickets and one of what was said (§8.1, §8.2, §8.4, §16.4).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Store {
     pub records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
     pub marks: BTreeSet<ReplayMark>,
+    pub tickets: BTreeMap<TicketHash, TicketNotice>,
+    pub received: Vec<Said>,
 }
 
 impl Store {
+    /// All of it, or nothing.
     pub fn put(&mut self, put: &Put) -> Result<(), Conflict> {
-        if put.once.is_some_and(|mark| self.marks.contains(&mark)) {
+        let mut next = self.clone();
+        next.write(put)?;
+        *self = next;
+        Ok(())
+    }
+
+    /// In the order of [`Write`].
+    fn write(&mut self, put: &Put) -> Result<(), Conflict> {
+        if put.unique.is_some_and(|(mark, _)| self.marks.contains(&mark)) {
             return Err(Conflict::Marked);
         }
-        let replaced = put.replaces.map(|replaces| replaces.key);
-        if let Some(Expected { key, revision }) = put.replaces
-            && self.records.get(&key).is_none_or(|(stored, _)| *stored != revision)
-        {
-            return Err(Conflict::Moved);
+        for row in [Some(&put.row), put.new_line.as_ref()].into_iter().flatten() {
+            if let Some(Expected { key, revision }) = row.expected
+                && self.records.remove(&key).is_none_or(|(stored, _)| stored != revision)
+            {
+                return Err(Conflict::Moved);
+            }
+            if self.records.insert(row.key, (row.revision, row.record.clone())).is_some() {
+                return Err(Conflict::KeyExists);
+            }
         }
-        if replaced != Some(put.key) && self.records.contains_key(&put.key) {
-            return Err(Conflict::KeyExists);
+        self.marks.extend(put.mark());
+        if put.consumes.is_some_and(|ticket| self.tickets.remove(&ticket).is_none()) {
+            return Err(Conflict::NoTicket);
         }
-        if put.line.as_ref().is_some_and(|(key, _)| self.records.contains_key(key)) {
-            return Err(Conflict::KeyExists);
-        }
-        replaced.and_then(|key| self.records.remove(&key));
-        self.records.insert(put.key, (put.revision, put.record.clone()));
-        self.records.extend(put.line.clone().map(|(key, record)| (key, (0, record))));
-        self.marks.extend(put.once);
+        self.received.extend(put.received.clone());
         Ok(())
     }
 
@@ -86,5 +155,16 @@ impl Store {
     pub fn lines(&self) -> Vec<Line> {
         let lines = self.records.iter().filter(|(key, _)| matches!(key, RecordKey::Line(_)));
         lines.map(|(_, (_, record))| Line::restore(record).unwrap()).collect()
+    }
+}
+
+/// What this store says of its own lines and tickets.
+impl Peers for Store {
+    fn has_line(&self, line_id: &LineId) -> bool {
+        self.records.contains_key(&RecordKey::Line(*line_id))
+    }
+
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
+        self.tickets.get(ticket).cloned()
     }
 }

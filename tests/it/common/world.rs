@@ -1,5 +1,5 @@
 //! Two users with a store each, and a relay between them: what an app does around the machines. A user may be stopped
-//! between any two things he does; his store stays.
+//! between any two things it does; its store stays.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -31,12 +31,22 @@ pub struct Faults {
 pub struct User {
     pub store: Store,
     pub said: Vec<Vec<u8>>,
-    pub heard: Vec<Vec<u8>>,
     pub ends: Vec<End>,
     /// Every Line that was ever stored.
     pub lines: BTreeSet<RecordKey>,
     pub shown: Option<String>,
     seeds: u8,
+}
+
+impl User {
+    /// What the other end said, by what was kept of it.
+    pub fn heard(&self) -> Vec<Vec<u8>> {
+        let messages = self.store.received.iter().filter_map(|said| match said {
+            Said::Message(text) => Some(text.clone()),
+            Said::Introducer(_) => None,
+        });
+        messages.collect()
+    }
 }
 
 /// A relay that does what §7 says, and keeps events until they are acknowledged.
@@ -130,8 +140,8 @@ impl World {
             return Err(Stopped);
         }
         let outcome = self.users[user].store.put(put);
-        if let (Ok(()), Some((key, _))) = (&outcome, &put.line) {
-            self.users[user].lines.insert(*key);
+        if let (Ok(()), Some(line)) = (&outcome, &put.new_line) {
+            self.users[user].lines.insert(line.key);
         }
         if self.faults.store_fails_late.contains(&(self.puts - 1)) {
             return Err(Stopped);
@@ -146,29 +156,29 @@ impl World {
         seed(self.users[user].seeds + user as u8)
     }
 
-    fn be_born<M: Machine>(&mut self, user: usize, born: Created<M>) -> Running<()>
+    fn create<M: Machine>(&mut self, user: usize, created: Created<M>) -> Running<()>
     where
         Any: From<M>,
     {
-        if self.put(user, &Put::birth(&born))?.is_ok() {
-            let machine = Any::from(born.commit());
+        if self.put(user, &Put::created(&created))?.is_ok() {
+            let machine = Any::from(created.committed());
             self.act(user, machine.pending())?;
         }
         Ok(())
     }
 
-    pub fn request_port(&mut self, offer: PortOptions) -> Running<()> {
-        let born = Alice::request(offer, self.seed(ALICE));
-        self.be_born(ALICE, born)
+    pub fn request_port(&mut self, options: PortOptions) -> Running<()> {
+        let created = Alice::request(options, self.seed(ALICE));
+        self.create(ALICE, created)
     }
 
     pub fn scan_port(&mut self) -> Running<()> {
         let Some(shown) = self.users[ALICE].shown.clone() else { return Ok(()) };
-        let born = Bob::scan(Port::parse(&shown).unwrap(), self.seed(BOB));
-        self.be_born(BOB, born)
+        let created = Bob::scan(Port::parse(&shown).unwrap(), self.seed(BOB));
+        self.create(BOB, created)
     }
 
-    /// The three lines, and settling.
+    /// Prepares, keeps and commits, acts, and clears the outbox.
     pub fn give(&mut self, user: usize, key: RecordKey, input: &Input) -> Running<Result<(), Refusal>> {
         let Some(mut machine) = self.users[user].store.load(key) else { return Ok(Err(Refusal::NoSuchCommand)) };
         let outcome = self.step(user, &mut machine, input)?;
@@ -177,12 +187,12 @@ impl World {
         if let Input::Seal(text, _) = input {
             self.users[user].said.push(text.clone());
         }
-        self.settle(user, &mut machine).map(Ok)
+        self.clear_outbox(user, &mut machine).map(Ok)
     }
 
     fn clear_outbox(&mut self, user: usize, machine: &mut Any) -> Running<()> {
         self.point()?;
-        let _ = self.step(user, machine, &Input::Settle)?;
+        let _ = self.step(user, machine, &Input::ClearOutbox)?;
         self.point()
     }
 
@@ -202,8 +212,9 @@ impl World {
                 Effect::Send(request) => self.relay.take(user, &request),
                 Effect::PortReady(text) => self.users[user].shown = Some(text),
                 // This relay keeps everything; a hostile one may say so.
-                Effect::Dropped | Effect::Asked | Effect::IntroducerMessage(_) => {}
-                Effect::Message(text) => self.users[user].heard.push(text),
+                Effect::PacketsLost | Effect::AwaitingApproval | Effect::IntroducerMessage(_) => {}
+                // It was kept with the step.
+                Effect::Message(_) => {}
                 Effect::Ended(end) => self.users[user].ends.push(end),
                 Effect::Link(_) => unreachable!("nobody has a pool here"),
                 Effect::LineFormed(line) => self.wake_one(user, line.key())?,
@@ -215,7 +226,7 @@ impl World {
     fn wake_one(&mut self, user: usize, key: RecordKey) -> Running<()> {
         let Some(mut machine) = self.users[user].store.load(key) else { return Ok(()) };
         self.act(user, machine.pending())?;
-        self.settle(user, &mut machine)
+        self.clear_outbox(user, &mut machine)
     }
 
     /// After a restart, or when the connection comes back: everything pending, again.
@@ -303,10 +314,10 @@ impl World {
                 let machine = Any::restore(record).unwrap();
                 assert_eq!((machine.record(), machine.key(), machine.revision()), (record.clone(), *key, *revision));
             }
-            let mut heard = me.heard.clone();
+            let mut heard = me.heard();
             heard.sort();
             heard.dedup();
-            assert_eq!(heard.len(), me.heard.len(), "a message was delivered twice");
+            assert_eq!(heard.len(), me.heard().len(), "a message was delivered twice");
             assert!(heard.iter().all(|text| self.users[1 - user].said.contains(text)), "a message that was never sent");
         }
         let confirmed = |user| self.line(user).and_then(|line| Some((line.confirmed()?, line.safety_number()?)));

@@ -1,25 +1,25 @@
-//! §13.7: crashes, and a directory that answers wrongly.
+//! §13.7: crashes, and storages that answer wrongly.
 
 use std::cell::{Cell, RefCell};
 
 use super::*;
 use crate::common::{self, NOW, bad_proof, seed};
 
-/// A directory that answers wrongly, as its docs say what comes of it.
+/// A storage that answers wrongly. The docs of [`Directory`] say what each wrong answer costs.
 #[derive(Default)]
 struct Broken {
     memory: RefCell<Memory>,
-    /// `claim` says that it did, and forgets that it did.
+    /// `claim` says that it has formed the line, and loses that the link or the request was used.
     claim_lost: bool,
-    /// `claim` says that it is taken, and so it may be.
+    /// `claim` always says that another request was faster.
     claim_fails: bool,
-    /// The storage fails: before it does anything, or after it did all.
+    /// The storage fails: before it does anything, or after it has done all.
     fails: Cell<Option<bool>>,
-    /// What a stale replica still says of a link.
+    /// A link as a stale replica has it. `claim` decides by this, and then writes only if the rows as they are allow it.
     stale: Option<LinkEntry>,
-    /// A stale replica knows of no line that was given.
-    given_stale: bool,
-    /// Says that it has issued, set, closed or ended, and has not.
+    /// The stale replica knows no line that a request was given.
+    uses_stale: bool,
+    /// The storage says that it has issued, set, closed or left, and has not.
     lost: Cell<bool>,
     push_lost: bool,
     push_twice: bool,
@@ -43,87 +43,82 @@ impl Broken {
             }
         }
     }
+
+    fn link(&self, line_link: LineLink) -> Option<LinkEntry> {
+        self.memory.borrow().link(line_link)
+    }
+
+    /// What `claim` decides by.
+    fn decide(&self, connect: &Connect) -> Decision {
+        let link = self.stale.or_else(|| self.link(connect.line_link));
+        let was_set = link.is_some_and(|link| !matches!(link.state, LinkState::Open { version: 0, .. }));
+        let before = match self.memory.borrow().clone().claim(connect) {
+            Ok(Claimed::FormedBefore(line)) if was_set && !self.uses_stale => Some(line.line_id),
+            _ => None,
+        };
+        connect.decide(link.as_ref(), before)
+    }
 }
 
 impl Directory for Broken {
     type Error = Down;
     type Bytes<'d> = Vec<u8>;
 
-    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Down> {
+    fn issue(&mut self, link: &NewLink) -> Result<Issued, Down> {
         if self.lost.take() {
             return Ok(Issued::Link(link.line_link));
         }
-        self.atomically(|memory| memory.issue(link, limits, now))
+        self.atomically(|memory| memory.issue(link))
     }
 
-    fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Down> {
-        if self.stale.is_some() {
-            return Ok(self.stale);
-        }
-        Ok(self.memory.borrow().link(line_link).unwrap())
-    }
-
-    fn claim(
-        &mut self,
-        used: LineLink,
-        claim: &Claim,
-        formed: &Event<'_>,
-        until: UnixSeconds,
-        limits: &Limits,
-    ) -> Result<Claimed, Down> {
+    fn claim(&mut self, connect: &Connect) -> Result<Claimed, Down> {
         if self.claim_fails {
             return Ok(Claimed::Conflict);
         }
-        if !self.claim_lost {
-            return self.atomically(|memory| memory.claim(used, claim, formed, until, limits));
+        if self.claim_lost {
+            return self.claim_and_lose(connect);
         }
-        // The line and its delivery are there; that the link was used is not.
-        let line_link = claim.line_id.as_bytes().map(|byte| !byte).into();
-        let Some(LinkEntry { owner, forget, .. }) = self.link(used)? else { return Ok(Claimed::Conflict) };
-        let request_id = (*claim.line_id.as_bytes()).into();
-        let copy = NewLink { line_link, owner, request_id, expires: forget, forget };
-        self.atomically(|memory| {
-            memory.issue(&copy, limits, NOW)?;
-            memory.claim(line_link, claim, formed, until, limits)
+        if let Decision::Answer(claimed) = self.decide(connect) {
+            return Ok(claimed);
+        }
+        Ok(match self.atomically(|memory| memory.claim(connect))? {
+            claimed @ (Claimed::Formed(_) | Claimed::TooMany) => claimed,
+            _ => Claimed::Conflict,
         })
     }
 
-    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Down> {
-        Ok(self.memory.borrow().given(line_link, by, request).unwrap().filter(|_| !self.given_stale))
-    }
-
-    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Down> {
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Down> {
         if self.lost.take() {
             return Ok(());
         }
-        self.atomically(|memory| memory.admit(line_link, owner, setting))
+        self.atomically(|memory| memory.set_link(setting))
     }
 
-    fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Down> {
+    fn close_link(&mut self, closure: &LinkClosure) -> Result<(), Down> {
         if self.lost.take() {
             return Ok(());
         }
-        self.atomically(|memory| memory.close(line_link, owner, forget))
+        self.atomically(|memory| memory.close_link(closure))
     }
 
-    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Down> {
+    fn push(&mut self, packet: &Packet<'_>) -> Result<Pushed, Down> {
         let (lost, twice) = (self.push_lost, self.push_twice);
         self.atomically(|memory| {
             if lost {
-                return Ok(Pushed::Waits { at: from, dropped: false });
+                return Ok(Pushed::Queued { to: packet.from, dropped: false });
             }
             if twice {
-                memory.push(line_id, from, payload, limits)?;
+                memory.push(packet)?;
             }
-            memory.push(line_id, from, payload, limits)
+            memory.push(packet)
         })
     }
 
-    fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Down> {
+    fn leave(&mut self, departure: &Departure) -> Result<Option<UserId>, Down> {
         if self.lost.take() {
             return Ok(None);
         }
-        self.atomically(|memory| memory.end(line_id, by))
+        self.atomically(|memory| memory.leave(departure))
     }
 
     fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<Vec<u8>>>, Down> {
@@ -139,13 +134,29 @@ impl Directory for Broken {
         self.atomically(|memory| memory.acknowledge(user, upto))
     }
 
-    fn remove(&mut self, user: UserId, told: impl FnMut(UserId)) -> Result<(), Down> {
-        self.atomically(|memory| memory.remove(user, told))
+    fn remove(&mut self, user: UserId, notify: impl FnMut(UserId)) -> Result<(), Down> {
+        self.atomically(|memory| memory.remove(user, notify))
     }
 
-    fn forget(&mut self, now: UnixSeconds) -> Result<(), Down> {
-        let Ok(()) = self.memory.borrow_mut().forget(now);
+    fn purge(&mut self, now: UnixSeconds) -> Result<(), Down> {
+        let Ok(()) = self.memory.borrow_mut().purge(now);
         Ok(())
+    }
+}
+
+impl Broken {
+    /// The line and its event are written. That the link was used is not, nor by which request: the link stays open, and the use
+    /// is kept under the digest of a request that nobody makes.
+    fn claim_and_lose(&self, connect: &Connect) -> Result<Claimed, Down> {
+        let (line_link, now, admits) = (connect.line_link, connect.now, Admission::Many);
+        let mut connect = Connect { max_uses: usize::MAX, ..connect.clone() };
+        connect.claim.request_digest[..16].copy_from_slice(connect.claim.line_id.as_bytes());
+        let Some(LinkEntry { owner, purge_at, .. }) = self.link(line_link) else { return Ok(Claimed::Conflict) };
+        let setting = LinkSetting { line_link, owner, version: u64::MAX, admits, now, expires: purge_at, purge_at };
+        self.atomically(|memory| {
+            memory.set_link(&setting)?;
+            memory.claim(&connect)
+        })
     }
 }
 
@@ -158,19 +169,19 @@ fn broken(broken: Broken) -> Running<Broken> {
 fn r13_7_a_crash_is_healed_by_the_same_request() {
     for kept in [false, true] {
         let crash = |relay: &mut Running<Broken>, from: u8, request: &Request<'_>| {
-            relay.server.directory().fails.set(Some(kept));
+            relay.directory().fails.set(Some(kept));
             assert_eq!(relay.handle(from, request), Err(RelayError::Directory(Down)));
             relay.handle(from, request).unwrap()
         };
         let mut relay = broken(Broken::default());
         let issue = Request::IssueLineLink { request_id: [1; 16].into() };
         let Some(Event::LineLinkIssued { line_link, .. }) = crash(&mut relay, ALICE, &issue).reply else { panic!() };
-        assert_eq!(relay.server.directory().memory.borrow().links(), 1);
+        assert_eq!(relay.directory().memory.borrow().links(), 1);
 
         let request = Request::Connect { line_link, proof: Some(bad_proof()) };
         let Some(Event::LineFormed { line_id, .. }) = crash(&mut relay, BOB, &request).reply else { panic!() };
         assert_eq!(
-            (relay.waits(ALICE), relay.server.directory().memory.borrow().lines()),
+            (relay.waits(ALICE), relay.directory().memory.borrow().lines()),
             (vec!["LineFormed on board".into()], 1)
         );
 
@@ -187,14 +198,14 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
             let before = relay.waits(ALICE).len();
             let formed = crash(&mut relay, from, &connect(superport));
             assert!(matches!(formed.reply, Some(Event::LineFormed { .. })));
-            // Of one that was kept, she is not woken again: it waits.
-            assert_eq!((relay.waits(ALICE).len(), formed.wake[0].is_none()), (before + 1, kept));
+            // If the first attempt was kept, Alice is not notified again: the event waits.
+            assert_eq!((relay.waits(ALICE).len(), formed.notify[0].is_none()), (before + 1, kept));
         }
 
         let other = relay.line(ALICE, CAROL, 2);
-        relay.server.directory().fails.set(Some(kept));
-        assert_eq!(relay.server.remove(user(ALICE), |_| {}), Err(Down));
-        relay.server.remove(user(ALICE), |_| {}).unwrap();
+        relay.directory().fails.set(Some(kept));
+        assert_eq!(relay.relay.remove(user(ALICE), |_| {}), Err(Down));
+        relay.relay.remove(user(ALICE), |_| {}).unwrap();
         assert_eq!(relay.waiting(CAROL), [(1, Event::Disconnected { line_id: other }.to_vec())]);
     }
 }
@@ -220,11 +231,11 @@ fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
     assert_eq!((relay.waits(CAROL), relay.waits(BOB)), (vec!["Disconnected".into()], vec![]));
 }
 
-/// A lost write of `issue` costs a Port; of `close`, nothing, as Alice is closed; of `end`, what the other end still says.
+/// A lost write of `issue` costs a Port; of `close_link`, nothing, as Alice is closed; of `leave`, what the other end still says.
 #[test]
 fn r13_7_what_a_lost_write_costs() {
     let mut relay = broken(Broken::default());
-    relay.server.directory().lost.set(true);
+    relay.directory().lost.set(true);
     let line_link = relay.issue(ALICE, 1);
     assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Unknown));
     // Asked again, she has another.
@@ -236,78 +247,78 @@ fn r13_7_what_a_lost_write_costs() {
     alice.handle(&issued, NOW).unwrap().commit().for_each(drop);
     let line_link = alice.port().unwrap().line_link();
     let Some(AliceEffect::Send(close)) = alice.revoke().unwrap().commit().next() else { panic!() };
-    relay.server.directory().lost.set(true);
+    relay.directory().lost.set(true);
     assert_eq!(relay.handle(ALICE, &close).unwrap().reply, None);
     let Event::LineFormed { line_id, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
     let told = relay.waiting(ALICE);
     assert_eq!(alice.handle_bytes(&told[0].1, NOW).err(), Some(Rejected::UnwantedLine(line_id)));
 
-    relay.server.directory().lost.set(true);
+    relay.directory().lost.set(true);
     assert_eq!(relay.reply(ALICE, &Request::Disconnect { line_id }), Event::Disconnected { line_id });
     assert_eq!(relay.waits(BOB), Vec::<String>::new());
     relay.reply(ALICE, &Request::Disconnect { line_id });
     assert_eq!(relay.waits(BOB), ["Disconnected"]);
 }
 
-/// A stale read says that the link is open: `claim` knows better, and nothing moves.
+/// A stale read says that the link is open. The write depends on the row as it is, and nothing moves.
 #[test]
 fn r13_7_a_stale_read_forms_no_second_line() {
     let mut relay = broken(Broken::default());
     let line_link = relay.issue(ALICE, 1);
-    let open = relay.server.directory().link(line_link).unwrap();
+    let open = relay.directory().link(line_link);
     relay.reply(BOB, &connect(line_link));
-    let memory = relay.server.directory().memory.take();
+    let memory = relay.directory().memory.take();
     let mut stale = broken(Broken { memory: RefCell::new(memory), stale: open, ..Broken::default() });
     stale.rng = relay.rng;
     let before = stale.waiting(ALICE);
-    assert_eq!(stale.handle(CAROL, &connect(line_link)), Err(RelayError::Contended));
-    assert_eq!(stale.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
+    assert_eq!(stale.handle(CAROL, &connect(line_link)), Err(RequestError::Contended.into()));
+    assert_eq!(stale.handle(BOB, &connect(line_link)), Err(RequestError::Contended.into()));
     assert_eq!(stale.waiting(ALICE), before);
 
     let mut taken = broken(Broken { claim_fails: true, ..Broken::default() });
     let line_link = taken.issue(ALICE, 1);
-    assert_eq!(taken.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
+    assert_eq!(taken.handle(BOB, &connect(line_link)), Err(RequestError::Contended.into()));
 }
 
-/// The same of a link for many: whether it is open, for whom, and what was given of it, `claim` knows.
+/// The same for a link for many: whether it is open, for whom, and which line a request was given, the write depends on.
 #[test]
 fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
     let mut relay = broken(Broken::default());
     let line_link = relay.issue(ALICE, 1);
-    let link = |relay: &Running<Broken>| relay.server.directory().link(line_link).unwrap();
+    let link = |relay: &Running<Broken>| relay.directory().link(line_link);
     let mut stood = vec![link(&relay)];
     relay.handle(ALICE, &set(line_link, 1, Admission::Many)).unwrap();
     relay.reply(BOB, &connect(line_link));
     stood.push(link(&relay));
     relay.handle(ALICE, &set(line_link, 2, Admission::Nobody)).unwrap();
     let before = relay.waiting(ALICE);
-    for (stale, given_stale) in [(stood[0], false), (stood[1], true), (None, true)] {
-        let memory = relay.server.directory().memory.take();
+    for (stale, uses_stale) in [(stood[0], false), (stood[1], true), (None, true)] {
+        let memory = relay.directory().memory.take();
         let rng = std::mem::take(&mut relay.rng);
-        relay = Running { rng, ..broken(Broken { memory: memory.into(), stale, given_stale, ..Broken::default() }) };
+        relay = Running { rng, ..broken(Broken { memory: memory.into(), stale, uses_stale, ..Broken::default() }) };
         for from in [BOB, CAROL] {
             let paused = stale.is_none().then(|| refused(line_link, Reason::Paused));
-            let handled = relay.handle(from, &connect(line_link)).map(|handled| handled.reply);
-            assert_eq!(handled, paused.map_or(Err(RelayError::Contended), |paused| Ok(Some(paused))));
+            let response = relay.handle(from, &connect(line_link)).map(|response| response.reply);
+            assert_eq!(response, paused.map_or(Err(RequestError::Contended.into()), |paused| Ok(Some(paused))));
         }
         assert_eq!(relay.waiting(ALICE), before);
     }
     // Open again, and whoever does not know that Bob's was given can't give it again.
     relay.handle(ALICE, &set(line_link, 3, Admission::Many)).unwrap();
-    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RequestError::Contended.into()));
     assert_eq!(relay.waiting(ALICE), before);
     relay.handle(ALICE, &set(line_link, 4, Admission::One)).unwrap();
-    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RelayError::Contended));
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RequestError::Contended.into()));
     assert!(matches!(relay.reply(CAROL, &connect(line_link)), Event::LineFormed { .. }));
 }
 
-/// A lost write of `admit` costs the link, until Alice sets it again; of `claim`, Bob takes the line that he hears of.
+/// A lost write of `set_link` costs the link, until Alice sets it again; of `claim`, Bob takes the line that he hears of.
 #[test]
 fn r13_7_what_a_lost_write_costs_a_link_for_many() {
     let mut relay = broken(Broken::default());
     let line_link = relay.issue(ALICE, 1);
     relay.handle(ALICE, &set(line_link, 1, Admission::Nobody)).unwrap();
-    relay.server.directory().lost.set(true);
+    relay.directory().lost.set(true);
     relay.handle(ALICE, &set(line_link, 2, Admission::Many)).unwrap();
     assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Paused));
     relay.handle(ALICE, &set(line_link, 2, Admission::Many)).unwrap();

@@ -9,7 +9,7 @@ fn r13_two_machines_form_and_confirm_a_line() {
     for how in [SendProof::Inline, SendProof::AlongTheLine] {
         let mut relay = relay(Limits::default());
         let bytes = |relay: &mut Running<Memory>, from: u8, request: &[u8]| {
-            relay.server.handle(user(from), request, &mut relay.rng, NOW).unwrap().reply.map(|event| event.to_vec())
+            relay.relay.handle(user(from), request, &mut relay.rng, NOW).unwrap().reply.map(|event| event.to_vec())
         };
 
         let mut alice = Alice::request(PortOptions::new(), seed(1)).commit();
@@ -85,6 +85,6 @@ fn r13_two_machines_form_and_confirm_a_line() {
         }
         round(&mut relay, &mut [(ALICE, &mut at_alice), (BOB, &mut at_bob)]);
         assert_eq!(heard, [vec![b"one".to_vec(), b"two".to_vec(), b"ByPeer".to_vec()], vec![]]);
-        assert_eq!(relay.server.directory().lines(), 0);
+        assert_eq!(relay.directory().lines(), 0);
     }
 }

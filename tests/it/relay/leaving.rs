@@ -20,16 +20,16 @@ fn r13_8_the_other_ends_of_a_removed_user_hear_disconnected_behind_what_waits() 
     assert_eq!(relay.waits(CAROL), ["LineFormed", "Disconnected"]);
     // What they say now waits for nobody, and other lines go on.
     for (from, line_id) in [(BOB, of_hers), (CAROL, of_carols)] {
-        assert_eq!(relay.send(from, line_id, b"?"), Response { reply: None, wake: [Some(user(from)), None] });
+        assert_eq!(relay.send(from, line_id, b"?"), Response { reply: None, notify: [Some(user(from)), None] });
     }
     assert_eq!(relay.waits(ALICE), Vec::<String>::new());
-    assert_eq!(relay.send(CAROL, not_hers, b"still").wake, [Some(user(BOB)), None]);
+    assert_eq!(relay.send(CAROL, not_hers, b"still").notify, [Some(user(BOB)), None]);
     // Nobody is told twice; nothing of hers is left when they have heard it.
     assert_eq!(relay.remove(ALICE), []);
     assert_eq!(relay.waits(BOB), ["LineFormed", "farewell", "Disconnected", "still"]);
     relay.acknowledge_all(BOB);
     relay.acknowledge_all(CAROL);
-    assert_eq!(relay.server.directory().lines(), 1);
+    assert_eq!(relay.directory().lines(), 1);
 }
 
 #[test]
@@ -45,32 +45,31 @@ fn r13_8_the_links_of_a_removed_user_are_unknown() {
     for line_link in [open, used, closed] {
         assert_eq!(relay.reply(CAROL, &connect(line_link)), refused(line_link, Reason::Unknown));
     }
-    assert_eq!(relay.server.directory().links(), 1);
+    assert_eq!(relay.directory().links(), 1);
     // Bob's link, which she used, is as used as before: to whom comes after her, and to Bob's memory of it.
     assert_eq!(relay.reply(CAROL, &connect(of_bob)), refused(of_bob, Reason::UsedByAnother));
     assert_eq!(relay.reply(ALICE, &connect(of_bob)), formed);
 }
 
-/// The relay has read the link, then its owner is removed, then the link is claimed.
+/// Bob's Connect was prepared, then the owner of the link is removed, then the storage gets the Connect.
 #[test]
 fn r13_8_no_line_is_formed_with_a_removed_user() {
-    let (mut memory, limits, line_link) = (Memory::new(), Limits::default(), [7; 16].into());
-    let (owner, request_id, later) = (user(ALICE), [1; 16].into(), UnixSeconds(NOW.0 + 1));
-    let link = NewLink { line_link, owner, request_id, expires: later, forget: later };
-    assert_eq!(memory.issue(&link, &limits, NOW), Ok(Issued::Link(line_link)));
-    assert_eq!(memory.remove(owner, |_| panic!("she is on no line")), Ok(()));
-    let claim = Claim { by: user(BOB), request: [0; 32], line_id: [9; 16].into() };
-    let formed = Event::LineFormed { line_link, line_id: claim.line_id, pair_hash: [0; 32].into(), proof: None };
-    assert_eq!(memory.claim(line_link, &claim, &formed, later, &limits), Ok(Claimed::Conflict));
-    assert_eq!((memory.lines(), memory.waiting(owner)), (0, 0));
+    let mut relay = relay(Limits::default());
+    let line_link = relay.issue(ALICE, 1);
+    let request = connect(line_link).to_vec();
+    let prepared = Operation::prepare(user(BOB), &request, &Limits::default(), &mut relay.rng, NOW).unwrap();
+    assert_eq!(relay.remove(ALICE), []);
+    let response = prepared.execute(relay.relay.directory_mut()).unwrap();
+    assert_eq!(response, Response { reply: Some(refused(line_link, Reason::Unknown)), ..SILENT });
+    assert_eq!((relay.directory().lines(), relay.directory().waiting(user(ALICE))), (0, 0));
 }
 
 #[test]
 fn r13_8_a_removed_user_holds_nothing() {
     let mut relay = relay(Limits { links: 1, lines: 1, ..Limits::default() });
     relay.line(ALICE, BOB, 1);
-    assert_eq!(relay.try_issue(ALICE, 2), Err(RelayError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 2), Err(RequestError::TooManyLinks.into()));
     relay.remove(ALICE);
     relay.remove(BOB);
-    assert_eq!(format!("{:?}", relay.server.directory()), "Memory(0 links, 0 lines, 0 users)");
+    assert_eq!(format!("{:?}", relay.directory()), "Memory(0 links, 0 lines, 0 users)");
 }

@@ -11,9 +11,9 @@ fn r13_4_packets_go_to_the_other_end_and_nowhere_else() {
     for n in [ALICE, BOB, CAROL] {
         relay.acknowledge_all(n);
     }
-    assert_eq!(relay.send(BOB, line_id, b"to Alice"), Response { reply: None, wake: [Some(user(ALICE)), None] });
-    assert_eq!(relay.send(ALICE, line_id, b"to Bob"), Response { reply: None, wake: [Some(user(BOB)), None] });
-    assert_eq!(relay.send(ALICE, other, b""), Response { reply: None, wake: [Some(user(CAROL)), None] });
+    assert_eq!(relay.send(BOB, line_id, b"to Alice"), Response { reply: None, notify: [Some(user(ALICE)), None] });
+    assert_eq!(relay.send(ALICE, line_id, b"to Bob"), Response { reply: None, notify: [Some(user(BOB)), None] });
+    assert_eq!(relay.send(ALICE, other, b""), Response { reply: None, notify: [Some(user(CAROL)), None] });
     assert_eq!(relay.waits(ALICE), ["to Alice"]);
     assert_eq!(relay.waiting(BOB)[0].1, Event::Packet { line_id, payload: b"to Bob" }.to_vec());
     assert_eq!(relay.waiting(CAROL)[0].1, Event::Packet { line_id: other, payload: b"" }.to_vec());
@@ -21,7 +21,7 @@ fn r13_4_packets_go_to_the_other_end_and_nowhere_else() {
 
 /// Bytes that are no payload of this protocol, and a proof that is none: not the relay's to judge.
 #[test]
-fn r13_1_the_server_reads_no_payload_and_checks_no_proof() {
+fn r13_1_the_relay_reads_no_payload_and_checks_no_proof() {
     let mut relay = relay(Limits::default());
     let line_link = relay.issue(ALICE, 1);
     let request = Request::Connect { line_link, proof: Some(bad_proof()) };
@@ -40,9 +40,9 @@ fn r13_4_to_who_is_no_end_of_it_a_line_is_as_one_that_never_was() {
     for (from, lines) in [(CAROL, vec![line, left, never]), (BOB, vec![left, never])] {
         for line_id in lines {
             for request in [Request::Packet { line_id, payload: b"x" }, Request::Disconnect { line_id }] {
-                let handled = relay.handle(from, &request).unwrap();
-                let told = Response { reply: Some(Event::Disconnected { line_id }), wake: [None; 2] };
-                assert_eq!(handled, told, "{from} {request:?}");
+                let response = relay.handle(from, &request).unwrap();
+                let told = Response { reply: Some(Event::Disconnected { line_id }), notify: [None; 2] };
+                assert_eq!(response, told, "{from} {request:?}");
             }
         }
     }
@@ -60,19 +60,19 @@ fn r13_4_who_leaves_takes_what_waits_for_him_and_leaves_what_waits_for_the_other
         relay.send(BOB, line_id, b"to Alice");
     }
     let disconnect = Request::Disconnect { line_id };
-    let told = Response { reply: Some(Event::Disconnected { line_id }), wake: [Some(user(ALICE)), None] };
+    let told = Response { reply: Some(Event::Disconnected { line_id }), notify: [Some(user(ALICE)), None] };
     assert_eq!(relay.handle(BOB, &disconnect), Ok(told.clone()));
     assert_eq!(relay.waits(BOB), ["to Bob"]);
     assert_eq!(relay.waits(ALICE), ["LineFormed", "LineFormed", "to Alice", "to Alice", "Disconnected"]);
     // OnRepeat: the same reply, and Alice hears nothing more.
-    assert_eq!(relay.handle(BOB, &disconnect), Ok(Response { wake: [None; 2], ..told.clone() }));
+    assert_eq!(relay.handle(BOB, &disconnect), Ok(Response { notify: [None; 2], ..told.clone() }));
     // She may not speak any more, but first she hears what waits: a reply would overtake it.
-    assert_eq!(relay.send(ALICE, line_id, b"hello?"), Response { reply: None, wake: [Some(user(ALICE)), None] });
+    assert_eq!(relay.send(ALICE, line_id, b"hello?"), Response { reply: None, notify: [Some(user(ALICE)), None] });
     assert_eq!(relay.waits(BOB), ["to Bob"]);
     // And she may leave before she has heard.
-    assert_eq!(relay.handle(ALICE, &disconnect), Ok(Response { wake: [None; 2], ..told }));
+    assert_eq!(relay.handle(ALICE, &disconnect), Ok(Response { notify: [None; 2], ..told }));
     assert_eq!(relay.waits(ALICE), ["LineFormed", "to Alice"]);
-    assert_eq!(relay.server.directory().lines(), 1);
+    assert_eq!(relay.directory().lines(), 1);
 }
 
 #[test]
@@ -81,11 +81,11 @@ fn r13_4_the_oldest_packet_of_the_line_makes_room_and_its_sender_is_told() {
     let (line_id, other) = (relay.line(ALICE, BOB, 1), relay.line(ALICE, CAROL, 2));
     relay.send(CAROL, other, b"Carol's");
     for payload in [b"1", b"2", b"3"] {
-        assert_eq!(relay.send(BOB, line_id, payload).wake, [Some(user(ALICE)), None]);
+        assert_eq!(relay.send(BOB, line_id, payload).notify, [Some(user(ALICE)), None]);
     }
     assert_eq!(relay.waits(BOB), Vec::<String>::new());
     for (payload, wait) in [(b"4", ["2", "3", "4"]), (b"5", ["3", "4", "5"])] {
-        assert_eq!(relay.send(BOB, line_id, payload).wake, [Some(user(ALICE)), Some(user(BOB))]);
+        assert_eq!(relay.send(BOB, line_id, payload).notify, [Some(user(ALICE)), Some(user(BOB))]);
         assert_eq!(relay.waits(ALICE), [&["LineFormed", "LineFormed", "Carol's"][..], &wait].concat());
         // One notice, behind whatever Bob may have got of the one before.
         assert_eq!(
@@ -95,7 +95,7 @@ fn r13_4_the_oldest_packet_of_the_line_makes_room_and_its_sender_is_told() {
     }
     assert_eq!(relay.waiting(BOB)[0].0, 2);
     // A notice that Bob was sent, but that another took the place of, is not acknowledged with it.
-    relay.server.acknowledge(user(BOB), 1).unwrap();
+    relay.relay.acknowledge(user(BOB), 1).unwrap();
     assert_eq!(relay.waits(BOB), ["Dropped"]);
     relay.acknowledge_all(BOB);
     relay.send(BOB, line_id, b"6");
@@ -122,8 +122,8 @@ fn r13_6_bytes_are_bounded_as_packets_are() {
     relay.send(BOB, line_id, &[b'x'; 100]);
     assert_eq!(lengths(&relay), [100]);
     let too_long = Request::Packet { line_id, payload: &[b'x'; 101] };
-    assert_eq!(relay.handle(BOB, &too_long), Err(RelayError::TooLong));
-    assert_eq!(relay.handle(CAROL, &too_long), Err(RelayError::TooLong));
+    assert_eq!(relay.handle(BOB, &too_long), Err(RequestError::TooLong.into()));
+    assert_eq!(relay.handle(CAROL, &too_long), Err(RequestError::TooLong.into()));
     assert_eq!(lengths(&relay), [100]);
 }
 
@@ -145,14 +145,14 @@ fn r13_6_lines_are_bounded_at_either_end_and_the_link_stays_open() {
     let [one, _] = [1, 2].map(|n| relay.line(ALICE, BOB, n));
     let (of_alice, of_carol) = (relay.issue(ALICE, 3), relay.issue(CAROL, 3));
     let before = relay.waiting(ALICE);
-    assert_eq!(relay.handle(CAROL, &connect(of_alice)), Err(RelayError::TooManyLines));
-    assert_eq!(relay.handle(BOB, &connect(of_carol)), Err(RelayError::TooManyLines));
-    assert_eq!((relay.waiting(ALICE), relay.server.directory().lines()), (before, 2));
+    assert_eq!(relay.handle(CAROL, &connect(of_alice)), Err(RequestError::TooManyLines.into()));
+    assert_eq!(relay.handle(BOB, &connect(of_carol)), Err(RequestError::TooManyLines.into()));
+    assert_eq!((relay.waiting(ALICE), relay.directory().lines()), (before, 2));
 
     // Bob leaves: he has room. Alice has when she has acknowledged it.
     relay.handle(BOB, &Request::Disconnect { line_id: one }).unwrap();
     assert!(matches!(relay.reply(BOB, &connect(of_carol)), Event::LineFormed { .. }));
-    assert_eq!(relay.handle(CAROL, &connect(of_alice)), Err(RelayError::TooManyLines));
+    assert_eq!(relay.handle(CAROL, &connect(of_alice)), Err(RequestError::TooManyLines.into()));
     relay.acknowledge_all(ALICE);
     assert!(matches!(relay.reply(CAROL, &connect(of_alice)), Event::LineFormed { .. }));
 }
@@ -171,16 +171,16 @@ fn r13_5_deliveries_are_numbered_and_wait_until_they_are_acknowledged() {
         (vec!["LineFormed".into(), "1".into(), "2".into(), "3".into()], vec![1, 2, 3, 4])
     );
     // To read does not take away.
-    assert_eq!(relay.server.next(user(ALICE), 2).unwrap().unwrap().sequence, 3);
-    assert_eq!(relay.server.next(user(ALICE), u64::MAX), Ok(None));
-    relay.server.acknowledge(user(ALICE), 0).unwrap();
+    assert_eq!(relay.relay.next(user(ALICE), 2).unwrap().unwrap().sequence, 3);
+    assert_eq!(relay.relay.next(user(ALICE), u64::MAX), Ok(None));
+    relay.relay.acknowledge(user(ALICE), 0).unwrap();
     assert_eq!(numbers(&relay), [1, 2, 3, 4]);
-    relay.server.acknowledge(user(ALICE), 2).unwrap();
-    relay.server.acknowledge(user(ALICE), 1).unwrap();
+    relay.relay.acknowledge(user(ALICE), 2).unwrap();
+    relay.relay.acknowledge(user(ALICE), 1).unwrap();
     // Bob acknowledges nothing of hers.
-    relay.server.acknowledge(user(BOB), 4).unwrap();
+    relay.relay.acknowledge(user(BOB), 4).unwrap();
     assert_eq!(numbers(&relay), [3, 4]);
-    assert_eq!([ALICE, BOB].map(|n| relay.server.directory().waiting(user(n))), [2, 0]);
+    assert_eq!([ALICE, BOB].map(|n| relay.directory().waiting(user(n))), [2, 0]);
     relay.acknowledge_all(ALICE);
     relay.send(BOB, line_id, b"4");
     assert_eq!((relay.waits(ALICE), numbers(&relay)), (vec!["4".into()], vec![5]));
@@ -197,19 +197,19 @@ fn r13_5_an_acknowledgement_from_before_a_restart_takes_nothing_that_was_not_giv
     let (old, _) = *before.waiting(ALICE).last().unwrap();
 
     let mut relay = relay(Limits::default());
-    relay.server.acknowledge(user(ALICE), old).unwrap();
+    relay.relay.acknowledge(user(ALICE), old).unwrap();
     let line_id = relay.line(ALICE, BOB, 1);
     relay.send(BOB, line_id, b"words");
     let waiting = relay.waiting(ALICE);
     for upto in [old, 3, u64::MAX] {
-        relay.server.acknowledge(user(ALICE), upto).unwrap();
+        relay.relay.acknowledge(user(ALICE), upto).unwrap();
     }
     assert_eq!(relay.waiting(ALICE), waiting);
     // One that was given since is hers to waste: nothing of anybody else's goes with it, and what comes next waits.
     relay.send(ALICE, line_id, b"to Bob");
     relay.send(BOB, line_id, b"3");
     relay.send(BOB, line_id, b"4");
-    relay.server.acknowledge(user(ALICE), old).unwrap();
+    relay.relay.acknowledge(user(ALICE), old).unwrap();
     assert_eq!((relay.waits(ALICE), relay.waits(BOB)), (vec![], vec!["to Bob".into()]));
     relay.send(BOB, line_id, b"5");
     assert_eq!(relay.waits(ALICE), ["5"]);

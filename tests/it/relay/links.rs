@@ -9,23 +9,23 @@ use crate::common::{NOW, bad_proof};
 fn r13_1_what_is_not_a_request_is_refused_and_nothing_moves() {
     let mut relay = relay(Limits::default());
     let request = connect(relay.issue(ALICE, 1)).to_vec();
-    let mut give = |bytes: &[u8]| relay.server.handle(user(BOB), bytes, &mut Counting::default(), NOW);
-    assert_eq!(give(b""), Err(RelayError::Malformed));
-    assert_eq!(give(&request[..request.len() - 1]), Err(RelayError::Malformed));
-    assert_eq!(give(&[&request[..], b"\0"].concat()), Err(RelayError::Malformed));
-    assert_eq!(give(&[&[0x82, 2], &request[2..]].concat()), Err(RelayError::UnsupportedVersion));
-    assert_eq!(give(&Event::Disconnected { line_id: [1; 16].into() }.to_vec()), Err(RelayError::Malformed));
-    assert_eq!((relay.server.directory().lines(), relay.waits(ALICE)), (0, vec![]));
+    let mut give = |bytes: &[u8]| relay.relay.handle(user(BOB), bytes, &mut Counting::default(), NOW);
+    assert_eq!(give(b""), Err(RequestError::Malformed.into()));
+    assert_eq!(give(&request[..request.len() - 1]), Err(RequestError::Malformed.into()));
+    assert_eq!(give(&[&request[..], b"\0"].concat()), Err(RequestError::Malformed.into()));
+    assert_eq!(give(&[&[0x82, 2], &request[2..]].concat()), Err(RequestError::UnsupportedVersion.into()));
+    assert_eq!(give(&Event::Disconnected { line_id: [1; 16].into() }.to_vec()), Err(RequestError::Malformed.into()));
+    assert_eq!((relay.directory().lines(), relay.waits(ALICE)), (0, vec![]));
 }
 
 /// Whoever knows a link can use it up, and an event may name one: counts and numbers are all that is shown.
 #[test]
-fn r8_7_a_log_of_the_server_shows_no_link() {
+fn r8_7_a_log_of_the_relay_shows_no_link() {
     let mut relay = relay(Limits::default());
     relay.line(ALICE, BOB, 1);
     relay.issue(ALICE, 2);
-    assert_eq!(format!("{:?}", relay.server.directory()), "Memory(2 links, 1 lines, 2 users)");
-    let delivery = relay.server.next(user(ALICE), 0).unwrap().unwrap();
+    assert_eq!(format!("{:?}", relay.directory()), "Memory(2 links, 1 lines, 2 users)");
+    let delivery = relay.relay.next(user(ALICE), 0).unwrap().unwrap();
     assert_eq!(format!("{delivery:?}"), "Delivery { sequence: 1, .. }");
 }
 
@@ -36,7 +36,7 @@ fn r13_2_the_same_request_of_the_same_user_gets_the_same_link() {
     assert_eq!(relay.issue(ALICE, 1), link);
     let others = [relay.issue(ALICE, 2), relay.issue(BOB, 1)];
     assert!(!others.contains(&link) && others[0] != others[1]);
-    assert_eq!(relay.server.directory().links(), 3);
+    assert_eq!(relay.directory().links(), 3);
     // After its use, too.
     relay.reply(BOB, &connect(link));
     assert_eq!(relay.issue(ALICE, 1), link);
@@ -70,13 +70,13 @@ fn r13_2_a_name_that_is_taken_is_never_given_again() {
     let mut relay = relay(Limits::default());
     let link = relay.issue(ALICE, 1);
     relay.rng = Counting::default();
-    assert_eq!(relay.try_issue(BOB, 1), Err(RelayError::Contended));
+    assert_eq!(relay.try_issue(BOB, 1), Err(RequestError::Contended.into()));
     let line_id = relay.line(ALICE, BOB, 2);
     let third = relay.issue(ALICE, 3);
     let before = relay.waiting(ALICE);
     relay.rng = Counting(u128::from_be_bytes(*line_id.as_bytes()) - 1);
-    assert_eq!(relay.handle(CAROL, &connect(third)), Err(RelayError::Contended));
-    assert_eq!((relay.waiting(ALICE), relay.server.directory().lines()), (before, 1));
+    assert_eq!(relay.handle(CAROL, &connect(third)), Err(RequestError::Contended.into()));
+    assert_eq!((relay.waiting(ALICE), relay.directory().lines()), (before, 1));
     assert!(matches!(relay.reply(CAROL, &connect(third)), Event::LineFormed { .. }));
     assert!(matches!(relay.reply(BOB, &connect(link)), Event::LineFormed { .. }));
 }
@@ -87,14 +87,14 @@ fn r13_2_closing_closes_ones_own_open_link_and_tells_nobody_anything() {
     let [open, used] = [1, 2].map(|n| relay.issue(ALICE, n));
     relay.reply(BOB, &connect(used));
     let unknown: LineLink = [0xEE; 16].into();
-    let silent = Response { reply: None, wake: [None; 2] };
+    let silent = Response { reply: None, notify: [None; 2] };
     // Whatever the link is to Carol,
     for line_link in [open, used, unknown] {
         assert_eq!(relay.handle(CAROL, &Request::CloseLineLink { line_link }), Ok(silent.clone()));
     }
     let line = relay.reply(BOB, &connect(used));
     assert!(matches!(line, Event::LineFormed { .. }));
-    assert!(matches!(relay.server.directory().link(open).unwrap().unwrap().state, LinkState::Open { .. }));
+    assert!(matches!(relay.directory().link(open).unwrap().state, LinkState::Open { .. }));
     // and to Alice.
     for line_link in [open, open, used, unknown] {
         assert_eq!(relay.handle(ALICE, &Request::CloseLineLink { line_link }), Ok(silent.clone()));
@@ -110,18 +110,16 @@ fn r13_3_the_same_connect_gets_the_same_reply_and_forms_one_line() {
         let line_link = relay.issue(ALICE, n);
         let request = Request::Connect { line_link, proof: proof.clone() };
         let first = relay.handle(BOB, &request).unwrap();
-        assert_eq!(first.wake, [Some(user(ALICE)), None]);
-        let LinkState::Claimed(claim) = relay.server.directory().link(line_link).unwrap().unwrap().state else {
-            panic!()
-        };
-        assert_eq!(claim.request[..], Sha256::digest([&[BOB; 32][..], &request.to_vec()].concat())[..]);
+        assert_eq!(first.notify, [Some(user(ALICE)), None]);
+        let LinkState::Claimed(claim) = relay.directory().link(line_link).unwrap().state else { panic!() };
+        assert_eq!(claim.request_digest[..], Sha256::digest([&[BOB; 32][..], &request.to_vec()].concat())[..]);
         let before = relay.waiting(ALICE);
         for days in [0, 1, 28] {
             relay.now.0 += days * DAY;
             let again = relay.handle(BOB, &request).unwrap();
-            assert_eq!(again, Response { wake: [None; 2], ..first.clone() });
+            assert_eq!(again, Response { notify: [None; 2], ..first.clone() });
         }
-        assert_eq!((relay.waiting(ALICE), relay.server.directory().lines()), (before, usize::from(n)));
+        assert_eq!((relay.waiting(ALICE), relay.directory().lines()), (before, usize::from(n)));
         // The proof is for Alice; nobody else is told of anything.
         let Some(Event::LineFormed { line_link: of, line_id, pair_hash, proof: None }) = first.reply else { panic!() };
         let formed = Event::LineFormed { line_link: of, line_id, pair_hash, proof };
@@ -153,9 +151,9 @@ fn r13_3_state_by_state() {
     assert_eq!(relay.reply(BOB, &connect(unknown)), refused(unknown, Reason::Unknown));
     // One's own link is not used up.
     assert_eq!(relay.reply(ALICE, &connect(open)), refused(open, Reason::UsedByYou));
-    assert_eq!((relay.waiting(ALICE), relay.server.directory().lines()), (before, 1));
+    assert_eq!((relay.waiting(ALICE), relay.directory().lines()), (before, 1));
 
-    let lifetime = Limits::default().lifetime;
+    let lifetime = Limits::default().lifetime_secs;
     relay.now.0 = NOW.0 + lifetime - 1;
     assert!(matches!(relay.reply(BOB, &connect(open)), Event::LineFormed { .. }));
     relay.now.0 += 1;
@@ -182,7 +180,7 @@ fn r13_3_what_became_of_a_link_is_remembered_for_30_days() {
     }
     // The place that they took comes free as links are issued.
     relay.issue(ALICE, 4);
-    assert_eq!(relay.server.directory().links(), 2);
+    assert_eq!(relay.directory().links(), 2);
 
     relay.now.0 = NOW.0 + (365 + 30) * DAY - 1;
     assert_eq!(relay.reply(CAROL, &connect(expired)), refused(expired, Reason::Expired));
@@ -200,7 +198,7 @@ fn r13_3_forgetting_keeps_up_with_issuing() {
     relay.now.0 += (365 + 30) * DAY;
     let left = [5, 6, 7].map(|n| {
         relay.issue(BOB, n);
-        relay.server.directory().links()
+        relay.directory().links()
     });
     assert_eq!(left, [3, 2, 3]);
 }
@@ -227,14 +225,14 @@ fn r13_6_links_are_bounded_used_and_closed_ones_too() {
     let [used, closed, open] = [1, 2, 3].map(|n| relay.issue(ALICE, n));
     relay.reply(BOB, &connect(used));
     relay.handle(ALICE, &Request::CloseLineLink { line_link: closed }).unwrap();
-    assert_eq!(relay.try_issue(ALICE, 4), Err(RelayError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 4), Err(RequestError::TooManyLinks.into()));
     // What she has, she is told; another user has room of his own.
     assert_eq!(relay.issue(ALICE, 3), open);
     relay.issue(BOB, 4);
     relay.now.0 += 30 * DAY;
     relay.issue(ALICE, 4);
     relay.issue(ALICE, 5);
-    assert_eq!(relay.try_issue(ALICE, 6), Err(RelayError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 6), Err(RequestError::TooManyLinks.into()));
 }
 
 /// It is hers to fill again, swept or not: the links of others are before hers.
@@ -254,15 +252,15 @@ fn r13_6_what_is_to_be_forgotten_does_not_count() {
     }
     relay.now.0 += 30 * DAY - 1;
     relay.issue(ALICE, 7);
-    assert_eq!(relay.try_issue(ALICE, 8), Err(RelayError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 8), Err(RequestError::TooManyLinks.into()));
     relay.now.0 += 1;
     let fresh = [8, 9, 10, 11].map(|n| relay.issue(ALICE, n));
-    assert_eq!(relay.try_issue(ALICE, 12), Err(RelayError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 12), Err(RequestError::TooManyLinks.into()));
     // Those that were never used have their day, too.
     relay.now.0 += (365 + 30) * DAY;
     let anew = [6, 7, 8, 9, 10, 11].map(|n| relay.issue(ALICE, n));
     assert!(fresh.iter().all(|link| !anew.contains(link)));
-    assert_eq!(relay.try_issue(ALICE, 12), Err(RelayError::TooManyLinks));
+    assert_eq!(relay.try_issue(ALICE, 12), Err(RequestError::TooManyLinks.into()));
     let mut links = of_carol;
     for _ in 0..2 {
         relay.now.0 += (365 + 30) * DAY;
@@ -285,13 +283,13 @@ fn r13_3_a_link_that_is_to_be_forgotten_is_as_one_that_never_was() {
     }
     // nor keep it: it goes with the next one that is issued to anybody.
     relay.issue(CAROL, 1);
-    assert_eq!(relay.server.directory().links(), 1);
+    assert_eq!(relay.directory().links(), 1);
 }
 
 /// The request that it was issued for gets another, as any would, and not one that nobody can use.
 #[test]
 fn r13_2_the_request_of_a_forgotten_link_gets_another() {
-    let mut relay = relay(Limits { lifetime: DAY, memory: DAY, ..Limits::default() });
+    let mut relay = relay(Limits { lifetime_secs: DAY, retention_secs: DAY, ..Limits::default() });
     // Due before it, and swept in its place.
     let _ = [1, 2, 3, 4, 5].map(|n| relay.issue(BOB, n));
     relay.now.0 += 1;

@@ -18,10 +18,10 @@ fn on_board(line_link: LineLink) -> Request<'static> {
 
 #[track_caller]
 fn forms(relay: &mut Running<Memory>, from: u8, request: &Request<'_>) -> LineId {
-    let lines = relay.server.directory().lines();
-    let handled = relay.handle(from, request).unwrap();
-    assert_eq!((handled.wake, relay.server.directory().lines()), ([Some(user(ALICE)), None], lines + 1));
-    match handled.reply {
+    let lines = relay.directory().lines();
+    let response = relay.handle(from, request).unwrap();
+    assert_eq!((response.notify, relay.directory().lines()), ([Some(user(ALICE)), None], lines + 1));
+    match response.reply {
         Some(Event::LineFormed { line_id, proof: None, .. }) => line_id,
         other => panic!("{other:?}"),
     }
@@ -29,7 +29,7 @@ fn forms(relay: &mut Running<Memory>, from: u8, request: &Request<'_>) -> LineId
 
 /// How it stands, as the directory has it.
 fn stands(relay: &Running<Memory>, line_link: LineLink) -> Option<(u64, Admission)> {
-    match relay.server.directory().link(line_link).unwrap()?.state {
+    match relay.directory().link(line_link)?.state {
         LinkState::Open { version, admits, .. } => Some((version, admits)),
         LinkState::Claimed(_) | LinkState::Closed => None,
     }
@@ -68,16 +68,14 @@ fn r13_2_a_lower_or_equal_version_is_too_late() {
 
 #[test]
 fn r13_2_setting_sets_ones_own_open_link_and_tells_nobody_anything() {
-    let mut relay = relay(Limits { lifetime: DAY, ..Limits::default() });
+    let mut relay = relay(Limits { lifetime_secs: DAY, ..Limits::default() });
     let late = relay.issue(ALICE, 1);
     relay.now.0 += DAY;
     let [open, used, closed] = [2, 3, 4].map(|n| relay.issue(ALICE, n));
     relay.reply(BOB, &connect(used));
     relay.handle(ALICE, &Request::CloseLineLink { line_link: closed }).unwrap();
     let never: LineLink = [0xEE; 16].into();
-    let entries = |relay: &Running<Memory>| {
-        [late, open, used, closed, never].map(|link| relay.server.directory().link(link).unwrap())
-    };
+    let entries = |relay: &Running<Memory>| [late, open, used, closed, never].map(|link| relay.directory().link(link));
     let before = entries(&relay);
     for line_link in [late, open, used, closed, never] {
         assert_eq!(relay.handle(CAROL, &set(line_link, 1, Many)), Ok(SILENT));
@@ -95,7 +93,7 @@ fn r13_2_setting_sets_ones_own_open_link_and_tells_nobody_anything() {
 /// A published link lives as long as somebody looks after it. What is too late prolongs nothing.
 #[test]
 fn r13_2_to_set_a_link_begins_its_lifetime_anew() {
-    let mut relay = relay(Limits { lifetime: 10 * DAY, ..Limits::default() });
+    let mut relay = relay(Limits { lifetime_secs: 10 * DAY, ..Limits::default() });
     let line_link = superport(&mut relay, 1);
     relay.now.0 += 9 * DAY;
     relay.handle(ALICE, &set(line_link, 2, Many)).unwrap();
@@ -112,7 +110,7 @@ fn r13_2_to_set_a_link_begins_its_lifetime_anew() {
     assert_eq!(relay.reply(CAROL, &connect(line_link)), refused(line_link, Reason::Unknown));
     assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Unknown));
     assert_ne!(relay.issue(ALICE, 1), line_link);
-    assert_eq!(relay.server.directory().links(), 1);
+    assert_eq!(relay.directory().links(), 1);
 }
 
 #[test]
@@ -128,7 +126,7 @@ fn r13_3_each_use_of_a_link_for_many_forms_a_line_of_its_own() {
     for ((from, _), line_id) in uses.iter().zip(lines) {
         relay.send(*from, line_id, &[b'0' + from]);
         assert_eq!(relay.waits(ALICE).last().unwrap(), &from.to_string());
-        assert_eq!(relay.send(ALICE, line_id, b"hello").wake, [Some(user(*from)), None]);
+        assert_eq!(relay.send(ALICE, line_id, b"hello").notify, [Some(user(*from)), None]);
     }
     assert_eq!(relay.waits(BOB), ["hello", "hello"]);
     // The same again is the same line, and she hears nothing.
@@ -136,9 +134,9 @@ fn r13_3_each_use_of_a_link_for_many_forms_a_line_of_its_own() {
     for ((from, request), line_id) in uses.iter().zip(lines) {
         let again = relay.handle(*from, request).unwrap();
         assert!(matches!(again.reply, Some(Event::LineFormed { line_id: same, .. }) if same == line_id));
-        assert_eq!(again.wake, [None; 2]);
+        assert_eq!(again.notify, [None; 2]);
     }
-    assert_eq!((relay.waiting(ALICE), relay.server.directory().lines()), (before, 4));
+    assert_eq!((relay.waiting(ALICE), relay.directory().lines()), (before, 4));
 }
 
 /// The table's rows for a link that is set.
@@ -159,7 +157,7 @@ fn r13_3_state_by_state_of_a_link_that_is_set() {
         let reason = if from == BOB { Reason::UsedByYou } else { Reason::UsedByAnother };
         assert_eq!(relay.reply(from, &request), refused(one, reason));
     }
-    relay.now.0 += Limits::default().lifetime;
+    relay.now.0 += Limits::default().lifetime_secs;
     for line_link in [paused, many] {
         for from in [ALICE, CAROL] {
             assert_eq!(relay.reply(from, &connect(line_link)), refused(line_link, Reason::Expired));
@@ -212,12 +210,12 @@ fn r13_3_what_was_given_is_given_again_whatever_was_set_since() {
         relay.now.0 += 30 * DAY - 1;
         assert_eq!(relay.reply(BOB, &connect(line_link)), formed);
         let Event::LineFormed { line_id, .. } = formed else { panic!() };
-        assert_eq!(relay.send(BOB, line_id, b"still there").wake, [Some(user(ALICE)), None]);
-        assert_eq!(relay.send(ALICE, line_id, b"still there").wake, [Some(user(BOB)), None]);
+        assert_eq!(relay.send(BOB, line_id, b"still there").notify, [Some(user(ALICE)), None]);
+        assert_eq!(relay.send(ALICE, line_id, b"still there").notify, [Some(user(BOB)), None]);
         relay.now.0 += 1;
         let gone = if since == pause { formed } else { refused(line_link, Reason::Unknown) };
         assert_eq!(relay.reply(BOB, &connect(line_link)), gone);
-        assert_eq!(relay.send(BOB, line_id, b"even so").wake, [Some(user(ALICE)), None]);
+        assert_eq!(relay.send(BOB, line_id, b"even so").notify, [Some(user(ALICE)), None]);
     }
 }
 
@@ -241,7 +239,7 @@ fn r13_3_a_link_that_was_for_many_is_burnt_by_the_first_use_as_one_for_one() {
     for from in [BOB, CAROL, 4] {
         assert!(matches!(relay.reply(from, &connect(line_link)), Event::LineFormed { .. }));
     }
-    assert_eq!(relay.server.directory().lines(), 3);
+    assert_eq!(relay.directory().lines(), 3);
 }
 
 /// So nobody makes the relay remember more than he has lines, however often he asks.
@@ -267,7 +265,7 @@ fn r13_6_a_use_of_a_link_for_many_is_remembered_until_its_user_leaves_the_line()
     // Bob is removed, and begins anew: nobody tells him of a line that he is not on.
     relay.remove(BOB);
     let fourth = forms(&mut relay, BOB, &connect(line_link));
-    assert_eq!(relay.send(BOB, fourth, b"here").wake, [Some(user(ALICE)), None]);
+    assert_eq!(relay.send(BOB, fourth, b"here").notify, [Some(user(ALICE)), None]);
     assert!(![first, second, third].contains(&fourth));
 }
 
@@ -278,7 +276,7 @@ fn r13_6_lines_of_a_link_for_many_are_bounded_at_either_end() {
     let line_link = superport(&mut relay, 1);
     let lines = [4, 5, 6].map(|from| forms(&mut relay, from, &connect(line_link)));
     let before = relay.waiting(ALICE);
-    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RelayError::TooManyLines));
+    assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RequestError::TooManyLines.into()));
     assert_eq!((relay.waiting(ALICE), stands(&relay, line_link)), (before, Some((1, Many))));
     assert!(matches!(relay.reply(4, &connect(line_link)), Event::LineFormed { .. }));
     relay.reply(ALICE, &Request::Disconnect { line_id: lines[1] });
@@ -290,7 +288,7 @@ fn r13_6_lines_of_a_link_for_many_are_bounded_at_either_end() {
         assert!(relay.handle(BOB, &Request::Connect { line_link: other, proof }).is_ok());
     }
     relay.reply(ALICE, &Request::Disconnect { line_id: lines[0] });
-    assert_eq!(relay.handle(BOB, &on_board(line_link)), Err(RelayError::TooManyLines));
+    assert_eq!(relay.handle(BOB, &on_board(line_link)), Err(RequestError::TooManyLines.into()));
 }
 
 /// One account does not fill up the lines of whoever published a link.
@@ -304,7 +302,7 @@ fn r13_6_one_user_has_some_lines_of_one_link_for_many_and_no_more() {
     };
     let lines = [1, 2].map(|length| forms(&mut relay, BOB, &long(length)));
     let before = relay.waiting(ALICE);
-    assert_eq!(relay.handle(BOB, &long(3)), Err(RelayError::TooManyLines));
+    assert_eq!(relay.handle(BOB, &long(3)), Err(RequestError::TooManyLines.into()));
     assert_eq!(relay.waiting(ALICE), before);
     // The reply that he has had is his; and others have theirs, of this link, and he of others.
     assert!(matches!(relay.reply(BOB, &long(1)), Event::LineFormed { line_id, .. } if line_id == lines[0]));
@@ -314,7 +312,7 @@ fn r13_6_one_user_has_some_lines_of_one_link_for_many_and_no_more() {
     forms(&mut relay, BOB, &connect(single));
     // What counts is what he has not left.
     relay.reply(ALICE, &Request::Disconnect { line_id: lines[0] });
-    assert_eq!(relay.handle(BOB, &long(3)), Err(RelayError::TooManyLines));
+    assert_eq!(relay.handle(BOB, &long(3)), Err(RequestError::TooManyLines.into()));
     relay.acknowledge_all(BOB);
     forms(&mut relay, BOB, &long(3));
     relay.reply(BOB, &Request::Disconnect { line_id: lines[1] });
@@ -338,5 +336,5 @@ fn r13_8_a_removed_owner_of_a_link_for_many_leaves_every_line_of_it() {
         assert_eq!(relay.reply(from, &connect(line_link)), refused(line_link, Reason::Unknown));
         relay.remove(from);
     }
-    assert_eq!(format!("{:?}", relay.server.directory()), "Memory(0 links, 0 lines, 0 users)");
+    assert_eq!(format!("{:?}", relay.directory()), "Memory(0 links, 0 lines, 0 users)");
 }

@@ -1,7 +1,9 @@
-//! §13: the relay. Here what its tests share; beside it links (§13.2, §13.3), links for many, lines and queues (§13.4–§13.6), whole handshakes, a
-//! directory that answers wrongly (§13.7), who leaves the service (§13.8), and everything at random.
+//! §13: the relay. This file has what its tests share. The others test links (§13.2, §13.3), links for many, lines and queues
+//! (§13.4–§13.6), many requests in one transaction, whole handshakes, storages that answer wrongly (§13.7), users that leave the
+//! service (§13.8), and everything at random.
 #![cfg(all(feature = "relay", feature = "alloc"))]
 
+mod batch;
 mod broken;
 mod handshake;
 mod leaving;
@@ -52,7 +54,7 @@ impl rand_core::TryCryptoRng for Counting {}
 
 /// A relay, its clock and its randomness.
 struct Running<D> {
-    server: Relay<D>,
+    relay: Relay<D>,
     rng: Counting,
     now: UnixSeconds,
 }
@@ -61,11 +63,15 @@ type Outcome<D> = Result<Response, RelayError<<D as Directory>::Error>>;
 
 impl<D: Directory<Error: std::fmt::Debug>> Running<D> {
     fn with(directory: D, limits: Limits) -> Self {
-        Self { server: Relay::new(directory, limits), rng: Counting::default(), now: NOW }
+        Self { relay: Relay::new(directory, limits), rng: Counting::default(), now: NOW }
+    }
+
+    fn directory(&self) -> &D {
+        self.relay.directory()
     }
 
     fn handle(&mut self, from: u8, request: &Request<'_>) -> Outcome<D> {
-        self.server.handle(user(from), &request.to_vec(), &mut self.rng, self.now)
+        self.relay.handle(user(from), &request.to_vec(), &mut self.rng, self.now)
     }
 
     #[track_caller]
@@ -75,8 +81,8 @@ impl<D: Directory<Error: std::fmt::Debug>> Running<D> {
 
     fn try_issue(&mut self, from: u8, request: u8) -> Result<LineLink, RelayError<D::Error>> {
         let request_id = [request; 16].into();
-        let handled = self.handle(from, &Request::IssueLineLink { request_id })?;
-        match handled.reply {
+        let response = self.handle(from, &Request::IssueLineLink { request_id })?;
+        match response.reply {
             Some(Event::LineLinkIssued { request_id: echoed, line_link }) if echoed == request_id => Ok(line_link),
             other => panic!("{other:?}"),
         }
@@ -101,7 +107,7 @@ impl<D: Directory<Error: std::fmt::Debug>> Running<D> {
     /// Everything that waits for this user, with its numbers.
     fn waiting(&self, of: u8) -> Vec<(u64, Vec<u8>)> {
         let (mut all, mut after) = (Vec::new(), 0);
-        while let Some(Delivery { sequence, event }) = self.server.next(user(of), after).unwrap() {
+        while let Some(Delivery { sequence, event }) = self.relay.next(user(of), after).unwrap() {
             assert!(sequence > after);
             after = sequence;
             all.push((sequence, event.as_ref().to_vec()));
@@ -115,14 +121,14 @@ impl<D: Directory<Error: std::fmt::Debug>> Running<D> {
 
     /// Who has something new.
     fn remove(&mut self, of: u8) -> Vec<UserId> {
-        let mut told = Vec::new();
-        self.server.remove(user(of), |other| told.push(other)).unwrap();
-        told
+        let mut notified = Vec::new();
+        self.relay.remove(user(of), |other| notified.push(other)).unwrap();
+        notified
     }
 
     fn acknowledge_all(&mut self, of: u8) {
         let upto = self.waiting(of).last().map_or(0, |(sequence, _)| *sequence);
-        self.server.acknowledge(user(of), upto).unwrap();
+        self.relay.acknowledge(user(of), upto).unwrap();
     }
 }
 
@@ -138,7 +144,7 @@ const fn set(line_link: LineLink, version: u64, admits: Admission) -> Request<'s
     Request::SetLineLink { line_link, version, admits }
 }
 
-const SILENT: Response = Response { reply: None, wake: [None; 2] };
+const SILENT: Response = Response { reply: None, notify: [None; 2] };
 
 fn refused(line_link: LineLink, reason: Reason) -> Event<'static> {
     Event::Refused { line_link, reason }

@@ -63,7 +63,7 @@ proptest! {
 
     #[test]
     fn whatever_users_ask_the_invariants_hold(ops in prop::collection::vec(op(), 1..120), uses in 1..3usize) {
-        let limits = Limits { links: 4, lines: 3, uses, packets: 3, bytes: 60, lifetime: 60 * DAY, memory: 30 * DAY };
+        let limits = Limits { links: 4, lines: 3, uses, packets: 3, bytes: 60, lifetime_secs: 60 * DAY, retention_secs: 30 * DAY };
         let mut relay = relay(limits);
         let mut seen = Onlooker::default();
         for op in &ops {
@@ -74,7 +74,7 @@ proptest! {
                         prop_assert!(seen.links.iter().all(|(other, _)| *other != link), "one link, two owners");
                         seen.links.push((link, of));
                     }
-                    Err(error) => prop_assert_eq!(error, RelayError::TooManyLinks),
+                    Err(error) => prop_assert_eq!(error, RequestError::TooManyLinks.into()),
                 },
                 Op::Connect(by, link, proof) => {
                     let Some(&(line_link, owner)) = seen.links.get(link) else { continue };
@@ -102,7 +102,7 @@ proptest! {
                             let pair = *seen.pairs.entry([owner, by].into()).or_insert(pair_hash);
                             prop_assert_eq!(pair, pair_hash);
                         }
-                        Ok(Response { reply: Some(Event::Refused { line_link: of, reason }), wake: [None, None] }) => {
+                        Ok(Response { reply: Some(Event::Refused { line_link: of, reason }), notify: [None, None] }) => {
                             prop_assert_eq!(of, line_link);
                             prop_assert!(reason != Reason::Paused || set == Admission::Nobody);
                             let burnt = seen.burnt.contains(&line_link);
@@ -110,7 +110,7 @@ proptest! {
                             prop_assert!(was_given.is_none() || reason == Reason::Unknown, "a reply was forgotten");
                         }
                         other => {
-                            prop_assert_eq!(other, Err(RelayError::TooManyLines));
+                            prop_assert_eq!(other, Err(RequestError::TooManyLines.into()));
                             prop_assert_eq!(was_given, None);
                         }
                     }
@@ -120,22 +120,22 @@ proptest! {
                     // Each says whose it is.
                     let payload = vec![b'0' + from; length];
                     match relay.handle(from, &Request::Packet { line_id, payload: &payload }) {
-                        Ok(Response { reply: Some(event), wake }) => {
-                            prop_assert_eq!((event, wake), (Event::Disconnected { line_id }, [None; 2]));
+                        Ok(Response { reply: Some(event), notify }) => {
+                            prop_assert_eq!((event, notify), (Event::Disconnected { line_id }, [None; 2]));
                             let ended = ends.iter().any(|end| seen.left.contains(&(line_id, *end)));
                             prop_assert!(!ends.contains(&from) || ended);
                         }
-                        Ok(Response { reply: None, wake }) => {
+                        Ok(Response { reply: None, notify }) => {
                             let ended = ends.iter().any(|end| seen.left.contains(&(line_id, *end)));
                             prop_assert!(ends.contains(&from) && !seen.left.contains(&(line_id, from)));
                             // His own Disconnected waits for him.
-                            prop_assert_eq!(wake[0] == Some(user(from)), ended);
-                            if wake[1].is_some() {
+                            prop_assert_eq!(notify[0] == Some(user(from)), ended);
+                            if notify[1].is_some() {
                                 let told = Event::Dropped { line_id }.to_vec();
                                 prop_assert!(relay.waiting(from).iter().any(|(_, event)| *event == told));
                             }
                         }
-                        Err(error) => prop_assert!(error == RelayError::TooLong && length > limits.bytes),
+                        Err(error) => prop_assert!(error == RequestError::TooLong.into() && length > limits.bytes),
                     }
                 }
                 Op::Disconnect(by, line) => {
@@ -147,7 +147,7 @@ proptest! {
                 }
                 Op::Close(by, link) => {
                     let Some(&(line_link, _)) = seen.links.get(link) else { continue };
-                    prop_assert_eq!(relay.handle(by, &Request::CloseLineLink { line_link }), Ok(Response { reply: None, wake: [None; 2] }));
+                    prop_assert_eq!(relay.handle(by, &Request::CloseLineLink { line_link }), Ok(Response { reply: None, notify: [None; 2] }));
                 }
                 Op::Set(by, link, version, admits) => {
                     let Some(&(line_link, owner)) = seen.links.get(link) else { continue };
@@ -158,7 +158,7 @@ proptest! {
                     }
                 }
                 Op::Acknowledge(by, upto) => {
-                    let (before, after) = (relay.waiting(by), relay.server.acknowledge(user(by), upto));
+                    let (before, after) = (relay.waiting(by), relay.relay.acknowledge(user(by), upto));
                     prop_assert_eq!(after, Ok(()));
                     let none = upto > seen.numbers.get(&by).copied().unwrap_or(0);
                     let (rest, taken): (Vec<_>, Vec<_>) = before.into_iter().partition(|(n, _)| none || *n > upto);
@@ -178,7 +178,7 @@ proptest! {
                         seen.left.insert((*line_id, of));
                     }
                     seen.numbers.remove(&of);
-                    let forgotten = |link| relay.server.directory().link(link) == Ok(None);
+                    let forgotten = |link| relay.directory().link(link).is_none();
                     prop_assert!(seen.links.iter().all(|(link, owner)| *owner != of || forgotten(*link)));
                 }
                 Op::Wait(days) => relay.now.0 += days * DAY,
@@ -219,7 +219,7 @@ proptest! {
             }
             for of in [ALICE, BOB, CAROL] {
                 let links = seen.links.iter().filter(|(link, owner)| {
-                    *owner == of && relay.server.directory().link(*link).unwrap().is_some()
+                    *owner == of && relay.directory().link(*link).is_some()
                 });
                 prop_assert!(links.count() <= limits.links);
             }

@@ -88,7 +88,7 @@ fn a_choice_is_what_its_bytes_say() {
 
 #[test]
 fn r16_an_introduction_comes_to_a_line_that_says_by_whom() {
-    let mut world = world(Care::FULL);
+    let mut world = world(StoreFaults::NONE);
     play(&mut world, &[GRANTED, INTRODUCED, USED]);
     let lines = introduced(&world);
     let [line] = &lines[..] else { panic!("{}", world.trace()) };
@@ -117,7 +117,7 @@ fn r16_no_schedule_breaks_what_must_hold_of_a_contact_port() {
             offered.filter(|alice| alice.policy().is_some_and(is)).count()
         };
         terms[0] += of_contacts(|policy| matches!(policy.use_limit(), UseLimit::UpTo(_)));
-        terms[1] += of_contacts(Policy::asks);
+        terms[1] += of_contacts(Policy::requires_approval);
         terms[2] += alices().filter(|alice| alice.phase() == AlicePhase::Ended(PortOutcome::Expired)).count();
         terms[3] += introduced(world).iter().filter(|line| line.phase() == LinePhase::AwaitingApproval).count();
     });
@@ -151,15 +151,18 @@ pub(super) fn schedule(choices: &[&[Choice]]) -> Schedule {
 #[test]
 fn r16_4_a_ticket_that_is_used_again_forms_no_line_and_an_app_that_forgets_it_is_found() {
     let again = schedule(&[GRANTED, INTRODUCED, USED, CLAIMED]);
-    for (marks, strikes) in [(true, true), (true, false), (false, true)] {
-        let mut whole = world(Care { marks, strikes, ..Care::FULL });
-        assert_eq!(whole.run(&again), Ok(()), "{marks}, {strikes}\n{}", whole.trace());
+    let faulty = |forgets_marks, keeps_used_tickets| {
+        world(StoreFaults { forgets_marks, keeps_used_tickets, ..StoreFaults::NONE })
+    };
+    for (forgets, keeps) in [(false, false), (false, true), (true, false)] {
+        let mut whole = faulty(forgets, keeps);
+        assert_eq!(whole.run(&again), Ok(()), "{forgets}, {keeps}\n{}", whole.trace());
         assert_eq!(introduced(&whole).len(), 1);
     }
-    assert_eq!(world(Care { marks: false, strikes: false, ..Care::FULL }).run(&again), Err(Violation::TicketTwice(0)));
+    assert_eq!(faulty(true, true).run(&again), Err(Violation::TicketTwice(0)));
 }
 
-/// Carol dies when she has told Alice, and tells her again: Alice hears that only when the ticket is used.
+/// Carol's process dies after the announcement, and announces the ticket again. Alice hears the second one only after the ticket was used.
 #[test]
 fn r16_4_nor_does_one_that_she_is_told_of_again() {
     let used = [Choice::Deliver, Choice::UsePort(BOB, TICKET, SendProof::Inline), Choice::Delay, Choice::DeliverAll];
@@ -169,13 +172,12 @@ fn r16_4_nor_does_one_that_she_is_told_of_again() {
     };
     let mut found = 0;
     for schedule in (0..30).map(told_again) {
-        let mut whole = world(Care::FULL);
+        let mut whole = world(StoreFaults::NONE);
         assert_eq!(whole.run(&schedule), Ok(()), "{}", whole.trace());
         let shown = count(&whole, "1 shows") > 0;
         assert_eq!(introduced(&whole).len(), usize::from(shown), "{}", whole.trace());
         assert_eq!(whole.apps()[0].tickets(), Some(vec![]), "{}", whole.trace());
-        found +=
-            usize::from(world(Care { marks: false, ..Care::FULL }).run(&schedule) == Err(Violation::TicketTwice(0)));
+        found += usize::from(forgetful().run(&schedule) == Err(Violation::TicketTwice(0)));
     }
     assert!(found > 0, "no crash made Carol tell Alice again");
 }
@@ -185,13 +187,13 @@ fn r16_4_a_backup_that_comes_back_lets_nobody_in_again() {
     for how in [RollBack::Process, RollBack::Records, RollBack::Everything] {
         let rolled_back = [Choice::RollBack(ALICE, how)];
         let again = schedule(&[GRANTED, INTRODUCED, &[Choice::BackUp(ALICE)], USED, &rolled_back, CLAIMED]);
-        let mut whole = world(Care::FULL);
+        let mut whole = world(StoreFaults::NONE);
         assert_eq!(whole.run(&again), Ok(()), "{how:?}\n{}", whole.trace());
         assert_eq!(whole.count_of(Fault::RollBack), 1);
         // The row comes back with the records, and only the mark is left to say that it was used.
         assert_eq!(whole.apps()[0].tickets().unwrap().len(), usize::from(how == RollBack::Records));
         if how != RollBack::Process {
-            assert_eq!(world(Care::NONE).run(&again), Err(Violation::TicketTwice(0)), "{how:?}");
+            assert_eq!(world(StoreFaults::ALL).run(&again), Err(Violation::TicketTwice(0)), "{how:?}");
         }
     }
 }
@@ -200,10 +202,10 @@ fn r16_4_a_backup_that_comes_back_lets_nobody_in_again() {
 fn r16_4_a_use_that_comes_again_ends_no_line() {
     let gone = [Choice::Withdraw(ALICE, 0), Choice::DeliverAll];
     for before in [&[][..], &[Choice::SetPolicy(ALICE, 0, Change::Pause)], &gone] {
-        let mut world = world(Care::FULL);
+        let mut world = world(StoreFaults::NONE);
         play(&mut world, &[GRANTED, INTRODUCED, USED, before]);
-        let is_use = |parcel: &Parcel| {
-            parcel.to == 0 && matches!(Event::decode(&parcel.event), Ok(Event::LineFormed { proof: Some(_), .. }))
+        let is_use = |delivery: &Delivery| {
+            delivery.to == 0 && matches!(Event::decode(&delivery.event), Ok(Event::LineFormed { proof: Some(_), .. }))
         };
         let again = world.events().iter().rposition(is_use).unwrap() as u8;
         play(&mut world, &[&[Choice::Duplicate(again), Choice::DeliverAll]]);
@@ -226,7 +228,7 @@ fn r16_4_a_ticket_is_for_one() {
 #[test]
 fn r16_7_who_comes_before_alice_was_told_waits_for_her() {
     let early = [Choice::Introduce(CAROL, 0, None), Choice::UsePort(BOB, TICKET, SendProof::Inline)];
-    let mut world = world(Care::FULL);
+    let mut world = world(StoreFaults::NONE);
     play(&mut world, &[GRANTED, &early, &[Choice::Delay, Choice::Deliver]]);
     assert_eq!((introduced(&world).len(), count(&world, "Disconnect")), (0, 0), "{}", world.trace());
     play(&mut world, &[&[Choice::DeliverAll]]);
@@ -240,7 +242,7 @@ fn r16_7_but_not_for_ever_nor_if_nobody_can_tell_her() {
     for (when, ends) in
         [(&[][..], false), (&[Choice::Clock(11), Choice::Tick(ALICE)], false), (&too_long, true), (&closed, true)]
     {
-        let mut world = world(Care::FULL);
+        let mut world = world(StoreFaults::NONE);
         play(&mut world, &[GRANTED, &early, &[Choice::DeliverAll], when, &[Choice::DeliverAll]]);
         let expected = if ends { LinePhase::Closed } else { LinePhase::Joined };
         assert_eq!(phase(&world, 2), Some(expected), "{when:?}\n{}", world.trace());
@@ -255,11 +257,11 @@ const STUBBORN: fn(Command) -> Option<Command> =
 #[test]
 fn r16_6_what_is_withdrawn_lets_nobody_in_and_an_app_that_goes_on_is_found() {
     let withdrawn = [Choice::Withdraw(ALICE, 0), Choice::DeliverAll];
-    // Before he uses it, or when he has and Alice has not heard of it.
+    // Before Bob uses it; or after that, but before Alice has heard of it.
     let on_its_way = [USED[0], withdrawn[0], Choice::DeliverAll];
     for choices in [[&withdrawn[..], USED].concat(), on_its_way.to_vec()] {
         let choices = schedule(&[GRANTED, INTRODUCED, &choices]);
-        let mut whole = world(Care::FULL);
+        let mut whole = world(StoreFaults::NONE);
         assert_eq!(whole.run(&choices), Ok(()), "{}", whole.trace());
         assert_eq!((introduced(&whole).len(), whole.apps()[0].tickets()), (0, Some(vec![])));
         let carol = whole.apps()[1].records().into_iter().find_map(|record| Introducer::restore(&record).ok()).unwrap();
@@ -288,7 +290,7 @@ fn r16_3_whoever_dies_when_bob_is_introduced_once() {
     for who in [ALICE, CAROL, BOB] {
         let mut died = 0;
         for (after, more) in (0..45).flat_map(|after| [(after, 0), (after, 5)]) {
-            let mut world = world(Care::FULL);
+            let mut world = world(StoreFaults::NONE);
             let dies = [Choice::Crash(who, after), Choice::Crash(who, more)];
             play(&mut world, &[GRANTED, &dies, INTRODUCED]);
             // A user who sees that nothing came of it says so again.

@@ -1,4 +1,4 @@
-//! Every lie of the kit's relay is the lie that it says, told to whom it says (§10): one that is none would find nothing.
+//! Each lie of the kit's relay is the lie that its name says, to the client that it names (§10). One that is no lie would find nothing.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use port_protocol::*;
 struct Listener(Client, Vec<Vec<u8>>);
 
 impl App for Listener {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
         self.1.push(event.to_vec());
-        self.0.deliver(event, now, power)
+        self.0.deliver(event, outside)
     }
 
     leaves!(0: command restart output records);
@@ -22,7 +22,7 @@ const ALICE: usize = 0;
 const BOB: usize = 1;
 const CAROL: usize = 2;
 
-/// Alice has a line with Bob, and one with Carol, who sends her proof along it. Bob has a Port on offer.
+/// Alice has a line with Bob, and one with Carol, whose proof travels along the line. Bob has a Port on offer.
 const TWO_LINES: &[Choice] = &[
     Choice::MakePort(0, None),
     Choice::DeliverAll,
@@ -42,7 +42,7 @@ fn world(choices: &[Choice]) -> World<Listener> {
     world
 }
 
-/// What is told because of this choice, and to whom.
+/// The events that this choice causes, each with its client.
 #[track_caller]
 fn told(world: &mut World<Listener>, choice: Choice) -> Vec<(usize, Vec<u8>)> {
     let before: Vec<_> = world.apps().iter().map(|app| app.1.len()).collect();
@@ -62,8 +62,8 @@ fn lie(world: &mut World<Listener>, choice: Choice) -> (usize, Vec<u8>) {
 /// The lines that were honestly formed, in order, as the relay told their users.
 fn formed(world: &World<Listener>) -> Vec<(LineLink, LineId, PairHash)> {
     let mut lines = vec![];
-    for parcel in world.events() {
-        if let Event::LineFormed { line_link, line_id, pair_hash, .. } = Event::decode(&parcel.event).unwrap()
+    for delivery in world.events() {
+        if let Event::LineFormed { line_link, line_id, pair_hash, .. } = Event::decode(&delivery.event).unwrap()
             && !lines.contains(&(line_link, line_id, pair_hash))
         {
             lines.push((line_link, line_id, pair_hash));
@@ -85,10 +85,10 @@ fn proofs(world: &World<Listener>) -> Vec<Proof> {
     world.requests().iter().filter_map(proof).collect()
 }
 
-/// The links that were issued, in order: for which request, and to whom.
+/// The links that were issued, in order, each with its request and its owner.
 fn links(world: &World<Listener>) -> Vec<(RequestId, LineLink, usize)> {
-    let link = |parcel: &Parcel| match Event::decode(&parcel.event).unwrap() {
-        Event::LineLinkIssued { request_id, line_link } => Some((request_id, line_link, parcel.to)),
+    let link = |delivery: &Delivery| match Event::decode(&delivery.event).unwrap() {
+        Event::LineLinkIssued { request_id, line_link } => Some((request_id, line_link, delivery.to)),
         _ => None,
     };
     world.events().iter().filter_map(link).collect()
@@ -98,7 +98,7 @@ fn links(world: &World<Listener>) -> Vec<(RequestId, LineLink, usize)> {
 fn an_event_comes_again_or_to_another_as_it_was() {
     for n in 0..world(TWO_LINES).events().len() {
         let mut world = world(TWO_LINES);
-        let Parcel { to, event, .. } = world.events()[n].clone();
+        let Delivery { to, event, .. } = world.events()[n].clone();
         assert_eq!(lie(&mut world, Choice::Duplicate(n as u8)), (to, event.clone()));
         for other in 0..3 {
             let misrouted = told(&mut world, Choice::Misroute(n as u8, other as u8));
@@ -120,7 +120,7 @@ fn a_trace_tells_one_event_from_another() {
 fn a_flip_is_one_bit_the_one_it_names() {
     for bit in [0, 1, 7, 8, 13, 100, 1000, u16::MAX] {
         let mut world = world(TWO_LINES);
-        let Parcel { to, event, .. } = world.events()[3].clone();
+        let Delivery { to, event, .. } = world.events()[3].clone();
         let (who, flipped) = lie(&mut world, Choice::Flip(3, bit));
         let differ: Vec<_> = event.iter().zip(&flipped).map(|(was, is)| was ^ is).enumerate().collect();
         let differ: Vec<_> = differ.into_iter().filter(|(_, bits)| *bits != 0).collect();
@@ -139,7 +139,7 @@ fn r6_3_a_packet_crosses_to_another_line_or_another_end() {
     for n in 0..6 {
         for line in 0..4 {
             let mut world = world(TWO_LINES);
-            let past: Vec<_> = world.events().iter().map(|parcel| (parcel.to, parcel.event.clone())).collect();
+            let past: Vec<_> = world.events().iter().map(|delivery| (delivery.to, delivery.event.clone())).collect();
             let packets: Vec<_> = past.iter().filter_map(|(_, event)| packet(event)).collect();
             match &told(&mut world, Choice::CrossLine(n, line))[..] {
                 [] => stayed += 1,
@@ -258,7 +258,7 @@ fn r7_3_what_is_forged_names_its_line_and_comes_to_the_end_it_is_for() {
     }
 }
 
-/// Alice was not told of her line yet, and is told of it under another name. What she says along that one comes to Bob.
+/// Alice has not heard of its line yet, and hears of it under another name. What Alice says along that one comes to Bob.
 #[test]
 fn r6_1_a_line_that_was_renamed_on_the_way_carries_packets_and_opens_none() {
     let used = [&TWO_LINES[..3], &[Choice::Drop, Choice::Deliver]].concat();
@@ -280,7 +280,7 @@ fn r6_1_a_line_that_was_renamed_on_the_way_carries_packets_and_opens_none() {
     assert_eq!(phases, [Some(LinePhase::Joined); 2]);
 }
 
-/// Bob was not told of his line yet, and is told of one that nobody has.
+/// Bob has not heard of its line yet, and hears of one that nobody has.
 #[test]
 fn r6_6_what_is_sent_along_a_line_that_is_none_comes_to_nobody() {
     let used =

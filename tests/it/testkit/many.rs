@@ -1,9 +1,9 @@
 //! Ports for many in the kit's worlds (§14).
 
 use super::*;
-use crate::common;
+use crate::common::{self, Commit, rng};
 
-/// Drawn from a seed; but whoever would make a plain Port makes one for many, and owners have more to say of it.
+/// Drawn from a seed, but with Ports for many in the place of plain Ports, and with more decisions of their owners.
 fn for_many(seed: u64) -> Schedule {
     let Schedule(mut choices) = Schedule::from_seed(seed, 120);
     for (n, choice) in choices.iter_mut().enumerate() {
@@ -71,7 +71,7 @@ fn used(limit: u8, asks: bool) -> Vec<Choice> {
 
 const AND_ANOTHER: &[Choice] = &[Choice::UsePort(2, 0, SendProof::Inline), Choice::DeliverAll];
 
-/// How many of Alice's lines are confirmed, and how many she has.
+/// How many confirmed lines Alice has, and how many lines in all.
 fn lines<A: App>(world: &World<A>) -> (usize, usize) {
     let records = world.apps()[0].records();
     let lines = || records.iter().filter_map(|record| Line::restore(record).ok());
@@ -80,18 +80,18 @@ fn lines<A: App>(world: &World<A>) -> (usize, usize) {
 
 /// The one `LineFormed` that came to Alice so far.
 fn use_of<A: App>(world: &World<A>) -> u8 {
-    let is_use = |parcel: &Parcel| {
-        parcel.to == 0 && matches!(Event::decode(&parcel.event), Ok(Event::LineFormed { proof: Some(_), .. }))
+    let is_use = |delivery: &Delivery| {
+        delivery.to == 0 && matches!(Event::decode(&delivery.event), Ok(Event::LineFormed { proof: Some(_), .. }))
     };
     world.events().iter().position(is_use).unwrap() as u8
 }
 
-/// Below the limit the mark meets it, at the limit and while she takes nobody the policy does.
+/// Below the limit the mark refuses it. At the limit, and while the Port takes nobody, the policy does.
 #[test]
 fn r14_4_a_use_that_comes_again_ends_no_line() {
     let pause = Choice::SetPolicy(0, 0, Change::Pause);
     for (limit, before) in [(1, vec![]), (2, vec![]), (2, vec![pause]), (2, vec![Choice::GiveUp(0, 0)])] {
-        let mut world = world(Care::FULL);
+        let mut world = world(StoreFaults::NONE);
         play(&mut world, &[&used(limit, false), &before]);
         let again = Choice::Duplicate(use_of(&world));
         play(&mut world, &[&[again, Choice::DeliverAll]]);
@@ -104,24 +104,25 @@ fn r14_4_a_use_that_comes_again_ends_no_line() {
 #[test]
 fn r14_4_nor_does_one_that_comes_again_when_the_port_has_expired() {
     let policy = Policy::up_to(2).closes_at(Some(common::EXPIRY));
-    let mut alice = Alice::offer(common::line_link(), PortOptions::new().policy(policy), common::seed(1)).commit();
-    let mut bob = Bob::scan(alice.port().unwrap().clone(), common::seed(2)).commit();
-    let sent = bob.connect(SendProof::Inline, common::NOW).unwrap().commit().next();
+    let mut alice = Alice::offer(common::line_link(), PortOptions::new().policy(policy), common::seed(1)).committed();
+    let mut bob = Bob::scan(alice.port().unwrap().clone(), common::seed(2)).committed();
+    let sent = bob.connect(SendProof::Inline, common::NOW).unwrap().committed().next();
     let Some(BobEffect::Send(Request::Connect { proof, .. })) = sent else { panic!("no Connect") };
     let formed = common::line_formed(proof);
-    alice.handle_bytes(&formed, common::NOW).unwrap().commit().for_each(drop);
-    alice.clear_outbox().unwrap().commit().for_each(drop);
+    let formed = Event::decode(&formed).unwrap();
+    alice.handle(&formed, &NoPeers, common::NOW, &mut rng()).unwrap().committed().for_each(drop);
+    alice.clear_outbox().unwrap().committed().for_each(drop);
     let before = alice.record().to_vec();
-    let again = alice.handle_bytes(&formed, common::EXPIRY).err();
+    let again = alice.handle(&formed, &NoPeers, common::EXPIRY, &mut rng()).err();
     assert_eq!((again, &*alice.record()), (Some(Rejected::DeadlinePassed), &before[..]));
-    let ended: Vec<_> = alice.tick(common::EXPIRY).unwrap().commit().map(|effect| format!("{effect:?}")).collect();
+    let ended: Vec<_> = alice.tick(common::EXPIRY).unwrap().committed().map(|effect| format!("{effect:?}")).collect();
     assert!(ended.len() == 2 && ended[0].contains("CloseLineLink"), "{ended:?}");
 }
 
 #[test]
 fn r14_5_who_waits_is_let_in_or_turned_away() {
     for (accept, both) in [(true, LinePhase::Confirmed), (false, LinePhase::Closed)] {
-        let mut world = world(Care::FULL);
+        let mut world = world(StoreFaults::NONE);
         play(&mut world, &[&used(1, true)]);
         assert_eq!([0, 1].map(|who| phase(&world, who)), [Some(LinePhase::AwaitingApproval), Some(LinePhase::Joined)]);
         play(&mut world, &[&[Choice::Decide(0, 0, accept), Choice::DeliverAll]]);
@@ -132,7 +133,7 @@ fn r14_5_who_waits_is_let_in_or_turned_away() {
 
 #[test]
 fn r14_2_a_policy_that_is_changed_counts_from_then_on() {
-    let mut world = world(Care::FULL);
+    let mut world = world(StoreFaults::NONE);
     play(&mut world, &[&used(2, false), &[Choice::SetPolicy(0, 0, Change::Lower), Choice::DeliverAll], AND_ANOTHER]);
     assert_eq!(lines(&world), (1, 1));
     // He asks again when it is raised: that a Port is shut is no end (§5.4).
@@ -143,24 +144,19 @@ fn r14_2_a_policy_that_is_changed_counts_from_then_on() {
 /// Makes every Superport for nine.
 const GENEROUS: fn(Command) -> Option<Command> = |command| match command {
     Command::MakePort { seed, .. } => {
-        Some(Command::MakePort { seed, offer: PortOptions::new().policy(Policy::up_to(9)) })
+        Some(Command::MakePort { seed, options: PortOptions::new().policy(Policy::up_to(9)) })
     }
     command => Some(command),
 };
 
 /// One use more whenever somebody comes, and afterwards not.
-fn makes_room(
-    client: &mut Client,
-    now: UnixSeconds,
-    power: &mut Power,
-    act: &mut Act<'_>,
-) -> Result<Receipt, PowerFailed> {
+fn makes_room(client: &mut Client, outside: &mut Outside<'_>, act: &mut Act<'_>) -> Result<Receipt, PowerFailed> {
     let alice = client.records().iter().find_map(|record| Alice::restore(record).ok());
     let policy = alice.as_ref().and_then(|alice| Some((alice.key(), *alice.policy()?, alice.used())));
-    let Some((key, policy, used)) = policy else { return act(client, power) };
-    client.command(&Command::SetPolicy(key, policy.with_use_limit(UseLimit::UpTo(used + 1))), now, power)?;
-    let done = act(client, power);
-    client.command(&Command::SetPolicy(key, policy), now, power)?;
+    let Some((key, policy, used)) = policy else { return act(client, outside) };
+    client.command(&Command::SetPolicy(key, policy.with_use_limit(UseLimit::UpTo(used + 1))), outside)?;
+    let done = act(client, outside);
+    client.command(&Command::SetPolicy(key, policy), outside)?;
     done
 }
 
@@ -168,7 +164,7 @@ fn makes_room(
 fn r14_4_an_app_that_ignores_the_limit_is_found() {
     for (limit, found) in [(1, Err(Violation::OverLimit(0))), (2, Ok(()))] {
         let choices = Schedule([used(limit, false), AND_ANOTHER.to_vec()].concat());
-        let mut honest = world(Care::FULL);
+        let mut honest = world(StoreFaults::NONE);
         assert_eq!(honest.run(&choices), Ok(()));
         assert_eq!(lines(&honest).0, usize::from(limit));
         let mut generous = World::new([(); 3].map(|()| Rewords(Client::default(), GENEROUS)));
@@ -189,25 +185,20 @@ fn replayed(limit: u8) -> Schedule {
 #[test]
 fn r8_4_a_proof_that_comes_again_is_no_use_and_an_app_that_takes_it_is_found() {
     for limit in [2, 3] {
-        let mut whole = world(Care::FULL);
+        let mut whole = world(StoreFaults::NONE);
         assert_eq!(whole.run(&replayed(limit)), Ok(()));
         assert_eq!((lines(&whole), count(&whole, "0 sends Disconnect")), ((1, 1), 1), "{}", whole.trace());
-        assert_eq!(world(Care { marks: false, ..Care::FULL }).run(&replayed(limit)), Err(Violation::SecondLine(0)));
+        assert_eq!(forgetful().run(&replayed(limit)), Err(Violation::SecondLine(0)));
     }
 }
 
 /// Whatever moves nothing makes it give up its Port, as for one use it would (§8.4).
-fn revokes(
-    client: &mut Client,
-    now: UnixSeconds,
-    power: &mut Power,
-    act: &mut Act<'_>,
-) -> Result<Receipt, PowerFailed> {
+fn revokes(client: &mut Client, outside: &mut Outside<'_>, act: &mut Act<'_>) -> Result<Receipt, PowerFailed> {
     let before = client.records();
-    let done = act(client, power)?;
+    let done = act(client, outside)?;
     let alice = before.iter().find_map(|record| Alice::restore(record).ok());
     if let Some(alice) = alice.filter(|alice| alice.used() > 0 && before == client.records()) {
-        client.command(&Command::GiveUp(alice.key()), now, power)?;
+        client.command(&Command::GiveUp(alice.key()), outside)?;
     }
     Ok(done)
 }
@@ -228,9 +219,9 @@ fn r10_two_users_who_were_told_one_name_are_not_mistaken_for_each_other() {
         let [first, second] = if swapped { [2, 1] } else { [1, 2] };
         let made = [Choice::MakeSuperport(0, 1), Choice::DeliverAll];
         let both = [first, second].map(|who| Choice::UsePort(who, 0, SendProof::Inline));
-        let mut world = world(Care::FULL);
+        let mut world = world(StoreFaults::NONE);
         play(&mut world, &[&made, &both]);
-        let is_reply = |parcel: &Parcel| parcel.to == usize::from(first);
+        let is_reply = |delivery: &Delivery| delivery.to == usize::from(first);
         let reply = world.events().iter().position(is_reply).unwrap() as u8;
         play(&mut world, &[&[Choice::Misroute(reply, second), Choice::DeliverAll]]);
         assert_eq!(world.count_of(Fault::Misroute), 1);

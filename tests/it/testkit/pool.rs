@@ -35,7 +35,7 @@ fn count<A: App>(world: &World<A>, what: &str) -> usize {
 /// How many links this client's pool has, and how many it has asked for.
 fn stands<A: App>(world: &World<A>, who: usize) -> Option<(usize, usize)> {
     let records = world.apps()[who].records();
-    records.iter().find_map(|record| Pool::restore(record).ok()).map(|pool| (pool.held(), pool.asked()))
+    records.iter().find_map(|record| Pool::restore(record).ok()).map(|pool| (pool.held(), pool.requested()))
 }
 
 /// Every link that this client has a Port of, or had.
@@ -74,7 +74,7 @@ fn r15_what_only_honest_faults_disturb_comes_to_a_good_end_with_pools() {
 
 #[test]
 fn r15_4_a_port_of_a_pool_needs_no_network_and_r15_5_below_its_bound_it_asks_for_more() {
-    let mut world = world(Care::FULL);
+    let mut world = world(StoreFaults::NONE);
     play(&mut world, &[FILLED]);
     assert_eq!((stands(&world, 0), count(&world, "0 shows")), (Some((4, 0)), 0));
     // Nothing comes from the relay.
@@ -94,7 +94,7 @@ fn r15_4_a_port_of_a_pool_needs_no_network_and_r15_5_below_its_bound_it_asks_for
 fn r15_4_wherever_she_dies_no_link_is_used_twice_and_the_pool_fills_again() {
     let (mut died, mut lost) = (0, 0);
     for (after, more) in (0..60).flat_map(|after| [(after, 0), (after, 3)]) {
-        let mut world = world(Care::FULL);
+        let mut world = world(StoreFaults::NONE);
         let dies = [Choice::Crash(ALICE, after), Choice::Crash(ALICE, more)];
         play(&mut world, &[&dies, FILLED, &[MAKE, MAKE, MAKE, Choice::DeliverAll], USED]);
         assert_eq!(world.finish(), Ok(()), "{after}, {more}\n{}", world.trace());
@@ -113,7 +113,7 @@ fn r15_4_wherever_she_dies_no_link_is_used_twice_and_the_pool_fills_again() {
 fn r15_3_a_link_that_is_issued_twice_gives_one_port() {
     let had = [MAKE, Choice::DeliverAll, Choice::MakePool(ALICE, 0), Choice::Drop];
     let again = [Choice::AnswerUnasked(ALICE, Answer::SecondLink), MAKE];
-    let mut world = world(Care::FULL);
+    let mut world = world(StoreFaults::NONE);
     play(&mut world, &[&had, &again]);
     // It was taken out, and is the other's all the same: a new one is asked for.
     assert_eq!((count(&world, "0 shows"), stands(&world, 0)), (1, Some((0, 1))), "{}", world.trace());
@@ -126,7 +126,7 @@ fn r15_3_a_link_that_is_issued_twice_gives_one_port() {
 fn r15_6_a_backup_that_comes_back_brings_no_pool() {
     let backed_up = [LEAST, &[Choice::BackUp(ALICE), MAKE, Choice::DeliverAll]].concat();
     for how in [RollBack::Process, RollBack::Records, RollBack::Everything] {
-        let mut world = world(Care::FULL);
+        let mut world = world(StoreFaults::NONE);
         play(&mut world, &[&backed_up, &[Choice::RollBack(ALICE, how)]]);
         assert_eq!(stands(&world, 0).is_none(), how == RollBack::Everything, "{how:?}\n{}", world.trace());
         play(&mut world, &[&[MAKE, Choice::DeliverAll]]);
@@ -134,13 +134,13 @@ fn r15_6_a_backup_that_comes_back_brings_no_pool() {
     }
     // An old process takes a link that was handed out since, and there is a Port of it; a store that compares refuses its step.
     let old = Schedule([backed_up, vec![Choice::RollBack(ALICE, RollBack::Process), MAKE]].concat());
-    let ran = world(Care { compares: false, ..Care::FULL }).run(&old);
+    let ran = world(StoreFaults { overwrites: true, ..StoreFaults::NONE }).run(&old);
     assert_eq!(ran, Err(Violation::Overwritten(0)));
 }
 
 #[test]
 fn r15_6_a_pool_that_is_begun_anew_leaves_nothing_of_the_old_one() {
-    let mut world = world(Care::FULL);
+    let mut world = world(StoreFaults::NONE);
     // The old one's last answers come late, and are nobody's.
     play(&mut world, &[&[Choice::MakePool(ALICE, 9), Choice::Deliver, Choice::MakePool(ALICE, 0), Choice::DeliverAll]]);
     assert_eq!((stands(&world, 0), count(&world, "sends CloseLineLink")), (Some((1, 0)), 3), "{}", world.trace());
@@ -155,9 +155,9 @@ struct Misplaced(Client, Meddle, Vec<Vec<u8>>);
 type Meddle = fn(&[Vec<u8>], Vec<Vec<u8>>) -> Vec<Vec<u8>>;
 
 impl App for Misplaced {
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
         self.2 = self.records();
-        self.0.command(command, now, power)
+        self.0.command(command, outside)
     }
 
     fn records(&self) -> Vec<Vec<u8>> {
@@ -200,17 +200,18 @@ fn r8_3_an_app_that_loses_its_pool_is_found() {
 struct Remembers(Client, Option<LineLink>);
 
 impl App for Remembers {
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
         self.0.sweep();
-        self.0.command(command, now, power)
+        self.0.command(command, outside)
     }
 
     fn records(&self) -> Vec<Vec<u8>> {
         let mut records = self.0.records();
         let second = Alice::offer(self.1.unwrap_or([0; 16].into()), PortOptions::new(), Seed::from_bytes(&[7; 64]));
-        let has_it = |record: &Vec<u8>| Alice::restore(record).is_ok_and(|alice| alice.key() == second.key());
+        let second = second.write().row;
+        let has_it = |record: &Vec<u8>| Alice::restore(record).is_ok_and(|alice| alice.key() == second.key);
         if self.1.is_some() && !records.iter().any(has_it) {
-            records.push(second.record().to_vec());
+            records.push(second.record.to_vec());
         }
         records
     }
@@ -239,11 +240,11 @@ fn r8_7_the_key_and_the_name_of_a_pool_are_secrets() {
     struct Tells(usize, Vec<Output>);
 
     impl App for Tells {
-        fn deliver(&mut self, _: &[u8], _: UnixSeconds, _: &mut Power) -> Result<Receipt, PowerFailed> {
+        fn deliver(&mut self, _: &[u8], _: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
             Ok(Receipt::Acknowledged)
         }
 
-        fn command(&mut self, command: &Command, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        fn command(&mut self, command: &Command, _: &mut Outside<'_>) -> Result<(), PowerFailed> {
             if let Command::MakePool { seed, .. } = command {
                 let name: [u8; 16] = seed[self.0..][..16].try_into().unwrap();
                 self.1.push(Output::Send(Request::IssueLineLink { request_id: name.into() }.to_vec()));
@@ -251,7 +252,7 @@ fn r8_7_the_key_and_the_name_of_a_pool_are_secrets() {
             Ok(())
         }
 
-        fn restart(&mut self, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+        fn restart(&mut self, _: &mut Outside<'_>) -> Result<(), PowerFailed> {
             Ok(())
         }
 

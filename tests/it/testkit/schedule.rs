@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use port_protocol::SendProof;
 use port_protocol::testkit::*;
+use proptest::prelude::*;
 
 /// All choices of this kind, one for each second byte, with this third one.
 fn drawn(kind: u8, c: u8) -> impl Iterator<Item = Choice> {
@@ -88,4 +89,63 @@ fn of_what_owners_say_everything_is_drawn() {
     assert_eq!(count(126, |it| matches!(it, Choice::SetPolicy(0, 7, Change::Resume))), 32);
     assert_eq!(count(126, |it| matches!(it, Choice::SetPolicy(0, 7, Change::Raise))), 32);
     assert_eq!(count(126, |it| matches!(it, Choice::SetPolicy(0, 7, Change::Lower))), 32);
+}
+
+#[test]
+fn every_choice_that_can_be_written_has_bytes_of_its_own() {
+    use Choice::{
+        AnswerUnasked, BackUp, ClaimTwice, Clock, Close, Crash, CrossLine, Decide, Delay, Deliver, DeliverAll, Drop,
+        Duplicate, Flip, Forge, GiveUp, Grant, Introduce, MakePool, MakePort, MakeSuperport, Misroute, Reorder,
+        RollBack as Back, Say, SetPolicy, Tick, UsePort, Wake,
+    };
+    let numbers = [0, 1, 2, 3, 15, 16, 23, 24, 63, 64, 127, 128, 191, 192, 239, 240, 254, 255];
+    let pairs = || numbers.into_iter().flat_map(|a| numbers.map(|b| (a, b)));
+    let claims = [Claim::SameProof, Claim::ForeignProof, Claim::NoProof, Claim::OtherPair, Claim::SameLine];
+    let answers = [Answer::Link, Answer::SecondLink, Answer::Line, Answer::Refusal];
+    let said = [End::Alice, End::Bob].into_iter().flat_map(|end| [Forgery::Disconnected(end), Forgery::Dropped(end)]);
+    let forgeries: Vec<_> = said.chain([Forgery::Proof, Forgery::Packet]).collect();
+    let backs = [RollBack::Process, RollBack::Records, RollBack::Everything];
+    let ways = [SendProof::Inline, SendProof::AlongTheLine];
+    let changes = [Change::Pause, Change::Resume, Change::Raise, Change::Lower];
+
+    let mut all = vec![Deliver, DeliverAll, Drop, Delay];
+    for n in numbers {
+        all.extend([Reorder(n), Duplicate(n), Clock(n), Wake(n), BackUp(n), MakePort(n, None), Tick(n)]);
+        all.extend(claims.map(|claim| ClaimTwice(n, claim)));
+        all.extend(answers.map(|answer| AnswerUnasked(n, answer)));
+        all.extend(forgeries.iter().map(|forgery| Forge(n, *forgery)));
+        all.extend(backs.map(|how| Back(n, how)));
+    }
+    for (a, b) in pairs() {
+        all.extend([Misroute(a, b), CrossLine(a, b), Flip(a, u16::from_le_bytes([b, a])), Crash(a, b)]);
+        all.extend([MakePort(a, Some(b)), GiveUp(a, b), Say(a, b), Close(a, b)]);
+        all.extend(ways.map(|how| UsePort(a, b, how)));
+        all.extend(changes.map(|change| SetPolicy(a, b, change)));
+        all.extend([true, false].map(|accept| Decide(a, b, accept)));
+        all.extend((b < 192).then_some(MakeSuperport(a, b)));
+        all.push(MakePool(a, b));
+        all.extend([None, Some(b % 24)].map(|expires| Introduce(a, b, expires)));
+    }
+    let expiries = (0..32).flat_map(|n| [Expiry::Port(n), Expiry::Policy(n)]).map(Some).chain([None]);
+    for (n, expiry) in expiries.flat_map(|expiry| (0..8).map(move |n| (n, expiry))) {
+        let terms = |uses| [true, false].map(|asks| Terms { uses, asks, expiry });
+        let terms = [None, Some(1), Some(2), Some(3)].into_iter().flat_map(terms);
+        all.extend(terms.map(|terms| Grant(7, n, terms)));
+    }
+    for choice in &all {
+        assert_eq!(Choice::from_bytes(choice.to_bytes()), *choice);
+    }
+    all.sort_by_key(|choice| choice.to_bytes());
+    all.dedup();
+    let bytes: std::collections::BTreeSet<_> = all.iter().map(|choice| choice.to_bytes()).collect();
+    assert_eq!(bytes.len(), all.len());
+}
+
+proptest! {
+    #[test]
+    fn every_four_bytes_are_a_choice_and_every_choice_has_its_own(bytes: Vec<u8>) {
+        let schedule = Schedule::from_bytes(&bytes);
+        prop_assert_eq!(schedule.0.len(), bytes.len() / 4);
+        prop_assert_eq!(Schedule::from_bytes(&schedule.to_bytes()), schedule);
+    }
 }

@@ -1,5 +1,5 @@
-//! What holds of a contact port on terms (§14, §16): who comes too late, too often, unasked or while it is paused is not let in,
-//! nor when the introducer is gone. And of each: an app that lets him in is found.
+//! A contact port on terms (§14, §16): a visitor who comes too late, too often, without approval or while the Port is paused is not let
+//! in, nor one who comes after the introducer is gone. And for each of these: an app that lets the visitor in is found.
 
 use super::contact::{ALICE, BOB, CAROL, FREE, GRANTED, INTRODUCED, TICKET, USED, granted, introduced, schedule};
 use super::*;
@@ -40,17 +40,21 @@ struct Stopped(Client);
 
 const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
 
+fn stopped<'a>(outside: &'a mut Outside<'_>) -> Outside<'a> {
+    Outside { now: BEGIN, rng: outside.rng, crashes: outside.crashes }
+}
+
 impl App for Stopped {
-    fn deliver(&mut self, event: &[u8], _: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
-        self.0.deliver(event, BEGIN, power)
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
+        self.0.deliver(event, &mut stopped(outside))
     }
 
-    fn command(&mut self, command: &Command, _: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.command(command, BEGIN, power)
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.0.command(command, &mut stopped(outside))
     }
 
-    fn restart(&mut self, _: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.0.restart(BEGIN, power)
+    fn restart(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.0.restart(&mut stopped(outside))
     }
 
     leaves!(0: output records);
@@ -112,8 +116,8 @@ const ANOTHER: &[Choice] = &[
 #[test]
 fn r14_4_a_limited_contact_port_lets_in_as_many_as_it_is_for() {
     const BOUNDLESS: fn(Command) -> Option<Command> = |command| match command {
-        Command::MakePort { seed, offer } if offer.kind() == PortKind::ContactPort => {
-            Some(Command::MakePort { seed, offer: offer.policy(Policy::unlimited()) })
+        Command::MakePort { seed, options } if options.kind() == PortKind::ContactPort => {
+            Some(Command::MakePort { seed, options: options.policy(Policy::unlimited()) })
         }
         command => Some(command),
     };
@@ -132,17 +136,17 @@ fn decide(accept: bool) -> [Choice; 3] {
 
 #[test]
 fn r14_5_who_is_introduced_waits_for_her_word() {
-    // Never asks; asks, and answers for her user.
+    // An app that never asks, and one that asks and answers for its user.
     const NEVER: fn(Command) -> Option<Command> = |command| match command {
-        Command::MakePort { seed, offer } if offer.kind() == PortKind::ContactPort => {
-            Some(Command::MakePort { seed, offer: offer.policy(Policy::unlimited()) })
+        Command::MakePort { seed, options } if options.kind() == PortKind::ContactPort => {
+            Some(Command::MakePort { seed, options: options.policy(Policy::unlimited()) })
         }
         command => Some(command),
     };
-    const ANSWERS: Oddity = |client, now, power, act| {
-        let done = act(client, power)?;
+    const ANSWERS: Oddity = |client, outside, act| {
+        let done = act(client, outside)?;
         for line in client.records().iter().filter_map(|record| Line::restore(record).ok()) {
-            client.command(&Command::Decide(line.claims().line_id, true), now, power)?;
+            client.command(&Command::Decide(line.claims().line_id, true), outside)?;
         }
         Ok(done)
     };
@@ -153,11 +157,11 @@ fn r14_5_who_is_introduced_waits_for_her_word() {
         assert_eq!(line.phase(), phase);
     }
     assert_eq!(introduced(&whole(&schedule(&asked)))[0].phase(), LinePhase::AwaitingApproval);
-    assert_eq!(rewords(NEVER).run(&schedule(&asked)), Err(Violation::NotAsked(0)));
-    assert_eq!(odd(ANSWERS).run(&schedule(&asked)), Err(Violation::NotAsked(0)));
+    assert_eq!(rewords(NEVER).run(&schedule(&asked)), Err(Violation::NotApproved(0)));
+    assert_eq!(odd(ANSWERS).run(&schedule(&asked)), Err(Violation::NotApproved(0)));
 }
 
-/// Alice's second contact: the contact port, and a line of his own.
+/// Alice's second contact: a contact port, and a line.
 const DAVE_TOO: &[Choice] = &[
     Choice::MakePort(ALICE, None),
     Choice::DeliverAll,
@@ -203,21 +207,21 @@ fn r16_6_one_contact_is_paused_and_resumed_and_the_other_is_not() {
     assert_eq!(lines(&[BOB_BY_CAROL]), 0);
     assert_eq!(lines(&[BOB_BY_DAVE]), 1);
     assert_eq!(lines(&[&resume, BOB_BY_CAROL]), 1);
-    // What she is told of meanwhile is good when she resumes.
+    // A ticket that is announced meanwhile is good once the Port is resumed.
     let told = [Choice::Introduce(CAROL, 0, None), Choice::DeliverAll];
     let used = [Choice::UsePort(BOB, 4, SendProof::Inline), Choice::DeliverAll];
     assert_eq!(lines(&[&told, &resume, &used]), 1);
     assert_eq!(lines(&[&told, &used]), 0);
 }
 
-/// Whoever is paused, all are.
+/// If one Port is paused, all are.
 struct PausesAll(Client);
 
 impl App for PausesAll {
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        let Command::SetPolicy(_, policy) = command else { return self.0.command(command, now, power) };
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        let Command::SetPolicy(_, policy) = command else { return self.0.command(command, outside) };
         for alice in self.0.records().iter().filter_map(|record| Alice::restore(record).ok()) {
-            self.0.command(&Command::SetPolicy(alice.key(), *policy), now, power)?;
+            self.0.command(&Command::SetPolicy(alice.key(), *policy), outside)?;
         }
         Ok(())
     }
@@ -232,19 +236,14 @@ fn r16_6_an_app_that_pauses_all_contacts_is_found() {
     assert_eq!(world.run(&schedule(&[&both(), &[pause]])), Err(Violation::PolicyMoved(0)), "{}", world.trace());
 }
 
-/// Resumes for whoever comes, and pauses again behind him.
-fn never_pauses(
-    client: &mut Client,
-    now: UnixSeconds,
-    power: &mut Power,
-    act: &mut Act<'_>,
-) -> Result<Receipt, PowerFailed> {
+/// Resumes the Port for a visitor, and pauses it again afterwards.
+fn never_pauses(client: &mut Client, outside: &mut Outside<'_>, act: &mut Act<'_>) -> Result<Receipt, PowerFailed> {
     let alices = || client.records().into_iter().filter_map(|record| Alice::restore(&record).ok());
     let paused = alices().find_map(|alice| Some((alice.key(), *alice.policy().filter(|policy| policy.is_paused())?)));
-    let Some((key, policy)) = paused else { return act(client, power) };
-    client.command(&Command::SetPolicy(key, policy.paused(false)), now, power)?;
-    let done = act(client, power);
-    client.command(&Command::SetPolicy(key, policy), now, power)?;
+    let Some((key, policy)) = paused else { return act(client, outside) };
+    client.command(&Command::SetPolicy(key, policy.paused(false)), outside)?;
+    let done = act(client, outside);
+    client.command(&Command::SetPolicy(key, policy), outside)?;
     done
 }
 
@@ -257,7 +256,7 @@ fn r14_2_an_app_that_lets_in_while_it_is_paused_is_found() {
     assert_eq!(world.run(&choices), Err(Violation::WhilePaused(0)), "{}", world.trace());
 }
 
-/// Alice and Carol part, whoever says so, when Bob has the ticket.
+/// The line of Alice and Carol ends, by either end or by the relay, when Bob has the ticket.
 #[test]
 fn r16_6_with_the_introducers_line_ends_the_contact_port() {
     for parts in [Choice::Close(ALICE, 0), Choice::Close(CAROL, 0), Choice::Forge(0, Forgery::Disconnected(End::Alice))]
@@ -265,12 +264,12 @@ fn r16_6_with_the_introducers_line_ends_the_contact_port() {
         let choices = schedule(&[GRANTED, INTRODUCED, &[parts], ALL, USED]);
         let whole = whole(&choices);
         assert_eq!((introduced(&whole).len(), whole.apps()[0].tickets()), (0, Some(vec![])), "{}", whole.trace());
-        let mut loyal = crowd(|_| Client::new(Care { withdraws: false, ..Care::FULL }));
+        let mut loyal = crowd(|_| Client::new(StoreFaults { keeps_orphaned_ports: true, ..StoreFaults::NONE }));
         assert_eq!(loyal.run(&choices), Err(Violation::AfterWithdrawal(0)), "{parts:?}\n{}", loyal.trace());
     }
 }
 
-/// And wherever she dies of it.
+/// And wherever Alice's process dies of it.
 #[test]
 fn r16_6_also_if_she_dies_between() {
     let mut died = 0;
@@ -290,7 +289,7 @@ fn carol<A: App>(world: &World<A>) -> IntroducerPhase {
     records.iter().find_map(|record| Introducer::restore(record).ok()).unwrap().phase()
 }
 
-/// The tombstone of her contact port does not say whom it was granted to.
+/// The tombstone of a contact port does not say to which contact it was granted.
 #[test]
 fn r16_6_carol_is_told_wherever_alice_dies() {
     let mut died = 0;
@@ -338,7 +337,7 @@ fn r16_4_alice_holds_256_tickets_of_one_contact() {
     play(&mut world, &[GRANTED, &told(1, Some(4)), &told(MAX_TICKETS - 1, None)]);
     assert_eq!(rows(&world), MAX_TICKETS);
     play(&mut world, &[&told(1, None)]);
-    // The step of her line is kept: the next word opens.
+    // The step of Alice's line is kept, so the next message opens.
     assert_eq!(rows(&world), MAX_TICKETS);
     let expired = |world: &World| world.apps()[0].tickets().unwrap().iter().any(|row| row.expires.is_some());
     assert!(expired(&world));

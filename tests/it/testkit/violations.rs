@@ -16,9 +16,9 @@ struct Meddled {
 impl App for Meddled {
     leaves!(client: deliver restart);
 
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
         self.wanted = Some(command.clone());
-        self.client.command(command, now, power)
+        self.client.command(command, outside)
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -198,13 +198,13 @@ fn a_world_that_never_comes_to_rest_is_found() {
     assert_eq!(World::new([ping(), ping()]).run(&Schedule(line.into())), Err(Violation::Endless));
 }
 
-/// What a caller may log of his store, and of what his user wants.
+/// What a caller may log of its store, and of what its user wants.
 #[test]
 fn r8_7_a_store_shows_no_record_and_a_command_no_seed() {
-    let command = Command::MakePort { seed: [7; 64], offer: PortOptions::new() };
+    let command = Command::MakePort { seed: [7; 64], options: PortOptions::new() };
     assert_eq!(
         format!("{command:?}"),
-        "MakePort(PortOptions { terms: Terms { expires: None, relay: None }, policy: Policy { uses: Once, again: Replace, paused: false, asks: false, until: None }, introducer: None })"
+        "MakePort(PortOptions { terms: Terms { expires: None, relay: None }, policy: Policy { uses: Once, repeat: Replace, paused: false, asks: false, closes_at: None }, introducer: None })"
     );
     let command = Command::Say([9; 16].into(), b"a word".to_vec());
     assert_eq!(format!("{command:?}"), "Say(LineId(09090909090909090909090909090909), 6 bytes)");
@@ -215,24 +215,24 @@ fn r8_7_a_store_shows_no_record_and_a_command_no_seed() {
         seed: [7; 64],
     };
     assert_eq!(format!("{command:?}"), "Introduce(Line(LineId(09090909090909090909090909090909)))");
-    let born = Bob::scan(common::port(PortOptions::new()), common::seed(2));
+    let created = Bob::scan(common::port(PortOptions::new()), common::seed(2));
     let mut store = Store::new();
-    assert_eq!(store.put(Put::birth(&born)), Ok(()));
-    assert_eq!(format!("{store:?}"), "Store(1 records, 0 marks, 0 tickets)");
-    let shown = format!("{:?}", Put::birth(&born));
-    assert!(shown.starts_with("Put { key: LineLink(LineLink([redacted])), revision: 0, "), "{shown}");
-    assert!(!shown.contains("record"), "{shown}");
+    assert_eq!(store.keep(&created.write()), Ok(()));
+    assert_eq!(format!("{store:?}"), "Store(1 records, 0 marks, 0 tickets, 0 messages)");
+    let shown = format!("{:?}", created.write());
+    let begins = "Write { row: Row { key: LineLink(LineLink([redacted])), revision: 0, record: Record([redacted]), ";
+    assert!(shown.starts_with(begins), "{shown}");
 }
 
 /// Names its request by its RAD, or by half of its private key.
 struct Leaks(std::ops::Range<usize>, Vec<Output>);
 
 impl App for Leaks {
-    fn deliver(&mut self, _: &[u8], _: UnixSeconds, _: &mut Power) -> Result<Receipt, PowerFailed> {
+    fn deliver(&mut self, _: &[u8], _: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
         Ok(Receipt::Acknowledged)
     }
 
-    fn command(&mut self, command: &Command, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+    fn command(&mut self, command: &Command, _: &mut Outside<'_>) -> Result<(), PowerFailed> {
         if let Command::MakePort { seed, .. } = command {
             let name: [u8; 16] = seed[self.0.clone()].try_into().unwrap();
             self.1.push(Output::Send(Request::IssueLineLink { request_id: name.into() }.to_vec()));
@@ -240,7 +240,7 @@ impl App for Leaks {
         Ok(())
     }
 
-    fn restart(&mut self, _: UnixSeconds, _: &mut Power) -> Result<(), PowerFailed> {
+    fn restart(&mut self, _: &mut Outside<'_>) -> Result<(), PowerFailed> {
         Ok(())
     }
 
@@ -264,12 +264,12 @@ fn r8_7_a_secret_that_is_sent_is_found() {
 #[test]
 fn r8_1_a_record_that_goes_back_by_itself_is_found() {
     let forgets = || {
-        Odd(Client::default(), |client, _, power, act| {
+        Odd(Client::default(), |client, outside, act| {
             if client.records().iter().all(|record| Line::restore(record).is_err()) {
                 client.back_up();
-                return act(client, power);
+                return act(client, outside);
             }
-            let done = act(client, power);
+            let done = act(client, outside);
             assert!(client.roll_back(RollBack::Records));
             done
         })
@@ -279,17 +279,12 @@ fn r8_1_a_record_that_goes_back_by_itself_is_found() {
 }
 
 /// Whatever moves nothing makes it close a line.
-fn nervous(
-    client: &mut Client,
-    now: UnixSeconds,
-    power: &mut Power,
-    act: &mut Act<'_>,
-) -> Result<Receipt, PowerFailed> {
+fn nervous(client: &mut Client, outside: &mut Outside<'_>, act: &mut Act<'_>) -> Result<Receipt, PowerFailed> {
     let before = client.records();
-    let done = act(client, power)?;
+    let done = act(client, outside)?;
     let mut lines = client.records().into_iter().filter_map(|record| Line::restore(&record).ok());
     if let (Some(first), Some(_), true) = (lines.next(), lines.next(), before == client.records()) {
-        client.command(&Command::Close(first.claims().line_id), now, power)?;
+        client.command(&Command::Close(first.claims().line_id), outside)?;
     }
     Ok(done)
 }
@@ -309,18 +304,13 @@ fn r8_1_an_event_that_nobody_takes_and_that_moves_another_line_is_found() {
 }
 
 /// The first backup, of a store with nothing in it, comes back when nobody asks.
-fn loses_all(
-    client: &mut Client,
-    _: UnixSeconds,
-    power: &mut Power,
-    act: &mut Act<'_>,
-) -> Result<Receipt, PowerFailed> {
+fn loses_all(client: &mut Client, outside: &mut Outside<'_>, act: &mut Act<'_>) -> Result<Receipt, PowerFailed> {
     if client.records().is_empty() {
         client.back_up();
     } else {
         assert!(client.roll_back(RollBack::Records));
     }
-    act(client, power)
+    act(client, outside)
 }
 
 #[test]
@@ -346,18 +336,15 @@ fn r8_2_a_port_that_is_scanned_again_over_the_machine_that_used_it_is_found() {
 struct Overwrites(Client, BTreeMap<LineId, Vec<u8>>);
 
 impl App for Overwrites {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
         if let Ok(event @ Event::LineFormed { line_id, .. }) = Event::decode(event) {
             let alices = self.0.records().into_iter().filter_map(|record| Alice::restore(&record).ok());
             for mut alice in alices {
-                let Ok(step) = alice.handle(&event, now) else { continue };
-                self.1.extend(step.commit().find_map(|effect| match effect {
-                    AliceEffect::LineFormed(born) => Some((line_id, born.record().to_vec())),
-                    _ => None,
-                }));
+                let Ok(step) = alice.handle(&event, &NoPeers, outside.now, outside.rng) else { continue };
+                self.1.extend(step.write().new_line.map(|row| (line_id, row.record.to_vec())));
             }
         }
-        self.0.deliver(event, now, power)
+        self.0.deliver(event, outside)
     }
 
     leaves!(0: command restart output);

@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    port_protocol_fuzz::server_handle(data);
+    port_protocol_fuzz::relay_handle(data);
 });

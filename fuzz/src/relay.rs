@@ -1,14 +1,14 @@
-//! `server_handle`: what four users ask of one relay, whose storage fails now and then.
+//! `relay_handle`: four users make requests to one relay whose storage fails now and then.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use port_protocol::relay::{
-    Claim, Claimed, Delivery, Directory, Response, Issued, Limits, LinkEntry, Memory, NewLink, Pushed, Relay,
-    RelayError, Setting, UserId,
+    Claimed, Connect, Delivery, Departure, Directory, Issued, Limits, LinkClosure, LinkSetting, Memory, NewLink,
+    Packet, Pushed, Relay, RelayError, Response, UserId,
 };
-use port_protocol::{Admission, Event, LineId, LineLink, Request, UnixSeconds};
+use port_protocol::{Admission, Event, LineId, Request, UnixSeconds};
 
 use crate::input::{Input, flip};
 use crate::rules::{Outcome, Rules, User, id, line_of};
@@ -17,7 +17,7 @@ use crate::rules::{Outcome, Rules, User, id, line_of};
 const MOST_REQUESTS: usize = 160;
 
 /// `true` if a line was formed.
-pub fn server_handle(data: &[u8]) -> bool {
+pub fn relay_handle(data: &[u8]) -> bool {
     let mut input = Input(data);
     let mut world = World::new(input.byte());
     for _ in 0..MOST_REQUESTS {
@@ -29,7 +29,7 @@ pub fn server_handle(data: &[u8]) -> bool {
 }
 
 struct World {
-    server: Relay<Failing>,
+    relay: Relay<Failing>,
     rng: Counting,
     rules: Rules,
     /// The numbers that each user was given, and what they stood for.
@@ -47,12 +47,12 @@ impl World {
             uses: 1 + part(1, 3),
             packets: 1 + part(4, 4),
             bytes: 8 + 24 * part(6, 4),
-            lifetime: 1000,
-            memory: 300,
+            lifetime_secs: 1000,
+            retention_secs: 300,
         };
-        let server = Relay::new(Failing::default(), limits);
+        let relay = Relay::new(Failing::default(), limits);
         let rules = Rules::new(limits, UnixSeconds(1_000_000));
-        Self { server, rng: Counting(0), rules, given: Default::default(), last: Vec::new(), formed: false }
+        Self { relay, rng: Counting(0), rules, given: Default::default(), last: Vec::new(), formed: false }
     }
 
     fn act(&mut self, what: u8, input: &mut Input<'_>) {
@@ -105,8 +105,8 @@ impl World {
             }
             26 => self.ask(from, &self.last.clone()),
             // The next transaction fails: before it has done anything, or after it has done all.
-            27 => self.server.directory().fails.set(Some(false)),
-            28 => self.server.directory().fails.set(Some(true)),
+            27 => self.relay.directory().fails.set(Some(false)),
+            28 => self.relay.directory().fails.set(Some(true)),
             _ => {
                 let (line_link, how) = (line_link(input, &self.rules), input.byte());
                 let admits = [Admission::Many, Admission::Nobody, Admission::One][usize::from(how % 3)];
@@ -121,18 +121,18 @@ impl World {
         let request = Request::decode(bytes);
         let is_his = request.as_ref().is_ok_and(|request| self.rules.is_his(from, request));
         let is_packet = matches!(request, Ok(Request::Packet { .. }));
-        let armed = self.server.directory().fails.get();
+        let armed = self.relay.directory().fails.get();
 
         let mut got = self.handle(from, bytes);
-        if armed.is_some() && self.server.directory().fails.take().is_none() {
+        if armed.is_some() && self.relay.directory().fails.take().is_none() {
             assert_eq!(got, Err(RelayError::Directory(Down)));
             got = self.handle(from, bytes);
             match (armed, is_packet) {
-                // What was done once is not done twice. (Who was woken by the first is not by the second.)
+                // What was done once is not done twice. A user that the first attempt notified is not notified by the second.
                 (Some(true), false) => {
                     let due = self.rules.ask(from, bytes, &got);
                     assert_eq!(reply(got.clone()), reply(due));
-                    self.on_repeat(from, bytes, &got);
+                    self.repeat(from, bytes, &got);
                     return;
                 }
                 // But a packet is.
@@ -143,7 +143,7 @@ impl World {
         let due = self.rules.ask(from, bytes, &got);
         assert_eq!(got, due);
         if !is_packet || got.is_err() {
-            self.on_repeat(from, bytes, &got);
+            self.repeat(from, bytes, &got);
         }
         if let (Ok(request), false) = (request, is_his) {
             self.as_one_that_never_was(from, &request, &got);
@@ -151,17 +151,18 @@ impl World {
     }
 
     fn handle(&mut self, from: User, bytes: &[u8]) -> Outcome {
-        let handled = self.server.handle(id(from), bytes, &mut self.rng, self.rules.now);
-        self.formed |= matches!(&handled, Ok(Response { reply: Some(Event::LineFormed { .. }), .. }));
-        handled
+        let response = self.relay.handle(id(from), bytes, &mut self.rng, self.rules.now);
+        self.formed |= matches!(&response, Ok(Response { reply: Some(Event::LineFormed { .. }), .. }));
+        response
     }
 
-    /// The same request again gets the same reply, and wakes nobody; [`look`](Self::look) sees that nothing moves.
-    fn again(&mut self, from: User, bytes: &[u8], first: &Outcome) {
+    /// The same request again gets the same reply and notifies nobody; [`look`](Self::look) sees that nothing moves.
+    fn repeat(&mut self, from: User, bytes: &[u8], first: &Outcome) {
         let second = self.handle(from, bytes);
         assert_eq!(reply(second.clone()), reply(first.clone()));
         assert!(
-            second.is_err() || second == Ok(Response { reply: reply(first.clone()).unwrap_or(None), wake: [None; 2] })
+            second.is_err()
+                || second == Ok(Response { reply: reply(first.clone()).unwrap_or(None), notify: [None; 2] })
         );
     }
 
@@ -179,7 +180,7 @@ impl World {
         };
         let of_never = self.handle(from, &request.to_vec());
         match first {
-            Ok(_) => assert_eq!(of_never, Ok(Response { reply: told, wake: [None; 2] })),
+            Ok(_) => assert_eq!(of_never, Ok(Response { reply: told, notify: [None; 2] })),
             Err(_) => assert_eq!(of_never, *first),
         }
     }
@@ -193,16 +194,16 @@ impl World {
             place => given.keys().rev().nth(usize::from(place - 2)).copied().unwrap_or(0),
         };
         let taken = self.waiting(user).iter().filter(|(sequence, _)| *sequence <= upto && upto <= last).count();
-        if self.server.acknowledge(id(user), upto) == Err(Down) {
-            assert_eq!(self.server.acknowledge(id(user), upto), Ok(()));
+        if self.relay.acknowledge(id(user), upto) == Err(Down) {
+            assert_eq!(self.relay.acknowledge(id(user), upto), Ok(()));
         }
         self.rules.acknowledge(user, taken);
     }
 
     fn remove(&mut self, user: User) {
         let mut told = Vec::new();
-        if self.server.remove(id(user), |other| told.push(other)) == Err(Down) {
-            assert_eq!(self.server.remove(id(user), |other| told.push(other)), Ok(()));
+        if self.relay.remove(id(user), |other| told.push(other)) == Err(Down) {
+            assert_eq!(self.relay.remove(id(user), |other| told.push(other)), Ok(()));
         }
         let mut due: Vec<_> = self.rules.remove(user).into_iter().map(id).collect();
         told.sort_unstable();
@@ -214,7 +215,7 @@ impl World {
 
     fn waiting(&self, user: User) -> Vec<(u64, Vec<u8>)> {
         let (mut all, mut after) = (Vec::new(), 0);
-        while let Ok(Some(Delivery { sequence, event })) = self.server.next(id(user), after) {
+        while let Ok(Some(Delivery { sequence, event })) = self.relay.next(id(user), after) {
             assert!(sequence > after, "numbers rise");
             after = sequence;
             all.push((sequence, event));
@@ -239,7 +240,7 @@ impl World {
             }
             self.is_within_limits(user);
         }
-        let memory = self.server.directory().memory.borrow();
+        let memory = self.relay.directory().memory.borrow();
         assert_eq!(memory.lines(), self.rules.lines());
         assert!(memory.links() >= self.rules.links() && memory.links() <= 4 * self.rules.limits.links);
     }
@@ -262,7 +263,7 @@ impl World {
 }
 
 fn reply(outcome: Outcome) -> Result<Option<Event<'static>>, RelayError<Down>> {
-    outcome.map(|handled| handled.reply)
+    outcome.map(|response| response.reply)
 }
 
 fn pick<T: Copy + From<[u8; 16]>>(mut names: Vec<T>, input: &mut Input<'_>) -> T {
@@ -299,7 +300,7 @@ impl rand_core::TryCryptoRng for Counting {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Down;
 
-/// A directory whose next transaction may fail: before it has done anything, or after it has done all.
+/// A storage whose next transaction may fail: before it has done anything, or after it has done all.
 #[derive(Default)]
 struct Failing {
     memory: RefCell<Memory>,
@@ -321,45 +322,28 @@ impl Directory for Failing {
     type Error = Down;
     type Bytes<'d> = Vec<u8>;
 
-    fn issue(&mut self, link: &NewLink, limits: &Limits, now: UnixSeconds) -> Result<Issued, Down> {
-        self.atomically(|memory| memory.issue(link, limits, now))
+    fn issue(&mut self, link: &NewLink) -> Result<Issued, Down> {
+        self.atomically(|memory| memory.issue(link))
     }
 
-    fn link(&self, line_link: LineLink) -> Result<Option<LinkEntry>, Down> {
-        let Ok(link) = self.memory.borrow().link(line_link);
-        Ok(link)
+    fn claim(&mut self, connect: &Connect) -> Result<Claimed, Down> {
+        self.atomically(|memory| memory.claim(connect))
     }
 
-    fn claim(
-        &mut self,
-        line_link: LineLink,
-        claim: &Claim,
-        formed: &Event<'_>,
-        forget: UnixSeconds,
-        limits: &Limits,
-    ) -> Result<Claimed, Down> {
-        self.atomically(|memory| memory.claim(line_link, claim, formed, forget, limits))
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Down> {
+        self.atomically(|memory| memory.set_link(setting))
     }
 
-    fn given(&self, line_link: LineLink, by: UserId, request: &[u8; 32]) -> Result<Option<LineId>, Down> {
-        let Ok(given) = self.memory.borrow().given(line_link, by, request);
-        Ok(given)
+    fn close_link(&mut self, closure: &LinkClosure) -> Result<(), Down> {
+        self.atomically(|memory| memory.close_link(closure))
     }
 
-    fn admit(&mut self, line_link: LineLink, owner: UserId, setting: &Setting) -> Result<(), Down> {
-        self.atomically(|memory| memory.admit(line_link, owner, setting))
+    fn push(&mut self, packet: &Packet<'_>) -> Result<Pushed, Down> {
+        self.atomically(|memory| memory.push(packet))
     }
 
-    fn close(&mut self, line_link: LineLink, owner: UserId, forget: UnixSeconds) -> Result<(), Down> {
-        self.atomically(|memory| memory.close(line_link, owner, forget))
-    }
-
-    fn push(&mut self, line_id: LineId, from: UserId, payload: &[u8], limits: &Limits) -> Result<Pushed, Down> {
-        self.atomically(|memory| memory.push(line_id, from, payload, limits))
-    }
-
-    fn end(&mut self, line_id: LineId, by: UserId) -> Result<Option<UserId>, Down> {
-        self.atomically(|memory| memory.end(line_id, by))
+    fn leave(&mut self, departure: &Departure) -> Result<Option<UserId>, Down> {
+        self.atomically(|memory| memory.leave(departure))
     }
 
     fn next(&self, user: UserId, after: u64) -> Result<Option<Delivery<Vec<u8>>>, Down> {
@@ -372,12 +356,12 @@ impl Directory for Failing {
         self.atomically(|memory| memory.acknowledge(user, upto))
     }
 
-    fn remove(&mut self, user: UserId, told: impl FnMut(UserId)) -> Result<(), Down> {
-        self.atomically(|memory| memory.remove(user, told))
+    fn remove(&mut self, user: UserId, notify: impl FnMut(UserId)) -> Result<(), Down> {
+        self.atomically(|memory| memory.remove(user, notify))
     }
 
-    fn forget(&mut self, now: UnixSeconds) -> Result<(), Down> {
-        let Ok(()) = self.memory.borrow_mut().forget(now);
+    fn purge(&mut self, now: UnixSeconds) -> Result<(), Down> {
+        let Ok(()) = self.memory.borrow_mut().purge(now);
         Ok(())
     }
 }
