@@ -1,15 +1,15 @@
-//! `--hostile SEED`: Alice and Bob once more, in the kit's world (feature `testkit`). Whatever goes wrong is drawn from the seed:
-//! the same seed gives the same run. Their apps are the kit's own: `client.rs` counts on a relay that keeps the order, on one
-//! Port and one line, and on the clock of this machine.
+//! `--hostile SEED`: Alice and Bob once more, in the kit's world (feature `testkit`). All that goes wrong is drawn from the seed: the same
+//! seed gives the same run. Their apps are the kit's own: `client.rs` counts on a relay that keeps the order, on one Port and one line,
+//! and on the clock of this machine.
 
 use std::cell::Cell;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use port_protocol::testkit::{
-    App, Choice, Client, Command, Fault, Output, Power, PowerFailed, Receipt, RollBack, Schedule, Violation, World,
+    App, Choice, Client, Command, Fault, Output, Outside, PowerFailed, Receipt, RollBack, Schedule, Violation, World,
 };
-use port_protocol::{Alice, Bob, Line, Machine, SafetyNumber, SendProof, UnixSeconds};
+use port_protocol::{Alice, Bob, Line, LineId, Machine, MachineRole, SafetyNumber, SendProof};
 
 use crate::relay::User;
 use crate::show::{self, heading, note};
@@ -47,7 +47,7 @@ fn must_never_be(what: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn live(world: &mut World<Shown>, seed: u64, send_proof: SendProof, says: &Mishap) -> Result<(), Violation> {
+fn live(world: &mut World<Shown>, seed: u64, send_proof: SendProof, mishap: &Mishap) -> Result<(), Violation> {
     let mut mishaps = Schedule::from_seed(seed, 1000).0.into_iter().filter(goes_wrong);
     let life = [
         ("Alice makes a Port", vec![Choice::MakePort(ALICE, None), Choice::DeliverAll]),
@@ -58,7 +58,7 @@ fn live(world: &mut World<Shown>, seed: u64, send_proof: SendProof, says: &Misha
     for (what, choices) in life {
         heading(what);
         choices.into_iter().try_for_each(|choice| world.perform(choice))?;
-        mishaps.by_ref().take(MISHAPS).try_for_each(|mishap| go_wrong(world, mishap, says))?;
+        mishaps.by_ref().take(MISHAPS).try_for_each(|choice| go_wrong(world, choice, mishap))?;
     }
     heading("From now on the relay is honest, and both try again");
     world.finish()
@@ -87,7 +87,7 @@ const fn words(fault: Fault) -> &'static str {
     match fault {
         Fault::Drop => "the network loses an event",
         Fault::Delay => "the network is slow",
-        Fault::Reorder => "the network brings whichever event it likes",
+        Fault::Reorder => "the network brings any event that waits",
         Fault::Duplicate => "an event comes again",
         Fault::Crash => "a process dies",
         Fault::Misroute => "the relay brings an event to the wrong user",
@@ -101,18 +101,17 @@ const fn words(fault: Fault) -> &'static str {
 }
 
 fn verdict(world: &World<Shown>) -> Result<&'static str, &'static str> {
-    let codes: Vec<_> = world.apps().iter().map(Shown::safety_number).collect();
-    match &codes[..] {
-        [Some(alice), Some(bob)] if alice == bob => Ok("One line, and the same check code at both ends."),
-        // The kit can't tell it from an honest end once somebody has forgotten his own: after a roll-back.
-        [Some(_), Some(_)] => Err("each end is confirmed, and their check codes differ"),
+    let numbers: Vec<_> = world.apps().iter().map(Shown::safety_number).collect();
+    match &numbers[..] {
+        [Some(alice), Some(bob)] if alice == bob => Ok("One line, and the same safety number at both ends."),
+        // The kit can't tell it from an honest end once an app has forgotten its own: after a roll-back.
+        [Some(_), Some(_)] => Err("each end is confirmed, and their safety numbers differ"),
         [None, None] => Ok("No line that is confirmed, and nobody got in. Another Port costs nothing."),
-        _ => Ok("One end has heard the other, who is gone since. Its user may close the line."),
+        _ => Ok("One end has heard the other, which is gone since. Its user may close the line."),
     }
 }
 
-/// The kit's client, which does what SPEC.md says, and all that happens to it is shown. To test an app of your own, this is what
-/// to write for it.
+/// The kit's client, which does what SPEC.md says, and all that happens to it is shown. To test an app of your own, write this for it.
 struct Shown {
     user: User,
     client: Client,
@@ -129,11 +128,11 @@ fn show_mishap(mishap: &Mishap) {
 }
 
 impl App for Shown {
-    fn deliver(&mut self, event: &[u8], now: UnixSeconds, power: &mut Power) -> Result<Receipt, PowerFailed> {
+    fn deliver(&mut self, event: &[u8], outside: &mut Outside<'_>) -> Result<Receipt, PowerFailed> {
         show_mishap(&self.mishap);
         show::event(self.user, event);
         let before = self.records();
-        let receipt = self.client.deliver(event, now, power);
+        let receipt = self.client.deliver(event, outside);
         match receipt {
             Err(_) => self.crashes(),
             Ok(Receipt::NotYet) => note("too early: kept for later"),
@@ -143,12 +142,12 @@ impl App for Shown {
         receipt
     }
 
-    fn command(&mut self, command: &Command, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.client.command(command, now, power).inspect_err(|_| self.crashes())
+    fn command(&mut self, command: &Command, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.client.command(command, outside).inspect_err(|_| self.crashes())
     }
 
-    fn restart(&mut self, now: UnixSeconds, power: &mut Power) -> Result<(), PowerFailed> {
-        self.client.restart(now, power).inspect_err(|_| self.crashes())
+    fn restart(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
+        self.client.restart(outside).inspect_err(|_| self.crashes())
     }
 
     fn output(&mut self) -> Vec<Output> {
@@ -166,6 +165,10 @@ impl App for Shown {
 
     fn records(&self) -> Vec<Vec<u8>> {
         self.client.records()
+    }
+
+    fn inbox(&self) -> Vec<(LineId, Vec<u8>)> {
+        self.client.inbox()
     }
 
     fn back_up(&mut self) {
@@ -195,15 +198,15 @@ impl Shown {
     fn stands(&self) {
         let records = self.records();
         for record in &records {
-            let code = Line::restore(record).ok().and_then(|line| line.safety_number());
-            let stands = match (Alice::restore(record), Bob::restore(record), Line::restore(record)) {
-                (Ok(alice), ..) => format!("the Port: {:?}", alice.phase()),
-                (_, Ok(bob), _) => format!("the Port: {:?}", bob.phase()),
-                (.., Ok(line)) => format!("a line: {:?}", line.phase()),
-                _ => "no record".to_owned(),
+            let number = Line::restore(record).ok().and_then(|line| line.safety_number());
+            let stands = match MachineRole::of_record(record) {
+                Ok(MachineRole::Alice) => Alice::restore(record).map(|alice| format!("the Port: {:?}", alice.phase())),
+                Ok(MachineRole::Bob) => Bob::restore(record).map(|bob| format!("the Port: {:?}", bob.phase())),
+                _ => Line::restore(record).map(|line| format!("a line: {:?}", line.phase())),
             };
-            let code = code.map_or_else(String::new, |code| format!(", check code {code}"));
-            println!("  {:<5} {stands}{code}", self.user);
+            let stands = stands.unwrap_or_else(|error| error.to_string());
+            let number = number.map_or_else(String::new, |number| format!(", safety number {number}"));
+            println!("  {:<5} {stands}{number}", self.user);
         }
         if records.is_empty() {
             println!("  {:<5} nothing", self.user);

@@ -55,7 +55,7 @@ impl Network {
         let response = self.relay.handle(id, request, &mut UnwrapErr(SysRng), now())?;
         let reply = response.reply.map(|event| Parcel { to: from, event: event.to_vec(), sequence: None });
         self.post.extend(reply);
-        for account in self.accounts.iter_mut().filter(|account| response.wake.contains(&Some(account.id))) {
+        for account in self.accounts.iter_mut().filter(|account| response.notify.contains(&Some(account.id))) {
             while let Some(delivery) = self.relay.next(account.id, account.sent).map_err(RelayError::Directory)? {
                 account.sent = delivery.sequence;
                 let (to, event) = (account.user, delivery.event.to_vec());

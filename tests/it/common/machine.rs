@@ -324,7 +324,9 @@ impl Any {
         match self {
             Self::Alice(alice) => {
                 let step = match input {
-                    Input::Event(event) => alice.handle(&decoded(event)?, &NoPeers, now, &mut rng()).map_err(Refusal::Rejected)?,
+                    Input::Event(event) => {
+                        alice.handle(&decoded(event)?, &NoPeers, now, &mut rng()).map_err(Refusal::Rejected)?
+                    }
                     Input::Revoke => alice.revoke().map_err(Refusal::Rejected)?,
                     Input::Tick => alice.tick(now).ok_or(Refusal::NothingDue)?,
                     Input::ClearOutbox => alice.clear_outbox().ok_or(Refusal::NothingDue)?,
@@ -334,7 +336,9 @@ impl Any {
             }
             Self::Bob(bob) => {
                 let step = match input {
-                    Input::Event(event) => bob.handle(&decoded(event)?, &NoPeers, now, &mut Unused).map_err(Refusal::Rejected)?,
+                    Input::Event(event) => {
+                        bob.handle(&decoded(event)?, &NoPeers, now, &mut Unused).map_err(Refusal::Rejected)?
+                    }
                     Input::Connect(how) => bob.connect(*how, now).map_err(Refusal::Rejected)?,
                     Input::Cancel => bob.cancel().map_err(Refusal::Rejected)?,
                     Input::Tick => bob.tick(now).ok_or(Refusal::NothingDue)?,

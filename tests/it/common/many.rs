@@ -76,9 +76,8 @@ pub fn ends(alice: &mut Alice, n: u8, line: u8) -> (Line, Line) {
 /// What Alice does on an event, kept in a store of its own. `Err(None)`: Alice refuses it.
 pub fn use_it(store: &mut Store, alice: &mut Alice, event: &Event<'_>) -> Result<Option<Line>, Option<OnDuplicate>> {
     let step = alice.handle(event, &NoPeers, NOW, &mut rng()).map_err(|_| None)?;
-    let effects = step.store(|write| {
-        store.put(&Put::of(write)).map_err(|_| write.unique.map(|(_, on_duplicate)| on_duplicate))
-    })?;
+    let effects =
+        step.store(|write| store.put(&Put::of(write)).map_err(|_| write.unique.map(|(_, on_duplicate)| on_duplicate)))?;
     Ok(line_of(effects))
 }
 

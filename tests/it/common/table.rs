@@ -17,7 +17,8 @@ pub type Row = (&'static str, &'static str, When, &'static str, &'static str);
 /// Every event by its name, and every command.
 pub fn inputs() -> Vec<(String, Input)> {
     let events = events(expiring()).into_iter().map(|(name, event)| (name.to_owned(), Input::Event(event)));
-    let names = ["connects inline", "connects", "revokes", "cancels", "closes", "seals", "deadline", "clears the outbox"];
+    let names =
+        ["connects inline", "connects", "revokes", "cancels", "closes", "seals", "deadline", "clears the outbox"];
     let commands = names.map(str::to_owned).into_iter().zip(Input::commands());
     events.chain(commands).collect()
 }
