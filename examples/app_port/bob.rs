@@ -36,7 +36,7 @@ fn is_over(bundle: &Bundle) -> Result<bool, Box<dyn Error>> {
     Ok(bundle.expires().is_some_and(|expires| expires.0 <= now))
 }
 
-/// Whoever sends it keeps the private key and this very request first (§8.1).
+/// A client keeps the private key and this very request before it sends it (§8.1).
 fn use_bundle(bundle: &Bundle, name: Option<Name>, as_json: bool) -> Result<(), Box<dyn Error>> {
     let name = name.map_or_else(|| Name::new(""), Ok)?;
     let private_key = Secret::from(random::<32>()?);

@@ -91,7 +91,7 @@ fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     Ok(bytes)
 }
 
-/// What to tell whoever scanned it.
+/// What to tell the user who scanned it.
 fn advice(error: ScanError) -> &'static str {
     use BundleError::{Group, UnsupportedTarget, UnsupportedVersion, WeakPublicKey, WrongKeyHash};
 

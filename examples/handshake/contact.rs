@@ -9,7 +9,7 @@ use crate::machines::{Stop, advance, now};
 use crate::store::Tables;
 
 impl Client {
-    /// Alice: the contact at the far end of this line may introduce people to her.
+    /// Alice: the contact at the far end of this line may introduce people to Alice.
     pub fn grant(&mut self, port: &Port, line_id: LineId) -> Result<(), Stop> {
         let port = port.to_bytes();
         let grant = IntroducerMessage::Grant { port: port.as_slice() };

@@ -1,6 +1,6 @@
-//! `--hostile SEED`: Alice and Bob once more, in the kit's world (feature `testkit`). The seed decides what goes wrong: the same seed gives
-//! the same run. Their apps are the kit's own, because `client.rs` counts on a relay that keeps the order, on one Port and one line, and on
-//! the clock of this machine.
+//! `--hostile SEED`: Alice and Bob once more, in the kit's world (feature `testkit`). All that goes wrong is drawn from the seed: the same
+//! seed gives the same run. Their apps are the kit's own: `client.rs` counts on a relay that keeps the order, on one Port and one line,
+//! and on the clock of this machine.
 
 use std::cell::Cell;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use std::rc::Rc;
 use port_protocol::testkit::{
     App, Choice, Client, Command, Fault, Output, Outside, PowerFailed, Receipt, RollBack, Schedule, Violation, World,
 };
-use port_protocol::{Alice, Bob, Line, LineId, Machine, SafetyNumber, SendProof};
+use port_protocol::{Alice, Bob, Line, LineId, Machine, MachineRole, SafetyNumber, SendProof};
 
 use crate::relay::User;
 use crate::show::{self, heading, note};
@@ -47,7 +47,7 @@ fn must_never_be(what: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn live(world: &mut World<Shown>, seed: u64, send_proof: SendProof, says: &Mishap) -> Result<(), Violation> {
+fn live(world: &mut World<Shown>, seed: u64, send_proof: SendProof, mishap: &Mishap) -> Result<(), Violation> {
     let mut mishaps = Schedule::from_seed(seed, 1000).0.into_iter().filter(goes_wrong);
     let life = [
         ("Alice makes a Port", vec![Choice::MakePort(ALICE, None), Choice::DeliverAll]),
@@ -58,13 +58,13 @@ fn live(world: &mut World<Shown>, seed: u64, send_proof: SendProof, says: &Misha
     for (what, choices) in life {
         heading(what);
         choices.into_iter().try_for_each(|choice| world.perform(choice))?;
-        mishaps.by_ref().take(MISHAPS).try_for_each(|mishap| go_wrong(world, mishap, says))?;
+        mishaps.by_ref().take(MISHAPS).try_for_each(|choice| go_wrong(world, choice, mishap))?;
     }
     heading("From now on the relay is honest, and both try again");
     world.finish()
 }
 
-/// What users do is in the story. Here is the rest.
+/// What users do is in the story; here is the rest.
 const fn goes_wrong(choice: &Choice) -> bool {
     matches!(choice, Choice::Deliver | Choice::Wake(_) | Choice::BackUp(_)) || choice.fault().is_some()
 }
@@ -75,7 +75,7 @@ fn go_wrong(world: &mut World<Shown>, choice: Choice, mishap: &Mishap) -> Result
     let before = fault.map(|fault| world.count_of(fault));
     mishap.set(fault);
     world.perform(choice)?;
-    // A mishap that could not happen is not shown.
+    // What could not be done was not.
     if fault.map(|fault| world.count_of(fault)) != before {
         show_mishap(mishap);
     }
@@ -87,7 +87,7 @@ const fn words(fault: Fault) -> &'static str {
     match fault {
         Fault::Drop => "the network loses an event",
         Fault::Delay => "the network is slow",
-        Fault::Reorder => "the network brings whichever event it likes",
+        Fault::Reorder => "the network brings any event that waits",
         Fault::Duplicate => "an event comes again",
         Fault::Crash => "a process dies",
         Fault::Misroute => "the relay brings an event to the wrong user",
@@ -101,24 +101,24 @@ const fn words(fault: Fault) -> &'static str {
 }
 
 fn verdict(world: &World<Shown>) -> Result<&'static str, &'static str> {
-    let codes: Vec<_> = world.apps().iter().map(Shown::safety_number).collect();
-    match &codes[..] {
+    let numbers: Vec<_> = world.apps().iter().map(Shown::safety_number).collect();
+    match &numbers[..] {
         [Some(alice), Some(bob)] if alice == bob => Ok("One line, and the same safety number at both ends."),
-        // After a roll-back an end may have forgotten its line. Then the kit can't tell a forged end from an honest one.
+        // The kit can't tell it from an honest end once an app has forgotten its own: after a roll-back.
         [Some(_), Some(_)] => Err("each end is confirmed, and their safety numbers differ"),
         [None, None] => Ok("No line that is confirmed, and nobody got in. Another Port costs nothing."),
-        _ => Ok("One end has heard the other, who is gone since. Its user may close the line."),
+        _ => Ok("One end has heard the other, which is gone since. Its user may close the line."),
     }
 }
 
-/// The kit's client, which does what SPEC.md says. It shows all that happens to it. To test an app of your own, write this for it.
+/// The kit's client, which does what SPEC.md says, and all that happens to it is shown. To test an app of your own, write this for it.
 struct Shown {
     user: User,
     client: Client,
     mishap: Rc<Mishap>,
 }
 
-/// What goes wrong now. It is shown before its consequences.
+/// What goes wrong now, until it is shown: above what comes of it.
 type Mishap = Cell<Option<Fault>>;
 
 fn show_mishap(mishap: &Mishap) {
@@ -198,15 +198,15 @@ impl Shown {
     fn stands(&self) {
         let records = self.records();
         for record in &records {
-            let code = Line::restore(record).ok().and_then(|line| line.safety_number());
-            let stands = match (Alice::restore(record), Bob::restore(record), Line::restore(record)) {
-                (Ok(alice), ..) => format!("the Port: {:?}", alice.phase()),
-                (_, Ok(bob), _) => format!("the Port: {:?}", bob.phase()),
-                (.., Ok(line)) => format!("a line: {:?}", line.phase()),
-                _ => "no record".to_owned(),
+            let number = Line::restore(record).ok().and_then(|line| line.safety_number());
+            let stands = match MachineRole::of_record(record) {
+                Ok(MachineRole::Alice) => Alice::restore(record).map(|alice| format!("the Port: {:?}", alice.phase())),
+                Ok(MachineRole::Bob) => Bob::restore(record).map(|bob| format!("the Port: {:?}", bob.phase())),
+                _ => Line::restore(record).map(|line| format!("a line: {:?}", line.phase())),
             };
-            let code = code.map_or_else(String::new, |code| format!(", safety number {code}"));
-            println!("  {:<5} {stands}{code}", self.user);
+            let stands = stands.unwrap_or_else(|error| error.to_string());
+            let number = number.map_or_else(String::new, |number| format!(", safety number {number}"));
+            println!("  {:<5} {stands}{number}", self.user);
         }
         if records.is_empty() {
             println!("  {:<5} nothing", self.user);

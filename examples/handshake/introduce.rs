@@ -52,7 +52,7 @@ pub fn introduce(crash: bool) -> Result<(), Box<dyn Error>> {
     check(world.client(User::Mallory).only_line()?.is_none(), "a ticket got in twice")?;
     check(world.client(User::Alice).store.tables.lines()?.len() == 2, "a ticket got in twice")?;
 
-    heading("Carol introduces Dora, but before she comes Alice withdraws Carol's right");
+    heading("Carol introduces Dora, but before Dora comes Alice withdraws Carol's right");
     world.run(User::Carol, |carol| carol.make_ticket(with_carol, IntroducerName::new("Carol")?, Seed::from_os()?))?;
     let text = world.shown(User::Carol)?.qr_text().to_string();
     world.run(User::Alice, |alice| alice.withdraw(line_link, with_carol))?;

@@ -69,10 +69,9 @@ impl Role for Alice {
         }
     }
 
-    fn new_line(effect: &AliceEffect<'_>) -> Option<Row> {
-        match effect {
-            AliceEffect::LineFormed(line) => Some(Line::row(line.held())),
-            _ => None,
+    fn new_line(effect: &AliceEffect<'_>, row: &mut Option<Row>) {
+        if let AliceEffect::LineFormed(line) = effect {
+            Line::record_in(line.held(), row.insert(Line::row(line.held())));
         }
     }
 }

@@ -202,10 +202,9 @@ impl Role for Alice {
         }
     }
 
-    fn new_line(effect: &AliceEffect<'_>) -> Option<Row> {
-        match effect {
-            AliceEffect::LineFormed(line) => Some(UnauthenticatedLine::row(line.held())),
-            _ => None,
+    fn new_line(effect: &AliceEffect<'_>, row: &mut Option<Row>) {
+        if let AliceEffect::LineFormed(line) = effect {
+            UnauthenticatedLine::record_in(line.held(), row.insert(UnauthenticatedLine::row(line.held())));
         }
     }
 }

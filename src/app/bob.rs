@@ -123,10 +123,9 @@ impl Role for Bob {
         }
     }
 
-    fn new_line(effect: &BobEffect<'_>) -> Option<Row> {
-        match effect {
-            BobEffect::LineFormed(line) => Some(UnauthenticatedLine::row(line.held())),
-            _ => None,
+    fn new_line(effect: &BobEffect<'_>, row: &mut Option<Row>) {
+        if let BobEffect::LineFormed(line) = effect {
+            UnauthenticatedLine::record_in(line.held(), row.insert(UnauthenticatedLine::row(line.held())));
         }
     }
 }

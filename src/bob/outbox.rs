@@ -64,10 +64,9 @@ impl Role for Bob {
         }
     }
 
-    fn new_line(effect: &BobEffect<'_>) -> Option<Row> {
-        match effect {
-            BobEffect::LineFormed(line) => Some(Line::row(line.held())),
-            _ => None,
+    fn new_line(effect: &BobEffect<'_>, row: &mut Option<Row>) {
+        if let BobEffect::LineFormed(line) = effect {
+            Line::record_in(line.held(), row.insert(Line::row(line.held())));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The outbox of a Line: a function of its state alone (§8.1), and what else its machine tells of the state.
 
-use super::phase::{AliceStage, BobStage, Change, End, Phase, State};
+use super::phase::{AliceStage, BobStage, Change, Counted, End, Phase, State};
 use super::{Line, LineEffect};
 use crate::id::RecordKey;
-use crate::machine::record::Row;
+use crate::machine::record::Record;
 use crate::machine::role::Received;
 use crate::machine::{Held, Role, impl_machine};
 use crate::message::Request;
@@ -80,16 +80,20 @@ impl Role for Line {
         Self(held)
     }
 
-    fn row_after(held: &Held<State>, change: &Change) -> Row {
+    fn index_after(state: &State, change: &Change) -> (RecordKey, Option<UnixSeconds>) {
+        let deadline = match change {
+            Change::Phase(phase) => phase.deadline(),
+            Change::Counters(_) => state.phase.deadline(),
+        };
+        (state.key(), deadline)
+    }
+
+    fn record_after(held: &Held<State>, change: &Change, record: &mut Record) {
         let State { origin, phase } = &held.state;
-        let key = held.state.key();
+        let revision = held.next_revision();
         match change {
-            Change::Phase(phase) => held.next_row::<Self>(key, (origin, phase), phase.deadline()),
-            Change::Counters(counters) => {
-                let mut phase = phase.clone();
-                phase.count(*counters);
-                held.next_row::<Self>(key, (origin, &phase), phase.deadline())
-            }
+            Change::Phase(phase) => record.write(Self::ROLE, revision, (origin, phase)),
+            Change::Counters(counters) => record.write(Self::ROLE, revision, (origin, Counted(phase, *counters))),
         }
     }
 
@@ -99,6 +103,13 @@ impl Role for Line {
             Change::Phase(phase) => state.phase = phase,
             Change::Counters(counters) => state.phase.count(counters),
         }
+    }
+
+    #[inline(always)]
+    fn apply_in_place(state: &mut State, change: &Change) -> bool {
+        let Change::Counters(counters) = change else { return false };
+        state.phase.count(*counters);
+        true
     }
 
     fn outbox(&self, place: u8) -> Option<LineEffect<'_>> {

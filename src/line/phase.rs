@@ -1,6 +1,7 @@
 //! The phases of a line's two ends (§6.4–§6.6).
 
-use minicbor::{Decode, Encode};
+use minicbor::encode::Write;
+use minicbor::{Decode, Encode, Encoder, encode};
 use rand_core::CryptoRng;
 
 use super::epoch::{AliceEpochs, Early, Upgrade};
@@ -135,6 +136,20 @@ pub struct Confirm {
 pub enum Change {
     Phase(Phase),
     Counters(Counters),
+}
+
+/// A phase with other counters. It encodes as that phase does, and is not copied for it: messages are many.
+pub(super) struct Counted<'p>(pub(super) &'p Phase, pub(super) Counters);
+
+impl<C> Encode<C> for Counted<'_> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+        match self.0 {
+            Phase::Open { session, end } => {
+                e.array(3)?.u8(2)?.encode_with(session.with(self.1), ctx)?.encode_with(end, ctx)?.ok()
+            }
+            phase => phase.encode(e, ctx),
+        }
+    }
 }
 
 impl Phase {

@@ -20,10 +20,20 @@ pub const MAX_RECORD: usize = 533;
 pub struct Record(Bytes<MAX_RECORD>);
 
 impl Record {
+    pub(crate) const EMPTY: Self = Self(Bytes::EMPTY);
+
     /// `state` is the role's own state, or something that encodes like it.
     #[inline]
     pub(crate) fn new(role: u8, revision: u64, state: impl Encode<()>) -> Self {
-        Self(Bytes::of(&Layout { role, revision, state }))
+        let mut record = Self::EMPTY;
+        record.write(role, revision, state);
+        record
+    }
+
+    /// [`new`](Self::new), in place.
+    #[inline]
+    pub(crate) fn write(&mut self, role: u8, revision: u64, state: impl Encode<()>) {
+        self.0.write(&Layout { role, revision, state });
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::record::{Expected, Record, Row};
+use super::record::{Record, Row};
 use crate::id::RecordKey;
 use crate::introducer::message::IntroducerMessage;
 use crate::time::UnixSeconds;
@@ -36,15 +36,22 @@ pub trait Role: Sized {
     /// What it changes that the outbox was done. `None` if only the other side can empty it.
     fn without_outbox(state: &Self::State) -> Option<Self::Change>;
     fn apply(state: &mut Self::State, change: Self::Change);
-    fn row_after(held: &Held<Self::State>, change: &Self::Change) -> Row;
+    /// Makes a change that is small, without moving it. False if it is not small: then nothing has changed.
+    #[inline(always)]
+    fn apply_in_place(_: &mut Self::State, _: &Self::Change) -> bool {
+        false
+    }
+    /// The key and the deadline of the next state.
+    fn index_after(state: &Self::State, change: &Self::Change) -> (RecordKey, Option<UnixSeconds>);
+    /// Writes the record of the next state in place, because to move a record costs more than to write it.
+    fn record_after(held: &Held<Self::State>, change: &Self::Change, record: &mut Record);
 
     /// The effect in one place of the outbox: a function of the state alone, so that the same bytes come again after a crash.
     fn outbox(&self, place: u8) -> Option<Self::Effect<'_>>;
 
-    /// The row of the line that this effect hands over.
-    fn new_line(_: &Self::Effect<'_>) -> Option<Row> {
-        None
-    }
+    /// Puts the row of the line that this effect hands over in its place.
+    #[inline]
+    fn new_line(_: &Self::Effect<'_>, _: &mut Option<Row>) {}
 
     /// What this effect tells that must not be lost.
     fn received<'m>(_: &Self::Effect<'m>) -> Option<Received<'m>>
@@ -58,16 +65,17 @@ pub trait Role: Sized {
         Self::from_held(Held { revision: 0, state })
     }
 
-    /// The row of a machine that was just made.
+    /// The row of a machine that was just made, before its [record](Self::record_in).
+    #[inline(always)]
     fn row(held: &Held<Self::State>) -> Row {
         let Held { revision, state } = held;
-        Row {
-            key: Self::key_of(state),
-            revision: *revision,
-            record: Record::new(Self::ROLE, *revision, state),
-            deadline: Self::deadline_of(state),
-            expected: None,
-        }
+        let (key, deadline) = (Self::key_of(state), Self::deadline_of(state));
+        Row { key, revision: *revision, record: Record::EMPTY, deadline, expected: None }
+    }
+
+    /// Writes the record of a machine that was just made, in place.
+    fn record_in(held: &Held<Self::State>, row: &mut Row) {
+        row.record.write(Self::ROLE, held.revision, &held.state);
     }
 }
 
@@ -79,16 +87,8 @@ pub struct Held<S> {
 }
 
 impl<S> Held<S> {
-    /// The row that replaces this machine's.
-    pub(crate) fn next_row<R: Role<State = S>>(
-        &self,
-        key: RecordKey,
-        state: impl Encode<()>,
-        deadline: Option<UnixSeconds>,
-    ) -> Row {
-        let revision = self.revision.saturating_add(1);
-        let expected = Some(Expected { key: R::key_of(&self.state), revision: self.revision });
-        Row { key, revision, record: Record::new(R::ROLE, revision, state), deadline, expected }
+    pub(crate) const fn next_revision(&self) -> u64 {
+        self.revision.saturating_add(1)
     }
 }
 
@@ -124,8 +124,16 @@ macro_rules! impl_machine {
     (whole next state: $state:ty) => {
         type Change = $state;
 
-        fn row_after(held: &$crate::machine::Held<$state>, next: &$state) -> $crate::machine::record::Row {
-            held.next_row::<Self>(next.key(), next, next.deadline())
+        fn index_after(_: &$state, next: &$state) -> ($crate::id::RecordKey, Option<$crate::time::UnixSeconds>) {
+            (next.key(), next.deadline())
+        }
+
+        fn record_after(
+            held: &$crate::machine::Held<$state>,
+            next: &$state,
+            record: &mut $crate::machine::record::Record,
+        ) {
+            record.write(Self::ROLE, held.next_revision(), next);
         }
 
         #[inline(always)]

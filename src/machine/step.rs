@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::record::{self, Row};
+use super::record::{self, Expected, Record, Row};
 use super::role::{Held, Received, Role};
 use crate::error::RestoreError;
 use crate::id::{LineId, ReplayMark, TicketHash};
@@ -122,7 +122,7 @@ pub struct Step<'m, M: Role> {
 
 impl<'m, M: Role> Step<'m, M> {
     /// A step after which the whole outbox is to be done.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(machine: &'m mut M, change: M::Change) -> Self {
         Self {
             machine,
@@ -134,32 +134,50 @@ impl<'m, M: Role> Step<'m, M> {
     }
 
     /// The same, with an effect that no outbox holds.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn once(self, once: impl Into<Option<M::Effect<'m>>>) -> Self {
         Self { once: once.into(), ..self }
     }
 
     /// Of the outbox only these places are new.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn outbox(self, places: Range<u8>) -> Self {
         Self { outbox: places, ..self }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn conditions(self, conditions: Conditions) -> Self {
         Self { conditions, ..self }
     }
 
     /// What to store, in one transaction.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self) -> Write<'m> {
+        let mut write = self.write_without_records();
+        self.records_in(&mut write);
+        write
+    }
+
+    #[inline(always)]
+    fn write_without_records(&self) -> Write<'m> {
         let Self { machine, change, once, conditions, .. } = self;
+        let held = machine.held();
+        let (key, deadline) = M::index_after(&held.state, change);
+        let expected = Some(Expected { key: M::key_of(&held.state), revision: held.revision });
         Write {
-            row: M::row_after(machine.held(), change),
-            new_line: once.as_ref().and_then(M::new_line),
+            row: Row { key, revision: held.next_revision(), record: Record::EMPTY, deadline, expected },
+            new_line: None,
             unique: conditions.unique,
             consumes: conditions.consumes,
             received: once.as_ref().and_then(M::received),
+        }
+    }
+
+    #[inline(always)]
+    fn records_in(&self, write: &mut Write<'m>) {
+        M::record_after(self.machine.held(), &self.change, &mut write.row.record);
+        if let Some(once) = &self.once {
+            M::new_line(once, &mut write.new_line);
         }
     }
 
@@ -168,11 +186,13 @@ impl<'m, M: Role> Step<'m, M> {
     /// # Errors
     /// The error of `keep`. The machine is unchanged. If the transaction was rolled back, go on with it. If you can't tell whether it was,
     /// drop the machine and [`restore`](crate::Machine::restore) what the store has.
-    #[inline]
+    #[inline(always)]
     pub fn store<E>(self, keep: impl FnOnce(&Write<'m>) -> Result<(), E>) -> Result<Effects<'m, M>, E> {
-        let write = self.write();
+        // Not by `write`, which moves what it has made: that costs as much as to make it.
+        let mut write = self.write_without_records();
+        self.records_in(&mut write);
         keep(&write)?;
-        Ok(self.commit(write))
+        Ok(self.make())
     }
 
     /// Changes the machine, and returns the effects. **Do no effect before `written` is durable.** If you did one earlier and crashed, the
@@ -180,15 +200,21 @@ impl<'m, M: Role> Step<'m, M> {
     ///
     /// You may call this inside your open transaction, to store the effects in it too. If the transaction fails then, drop the effects and
     /// the machine, and [`restore`](crate::Machine::restore) what the store has.
-    #[inline]
+    #[inline(always)]
     pub fn commit(self, written: Write<'m>) -> Effects<'m, M> {
         // To ask for it is the point: effects come only to a caller that has held the write.
-        drop(written);
-        let Self { machine, change, once, outbox, conditions: _ } = self;
-        let held = machine.held_mut();
-        held.revision = held.revision.saturating_add(1);
-        M::apply(&mut held.state, change);
-        Effects { machine, once, outbox }
+        let _ = &written;
+        self.make()
+    }
+
+    #[inline(always)]
+    fn make(self) -> Effects<'m, M> {
+        let held = self.machine.held_mut();
+        held.revision = held.next_revision();
+        if !M::apply_in_place(&mut held.state, &self.change) {
+            M::apply(&mut held.state, self.change);
+        }
+        Effects { machine: self.machine, once: self.once, outbox: self.outbox }
     }
 }
 
@@ -214,8 +240,10 @@ impl<'m, M: Role> Iterator for Effects<'m, M> {
 
     #[inline]
     fn next(&mut self) -> Option<M::Effect<'m>> {
-        let Self { machine, once, outbox } = self;
-        once.take().or_else(|| outbox.find_map(|place| machine.outbox(place)))
+        if self.once.is_some() {
+            return self.once.take();
+        }
+        self.outbox.find_map(|place| self.machine.outbox(place))
     }
 }
 
@@ -246,6 +274,13 @@ impl<M: Role> Created<M> {
 
     /// What to store. If a row with this key exists, keep that row, and drop the new machine.
     pub fn write(&self) -> Write<'static> {
+        let mut write = self.write_without_record();
+        M::record_in(self.0.held(), &mut write.row);
+        write
+    }
+
+    #[inline(always)]
+    fn write_without_record(&self) -> Write<'static> {
         Write { row: M::row(self.0.held()), new_line: None, unique: None, consumes: None, received: None }
     }
 
@@ -255,14 +290,15 @@ impl<M: Role> Created<M> {
     /// # Errors
     /// The error of `keep`. There is no machine. If you can't tell whether the row was stored, look for its key.
     pub fn store<E>(self, keep: impl FnOnce(&Write<'static>) -> Result<(), E>) -> Result<M, E> {
-        let write = self.write();
+        let mut write = self.write_without_record();
+        M::record_in(self.0.held(), &mut write.row);
         keep(&write)?;
-        Ok(self.commit(write))
+        Ok(self.0)
     }
 
     /// Returns the machine. Its first effects are [`pending`](crate::Machine::pending). **Do none of them before `written` is durable.**
     pub fn commit(self, written: Write<'static>) -> M {
-        drop(written);
+        let _ = &written;
         self.0
     }
 }

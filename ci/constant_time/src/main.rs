@@ -1,28 +1,34 @@
-//! Run under `valgrind`, with every secret marked as undefined: memcheck then reports whatever branches on one, or looks
-//! something up by one. Whether a proof is good and whether a packet opens is made public by a branch.
+//! Run under `valgrind`, with every secret marked as undefined: seeds, messages, and what a generator gives. Memcheck then reports each
+//! branch on one, and each lookup by one. Whether a proof is good and whether a packet opens is made public by a branch.
 //!
-//! With `leak` as its argument it compares a secret as no one should, and must be found out.
+//! With `leak` as its argument it compares a secret as nobody should, and must be found out.
 
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
 use crabgrind::memcheck::{MemState, mark_memory};
 use crabgrind::valgrind::{count_errors, running_mode};
+use port_protocol::rand_core::{TryCryptoRng, TryRng};
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, IntroducerMessage, Peers, Line, LineEffect,
-    Machine, IntroducerName, PortOptions, Payload, Proof, Request, SEAL_OVERHEAD, Seed, SendProof, TicketHash, TicketNotice, UnixSeconds,
-    X25519Backend, padded_len,
+    Alice, AliceEffect, Bob, BobEffect, Created, Effects, Event, Introducer, IntroducerEffect, IntroducerMessage,
+    IntroducerName, Line, LineEffect, Machine, NoPeers, Payload, Peers, Policy, PortOptions, Proof, Request,
+    SEAL_OVERHEAD, Seed, SendProof, Step, TicketHash, TicketNotice, UnixSeconds, X25519Backend, padded_len,
 };
 
 /// No branch that depends on a secret.
 const NONE: RangeInclusive<usize> = 0..=0;
 /// The one that makes it public whether a proof is good.
 const CHECKED: RangeInclusive<usize> = 1..=1;
-/// That, and then which row of told tickets is meant: of a good proof its ticket's hash is public, for Alice was told it.
+/// That, and then which ticket's row is meant: the hash of a good proof's ticket is public, because it was announced to Alice.
 const LOOKED_UP: RangeInclusive<usize> = 2..=2;
 /// The same for a packet: in the library, and of the library's result.
 const OPENED: RangeInclusive<usize> = 2..=2;
+/// That, and then Alice's ephemeral key is compared with those that §2.3 refuses. A public key is no secret, though it came sealed.
+const KEY_CHECKED: RangeInclusive<usize> = 9..=9;
+/// The same as a packet, and how many early packets Bob sent: the relay counted them.
+const COUNTED: RangeInclusive<usize> = 3..=3;
 
 const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
 const LINK: [u8; 16] = [1; 16];
@@ -37,6 +43,46 @@ fn secret_seed(byte: u8) -> Seed {
     let bytes = black_box([byte; 64]);
     mark(&bytes, MemState::Undefined);
     Seed::from_bytes(&bytes)
+}
+
+/// A generator whose bytes nothing may depend on.
+struct SecretRng(u8);
+
+impl TryRng for SecretRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill(black_box(self.0));
+        mark(bytes, MemState::Undefined);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for SecretRng {}
+
+/// A store that keeps nothing. To make a write is part of what is watched.
+fn step<'m, M: Machine>(step: Step<'m, M>) -> Effects<'m, M> {
+    let write = step.write();
+    black_box(&write);
+    step.commit(write)
+}
+
+fn create<M: Machine>(created: Created<M>) -> M {
+    let write = created.write();
+    black_box(&write);
+    created.commit(write)
 }
 
 /// What everybody may see, as it goes over the wire.
@@ -78,86 +124,61 @@ fn main() -> ExitCode {
 }
 
 fn everything(watch: &mut Watch) {
-    let offer = || Alice::offer(LINK.into(), PortOptions::new(), secret_seed(1)).commit();
+    let offer = || create(Alice::offer(LINK.into(), PortOptions::new(), secret_seed(1)));
     let mut alice = watch.watch("keygen", NONE, offer);
     published(alice.port().unwrap().public_key().as_bytes());
     let port = alice.port().unwrap().clone();
 
-    let mut bob = Bob::scan(port, secret_seed(2)).commit();
-    let mut wire = [0; 256];
-    let event = watch.watch("Bob makes the proof", NONE, || {
-        let Some(BobEffect::Send(Request::Connect { proof, .. })) =
-            bob.connect(SendProof::Inline, NOW).unwrap().commit().next()
-        else {
-            unreachable!()
-        };
-        formed(proof).encode_into(&mut wire).unwrap()
-    });
-    let good = published(event).to_vec();
-    let mut bad = good.clone();
-    if let Some(last) = bad.last_mut() {
-        *last ^= 1;
-    }
+    let mut bob = create(Bob::scan(port, secret_seed(2)));
+    let good = watch.watch("Bob makes the proof", NONE, || proof_of(&mut bob));
+    let bad = flipped(&good);
     watch.watch("Bob's record", NONE, || drop(black_box(bob.record())));
     watch.watch("Alice's record", NONE, || drop(black_box(alice.record())));
-    watch.watch("Alice refuses a proof", CHECKED, || drop(black_box(alice.handle_bytes(&bad, NOW).unwrap())));
-    let mut at_alice = watch.watch("Alice takes the proof", CHECKED, || {
-        let Some(AliceEffect::LineFormed(line)) = alice.handle_bytes(&good, NOW).unwrap().commit().next() else {
-            unreachable!()
-        };
-        line
-    });
+    watch.watch("Alice refuses a proof", CHECKED, || drop(black_box(used(&mut alice, &bad).write())));
+    let mut at_alice = watch.watch("Alice takes the proof", CHECKED, || line_of(used(&mut alice, &good)));
     along_the_line(watch, &good);
+    for_many(watch);
     with_a_ticket(watch);
-    let mut at_bob = watch.watch("Bob's keys", NONE, || {
-        let Some(BobEffect::LineFormed(line)) = bob.handle(&formed(None), NOW).unwrap().commit().next() else {
-            unreachable!()
-        };
-        line
-    });
+    let mut at_bob = watch.watch("Bob's keys", NONE, || formed_at(&mut bob));
 
     let confirm = watch.watch("Confirm", NONE, || packet_of(at_alice.pending().next()));
-    let answer = watch.watch("Bob opens it", OPENED, || packet_of(taken(&mut at_bob, &confirm).as_deref().map(send)));
-    watch.watch("Alice opens the answer", OPENED, || taken(&mut at_alice, &answer));
+    let answer = watch.watch("Bob opens it", OPENED, || answer_to(&mut at_bob, &confirm));
+    watch.watch("Alice opens the answer", OPENED, || handed(&mut at_alice, &answer));
     for length in [0, 5, 16, 1000] {
         let text = vec![length as u8; length];
         mark(&text, MemState::Undefined);
         let mut buffer = vec![0; length + SEAL_OVERHEAD];
-        let packet = watch
-            .watch("seal", NONE, || packet_of(at_alice.seal(&text, b"data", &mut buffer).unwrap().commit().next()));
+        let packet =
+            watch.watch("seal", NONE, || packet_of(step(at_alice.seal(&text, b"data", &mut buffer).unwrap()).next()));
         let mut buffer = vec![0; padded_len(length) + SEAL_OVERHEAD];
         watch.watch("seal, padded", NONE, || {
-            packet_of(at_alice.seal_padded(&text, b"data", &mut buffer).unwrap().commit().next())
+            packet_of(step(at_alice.seal_padded(&text, b"data", &mut buffer).unwrap()).next())
         });
-        let mut forged = packet.clone();
-        if let Some(last) = forged.last_mut() {
-            *last ^= 1;
-        }
+        let forged = flipped(&packet);
         let mut out = vec![0; packet.len()];
         let mut open = |payload: &[u8]| {
             let event = Event::Packet { line_id: LINE.into(), payload };
-            at_bob.open(&event, b"data", &mut out, NOW).map(|step| step.commit().for_each(drop)).is_ok()
+            at_bob
+                .handle_with_aad(&event, b"data", &mut out, NOW, &mut SecretRng(7))
+                .map(|opened| step(opened).for_each(drop))
+                .is_ok()
         };
         assert!(!watch.watch("open a forged one", OPENED, || open(&forged)));
         assert!(watch.watch("open", OPENED, || open(&packet)));
     }
     watch.watch("a Line's record", NONE, || drop(black_box(at_alice.record())));
-    watch.watch("check code", NONE, || black_box(at_alice.safety_number()));
+    watch.watch("safety number", NONE, || black_box(at_alice.safety_number()));
     watch.watch("export", NONE, || black_box(at_alice.export("label", b"context")));
 }
 
 /// The same proof, and a bad one, at a line of the same Alice that waits for it.
-fn along_the_line(watch: &mut Watch, on_board: &[u8]) {
-    let Ok(Event::LineFormed { proof: Some(proof), .. }) = Event::decode(on_board) else { unreachable!() };
+fn along_the_line(watch: &mut Watch, inline: &[u8]) {
+    let Ok(Event::LineFormed { proof: Some(proof), .. }) = Event::decode(inline) else { unreachable!() };
     let good = Payload::Proof { proof }.to_vec();
-    let mut bad = good.clone();
-    if let Some(last) = bad.last_mut() {
-        *last ^= 1;
-    }
-    let mut alice = Alice::offer(LINK.into(), PortOptions::new(), secret_seed(1)).commit();
+    let bad = flipped(&good);
+    let mut alice = create(Alice::offer(LINK.into(), PortOptions::new(), secret_seed(1)));
     published(alice.port().unwrap().public_key().as_bytes());
-    let step = alice.handle(&formed(None), NOW).unwrap();
-    let Some(AliceEffect::LineFormed(line)) = step.commit().next() else { unreachable!() };
+    let line = line_of(used(&mut alice, &formed(None).to_vec()));
     let mut line = watch.watch("the record of a line that waits", NONE, || {
         drop(black_box(line.record()));
         line
@@ -165,19 +186,38 @@ fn along_the_line(watch: &mut Watch, on_board: &[u8]) {
     let (mut ended, mut confirm) = (None, None);
     let event = |payload| Event::Packet { line_id: LINE.into(), payload };
     watch.watch("it refuses a proof", CHECKED, || {
-        ended = line.handle(&event(&bad), &mut [], NOW).ok().map(|step| step.revision())
+        let refused = line.handle(&event(&bad), &mut [], NOW, &mut SecretRng(7));
+        ended = refused.ok().map(|step| black_box(step.write()).row.revision)
     });
     watch.watch("it takes the proof", CHECKED, || {
-        confirm =
-            line.handle(&event(&good), &mut [], NOW).unwrap().commit().next().map(|effect| packet_of(Some(effect)));
+        let taken = line.handle(&event(&good), &mut [], NOW, &mut SecretRng(7)).unwrap();
+        confirm = step(taken).next().map(|effect| packet_of(Some(effect)));
     });
     assert!(ended.is_some() && confirm.is_some());
 }
 
-/// What Alice was told of.
-struct Told(TicketNotice);
+/// A Port for many: its Alice makes an ephemeral key, from what the generator gives, and Bob the keys of epoch 1 from it.
+fn for_many(watch: &mut Watch) {
+    let options = PortOptions::new().policy(Policy::unlimited());
+    let mut alice = create(Alice::offer(LINK.into(), options, secret_seed(1)));
+    let port = alice.port().unwrap().clone();
+    published(port.public_key().as_bytes());
+    let mut bob = create(Bob::scan(port, secret_seed(2)));
+    let good = watch.watch("Bob makes the proof of a Port for many", NONE, || proof_of(&mut bob));
+    let mut at_alice = watch.watch("Alice takes it, and makes a key", CHECKED, || line_of(used(&mut alice, &good)));
+    let mut at_bob = watch.watch("Bob's early keys", NONE, || formed_at(&mut bob));
+    watch.watch("the record of Alice's line", NONE, || drop(black_box(at_alice.record())));
+    watch.watch("the record of Bob's line", NONE, || drop(black_box(at_bob.record())));
+    let confirm = watch.watch("Confirm with a key", NONE, || packet_of(at_alice.pending().next()));
+    let answer = watch.watch("Bob opens it, and makes the keys", KEY_CHECKED, || answer_to(&mut at_bob, &confirm));
+    watch.watch("Alice opens the answer by them", COUNTED, || handed(&mut at_alice, &answer));
+    assert!(at_alice.confirmed().is_some() && at_bob.confirmed().is_some());
+}
 
-impl Peers for Told {
+/// What was announced to Alice.
+struct Announced(TicketNotice);
+
+impl Peers for Announced {
     fn ticket(&self, _: &TicketHash) -> Option<TicketNotice> {
         Some(self.0.clone())
     }
@@ -185,32 +225,28 @@ impl Peers for Told {
 
 /// A contact port: a ticket stands behind the RAD.
 fn with_a_ticket(watch: &mut Watch) {
-    let mut alice = Alice::offer(LINK.into(), PortOptions::new().introducer(LINE.into()), secret_seed(1)).commit();
+    let mut alice = create(Alice::offer(LINK.into(), PortOptions::new().introducer(LINE.into()), secret_seed(1)));
     published(alice.port().unwrap().public_key().as_bytes());
-    let mut carol = Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), LINE.into()).unwrap().commit();
-    let told = watch.watch("a ticket", NONE, || {
-        let step = carol.introduce(IntroducerName::new("Carol").unwrap(), None, secret_seed(3), NOW).unwrap();
-        let Some(IntroducerEffect::Announce(_, IntroducerMessage::Ticket(told))) = step.commit().next() else { unreachable!() };
-        told
+    let mut carol = create(Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), LINE.into()).unwrap());
+    let notice = watch.watch("a ticket", NONE, || {
+        let announcing = carol.introduce(IntroducerName::new("Carol").unwrap(), None, secret_seed(3), NOW).unwrap();
+        let Some(IntroducerEffect::Announce(_, IntroducerMessage::Ticket(notice))) = step(announcing).next() else {
+            unreachable!()
+        };
+        notice
     });
-    published(told.ticket.as_bytes());
-    let Some(IntroducerEffect::Ready(port)) = carol.told().unwrap().commit().next() else { unreachable!() };
-    let mut bob = Bob::scan(port, secret_seed(2)).commit();
-    let mut wire = [0; 256];
-    let event = watch.watch("Bob makes the proof of a ticket", NONE, || {
-        let step = bob.connect(SendProof::Inline, NOW).unwrap();
-        let Some(BobEffect::Send(Request::Connect { proof, .. })) = step.commit().next() else { unreachable!() };
-        formed(proof).encode_into(&mut wire).unwrap()
-    });
-    let good = published(event).to_vec();
-    let mut bad = good.clone();
-    if let Some(last) = bad.last_mut() {
-        *last ^= 1;
-    }
+    published(notice.ticket.as_bytes());
+    let Some(IntroducerEffect::Ready(port)) = step(carol.mark_announced().unwrap()).next() else { unreachable!() };
+    let mut bob = create(Bob::scan(port, secret_seed(2)));
+    let good = watch.watch("Bob makes the proof of a ticket", NONE, || proof_of(&mut bob));
+    let bad = flipped(&good);
     watch.watch("Carol's record", NONE, || drop(black_box(carol.record())));
     watch.watch("the record of a Bob with a ticket", NONE, || drop(black_box(bob.record())));
-    let known = Told(told);
-    let mut use_it = |bytes: &[u8]| alice.handle(&Event::decode(bytes).unwrap(), &known, NOW).is_ok();
+    let announced = Announced(notice);
+    let mut use_it = |bytes: &[u8]| {
+        let step = alice.handle(&Event::decode(bytes).unwrap(), &announced, NOW, &mut SecretRng(7));
+        step.map(|step| drop(black_box(step.write()))).is_ok()
+    };
     assert!(!watch.watch("Alice refuses the proof of a ticket", CHECKED, || use_it(&bad)));
     assert!(watch.watch("Alice takes the proof of a ticket", LOOKED_UP, || use_it(&good)));
 }
@@ -219,8 +255,36 @@ fn formed(proof: Option<Proof>) -> Event<'static> {
     Event::LineFormed { line_link: LINK.into(), line_id: LINE.into(), pair_hash: [3; 32].into(), proof }
 }
 
-fn send(payload: &[u8]) -> LineEffect<'_> {
-    LineEffect::Send(Request::Packet { line_id: LINE.into(), payload })
+/// Bob uses the Port: the event for Alice, which everybody may see.
+fn proof_of(bob: &mut Bob) -> Vec<u8> {
+    let connecting = bob.connect(SendProof::Inline, NOW).unwrap();
+    let Some(BobEffect::Send(Request::Connect { proof, .. })) = step(connecting).next() else { unreachable!() };
+    let mut wire = [0; 256];
+    published(formed(proof).encode_into(&mut wire).unwrap()).to_vec()
+}
+
+fn used<'a>(alice: &'a mut Alice, event: &[u8]) -> Step<'a, Alice> {
+    alice.handle(&Event::decode(event).unwrap(), &NoPeers, NOW, &mut SecretRng(7)).unwrap()
+}
+
+fn line_of(used: Step<'_, Alice>) -> Line {
+    let Some(AliceEffect::LineFormed(line)) = step(used).next() else { unreachable!() };
+    line
+}
+
+fn formed_at(bob: &mut Bob) -> Line {
+    let formed = bob.handle(&formed(None), &NoPeers, NOW, &mut SecretRng(7)).unwrap();
+    let Some(BobEffect::LineFormed(line)) = step(formed).next() else { unreachable!() };
+    line
+}
+
+/// The same with another last bit.
+fn flipped(bytes: &[u8]) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    if let Some(last) = flipped.last_mut() {
+        *last ^= 1;
+    }
+    flipped
 }
 
 /// A packet is public once it is sealed.
@@ -230,9 +294,13 @@ fn packet_of(effect: Option<LineEffect<'_>>) -> Vec<u8> {
 }
 
 /// Hands a packet in, and gives the one that answers it.
-fn taken(line: &mut Line, payload: &[u8]) -> Option<Vec<u8>> {
+fn handed(line: &mut Line, payload: &[u8]) -> Option<Vec<u8>> {
     let mut buffer = [0; 64];
     let event = Event::Packet { line_id: LINE.into(), payload };
-    let mut effects = line.handle(&event, &mut buffer, NOW).unwrap().commit();
-    effects.next().map(|effect| packet_of(Some(effect)))
+    let handled = line.handle(&event, &mut buffer, NOW, &mut SecretRng(7)).unwrap();
+    step(handled).next().map(|effect| packet_of(Some(effect)))
+}
+
+fn answer_to(line: &mut Line, payload: &[u8]) -> Vec<u8> {
+    handed(line, payload).expect("an answer")
 }

@@ -14,9 +14,10 @@ mod relay;
 mod wasm;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Line, LineEffect, Machine, Offer, Port, Seed, SendProof, UnixSeconds,
+    Alice, AliceEffect, Bob, BobEffect, Event, Line, LineEffect, Machine, NoPeers, Port, PortOptions, Received, Seed,
+    SendProof, UnixSeconds,
 };
-use relay::{ALICE, BOB, Relay};
+use relay::{ALICE, BOB, Counter, Post};
 
 const NOW: UnixSeconds = UnixSeconds(1_000_000);
 /// Longer than any request or event in here.
@@ -27,39 +28,41 @@ const BUFFER: usize = 256;
 ///
 /// What goes on after each step is what its record restores, as after a crash.
 fn handshake(flip: u8) -> Option<()> {
-    let (mut relay, mut wire) = (Relay::new(), [0; BUFFER]);
+    let (mut relay, mut wire, mut rng) = (Post::new(), [0; BUFFER], Counter(0));
 
     // Alice asks for a line link, and has a Port to show.
-    let born = Alice::request(Offer::new(), Seed::from_bytes(&[1; 64]));
-    let mut alice = Alice::restore(&born.record()).ok()?;
-    let Some(AliceEffect::Send(request)) = alice.unsent().next() else { return None };
+    let created = Alice::request(PortOptions::new(), Seed::from_bytes(&[1; 64]));
+    let mut alice = Alice::restore(&created.write().row.record).ok()?;
+    let Some(AliceEffect::Send(request)) = alice.pending().next() else { return None };
     let issued = relay.ask(ALICE, &request, 0, &mut wire)?;
-    let step = alice.handle_bytes(issued, NOW).ok()?;
-    let mut alice = Alice::restore(&step.record()).ok()?;
-    let Some(AliceEffect::PortReady(port)) = alice.unsent().next() else { return None };
+    let step = alice.handle(&Event::decode(issued).ok()?, &NoPeers, NOW, &mut rng).ok()?;
+    let mut alice = Alice::restore(&step.write().row.record).ok()?;
+    let Some(AliceEffect::PortReady(port)) = alice.pending().next() else { return None };
     let shown = port.qr_text();
 
     // Bob reads it, and connects.
-    let born = Bob::scan(Port::parse(shown.as_str()).ok()?, Seed::from_bytes(&[2; 64]));
-    let mut bob = Bob::restore(&born.record()).ok()?;
-    let step = bob.connect(SendProof::OnBoard, NOW).ok()?;
-    let mut bob = Bob::restore(&step.record()).ok()?;
-    let Some(BobEffect::Send(request)) = bob.unsent().next() else { return None };
+    let created = Bob::scan(Port::parse(shown.as_str()).ok()?, Seed::from_bytes(&[2; 64]));
+    let mut bob = Bob::restore(&created.write().row.record).ok()?;
+    let step = bob.connect(SendProof::Inline, NOW).ok()?;
+    let mut bob = Bob::restore(&step.write().row.record).ok()?;
+    let Some(BobEffect::Send(request)) = bob.pending().next() else { return None };
 
     // Each is told of the line, Alice with the proof.
     let formed = relay.ask(BOB, &request, flip, &mut wire)?;
-    let step = bob.handle_bytes(formed, NOW).ok()?;
-    let mut at_bob = Line::restore(&step.line()?.record()).ok()?;
+    let step = bob.handle(&Event::decode(formed).ok()?, &NoPeers, NOW, &mut rng).ok()?;
+    let mut at_bob = Line::restore(&step.write().new_line?.record).ok()?;
 
     let formed = relay.hear(ALICE, &mut wire)?;
-    let step = alice.handle_bytes(formed, NOW).ok()?;
-    let mut at_alice = Line::restore(&step.line()?.record()).ok()?;
+    let step = alice.handle(&Event::decode(formed).ok()?, &NoPeers, NOW, &mut rng).ok()?;
+    let mut at_alice = Line::restore(&step.write().new_line?.record).ok()?;
 
     // Confirm, and its answer.
     pass(&mut relay, (ALICE, &at_alice), (BOB, &mut at_bob))?;
     pass(&mut relay, (BOB, &at_bob), (ALICE, &mut at_alice))?;
-    at_bob.settle()?.commit().for_each(drop);
-    let same = at_alice.confirmed()? == at_bob.confirmed()? && at_alice.check_code()? == at_bob.check_code()?;
+    let step = at_bob.clear_outbox()?;
+    let written = step.write();
+    step.commit(written).for_each(drop);
+    let same = at_alice.confirmed()? == at_bob.confirmed()? && at_alice.safety_number()? == at_bob.safety_number()?;
 
     say(&mut relay, (ALICE, &mut at_alice), (BOB, &mut at_bob), b"hello, Bob")?;
     say(&mut relay, (BOB, &mut at_bob), (ALICE, &mut at_alice), b"hello, Alice")?;
@@ -70,33 +73,33 @@ fn handshake(flip: u8) -> Option<()> {
 type User = [u8; 32];
 
 /// Brings what lies in the outbox of one end to the other.
-fn pass(relay: &mut Relay, (from, sender): (User, &Line), (to, receiver): (User, &mut Line)) -> Option<()> {
+fn pass(relay: &mut Post, (from, sender): (User, &Line), (to, receiver): (User, &mut Line)) -> Option<()> {
     let (mut wire, mut buffer) = ([0; BUFFER], [0; BUFFER]);
-    let Some(LineEffect::Send(request)) = sender.unsent().next() else { return None };
+    let Some(LineEffect::Send(request)) = sender.pending().next() else { return None };
     relay.ask(from, &request, 0, &mut wire)?;
-    let packet = relay.hear(to, &mut wire)?;
-    let record = receiver.handle_bytes(packet, &mut buffer, NOW).ok()?.record();
+    let packet = Event::decode(relay.hear(to, &mut wire)?).ok()?;
+    let record = receiver.handle(&packet, &mut buffer, NOW, &mut Counter(0)).ok()?.write().row.record;
     *receiver = Line::restore(&record).ok()?;
     Some(())
 }
 
 /// Seals a message at one end and opens it at the other.
 fn say(
-    relay: &mut Relay,
+    relay: &mut Post,
     (from, sender): (User, &mut Line),
     (to, receiver): (User, &mut Line),
     message: &[u8],
 ) -> Option<()> {
     let (mut sealed, mut wire, mut opened) = ([0; BUFFER], [0; BUFFER], [0; BUFFER]);
     let step = sender.seal(message, &[], &mut sealed).ok()?;
-    let Some(LineEffect::Send(request)) = step.commit().next() else { return None };
+    let written = step.write();
+    let Some(LineEffect::Send(request)) = step.commit(written).next() else { return None };
     relay.ask(from, &request, 0, &mut wire)?;
-    let packet = relay.hear(to, &mut wire)?;
-    let step = receiver.handle_bytes(packet, &mut opened, NOW).ok()?;
-    let Some(LineEffect::Message(heard)) = step.commit().next() else { return None };
-    let same = heard == message;
+    let packet = Event::decode(relay.hear(to, &mut wire)?).ok()?;
+    let written = receiver.handle(&packet, &mut opened, NOW, &mut Counter(0)).ok()?.write();
+    let same = written.received == Some(Received::Message(message));
+    *receiver = Line::restore(&written.row.record).ok()?;
     *sender = Line::restore(&sender.record()).ok()?;
-    *receiver = Line::restore(&receiver.record()).ok()?;
     same.then_some(())
 }
 

@@ -14,12 +14,12 @@ pub const ALICE: [u8; 32] = [1; 32];
 pub const BOB: [u8; 32] = [2; 32];
 
 /// A relay, and what it draws names from.
-pub struct RelayAddr {
+pub struct Post {
     relay: Relay<Table>,
     drawn: Counter,
 }
 
-impl RelayAddr {
+impl Post {
     pub fn new() -> Self {
         let limits = Limits { links: 1, lines: 1, bytes: BUFFER, ..Limits::default() };
         Self { relay: Relay::new(Table::default(), limits), drawn: Counter(0) }
@@ -63,7 +63,7 @@ impl RelayAddr {
 }
 
 /// It stands in for a generator: here nobody guesses names.
-struct Counter(u8);
+pub struct Counter(pub u8);
 
 impl rand_core::TryRng for Counter {
     type Error = Infallible;

@@ -226,7 +226,10 @@ fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
     assert_ne!(first, second);
     let told = relay.waiting(ALICE);
     alice.handle(&Event::decode(&told[0].1).unwrap(), &NoPeers, NOW, &mut Unused).unwrap().committed().for_each(drop);
-    assert_eq!(alice.handle(&Event::decode(&told[1].1).unwrap(), &NoPeers, NOW, &mut Unused).err(), Some(Rejected::UnwantedLine(second)));
+    assert_eq!(
+        alice.handle(&Event::decode(&told[1].1).unwrap(), &NoPeers, NOW, &mut Unused).err(),
+        Some(Rejected::UnwantedLine(second))
+    );
     relay.reply(ALICE, &Request::Disconnect { line_id: second });
     assert_eq!((relay.waits(CAROL), relay.waits(BOB)), (vec!["Disconnected".into()], vec![]));
 }
@@ -251,7 +254,10 @@ fn r13_7_what_a_lost_write_costs() {
     assert_eq!(relay.handle(ALICE, &close).unwrap().reply, None);
     let Event::LineFormed { line_id, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
     let told = relay.waiting(ALICE);
-    assert_eq!(alice.handle(&Event::decode(&told[0].1).unwrap(), &NoPeers, NOW, &mut Unused).err(), Some(Rejected::UnwantedLine(line_id)));
+    assert_eq!(
+        alice.handle(&Event::decode(&told[0].1).unwrap(), &NoPeers, NOW, &mut Unused).err(),
+        Some(Rejected::UnwantedLine(line_id))
+    );
 
     relay.directory().lost.set(true);
     assert_eq!(relay.reply(ALICE, &Request::Disconnect { line_id }), Event::Disconnected { line_id });
@@ -328,7 +334,9 @@ fn r13_7_what_a_lost_write_costs_a_link_for_many() {
     let port = alice_on(relay.issue(ALICE, 1)).port().unwrap().clone();
     relay.handle(ALICE, &set(port.line_link(), 1, Admission::Many)).unwrap();
     let mut bob = Bob::scan(port, seed(2)).committed();
-    let Some(BobEffect::Send(request)) = bob.connect(SendProof::Inline, NOW).unwrap().committed().next() else { panic!() };
+    let Some(BobEffect::Send(request)) = bob.connect(SendProof::Inline, NOW).unwrap().committed().next() else {
+        panic!()
+    };
     let request = request.to_vec();
     let [first, second] = [(); 2].map(|()| {
         let request = Request::decode(&request).unwrap();

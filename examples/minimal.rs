@@ -1,0 +1,79 @@
+//! A Port made, shown and used, a line confirmed, a message each way: Alice, Bob and the relay in one process.
+//!
+//! `cargo run --example minimal`. The example `handshake` is the same with a crash after each write, and a relay that flips bits.
+
+#[path = "common/store.rs"]
+mod store;
+
+use std::error::Error;
+
+use getrandom::SysRng;
+use port_protocol::rand_core::UnwrapErr;
+use port_protocol::relay::{Limits, Memory, Relay};
+use port_protocol::*;
+use store::Store;
+
+const NOW: UnixSeconds = UnixSeconds(1_790_000_000); // here the clock stands still
+const ALICE: [u8; 32] = [1; 32]; // a user, as the relay has authenticated it
+const BOB: [u8; 32] = [2; 32];
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn main() -> Outcome {
+    let (mut relay, mut rng) = (Relay::new(Memory::new(), Limits::default()), UnwrapErr(SysRng));
+    let (mut alices, mut bobs) = (Store::default(), Store::default());
+
+    // Alice asks the relay for a line link, and makes a Port of it. Each step is kept before anything comes of it.
+    let mut alice = Alice::request(PortOptions::new(), Seed::from_os()?).store(|write| alices.keep(write))?;
+    let Some(AliceEffect::Send(request)) = alice.pending().next() else { return Err("no request".into()) };
+    let issued = relay.handle(ALICE.into(), &request.to_vec(), &mut rng, NOW)?.reply.ok_or("no reply")?;
+    alice.handle(&issued, &NoPeers, NOW, &mut rng)?.store(|write| alices.keep(write))?.for_each(drop);
+    let text = alice.port().ok_or("no Port")?.qr_text();
+    println!("Alice shows {}", text.as_str());
+
+    // Bob reads it, and asks the relay to connect. The proof that Bob holds the Port goes with the request.
+    let mut bob = Bob::scan(Port::parse(text.as_str())?, Seed::from_os()?).store(|write| bobs.keep(write))?;
+    bob.connect(SendProof::Inline, NOW)?.store(|write| bobs.keep(write))?.for_each(drop);
+    let Some(BobEffect::Send(request)) = bob.pending().next() else { return Err("no request".into()) };
+    let formed = relay.handle(BOB.into(), &request.to_vec(), &mut rng, NOW)?.reply.ok_or("no reply")?;
+    let mut effects = bob.handle(&formed, &NoPeers, NOW, &mut rng)?.store(|write| bobs.keep(write))?;
+    let Some(BobEffect::LineFormed(mut at_bob)) = effects.next() else { return Err("no line".into()) };
+
+    // The relay tells Alice, too, with the proof. If it is good, Alice has the other end of the line.
+    let relay::Delivery { sequence, event } = relay.next(ALICE.into(), 0)?.ok_or("nothing waits")?;
+    let step = alice.handle(&Event::decode(event)?, &NoPeers, NOW, &mut rng)?;
+    let mut effects = step.store(|write| alices.keep(write))?;
+    let Some(AliceEffect::LineFormed(mut at_alice)) = effects.next() else { return Err("no line".into()) };
+    relay.acknowledge(ALICE.into(), sequence)?; // it is kept: the relay may forget it
+
+    // Alice's Confirm and Bob's Answer. From now on each knows who is at the far end.
+    send(&mut relay, ALICE, at_alice.pending())?;
+    receive(&mut relay, BOB, &mut at_bob, &mut bobs)?;
+    receive(&mut relay, ALICE, &mut at_alice, &mut alices)?;
+    println!("Both read   {}", at_alice.safety_number().ok_or("not confirmed")?);
+    assert_eq!(at_alice.safety_number(), at_bob.safety_number());
+
+    // A message each way.
+    send(&mut relay, ALICE, at_alice.seal(b"Hello, Bob!", &[], &mut Vec::new())?.store(|write| alices.keep(write))?)?;
+    receive(&mut relay, BOB, &mut at_bob, &mut bobs)?;
+    send(&mut relay, BOB, at_bob.seal(b"Hello, Alice!", &[], &mut Vec::new())?.store(|write| bobs.keep(write))?)?;
+    receive(&mut relay, ALICE, &mut at_alice, &mut alices)?;
+    println!("Bob heard   {:?}\nAlice heard {:?}", bobs.messages, alices.messages);
+    Ok(())
+}
+
+/// Hands a line's requests over to the relay.
+fn send(relay: &mut Relay<Memory>, user: [u8; 32], mut effects: Effects<'_, Line>) -> Outcome {
+    let Some(LineEffect::Send(request)) = effects.next() else { return Ok(()) };
+    relay.handle(user.into(), &request.to_vec(), &mut UnwrapErr(SysRng), NOW)?;
+    send(relay, user, effects)
+}
+
+/// Takes to a line what waits for it at the relay.
+fn receive(relay: &mut Relay<Memory>, user: [u8; 32], line: &mut Line, store: &mut Store) -> Outcome {
+    let relay::Delivery { sequence, event } = relay.next(user.into(), 0)?.ok_or("nothing waits")?;
+    let mut buffer = Vec::new();
+    let step = line.handle(&Event::decode(event)?, &mut buffer, NOW, &mut UnwrapErr(SysRng))?;
+    send(relay, user, step.store(|write| store.keep(write))?)?;
+    Ok(relay.acknowledge(user.into(), sequence)?)
+}
