@@ -51,7 +51,10 @@ pub enum FinalRequest {
 /// What is in one place of a tombstone's outbox.
 pub(crate) enum LastWord<'t, Outcome> {
     Disconnect(LineId),
-    CloseLink(&'t LineLink, PortKind),
+    CloseLink(
+        &'t LineLink,
+        #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "this crate's own relay needs no kind"))] PortKind,
+    ),
     Ended(Outcome),
 }
 
