@@ -1547,7 +1547,7 @@ def packets():
 
 
 def shipped_app():
-    """What the app that is in people's hands makes (§17)."""
+    """§17: known answers of the deployed app's own code. We must read and write the same bytes."""
     for entry in load("port-app-1.0.0.json"):
         alice, bob = bytes.fromhex(entry["alice_private_key"]), bytes.fromhex(entry["bob_private_key"])
         secret = dh(alice, public_key_of(bob))

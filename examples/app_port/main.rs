@@ -1,5 +1,5 @@
-//! A Port that a shipped app can scan (SPEC.md §17), or one of its Ports read, and the request that uses it. No network: an id that its
-//! server knows, and the request's way there, are the caller's.
+//! A Port that a shipped app can scan (docs/app-profile.md §17), or one of its Ports read, and the request that uses it. No network: the
+//! caller gets an id from the app's server, and sends the request there.
 //!
 //! `alice.rs` makes a Port, `bob.rs` reads one.
 
@@ -78,7 +78,7 @@ fn usage(error: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// As the app has it: lower case only.
+/// We accept lower case only (§17.1).
 fn id_from(text: &str) -> Option<LineLink> {
     let mut id = [0; 16];
     hex::decode_to_slice(text, &mut id).ok()?;
@@ -91,7 +91,7 @@ fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     Ok(bytes)
 }
 
-/// What to tell the user who scanned it.
+/// What to tell the user that scanned it.
 fn advice(error: ScanError) -> &'static str {
     use BundleError::{Group, UnsupportedTarget, UnsupportedVersion, WeakPublicKey, WrongKeyHash};
 

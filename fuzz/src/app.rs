@@ -1,5 +1,5 @@
-//! `app_bundle`, `app_link`, `app_intro`, `app_event`: the formats of a shipped app (SPEC.md §17). What is read is what another JSON
-//! parser reads, and is read again when it was written.
+//! `app_bundle`, `app_link`, `app_intro`, `app_event`: the formats of a shipped app (docs/app-profile.md §17). Our readers must read what
+//! another JSON parser reads, and must read again what we write of it.
 
 use port_protocol::app::{
     Bundle, EncryptedContent, Event, Grant, Happened, Intro, Message, Name, Scanned, SecretText, UnauthenticatedKey,
@@ -25,8 +25,8 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")
 }
 
-/// As another parser reads it. `None` if it minds what stands in members that nobody knows: half a character, a number too large, more
-/// depth than it has a stack for.
+/// The text as another parser reads it. `None` if that parser refuses it: our readers must ignore unknown members with all that stands in
+/// them (§17.1), and the other parser need not.
 fn other(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }

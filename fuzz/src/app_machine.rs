@@ -1,4 +1,4 @@
-//! `restore_app`: the machines in the dialect of a shipped app (SPEC.md §17.10), from whatever a store may hold.
+//! `restore_app`: the machines in the dialect of a shipped app (docs/app-profile.md §17.10), from whatever a store may hold.
 
 use std::sync::OnceLock;
 
@@ -64,7 +64,7 @@ impl Owner for UnauthenticatedLine {
     }
 }
 
-/// An Alice of this kind, of whom [`intros`] are good.
+/// An Alice of this kind. [`intros`] are good for it.
 pub fn alice(kind: PortKind, asks: bool) -> Alice {
     let (uses, introducer) = match kind {
         PortKind::Port => (Policy::once(), None),
@@ -76,7 +76,7 @@ pub fn alice(kind: PortKind, asks: bool) -> Alice {
     Alice::offer([3; 16].into(), offer, Seed::from_bytes(&[1; 64])).committed()
 }
 
-/// A Bob of hers.
+/// A Bob that scanned that Alice's Port.
 pub fn scanned(kind: PortKind, n: u8) -> Bob {
     let alice = alice(kind, false);
     let shown = alice.bundle(None).or_else(|| Some(alice.grant(None)?.share([n; 16].into(), None)));
@@ -200,7 +200,7 @@ fn policy_of(script: &mut Input<'_>) -> Policy {
     uses.on_repeat(again).paused(how & 0x40 != 0).require_approval(how & 0x80 != 0)
 }
 
-/// By somebody with a good intro message, or nearly.
+/// A use with an intro message that is good, or nearly good.
 fn used_by(script: &mut Input<'_>, key: RecordKey) -> Event {
     let (how, id) = (script.byte(), script.byte());
     let port_id = if let RecordKey::LineLink(line_link) = key { line_link } else { [3; 16].into() };

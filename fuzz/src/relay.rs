@@ -209,7 +209,7 @@ impl World {
         told.sort_unstable();
         due.sort_unstable();
         assert_eq!(told, due);
-        // He is begun anew, if he comes again.
+        // A removed user begins anew if it asks again.
         self.given[usize::from(user)].clear();
     }
 

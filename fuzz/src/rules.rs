@@ -1,4 +1,4 @@
-//! SPEC.md's §13 in its plainest form: lists, searched from the front. A relay is held against it.
+//! The rules of docs/relay.md (§13) in their plainest form: lists, searched from the front. A relay is compared with them.
 
 use port_protocol::relay::{Limits, RelayError, RequestError, Response, UserId};
 use port_protocol::{Admission, Event, LineId, LineLink, PairHash, Proof, Reason, Request, RequestId, UnixSeconds};
@@ -53,7 +53,7 @@ enum State {
 
 struct Line {
     name: LineId,
-    /// Who, and whether he has not left.
+    /// The user, and whether it is still there.
     ends: [(User, bool); 2],
 }
 
@@ -287,7 +287,7 @@ impl Rules {
         self.links.iter_mut().find(|link| link.name == name && self.now < link.purge_at)
     }
 
-    /// If he is an end of it: whether he is there; the other, and whether he is.
+    /// If the user is an end of the line: whether it is still there; the other user, and whether that one is.
     fn ends(&self, name: LineId, user: User) -> Option<(bool, (User, bool))> {
         match self.lines.iter().find(|line| line.name == name)?.ends {
             [(one, is_here), other] | [other, (one, is_here)] if one == user => Some((is_here, other)),

@@ -6,7 +6,7 @@ use port_protocol::{Line, LinePhase, Machine, SendProof, UnixSeconds};
 /// When a world begins.
 pub const NOW: UnixSeconds = UnixSeconds(1_000_000);
 
-/// By number. In `drive_pair` there is a third: a thief, or a friend. In `world` there are two Alices, two Bobs and he.
+/// By number. In `drive_pair` there is a third: a thief, or a friend. In `world` there are two Alices, two Bobs, and the third.
 pub const ALICE: u8 = 0;
 pub const BOB: u8 = 1;
 

@@ -224,7 +224,7 @@ fn r17_2_a_contact_port_is_shown_with_a_ticket_and_granted_without() {
     assert_eq!((shared.kind(), shared.port_id()), (PortKind::ContactPort, LineLink::from([3; 16])));
     assert_eq!(shared.ticket().unwrap().expose(), &[6; 16]);
     assert_eq!(shared.name().unwrap().as_str(), "Carol's friend");
-    // What the owner calls herself is not shared on; until when it is good is.
+    // The owner's own name is not passed on. The expiry is.
     let late = with(granted.as_str(), "expiryTimestamp", Some("2026-09-21T16:53:20Z".into()));
     let grant = Grant::from_json(&with(&late, "name", Some("Alice".into()))).unwrap();
     assert_eq!(grant.name().map(Name::as_str), Some("Alice"));
@@ -268,7 +268,7 @@ fn r17_2_hostile_names_are_written_as_json_stringify_does() {
     for hostile in HOSTILE {
         let bundle = port().named(name(hostile));
         assert_eq!(read(bundle.to_json().as_str()), Ok(bundle.clone()), "{hostile:?}");
-        // serde_json escapes the same characters in the same way.
+        // The rule is that of `JSON.stringify` (§17.1). serde_json escapes the same characters in the same way.
         let json = format!("\"name\":{}", serde_json::to_string(hostile).unwrap());
         assert!(bundle.to_json().as_str().contains(&json), "{hostile:?}");
     }

@@ -91,7 +91,7 @@ fn r17_7_the_order_of_the_tests_and_the_none_of_the_app() {
         other => panic!("{other:?}"),
     };
     assert_eq!(port_of(&all), (PortKind::ContactPort, 12));
-    // What JavaScript takes for false, and the app for null.
+    // The empty values (§17.7).
     for nothing in [json!(null), json!("None"), json!(""), json!(0), json!(-0.0), json!(false)] {
         let mut event = all.clone();
         event["contactPortId"] = nothing.clone();
@@ -100,20 +100,20 @@ fn r17_7_the_order_of_the_tests_and_the_none_of_the_app() {
         assert_eq!(port_of(&event), (PortKind::Port, 10), "{nothing}");
         event["lineLinkId"] = nothing.clone();
         assert_eq!(read(&event), Err(EventError::NotOfALine), "{nothing}");
-        // Without a true `lineLinkId` the others are not looked at.
+        // With an empty `lineLinkId` a reader must not look at the others.
         event["superportId"] = id(11).into();
         let looked_at = nothing == "None";
         assert_eq!(read(&event).is_ok(), looked_at, "{nothing}");
         event["lineLinkId"] = id(10).into();
         event["superportId"] = nothing.clone();
-        // A message's content that is false is none.
+        // A content that is an empty value counts as none.
         event["messageContent"] = if nothing == "None" { json!(null) } else { nothing.clone() };
         event["deletion"] = event["messageContent"].clone();
         event["group"] = event["messageContent"].clone();
         event["callType"] = event["messageContent"].clone();
         assert_eq!(port_of(&event), (PortKind::Port, 10), "{nothing}");
     }
-    // True, but no id.
+    // Values that are there, and are no id: a reader must refuse them.
     for bad in [
         json!(1),
         json!(true),
@@ -183,13 +183,13 @@ fn r17_7_an_end_is_of_one_line() {
     let both = |line: &str| with(&text(&ended()), "lineId", Some(line.into()));
     assert_eq!(Event::from_json(&both(&id(2))), Ok(ended()));
     assert_eq!(Event::from_json(&both(&id(3))), Err(EventError::Malformed));
-    // What has a content is a message, whatever it says of Ports.
+    // An event with a content is a message, whatever it says of Ports.
     let json = with(&text(&used(PortKind::Port)), "messageContent", Some(value(content().to_json().as_str())));
     assert_eq!(Event::from_json(&json), Ok(message()));
-    // And so it is whatever it says of calls, but that it is one.
+    // It is a message whatever it says of calls, unless it is a call.
     let json = with(&text(&message()), "callType", Some("later".into()));
     assert_eq!(Event::from_json(&json), Ok(message()));
-    // It counts before a message that came with it, as in the app.
+    // The end of a line must be taken before a message that came with it.
     let json = with(&text(&ended()), "messageContent", Some(value(content().to_json().as_str())));
     assert_eq!(Event::from_json(&json), Ok(ended()));
 }

@@ -38,7 +38,7 @@ fn key(object: &Value, of: &str) -> Secret<32> {
     Secret::from(<[u8; 32]>::try_from(hex::decode(text(object, of)).unwrap()).unwrap())
 }
 
-/// What Bob's process says of it, and what Alice makes of his intro message.
+/// What Bob's process says of it, and what Alice makes of Bob's intro message.
 fn used(alice: &Value, shown: &str) {
     let Ok(Scanned::Bundle(bundle)) = Scanned::parse(shown) else { panic!("{shown}") };
     let bob = json(&[shown, "--name", "Bob & Co"]);
@@ -131,7 +131,7 @@ fn a_short_link_gives_the_request_for_its_bundle() {
     assert!(said.contains("\"a/b c\"") && said.contains(&format!("GET {path}")), "{said}");
 }
 
-/// With a reason, and nothing on the standard output that a script could take for an answer.
+/// It must refuse with a reason, and write nothing to the standard output that a script could take for an answer.
 #[test]
 fn what_it_cannot_use_it_refuses() {
     let group = with(port().to_json().as_str(), "target", Some(1.into()));

@@ -176,7 +176,7 @@ fn r17_4_a_ticket_is_there_for_contact_ports_and_nothing_else() {
     }
 }
 
-/// Padding that no PKCS#7 has, in what is otherwise good: sealed as whole blocks, the last of which is cut off.
+/// §17.4: Alice must judge all of the padding. Here all else is good: the text is sealed as whole blocks, and the last is cut off.
 #[test]
 fn r17_4_the_padding_is_looked_at_whole() {
     let (json, line) = made(&port());
@@ -215,7 +215,7 @@ fn r17_4_no_more_than_512_bytes_are_decrypted() {
     assert!(check(&with_encrypted(&json, &vec![0; 10_000_000])).is_err());
 }
 
-/// §17.9: what nobody can see.
+/// §17.9: the name is not authenticated, so a client must show it as the peer's claim. The RAD must be compared whole.
 #[test]
 fn r17_9_the_name_can_be_changed_on_its_way_and_the_rad_cannot() {
     let (json, _) = made(&port());

@@ -39,6 +39,7 @@ fn r17_3_the_link_is_a_form_in_the_order_of_the_bundle() {
     assert!(link.as_str().contains("&target=4&name=Zo%C3%AB+%26+Co&rad=0404"));
 }
 
+/// §17.3: our reader must give each name back as it was written.
 #[test]
 fn r17_3_every_name_comes_back_by_our_own_reader() {
     for hostile in HOSTILE {
@@ -47,6 +48,7 @@ fn r17_3_every_name_comes_back_by_our_own_reader() {
     }
 }
 
+/// §17.3: we must show a link that every reader reads alike, and change a name only where that needs it.
 #[test]
 fn r17_3_the_app_can_read_what_it_is_offered() {
     for hostile in HOSTILE {
@@ -55,7 +57,7 @@ fn r17_3_the_app_can_read_what_it_is_offered() {
         let meant = shown.renamed.clone().map_or(bundle.clone(), |name| bundle.clone().named(name));
         assert_eq!(reader::read(shown.text.as_str()), Some(json(&meant)), "{hostile:?}");
         assert_eq!(read(shown.text.as_str()), Ok(meant), "{hostile:?}");
-        // It is changed where it must be, and nowhere else.
+        // A name that every reader gives back is not changed.
         let own_is_read = reader::read(bundle.link().as_str()) == Some(json(&bundle));
         assert_eq!(shown.renamed.is_none(), own_is_read, "{hostile:?}");
         let wide = hostile.replace('&', "＆").replace('=', "＝").replace('?', "？").replace('+', "＋");
@@ -63,6 +65,8 @@ fn r17_3_the_app_can_read_what_it_is_offered() {
     }
 }
 
+/// §17.3: two readers read a name with `&`, `=`, `?` or `+` in different ways. So a writer must not show the plain link of such a name,
+/// and `link_for_app` changes all four.
 #[test]
 fn r17_3_the_app_trips_over_these_links_as_its_fact_sheet_says() {
     let reads = |text: &str| reader::read(port().named(name(text)).link().as_str());
@@ -153,7 +157,7 @@ fn r17_3_a_query_is_read_as_strictly_as_json() {
         let text = link.replace("target=4", &format!("target={target}"));
         assert_eq!(Scanned::parse(&text), Err(BundleError::UnsupportedTarget.into()), "{target}");
     }
-    // Whoever is to update is told so, whatever the rest.
+    // A reader must look at the version first, whatever the rest is: the user is told to update.
     let later = link.replace("=1.0.0", "=2.0.0");
     for later in [later.replace("target=4", "target=a"), format!("{later}&name=A"), later.replace("&rad=", "&x=")] {
         assert_eq!(Scanned::parse(&later), Err(BundleError::UnsupportedVersion.into()), "{later}");
@@ -254,8 +258,8 @@ fn fewest_bits(text: &[u8], version: Version) -> Vec<Segment> {
     segments
 }
 
-/// The text is the link (§17.3), with a key and ids as random as they are. SPEC.md gives the sizes of one segment in byte mode, which
-/// any encoder reaches. A native Port takes version 5 at this level (§2.5).
+/// The text is the link (§17.3), with a key and ids as random as they are. docs/app-profile.md gives the sizes of one segment in byte mode,
+/// which any encoder reaches. A native Port takes version 5 at this level (§2.5).
 #[test]
 fn r17_3_a_link_in_a_qr_code() {
     for vector in super::vectors() {

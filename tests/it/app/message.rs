@@ -76,7 +76,8 @@ fn r17_5_the_padding_is_one_of_pkcs7() {
     }
 }
 
-/// §17.9: nothing vouches for it.
+/// §17.9: this format does not authenticate a message. So we give it out as unauthenticated, and a client must take neither its text nor
+/// its direction as proven.
 #[test]
 fn r17_9_a_message_can_be_changed_and_sent_back() {
     let content = line().seal([1; 16], "pay 1").unwrap();
@@ -86,7 +87,7 @@ fn r17_9_a_message_can_be_changed_and_sent_back() {
     assert!(line().open(&content).is_ok() && line().open(&content).is_ok(), "again, and by who sent it");
 }
 
-/// §17.9: of a message's name the first byte is anybody's, and no other.
+/// §17.6: the first byte of a `messageId` is not proven. So a client must know a message again by its mark, which leaves that byte out.
 #[test]
 fn r17_9_a_message_sent_again_under_another_name() {
     let data = r#"{"text":"pay 1"}"#;
@@ -104,6 +105,7 @@ fn r17_9_a_message_sent_again_under_another_name() {
     }
 }
 
+/// §17.5: we accept only `encryptedContent`. A reader must ignore a member `content`.
 #[test]
 fn r17_5_there_is_no_side_door() {
     let content = line().seal([1; 16], "hello").unwrap();
@@ -194,7 +196,7 @@ fn r17_6_contact_ports_are_typed() {
     assert_eq!(more.to_json().unwrap().as_str(), text);
     assert!(!format!("{ticket:?}").contains("5, 5"));
 
-    // The app sends one without a bundle first, and takes it for nothing.
+    // A reader must take a message of type 25 without a bundle for nothing.
     for nothing in ["{}", r#"{"bundle":null}"#, r#"{"bundle":false}"#, r#"{"bundle":""}"#, r#"{"x":1}"#] {
         let text = format!(r#"{{"messageId":"{id}","contentType":25,"data":{nothing}}}"#);
         let read = Message::from_json(&text).unwrap();
@@ -244,7 +246,7 @@ fn r17_6_messages_are_read_strictly() {
     refused(&of(&with(grant().to_json().as_str(), "keyHash", Some("00".repeat(32).into()))));
 }
 
-/// As deep as one likes: what is handed on as it stands is not taken apart, on the stack or off it.
+/// Data may be of any depth. A reader must hand it on as it stands, and not take it apart, on the stack or off it.
 #[test]
 fn r17_6_data_may_be_deep() {
     let data = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -282,12 +284,12 @@ fn r17_5_every_bit_of_a_yap_counts() {
         bytes[bit / 8] ^= 1 << (bit % 8);
         assert!(yap::open(&bob(), public_key(&alice()), &BASE64URL.encode(&bytes)).is_err(), "{bit}");
     }
-    // Not what one sent oneself, nor from another.
+    // We must open neither a YAP of our own nor one of another sender.
     assert!(yap::open(&alice(), public_key(&bob()), &text).is_err());
     assert!(yap::open(&bob(), public_key(&[3; 32].into()), &text).is_err());
 }
 
-/// With an ephemeral key of low order the key would be the static secret: who learned that could seal.
+/// §17.5: a reader must refuse an ephemeral key of low order, because it would add nothing to the static secret.
 #[test]
 fn r17_5_a_weak_ephemeral_key_is_refused() {
     use aes_gcm::aead::{AeadInOut, KeyInit};

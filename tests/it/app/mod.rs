@@ -98,7 +98,7 @@ pub fn twice(json: &str, key: &str) -> String {
     format!("{},\"{key}\":{value}}}", json.strip_suffix('}').unwrap())
 }
 
-/// Names that a parser may trip over. All of at most 30 code units.
+/// Names that readers and writers must carry unchanged, whatever characters are in them. All have at most 30 code units.
 pub const HOSTILE: [&str; 25] = [
     "",
     " ",

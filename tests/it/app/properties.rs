@@ -7,7 +7,7 @@ use port_protocol::app::{
 };
 use proptest::prelude::*;
 
-/// Every reader at once. What one takes, it takes again.
+/// Every reader at once. A reader must take again what it took and we wrote.
 fn read_all(text: &str) {
     if let Ok(bundle) = Bundle::from_json(text) {
         assert_eq!(Bundle::from_json(bundle.to_json().as_str()), Ok(bundle.clone()));
@@ -37,7 +37,7 @@ fn read_all(text: &str) {
     let _ = Name::new(text);
 }
 
-/// Texts that are good, to be damaged.
+/// Good texts. The tests damage them, and no reader may panic.
 fn good() -> Vec<String> {
     let mut texts = Vec::new();
     for bundle in [port(), superport(), contact_port()] {

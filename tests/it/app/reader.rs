@@ -1,9 +1,9 @@
-//! How the app reads a link (its fact sheet, §10): two functions, told again, with what goes wrong in them.
+//! A reader of links that takes the app's steps (its fact sheet, §10). We must show a link that it and our own reader read alike (§17.3).
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-/// What its validator gets to see, as JSON. `None`: it throws.
+/// The members that it reads, as JSON. `None`: it reads none.
 pub fn read(url: &str) -> Option<Value> {
     let url = url.strip_prefix('"').unwrap_or(url);
     let url = url.strip_suffix('"').unwrap_or(url);
@@ -19,7 +19,7 @@ pub fn read(url: &str) -> Option<Value> {
     Some(object.into())
 }
 
-/// It throws at what is no percent-encoding of UTF-8.
+/// `None` of what is no percent-encoding of UTF-8.
 fn decode_uri_component(text: &str) -> Option<String> {
     for (at, _) in text.match_indices('%') {
         let digits = text.as_bytes().get(at + 1..at + 3)?;

@@ -1,4 +1,4 @@
-//! `tests/vectors/port-app-1.0.0.json`: what the app's own code made, in both directions.
+//! `tests/vectors/port-app-1.0.0.json`: connections made with the app's own code. We must read and write the same bytes, in both directions.
 
 use super::{Vector, vectors};
 use data_encoding::BASE64URL;

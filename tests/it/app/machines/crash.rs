@@ -1,4 +1,4 @@
-//! A crash anywhere.
+//! A crash anywhere: both ends must come to the same line.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! How Ports and lines end, and what wakes nobody.
+//! How Ports and lines end, and events that no machine takes.
 
 use super::*;
 use crate::common::cbor::Cbor;
@@ -43,7 +43,7 @@ fn r17_10_ends_of_a_port() {
     assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Refused(Reason::UsedByYou)));
 }
 
-/// §17.8: nobody knows whether it is somebody who is blocked.
+/// §17.8: without a pair hash we can't tell whether the peer is blocked. So Bob must disconnect the line and give the Port up.
 #[test]
 fn r17_10_a_line_of_no_pair_is_disconnected() {
     let bundle = shown(&alice(PortKind::Port), 7);

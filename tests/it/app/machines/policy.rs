@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// §17.9, where the app lets the sender in: an old intro message on a new line.
+/// §17.10: we must refuse an old intro message on a new line, by its mark.
 #[test]
 fn r17_10_an_old_intro_message_forms_no_second_line() {
     for kind in [PortKind::Superport, PortKind::ContactPort] {
@@ -17,7 +17,7 @@ fn r17_10_an_old_intro_message_forms_no_second_line() {
         step.committed().for_each(drop);
         let before = (store.clone().records, alice.record().to_vec());
 
-        // Even if the ticket's row is there: it is the caller's, and may be an old one.
+        // The mark must refuse it even if the ticket's row is there: the row is the caller's, and may be an old one.
         store.tickets.extend(ticket());
         let step = alice.handle(&used(kind, 3, intro), &knowing(7), NOW, &mut Unused).unwrap();
         assert_eq!(store.put(&Put::step(&step)), Err(Conflict::Marked));
@@ -43,7 +43,7 @@ fn r17_10_every_bad_intro_message_is_refused_alike_and_uses_nothing_up() {
             let refused = alice.handle(&used(kind, 2, intro), &knowing(7), NOW, &mut Unused).err();
             assert_eq!(refused, Some(Rejected::UnwantedLine(line_id(2))));
         }
-        // There is no proof along the line, as this crate's own Bob may send it.
+        // This dialect has no proof along the line.
         assert_eq!(alice.record().to_vec(), before);
         ends(&mut alice, 5);
         ends(&mut other, 5);

@@ -75,7 +75,7 @@ fn r17_10_what_is_asked_of_the_apps_server() {
         let first = many.as_ref().map(|[resume, ..]| resume.clone());
         assert_eq!(said, first.into_iter().chain(["ready".into()]).collect::<Vec<_>>());
         assert_eq!(alice.issued([4; 16].into(), NOW).err(), Some(Rejected::OutOfOrder));
-        // A caller that took it for one too many would delete what it shows.
+        // A caller must not take it for one too many, or it would delete the Port that it shows.
         assert_eq!(alice.issued(link(), NOW).err(), Some(Rejected::Duplicate));
         let policy = alice.policy().unwrap().paused(true);
         let said = requests(alice.set_policy(policy).unwrap().committed().collect());
