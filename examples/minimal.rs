@@ -1,30 +1,29 @@
 //! A Port made, shown and used, a line confirmed, a message each way: Alice, Bob and the relay in one process.
 //!
-//! `cargo run --example minimal`. The example `handshake` is the same with a crash after each write, and a relay that flips bits.
+//! `cargo run --example minimal`. The example `handshake` shows each packet. With `--crash` its users crash after each write, with `--tamper`
+//! its relay flips bits.
 
 #[path = "common/store.rs"]
 mod store;
 
 use std::error::Error;
 
-use getrandom::SysRng;
-use port_protocol::rand_core::UnwrapErr;
 use port_protocol::relay::{Limits, Memory, Relay};
 use port_protocol::*;
 use store::Store;
 
 const NOW: UnixSeconds = UnixSeconds(1_790_000_000); // here the clock stands still
-const ALICE: [u8; 32] = [1; 32]; // a user, as the relay has authenticated it
+const ALICE: [u8; 32] = [1; 32]; // a user's id at the relay, which has authenticated the user
 const BOB: [u8; 32] = [2; 32];
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 fn main() -> Outcome {
-    let (mut relay, mut rng) = (Relay::new(Memory::new(), Limits::default()), UnwrapErr(SysRng));
+    let (mut relay, mut rng) = (Relay::new(Memory::new(), Limits::default()), rand::rng());
     let (mut alices, mut bobs) = (Store::default(), Store::default());
 
-    // Alice asks the relay for a line link, and makes a Port of it. Each step is kept before anything comes of it.
-    let mut alice = Alice::request(PortOptions::new(), Seed::from_os()?).store(|write| alices.keep(write))?;
+    // Alice asks the relay for a line link, and makes a Port of it. Each step is stored before its effects.
+    let mut alice = Alice::request(PortOptions::new(), Seed::draw(&mut rng)).store(|write| alices.keep(write))?;
     let Some(AliceEffect::Send(request)) = alice.pending().next() else { return Err("no request".into()) };
     let issued = relay.handle(ALICE.into(), &request.to_vec(), &mut rng, NOW)?.reply.ok_or("no reply")?;
     alice.handle(&issued, &NoPeers, NOW, &mut rng)?.store(|write| alices.keep(write))?.for_each(drop);
@@ -32,7 +31,7 @@ fn main() -> Outcome {
     println!("Alice shows {}", text.as_str());
 
     // Bob reads it, and asks the relay to connect. The proof that Bob holds the Port goes with the request.
-    let mut bob = Bob::scan(Port::parse(text.as_str())?, Seed::from_os()?).store(|write| bobs.keep(write))?;
+    let mut bob = Bob::scan(Port::parse(text.as_str())?, Seed::draw(&mut rng)).store(|write| bobs.keep(write))?;
     bob.connect(SendProof::Inline, NOW)?.store(|write| bobs.keep(write))?.for_each(drop);
     let Some(BobEffect::Send(request)) = bob.pending().next() else { return Err("no request".into()) };
     let formed = relay.handle(BOB.into(), &request.to_vec(), &mut rng, NOW)?.reply.ok_or("no reply")?;
@@ -44,9 +43,9 @@ fn main() -> Outcome {
     let step = alice.handle(&Event::decode(event)?, &NoPeers, NOW, &mut rng)?;
     let mut effects = step.store(|write| alices.keep(write))?;
     let Some(AliceEffect::LineFormed(mut at_alice)) = effects.next() else { return Err("no line".into()) };
-    relay.acknowledge(ALICE.into(), sequence)?; // it is kept: the relay may forget it
+    relay.acknowledge(ALICE.into(), sequence)?; // it is stored: the relay may delete it
 
-    // Alice's Confirm and Bob's Answer. From now on each knows who is at the far end.
+    // Alice's Confirm and Bob's Answer. From now on it is proven to each who is at the other end.
     send(&mut relay, ALICE, at_alice.pending())?;
     receive(&mut relay, BOB, &mut at_bob, &mut bobs)?;
     receive(&mut relay, ALICE, &mut at_alice, &mut alices)?;
@@ -65,7 +64,7 @@ fn main() -> Outcome {
 /// Hands a line's requests over to the relay.
 fn send(relay: &mut Relay<Memory>, user: [u8; 32], mut effects: Effects<'_, Line>) -> Outcome {
     let Some(LineEffect::Send(request)) = effects.next() else { return Ok(()) };
-    relay.handle(user.into(), &request.to_vec(), &mut UnwrapErr(SysRng), NOW)?;
+    relay.handle(user.into(), &request.to_vec(), &mut rand::rng(), NOW)?;
     send(relay, user, effects)
 }
 
@@ -73,7 +72,7 @@ fn send(relay: &mut Relay<Memory>, user: [u8; 32], mut effects: Effects<'_, Line
 fn receive(relay: &mut Relay<Memory>, user: [u8; 32], line: &mut Line, store: &mut Store) -> Outcome {
     let relay::Delivery { sequence, event } = relay.next(user.into(), 0)?.ok_or("nothing waits")?;
     let mut buffer = Vec::new();
-    let step = line.handle(&Event::decode(event)?, &mut buffer, NOW, &mut UnwrapErr(SysRng))?;
+    let step = line.handle(&Event::decode(event)?, &mut buffer, NOW, &mut rand::rng())?;
     send(relay, user, step.store(|write| store.keep(write))?)?;
     Ok(relay.acknowledge(user.into(), sequence)?)
 }

@@ -7,8 +7,6 @@ mod store;
 
 use std::error::Error;
 
-use getrandom::SysRng;
-use port_protocol::rand_core::UnwrapErr;
 use port_protocol::relay::{Limits, Memory, Relay};
 use port_protocol::*;
 use store::Store;
@@ -18,11 +16,11 @@ const ALICE: [u8; 32] = [1; 32]; // a user, as the relay has authenticated it
 const BOB: [u8; 32] = [2; 32];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut relay, mut rng) = (Relay::new(Memory::new(), Limits::default()), UnwrapErr(SysRng));
+    let (mut relay, mut rng) = (Relay::new(Memory::new(), Limits::default()), rand::rng());
     let (mut alices, mut bobs) = (Store::default(), Store::default());
 
     // Once, with a network: a pool of four links, which asks for new ones when fewer than two are left.
-    let mut pool = Pool::new(2, 4, Seed::from_os()?)?.store(|write| alices.keep(write))?;
+    let mut pool = Pool::new(2, 4, Seed::draw(&mut rng))?.store(|write| alices.keep(write))?;
     fill(&mut pool, &mut relay, &mut alices)?;
     println!("The pool has {} line links.", pool.held());
 
@@ -31,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..2 {
         let popped = pool.pop()?.store(|write| alices.keep(write))?.next();
         let Some(PoolEffect::Link(line_link)) = popped else { return Err("no link".into()) };
-        let alice = Alice::offer(line_link, PortOptions::new(), Seed::from_os()?).store(|write| alices.keep(write))?;
+        let alice =
+            Alice::offer(line_link, PortOptions::new(), Seed::draw(&mut rng)).store(|write| alices.keep(write))?;
         println!("Alice shows {}", alice.port().ok_or("no Port")?.qr_text());
         ports.push(alice);
     }
@@ -39,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Bob reads the first, and has a network.
     let text = ports[0].port().ok_or("no Port")?.qr_text();
-    let mut bob = Bob::scan(Port::parse(text.as_str())?, Seed::from_os()?).store(|write| bobs.keep(write))?;
+    let mut bob = Bob::scan(Port::parse(text.as_str())?, Seed::draw(&mut rng)).store(|write| bobs.keep(write))?;
     bob.connect(SendProof::Inline, NOW)?.store(|write| bobs.keep(write))?.for_each(drop);
     let Some(BobEffect::Send(request)) = bob.pending().next() else { return Err("no request".into()) };
     let formed = relay.handle(BOB.into(), &request.to_vec(), &mut rng, NOW)?.reply.ok_or("no reply")?;
@@ -62,7 +61,7 @@ fn fill(pool: &mut Pool, relay: &mut Relay<Memory>, store: &mut Store) -> Result
     let mut issued = Vec::new();
     for effect in pool.pending() {
         let PoolEffect::Send(request) = effect else { continue };
-        issued.extend(relay.handle(ALICE.into(), &request.to_vec(), &mut UnwrapErr(SysRng), NOW)?.reply);
+        issued.extend(relay.handle(ALICE.into(), &request.to_vec(), &mut rand::rng(), NOW)?.reply);
     }
     for event in issued {
         pool.handle(&event)?.store(|write| store.keep(write))?.for_each(drop);

@@ -79,6 +79,8 @@ pub enum Rejected {
     /// - Keep a `Packet` or `Disconnected` as long as a Bob is connecting: it may have overtaken Bob's `LineFormed`.
     /// - Hand a `LineLinkIssued` to the [`Pool`](crate::Pool). If no pool requested it, and there is no record of its line link, send
     ///   [`Request::CloseLineLink`](crate::Request::CloseLineLink) for that link (§7.2).
+    /// - For a `LineFormed`: if there is no row of its line either, send [`Request::Disconnect`](crate::Request::Disconnect) for that
+    ///   line, so that its far end does not wait (§8.3).
     /// - Drop any other event.
     #[error("for another machine")]
     WrongMachine,

@@ -57,8 +57,8 @@ fn redacted(_: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 id! {
-    /// A line link: 16 bytes that the relay ties to a user, good for forming one line, once (§2.1). To know it is enough to use it up,
-    /// so `Debug` does not show it.
+    /// A line link: a token of 16 bytes that the relay issues to a user (§2.1). To use it is to ask for a line with that user. It works once,
+    /// unless its owner sets it otherwise. To know it is enough to use it up, so `Debug` does not show it.
     LineLink, 16, redacted
 }
 id! {

@@ -3,28 +3,28 @@
 //! Alice shows a **Port**: a QR code or a link. Bob uses it, once. Then a relay, which neither of them needs to trust, forms a **line**
 //! between them: a private connection. After that the Port is dead. Neither learns a phone number, an address or a user name of the other.
 //!
-//! The core of this crate is that protocol as five state machines: [`Alice`], [`Bob`], [`Line`], [`Pool`] and [`Introducer`]. Each takes
-//! events, and gives back what to store and what to send. They do no I/O, read no clock, and use no `unsafe` and no allocator. Transport
+//! The core of this crate is that protocol as five state machines: [`Alice`], [`Bob`], [`Line`], [`Pool`] and [`Introducer`]. They take
+//! events, and give back what to store and what to send. They do no I/O, read no clock, and use no `unsafe` and no allocator. Transport
 //! and storage stay with you. The rules are in [SPEC.md]. Comments cite them by section (§4.3).
 //!
 //! ```text
 //!  Alice   Requesting ──LineLinkIssued──▶ Offered ──LineFormed──▶ Spent      a Port for one use: yields one Line
 //!                                         Offered ──LineFormed──▶ Offered    a Port for many: yields a Line each time
 //!  Bob     Scanned ────────connect──────▶ Connecting ─LineFormed─▶ Spent      yields one Line
-//!  Line    Joined ──the first packet opens──▶ Confirmed ──close──▶ Closed     at both ends
+//!  Line    Joined ──a packet from the other end decrypts──▶ Confirmed ──close──▶ Closed
 //! ```
 //!
 //! # Words
 //!
-//! A **line link** is a token of the relay's that a line can be formed by. Alice asks the relay for it ([`Alice::request`]), or has some in
-//! stock ([`Pool`]). A **proof** is what Bob sends to show that it holds the Port. A **row** is how your store keeps a machine: a key, and a
+//! A **line link** is a token that the relay issues to Alice. To use it is to ask the relay for a line with Alice. Alice asks for a link when
+//! it makes a Port ([`Alice::request`]), or has some in stock ([`Pool`]). A **proof** is what Bob sends to show that it holds the Port. A **row** is how your store keeps a machine: a key, and a
 //! record that holds the machine's whole state. The **outbox** is what a machine still asks you to do. It is part of the record, so a crash
 //! loses nothing. A **Port for many** is a Superport or a contact port, see below.
 //!
 //! # Both sides in one page
 //!
 //! Each step of a machine has three parts. The machine prepares the [`Step`]. You store what the step writes, in one transaction. Then you
-//! do what the step asks for: its effects. You get the effects only after you have handled the write.
+//! do what the step asks for: its effects. A step gives its effects only in exchange for the write.
 //!
 //! This program needs two dependencies: this crate, and `rand = "0.10"`, which has the same `rand_core` as this crate.
 //!
@@ -99,8 +99,8 @@
 //! }
 //! ```
 //!
-//! `cargo run --example minimal` adds the relay's side. `cargo run --example handshake` adds a store that checks everything, crashes and
-//! restores, and shows each packet.
+//! `cargo run --example minimal` begins with [`Alice::request`] and adds the relay's side. `cargo run --example handshake` has a store that
+//! checks everything, and shows each packet; with `-- --crash`, its users crash after each write and restore.
 //!
 //! # The family
 //!
@@ -121,15 +121,16 @@
 //!
 //! - **Store each write in one transaction** ([`Write`], §8.1). [`Step::store`] gives you the effects only after your closure has returned
 //!   `Ok`.
-//! - **Acknowledge an event to the relay last**: after the transaction, and also when `handle` has refused it, unless the error says to keep
-//!   it.
-//! - **Clear the outbox** ([`Machine::clear_outbox`]) when every pending effect is done. After a crash, load the machine with
-//!   [`Machine::restore`], and do what is [`pending`](Machine::pending).
+//! - **Acknowledge an event to the relay last**, after the transaction. Acknowledge also an event that was refused. If the error says to keep
+//!   it, store it in a table of yours first. How to acknowledge is your transport's matter: the relay keeps an event until then.
+//! - **Clear the outbox** ([`Machine::clear_outbox`]) when every pending effect is done. After a crash, load the machines with
+//!   [`Machine::restore`]. Then, and after each reconnect, do what is [`pending`](Machine::pending).
+//! - **Messages come at most once, in any order, perhaps never** (§6.4). Number them, and send again what the other end does not answer.
 //! - **Call [`tick`](Machine::tick)** when a [`deadline`](Machine::deadline) comes. Each [`Row`] has it as a field, for an index.
 //! - **Find the machine of an event** by [`Event::key`], which is the key of its row. [`MachineRole`] says which type to restore. If there is
-//!   no such row and the event is a `LineLinkIssued`, it is for the [`Pool`].
+//!   no such row, do what [`Rejected::WrongMachine`] says.
 //! - **Rely on [`Line::confirmed`]**. [`Line::claims`] is only the relay's word.
-//! - **Pass a random generator** to `handle`, just as you pass the time: any `CryptoRng` of [`rand_core`].
+//! - **Pass a random generator** to `handle` of Alice, Bob and Line, just as you pass the time: any `CryptoRng` of [`rand_core`].
 //! - If `handle` returns [`Rejected`], its variant says what to do.
 //!
 //! # Features

@@ -1,4 +1,4 @@
-//! One user's database, for the small examples: a map that keeps a step's whole write in one transaction.
+//! One user's database, for the small examples: a map that stores a step's whole write in one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use port_protocol::{Received, RecordKey, ReplayMark, Write};
 pub struct Store {
     /// Each machine's record, with its revision.
     rows: BTreeMap<RecordKey, (u64, Vec<u8>)>,
-    /// What may happen once, ever.
+    /// The marks of uses, each inserted once, ever.
     marks: BTreeSet<ReplayMark>,
     /// What the other end said.
     #[allow(dead_code, reason = "not every example hears something")]
@@ -16,7 +16,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Keeps all that a step writes, or nothing. No ticket is ever in this store, so no write consumes one.
+    /// Stores all that a step writes, or nothing. These examples have no tickets, so no write consumes one.
     pub fn keep(&mut self, write: &Write<'_>) -> Result<(), &'static str> {
         let mut next = self.clone();
         if let Some(old) = write.row.expected

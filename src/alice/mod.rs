@@ -31,8 +31,8 @@ use offered::{After, Next, Offered, Once, Visitor};
 
 /// The machine that makes one Port and waits for its user (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
 ///
-/// A Port for one use is spent by the first `LineFormed`. This is stored, even if the proof is bad or missing. The result is a [`Line`],
-/// or a [`PortOutcome`] that says why there is none.
+/// The first `LineFormed` spends a Port for one use, whatever its proof is. A good proof forms a [`Line`]. So does a missing proof, which
+/// must follow along the line. A bad one leaves a [`PortOutcome`].
 ///
 /// A Port for many stays offered (§14). Each good proof forms a [`Line`]. A refused visitor does not count as a use.
 pub type Alice = AliceOf<Native>;
@@ -44,12 +44,13 @@ pub struct AliceOf<D: Dialect>(pub(crate) Held<State>, pub(crate) PhantomData<fn
 #[derive(Debug)]
 pub enum AliceEffect<'m> {
     /// A line was formed. Its row was in [`Write::new_line`](crate::Write::new_line), and is stored. Do what is pending in the line. This
-    /// effect comes once, and not again after a crash. Store your own notes on the line in the transaction that stores its row.
+    /// effect comes once, and not again after a crash. To store notes of your own on the line, do it in the closure of
+    /// [`Step::store`], with the row.
     LineFormed(Line),
     /// Send this to the relay.
     Send(Request<'m>),
-    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, show the Port only after the relay
-    /// has accepted that request (§14.2). To show it again does no harm. Do not show a contact port. Send it to the introducer along your
+    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, show the Port only after your
+    /// transport says that the relay has taken that request. There is no reply to it (§14.2). To show it again does no harm. Do not show a contact port. Send it to the introducer along your
     /// line with it, by [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant).
     PortReady(&'m Port),
     /// The Port ended, and no line was formed. Tell the user, then clear the outbox.
@@ -199,9 +200,9 @@ where
 
     /// Takes the Port back (§4.4): it forms no line any more.
     ///
-    /// To revoke a contact port also ends its introducer's right (§16.6). Delete the rows of its tickets in the same transaction. Then send
-    /// [`IntroducerMessage::Withdrawn`](crate::IntroducerMessage::Withdrawn) along the introducer's line. After this step the machine no
-    /// longer knows that line: store the line and the link in the same transaction, and send the message again after a crash, until the
+    /// To revoke a contact port also ends its introducer's right (§16.6). Before you revoke it, read [`introducer`](AliceOf::introducer)
+    /// and the Port's line link. Store these two ids, and delete the rows of its tickets, in the transaction of this step. Then send
+    /// [`IntroducerMessage::Withdrawn`](crate::IntroducerMessage::Withdrawn) along the introducer's line, again after a crash, until the
     /// relay has it.
     ///
     /// # Errors
@@ -212,8 +213,8 @@ where
     }
 
     /// Checks a ticket that was announced along the line `from` (§16.4). The machine does not change. On `Ok`, insert the notice as a row
-    /// in the same transaction as that line's step, unique by its [`ticket`](TicketNotice::ticket). If a row or a
-    /// [mark](crate::Write::unique) with the bytes of that ticket exists, the ticket is not new: insert nothing, and go on.
+    /// in the same transaction as that line's step, unique by its [`ticket`](TicketNotice::ticket). If your table of tickets has it, or
+    /// your table of [marks](crate::Write::unique) has a mark with the same 32 bytes, the ticket is not new: insert nothing, and go on.
     ///
     /// `outstanding` is the number of ticket rows that you hold for this contact port.
     ///

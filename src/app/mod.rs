@@ -51,6 +51,21 @@
 //! assert_eq!(at_alice.open(&sealed)?.as_str(), "hello");
 //! # Ok(()) }
 //! ```
+//!
+//! A step of these machines gives its effects only in exchange for a write, too:
+//!
+//! ```compile_fail,E0061
+//! # use port_protocol::{Step, app};
+//! fn skip(step: Step<'_, app::Alice>) { step.commit().for_each(drop) }
+//! ```
+//! ```compile_fail,E0061
+//! # use port_protocol::{Step, app};
+//! fn skip(step: Step<'_, app::Bob>) { step.commit().for_each(drop) }
+//! ```
+//! ```compile_fail,E0061
+//! # use port_protocol::{Step, app};
+//! fn skip(step: Step<'_, app::UnauthenticatedLine>) { step.commit().for_each(drop) }
+//! ```
 
 mod alice;
 mod base64;

@@ -37,7 +37,8 @@ pub struct BobOf<D: Dialect>(pub(crate) Held<State<D::Proof>>, pub(crate) Phanto
 #[derive(Debug)]
 pub enum BobEffect<'m> {
     /// A line was formed. Its row was in [`Write::new_line`](crate::Write::new_line), and is stored. Do what is pending in the line. This
-    /// effect comes once, and not again after a crash. Store your own notes on the line in the transaction that stores its row.
+    /// effect comes once, and not again after a crash. To store notes of your own on the line, do it in the closure of
+    /// [`Step::store`], with the row.
     LineFormed(Line),
     /// Send this to the relay.
     Send(Request<'m>),
@@ -91,7 +92,8 @@ impl Bob {
     /// for many always has it inside the request, and ignores `send_proof` (§14.4).
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: you called this before. The same request is [`pending`](crate::Machine::pending).
+    /// [`Rejected::OutOfOrder`]: you called this before, or gave the Port up. While Bob is connecting, the same request is
+    /// [`pending`](crate::Machine::pending).
     pub fn connect(&mut self, send_proof: SendProof, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let keeps_key = |port: &Port| port.kind.is_for_many();
         self.connect_by(proof::prove, send_proof, keeps_key, now)

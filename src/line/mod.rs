@@ -40,7 +40,8 @@ pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::SafetyNumber;
 use session::Session;
 
-/// One end of a connection (§6): `Joined ─first packet opens▶ Confirmed ─▶ Closed`.
+/// One end of a connection (§6): `Joined ─a packet of the other end decrypts▶ Confirmed ─▶ Closed`. On a line of a Port for many, Bob's early
+/// messages do not confirm it yet (§14.7).
 ///
 /// Alice's end begins in `AwaitingProof` if the proof did not travel inside the request. If the Port's policy requires approval, Alice's
 /// end waits in `AwaitingApproval` before it is `Joined` (§14.5).
@@ -54,9 +55,10 @@ pub enum LineEffect<'m> {
     Message(&'m [u8]),
     /// A message between Alice and its introducer (§16.3). It was in [`Write::received`](crate::Write::received), too.
     IntroducerMessage(IntroducerMessage<'m>),
-    /// The relay dropped packets that you sent, because its queue for the other end was full. Wait a little, then do what is pending: the
-    /// lost packet may be the proof. Once the line is confirmed and you hear from the other end, send your unanswered messages again. Do
-    /// not send them earlier: the queue would overflow again. You may get this effect several times.
+    /// The relay dropped packets that you sent, because its queue for the other end was full. First wait a little, and do what is pending:
+    /// the lost packet may be the proof. Then wait until the line is confirmed and a packet of the other end arrives. Now seal again the
+    /// messages that your app knows to be missing there. If you did it earlier, the queue would overflow again. You may get this effect
+    /// several times.
     PacketsLost,
     /// Send this to the relay.
     Send(Request<'m>),
@@ -210,8 +212,9 @@ impl Line {
     }
 
     /// Seals a message (§6.3). `buffer` must have room for the message and [`SEAL_OVERHEAD`] bytes. The packet to send is the step's
-    /// effect. The relay can see how long the packet is. The outbox does not hold this packet: keep the message until you know that the
-    /// other end has it. If needed, seal it again.
+    /// effect. The relay can see how long the packet is. Send only that effect, never what is in `buffer`: a dropped step would seal the next
+    /// message under the same number. The outbox does not hold this packet: keep the message until you know that the other end has it. If
+    /// needed, seal it again.
     ///
     /// # Errors
     /// [`SealError`]: each variant says what to do. The machine is unchanged.
@@ -222,7 +225,7 @@ impl Line {
         associated_data: &[u8],
         buffer: impl Buffer<'m>,
     ) -> Result<Step<'m, Self>, SealError> {
-        // A message that is too long takes no room: it is refused.
+        // No more room than the longest message takes: a longer one is refused.
         let buffer = buffer.room(message.len().min(MAX_MESSAGE).saturating_add(SEAL_OVERHEAD));
         self.seal_as([PacketKind::EarlyMessage, PacketKind::Message], message, associated_data, buffer)
     }

@@ -62,12 +62,12 @@ pub(super) fn packet<'m>(
         return Ok(step(line, change, effect, outbox));
     }
     let (counters, text) = session.open(&sealed, own, aad, buffer)?;
-    let effect = effect(kind, text)?;
+    let told = effect(kind, text)?;
     let (change, outbox) = match end {
         End::Alice { stage, early } => at_alice(session, stage, early.as_ref(), counters, kind, text)?,
         End::Bob(stage) => at_bob(session, stage, counters, kind, text, payload)?,
     };
-    Ok(step(line, change, effect, outbox))
+    Ok(step(line, change, told, outbox))
 }
 
 #[inline(always)]

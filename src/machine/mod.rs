@@ -44,16 +44,17 @@ pub trait Machine: Role {
     }
 
     /// The outbox: the effects that are not done or not answered yet, with the same bytes as the first time (§8.1). Do them after a
-    /// restore, and after each reconnect to the relay. They are safe to repeat.
+    /// restore, and after each reconnect to the relay. They are safe to repeat. An Alice on offer always has its Port to show, and its
+    /// newest setting, here: the relay may not have heard it.
     fn pending(&self) -> Effects<'_, Self> {
         Effects::pending(self)
     }
 
-    /// Removes from the outbox what you have done. `None` if there is nothing to remove. A request, a proof and a `Confirm` stay until the
-    /// other side has answered them.
+    /// Removes from the outbox what needs no answer. `None` if there is nothing to remove. What waits for an answer leaves the outbox by
+    /// that answer: the requests for a link and for a line, a proof, a `Confirm`.
     ///
-    /// **Call this only when every pending effect is done.** A request is done when the relay has it, not when it waits in a queue in
-    /// memory. What is removed is forgotten. After a restore, do what is [`pending`](Machine::pending) first.
+    /// **Call this only when every pending effect is done**, and the relay has each request. A request in a queue in memory is not done.
+    /// What is removed is forgotten. After a restore, do what is [`pending`](Machine::pending) first.
     fn clear_outbox(&mut self) -> Option<Step<'_, Self>> {
         let change = Self::without_outbox(&self.held().state)?;
         Some(Step::new(self, change).outbox(0..0))

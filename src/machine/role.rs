@@ -149,8 +149,9 @@ pub(crate) use impl_machine;
 pub enum Received<'m> {
     /// A message of the other user.
     Message(&'m [u8]),
-    /// A message between Alice and its introducer (§16.3). Give it to the [`Introducer`](crate::Introducer) or to
-    /// [`Alice::accept_ticket`](crate::Alice::accept_ticket), and store what they write in the same transaction.
+    /// A message between Alice and its introducer (§16.3). Handle it in the same transaction. `Grant` goes to
+    /// [`Introducer::granted`](crate::Introducer::granted) and `Withdrawn` to [`Introducer::handle`](crate::Introducer::handle): store what
+    /// they write, too. `Ticket` goes to [`Alice::accept_ticket`](crate::Alice::accept_ticket): on `Ok`, insert the notice.
     Introducer(IntroducerMessage<'m>),
 }
 

@@ -19,7 +19,7 @@ use crate::id::{LineId, ReplayMark, TicketHash};
 /// 6. Insert what was [`received`](Write::received) into your table of messages.
 ///
 /// Your own rows may go into the same transaction: a name for the new line, for instance. If one of the checks fails, roll back. The
-/// machine is unchanged then, and the field that failed says what to do.
+/// machine is unchanged then, and the docs of that field say what to do. If several fail, do what the first of them in this list says.
 #[must_use = "a write that is not kept loses what the step did"]
 #[non_exhaustive]
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Write<'m> {
     /// lines: ignore the event, and send no `Disconnect`.
     pub new_line: Option<Row>,
     /// A mark that may be inserted once, ever (§8.4). If it exists, this use of the Port was handled before: do what [`OnDuplicate`] says.
-    /// Keep the marks out of backups, so that an old backup does not bring a used Port back.
+    /// Never replace the table of marks by an older copy from a backup: that would bring a used Port back.
     pub unique: Option<(ReplayMark, OnDuplicate)>,
     /// The ticket that this step uses up (§16.4). If its row is not there, the ticket was used before: call `handle` again with the same
     /// event. Your [`Peers`](crate::Peers) must answer from the current rows then.
@@ -43,8 +43,8 @@ pub struct Write<'m> {
 /// What to do if the mark of a step exists already (§8.4). The transaction was rolled back, and the machine is unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnDuplicate {
-    /// The store lost the record of a use. [`revoke`](crate::Alice::revoke) the Port. Then call `handle` with the same event again: its
-    /// answer tells the other user that there is no line.
+    /// The store lost the record of a use. [`revoke`](crate::Alice::revoke) the Port. Then call `handle` with the same event again. It
+    /// returns [`Rejected::UnwantedLine`](crate::Rejected::UnwantedLine), which says how to tell the other user that there is no line.
     Revoke,
     /// Look for a row of this line. If there is one, the event came a second time: ignore it. If there is none, somebody replayed an old
     /// proof: send [`Request::Disconnect`](crate::Request::Disconnect) for the line. The Port goes on in either case.
@@ -79,7 +79,7 @@ pub(crate) struct Conditions {
 ///
 /// With an async store, call [`write`](Step::write), await your transaction, then call [`commit`](Step::commit).
 ///
-/// No machine gives effects without a write:
+/// A step gives its effects only in exchange for a write. This holds for each machine:
 ///
 /// ```compile_fail,E0061
 /// # use port_protocol::*;
@@ -198,8 +198,10 @@ impl<'m, M: Role> Step<'m, M> {
     /// Changes the machine, and returns the effects. **Do no effect before `written` is durable.** If you did one earlier and crashed, the
     /// restored machine would not know of it.
     ///
-    /// You may call this inside your open transaction, to store the effects in it too. If the transaction fails then, drop the effects and
-    /// the machine, and [`restore`](crate::Machine::restore) what the store has.
+    /// `written` must be the write of this step.
+    ///
+    /// You may call this before your transaction ends, if you only store the effects in that transaction, and do them after it. If the
+    /// transaction fails, drop the effects and the machine, and [`restore`](crate::Machine::restore) what the store has.
     #[inline(always)]
     pub fn commit(self, written: Write<'m>) -> Effects<'m, M> {
         // To ask for it is the point: effects come only to a caller that has held the write.

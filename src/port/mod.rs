@@ -63,7 +63,7 @@ impl Terms {
     }
 }
 
-/// A single-use ticket: it forms one line with its maker, for anybody who has it (§2).
+/// What Alice shows: with it anybody can form a line with its maker (§2). A plain Port works once, a Superport for many users.
 ///
 /// Treat it as a secret. `Debug` shows neither link nor RAD.
 ///
