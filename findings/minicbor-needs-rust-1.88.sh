@@ -6,8 +6,8 @@
 # maintainer reads it so too (github.com/twittner/minicbor/issues/50). And where a version asks for more, Cargo's resolver 3 picks an older one.
 # Seen: minicbor-derive is written with `let` chains, which edition 2024 has since 1.88 only: error E0658. As no version declares a
 # `rust-version`, the resolver finds all of them compatible, and picks the newest.
-# Touches: who builds this crate with Debian 13's compiler, 1.85. All its other dependencies have versions that build there. And whoever reads a
-# minimum off `cargo metadata`: it is a lower bound where a dependency declares nothing.
+# Touches: users who build this crate with Debian 13's compiler, 1.85. And readers of `cargo metadata`: where a dependency declares no version,
+# the minimum that they read there is only a lower bound.
 #
 # Needs Debian or a derivative (the 1.85 is its rustc-web), and a newer cargo.
 set -euo pipefail

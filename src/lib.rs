@@ -19,7 +19,7 @@
 //! A **line link** is a token that the relay issues to Alice. To use it is to ask the relay for a line with Alice. Alice asks for a link when
 //! it makes a Port ([`Alice::request`]), or has some in stock ([`Pool`]). A **proof** is what Bob sends to show that it holds the Port. A **row** is how your store keeps a machine: a key, and a
 //! record that holds the machine's whole state. The **outbox** is what a machine still asks you to do. It is part of the record, so a crash
-//! loses nothing. A **Port for many** is a Superport or a contact port, see below.
+//! does not lose it. A sealed message is not in it: keep its text until the other end has answered it. A **Port for many** is a Superport or a contact port, see below.
 //!
 //! # Both sides in one page
 //!
@@ -107,10 +107,10 @@
 //! - A **Superport** is a Port that many people may use. Each gets a line of its own. To make one, set [`PortOptions::policy`] to
 //!   [`Policy::up_to`] or [`Policy::unlimited`]. Alice may change its limit or pause it ([`Alice::set_policy`]), approve each visitor
 //!   ([`Policy::require_approval`]), or close it for good ([`Alice::revoke`]).
-//! - A **contact port** is for guests whom one contact of Alice's introduces. Alice sets [`PortOptions::introducer`]. The contact runs an
+//! - A **contact port** is for guests. One of Alice's contacts introduces them. Alice sets [`PortOptions::introducer`]. The contact runs an
 //!   [`Introducer`], which makes a single-use ticket for each guest. The two exchange [`IntroducerMessage`]s along their line.
 //!   [`Line::introduced`] then tells who made the introduction.
-//! - A **pool** is a stock of line links ([`Pool`]). With it Alice makes Ports offline.
+//! - A **pool** is a stock of line links ([`Pool`]). With it Alice makes Ports for one use offline.
 //!
 //! You can **block** a user: implement [`Peers`], and answer [`Relationship::Blocked`]. That user gets no line from any of your Ports, and is
 //! not told why.

@@ -31,8 +31,8 @@ use offered::{After, Next, Offered, Once, Visitor};
 
 /// The machine that makes one Port and waits for its user (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
 ///
-/// The first `LineFormed` spends a Port for one use, whatever its proof is. A good proof forms a [`Line`]. So does a missing proof, which
-/// must follow along the line. A bad one leaves a [`PortOutcome`].
+/// The first `LineFormed` spends a Port for one use, whatever its proof is. A good proof forms a [`Line`]. If there is no proof yet, a
+/// [`Line`] is formed, too, and waits for it. A bad proof forms no line, and leaves a [`PortOutcome`].
 ///
 /// A Port for many stays offered (§14). Each good proof forms a [`Line`]. A refused visitor does not count as a use.
 pub type Alice = AliceOf<Native>;
@@ -49,11 +49,14 @@ pub enum AliceEffect<'m> {
     LineFormed(Line),
     /// Send this to the relay.
     Send(Request<'m>),
-    /// Show this Port: as a QR code, a link, by NFC. If a [`Send`](AliceEffect::Send) comes before it, show the Port only after your
-    /// transport says that the relay has taken that request. There is no reply to it (§14.2). To show it again does no harm. Do not show a contact port. Send it to the introducer along your
-    /// line with it, by [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant).
+    /// Show this Port: as a QR code, a link, by NFC. You may show it again. If a [`Send`](AliceEffect::Send) comes before it, wait until
+    /// your transport says that the relay has taken that request, which has no reply (§14.2).
+    ///
+    /// Give a contact port to its introducer only: as [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant), along your line with
+    /// the introducer.
     PortReady(&'m Port),
-    /// The Port ended, and no line was formed. Tell the user, then clear the outbox.
+    /// The Port ended. A Port for one use has formed no line. The lines that a Port for many has formed go on. Tell the user. Clear the
+    /// outbox once the relay has the requests that came before this.
     Ended(PortOutcome),
 }
 
@@ -67,7 +70,7 @@ pub enum AlicePhase {
     Offered,
     /// The Port was used, and formed this line.
     Formed(LineId),
-    /// The Port ended without a line.
+    /// The Port ended. A Port for one use has formed no line.
     Ended(PortOutcome),
 }
 
@@ -166,7 +169,8 @@ where
         Created::new(State::Requesting(Requesting::new::<D>(options, seed)))
     }
 
-    /// Makes a Port of a line link that is here already, from a [`Pool`](crate::Pool): no network is needed (§4.1).
+    /// Makes a Port of a line link that is here already, from a [`Pool`](crate::Pool) (§4.1). A Port for one use needs no network. For a Port
+    /// for many, send what is pending before you show it: the relay must know that its link is for many.
     ///
     /// Never use a link twice. If you do, the insert fails: a row with that key exists already.
     pub fn offer(line_link: LineLink, options: PortOptions, seed: Seed) -> Created<Self> {
@@ -213,8 +217,9 @@ where
     }
 
     /// Checks a ticket that was announced along the line `from` (§16.4). The machine does not change. On `Ok`, insert the notice as a row
-    /// in the same transaction as that line's step, unique by its [`ticket`](TicketNotice::ticket). If your table of tickets has it, or
-    /// your table of [marks](crate::Write::unique) has a mark with the same 32 bytes, the ticket is not new: insert nothing, and go on.
+    /// in the same transaction as that line's step, unique by its [`ticket`](TicketNotice::ticket). If
+    /// `notice.ticket` is in your table of tickets already, or its 32 bytes are in your table of [marks](crate::Write::unique), the ticket
+    /// is not new: insert nothing, and go on.
     ///
     /// `outstanding` is the number of ticket rows that you hold for this contact port.
     ///

@@ -42,7 +42,7 @@ pub enum BobEffect<'m> {
     LineFormed(Line),
     /// Send this to the relay.
     Send(Request<'m>),
-    /// The attempt ended, and no line was formed. Tell the user, then clear the outbox.
+    /// The attempt ended, and no line was formed. Tell the user. Clear the outbox once the relay has the request that came before this.
     Ended(UseOutcome),
 }
 

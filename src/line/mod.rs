@@ -55,17 +55,18 @@ pub enum LineEffect<'m> {
     Message(&'m [u8]),
     /// A message between Alice and its introducer (§16.3). It was in [`Write::received`](crate::Write::received), too.
     IntroducerMessage(IntroducerMessage<'m>),
-    /// The relay dropped packets that you sent, because its queue for the other end was full. First wait a little, and do what is pending:
-    /// the lost packet may be the proof. Then wait until the line is confirmed and a packet of the other end arrives. Now seal again the
-    /// messages that your app knows to be missing there. If you did it earlier, the queue would overflow again. You may get this effect
-    /// several times.
+    /// The relay dropped packets that you sent, because its queue for the other end was full. You may get this effect several times.
+    ///
+    /// 1. After a short wait, do what is pending. The lost packet may be the proof.
+    /// 2. On a confirmed line, wait for the next packet of the other end: it shows that the queue is being read.
+    /// 3. Only then seal again the messages that your app knows to be missing there.
     PacketsLost,
     /// Send this to the relay.
     Send(Request<'m>),
     /// Somebody who holds the Port wants in, and the policy requires approval. Ask the user, then call [`accept`](Line::accept) or
     /// [`decline`](Line::decline). The visitor hears nothing until then.
     AwaitingApproval,
-    /// The line is over. Tell the user, then clear the outbox.
+    /// The line is over. Tell the user. Clear the outbox once the relay has the requests that came before this.
     Ended(CloseReason),
 }
 
@@ -185,8 +186,8 @@ impl Line {
         self.handle_with_aad(event, &[], buffer, now, rng)
     }
 
-    /// [`handle`](Line::handle) for messages that were sealed with associated data (§6.3). Both ends must pass the same data. For packets
-    /// that the other machine made itself, the argument is ignored.
+    /// [`handle`](Line::handle) for messages that were sealed with associated data (§6.3). Both ends must pass the same data. The
+    /// protocol's own packets have none: for a proof, Confirm, Answer, Close and an introducer message the argument is ignored.
     ///
     /// # Errors
     /// The same, and [`Rejected::AssociatedDataTooLong`].
@@ -212,8 +213,8 @@ impl Line {
     }
 
     /// Seals a message (§6.3). `buffer` must have room for the message and [`SEAL_OVERHEAD`] bytes. The packet to send is the step's
-    /// effect. The relay can see how long the packet is. Send only that effect, never what is in `buffer`: a dropped step would seal the next
-    /// message under the same number. The outbox does not hold this packet: keep the message until you know that the other end has it. If
+    /// effect. The relay can see how long the packet is. Send only that effect, never the bytes of `buffer`. If you drop the step, the next
+    /// message gets the same number, and two packets under one number must never go out. The outbox does not hold this packet: keep the message until you know that the other end has it. If
     /// needed, seal it again.
     ///
     /// # Errors

@@ -44,14 +44,14 @@ pub trait Machine: Role {
     }
 
     /// The outbox: the effects that are not done or not answered yet, with the same bytes as the first time (§8.1). Do them after a
-    /// restore, and after each reconnect to the relay. They are safe to repeat. An Alice on offer always has its Port to show, and its
-    /// newest setting, here: the relay may not have heard it.
+    /// restore, and after each reconnect to the relay. They are safe to repeat. For an Alice on offer this always holds the Port, also
+    /// after [`clear_outbox`](Machine::clear_outbox). It holds the newest `SetLineLink`, too, if there was one: the relay may not have it.
     fn pending(&self) -> Effects<'_, Self> {
         Effects::pending(self)
     }
 
-    /// Removes from the outbox what needs no answer. `None` if there is nothing to remove. What waits for an answer leaves the outbox by
-    /// that answer: the requests for a link and for a line, a proof, a `Confirm`.
+    /// Removes from the outbox what needs no answer. `None` if there is nothing to remove. Four things stay until they are answered: a request
+    /// for a link, a request for a line, a proof, a `Confirm`.
     ///
     /// **Call this only when every pending effect is done**, and the relay has each request. A request in a queue in memory is not done.
     /// What is removed is forgotten. After a restore, do what is [`pending`](Machine::pending) first.

@@ -25,7 +25,8 @@ use crate::id::{LineId, ReplayMark, TicketHash};
 #[derive(Debug)]
 pub struct Write<'m> {
     /// The machine's new row. If the check of `expected` fails, another process has changed this machine, or an old backup was restored:
-    /// drop the machine, and [`restore`](crate::Machine::restore) what the store has.
+    /// drop the machine, and [`restore`](crate::Machine::restore) what the store has. If the insert fails, the relay gave one link to two
+    /// Ports: ignore the event.
     pub row: Row,
     /// The row of the line that this step forms. If its key exists, the event came a second time, or the relay gave one `line_id` to two
     /// lines: ignore the event, and send no `Disconnect`.
@@ -184,7 +185,7 @@ impl<'m, M: Role> Step<'m, M> {
     /// Calls `keep` with the write. If `keep` returns `Ok`, commits the step and returns its effects.
     ///
     /// # Errors
-    /// The error of `keep`. The machine is unchanged. If the transaction was rolled back, go on with it. If you can't tell whether it was,
+    /// The error of `keep`. The machine is unchanged. If the transaction was rolled back, you may keep using the machine. If you can't tell,
     /// drop the machine and [`restore`](crate::Machine::restore) what the store has.
     #[inline(always)]
     pub fn store<E>(self, keep: impl FnOnce(&Write<'m>) -> Result<(), E>) -> Result<Effects<'m, M>, E> {
