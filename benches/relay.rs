@@ -123,7 +123,7 @@ impl Bench {
         line_link
     }
 
-    /// He has it all.
+    /// The user acknowledges all that waits for it.
     fn acknowledge(&mut self, of: UserId) {
         let mut last = 0;
         while let Ok(Some(delivery)) = self.relay.next(of, last) {

@@ -43,7 +43,7 @@ pub enum UseOutcome {
     /// The relay says that it forms no line. [`Reason::UsedByAnother`] is a security event.
     #[n(3)]
     Refused(#[n(0)] Reason),
-    /// The user blocked whoever made the Port (§14.6).
+    /// The user blocked the maker of the Port (§14.6).
     #[n(4)]
     Blocked,
     /// The app's server named no pair (§17.8), so nobody can tell whether its maker is blocked. It does not happen with this crate's own

@@ -1,4 +1,4 @@
-//! What a client does with contact ports beside (§16): what Alice and her introducer say of them, along their line.
+//! How a client handles contact ports (§16): the messages that Alice and its introducer send along their line.
 
 use port_protocol::{
     Alice, Introducer, IntroducerMessage, IntroducerName, Line, LineId, LineLink, Port, RecordKey, SealError, Seed,

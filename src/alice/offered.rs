@@ -284,7 +284,7 @@ impl Offered {
 /// The conditions of a use that a ticket or a proof lets in (§14.4, §16.4).
 pub(crate) fn conditions(mark: ReplayMark, notice: Option<&TicketNotice>, line_id: LineId) -> Conditions {
     let consumes = notice.map(|notice| notice.ticket);
-    // A ticket is used once, whoever brings it: its mark is its own.
+    // A ticket has a mark of its own, so only one of all users can use it, and only once.
     let mark = consumes.map_or(mark, |ticket| ReplayMark::from(*ticket.as_bytes()));
     Conditions { unique: Some((mark, OnDuplicate::Disconnect(line_id))), consumes }
 }

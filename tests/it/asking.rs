@@ -9,7 +9,7 @@ fn asking(policy: Policy) -> Alice {
     superport(policy.require_approval(true))
 }
 
-/// A line that waits for her word, its Bob's end, and that of a line like it that needs none.
+/// Alice's end of a line that waits for approval, Bob's end of it, and Alice's end of a line that needs no approval.
 fn asked() -> (Line, Line, Line) {
     let (alice, bob) = ends(&mut asking(Policy::unlimited()), 2, 9);
     let (free, _) = ends(&mut superport(Policy::unlimited()), 2, 9);
@@ -281,7 +281,7 @@ fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
     let port = Alice::offer(line_link(), expiring(), seed(1)).committed().port().unwrap().clone();
     let before = connecting(2, &port).0.record().to_vec();
     let event = formed(9, 9, None);
-    // The line of this event is stored: it came of this very Port. Whatever else is true of him, it is a good one.
+    // The line of this event is stored, and this Port made it. So it is a good line, even if its pair is blocked or the Port has expired.
     for (known, now) in [(id(9), NOW), (id(9), EXPIRY)] {
         let mut again = Bob::restore(&before).unwrap();
         let step = again.handle(&event, &ThereAndBlocked(known), now, &mut rng()).unwrap();
@@ -297,7 +297,7 @@ fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
             "he does not know"
         );
     }
-    // Of another line he knows nothing.
+    // Bob stores another line: the line of this event is new.
     let mut bob = Bob::restore(&before).unwrap();
     let step = bob.handle(&event, &There(id(8)), NOW, &mut rng()).unwrap();
     assert!(step.write().new_line.is_some());
@@ -309,7 +309,7 @@ fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
 
 #[test]
 fn r4_3_an_alice_who_has_forgotten_that_she_was_used_is_spent_with_the_line_that_there_is() {
-    // Her record was rolled back, and the line's was not.
+    // Alice's record was rolled back. The line's record was not.
     for proof in [None, Some(bad_proof()), Some(proof_of(2, &offering(Policy::once())))] {
         for (known, now) in [(ThereAndBlocked(id(9)), NOW), (ThereAndBlocked(id(9)), EXPIRY)] {
             let mut alice = Alice::offer(line_link(), expiring(), seed(1)).committed();
@@ -340,7 +340,7 @@ fn r14_6_no_peers_block_nobody_and_know_no_line_and_no_ticket() {
     blocked.insert([2; 32].into());
     assert!(!blocked.has_line(&id(9)) && blocked.ticket(&[7; 32].into()).is_none());
 
-    // So whoever has a good proof gets in, by any of the three, unless the pair is blocked.
+    // With any of the three, a visitor that has a good proof gets in, unless the pair is blocked.
     let alice = superport(Policy::unlimited().on_repeat(OnRepeat::Refuse));
     let event = formed(2, 2, Some(proof_of(2, &alice)));
     let gets_in = |peers: &dyn Fn(&mut Alice) -> bool| peers(&mut Alice::restore(&alice.record()).unwrap());

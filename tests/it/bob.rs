@@ -119,7 +119,7 @@ fn r5_4_a_refusal_keeps_the_servers_reason() {
     }
 }
 
-/// Nothing is used up: he asks again, with the same bytes, as often as it takes.
+/// A paused Port uses nothing up. Bob sends the same bytes again, as often as it takes.
 #[test]
 fn r5_4_a_paused_port_keeps_bob_connecting() {
     for how in HOW {
@@ -131,7 +131,7 @@ fn r5_4_a_paused_port_keeps_bob_connecting() {
         }
         bob.takes(&Input::Event(line_formed(None)));
         assert_eq!(rejected(&mut bob, &refused(Reason::Paused)), Rejected::OutOfOrder);
-        // And he may give up, or be late.
+        // Bob may also give up, and the Port may close.
         for (end, word) in [(Input::Cancel, "Cancelled"), (refused(Reason::Closed), "Refused 4")] {
             let mut bob = connecting(how);
             rejected(&mut bob, &refused(Reason::Paused));

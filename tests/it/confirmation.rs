@@ -50,13 +50,13 @@ fn r6_5_confirm_stays_until_bob_is_known_to_have_it() {
     alice.takes(&Input::seal("is anybody there?"));
     assert_eq!(alice.give(&Input::ClearOutbox, NOW), Err(Refusal::NothingDue));
     assert_eq!(arrives(&alice.clone().pending()), confirm);
-    // He speaks, but has not heard her: she says it again, each time.
+    // Bob speaks, but has not heard Alice. Alice sends Confirm again each time.
     for _ in 0..2 {
         assert_eq!(arrives(&hears(&mut alice, &says(&mut bob, "hello?"))), confirm);
         assert!(alice.as_line().confirmed().is_some());
         assert_eq!(arrives(&alice.pending()), confirm);
     }
-    // Now he has.
+    // Now Bob gets Confirm.
     let answer = arrives(&hears(&mut bob, &confirm));
     hears(&mut alice, &answer);
     agree(&alice, &bob);
@@ -125,7 +125,7 @@ fn r6_5_any_packet_of_alices_confirms_bob_and_is_answered() {
     assert!(bob.as_line().confirmed().is_some());
     hears(&mut alice, &arrives(&effects));
     agree(&alice, &bob);
-    // Her Confirm comes behind it.
+    // Alice's Confirm comes after Alice's message.
     let (alice_as_born, _) = joined();
     assert_eq!(words(&hears(&mut bob, &arrives(&alice_as_born.pending()))), "Answer");
 }
@@ -200,7 +200,7 @@ fn r6_5_the_same_proof_again_makes_alice_send_confirm_again() {
     // Also when it was inline the first time.
     let (mut inline, _) = joined();
     assert_eq!(hears(&mut inline, &proof), confirm);
-    // Also when she heard him, but not that he heard her.
+    // Also when Alice has heard Bob, but does not know yet that Bob has heard Alice.
     hears(&mut alice, &says(&mut bob, "hello"));
     assert_eq!(hears(&mut alice, &proof), confirm);
     let answer = arrives(&hears(&mut bob, &arrives(&confirm)));
@@ -316,8 +316,8 @@ const PACKETS: &str = "Proof|Proof, bad|Alice's Confirm|Alice's EarlyMessage|Ali
 const NOT_CLOSED: &str = "AwaitingProof|AliceJoined|AliceConfirmed|AliceConfirmed, answered|BobJoined|BobJoined, proof to \
                           send|BobConfirmed, answer due|BobConfirmed";
 
-/// The states were reached so that each Alice who is confirmed took the first packet that could do it: Bob's EarlyMessage or his
-/// Answer; and each Bob by Confirm.
+/// In these states, the first possible packet confirmed each confirmed Alice: Bob's EarlyMessage or Bob's Answer. Confirm confirmed each
+/// confirmed Bob.
 const TABLE: &[Row] = &[
     ("AwaitingProof", "Proof", Early, "AliceJoined", "Confirm"),
     ("AwaitingProof", "Proof, bad", Early, "Closed ProofRefused", "Disconnect, Ended"),

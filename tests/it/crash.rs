@@ -1,5 +1,5 @@
-//! §8.1: stop a user between any two things he does, restore him from his store, do what is pending, go on. What the relay has is
-//! delivered in order here; `tests/model` stops users in every order of delivery.
+//! §8.1: stop a user between any two of its actions, restore it from its store, carry out the pending effects, go on. Here the relay
+//! delivers in order; `tests/model` stops users in every order of delivery.
 #![cfg(feature = "alloc")]
 
 use crate::common::world::{ALICE, BOB, Faults, Stopped, World};
@@ -204,7 +204,7 @@ fn r8_1_a_stop_anywhere_leaves_an_end_that_both_see_or_the_line() {
                     until(&mut world, &both, BOB, &|w| {
                         let other = 1 - user;
                         if !over(w, other) && other == ALICE {
-                            // Nobody will come: her Port is good until she takes it back.
+                            // Nobody will come: Alice's Port is good until Alice revokes it.
                             w.give(ALICE, w.port_key(ALICE).unwrap(), &Input::Revoke).map(drop)?;
                         }
                         connect(w, how)

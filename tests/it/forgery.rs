@@ -48,7 +48,7 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
     };
     let spent = state.contains("Formed") || state.contains("Ended");
     match (machine, flipped, honest) {
-        // She can't know that her link was another. Nobody will find her by it.
+        // Alice can't know that the relay gave it another link. Nobody will find Alice by the changed link.
         (Any::Alice(_), Event::LineLinkIssued { .. }, _) if state == "Alice Requesting" => {
             moves("Alice Offered", "PortReady")
         }

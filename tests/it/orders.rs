@@ -97,7 +97,7 @@ impl World {
         if words && matches!(got, Err(Rejected::Forged | Rejected::Duplicate)) {
             let (from, told) = (usize::from(at_alice), all.len());
             let counter = usize::try_from(nonce.counter).unwrap();
-            // His Answer took the first counter of his epoch 1.
+            // Bob's Answer took the first counter of Bob's epoch 1.
             let early = self.to_alice.iter().filter(|p| epoch_of(p) == 0 && is_words(p)).count();
             let place = if at_alice && nonce.epoch == 1 { early + counter - 1 } else { counter };
             assert!(all.contains(&format!("{from}{place}")), "lost: {from}{place} of {told}");
@@ -119,7 +119,7 @@ impl World {
             assert!(alice.phase() == LinePhase::Closed || came == early && answered || closes, "gone too soon");
             assert_eq!(alice.deadline(), None);
         }
-        // Nobody at Alice's end can make the keys of epoch 1 again; at Bob's nobody can once he has them.
+        // Alice's record holds nothing that makes the keys of epoch 1 again. Bob's record holds no such thing once Bob has these keys.
         for secret in [&keys.secret, &keys.alice_private, &keys.ephemeral, &keys.keys[0][0]] {
             assert!(!holds(&self.alice, secret));
         }

@@ -250,7 +250,7 @@ fn r14_1_bob_holds_to_the_expiry_by_his_clock() {
     ticked.tick(END).unwrap().committed().for_each(drop);
     for (mut bob, said) in [(late, "Ended"), (told_late, "Disconnect, Ended"), (ticked, "Ended")] {
         assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Expired));
-        // His clock jumps back.
+        // Bob's clock jumps back.
         assert_eq!(bob.connect(SendProof::Inline, NOW).err(), Some(Rejected::OutOfOrder));
         assert_eq!(
             bob.handle(&formed(3, 2, None), &NoPeers, NOW, &mut rng()).err(),

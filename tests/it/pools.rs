@@ -11,7 +11,7 @@ use crate::common::cbor::Cbor;
 use crate::common::*;
 use crate::pool::slots;
 
-/// A user with a pool, who is stopped at one of his points; the relay's part is played too.
+/// A user with a pool. It stops at the points in `stop`, and plays the relay's part too.
 #[derive(Default)]
 struct Client {
     store: Store,

@@ -99,7 +99,7 @@ fn r3_2_key_and_iv_are_drawn_for_one_use() {
     assert_ne!(one.at(&[1, 1, 1]).bytes()[..16], two.at(&[1, 1, 1]).bytes()[..16]);
 }
 
-/// What becomes of an Alice who is given this proof, by both ways; and she must answer both alike.
+/// Gives Alice this proof, inline and along the line, and returns the outcome. Alice must answer both ways alike.
 fn outcome(proof: Proof) -> String {
     static WAITING: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
         let (line, _) = lines(SendProof::AlongTheLine, PortOptions::new());

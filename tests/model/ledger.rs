@@ -38,9 +38,9 @@ pub struct LineFace {
     pub phase: LinePhase,
     pub claims: RelayClaims,
     pub confirmed: Option<(Confirmed, String)>,
-    /// Of an Alice who has joined: until when she opens what Bob said before he heard her (§14.7).
+    /// For a joined Alice: until when it opens the messages that Bob sent before Bob heard Alice (§14.7).
     pub deadline: Option<UnixSeconds>,
-    /// By what name, and, at Alice's end, along which line she was told.
+    /// The introducer's name, and, at Alice's end, the line along which Alice was told.
     pub introduced: Option<(String, Option<Id>)>,
 }
 
@@ -53,7 +53,7 @@ pub struct Moved {
     pub consumes: Option<TicketHash>,
     /// It was refused, and its far end is to be told: nothing moved.
     pub stray: bool,
-    /// The same, but perhaps only because she was not told of his ticket yet (§16.7).
+    /// The same, but perhaps only because Alice was not told of the guest's ticket yet (§16.7).
     pub unknown: bool,
 }
 

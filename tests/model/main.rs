@@ -1,22 +1,24 @@
 //! §10, searched instead of argued: every state that the people below can bring each other to, within the bounds of a [`Scope`].
 //!
 //! Two Alices with a Port each, their two Bobs, and a thief who has the first Alice's Port; between them a relay that knows all that was
-//! ever sent. It brings anything it knows to anybody, in any order, as often as it likes or never: honest or, as often as the scope
-//! says, not. Then it names lines and pairs as it likes, swaps proofs and packets, alters or invents them, answers what nobody asked, hands out
-//! a link twice, refuses, disconnects. At the same price a clock runs past the Ports' expiry, a user gives up, or Alice's record (not her marks: §8.4) is
-//! rolled back. A process can be gone after any record was kept and any number of the acts behind it were done; then it starts again, and may
-//! be gone again. (Gone before the record was kept, nothing happened: that is no other state.)
+//! ever sent. It brings anything it knows to anybody, in any order, as often as it likes or never: honest or, as often as the scope says,
+//! not. Then it names lines and pairs as it likes, swaps proofs and packets, alters or invents them, answers what nobody asked, hands out
+//! a link twice, refuses, disconnects. At the same price a clock runs past the Ports' expiry, a user gives up, or Alice's record is
+//! rolled back. Alice's marks are never rolled back (§8.4). A process can be gone after any record was kept and any number of the acts
+//! behind it were done; then it starts again, and may be gone again. A process that is gone before it kept the record makes no other
+//! state, because nothing happened.
 //!
-//! Or the first Alice's Port is for many ([`Scope::limit`]), and one more Bob has it. An honest relay then gives everybody a line of his own; its owner
-//! pauses, lowers and raises it at the price of a lie; and a use may come to her before she has stored the last one.
+//! In some searches the first Alice's Port is for many ([`Scope::limit`]), and one more Bob has it. An honest relay then gives each of
+//! its users a line of its own. The Port's owner pauses, lowers and raises it at the price of a lie. A use may come to the owner before
+//! the owner has stored the last one.
 //!
-//! Or Alice has contacts who introduce others to her: `contact` says who is there, and what it costs.
+//! In other searches Alice has contacts that introduce guests to it: `contact` lists the users and the prices.
 //!
-//! Nothing of the crate is abstracted: a state holds the machines' own records, and a step is made by the crate on what it restores from them. What
-//! is abstract is the world. The relay has two names for lines and three for pairs. It alters a message in one way, and invents one proof and two
-//! packets; `forgery` has the others. Time is before or after the expiry. A user says one thing. A store keeps every put: `crash` has those
-//! that fail. Randomness is fixed: one seed a machine,
-//! and what is drawn for a use of a Port for many is the same each time.
+//! Nothing of the crate is abstracted: a state holds the machines' own records, and a step is made by the crate on what it restores from
+//! them. What is abstract is the world. The relay has two names for lines and three for pairs. It alters a message in one way, and
+//! invents one proof and two packets; `forgery` has the others. Time is before or after the expiry. A user says one thing. A store keeps
+//! every put: `crash` has those that fail. Randomness is fixed: one seed a machine, and what is drawn for a use of a Port for many is the
+//! same each time.
 #![cfg(feature = "alloc")]
 
 #[allow(dead_code, unused_imports, reason = "what all other tests share: here a part is used")]
@@ -130,9 +132,9 @@ const INTRODUCED: contact::Scope = contact::Scope {
 };
 
 const BOB: Guest = Guest { user: contact::BOB, by: CAROL, ticket: 0, through: CAROL };
-/// He has a copy of Bob's.
+/// The thief has a copy of Bob's ticket.
 const THIEF: Guest = Guest { user: contact::THIEF, ..BOB };
-/// He has one of his own.
+/// The other Bob has a ticket of its own.
 const OTHER_BOB: Guest = Guest { user: contact::OTHER_BOB, ticket: 1, ..BOB };
 
 /// A contact port for two, one ticket, and two who have it: one deviation, one crash.
@@ -167,12 +169,12 @@ fn r10_a_ticket_that_expires() {
 
 const TWO: contact::Scope = contact::Scope {
     contacts: &[CAROL, DAVE],
-    // He has Dave's contact port with Carol's ticket.
+    // The thief has Dave's contact port with Carol's ticket.
     guests: &[BOB, Guest { through: DAVE, ..THIEF }],
     ..INTRODUCED
 };
 
-/// Two contacts, of whom one passes on the other's ticket: one deviation, one crash.
+/// Two contacts. One passes on the other's ticket: one deviation, one crash.
 #[test]
 fn r10_two_contacts_and_a_thief() {
     search(TWO, 97_956);

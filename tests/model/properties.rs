@@ -198,7 +198,7 @@ pub fn share_no_keys(ends: impl Iterator<Item = End> + Clone, is_alice: impl Fn(
     codes.clone().all(|code| codes.clone().filter(|other| *other == code).count() == 1)
 }
 
-/// Behind each that is confirmed, among those of whom may have used the same Port.
+/// Whether each confirmed line has one other end, among the lines of users that may have used the same Port.
 pub fn have_one_other_end(
     ends: impl Iterator<Item = End> + Clone,
     known: &[Fact],

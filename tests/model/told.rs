@@ -151,9 +151,9 @@ pub enum Act {
     Ended,
     /// The other end of the line said this.
     Heard(Said),
-    /// An introducer's: first this, along her line with the Port's owner.
+    /// First an introducer says this, along its line with the Port's owner.
     Tell(Said),
-    /// And then this, to whom is introduced.
+    /// Then it hands this to the guest.
     Hand(Shown),
 }
 

@@ -4,8 +4,8 @@ use port_protocol::*;
 
 use super::ledger::*;
 
-/// The cast. Bob's number is his Alice's and [`BOB`] more; the thief has the first Alice's Port, and so has, where it is for many, one
-/// more Bob.
+/// The cast. A Bob's number is [`BOB`] more than its Alice's number. The thief has the first Alice's Port. If that Port is for many, one
+/// more Bob has it.
 pub const BOB: User = 2;
 pub const THIEF: User = 4;
 pub const OTHER_BOB: User = 5;
@@ -19,8 +19,8 @@ pub struct Scope {
     pub limit: Option<u32>,
     /// Whether the Alices have to ask for their line links, and the Bobs to scan.
     pub from_the_request: bool,
-    /// How often the world may do what an honest one would not: lie, or let time run out, or a user give up, or Alice's record be
-    /// rolled back behind her mark.
+    /// How often the world may deviate from an honest one: the relay lies, time runs out, a user gives up, or Alice's record is rolled
+    /// back to a state before its mark.
     pub deviations: u8,
     pub crashes: u8,
     /// A line's last revision: without it, one Confirm that is repeated for ever makes states without end.
@@ -29,24 +29,24 @@ pub struct Scope {
     pub speakers: &'static [User],
 }
 
-/// One user's store, and what the checker remembers of him.
+/// One user's store, and the checker's notes on the user.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Me {
     pub port: Option<Kept>,
     /// By name.
     pub lines: [Option<Kept>; 3],
-    /// His process is gone: first of all he starts again, and does what is pending.
+    /// The user's process is gone. Before anything else it starts again, and does its pending acts.
     pub down: bool,
     pub marks: Vec<ReplayMark>,
     /// The record that a roll-back brings back.
     pub backup: Option<Kept>,
-    /// How many lines his Port yielded.
+    /// How many lines the user's Port yielded.
     pub yielded: u8,
-    /// By which proofs, if it is for many: an altered one is the same.
+    /// The proofs of these lines, if the Port is for many. An altered proof counts as the same proof.
     pub proofs: Vec<Number>,
-    /// On which line he said his word.
+    /// The line on which the user said its word.
     pub spoke: Option<Id>,
-    /// Whose words he heard.
+    /// The users whose words this user heard.
     pub heard: Vec<User>,
 }
 
@@ -156,7 +156,8 @@ impl State {
 
     /// What would move it.
     pub fn moves(&self, held: Kept, numbers: &[Number]) -> impl Iterator<Item = Move> + use<> {
-        // To end a stray line costs an Alice with a plain Port nothing, and she does not look for what she has.
+        // An Alice with a plain Port loses nothing when it ends a stray line, and it does not look for lines that it has. So these moves
+        // are left out.
         let many = self.many;
         let knowing = Knowing { numbers: numbers.to_vec(), lines: if many { 3 } else { 2 }, tables: None };
         held.moves(knowing).iter().copied().filter(move |it| many || !it.moved.stray)
@@ -359,7 +360,7 @@ impl State {
         }
     }
 
-    /// The same of a Port for many: everybody has a line of his own, by the name of his pair.
+    /// The same for a Port for many: each Bob has a line of its own. The line has the pair's name.
     fn honest_of_many(&self, user: User, place: Place, told: Told) -> bool {
         let link = link_of(alice_of(user));
         let bob_of =
@@ -408,8 +409,8 @@ impl State {
 }
 
 impl Scope {
-    /// Delivers all that is honest, until nothing moves any more: then whoever was first with a Port, or else its Bob, has a line
-    /// with its Alice that both know to be confirmed.
+    /// Delivers all that is honest, until nothing moves any more. Then the user that was first with a Port, or else the Port's Bob, must
+    /// have a line with the Port's Alice, confirmed at both ends.
     pub fn completes(&self, state: &State) -> bool {
         let mut state = state.clone();
         let life = &mut Life(None);

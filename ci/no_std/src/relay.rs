@@ -105,7 +105,7 @@ struct Waiting {
     event: [u8; BUFFER],
 }
 
-/// There is no room. Whoever asked tries again when something was acknowledged.
+/// There is no room. The user repeats its request when something was acknowledged.
 #[derive(Debug)]
 struct Full;
 

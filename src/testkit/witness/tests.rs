@@ -222,7 +222,7 @@ fn the_other_end_of_a_line() {
         assert!(!other_end(alices, 2, seen(1, 1, bobs), false));
         assert!(!other_end(alices, 1, seen(2, 1, bobs), false));
     }
-    // He may have given its name to another line.
+    // A Bob that has forgotten its line may have given the line's name to another one.
     assert!(other_end(Some(1), 1, seen(1, 1, Some(2)), true));
     assert!(!other_end(Some(1), 2, seen(1, 1, Some(1)), true));
 }
@@ -246,14 +246,14 @@ fn a_line_is_confirmed_with_its_other_end_only() {
     assert_eq!(compares(&[(BOB, 2, seen(1, 1, Some(1)))], None, false), ALONE);
     assert_eq!(compares(&[(BOB, 1, seen(1, 2, Some(1)))], None, false), ALONE);
     assert_eq!(compares(&[(BOB, 1, seen(2, 1, Some(1)))], None, false), ALONE);
-    // He was joined, and it was over before anybody looked.
+    // Bob's line may have joined and ended before the kit looked at it. Then Bob has sealed a packet on it.
     let over = [(BOB, 1, seen(1, 1, None))];
     assert_eq!(compares(&over, None, false), ALONE);
     assert_eq!(compares(&over, Some((ALICE, 1)), false), ALONE);
     assert_eq!(compares(&over, Some((BOB, 2)), false), ALONE);
     assert_eq!(compares(&over, Some((BOB, 1)), false), Ok(()));
     assert_eq!(compares(&[(BOB, 1, seen(1, 2, None))], Some((BOB, 1)), false), ALONE);
-    // He had it, and has another line of that name now.
+    // Bob has another line of that name now. That is allowed only if Bob has forgotten the first one.
     let another = [(BOB, 1, seen(1, 1, Some(2)))];
     assert_eq!(compares(&another, None, false), ALONE);
     assert_eq!(compares(&another, None, true), Ok(()));

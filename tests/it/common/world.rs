@@ -10,7 +10,7 @@ use super::*;
 pub const ALICE: usize = 0;
 pub const BOB: usize = 1;
 
-/// This user's process is gone. What is in his store is not.
+/// This user's process is gone. Its store is still there.
 #[derive(Debug)]
 pub struct Stopped;
 
@@ -134,7 +134,7 @@ impl World {
         if self.faults.stop.contains(&(self.points - 1)) { Err(Stopped) } else { Ok(()) }
     }
 
-    /// One transaction. A store that fails has kept the record or not; whoever asked starts again from what is there.
+    /// One transaction. A store that fails has kept the record or not. The user starts again from the records in the store.
     fn put(&mut self, user: usize, put: &Put) -> Running<Result<(), Conflict>> {
         self.point()?;
         self.puts += 1;
@@ -307,7 +307,7 @@ impl World {
         key.and_then(|key| self.users[user].store.load(key)).map_or(String::new(), |machine| machine.state())
     }
 
-    /// What holds whatever the relay did, and whoever was stopped when.
+    /// Checks the rules that hold after anything that the relay did and after any stop of a user.
     pub fn check(&self) {
         for (user, me) in self.users.iter().enumerate() {
             assert!(me.lines.len() <= 1, "two lines from one Port");

@@ -241,7 +241,7 @@ fn r13_7_what_a_lost_write_costs() {
     relay.directory().lost.set(true);
     let line_link = relay.issue(ALICE, 1);
     assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Unknown));
-    // Asked again, she has another.
+    // Alice asks again, and gets another link.
     assert_ne!(relay.issue(ALICE, 1), line_link);
 
     let mut alice = Alice::request(PortOptions::new(), seed(1)).committed();
@@ -286,7 +286,7 @@ fn r13_7_a_stale_read_forms_no_second_line() {
     assert_eq!(taken.handle(BOB, &connect(line_link)), Err(RequestError::Contended.into()));
 }
 
-/// The same for a link for many: whether it is open, for whom, and which line a request was given, the write depends on.
+/// The same for a link for many. The write depends on the admission of the link and on the line that a request was given.
 #[test]
 fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
     let mut relay = broken(Broken::default());
@@ -309,7 +309,7 @@ fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
         }
         assert_eq!(relay.waiting(ALICE), before);
     }
-    // Open again, and whoever does not know that Bob's was given can't give it again.
+    // The link is open again. A relay that reads nothing of Bob's line can't give it to Bob again.
     relay.handle(ALICE, &set(line_link, 3, Admission::Many)).unwrap();
     assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RequestError::Contended.into()));
     assert_eq!(relay.waiting(ALICE), before);
@@ -318,7 +318,7 @@ fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
     assert!(matches!(relay.reply(CAROL, &connect(line_link)), Event::LineFormed { .. }));
 }
 
-/// A lost write of `set_link` costs the link, until Alice sets it again; of `claim`, Bob takes the line that he hears of.
+/// A lost write of `set_link` costs the link, until Alice sets it again. After a lost write of `claim`, Bob takes the line it hears of.
 #[test]
 fn r13_7_what_a_lost_write_costs_a_link_for_many() {
     let mut relay = broken(Broken::default());

@@ -24,7 +24,7 @@ fn r13_8_the_other_ends_of_a_removed_user_hear_disconnected_behind_what_waits() 
     }
     assert_eq!(relay.waits(ALICE), Vec::<String>::new());
     assert_eq!(relay.send(CAROL, not_hers, b"still").notify, [Some(user(BOB)), None]);
-    // Nobody is told twice; nothing of hers is left when they have heard it.
+    // Nobody is told twice. When Bob and Carol have acknowledged it, no line of Alice's is left.
     assert_eq!(relay.remove(ALICE), []);
     assert_eq!(relay.waits(BOB), ["LineFormed", "farewell", "Disconnected", "still"]);
     relay.acknowledge_all(BOB);
@@ -46,7 +46,7 @@ fn r13_8_the_links_of_a_removed_user_are_unknown() {
         assert_eq!(relay.reply(CAROL, &connect(line_link)), refused(line_link, Reason::Unknown));
     }
     assert_eq!(relay.directory().links(), 1);
-    // Bob's link, which she used, is as used as before: to whom comes after her, and to Bob's memory of it.
+    // Alice used Bob's link, and the link stays used: Carol is refused, and Alice gets the same reply as before.
     assert_eq!(relay.reply(CAROL, &connect(of_bob)), refused(of_bob, Reason::UsedByAnother));
     assert_eq!(relay.reply(ALICE, &connect(of_bob)), formed);
 }

@@ -64,12 +64,12 @@ fn r13_4_who_leaves_takes_what_waits_for_him_and_leaves_what_waits_for_the_other
     assert_eq!(relay.handle(BOB, &disconnect), Ok(told.clone()));
     assert_eq!(relay.waits(BOB), ["to Bob"]);
     assert_eq!(relay.waits(ALICE), ["LineFormed", "LineFormed", "to Alice", "to Alice", "Disconnected"]);
-    // OnRepeat: the same reply, and Alice hears nothing more.
+    // The same request again gets the same reply, and Alice hears nothing more.
     assert_eq!(relay.handle(BOB, &disconnect), Ok(Response { notify: [None; 2], ..told.clone() }));
-    // She may not speak any more, but first she hears what waits: a reply would overtake it.
+    // Alice may not speak any more, but gets no reply: a reply would overtake the events that wait for Alice.
     assert_eq!(relay.send(ALICE, line_id, b"hello?"), Response { reply: None, notify: [Some(user(ALICE)), None] });
     assert_eq!(relay.waits(BOB), ["to Bob"]);
-    // And she may leave before she has heard.
+    // Alice may leave before it has heard these events.
     assert_eq!(relay.handle(ALICE, &disconnect), Ok(Response { notify: [None; 2], ..told }));
     assert_eq!(relay.waits(ALICE), ["LineFormed", "to Alice"]);
     assert_eq!(relay.directory().lines(), 1);
@@ -149,7 +149,7 @@ fn r13_6_lines_are_bounded_at_either_end_and_the_link_stays_open() {
     assert_eq!(relay.handle(BOB, &connect(of_carol)), Err(RequestError::TooManyLines.into()));
     assert_eq!((relay.waiting(ALICE), relay.directory().lines()), (before, 2));
 
-    // Bob leaves: he has room. Alice has when she has acknowledged it.
+    // Bob leaves, and has room at once. Alice has room when it has acknowledged the end of the line.
     relay.handle(BOB, &Request::Disconnect { line_id: one }).unwrap();
     assert!(matches!(relay.reply(BOB, &connect(of_carol)), Event::LineFormed { .. }));
     assert_eq!(relay.handle(CAROL, &connect(of_alice)), Err(RequestError::TooManyLines.into()));
@@ -177,7 +177,7 @@ fn r13_5_deliveries_are_numbered_and_wait_until_they_are_acknowledged() {
     assert_eq!(numbers(&relay), [1, 2, 3, 4]);
     relay.relay.acknowledge(user(ALICE), 2).unwrap();
     relay.relay.acknowledge(user(ALICE), 1).unwrap();
-    // Bob acknowledges nothing of hers.
+    // Bob's acknowledgement takes none of Alice's deliveries.
     relay.relay.acknowledge(user(BOB), 4).unwrap();
     assert_eq!(numbers(&relay), [3, 4]);
     assert_eq!([ALICE, BOB].map(|n| relay.directory().waiting(user(n))), [2, 0]);
@@ -205,7 +205,8 @@ fn r13_5_an_acknowledgement_from_before_a_restart_takes_nothing_that_was_not_giv
         relay.relay.acknowledge(user(ALICE), upto).unwrap();
     }
     assert_eq!(relay.waiting(ALICE), waiting);
-    // One that was given since is hers to waste: nothing of anybody else's goes with it, and what comes next waits.
+    // The relay has given this number again. Alice's acknowledgement now takes Alice's own deliveries, and nobody else's. The next delivery
+    // waits as usual.
     relay.send(ALICE, line_id, b"to Bob");
     relay.send(BOB, line_id, b"3");
     relay.send(BOB, line_id, b"4");

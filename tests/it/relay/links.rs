@@ -18,7 +18,7 @@ fn r13_1_what_is_not_a_request_is_refused_and_nothing_moves() {
     assert_eq!((relay.directory().lines(), relay.waits(ALICE)), (0, vec![]));
 }
 
-/// Whoever knows a link can use it up, and an event may name one: counts and numbers are all that is shown.
+/// Anybody that knows a link can use it up, and an event may name a link. So a log shows counts and numbers only.
 #[test]
 fn r8_7_a_log_of_the_relay_shows_no_link() {
     let mut relay = relay(Limits::default());
@@ -226,7 +226,7 @@ fn r13_6_links_are_bounded_used_and_closed_ones_too() {
     relay.reply(BOB, &connect(used));
     relay.handle(ALICE, &Request::CloseLineLink { line_link: closed }).unwrap();
     assert_eq!(relay.try_issue(ALICE, 4), Err(RequestError::TooManyLinks.into()));
-    // What she has, she is told; another user has room of his own.
+    // The relay still tells Alice the link that Alice has. Another user has room of its own.
     assert_eq!(relay.issue(ALICE, 3), open);
     relay.issue(BOB, 4);
     relay.now.0 += 30 * DAY;
@@ -235,7 +235,7 @@ fn r13_6_links_are_bounded_used_and_closed_ones_too() {
     assert_eq!(relay.try_issue(ALICE, 6), Err(RequestError::TooManyLinks.into()));
 }
 
-/// It is hers to fill again, swept or not: the links of others are before hers.
+/// A link that may be forgotten makes room for a new one, swept or not. Here the sweep comes to the links of others before Alice's.
 #[test]
 fn r13_6_what_is_to_be_forgotten_does_not_count() {
     let mut relay = relay(Limits { links: 6, ..Limits::default() });

@@ -122,14 +122,14 @@ fn r13_3_each_use_of_a_link_for_many_forms_a_line_of_its_own() {
     let lines = uses.each_ref().map(|(from, request)| forms(&mut relay, *from, request));
     assert_eq!(relay.waits(ALICE), ["LineFormed", "LineFormed on board", "LineFormed", "LineFormed on board"]);
     assert_eq!(stands(&relay, line_link), Some((1, Many)));
-    // Each is a line between her and who used it.
+    // Each is a line between Alice and the user that used the link.
     for ((from, _), line_id) in uses.iter().zip(lines) {
         relay.send(*from, line_id, &[b'0' + from]);
         assert_eq!(relay.waits(ALICE).last().unwrap(), &from.to_string());
         assert_eq!(relay.send(ALICE, line_id, b"hello").notify, [Some(user(*from)), None]);
     }
     assert_eq!(relay.waits(BOB), ["hello", "hello"]);
-    // The same again is the same line, and she hears nothing.
+    // The same request again yields the same line, and Alice hears nothing.
     let before = relay.waiting(ALICE);
     for ((from, request), line_id) in uses.iter().zip(lines) {
         let again = relay.handle(*from, request).unwrap();
@@ -242,7 +242,7 @@ fn r13_3_a_link_that_was_for_many_is_burnt_by_the_first_use_as_one_for_one() {
     assert_eq!(relay.directory().lines(), 3);
 }
 
-/// So nobody makes the relay remember more than he has lines, however often he asks.
+/// So the relay remembers no more uses for a user than the user has lines, however often the user asks.
 #[test]
 fn r13_6_a_use_of_a_link_for_many_is_remembered_until_its_user_leaves_the_line() {
     let mut relay = relay(Limits::default());
@@ -252,7 +252,7 @@ fn r13_6_a_use_of_a_link_for_many_is_remembered_until_its_user_leaves_the_line()
         let Event::LineFormed { line_id, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
         line_id
     };
-    // Alice leaves: Bob may not have heard of the line yet. When he has heard that it is over, he has.
+    // Alice leaves, and Bob may not have heard of the line yet. Bob has left when it has acknowledged the end of the line.
     relay.reply(ALICE, &Request::Disconnect { line_id: first });
     assert_eq!(ended(&mut relay), first);
     relay.acknowledge_all(BOB);
@@ -262,14 +262,14 @@ fn r13_6_a_use_of_a_link_for_many_is_remembered_until_its_user_leaves_the_line()
     relay.reply(BOB, &Request::Disconnect { line_id: second });
     let third = forms(&mut relay, BOB, &connect(line_link));
     assert!(![first, second].contains(&third));
-    // Bob is removed, and begins anew: nobody tells him of a line that he is not on.
+    // Bob is removed, and begins anew. The relay tells Bob of no line that Bob is not on.
     relay.remove(BOB);
     let fourth = forms(&mut relay, BOB, &connect(line_link));
     assert_eq!(relay.send(BOB, fourth, b"here").notify, [Some(user(ALICE)), None]);
     assert!(![first, second, third].contains(&fourth));
 }
 
-/// Whoever holds the link can fill its owner's lines. She disconnects whom she refuses, and there is room again.
+/// Anybody that holds the link can fill its owner's lines. The owner disconnects the users that it refuses, and there is room again.
 #[test]
 fn r13_6_lines_of_a_link_for_many_are_bounded_at_either_end() {
     let mut relay = relay(Limits { lines: 3, ..Limits::default() });
@@ -291,7 +291,7 @@ fn r13_6_lines_of_a_link_for_many_are_bounded_at_either_end() {
     assert_eq!(relay.handle(BOB, &on_board(line_link)), Err(RequestError::TooManyLines.into()));
 }
 
-/// One account does not fill up the lines of whoever published a link.
+/// One account does not fill up the lines of a user that published a link.
 #[test]
 fn r13_6_one_user_has_some_lines_of_one_link_for_many_and_no_more() {
     let mut relay = relay(Limits { uses: 2, ..Limits::default() });
@@ -304,20 +304,20 @@ fn r13_6_one_user_has_some_lines_of_one_link_for_many_and_no_more() {
     let before = relay.waiting(ALICE);
     assert_eq!(relay.handle(BOB, &long(3)), Err(RequestError::TooManyLines.into()));
     assert_eq!(relay.waiting(ALICE), before);
-    // The reply that he has had is his; and others have theirs, of this link, and he of others.
+    // Bob gets the same reply again. Other users get lines of this link, and Bob gets lines of other links.
     assert!(matches!(relay.reply(BOB, &long(1)), Event::LineFormed { line_id, .. } if line_id == lines[0]));
     forms(&mut relay, CAROL, &long(3));
     forms(&mut relay, BOB, &connect(other));
     let single = relay.issue(ALICE, 3);
     forms(&mut relay, BOB, &connect(single));
-    // What counts is what he has not left.
+    // Only the lines that Bob has not left count.
     relay.reply(ALICE, &Request::Disconnect { line_id: lines[0] });
     assert_eq!(relay.handle(BOB, &long(3)), Err(RequestError::TooManyLines.into()));
     relay.acknowledge_all(BOB);
     forms(&mut relay, BOB, &long(3));
     relay.reply(BOB, &Request::Disconnect { line_id: lines[1] });
     forms(&mut relay, BOB, &long(4));
-    // Burnt by him who has as many: it is for one now.
+    // The link is for one now. Bob can burn it, although Bob has as many lines of it as one user may have.
     relay.handle(ALICE, &set(line_link, 2, One)).unwrap();
     forms(&mut relay, BOB, &long(5));
 }

@@ -128,7 +128,7 @@ proptest! {
                         Ok(Response { reply: None, notify }) => {
                             let ended = ends.iter().any(|end| seen.left.contains(&(line_id, *end)));
                             prop_assert!(ends.contains(&from) && !seen.left.contains(&(line_id, from)));
-                            // His own Disconnected waits for him.
+                            // The sender's own Disconnected waits for the sender.
                             prop_assert_eq!(notify[0] == Some(user(from)), ended);
                             if notify[1].is_some() {
                                 let told = Event::Dropped { line_id }.to_vec();
@@ -197,7 +197,7 @@ proptest! {
                     let (Event::LineFormed { line_id, .. } | Event::Packet { line_id, .. } | Event::Dropped { line_id } | Event::Disconnected { line_id }) = event else {
                         panic!("{event:?}");
                     };
-                    // Nobody gets what isn't his, nor his own, nor anything of a line that he has left.
+                    // No user gets an event of another user's line, a packet of its own, or anything of a line that it has left.
                     let (.., ends) = seen.lines.iter().find(|(id, ..)| *id == line_id).unwrap();
                     prop_assert!(ends.contains(&of) && !seen.left.contains(&(line_id, of)));
                     if let Event::Packet { payload, .. } = event {

@@ -220,7 +220,7 @@ fn r16_4_a_ticket_is_for_one() {
     let another = Choice::UsePort(3, TICKET, SendProof::Inline);
     play(&mut world, &[GRANTED, INTRODUCED, USED, &[another, Choice::DeliverAll]]);
     assert_eq!(phase(&world, 3), Some(LinePhase::Joined));
-    // He may have come before Alice is told.
+    // Alice does not turn user 3 away at once: the notice of user 3's ticket may still be on its way (§16.7).
     assert_eq!(world.finish(), Ok(()), "{}", world.trace());
     assert_eq!((phase(&world, 2), phase(&world, 3)), (Some(LinePhase::Confirmed), Some(LinePhase::Closed)));
 }

@@ -136,7 +136,7 @@ fn r14_2_a_policy_that_is_changed_counts_from_then_on() {
     let mut world = world(StoreFaults::NONE);
     play(&mut world, &[&used(2, false), &[Choice::SetPolicy(0, 0, Change::Lower), Choice::DeliverAll], AND_ANOTHER]);
     assert_eq!(lines(&world), (1, 1));
-    // He asks again when it is raised: that a Port is shut is no end (§5.4).
+    // User 2 asks again when the limit is raised: a Port that is shut ends no Bob (§5.4).
     play(&mut world, &[&[Choice::SetPolicy(0, 0, Change::Raise), Choice::Tick(2), Choice::DeliverAll]]);
     assert_eq!(lines(&world), (2, 2), "{}", world.trace());
 }

@@ -297,7 +297,7 @@ fn r16_6_carol_is_told_wherever_alice_dies() {
         let dies = [Choice::Crash(ALICE, after), Choice::Crash(ALICE, more), Choice::Withdraw(ALICE, 0)];
         let mut world = crowd(|_| Client::default());
         play(&mut world, &[GRANTED, &dies]);
-        // Her user sees that it was not done, and says so again.
+        // Alice's user sees that nothing was withdrawn, and withdraws it again.
         play(&mut world, &[&[Choice::Withdraw(ALICE, 0), Choice::DeliverAll]]);
         died += world.count_of(Fault::Crash);
         assert_eq!(carol(&world), IntroducerPhase::Ended(GrantOutcome::Withdrawn), "{}", world.trace());

@@ -16,7 +16,7 @@ impl State {
         let marked = moved.once.is_some_and(|mark| self.marks.contains(&mark));
         let born = !marked && moved.acts.iter().any(|act| matches!(act, Act::Adopt(_)));
         self.broken.counted_refused |= !born && !marked && moved.next.used > before.used;
-        // Whoever made this proof has a ticket, whatever became of the proof since.
+        // The maker of this proof has a ticket, even if the proof was altered since.
         let maker = self.known.iter().find_map(|fact| match *fact {
             Fact::Connect { by, proof: Some(known), .. } if known == proof.original() => Some(by),
             _ => None,

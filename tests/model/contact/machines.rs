@@ -34,7 +34,7 @@ pub fn ticket_of(contact: User, n: u8) -> TicketHash {
     <[u8; 32]>::from(Sha256::digest(hashed)).into()
 }
 
-/// What an introducer calls herself: it names her.
+/// The name that an introducer gives itself. No two introducers use the same.
 pub fn name_of(user: User) -> IntroducerName {
     IntroducerName::new(["Alice", "Carol", "Dave"][usize::from(user)]).unwrap()
 }

@@ -1,11 +1,11 @@
-//! §16, searched in the same way: Alice, her contacts Carol and Dave, to whom she grants a contact port each, and those whom they
-//! introduce. The line of Alice and each contact is two real Lines, confirmed beforehand, and its packets are the relay's to lose, repeat and
-//! reorder like all others. Alice's rows are the caller's table: inserted with the step of the line that she hears along, struck with that of
-//! the use.
+//! §16, searched in the same way. Alice grants a contact port each to its contacts Carol and Dave, and these introduce guests. The line of
+//! Alice and each contact is two real Lines, confirmed beforehand. The relay can lose, repeat and reorder its packets like all others.
+//! Alice's rows are the caller's table. A row is inserted with the step of the line along which Alice hears of it, and struck out with the
+//! step of the use.
 //!
-//! At the price of a lie, beside all that costs it elsewhere: Alice withdraws, a contact gives up, or closes the line; a contact lies to
-//! Alice, of any ticket that there is; Alice waits no longer for word of somebody (§16.7), or her records and rows, not her marks, are rolled
-//! back to when she last heard of a ticket.
+//! These cost as much as a lie, beside all that does so elsewhere: Alice revokes a contact port; a contact gives up, or closes the line; a
+//! contact lies to Alice about any ticket that there is; Alice stops waiting for word of a guest (§16.7); Alice's records and rows are
+//! rolled back to the time when Alice last heard of a ticket. Alice's marks are never rolled back.
 
 mod judge;
 mod machines;
@@ -19,7 +19,7 @@ use crate::ledger::*;
 use crate::world::Life;
 use machines::{name_of, ticket_of};
 
-/// The cast. A contact's contact port has the contact's number as its link's; whom they introduce has lines by the number of his pair.
+/// The cast. The link of a contact's contact port has the contact's number. A guest's line has the number of the guest's pair.
 pub const ALICE: User = 0;
 pub const CAROL: User = 1;
 pub const DAVE: User = 2;
@@ -27,13 +27,13 @@ pub const BOB: User = 3;
 pub const OTHER_BOB: User = 4;
 pub const THIEF: User = 5;
 
-/// Somebody who is introduced: he has the ticket that this contact made as her first, second, …
+/// A guest. It has a ticket of the contact `by`; `ticket` counts the tickets of that contact, from 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Guest {
     pub user: User,
     pub by: User,
     pub ticket: u8,
-    /// Whose contact port he has it with: another's, if he or a contact is up to something.
+    /// The contact whose contact port the guest uses. It is another than `by` if the guest or a contact cheats.
     pub through: User,
 }
 
@@ -69,7 +69,7 @@ pub struct State {
     /// Alice's tables, sorted.
     pub rows: Vec<TicketRow>,
     pub marks: Vec<ReplayMark>,
-    /// Alice's, as it was when she last heard of a ticket.
+    /// Alice's contact ports and rows, as they were when Alice last heard of a ticket.
     pub backup: Option<([Option<Kept>; 2], Vec<TicketRow>)>,
     /// What the relay knows, sorted.
     pub known: Vec<Fact>,
@@ -135,12 +135,12 @@ const fn is_contact(user: User) -> bool {
     user == CAROL || user == DAVE
 }
 
-/// The number of a guest's pair, and of his line, as an honest relay has it.
+/// An honest relay's number for a guest's pair, and for the guest's line.
 const fn pair_of(guest: User) -> Id {
     guest - DAVE
 }
 
-/// Of the line of Alice and a contact.
+/// The number of the line of Alice and a contact.
 pub const fn line_with(contact: User) -> Id {
     contact + 3
 }
@@ -149,7 +149,7 @@ const fn contact_on(line: Id) -> Option<User> {
     if line > 3 { Some(line - 3) } else { None }
 }
 
-/// Its place among hers.
+/// The place of this contact's contact port among Alice's Ports.
 fn port_of(contact: User) -> Place {
     Place::Port(usize::from(contact) - 1)
 }
@@ -251,7 +251,7 @@ impl State {
     /// §16.3: Alice is told; only then is there something to hand over.
     fn introduce(&mut self, contact: User, said: Said, life: &mut Life) -> Option<()> {
         let introducer = self.held(contact, Place::Port(0))?;
-        // If nobody can be told, she gives it up.
+        // If Alice can't be told, the contact gives up its right.
         let next = if self.say(contact, line_with(contact), said, life)? { Told::HandedOver } else { Told::GivesUp };
         life.lives().then_some(())?;
         let moved = introducer.told(next, false)?;
@@ -385,7 +385,7 @@ impl State {
         }
         self.act(user, place, &moved.acts, life)?;
         self.clear_outbox(user, place, life)?;
-        // She heard that she is withdrawn.
+        // The contact heard that its contact port is withdrawn.
         match self.held(user, Place::Port(0)) {
             Some(over) if is_contact(user) && over.spent => {
                 self.act(user, Place::Port(0), over.pending(), life)?;
