@@ -55,8 +55,8 @@ pub enum AliceEffect<'m> {
     /// Give a contact port to its introducer only: as [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant), along your line with
     /// the introducer.
     PortReady(&'m Port),
-    /// The Port ended. A Port for one use has formed no line. The lines that a Port for many has formed go on. Tell the user. Clear the
-    /// outbox once the relay has the requests that came before this.
+    /// The Port ended. If it was for one use, it formed no line. If it was for many, the lines that it formed go on. Tell the user. Clear
+    /// the outbox once the relay has the requests that came before this.
     Ended(PortOutcome),
 }
 
@@ -70,7 +70,7 @@ pub enum AlicePhase {
     Offered,
     /// The Port was used, and formed this line.
     Formed(LineId),
-    /// The Port ended. A Port for one use has formed no line.
+    /// The Port ended. If it was for one use, it formed no line.
     Ended(PortOutcome),
 }
 
@@ -204,7 +204,7 @@ where
 
     /// Takes the Port back (§4.4): it forms no line any more.
     ///
-    /// To revoke a contact port also ends its introducer's right (§16.6). Before you revoke it, read [`introducer`](AliceOf::introducer)
+    /// Revoking a contact port also ends its introducer's right (§16.6). Before you revoke it, read [`introducer`](AliceOf::introducer)
     /// and the Port's line link. Store these two ids, and delete the rows of its tickets, in the transaction of this step. Then send
     /// [`IntroducerMessage::Withdrawn`](crate::IntroducerMessage::Withdrawn) along the introducer's line, again after a crash, until the
     /// relay has it.

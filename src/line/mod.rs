@@ -213,8 +213,8 @@ impl Line {
     }
 
     /// Seals a message (§6.3). `buffer` must have room for the message and [`SEAL_OVERHEAD`] bytes. The packet to send is the step's
-    /// effect. The relay can see how long the packet is. Send only that effect, never the bytes of `buffer`. If you drop the step, the next
-    /// message gets the same number, and two packets under one number must never go out. The outbox does not hold this packet: keep the message until you know that the other end has it. If
+    /// effect. The relay can see how long the packet is. Send only that effect, never the bytes of `buffer`: if you then drop the step, the
+    /// next message gets the same number, and two packets under one number must never go out. The outbox does not hold this packet: keep the message until you know that the other end has it. If
     /// needed, seal it again.
     ///
     /// # Errors
@@ -386,7 +386,7 @@ impl Line {
         self.0.state.origin.replaces.filter(|_| self.phase() == LinePhase::Confirmed)
     }
 
-    /// The contact who introduced you, through a contact port (§16.5). It is not proven until the line is confirmed.
+    /// The contact who introduced the two ends of this line, through a contact port (§16.5). It is not proven until the line is confirmed.
     pub const fn introduced(&self) -> Option<&Introduced> {
         self.0.state.origin.introduced.as_ref()
     }

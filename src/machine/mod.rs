@@ -51,7 +51,7 @@ pub trait Machine: Role {
     }
 
     /// Removes from the outbox what needs no answer. `None` if there is nothing to remove. Four things stay until they are answered: a request
-    /// for a link, a request for a line, a proof, a `Confirm`.
+    /// for a link, a request for a line, a proof, a `Confirm`. An Alice on offer also keeps its Port and its newest `SetLineLink`.
     ///
     /// **Call this only when every pending effect is done**, and the relay has each request. A request in a queue in memory is not done.
     /// What is removed is forgotten. After a restore, do what is [`pending`](Machine::pending) first.
