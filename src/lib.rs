@@ -146,7 +146,8 @@
 //! | `app` | no | `app`: the formats of a deployed app, and machines for them. They use the heap |
 //! | `testkit` | no | `testkit`: a hostile relay, crashes and roll-backs for the tests of your own app |
 //!
-//! With `default-features = false` the crate is `no_std` and never uses the heap. Even with default features, a handshake uses no heap.
+//! With `default-features = false` the crate is `no_std` and never uses the heap. Even with default features, a handshake uses no heap. For
+//! `wasm32-unknown-unknown` turn the default features off and `alloc`, `relay` and `app` on, and draw seeds with a generator of your own.
 //!
 //! [SPEC.md]: https://docs.rs/crate/port-protocol/latest/source/SPEC.md
 
