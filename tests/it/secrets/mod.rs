@@ -1,19 +1,7 @@
 //! §8.7: no secret is shown, none can be copied by accident, and none stays where it rested.
 
-/// Does not compile if a type has the trait.
-macro_rules! is_not {
-    ($trait:ident: $($type:ty),* $(,)?) => {
-        $(const _: fn() = || {
-            trait AmbiguousIfItIs<A> {
-                fn check() {}
-            }
-            impl<T: ?Sized> AmbiguousIfItIs<()> for T {}
-            struct ItIs;
-            impl<T: ?Sized + $trait> AmbiguousIfItIs<ItIs> for T {}
-            <$type as AmbiguousIfItIs<_>>::check();
-        };)*
-    };
-}
+#[macro_use]
+mod copies;
 
 #[cfg(feature = "app")]
 mod app;
@@ -508,9 +496,3 @@ fn every_public_type_was_seen() {
     seen.extend(["Machine", "Peers", "Buffer", "Rad", "Dialect", "Native", "Alice", "Bob"].map(str::to_owned));
     assert_eq!(types.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
 }
-
-// ------------------------------------------------------------------------------------------------------------- Copy
-
-// R8.1, R8.5, R8.7: no machine forks, no seed is used twice, no secret is copied unseen.
-is_not!(Copy: Alice, Bob, Line, Pool, Created<Alice>, Seed, Record, Secret<32>, Rad, Port, Ticket, TicketNotice, PortBytes, QrText, PortLink<'static>, SafetyNumber);
-is_not!(Clone: Alice, Bob, Line, Pool, Created<Alice>, Created<Bob>, Created<Pool>, Step<'static, Alice>, Seed, Record, PortBytes, QrText, PortLink<'static>);
