@@ -19,7 +19,7 @@ pub enum DecodeError {
     UnsupportedVersion,
 }
 
-/// The caller's buffer can't hold the result. Nothing has moved. Call again with a larger one.
+/// The caller's buffer can't hold the result. Nothing has changed. Call again with a larger one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("the buffer is too small")]
 pub struct BufferTooSmall;

@@ -133,7 +133,7 @@ impl Pool {
     /// Takes an event from the relay (§15.3). A pool has no use for the time, and makes no key.
     ///
     /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    /// [`Rejected`]: each variant says what to do. The machine is unchanged.
     pub fn handle(&mut self, event: &Event<'_>) -> Result<Step<'_, Self>, Rejected> {
         let next = transition(&self.0.state, event)?;
         Ok(Step::new(self, next).outbox(0..0))

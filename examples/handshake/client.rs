@@ -93,7 +93,7 @@ impl Client {
     pub fn sent(&mut self) -> Result<(), Stop> {
         self.store.transaction(|tables| {
             tables.requests.clear();
-            tables.keys().into_iter().try_for_each(|key| tables.settle(key))
+            tables.keys().into_iter().try_for_each(|key| tables.clear(key))
         })
     }
 
@@ -148,7 +148,7 @@ impl Tables {
         }
     }
 
-    fn settle(&mut self, key: RecordKey) -> Result<(), Stop> {
+    fn clear(&mut self, key: RecordKey) -> Result<(), Stop> {
         match self.role(key)? {
             MachineRole::Alice => clear_outbox(self, &mut self.load::<Alice>(key)?),
             MachineRole::Bob => clear_outbox(self, &mut self.load::<Bob>(key)?),

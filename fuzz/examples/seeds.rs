@@ -319,7 +319,7 @@ fn introductions() -> Seeds {
     seeds
 }
 
-/// One of each state, and something that happens to it: introduce, tell, settle, twice; withdrawn.
+/// One of each state, and something that happens to it: introduce, announce, clear the outbox, twice; withdrawn.
 fn introducers() -> Seeds {
     let script = [5, 0, 4, 7, 3, b'C', b'a', b'r', 0, 5, 0, 4, 9, 101, 5, 14, 0, 0, 4, 1, 0, 2, 1];
     let mut seeds = Seeds::new();

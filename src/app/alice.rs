@@ -59,7 +59,7 @@ impl Alice {
     /// [`NoPeers`](crate::NoPeers) is for a caller without tables. `rng` is for events that make a key. None does in this dialect.
     ///
     /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    /// [`Rejected`]: each variant says what to do. The machine is unchanged.
     pub fn handle<R: CryptoRng + ?Sized>(
         &mut self,
         event: &Event,

@@ -63,7 +63,7 @@ impl Bob {
     /// [`UseOutcome::NoPairHash`], and that line is disconnected.
     ///
     /// # Errors
-    /// [`Rejected`]: what to do stands with each. Nothing has moved.
+    /// [`Rejected`]: each variant says what to do. The machine is unchanged.
     pub fn connected(
         &mut self,
         line_id: LineId,

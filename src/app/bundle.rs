@@ -130,7 +130,7 @@ impl Bundle {
     /// Parses the JSON of a bundle.
     ///
     /// # Errors
-    /// [`BundleError`]: what to tell the user stands with each. A [`Grant`] is [`BundleError::Malformed`] here.
+    /// [`BundleError`]: each variant says what to tell the user. A [`Grant`] is [`BundleError::Malformed`] here.
     pub fn from_json(json: &str) -> Result<Self, BundleError> {
         read(json)?.shown().ok_or(BundleError::Malformed)
     }
@@ -253,7 +253,7 @@ impl Grant {
     /// Parses the JSON of a grant.
     ///
     /// # Errors
-    /// [`BundleError`]: what to tell the user stands with each. A bundle that has a ticket, or is not a contact port, is
+    /// [`BundleError`]: each variant says what to tell the user. A bundle that has a ticket, or is not a contact port, is
     /// [`BundleError::Malformed`].
     pub fn from_json(json: &str) -> Result<Self, BundleError> {
         let bundle = read(json)?;

@@ -39,10 +39,10 @@ pub enum BundleError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum ScanError {
-    /// The text has the form of the app's links or bundles. What to tell the user stands with each [`BundleError`].
+    /// The text has the form of the app's links or bundles. Each [`BundleError`] says what to tell the user.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The text has any other form. What to tell the user stands with each [`PortError`].
+    /// The text has any other form. Each [`PortError`] says what to tell the user.
     #[error(transparent)]
     Port(#[from] PortError),
 }

@@ -102,7 +102,7 @@ impl UnauthenticatedLine {
     ///
     /// # Errors
     /// [`Rejected::WrongMachine`]: the event is for another record. [`Rejected::OutOfOrder`]: it does not end the line.
-    /// [`Rejected::Closed`]: the line is over already. What to do stands with each. Nothing has moved.
+    /// [`Rejected::Closed`]: the line is over already. Each variant says what to do. The machine is unchanged.
     pub fn handle(&mut self, event: &Event) -> Result<Step<'_, Self>, Rejected> {
         match &event.what {
             _ if event.key() != self.0.state.key() => Err(Rejected::WrongMachine),

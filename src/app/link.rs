@@ -37,7 +37,7 @@ impl Scanned {
     /// characters around the text. Around a text of the app it also ignores quotation marks.
     ///
     /// # Errors
-    /// [`ScanError`]: what to tell the user stands with each.
+    /// [`ScanError`]: each variant says what to tell the user.
     pub fn parse(text: &str) -> Result<Self, ScanError> {
         let of_app = trimmed(trimmed(text).trim_matches('"'));
         match of_app.strip_prefix(BASE) {

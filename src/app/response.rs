@@ -88,7 +88,7 @@ pub fn contact_port(json: &str) -> Result<LineLink, ResponseError> {
 /// or as a text that is its JSON.
 ///
 /// # Errors
-/// [`BundleError`]: what to tell the user stands with each.
+/// [`BundleError`]: each variant says what to tell the user.
 pub fn bundle(json: &str) -> Result<Bundle, BundleError> {
     #[derive(Deserialize)]
     struct Fields<'a> {

@@ -1,4 +1,4 @@
-//! Introducer: a contact port at the contact to whom it was granted (§16.3).
+//! Introducer: the machine of a contact that may introduce guests to Alice (§16.3).
 
 pub(crate) mod message;
 
@@ -15,10 +15,10 @@ use crate::secret::Seed;
 use crate::time::UnixSeconds;
 use message::IntroducerMessage;
 
-/// A contact port at the contact to whom Alice granted it (§16.3):
+/// The machine of a contact that may introduce guests to Alice, by a contact port that Alice granted (§16.3):
 /// `Granted ─introduce▶ Announcing ─mark_announced▶ Ready ─clear_outbox▶ Granted`.
 ///
-/// It makes a ticket for each person whom the contact introduces. Alice is always notified before the ticket can be shown, even across
+/// It makes a ticket for each guest. Alice is always notified before the ticket can be shown, even across
 /// crashes. There is one ticket at a time, and no list is kept.
 ///
 /// ```

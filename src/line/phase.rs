@@ -138,7 +138,8 @@ pub enum Change {
     Counters(Counters),
 }
 
-/// A phase with other counters. It encodes as that phase does, and is not copied for it: messages are many.
+/// A phase with other counters. It encodes as `Phase` does, without a copy of the phase, because messages are many. After each commit the
+/// tests compare the record that it wrote with the record of the machine.
 pub(super) struct Counted<'p>(pub(super) &'p Phase, pub(super) Counters);
 
 impl<C> Encode<C> for Counted<'_> {

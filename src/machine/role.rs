@@ -33,10 +33,11 @@ pub trait Role: Sized {
     fn deadline_of(state: &Self::State) -> Option<UnixSeconds>;
     /// What the deadline changes. `None` if there is nothing to end.
     fn at_deadline(state: &Self::State) -> Option<Self::Change>;
-    /// What it changes that the outbox was done. `None` if only the other side can empty it.
+    /// The change once the outbox was done. `None` if only the other side can empty it.
     fn without_outbox(state: &Self::State) -> Option<Self::Change>;
+    /// Makes a change that [`apply_in_place`](Self::apply_in_place) does not make.
     fn apply(state: &mut Self::State, change: Self::Change);
-    /// Makes a change that is small, without moving it. False if it is not small: then nothing has changed.
+    /// Makes a small change without moving it. False if it is not small: then the state is as before.
     #[inline(always)]
     fn apply_in_place(_: &mut Self::State, _: &Self::Change) -> bool {
         false
@@ -53,7 +54,7 @@ pub trait Role: Sized {
     #[inline]
     fn new_line(_: &Self::Effect<'_>, _: &mut Option<Row>) {}
 
-    /// What this effect tells that must not be lost.
+    /// What this effect received from the other end. It must not be lost.
     fn received<'m>(_: &Self::Effect<'m>) -> Option<Received<'m>>
     where
         Self: 'm,
@@ -92,7 +93,7 @@ impl<S> Held<S> {
     }
 }
 
-/// What a machine says of its state by the state's own methods; and, for a role whose steps make a whole next state, how.
+/// What a machine tells of its state by the state's own methods. For a role whose steps make a whole next state, also how a step changes it.
 macro_rules! impl_machine {
     (state: $state:ty) => {
         type State = $state;

@@ -136,7 +136,7 @@ impl Port {
     /// Reads canonical bytes (§2.4), as from an NFC tag.
     ///
     /// # Errors
-    /// Any [`PortError`] but `BadLinkBase`: what to tell the user stands with each.
+    /// Any [`PortError`] but `BadLinkBase`: each variant says what to tell the user.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PortError> {
         // A contact port alone lets nobody in: it is granted along a line, and shown with a ticket (§16.3).
         let shown = |port: &Self| port.ticket.is_some() == (port.kind == PortKind::ContactPort);

@@ -1,4 +1,4 @@
-//! How a Port may be used: how often, until when, by whom (§14).
+//! Policy: how often and until when a Port may be used, and which users it lets in (§14).
 
 use minicbor::{Decode, Encode};
 
