@@ -76,10 +76,12 @@ pub enum Rejected {
     UnsupportedVersion,
     /// The event is for another machine. Find it by [`Event::key`](crate::Event::key). If there is no such machine:
     ///
-    /// - Keep a `Packet` or `Disconnected` as long as a Bob is connecting: it may have overtaken Bob's `LineFormed`.
+    /// - Keep a `Packet` or `Disconnected` as long as a Bob is connecting: it may have overtaken Bob's `Connected`. If no Bob is, and there
+    ///   is no row of its line, answer a `Packet` with [`Request::Disconnect`](crate::Request::Disconnect) for that line: somebody at its
+    ///   far end waits for an end that is gone (§8.3).
     /// - Hand a `LineLinkIssued` to the [`Pool`](crate::Pool). If no pool requested it, and there is no record of its line link, send
     ///   [`Request::CloseLineLink`](crate::Request::CloseLineLink) for that link (§7.2).
-    /// - For a `LineFormed`: if there is no row of its line either, send [`Request::Disconnect`](crate::Request::Disconnect) for that
+    /// - For a `LineFormed` or `Connected`: if there is no row of its line either, send [`Request::Disconnect`](crate::Request::Disconnect) for that
     ///   line, so that its far end does not wait (§8.3).
     /// - Drop any other event.
     #[error("for another machine")]
@@ -94,6 +96,10 @@ pub enum Rejected {
     /// It was taken already; from a Pool: the pool has this link. Acknowledge it to the relay and drop it.
     #[error("already taken")]
     Duplicate,
+    /// **The relay lies**: it says that this Port formed a line that another Port has formed (§4.3). Drop the event, and do not disconnect
+    /// that line, for it is a good one. Tell the user, and use another relay.
+    #[error("the relay names a line of another Port")]
+    FalseLine,
     /// Nobody wants this line. Either its Port was dead before the line was formed, or this use of a Port for many is refused (§14.4).
     /// Look for a record of this line. If there is one, a good use came again: drop the event. If there is none, send
     /// [`Request::Disconnect`](crate::Request::Disconnect) for the line, so that its far end does not wait. The far end can't tell why.
@@ -126,7 +132,8 @@ pub enum Rejected {
     /// count again. If none has, drop this one.
     #[error("too many tickets")]
     TooManyTickets,
-    /// The relay says that the Port is paused: it takes nobody for now, and is not used up (§5.4). Do what is
+    /// The relay says that the Port is paused: it takes nobody for now, and is not used up (§5.4). Or the relay has not heard yet that this
+    /// Port is for many, and takes it for used. Do what is
     /// [`pending`](crate::Machine::pending) again later, after a pause that grows. Tell the user, who may give it up.
     #[error("the Port is paused")]
     Paused,

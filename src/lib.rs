@@ -64,8 +64,8 @@
 //!     let Some(BobEffect::Send(Request::Connect { proof, .. })) = effect else { return Err("no request".into()) };
 //!
 //!     // The relay makes a line, and tells both. Alice and Bob each get their end of it.
-//!     let (line_id, pair_hash) = ([8; 16].into(), [9; 32].into());
-//!     let formed = |proof| Event::LineFormed { line_link: link, line_id, pair_hash, proof };
+//!     let (line_id, peer) = ([8; 16].into(), [9; 32].into());
+//!     let formed = |proof| Event::LineFormed { line_link: link, line_id, peer, proof };
 //!     let step = alice.handle(&formed(proof), &NoPeers, now, &mut rng)?;
 //!     let effect = step.store(|write| alices.keep(write))?.next();
 //!     let Some(AliceEffect::LineFormed(mut at_alice)) = effect else { return Err("refused".into()) };
@@ -208,7 +208,7 @@ pub use alice::{Alice, AliceEffect, AliceOf, AlicePhase};
 pub use bob::{Bob, BobEffect, BobOf, BobPhase};
 pub use dialect::{Dialect, Native};
 pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
-pub use id::{LineId, LineLink, PairHash, PoolId, PortHash, RecordKey, ReplayMark, RequestId, TicketHash};
+pub use id::{LineId, LineLink, PeerMark, PoolId, PortHash, RecordKey, ReplayMark, RequestId, TicketHash};
 pub use introducer::message::{IntroducerMessage, MAX_INTRODUCER_MESSAGE};
 pub use introducer::{Introducer, IntroducerEffect, IntroducerPhase};
 pub use line::{

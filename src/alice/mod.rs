@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
-use crate::dialect::{Dialect, Native};
+use crate::dialect::{Dialect, Native, Speaks};
 use crate::error::Rejected;
 use crate::id::{LineId, LineLink, RecordKey, RequestId};
 use crate::line::Line;
@@ -27,7 +27,7 @@ use crate::proof::PrivateKey;
 use crate::secret::{Rad, Seed};
 use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, Tombstone};
-use offered::{After, Next, Offered, Once, Visitor};
+use offered::{After, NEW, Next, Offered, Once, Visitor};
 
 /// The machine that makes one Port and waits for its user (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
 ///
@@ -47,10 +47,12 @@ pub enum AliceEffect<'m> {
     /// effect comes once, and not again after a crash. To store notes of your own on the line, do it in the closure of
     /// [`Step::store`], with the row.
     LineFormed(Line),
-    /// Send this to the relay.
+    /// Send this to the relay. A `SetLineLink` also renews the link's lifetime at the relay: do what is pending whenever the connection
+    /// comes back, and once a month if it never breaks (§4.6).
     Send(Request<'m>),
     /// Show this Port: as a QR code, a link, by NFC. You may show it again. If a [`Send`](AliceEffect::Send) comes before it, wait until
-    /// your transport says that the relay has taken that request, which has no reply (§14.2).
+    /// your transport says that the relay has taken that request, which has no reply (§14.2). A `Send` that comes after it need not be
+    /// waited for: a Port for one use can be shown without a network.
     ///
     /// Give a contact port to its introducer only: as [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant), along your line with
     /// the introducer.
@@ -131,18 +133,22 @@ impl Alice {
             return Err(Rejected::WrongMachine);
         }
         match (state, event) {
+            // That is for a Bob.
+            (_, Event::Connected { .. }) => Err(Rejected::WrongMachine),
             (State::Requesting(requesting), Event::LineLinkIssued { line_link, .. }) => {
                 let next = requesting.issued(*line_link, now);
+                Ok(Step::new(self, next).outbox(0..NEW))
+            }
+            (State::Offered(offered), Event::LineLinkLost { .. }) => {
+                let next = State::Spent(offered.lost());
                 Ok(Step::new(self, next))
             }
-            (State::Offered(offered), Event::LineFormed { line_id, pair_hash, proof, .. }) => {
-                let (has_line, relationship) = (peers.has_line(line_id), peers.relationship(pair_hash));
-                let visitor = Visitor { line_id: *line_id, pair_hash: *pair_hash, relationship };
-                let next = match (offered.is_for_many(), has_line) {
-                    (false, true) => offered.spent(offered.port().hash(), *line_id, Ok(None)),
-                    (false, false) => visit::spend(offered, &visitor, proof.as_ref(), now),
-                    (true, true) => return Err(Rejected::Duplicate),
-                    (true, false) => visit::admit(offered, &visitor, proof.as_ref(), peers, now, rng)?,
+            (State::Offered(offered), Event::LineFormed { line_id, peer, proof, .. }) => {
+                let visitor = Visitor { line_id: *line_id, peer: *peer, relationship: peers.relationship(peer) };
+                let next = match peers.port_of_line(line_id) {
+                    Some(of_line) => offered.line_is_there(Native::hash(offered.port()), of_line, *line_id)?,
+                    None if offered.is_for_many() => visit::admit(offered, &visitor, proof.as_ref(), peers, now, rng)?,
+                    None => visit::spend(offered, &visitor, proof.as_ref(), now),
                 };
                 Ok(self.after_use(next, |once| match once {
                     Once::LineFormed(line) => AliceEffect::LineFormed(line),

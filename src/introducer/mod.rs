@@ -223,7 +223,7 @@ impl State {
         self.grant()?.port.expires()
     }
 
-    fn at_deadline(&self) -> Option<Self> {
+    fn at_deadline(&self, _: UnixSeconds) -> Option<Self> {
         self.grant().map(|grant| grant.end(GrantOutcome::Expired))
     }
 

@@ -14,13 +14,10 @@ use crate::message::PacketKind;
 use crate::port::PublicKey;
 use crate::proof::{PrivateKey, SharedSecret};
 use crate::secret::{Secret, derive};
-use crate::time::UnixSeconds;
+use crate::time::{Span, UnixSeconds};
 
 /// How many messages Bob may send before it has heard Alice.
 pub(super) const MOST_EARLY: u64 = 64;
-
-/// How long Alice waits for what Bob sent in epoch 0: seven days.
-const KEEP_EARLY: u64 = 7 * 24 * 60 * 60;
 
 /// What Alice still opens of epoch 0.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -33,14 +30,20 @@ pub struct Early {
     /// How many Bob sent, once Bob has said so.
     #[n(2)]
     sent: Option<u8>,
+    /// How long Alice waits for the rest.
     #[n(3)]
-    pub(super) until: UnixSeconds,
+    pub(super) wait: Span,
 }
 
 impl Early {
     /// The seven days begin when Bob can be heard.
     pub(super) fn kept_from(self, now: UnixSeconds) -> Self {
-        Self { until: UnixSeconds(now.0.saturating_add(KEEP_EARLY)), ..self }
+        Self { wait: Span::week(now), ..self }
+    }
+
+    /// After a look at the clock. `None`: the rest did not come in time.
+    pub(super) fn look(&self, now: UnixSeconds) -> Option<Self> {
+        self.wait.look(now).map(|wait| Self { wait, ..self.clone() })
     }
 
     #[cfg(feature = "testkit")]
@@ -113,7 +116,7 @@ impl AliceEpochs {
             Session::new(Direction::FromAlice, 1, &secret.extract_both(&agreed, &salt(&transcript, &public_key)));
         let first = Session::new(Direction::FromAlice, 0, &secret.extract(&transcript));
         let (first, confirm) = first.seal_own(PacketKind::Confirm, public_key.as_bytes());
-        let early = Early { key: first.receive().clone(), seen: 0, sent: None, until: now }.kept_from(now);
+        let early = Early { key: first.receive().clone(), seen: 0, sent: None, wait: Span::week(now) };
         Some(Self { session, early, confirm })
     }
 }

@@ -18,7 +18,7 @@ use zeroize::Zeroize;
 
 use crate::cbor::{Bytes, Versioned};
 use crate::error::{Rejected, SealError};
-use crate::id::{LineId, PairHash, PortHash};
+use crate::id::{LineId, PeerMark, PortHash};
 use crate::introducer::message::{IntroducerMessage, MAX_INTRODUCER_MESSAGE};
 use crate::machine::Held;
 use crate::machine::step::Step;
@@ -100,22 +100,21 @@ pub enum LinePhase {
     Closed,
 }
 
-/// What the relay says about a line (§6.6). Until the line is confirmed, the relay may have told the two ends different things.
+/// What the relay says about a line (§6.6). Until the line is confirmed, the relay may have told the two ends different names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RelayClaims {
     /// The line's name at the relay.
     pub line_id: LineId,
-    /// The relay's hash for this pair of users.
-    pub pair_hash: PairHash,
+    /// The relay's mark of the user at the other end. It is this end's alone, and is never proven.
+    pub peer: PeerMark,
 }
 
-/// What is proven once a line is confirmed: both ends have these values (§6.6).
+/// What is proven once a line is confirmed: both ends have it (§6.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Confirmed {
     /// The line's name at the relay.
     pub line_id: LineId,
-    /// The relay's hash for this pair of users. The relay should give a pair the same hash on each of its lines. That is not proven.
-    pub pair_hash: PairHash,
 }
 
 impl Line {
@@ -371,14 +370,14 @@ impl Line {
 
     /// What the relay says about this line. It is not proven: see [`confirmed`](Line::confirmed).
     pub const fn claims(&self) -> RelayClaims {
-        let Origin { line_id, pair_hash, .. } = self.0.state.origin;
-        RelayClaims { line_id, pair_hash }
+        let Origin { line_id, peer, .. } = self.0.state.origin;
+        RelayClaims { line_id, peer }
     }
 
     /// What you may rely on. `Some` only while the line is confirmed and not closed.
     pub fn confirmed(&self) -> Option<Confirmed> {
-        let RelayClaims { line_id, pair_hash } = self.claims();
-        (self.phase() == LinePhase::Confirmed).then_some(Confirmed { line_id, pair_hash })
+        let RelayClaims { line_id, peer: _ } = self.claims();
+        (self.phase() == LinePhase::Confirmed).then_some(Confirmed { line_id })
     }
 
     /// The line that you had with this user before (§14.6). Close that one now. `None` if there was none, and until this line is confirmed.

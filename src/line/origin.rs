@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::id::{LineId, PairHash, PortHash};
+use crate::id::{LineId, PeerMark, PortHash};
 use crate::port::ticket::{IntroducerName, Ticket};
 use crate::port::{PortKind, RelayAddr};
 use crate::proof::{PrivateKey, Proof, SendProof, SharedSecret};
@@ -17,7 +17,7 @@ pub struct Origin {
     #[n(2)]
     pub(crate) line_id: LineId,
     #[n(3)]
-    pub(crate) pair_hash: PairHash,
+    pub(crate) peer: PeerMark,
     #[n(4)]
     pub(crate) relay: Option<RelayAddr>,
     /// The line that the two users had before (§14.6).

@@ -19,11 +19,17 @@ impl State {
         self.phase.deadline()
     }
 
-    fn at_deadline(&self) -> Option<Change> {
+    fn at_deadline(&self, now: UnixSeconds) -> Option<Change> {
         match &self.phase {
-            Phase::AwaitingProof { .. } => Some(Change::closed(CloseReason::Expired, None)),
-            Phase::Open { session, end: End::Alice { stage, early: Some(_) } } => {
-                Some(Change::alice(session.clone(), stage.clone(), None))
+            Phase::AwaitingProof { private_key, rad, wait, expiry, asks } => {
+                let wait = wait.look(now).filter(|_| expiry.is_none_or(|expiry| now < expiry));
+                Some(wait.map_or(Change::closed(CloseReason::Expired, None), |wait| {
+                    let (private_key, rad) = (private_key.clone(), rad.clone());
+                    Change::Phase(Phase::AwaitingProof { private_key, rad, wait, expiry: *expiry, asks: *asks })
+                }))
+            }
+            Phase::Open { session, end: End::Alice { stage, early: Some(early) } } => {
+                Some(Change::alice(session.clone(), stage.clone(), early.look(now)))
             }
             Phase::Open { .. } | Phase::Closed { .. } => None,
         }
@@ -47,10 +53,13 @@ impl State {
 impl Phase {
     fn deadline(&self) -> Option<UnixSeconds> {
         match self {
-            Self::AwaitingProof { until, .. } => Some(*until),
+            Self::AwaitingProof { wait, expiry, .. } => {
+                let look = wait.deadline();
+                Some(expiry.map_or(look, |expiry| expiry.min(look)))
+            }
             // The user takes any time. What waits for the approval is opened after it.
             Self::Open { end: End::Alice { stage: AliceStage::AwaitingApproval(_), .. }, .. } => None,
-            phase => phase.early().map(|early| early.until),
+            phase => phase.early().map(|early| early.wait.deadline()),
         }
     }
 

@@ -13,10 +13,7 @@ use crate::message::{PacketKind, Payload};
 use crate::outcome::CloseReason;
 use crate::proof::{self, PrivateKey, Proof, SendProof};
 use crate::secret::Rad;
-use crate::time::UnixSeconds;
-
-/// How long an Alice's line waits for the proof: seven days (§6.6).
-const AWAIT_PROOF: u64 = 7 * 24 * 60 * 60;
+use crate::time::{Span, UnixSeconds};
 
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct State {
@@ -37,9 +34,12 @@ pub enum Phase {
         #[n(1)]
         rad: Rad,
         #[n(2)]
-        until: UnixSeconds,
-        /// Whether Alice's user wants to be asked.
+        wait: Span,
+        /// Alice's expiry of the Port (§14.1).
         #[n(3)]
+        expiry: Option<UnixSeconds>,
+        /// Whether Alice's user wants to be asked.
+        #[n(4)]
         asks: bool,
     },
     /// There are keys.
@@ -162,9 +162,8 @@ impl Phase {
         expiry: Option<UnixSeconds>,
         now: UnixSeconds,
     ) -> Self {
-        let week = UnixSeconds(now.0.saturating_add(AWAIT_PROOF));
-        let until = expiry.map_or(week, |expiry| expiry.min(week));
-        Self::AwaitingProof { private_key: private_key.clone(), rad: rad.clone(), until, asks }
+        let (private_key, rad) = (private_key.clone(), rad.clone());
+        Self::AwaitingProof { private_key, rad, wait: Span::week(now), expiry, asks }
     }
 
     /// Alice's end. `None` if the proof is not good. Confirm has Alice's counter 0 (§6.5).

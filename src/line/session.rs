@@ -21,7 +21,7 @@ use crate::secret::{Secret, derive};
 /// A caller's messages stop here. The counters above are for the machine's own packets.
 const LAST_COUNTER: u64 = 1 << 48;
 
-/// What both ends must have seen alike (§6.1). A field left out could be told differently to each end.
+/// What both ends must have seen alike (§6.1). A field left out could be told differently to each end: so are the marks, which differ.
 #[derive(Encode)]
 struct Transcript<'a> {
     #[n(0)]
@@ -35,10 +35,8 @@ struct Transcript<'a> {
     #[n(4)]
     line_id: crate::id::LineId,
     #[n(5)]
-    pair_hash: crate::id::PairHash,
-    #[n(6)]
     proof: &'a Proof,
-    #[n(7)]
+    #[n(6)]
     ticket: Option<&'a Ticket>,
 }
 
@@ -50,7 +48,6 @@ pub(super) fn transcript(origin: &Origin, proof: &Proof, ticket: Option<&Ticket>
         kind: origin.kind,
         port: origin.port,
         line_id: origin.line_id,
-        pair_hash: origin.pair_hash,
         proof,
         ticket,
     })

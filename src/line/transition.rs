@@ -39,7 +39,7 @@ pub(super) fn packet<'m>(
     };
     let State { origin, phase } = &line.0.state;
     let (session, end) = match phase {
-        Phase::AwaitingProof { until, .. } if now >= *until => {
+        Phase::AwaitingProof { expiry: Some(expiry), .. } if now >= *expiry => {
             return Ok(Step::new(line, Change::closed(CloseReason::Expired, None)));
         }
         Phase::AwaitingProof { .. } => return Err(Rejected::TooEarly),
@@ -58,7 +58,7 @@ pub(super) fn packet<'m>(
         _ => 0,
     };
     if sealed.nonce.epoch != session.epoch() {
-        let (change, effect, outbox) = other_epoch(session, end, &sealed, payload, (own, aad), buffer, now)?;
+        let (change, effect, outbox) = other_epoch(session, end, &sealed, payload, (own, aad), buffer)?;
         return Ok(step(line, change, effect, outbox));
     }
     let (counters, text) = session.open(&sealed, own, aad, buffer)?;
@@ -165,13 +165,8 @@ fn other_epoch<'m>(
     payload: &[u8],
     (own, aad): (usize, &[u8]),
     buffer: &'m mut [u8],
-    now: UnixSeconds,
 ) -> Result<(Change, Option<LineEffect<'m>>, Outbox), Rejected> {
     match (end, sealed.nonce.epoch) {
-        // The key goes now. Otherwise a clock set back would revive it.
-        (End::Alice { stage, early: Some(early) }, 0) if now >= early.until => {
-            Ok((Change::alice(session.clone(), stage.clone(), None), None, Outbox::Quiet))
-        }
         (End::Alice { stage, early: Some(early) }, 0) => {
             let (early, text) = early.open(sealed, own, aad, buffer)?;
             if sealed.kind == PacketKind::Close {
@@ -197,7 +192,9 @@ fn proof<'m>(line: &'m mut Line, payload: &Payload<'_>, now: UnixSeconds) -> Res
     let Payload::Proof { proof } = payload else { return Err(Rejected::Malformed) };
     let change = match phase {
         Phase::Closed { .. } => return Err(Rejected::Closed),
-        Phase::AwaitingProof { until, .. } if now >= *until => Change::closed(CloseReason::Expired, None),
+        Phase::AwaitingProof { expiry: Some(expiry), .. } if now >= *expiry => {
+            Change::closed(CloseReason::Expired, None)
+        }
         Phase::AwaitingProof { private_key, rad, asks, .. } => Phase::of_alice(origin, private_key, rad, *asks, proof)
             .map_or(Change::closed(CloseReason::ProofRefused, None), Change::Phase),
         // The same proof again: Confirm was lost, or is slow.

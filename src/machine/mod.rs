@@ -66,11 +66,13 @@ pub trait Machine: Role {
     }
 
     /// Ends what has expired: a Port that was not used in time, a line that got no proof. `None` if the deadline has not come.
+    ///
+    /// Some deadlines are looks at the clock (§8.8): the step notes the look, and the next deadline is a day later.
     fn tick(&mut self, now: UnixSeconds) -> Option<Step<'_, Self>> {
         if now < self.deadline()? {
             return None;
         }
-        let change = Self::at_deadline(&self.held().state)?;
+        let change = Self::at_deadline(&self.held().state, now)?;
         Some(Step::new(self, change))
     }
 }

@@ -32,7 +32,7 @@ pub trait Role: Sized {
     fn key_of(state: &Self::State) -> RecordKey;
     fn deadline_of(state: &Self::State) -> Option<UnixSeconds>;
     /// What the deadline changes. `None` if there is nothing to end.
-    fn at_deadline(state: &Self::State) -> Option<Self::Change>;
+    fn at_deadline(state: &Self::State, now: UnixSeconds) -> Option<Self::Change>;
     /// The change once the outbox was done. `None` if only the other side can empty it.
     fn without_outbox(state: &Self::State) -> Option<Self::Change>;
     /// Makes a change that [`apply_in_place`](Self::apply_in_place) does not make.
@@ -114,8 +114,8 @@ macro_rules! impl_machine {
             state.deadline()
         }
 
-        fn at_deadline(state: &$state) -> Option<Self::Change> {
-            state.at_deadline()
+        fn at_deadline(state: &$state, now: $crate::time::UnixSeconds) -> Option<Self::Change> {
+            state.at_deadline(now)
         }
 
         fn without_outbox(state: &$state) -> Option<Self::Change> {

@@ -37,7 +37,7 @@ pub enum UseLimit {
     Unlimited,
 }
 
-/// What happens when a user comes who has a line with this user already (§14.6), as far as the relay's `pair_hash` tells.
+/// What happens when a user comes who has a line with this user already (§14.6), as far as the relay's `peer` tells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Encode, Decode)]
 #[cbor(index_only)]
 pub enum OnRepeat {

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Claimed, Connect, LinkClosure, LinkSetting, UserId};
-use crate::id::{LineId, PairHash};
+use crate::id::{LineId, PeerMark};
 use crate::message::Reason;
 use crate::port::policy::Admission;
 use crate::time::UnixSeconds;
@@ -56,7 +56,7 @@ pub struct FormedLine {
     /// The line.
     pub line_id: LineId,
     /// The pair hash of the owner and the user that connects (§7.3).
-    pub pair_hash: PairHash,
+    pub peer: PeerMark,
 }
 
 /// What [`Directory::claim`](super::Directory::claim) must do about a Connect.
@@ -78,9 +78,9 @@ impl FormedLine {
     /// A line between these two users.
     pub fn new(owner: UserId, by: UserId, line_id: LineId) -> Self {
         let (first, second) = (owner.min(by), owner.max(by));
-        let pair_hash: [u8; 32] =
+        let peer: [u8; 32] =
             Sha256::new().chain_update(first.as_bytes()).chain_update(second.as_bytes()).finalize().into();
-        Self { owner, line_id, pair_hash: pair_hash.into() }
+        Self { owner, line_id, peer: peer.into() }
     }
 }
 

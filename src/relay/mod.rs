@@ -135,7 +135,7 @@ impl<D: Directory> Relay<D> {
     /// that these ended: `notify` is called with each user that has something new waiting.
     ///
     /// Refuse the user's requests before you call this: the next one would begin the user anew. Never give its id to anybody
-    /// else, or a [`PairHash`](crate::PairHash) would take the one user for the other.
+    /// else, or a [`PeerMark`](crate::PeerMark) would take the one user for the other.
     ///
     /// # Errors
     /// The storage's own. The user may or may not be removed: call this again, later. Nobody is told twice.

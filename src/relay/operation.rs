@@ -307,7 +307,7 @@ impl NewLink {
 impl Connect {
     /// Where in the bytes of [`event`](Self::event) the 32 bytes of the pair hash begin. They are all that depends on the link's
     /// owner: a statement that looks up the owner can put them in.
-    pub const PAIR_HASH_OFFSET: usize = 41;
+    pub const PEER_OFFSET: usize = 41;
 
     /// The event that waits for the link's owner when this Connect has formed `line`.
     pub fn event(&self, line: &FormedLine) -> Event<'static> {
@@ -334,7 +334,7 @@ impl Connect {
 }
 
 const fn formed(line_link: LineLink, line: &FormedLine, proof: Option<Proof>) -> Event<'static> {
-    Event::LineFormed { line_link, line_id: line.line_id, pair_hash: line.pair_hash, proof }
+    Event::LineFormed { line_link, line_id: line.line_id, peer: line.peer, proof }
 }
 
 const fn refused(line_link: LineLink, reason: Reason) -> Event<'static> {

@@ -8,7 +8,7 @@ use super::relay::{Delivery, Formed};
 use super::schedule::{Answer, Claim, End, Forgery};
 use super::world::{Happened, World, pick};
 use crate::{
-    Alice, Bob, BobEffect, Event, LineLink, Nonce, PacketKind, PairHash, Payload, PortOptions, Proof, Reason, Request,
+    Alice, Bob, BobEffect, Event, LineLink, Nonce, PacketKind, PeerMark, Payload, PortOptions, Proof, Reason, Request,
     RequestId, Seed, SendProof, Write,
 };
 
@@ -37,21 +37,21 @@ impl<A: App> World<A> {
 
     pub(super) fn claim_twice(&mut self, n: u8, claim: Claim) -> Happened {
         let Some(line) = pick(&self.relay.lines, n).cloned() else { return Ok(false) };
-        let Formed { line_link, line_id: first, pair_hash, users: [owner, _], ref proof } = line;
+        let Formed { line_link, line_id: first, peer, users: [owner, _], ref proof } = line;
         let proof = match claim {
             Claim::ForeignProof => self.foreign_proof(),
             Claim::NoProof => None,
             Claim::SameProof | Claim::OtherPair | Claim::SameLine => proof.clone(),
         };
-        let (line_id, pair_hash) = match claim {
-            Claim::OtherPair => (first, PairHash::from([0; 32])),
+        let (line_id, peer) = match claim {
+            Claim::OtherPair => (first, PeerMark::from([0; 32])),
             Claim::SameLine => match self.witness.lines_of(owner).find(|line_id| *line_id != first) {
-                Some(taken) => (taken, pair_hash),
+                Some(taken) => (taken, peer),
                 None => return Ok(false),
             },
-            _ => (self.relay.make_up(Some(line)), pair_hash),
+            _ => (self.relay.make_up(Some(line)), peer),
         };
-        self.lie(owner, &Event::LineFormed { line_link, line_id, pair_hash, proof })
+        self.lie(owner, &Event::LineFormed { line_link, line_id, peer, proof })
     }
 
     pub(super) fn answer_unasked(&mut self, to: u8, answer: Answer) -> Happened {
@@ -68,8 +68,8 @@ impl<A: App> World<A> {
                 Event::LineLinkIssued { request_id: asked.request_id, line_link: another.unwrap_or(fresh) }
             }
             Answer::Line => {
-                let (line_id, pair_hash) = (self.relay.make_up(None), PairHash::from([0; 32]));
-                Event::LineFormed { line_link, line_id, pair_hash, proof: None }
+                let (line_id, peer) = (self.relay.make_up(None), PeerMark::from([0; 32]));
+                Event::LineFormed { line_link, line_id, peer, proof: None }
             }
             Answer::Refusal => Event::Refused { line_link, reason: Reason::UsedByAnother },
         };

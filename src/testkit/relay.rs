@@ -9,7 +9,7 @@ use rand_core::Rng;
 use sha2::{Digest, Sha256};
 
 use crate::relay::{self, Limits, Memory, Relay, Response, UserId};
-use crate::{Event, LineId, LineLink, PairHash, Payload, Proof, Request, RequestId, UnixSeconds};
+use crate::{Event, LineId, LineLink, PeerMark, Payload, Proof, Request, RequestId, UnixSeconds};
 
 /// An event on its way to a client.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,7 +62,7 @@ pub(super) struct Link {
 pub(super) struct Formed {
     pub(super) line_link: LineLink,
     pub(super) line_id: LineId,
-    pub(super) pair_hash: PairHash,
+    pub(super) peer: PeerMark,
     /// The owner of the link, and its user.
     pub(super) users: [usize; 2],
     /// Inline or along the line, as soon as it was seen.
@@ -137,11 +137,11 @@ impl HostileRelay {
             {
                 self.links.push(Link { owner: from, request_id, line_link: *line_link });
             }
-            (Ok(Request::Connect { line_link, proof }), Some(Event::LineFormed { line_id, pair_hash, .. })) => {
+            (Ok(Request::Connect { line_link, proof }), Some(Event::LineFormed { line_id, peer, .. })) => {
                 // A repeated request notifies nobody.
                 let owner = response.notify.iter().flatten().next().and_then(|id| self.who(*id));
-                let (line_id, pair_hash) = (*line_id, *pair_hash);
-                let formed = |owner| Formed { line_link, line_id, pair_hash, users: [owner, from], proof };
+                let (line_id, peer) = (*line_id, *peer);
+                let formed = |owner| Formed { line_link, line_id, peer, users: [owner, from], proof };
                 self.lines.extend(owner.map(formed));
             }
             // It reads what is not sealed: a proof along the line is as good to it as one inline.

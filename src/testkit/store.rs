@@ -259,8 +259,8 @@ mod tests {
         let mut outcomes = Vec::new();
         for (n, alice) in &mut alices {
             let before = store.clone();
-            let (line_link, line_id, pair_hash) = ([*n; 16].into(), [9; 16].into(), [9; 32].into());
-            let event = Event::LineFormed { line_link, line_id, pair_hash, proof: None };
+            let (line_link, line_id, peer) = ([*n; 16].into(), [9; 16].into(), [9; 32].into());
+            let event = Event::LineFormed { line_link, line_id, peer, proof: None };
             let step = alice.handle(&event, &NoPeers, UnixSeconds(0), &mut rng).unwrap();
             let outcome = store.keep(&step.write());
             assert_eq!(outcome.is_err(), store == before);

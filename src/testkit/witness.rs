@@ -9,7 +9,7 @@ use self::owners::{Made, Wish};
 use super::machine::AnyMachine;
 use super::violation::Violation;
 use crate::{
-    AlicePhase, Bob, BobPhase, Line, LineId, LineLink, LinePhase, Machine, Nonce, PairHash, Policy, PortHash,
+    AlicePhase, Bob, BobPhase, Line, LineId, LineLink, LinePhase, Machine, Nonce, PeerMark, Policy, PortHash,
     RecordKey, RelayClaims, RequestId, Secret, UnixSeconds, UseOutcome,
 };
 
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug)]
 struct Seen {
     port: PortHash,
-    pair_hash: PairHash,
+    peer: PeerMark,
     /// Two ends with the same code have the same transcript and keys (§6.8). `None` before the line is joined.
     code: Option<[u32; 8]>,
     /// The same for a line of a Port for many, until Bob has heard Alice (§14.7).
@@ -29,11 +29,11 @@ impl Seen {
     fn of(line: &Line) -> Self {
         let code = line.code().map(|code| *code.groups());
         let early = line.early_key().cloned();
-        Self { port: line.port(), pair_hash: line.claims().pair_hash, code, early, confirmed: false }
+        Self { port: line.port(), peer: line.claims().peer, code, early, confirmed: false }
     }
 
     fn is_of_same(&self, other: &Self) -> bool {
-        (self.port, self.pair_hash) == (other.port, other.pair_hash)
+        (self.port, self.peer) == (other.port, other.peer)
     }
 
     /// `None`: nothing tells.

@@ -18,7 +18,7 @@ const NOW: UnixSeconds = UnixSeconds(1_000);
 fn seen(port: u8, pair: u8, code: Option<u32>) -> Seen {
     Seen {
         port: [port; 32].into(),
-        pair_hash: [pair; 32].into(),
+        peer: [pair; 32].into(),
         code: code.map(|n| [n; 8]),
         early: None,
         confirmed: false,
@@ -76,7 +76,7 @@ fn dead(mut bob: AnyMachine) -> AnyMachine {
 }
 
 fn line_of(machine: &mut AnyMachine, proof: Option<crate::Proof>) -> AnyMachine {
-    let event = Event::LineFormed { line_link: [1; 16].into(), line_id: line_id(1), pair_hash: [1; 32].into(), proof };
+    let event = Event::LineFormed { line_link: [1; 16].into(), line_id: line_id(1), peer: [1; 32].into(), proof };
     let formed = step(machine, Input::Event(&event, &[], &Tables::default())).into_iter().find_map(|one| match one {
         ToDo::Adopt(line) => Some(AnyMachine::Line(*line)),
         _ => None,
@@ -140,7 +140,7 @@ fn the_code_of_a_joined_line_is_its_check_code() {
     assert_eq!(ends.each_ref().map(code), [(alice, alice); 2]);
 }
 
-/// A line keeps its Port and its `pair_hash`, and the code that it gets when it is joined until it is over.
+/// A line keeps its Port and its `peer`, and the code that it gets when it is joined until it is over.
 #[test]
 fn what_a_line_may_become() {
     let (born, joined) = (seen(1, 1, None), seen(1, 1, Some(1)));
@@ -315,7 +315,7 @@ fn introduced() -> Line {
     let sent = step(&mut bob, Input::Connect(SendProof::Inline));
     let Some(ToDo::Send(request)) = sent.first() else { panic!("{sent:?}") };
     let Ok(Request::Connect { line_link, proof }) = Request::decode(request) else { panic!("no Connect") };
-    let formed = Event::LineFormed { line_link, line_id: line_id(1), pair_hash: [1; 32].into(), proof };
+    let formed = Event::LineFormed { line_link, line_id: line_id(1), peer: [1; 32].into(), proof };
     let known = Tables::of(&formed, [].into_iter(), [ticket]);
     let yielded = step(&mut alice, Input::Event(&formed, &[], &known));
     let line = yielded.into_iter().find_map(|one| match one {
