@@ -227,7 +227,12 @@ impl Offered {
 
     /// §4.3, §14.4: the caller has a record of this line. A line of this Port is in its place, and nothing is to be done. A line of another
     /// Port is the relay's lie. The user of this Port then waits in vain.
-    pub(crate) fn line_is_there<L>(&self, hash: PortHash, of_line: PortHash, line_id: LineId) -> Result<Next<L>, Rejected> {
+    pub(crate) fn line_is_there<L>(
+        &self,
+        hash: PortHash,
+        of_line: PortHash,
+        line_id: LineId,
+    ) -> Result<Next<L>, Rejected> {
         match (self.is_for_many(), of_line == hash) {
             (false, true) => Ok(self.spent(hash, line_id, Ok(None))),
             (false, false) => Ok(self.spent(hash, line_id, Err(PortOutcome::FalseLine))),

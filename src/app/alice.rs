@@ -79,7 +79,8 @@ impl Alice {
             State::Requesting(_) => Err(Rejected::OutOfOrder),
             State::Spent(tombstone) => Err(tombstone.reject_line(*line_id, peers)),
             State::Offered(offered) => {
-                let visitor = Visitor { line_id: *line_id, peer: *pair_hash, relationship: peers.relationship(pair_hash) };
+                let visitor =
+                    Visitor { line_id: *line_id, peer: *pair_hash, relationship: peers.relationship(pair_hash) };
                 let next = match peers.port_of_line(line_id) {
                     Some(of_line) => offered.line_is_there(App::hash(offered.port()), of_line, *line_id)?,
                     None if offered.is_for_many() => admit(offered, &visitor, intro, peers, now)?,

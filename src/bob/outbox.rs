@@ -53,7 +53,11 @@ impl Role for Bob {
         match (&self.0.state, place) {
             (State::Connecting(connecting), 0) => {
                 let proof = (connecting.send_proof == SendProof::Inline).then(|| connecting.proof.clone());
-                Some(BobEffect::Send(Request::Connect { line_link: connecting.line_link, request_id: connecting.request_id, proof }))
+                Some(BobEffect::Send(Request::Connect {
+                    line_link: connecting.line_link,
+                    request_id: connecting.request_id,
+                    proof,
+                }))
             }
             (State::Spent(tombstone), place) => tombstone.outbox(place).map(|word| match word {
                 LastWord::Disconnect(line_id) => BobEffect::Send(Request::Disconnect { line_id }),

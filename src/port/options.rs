@@ -33,7 +33,12 @@ pub struct PortOptions {
 impl PortOptions {
     /// Good for one use, without an expiry, at a relay that both sides know already.
     pub const fn new() -> Self {
-        Self { terms: Terms { expires: None, relay: None }, policy: Policy::once(), introducer: None, recognisable: false }
+        Self {
+            terms: Terms { expires: None, relay: None },
+            policy: Policy::once(),
+            introducer: None,
+            recognisable: false,
+        }
     }
 
     /// From this second on the Port is dead, by either side's clock.

@@ -27,16 +27,21 @@ use crate::time::UnixSeconds;
 /// its shape. They assume these tables:
 ///
 /// ```text
-/// links  line_link PRIMARY KEY, owner, request_id, state, version, admits, expires, purge_at,
+/// links  line_link PRIMARY KEY, owner, request_id, state, version, admits, recognisable, expires, purge_at,
 ///        claimed_by, request_digest, line_id,    UNIQUE (owner, request_id), INDEX (purge_at)
-/// ends   (line_id, user_id) PRIMARY KEY, other, line_link, request_digest,
-///        UNIQUE (line_link, user_id, request_digest), INDEX (user_id)
+/// ends   (line_id, user_id) PRIMARY KEY, other, line_link, connected_by, request_digest,
+///        INDEX (line_link, connected_by), INDEX (user_id)
 /// queue  (user_id, sequence) PRIMARY KEY, line_id, kind, length, event,    INDEX (user_id, line_id, sequence)
 /// users  user_id PRIMARY KEY, last_sequence
+/// look   one row: the look before at the clock, for purge
 /// ```
 ///
-/// A user that leaves a line loses its row of `ends`. The columns `line_link` and `request_digest` of `ends` are set at the end
-/// of a user that has connected to a link for many. They go with that row.
+/// A user that leaves a line loses its row of `ends`. The columns `line_link`, `connected_by` and `request_digest` are the same in both
+/// rows of a line: the use that formed it. So a use is known, and counts, until both users have left.
+///
+/// The marks in `LineFormed` and `Connected` depend on the link's owner, whom the statement looks up. HMAC-SHA256 is
+/// `sha256(opad || sha256(ipad || viewer || peer || link))`, with the key, filled up with zeros to 64 bytes, XORed with 36 and 5c in each
+/// byte. Or read the link first, in the same transaction, and let [`Connect::decide`] make both events.
 ///
 /// A storage that doesn't count under a lock may let two requests at the same moment go over a limit by one. That does no harm.
 /// If the database ends a statement because of a deadlock or a serialization failure, answer [`Claimed::Conflict`] or repeat the
@@ -54,14 +59,14 @@ pub trait Directory {
     /// link already, that is the one. Otherwise stores a new one: open, of version 0, and admitting
     /// [`One`](crate::Admission::One).
     ///
-    /// A link whose [`purge_at`](super::LinkEntry::purge_at) has come counts as one that never existed: its request gets a new
-    /// one, and it does not count for [`max_links`](NewLink::max_links).
+    /// A link whose [`purge_at`](super::LinkEntry::purge_at) has come does not count for [`max_links`](NewLink::max_links). It is not
+    /// touched here: only [`purge`](Self::purge) deletes.
     ///
     /// One statement:
     ///
     /// ```text
     /// INSERT INTO links … SELECT … WHERE (SELECT count(*) FROM links WHERE owner = … AND purge_at > now) < max_links
-    ///   ON CONFLICT (owner, request_id) DO UPDATE SET … WHERE links.purge_at <= now RETURNING line_link
+    ///   ON CONFLICT (owner, request_id) DO NOTHING RETURNING line_link
     ///   UNION the line_link that the request has already
     /// ```
     ///
@@ -78,20 +83,22 @@ pub trait Directory {
     /// all of:
     ///
     /// - the line [`claim.line_id`](super::Claim::line_id), between the link's owner and [`claim.by`](super::Claim::by);
-    /// - [`Connect::event`], at the end of the owner's queue;
-    /// - of a link that admits one: the state [`Claimed`](super::LinkState::Claimed), and [`Connect::purge_at`];
-    /// - of a link that admits many: that this request has formed this line, until `claim.by` leaves the line.
+    /// - [`Connect::line_formed`], at the end of the owner's queue;
+    /// - [`Connect::connected`], at the end of the queue of `claim.by`;
+    /// - that this request has formed this line, until both users have left it;
+    /// - of a link that admits one: the state [`Claimed`](super::LinkState::Claimed), and until when it is kept.
     ///
     /// There is room if each of the two users is on fewer lines than [`max_lines`](Connect::max_lines) and, if the link admits
-    /// many, `claim.by` is on fewer lines of this link than [`max_uses`](Connect::max_uses).
+    /// many, `claim.by` has formed fewer lines of this link than [`max_uses`](Connect::max_uses) that one of their two users has not left.
+    /// A line that only `claim.by` has left counts: else one user could fill up the lines of an owner that is away.
     ///
     /// One statement, or a transaction that locks the link's row:
     ///
     /// ```text
-    /// WITH link AS (SELECT … WHERE line_link = … FOR UPDATE), before AS (SELECT line_id FROM ends WHERE line_link, user_id, request_digest = …),
+    /// WITH link AS (SELECT … WHERE line_link = … FOR UPDATE), before AS (SELECT line_id FROM ends WHERE line_link, connected_by, request_digest = …),
     ///   bob AS (INSERT INTO ends … SELECT … FROM link WHERE state = open AND admits <> nobody AND expires > now AND owner <> by
     ///           AND there is room AND there is no before   ON CONFLICT DO NOTHING RETURNING other),
-    ///   alice AS (INSERT INTO ends … FROM bob), claimed AS (UPDATE links … FROM bob WHERE admits = one), queued AS (INSERT INTO queue … FROM bob)
+    ///   alice AS (INSERT INTO ends … FROM bob), claimed AS (UPDATE links … FROM bob WHERE admits = one), queued AS (INSERT INTO queue … for both)
     ///   SELECT link.*, before, counts, EXISTS (SELECT FROM bob)
     /// ```
     ///
@@ -103,37 +110,44 @@ pub trait Directory {
     /// - *`Conflict` of an open link*: Bob retries for as long as that lasts.
     /// - *A stale read*, so that the link counts as unknown, closed, expired or used: Bob is refused and gives up its Port. **It
     ///   must not happen.** A stale read that says *open* does no harm if the write depends on the link's row as it is.
-    /// - *A stale read* of the line that the request has formed: Bob is told so when it sends along a line that it has left.
+    /// - *A stale read* of the line that the request has formed: a second line, which Bob refuses.
+    /// - *A lost event* for Bob: a Bob that has forgotten its request never leaves the line.
     ///
     /// # Errors
     /// The storage's own.
     fn claim(&mut self, connect: &Connect) -> Result<Claimed, Self::Error>;
 
-    /// Sets whom a link admits, its version, [`expires`](LinkSetting::expires) and [`purge_at`](LinkSetting::purge_at), if
-    /// [`LinkSetting::applies_to`] the link as it is. Otherwise writes nothing.
+    /// Sets whom a link admits, its version, whether it is [`recognisable`](LinkSetting::recognisable),
+    /// [`expires`](LinkSetting::expires) and [`purge_at`](LinkSetting::purge_at), and opens it, if [`LinkSetting::decide`] says
+    /// [`Set`](super::SetDecision::Set) of the link as it is. Otherwise writes nothing. What is kept of the uses of a claimed link stays.
     ///
-    /// One statement:
+    /// Gives [`Lost`](LinkSet::Lost) if `decide` says so and nothing waits in the owner's queue. If something waits, it may be the event
+    /// that the link was used: the owner is to hear that first, and asks again.
+    ///
+    /// One statement, and if it has changed no row, one that reads the link and the queue:
     ///
     /// ```text
-    /// UPDATE links SET version, admits, expires, purge_at = …
-    ///   WHERE line_link = … AND owner = … AND state = open AND version < … AND expires > now AND purge_at > now
+    /// UPDATE links SET state = open, version, admits, recognisable, expires, purge_at = …
+    ///   WHERE line_link = … AND owner = … AND (state = open AND version <= … OR state = claimed AND version < … AND … = many)
     /// ```
     ///
     /// - *A lost write* of *nobody*: lines are formed, and Alice disconnects them. Of *many*: the first user burns the link, and
     ///   the next ones are told that it is used. **It must not happen.**
     /// - *A lower version after a higher one*: the same, until Alice sets the link again.
+    /// - *`Lost` of a link that is there*: Alice gives its Port up. **It must not happen.**
     ///
     /// # Errors
     /// The storage's own.
-    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Self::Error>;
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Self::Error>;
 
-    /// Closes a link and sets its [`purge_at`](LinkClosure::purge_at), if [`LinkClosure::applies_to`] the link as it is.
-    /// Otherwise writes nothing.
+    /// Closes a link and sets its `purge_at` to what [`LinkClosure::decide`] gives for the link as it is. If that is `None`, writes
+    /// nothing.
     ///
     /// One statement:
     ///
     /// ```text
-    /// UPDATE links SET state = closed, purge_at = … WHERE line_link = … AND owner = … AND state = open AND purge_at > now
+    /// UPDATE links SET state = closed, purge_at = greatest(now, expires - lifetime) + retention
+    ///   WHERE line_link = … AND owner = … AND state = open
     /// ```
     ///
     /// - *A lost write*: the link can still be used. Alice disconnects its lines (§4.4).
@@ -168,8 +182,8 @@ pub trait Directory {
     /// The storage's own.
     fn push(&mut self, packet: &Packet<'_>) -> Result<Pushed, Self::Error>;
 
-    /// Takes a user off a line, with all that waits for it of that line, and with what the storage keeps of the request that
-    /// formed it. If the other end is still there, puts [`Event::Disconnected`](crate::Event::Disconnected) at the end of its queue
+    /// Takes a user off a line, with all that waits for it of that line. With the second user goes what the storage keeps of the request
+    /// that formed the line. If the other end is still there, puts [`Event::Disconnected`](crate::Event::Disconnected) at the end of its queue
     /// and gives that user. Gives `None` if nobody is to be notified.
     ///
     /// One statement:
@@ -251,11 +265,12 @@ pub trait Directory {
     /// The storage's own.
     fn remove(&mut self, user: UserId, notify: impl FnMut(UserId)) -> Result<(), Self::Error>;
 
-    /// Deletes links whose [`purge_at`](super::LinkEntry::purge_at) has come: as many as is quickly done, but more than one.
+    /// Deletes links whose [`purge_at`](super::LinkEntry::purge_at) has come by [`PurgeLook`](super::PurgeLook): as many as is quickly
+    /// done, but more than one. Keeps the look.
     /// [`Operation::execute`](super::Operation::execute) calls it once for each link that is issued. A storage with a background job
     /// may do nothing here and delete them there.
     ///
-    /// One statement: `DELETE FROM links WHERE line_link IN (SELECT line_link FROM links WHERE purge_at <= now LIMIT …)`.
+    /// One statement: `DELETE FROM links WHERE line_link IN (SELECT line_link FROM links WHERE purge_at <= … LIMIT …)`.
     ///
     /// - *Too early*: an open link is unknown. A used link is unknown too, so the victim of a thief is not warned.
     /// - *Never*: the storage fills up with links of users that ask for no new ones.
@@ -276,10 +291,19 @@ pub enum Issued {
     TooMany,
 }
 
+/// What came of [`Directory::set_link`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LinkSet {
+    /// The owner need not know more: the link is set, or used, or has a later setting.
+    Done,
+    /// The owner has no such link, and nothing waits for it.
+    Lost,
+}
+
 /// What came of [`Directory::claim`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Claimed {
-    /// The storage has formed this line, and its event waits for the link's owner.
+    /// The storage has formed this line, and its events wait for both users.
     Formed(FormedLine),
     /// The same request formed this line before.
     FormedBefore(FormedLine),

@@ -9,7 +9,7 @@ use core::{fmt, mem};
 use super::directory::Filled;
 use super::{
     BatchLimit, Claim, Claimed, Connect, Decision, Delivery, Departure, Directory, Issued, LinkClosure, LinkEntry,
-    LinkSetting, LinkState, NewLink, Packet, Pushed, UserId,
+    LinkSet, LinkSetting, LinkState, NewLink, Packet, PurgeLook, Pushed, SetDecision, UserId,
 };
 use crate::cbor::Versioned;
 use crate::id::{LineId, LineLink, RequestId};
@@ -26,17 +26,19 @@ pub struct Memory {
     links: BTreeMap<LineLink, Row>,
     /// The links by when they are purged.
     due: BTreeSet<(UnixSeconds, LineLink)>,
-    /// The end of a user that has left is `None`. A line that both users have left is not here.
-    lines: BTreeMap<LineId, [Option<End>; 2]>,
+    /// A line that both users have left is not here.
+    lines: BTreeMap<LineId, Line>,
     users: BTreeMap<UserId, User>,
-    /// The lines that links for many have formed, by the request that formed them, until the user that asked leaves the line.
+    /// The lines by the request that formed them.
     uses: BTreeMap<Use, LineId>,
+    /// The look before at the clock, for purging.
+    look: Option<UnixSeconds>,
 }
 
 // A log must show no link, which could be used, and no event.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { links, due: _, lines, users, uses: _ } = self;
+        let Self { links, due: _, lines, users, uses: _, look: _ } = self;
         write!(f, "Memory({} links, {} lines, {} users)", links.len(), lines.len(), users.len())
     }
 }
@@ -47,6 +49,7 @@ struct Row {
     owner: UserId,
     request_id: RequestId,
     purge_at: UnixSeconds,
+    recognisable: bool,
     state: State,
 }
 
@@ -57,7 +60,7 @@ enum State {
         expires: UnixSeconds,
     },
     Set(Box<Set>),
-    Claimed(Box<Claim>),
+    Claimed(Box<(Claim, u64)>),
     Closed,
 }
 
@@ -75,13 +78,18 @@ type Use = (LineLink, UserId, [u8; 32]);
 #[derive(Clone, Default)]
 struct User {
     issued: BTreeMap<RequestId, LineLink>,
-    /// None of these links is purged before this.
-    due: UnixSeconds,
     lines: BTreeSet<LineId>,
     /// The events that wait, by their numbers.
     queue: BTreeMap<u64, Box<[u8]>>,
     /// The last number that an event of this queue was given.
     last: u64,
+}
+
+#[derive(Clone)]
+struct Line {
+    formed_by: Use,
+    /// The end of a user that has left is `None`.
+    ends: [Option<End>; 2],
 }
 
 /// One end of a line.
@@ -95,8 +103,6 @@ struct End {
     bytes: usize,
     /// The last event that said `Dropped`. If it still waits, the next one replaces it.
     dropped: Option<u64>,
-    /// The key of this line in `uses`.
-    formed_by: Option<Box<Use>>,
 }
 
 /// An event is no longer than this and its payload, but for a `LineFormed`.
@@ -114,6 +120,7 @@ impl Memory {
             lines: BTreeMap::new(),
             users: BTreeMap::new(),
             uses: BTreeMap::new(),
+            look: None,
         }
     }
 
@@ -135,7 +142,10 @@ impl Memory {
     /// What there is of a link. A link whose [`purge_at`](LinkEntry::purge_at) has come may still be here.
     pub fn link(&self, line_link: LineLink) -> Option<LinkEntry> {
         let row = self.links.get(&line_link);
-        row.map(|row| LinkEntry { owner: row.owner, purge_at: row.purge_at, state: row.state.seen() })
+        row.map(|row| {
+            let Row { owner, recognisable, purge_at, ref state, .. } = *row;
+            LinkEntry { owner, recognisable, purge_at, state: state.seen() }
+        })
     }
 
     /// Changes a link's state together with the date on which it is purged.
@@ -144,9 +154,6 @@ impl Memory {
         self.due.remove(&(row.purge_at, line_link));
         self.due.insert((purge_at, line_link));
         (row.state, row.purge_at) = (state, purge_at);
-        if let Some(owner) = self.users.get_mut(&row.owner) {
-            owner.due = owner.due.min(purge_at);
-        }
     }
 
     fn purge_link(&mut self, line_link: LineLink) {
@@ -157,16 +164,11 @@ impl Memory {
         }
     }
 
-    /// Purges this user's links that are due. Call it only if one may be due: then each purged link costs at most one search of
-    /// them all.
-    fn purge_due(&mut self, owner: UserId, now: UnixSeconds) {
-        let Some(user) = self.users.get(&owner) else { return };
-        let dated = user.issued.values().filter_map(|link| Some((self.links.get(link)?.purge_at, *link)));
-        let (due, kept): (Vec<_>, Vec<_>) = dated.partition(|(purge_at, _)| *purge_at <= now);
-        due.iter().for_each(|(_, line_link)| self.purge_link(*line_link));
-        if let Some(user) = self.users.get_mut(&owner) {
-            user.due = kept.iter().map(|(purge_at, _)| *purge_at).min().unwrap_or(UnixSeconds(u64::MAX));
-        }
+    /// Whether a user has as many links as this that are not due to be purged. They are looked through only if there are enough.
+    fn has_links(&self, user: &User, most: usize, now: UnixSeconds) -> bool {
+        let is_due = |link: &&LineLink| self.links.get(link).is_some_and(|row| now >= row.purge_at);
+        let count = user.issued.len();
+        count >= most && count.saturating_sub(user.issued.values().filter(is_due).count()) >= most
     }
 }
 
@@ -178,7 +180,10 @@ impl State {
                 let Set { version, admits, expires } = **set;
                 LinkState::Open { expires, version, admits }
             }
-            Self::Claimed(claim) => LinkState::Claimed(**claim),
+            Self::Claimed(claimed) => {
+                let (claim, version) = **claimed;
+                LinkState::Claimed { claim, version }
+            }
             Self::Closed => LinkState::Closed,
         }
     }
@@ -198,7 +203,7 @@ impl User {
 
 impl End {
     const fn of(user: UserId) -> Self {
-        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None, formed_by: None }
+        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None }
     }
 
     fn put(&mut self, queue: &mut User, event: &Event<'_>) {
@@ -249,8 +254,9 @@ const fn line_of(event: &Event<'_>) -> Option<LineId> {
         Event::LineFormed { line_id, .. }
         | Event::Packet { line_id, .. }
         | Event::Dropped { line_id }
-        | Event::Disconnected { line_id } => Some(*line_id),
-        Event::LineLinkIssued { .. } | Event::Refused { .. } => None,
+        | Event::Disconnected { line_id }
+        | Event::Connected { line_id, .. } => Some(*line_id),
+        Event::LineLinkIssued { .. } | Event::Refused { .. } | Event::LineLinkLost { .. } => None,
     }
 }
 
@@ -260,42 +266,37 @@ impl Directory for Memory {
 
     fn issue(&mut self, link: &NewLink) -> Result<Issued, Infallible> {
         let NewLink { line_link, owner, request_id, now, expires, purge_at, max_links } = *link;
-        let mut user = self.users.entry(owner).or_default();
-        if user.due <= now {
-            self.purge_due(owner, now);
-            user = self.users.entry(owner).or_default();
+        let user = self.users.get(&owner);
+        if let Some(before) = user.and_then(|user| user.issued.get(&request_id)) {
+            return Ok(Issued::Link(*before));
         }
-        Ok(if let Some(before) = user.issued.get(&request_id) {
-            Issued::Link(*before)
-        } else if user.issued.len() >= max_links {
-            Issued::TooMany
-        } else if self.links.contains_key(&line_link) {
-            Issued::NameCollision
-        } else {
-            user.issued.insert(request_id, line_link);
-            user.due = user.due.min(purge_at);
-            self.due.insert((purge_at, line_link));
-            self.links.insert(line_link, Row { owner, request_id, purge_at, state: State::Open { expires } });
-            Issued::Link(line_link)
-        })
+        if user.map_or(max_links == 0, |user| self.has_links(user, max_links, now)) {
+            return Ok(Issued::TooMany);
+        }
+        if self.links.contains_key(&line_link) {
+            return Ok(Issued::NameCollision);
+        }
+        self.users.entry(owner).or_default().issued.insert(request_id, line_link);
+        self.due.insert((purge_at, line_link));
+        let state = State::Open { expires };
+        self.links.insert(line_link, Row { owner, request_id, purge_at, recognisable: false, state });
+        Ok(Issued::Link(line_link))
     }
 
     fn claim(&mut self, connect: &Connect) -> Result<Claimed, Infallible> {
         let Connect { line_link, claim: Claim { by, request_digest, line_id }, max_lines, max_uses, .. } = *connect;
         let formed_by = (line_link, by, request_digest);
         let link = self.link(line_link);
-        // A link that was never set has formed no line as one for many.
-        let was_set = link.as_ref().is_some_and(|link| !matches!(link.state, LinkState::Open { version: 0, .. }));
-        let before = was_set.then(|| self.uses.get(&formed_by).copied()).flatten();
-        let (line, claims_link) = match connect.decide(link.as_ref(), before) {
-            Decision::Form { line, claims_link } => (line, claims_link),
+        let before = self.uses.get(&formed_by).copied();
+        let (line, claimed_until) = match connect.decide(link.as_ref(), before) {
+            Decision::Form { line, claimed_until } => (line, claimed_until),
             Decision::Answer(claimed) => return Ok(claimed),
         };
         if self.lines.contains_key(&line_id) {
             return Ok(Claimed::Conflict);
         }
         let uses = self.uses.range((line_link, by, [0; 32])..=(line_link, by, [0xff; 32]));
-        if !claims_link && uses.take(max_uses).count() >= max_uses {
+        if claimed_until.is_none() && uses.take(max_uses).count() >= max_uses {
             return Ok(Claimed::TooMany);
         }
         let owner = line.owner;
@@ -303,40 +304,50 @@ impl Directory for Memory {
         if lines(owner) >= max_lines || lines(by) >= max_lines {
             return Ok(Claimed::TooMany);
         }
-        self.users.entry(by).or_default().lines.insert(line_id);
-        let user = self.users.entry(owner).or_default();
-        user.lines.insert(line_id);
-        let mut alice = End::of(owner);
-        alice.put(user, &connect.event(&line));
-        let mut bob = End::of(by);
-        if claims_link {
-            self.set(line_link, State::Claimed(Box::new(connect.claim)), connect.purge_at);
-        } else {
-            self.uses.insert(formed_by, line_id);
-            bob.formed_by = Some(Box::new(formed_by));
+        let ends = [(owner, connect.line_formed(&line)), (by, connect.connected(&line))].map(|(user, event)| {
+            let (mut end, queue) = (End::of(user), self.users.entry(user).or_default());
+            queue.lines.insert(line_id);
+            end.put(queue, &event);
+            Some(end)
+        });
+        if let (Some(until), Some(link)) = (claimed_until, link) {
+            let version = if let LinkState::Open { version, .. } = link.state { version } else { 0 };
+            self.set(line_link, State::Claimed(Box::new((connect.claim, version))), until);
         }
-        self.lines.insert(line_id, [Some(alice), Some(bob)]);
+        self.uses.insert(formed_by, line_id);
+        self.lines.insert(line_id, Line { formed_by, ends });
         Ok(Claimed::Formed(line))
     }
 
-    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Infallible> {
-        if self.link(setting.line_link).is_some_and(|link| setting.applies_to(&link)) {
-            let LinkSetting { line_link, version, admits, expires, purge_at, .. } = *setting;
-            self.set(line_link, State::Set(Box::new(Set { version, admits, expires })), purge_at);
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Infallible> {
+        let LinkSetting { line_link, owner, version, admits, recognisable, expires, purge_at, .. } = *setting;
+        match setting.decide(self.link(line_link).as_ref()) {
+            SetDecision::Set => {
+                let state = match version {
+                    0 => State::Open { expires },
+                    _ => State::Set(Box::new(Set { version, admits, expires })),
+                };
+                self.set(line_link, state, purge_at);
+                if let Some(row) = self.links.get_mut(&line_link) {
+                    row.recognisable = recognisable;
+                }
+                Ok(LinkSet::Done)
+            }
+            SetDecision::Lost if self.waiting(owner) == 0 => Ok(LinkSet::Lost),
+            SetDecision::Lost | SetDecision::Keep => Ok(LinkSet::Done),
         }
-        Ok(())
     }
 
     fn close_link(&mut self, closure: &LinkClosure) -> Result<(), Infallible> {
-        if self.link(closure.line_link).is_some_and(|link| closure.applies_to(&link)) {
-            self.set(closure.line_link, State::Closed, closure.purge_at);
+        if let Some(until) = self.link(closure.line_link).and_then(|link| closure.decide(&link)) {
+            self.set(closure.line_link, State::Closed, until);
         }
         Ok(())
     }
 
     fn push(&mut self, packet: &Packet<'_>) -> Result<Pushed, Infallible> {
         let Packet { line_id, from, payload, max_packets, max_bytes } = *packet;
-        let (near, far) = match self.lines.get_mut(&line_id) {
+        let (near, far) = match self.lines.get_mut(&line_id).map(|line| &mut line.ends) {
             Some([Some(near), Some(far)]) if near.user == from => (near, far),
             Some([Some(far), Some(near)]) if near.user == from => (near, far),
             Some(ends) if ends.iter().flatten().any(|end| end.user == from) => return Ok(Pushed::Left),
@@ -356,7 +367,7 @@ impl Directory for Memory {
 
     fn leave(&mut self, departure: &Departure) -> Result<Option<UserId>, Infallible> {
         let Departure { line_id, by } = *departure;
-        let Some(ends) = self.lines.get_mut(&line_id) else { return Ok(None) };
+        let Some(Line { formed_by, ends }) = self.lines.get_mut(&line_id) else { return Ok(None) };
         let near = ends.iter_mut().find(|end| is_of(end, by)).and_then(Option::take);
         let Some(near) = near else { return Ok(None) };
         let other = match ends.iter_mut().flatten().next() {
@@ -367,13 +378,11 @@ impl Directory for Memory {
                 Some(far.user)
             }
             None => {
+                self.uses.remove(formed_by);
                 self.lines.remove(&line_id);
                 None
             }
         };
-        if let Some(formed_by) = &near.formed_by {
-            self.uses.remove(formed_by);
-        }
         if let Some(user) = self.users.get_mut(&by) {
             user.lines.remove(&line_id);
             near.waiting.iter().for_each(|sequence| drop(user.queue.remove(sequence)));
@@ -414,7 +423,7 @@ impl Directory for Memory {
             let (sequence, event) = first.remove_entry();
             let Ok(event) = Event::decode(&event) else { continue };
             let Some(line_id) = line_of(&event) else { continue };
-            let mut ends = self.lines.get_mut(&line_id).into_iter().flatten().flatten();
+            let mut ends = self.lines.get_mut(&line_id).into_iter().flat_map(|line| line.ends.iter_mut().flatten());
             if let Some(end) = ends.find(|end| end.user == user) {
                 end.taken(sequence, &event);
             }
@@ -437,8 +446,11 @@ impl Directory for Memory {
     }
 
     fn purge(&mut self, now: UnixSeconds) -> Result<(), Infallible> {
+        let PurgeLook { due_at, next } = PurgeLook::at(now, self.look);
         for _ in 0..PURGE_AT_ONCE {
-            let Some((_, line_link)) = self.due.first().copied().filter(|(purge_at, _)| *purge_at <= now) else {
+            let is_due = |(purge_at, _): &(UnixSeconds, _)| due_at.is_some_and(|due_at| *purge_at <= due_at);
+            let Some((_, line_link)) = self.due.first().copied().filter(is_due) else {
+                self.look = Some(next);
                 break;
             };
             self.purge_link(line_link);

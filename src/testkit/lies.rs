@@ -8,7 +8,7 @@ use super::relay::{Delivery, Formed};
 use super::schedule::{Answer, Claim, End, Forgery};
 use super::world::{Happened, World, pick};
 use crate::{
-    Alice, Bob, BobEffect, Event, LineLink, Nonce, PacketKind, PeerMark, Payload, PortOptions, Proof, Reason, Request,
+    Alice, Bob, BobEffect, Event, LineLink, Nonce, PacketKind, Payload, PeerMark, PortOptions, Proof, Reason, Request,
     RequestId, Seed, SendProof, Write,
 };
 

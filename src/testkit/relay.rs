@@ -9,7 +9,7 @@ use rand_core::Rng;
 use sha2::{Digest, Sha256};
 
 use crate::relay::{self, Limits, Memory, Relay, Response, UserId};
-use crate::{Event, LineId, LineLink, PeerMark, Payload, Proof, Request, RequestId, UnixSeconds};
+use crate::{Event, LineId, LineLink, Payload, PeerMark, Proof, Request, RequestId, UnixSeconds};
 
 /// An event on its way to a client.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -16,13 +16,7 @@ const BOB: usize = 1;
 const NOW: UnixSeconds = UnixSeconds(1_000);
 
 fn seen(port: u8, pair: u8, code: Option<u32>) -> Seen {
-    Seen {
-        port: [port; 32].into(),
-        peer: [pair; 32].into(),
-        code: code.map(|n| [n; 8]),
-        early: None,
-        confirmed: false,
-    }
+    Seen { port: [port; 32].into(), peer: [pair; 32].into(), code: code.map(|n| [n; 8]), early: None, confirmed: false }
 }
 
 fn line_id(n: u8) -> LineId {
