@@ -2,6 +2,7 @@
 
 pub(crate) mod addr;
 mod base;
+pub(crate) mod find;
 mod key;
 pub(crate) mod options;
 pub(crate) mod policy;
