@@ -48,19 +48,9 @@ impl Port {
         if let Ok(port) = Self::parse(text) {
             return Ok(port);
         }
-        let mut finder = Finder { port: None, are_two: false, worst: Rank::NoPort, is_starred: false };
-        finder.scan(text, true);
-        match finder.port {
-            Some(_) if finder.are_two => Err(FindError::MoreThanOne),
-            Some(port) => Ok(port),
-            None => Err(match finder.worst {
-                Rank::NoPort => FindError::NoPort,
-                Rank::LinkAlone | Rank::CutOff => FindError::CutOff,
-                Rank::Rewritten => FindError::Rewritten,
-                Rank::Damaged => FindError::Damaged,
-                Rank::WrongVersion => FindError::WrongVersion,
-            }),
-        }
+        let mut finder = Finder::new();
+        finder.look(text);
+        finder.verdict()
     }
 }
 
@@ -76,7 +66,8 @@ enum Rank {
     WrongVersion,
 }
 
-struct Finder {
+/// What was found so far, in one text or several.
+pub(super) struct Finder {
     port: Option<Port>,
     are_two: bool,
     worst: Rank,
@@ -98,6 +89,28 @@ enum Marker {
 }
 
 impl Finder {
+    pub(super) const fn new() -> Self {
+        Self { port: None, are_two: false, worst: Rank::NoPort, is_starred: false }
+    }
+
+    pub(super) fn look(&mut self, text: &str) {
+        self.scan(text, true);
+    }
+
+    pub(super) fn verdict(self) -> Result<Port, FindError> {
+        match self.port {
+            Some(_) if self.are_two => Err(FindError::MoreThanOne),
+            Some(port) => Ok(port),
+            None => Err(match self.worst {
+                Rank::NoPort => FindError::NoPort,
+                Rank::LinkAlone | Rank::CutOff => FindError::CutOff,
+                Rank::Rewritten => FindError::Rewritten,
+                Rank::Damaged => FindError::Damaged,
+                Rank::WrongVersion => FindError::WrongVersion,
+            }),
+        }
+    }
+
     fn scan(&mut self, text: &str, may_unwrap: bool) {
         let (mut at, mut link) = (0, None);
         while let Some(byte) = text.as_bytes().get(at).filter(|_| !self.are_two) {
@@ -314,7 +327,7 @@ fn is_short_link(text: &str, slash: usize) -> bool {
     });
     let host = str::from_utf8(lower.as_slice()).unwrap_or_default();
     host.contains('.')
-        && path.bytes().nth(1).is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && path.as_bytes().get(1).is_some_and(u8::is_ascii_alphanumeric)
         && wrapper::is_wrapper(host, path)
 }
 

@@ -228,7 +228,7 @@ const FIRST_LABELS: &[&str] = &[
 pub(super) fn is_wrapper(host: &str, path: &str) -> bool {
     let is_at = |name: &&str| host.strip_suffix(*name).is_some_and(|above| above.is_empty() || above.ends_with('.'));
     let first = host.split('.').next().unwrap_or_default();
-    HOSTS.iter().any(|name| is_at(name))
+    HOSTS.iter().any(is_at)
         || PAGES.iter().any(|(name, page)| is_at(name) && path.starts_with(page))
         || PATHS.iter().any(|page| path.starts_with(page))
         || FIRST_LABELS.contains(&first)
