@@ -122,26 +122,34 @@ impl Finder {
     /// Judges what begins here, and says where to go on. `None`: nothing does.
     fn step(&mut self, text: &str, at: usize, byte: u8, link: &mut Option<Link>, may_unwrap: bool) -> Option<usize> {
         let rest = text.get(at..)?;
-        match byte {
+        // However its first character is written.
+        let unit = if matches!(byte, b'%' | b'&' | b'\\' | 0x80..) { unit(text, at) } else { None };
+        let begins = unit.and_then(|unit| u8::try_from(unit.what).ok()).unwrap_or(byte);
+        match begins {
             b'h' | b'H' | b'i' | b'I' => {
-                let (new, end) = marker::base(text, at)?;
-                // Inside a link it is the one that was wrapped.
-                if new != Link::Other || link.is_none() {
-                    *link = Some(new);
+                if let Some((new, end)) = marker::base(text, at) {
+                    // Inside a link it is the one that was wrapped.
+                    if new != Link::Other || link.is_none() {
+                        *link = Some(new);
+                    }
+                    let is_v3 = text.get(end..).is_some_and(|path| path.starts_with("/v3/__"));
+                    self.is_starred |= new == Link::Wrapper && is_v3;
+                    return Some(end);
                 }
-                self.is_starred |=
-                    new == Link::Wrapper && text.get(end..).is_some_and(|path| path.starts_with("/v3/__"));
-                Some(end)
             }
             b'p' | b'P' => {
-                let end = marker::scheme(text, at)?;
-                let before = text.get(..at).and_then(|before| before.chars().next_back());
-                let marker = match before {
-                    Some(letter) if letter.is_alphabetic() => Marker::Loose,
-                    _ => Marker::Scheme(rest.starts_with("PORT")),
-                };
-                Some(self.judge(text, end, marker, link))
+                if let Some(end) = marker::scheme(text, at) {
+                    let before = text.get(..at).and_then(|before| before.chars().next_back());
+                    let marker = match before {
+                        Some(letter) if letter.is_alphabetic() => Marker::Loose,
+                        _ => Marker::Scheme(rest.starts_with("PORT")),
+                    };
+                    return Some(self.judge(text, end, marker, link));
+                }
             }
+            _ => {}
+        }
+        match byte {
             b'a' if may_unwrap && rest.starts_with("aHR0c") => Some(self.unwrap(text, at, link)),
             b'/' if link.is_none() => {
                 *link = Some(Link::Wrapper).filter(|_| is_short_link(text, at));
@@ -160,8 +168,9 @@ impl Finder {
                 self.close(link);
                 None
             }
-            b'#' | b'%' | b'&' | b'\\' | 0x80.. => {
-                let unit = unit(text, at)?;
+            b'#' => Some(self.judge(text, at.saturating_add(1), link.map_or(Marker::Bare, Marker::Fragment), link)),
+            b'%' | b'&' | b'\\' | 0x80.. => {
+                let unit = unit?;
                 if unit.what == '#' {
                     return Some(self.judge(text, unit.end, link.map_or(Marker::Bare, Marker::Fragment), link));
                 }
