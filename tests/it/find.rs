@@ -70,6 +70,8 @@ impl Placeholders {
             ("BADB", changed(whole.len() - 6)[half..].to_owned()),
             ("b32bad", changed(100).to_lowercase()),
             ("SWAP", format!("{}{pair}{}", &whole[..unequal], &whole[unequal + 2..])),
+            ("WEAKA", with(&[3], Cbor::Bytes(vec![0; 32]))[..50].to_owned()),
+            ("WEAKB", with(&[3], Cbor::Bytes(vec![0; 32]))[50..].to_owned()),
             ("WEAK", with(&[3], Cbor::Bytes(vec![0; 32]))),
             ("BADRELAY", base32(&qr(&bad_relay))),
             ("GRANT", base32(&qr(grant.as_slice()))),
