@@ -12,7 +12,10 @@ use std::time::Instant;
 use port_protocol::rand_core::{TryCryptoRng, TryRng};
 use port_protocol::*;
 
-const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
+const NOW: UnixSeconds = match UnixSeconds::new(1_790_000_000) {
+    Some(now) => now,
+    None => panic!("later than 9999"),
+};
 const LINK: [u8; 16] = [1; 16];
 const USES: u32 = 100_000;
 const TICKETS: u32 = 10_000;
@@ -45,7 +48,7 @@ impl Offered {
         let formed = Event::LineFormed {
             line_link: LINK.into(),
             line_id: name(n),
-            pair_hash: [3; 32].into(),
+            peer: [3; 32].into(),
             proof: Some(proof),
         };
         let mut rows = self.rows.borrow_mut();
