@@ -45,12 +45,8 @@ impl Offered {
 
     /// One use as an app takes it: the event, the write with its mark and its ticket, and the line's own row.
     fn takes(&mut self, n: u32, proof: Proof) {
-        let formed = Event::LineFormed {
-            line_link: LINK.into(),
-            line_id: name(n),
-            peer: [3; 32].into(),
-            proof: Some(proof),
-        };
+        let formed =
+            Event::LineFormed { line_link: LINK.into(), line_id: name(n), peer: [3; 32].into(), proof: Some(proof) };
         let mut rows = self.rows.borrow_mut();
         let step = self.alice.handle(&formed, &Rows(&rows), NOW, &mut Fixed).expect("a use");
         let Ok(effects) = step.store(|write| {
