@@ -115,7 +115,7 @@ impl fmt::Display for Effect {
                 }
                 Request::Disconnect { .. } => f.write_str("Disconnect"),
                 Request::CloseLineLink { .. } => f.write_str("CloseLineLink"),
-                Request::SetLineLink { version: 0, .. } => f.write_str("SetLineLink again"),
+                Request::SetLineLink { version: 0, .. } => f.write_str("SetLineLink 0"),
                 Request::SetLineLink { admits, .. } => write!(f, "SetLineLink {admits:?}"),
                 Request::Packet { payload, .. } => match Payload::decode(payload).unwrap() {
                     Payload::Sealed { kind, .. } => write!(f, "{kind:?}"),
