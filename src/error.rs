@@ -28,9 +28,12 @@ pub struct BufferTooSmall;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum PortError {
-    /// It is not a Port. Tell the user that this code or link is something else, or damaged.
+    /// It is not a Port. Tell the user that this code or link is something else.
     #[error("not a Port")]
     Malformed,
+    /// It was a Port, and was changed on its way: its check is wrong (§2.7). Tell the user to ask for it again.
+    #[error("a Port that was changed on its way")]
+    Damaged,
     /// It is a Port of another version. Tell the user to update the app.
     #[error("a Port of a version that this crate does not know")]
     UnsupportedVersion,
