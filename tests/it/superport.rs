@@ -358,7 +358,8 @@ fn longest_line(state: &Cbor, by: Option<Cbor>) -> Cbor {
     // Alice's end: what is still to be opened of epoch 0.
     if phase.at(&[2, 0]).uint() == 1 {
         let wait = [7 * 24 * 60 * 60, UnixSeconds::MAX.as_secs()].map(Cbor::Uint);
-        phase = phase.with(&[2, 2, 1], most()).with(&[2, 2, 2], Cbor::Uint(255)).with(&[2, 2, 3], Cbor::Array(wait.into()));
+        phase =
+            phase.with(&[2, 2, 1], most()).with(&[2, 2, 2], Cbor::Uint(255)).with(&[2, 2, 3], Cbor::Array(wait.into()));
     }
     Cbor::Array(vec![Cbor::Array(origin), phase])
 }
@@ -382,7 +383,11 @@ fn r8_6_the_longest_record_of_all_has_539_bytes() {
     fields[1] = Cbor::Uint(3);
     // The proof of an introduced use has a block more.
     fields[5] = Cbor::Array(vec![fields[5].at(&[0]).clone(), Cbor::Bytes(vec![7; 64])]);
-    fields.push(Cbor::Array(vec![Cbor::Bytes(vec![7; 16]), Cbor::Text("n".repeat(32)), Cbor::Uint(UnixSeconds::MAX.as_secs())]));
+    fields.push(Cbor::Array(vec![
+        Cbor::Bytes(vec![7; 16]),
+        Cbor::Text("n".repeat(32)),
+        Cbor::Uint(UnixSeconds::MAX.as_secs()),
+    ]));
     connecting = connecting.with(&[3, 1], Cbor::Array(fields));
 
     let step = bob.handle(&connected(2, 2), &known, NOW, &mut rng()).unwrap();
