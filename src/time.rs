@@ -73,8 +73,8 @@ impl<'b, C> Decode<'b, C> for UnixSeconds {
 /// day at most. A wrong clock then costs a day, and never the whole span.
 #[derive(Clone, Copy, Debug, Encode, Decode)]
 pub struct Span {
-    /// The seconds that are left.
-    #[n(0)]
+    /// The seconds that are left, and at least one is.
+    #[cbor(n(0), decode_with = "seconds_left")]
     left: u64,
     /// The last look.
     #[n(1)]
@@ -83,11 +83,20 @@ pub struct Span {
 
 /// What one look at the clock counts for, at most.
 const LONGEST_LOOK: u64 = 24 * 60 * 60;
+const WEEK: u64 = 7 * LONGEST_LOOK;
+
+/// Of a record.
+fn seconds_left<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<u64, decode::Error> {
+    match d.u64()? {
+        left @ 1..=WEEK => Ok(left),
+        _ => Err(decode::Error::message("more than a week, or nothing")),
+    }
+}
 
 impl Span {
     /// Seven days: what a line waits for its proof, and for early messages.
     pub(crate) const fn week(now: UnixSeconds) -> Self {
-        Self { left: 7 * 24 * 60 * 60, since: now }
+        Self { left: WEEK, since: now }
     }
 
     /// When to look again.

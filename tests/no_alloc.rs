@@ -9,7 +9,7 @@ use port_protocol::*;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+const NOW: UnixSeconds = at(1_800_000_000);
 
 /// A store of one machine: its record, in a place that was there before.
 struct Store {
@@ -101,7 +101,7 @@ fn handshake(how: SendProof, policy: Policy) {
     let (mut alices, mut bobs, mut at_alices, mut at_bobs) = (Store::new(), Store::new(), Store::new(), Store::new());
     let (mut out, mut buffer, mut sealed) = ([0; 512], [0; 512], [0; 512]);
     let relay = RelayAddr::new("relay.example").unwrap();
-    let options = PortOptions::new().expires(UnixSeconds(NOW.0 + 1)).relay(relay).policy(policy);
+    let options = PortOptions::new().expires(at(NOW.as_secs() + 1)).relay(relay).policy(policy);
 
     let mut alice: Alice = alices.create(Alice::request(options, Seed::from_bytes(&[1; 64])));
     for effect in alice.pending() {
@@ -136,12 +136,8 @@ fn handshake(how: SendProof, policy: Policy) {
         let BobEffect::Send(Request::Connect { proof, .. }) = effect else { panic!("no request") };
         inline = proof;
     }
-    let formed = |proof| Event::LineFormed {
-        line_link: [2; 16].into(),
-        line_id: [4; 16].into(),
-        pair_hash: [5; 32].into(),
-        proof,
-    };
+    let formed =
+        |proof| Event::LineFormed { line_link: [2; 16].into(), line_id: [4; 16].into(), peer: [5; 32].into(), proof };
     let mut alice: Alice = alices.restored();
     let step = alice.handle(&event(formed(inline).encode_into(&mut out).unwrap()), &NoPeers, NOW, &mut Drawn).unwrap();
     let Some(AliceEffect::LineFormed(mut at_alice)) = alices.keep_with(step, &mut at_alices).next() else {

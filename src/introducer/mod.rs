@@ -28,7 +28,7 @@ use message::IntroducerMessage;
 /// # let options = PortOptions::new().policy(Policy::unlimited()).introducer([2; 16].into());
 /// # let alice = Alice::offer([1; 16].into(), options, Seed::from_bytes(&[1; 64])).store(keep)?;
 /// # let grant = alice.port().ok_or("no Port")?.to_bytes();
-/// # let (port, line_with_alice, now) = (grant.as_slice(), LineId::from([2; 16]), UnixSeconds(0));
+/// # let (port, line_with_alice, now) = (grant.as_slice(), LineId::from([2; 16]), UnixSeconds::now());
 /// // Along Carol's line with Alice came `IntroducerMessage::Grant { port }`.
 /// let mut carol = Introducer::granted(port, line_with_alice)?.store(keep)?;
 ///

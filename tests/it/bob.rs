@@ -23,8 +23,8 @@ fn rejected(machine: &mut Any, input: &Input) -> Rejected {
     }
 }
 
-fn refused(reason: Reason) -> Input {
-    Input::Event(Event::Refused { line_link: line_link(), reason }.to_vec())
+fn heard(reason: Reason) -> Input {
+    Input::Event(refused(reason))
 }
 
 const HOW: [SendProof; 2] = [SendProof::Inline, SendProof::AlongTheLine];
@@ -43,7 +43,7 @@ fn r5_1_scanning_uses_nothing() {
 fn r5_2_connect_carries_the_proof_or_not() {
     for (how, inline) in [(SendProof::Inline, Some(proof(PortOptions::new()))), (SendProof::AlongTheLine, None)] {
         let effects = bob().takes(&Input::Connect(how));
-        assert_eq!(effects, [Effect::Send(Request::Connect { line_link: line_link(), proof: inline }.to_vec())]);
+        assert_eq!(effects, [Effect::Send(Request::Connect { line_link: line_link(), request_id: request_id(2), proof: inline }.to_vec())]);
     }
 }
 
@@ -86,11 +86,12 @@ fn r5_2_the_line_is_the_same_by_both_ways() {
 }
 
 #[test]
-fn r5_3_line_formed_with_a_proof_is_not_bobs() {
+fn r5_3_line_formed_and_the_loss_of_a_link_are_not_bobs() {
     for (state, mut machine) in states(PortOptions::new()).into_iter().filter(|(state, _)| state.starts_with("Bob ")) {
-        for proof in [proof(PortOptions::new()), bad_proof()] {
-            let event = Input::Event(line_formed(Some(proof)));
-            assert_eq!(rejected(&mut machine, &event), Rejected::WrongMachine, "{state}");
+        let lost = Event::LineLinkLost { line_link: line_link() }.to_vec();
+        let proofs = [None, Some(proof(PortOptions::new())), Some(bad_proof())];
+        for event in proofs.map(line_formed).into_iter().chain([lost]) {
+            assert_eq!(rejected(&mut machine, &Input::Event(event)), Rejected::WrongMachine, "{state}");
         }
     }
 }
@@ -99,10 +100,10 @@ fn r5_3_line_formed_with_a_proof_is_not_bobs() {
 fn r5_3_the_line_sends_the_proof_unless_it_was_on_board() {
     for (how, outbox) in HOW.into_iter().zip(["", "Proof"]) {
         let mut bob = connecting(how);
-        let line = Any::from(new_line(bob.takes(&Input::Event(line_formed(None)))));
+        let line = Any::from(new_line(bob.takes(&Input::Event(line_connected()))));
         assert_eq!(line.as_line().phase(), LinePhase::Joined);
         assert_eq!(words(&line.pending()), outbox);
-        assert_eq!(line.as_line().claims(), RelayClaims { line_id: line_id(), pair_hash: pair_hash() });
+        assert_eq!(line.as_line().claims(), RelayClaims { line_id: line_id(), peer: maker() });
     }
     let (_, bob) = lines(SendProof::AlongTheLine, PortOptions::new());
     assert_eq!(arrives(&bob.pending()), packet(&Payload::Proof { proof: proof(PortOptions::new()) }));
@@ -112,10 +113,10 @@ fn r5_3_the_line_sends_the_proof_unless_it_was_on_board() {
 fn r5_4_a_refusal_keeps_the_servers_reason() {
     for reason in [Reason::Unknown, Reason::UsedByAnother, Reason::UsedByYou, Reason::Closed, Reason::Expired] {
         let mut bob = connecting(SendProof::Inline);
-        assert_eq!(bob.takes(&refused(reason)), [Effect::Ended(End::Bob(UseOutcome::Refused(reason)))]);
+        assert_eq!(bob.takes(&heard(reason)), [Effect::Ended(End::Bob(UseOutcome::Refused(reason)))]);
         let Any::Bob(spent) = &bob else { panic!() };
         assert!(spent.is_spent());
-        assert_eq!(rejected(&mut bob, &refused(Reason::Unknown)), Rejected::OutOfOrder);
+        assert_eq!(rejected(&mut bob, &heard(Reason::Unknown)), Rejected::OutOfOrder);
     }
 }
 
@@ -126,31 +127,30 @@ fn r5_4_a_paused_port_keeps_bob_connecting() {
         let mut bob = connecting(how);
         let before = bob.record();
         for _ in 0..3 {
-            assert_eq!(rejected(&mut bob, &refused(Reason::Paused)), Rejected::Paused);
+            assert_eq!(rejected(&mut bob, &heard(Reason::Paused)), Rejected::Paused);
             assert_eq!(bob.record(), before);
         }
-        bob.takes(&Input::Event(line_formed(None)));
-        assert_eq!(rejected(&mut bob, &refused(Reason::Paused)), Rejected::OutOfOrder);
+        bob.takes(&Input::Event(line_connected()));
+        assert_eq!(rejected(&mut bob, &heard(Reason::Paused)), Rejected::OutOfOrder);
         // Bob may also give up, and the Port may close.
-        for (end, word) in [(Input::Cancel, "Cancelled"), (refused(Reason::Closed), "Refused 4")] {
+        for (end, word) in [(Input::Cancel, "Cancelled"), (heard(Reason::Closed), "Refused 4")] {
             let mut bob = connecting(how);
-            rejected(&mut bob, &refused(Reason::Paused));
+            rejected(&mut bob, &heard(Reason::Paused));
             bob.takes(&end);
             assert_eq!(bob.state(), format!("Bob Ended {word}"));
         }
     }
-    assert_eq!(rejected(&mut bob(), &refused(Reason::Paused)), Rejected::OutOfOrder);
+    assert_eq!(rejected(&mut bob(), &heard(Reason::Paused)), Rejected::OutOfOrder);
 }
 
 #[test]
 fn r5_4_a_second_line_is_refused() {
     for how in HOW {
         let mut bob = connecting(how);
-        bob.takes(&Input::Event(line_formed(None)));
-        let other =
-            Event::LineFormed { line_link: line_link(), line_id: [7; 16].into(), pair_hash: pair_hash(), proof: None };
-        assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::Duplicate);
-        assert_eq!(rejected(&mut bob, &Input::Event(other.to_vec())), Rejected::UnwantedLine([7; 16].into()));
+        bob.takes(&Input::Event(line_connected()));
+        let other = line_connected_to(2, [7; 16].into());
+        assert_eq!(rejected(&mut bob, &Input::Event(line_connected())), Rejected::Duplicate);
+        assert_eq!(rejected(&mut bob, &Input::Event(other)), Rejected::UnwantedLine([7; 16].into()));
     }
 }
 
@@ -158,7 +158,7 @@ fn r5_4_a_second_line_is_refused() {
 fn r5_4_a_line_for_a_bob_who_cancelled_is_stray() {
     for mut bob in [bob(), connecting(SendProof::Inline)] {
         assert_eq!(words(&bob.takes(&Input::Cancel)), "Ended");
-        assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::UnwantedLine(line_id()));
+        assert_eq!(rejected(&mut bob, &Input::Event(line_connected())), Rejected::UnwantedLine(line_id()));
         assert_eq!(rejected(&mut bob, &Input::Connect(SendProof::Inline)), Rejected::OutOfOrder);
     }
 }
@@ -193,11 +193,11 @@ const TABLE: &[Row] = &[
     ("Bob Scanned", "connects inline", Early, "Bob Connecting inline", "Connect inline"),
     ("Bob Scanned", "connects", Early, "Bob Connecting", "Connect"),
     ("Bob Scanned", "connects inline|connects", Late, "Bob Ended Expired", "Ended"),
-    ("Bob Connecting inline", "LineFormed|LineFormed again", Early, "Bob Formed", "LineFormed BobJoined"),
-    ("Bob Connecting", "LineFormed|LineFormed again", Early, "Bob Formed", "LineFormed BobJoined, proof to send"),
+    ("Bob Connecting inline", "Connected|Connected again", Early, "Bob Formed", "LineFormed BobJoined"),
+    ("Bob Connecting", "Connected|Connected again", Early, "Bob Formed", "LineFormed BobJoined, proof to send"),
     (
         "Bob Connecting|Bob Connecting inline",
-        "LineFormed|LineFormed again",
+        "Connected|Connected again",
         Late,
         "Bob Ended Expired",
         "Disconnect, Ended",
@@ -224,17 +224,17 @@ fn r5_5_what_is_not_in_the_table_is_an_error() {
         |state| state.starts_with("Bob "),
         TABLE,
         |state, name, _, _| {
-            let (spent, formed) = (state.contains("Formed") || state.contains("Ended"), state.contains("Formed"));
+            let formed = state.contains("Formed");
             match name {
                 "revokes" | "closes" | "seals" => Refusal::NoSuchCommand,
                 "deadline" | "clears the outbox" => Refusal::NothingDue,
                 "connects inline" | "connects" | "cancels" => Refusal::Rejected(Rejected::OutOfOrder),
                 _ if name.ends_with("another's") => Refusal::Rejected(Rejected::WrongMachine),
-                "LineFormed" if formed => Refusal::Rejected(Rejected::Duplicate),
-                "LineFormed" if spent => Refusal::Rejected(Rejected::UnwantedLine(line_id())),
-                "LineFormed again" if spent => Refusal::Rejected(Rejected::UnwantedLine([0xEE; 16].into())),
-                "LineFormed" | "LineFormed again" => Refusal::Rejected(Rejected::OutOfOrder),
-                "Refused 6" if !spent && state.contains("Connecting") => Refusal::Rejected(Rejected::Paused),
+                "Connected" | "Connected, earlier scan" if formed => Refusal::Rejected(Rejected::Duplicate),
+                // Also before Bob has asked: that is an answer to an earlier scan.
+                "Connected" | "Connected, earlier scan" => Refusal::Rejected(Rejected::UnwantedLine(line_id())),
+                "Connected again" => Refusal::Rejected(Rejected::UnwantedLine([0xEE; 16].into())),
+                "Refused 6" if state.contains("Connecting") => Refusal::Rejected(Rejected::Paused),
                 _ if name.starts_with("Refused") => Refusal::Rejected(Rejected::OutOfOrder),
                 _ => Refusal::Rejected(Rejected::WrongMachine),
             }
@@ -248,7 +248,7 @@ fn r5_5_his_deadline_is_the_ports_expiry() {
     connecting.takes(&Input::Connect(SendProof::Inline));
     for mut bob in [scanned(expiring()).into(), connecting] {
         assert_eq!(bob.deadline(), Some(EXPIRY));
-        assert_eq!(bob.give(&Input::Tick, UnixSeconds(EXPIRY.0 - 1)), Err(Refusal::NothingDue));
+        assert_eq!(bob.give(&Input::Tick, at(EXPIRY.as_secs() - 1)), Err(Refusal::NothingDue));
         bob.give(&Input::Tick, EXPIRY).unwrap();
         assert_eq!((bob.state().as_str(), bob.deadline()), ("Bob Ended Expired", None));
     }
@@ -260,7 +260,7 @@ fn r5_5_while_connecting_he_keeps_the_request() {
     for (how, outbox) in HOW.into_iter().zip(["Connect inline", "Connect"]) {
         let mut bob = connecting(how);
         assert_eq!(words(&bob.pending()), outbox);
-        bob.takes(&refused(Reason::Unknown));
+        bob.takes(&heard(Reason::Unknown));
         assert_eq!(words(&bob.pending()), "Ended");
         bob.takes(&Input::ClearOutbox);
         assert_eq!(words(&bob.pending()), "");

@@ -254,43 +254,67 @@ fn r6_6_a_packet_that_overtook_the_proof_is_too_early_and_is_handed_in_again() {
 fn r6_6_an_alice_who_never_hears_bob_stays_joined() {
     let (mut alice, _) = lines(SendProof::Inline, expiring());
     assert_eq!(alice.deadline(), None);
-    assert_eq!(alice.give(&Input::Tick, UnixSeconds(u64::MAX)), Err(Refusal::NothingDue));
+    assert_eq!(alice.give(&Input::Tick, UnixSeconds::MAX), Err(Refusal::NothingDue));
     assert_eq!(words(&alice.pending()), "Confirm");
     assert_eq!(words(&alice.takes(&Input::Close)), "Close, Disconnect, Ended");
 }
 
 #[test]
 fn r6_6_a_line_waits_for_the_proof_until_the_expiry_or_seven_days() {
-    let week = UnixSeconds(NOW.0 + WEEK);
-    let expires = |at| PortOptions::new().expires(UnixSeconds(at));
-    for (offer, until) in [
-        (PortOptions::new(), week),
-        (expires(week.0 + 1), week),
-        (expires(week.0), week),
-        (expires(week.0 - 1), UnixSeconds(week.0 - 1)),
-        (expires(NOW.0 + 1), UnixSeconds(NOW.0 + 1)),
-        (expires(u64::MAX), week),
+    let expires = |secs| PortOptions::new().expires(at(secs));
+    let now = NOW.as_secs();
+    for (offer, expiry) in [
+        (PortOptions::new(), None),
+        (PortOptions::new().expires(UnixSeconds::MAX), Some(UnixSeconds::MAX)),
+        (expires(now + WEEK + 1), Some(at(now + WEEK + 1))),
+        (expires(now + WEEK), Some(at(now + WEEK))),
+        (expires(now + WEEK - 1), Some(at(now + WEEK - 1))),
+        (expires(now + DAY), Some(at(now + DAY))),
+        (expires(now + 1), Some(at(now + 1))),
     ] {
         let (alice, bob) = lines(SendProof::AlongTheLine, offer);
-        assert_eq!(alice.deadline(), Some(until));
-        let before = UnixSeconds(until.0 - 1);
-        assert_eq!(alice.clone().give(&Input::Tick, before), Err(Refusal::NothingDue));
         let proof = Input::Event(arrives(&bob.pending()));
-        assert_eq!(words(&alice.clone().give(&proof, before).unwrap()), "Confirm");
+        let (week, mut line) = (at(now + WEEK), alice.clone());
+        // A look on each of seven days, or the expiry.
+        let until = expiry.map_or(week, |expiry| expiry.min(week));
+        for day in 1..=7 {
+            let look = expiry.map_or(at(now + day * DAY), |expiry| expiry.min(at(now + day * DAY)));
+            assert_eq!(line.deadline(), Some(look), "{expiry:?}");
+            let before = at(look.as_secs() - 1);
+            assert_eq!(line.clone().give(&Input::Tick, before), Err(Refusal::NothingDue));
+            assert_eq!(words(&line.clone().give(&proof, before).unwrap()), "Confirm");
+            let effects = line.give(&Input::Tick, look).unwrap();
+            if look == until {
+                assert_eq!(words(&effects), "Disconnect, Ended");
+                break;
+            }
+            assert_eq!((words(&effects).as_str(), line.state().as_str()), ("", "AwaitingProof"), "{expiry:?}");
+        }
+        assert_eq!((line.state().as_str(), line.deadline()), ("Closed Expired", None), "{expiry:?}");
+        // §8.8: no event ends the wait; the Port's own expiry does.
+        let Some(expiry) = expiry else {
+            assert_eq!(words(&alice.clone().give(&proof, UnixSeconds::MAX).unwrap()), "Confirm");
+            continue;
+        };
         for input in [Input::Tick, proof] {
             let mut late = alice.clone();
-            assert_eq!(words(&late.give(&input, until).unwrap()), "Disconnect, Ended");
+            assert_eq!(words(&late.give(&input, expiry).unwrap()), "Disconnect, Ended");
             assert_eq!((late.state().as_str(), late.deadline()), ("Closed Expired", None));
         }
     }
 }
 
 #[test]
-fn r6_6_the_week_does_not_overflow() {
+fn r6_6_the_wait_does_not_overflow() {
     let formed = Input::Event(line_formed(None));
     let mut alice = Any::from(offered(PortOptions::new()));
-    let line = new_line(alice.give(&formed, UnixSeconds(u64::MAX - 5)).unwrap());
-    assert_eq!(line.deadline(), Some(UnixSeconds(u64::MAX)));
+    let mut line = Any::from(new_line(alice.give(&formed, at(UnixSeconds::MAX.as_secs() - 5)).unwrap()));
+    assert_eq!(line.deadline(), Some(UnixSeconds::MAX));
+    // A clock that stands still uses nothing up.
+    for _ in 0..9 {
+        assert_eq!(line.give(&Input::Tick, UnixSeconds::MAX), Ok(vec![]));
+        assert_eq!((line.state().as_str(), line.deadline()), ("AwaitingProof", Some(UnixSeconds::MAX)));
+    }
 }
 
 #[test]
@@ -362,7 +386,7 @@ fn r6_6_what_is_not_in_the_table_is_an_error() {
             "seals" if closed => return Refusal::Seal(SealError::Closed),
             "seals" => return Refusal::Seal(SealError::NotJoined),
             _ if name.ends_with("another's") => Rejected::WrongMachine,
-            _ if name.starts_with("Line") || name.starts_with("Refused") => Rejected::WrongMachine,
+            _ if ["Line", "Connected", "Refused"].iter().any(|event| name.starts_with(event)) => Rejected::WrongMachine,
             "Packet, no payload" => Rejected::Malformed,
             _ if closed => Rejected::Closed,
             "Proof" | "Proof, bad" | "Dropped" => Rejected::OutOfOrder,

@@ -60,7 +60,7 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
                 Some(proof) if Some(proof) != sent.as_ref() || *proof == bad_proof() => {
                     moves("Alice Ended ProofRefused", "Disconnect, Ended")
                 }
-                // Another line_id or pair_hash: a line that no honest far end confirms (see below).
+                // Another line_id or peer: a line that no honest far end confirms (see below).
                 Some(_) => moves("Alice Formed", "LineFormed AliceJoined"),
                 None => moves("Alice Formed", "LineFormed AwaitingProof"),
             }
@@ -69,11 +69,20 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
             Error(Rejected::UnwantedLink(*line_link))
         }
         (Any::Alice(_), Event::LineFormed { line_id, .. }, _) if spent => Error(stray(*line_id)),
-        (Any::Bob(_), Event::LineFormed { proof: Some(_), .. }, _) => Error(Rejected::WrongMachine),
-        (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting" => {
+        (Any::Alice(_), Event::LineLinkLost { .. }, _) if state == "Alice Offered" => {
+            moves("Alice Ended LinkLost", "Ended")
+        }
+        (Any::Alice(_), Event::Connected { .. }, _)
+        | (Any::Bob(_), Event::LineFormed { .. } | Event::LineLinkLost { .. }, _) => Error(Rejected::WrongMachine),
+        // Of another request: an answer to an earlier scan.
+        (Any::Bob(_), Event::Connected { request_id: id, line_id, .. }, _) if *id != request_id(2) => {
+            Error(stray(*line_id))
+        }
+        (Any::Bob(_), Event::Refused { request_id: id, .. }, _) if *id != request_id(2) => Error(Rejected::OutOfOrder),
+        (Any::Bob(_), Event::Connected { .. }, _) if state == "Bob Connecting" => {
             moves("Bob Formed", "LineFormed BobJoined, proof to send")
         }
-        (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting inline" => {
+        (Any::Bob(_), Event::Connected { .. }, _) if state == "Bob Connecting inline" => {
             moves("Bob Formed", "LineFormed BobJoined")
         }
         // The reason is the relay's claim.
@@ -83,7 +92,7 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
         (Any::Bob(_), Event::Refused { reason, .. }, _) if state.starts_with("Bob Connecting") => {
             moves(&format!("Bob Ended Refused {}", *reason as usize + 1), "Ended")
         }
-        (Any::Bob(_), Event::LineFormed { line_id, .. }, _) if spent => Error(stray(*line_id)),
+        (Any::Bob(_), Event::Connected { line_id, .. }, _) => Error(stray(*line_id)),
         (Any::Line(_), Event::Packet { payload, .. }, _) => match Payload::decode(payload) {
             Err(error) => Error(error.into()),
             Ok(_) if state.starts_with("Closed") => Error(Rejected::Closed),

@@ -58,7 +58,7 @@ fn r8_1_effects_are_a_view_of_the_outbox_that_the_record_holds() {
 
 #[test]
 fn r8_1_clearing_leaves_only_what_the_other_side_can_answer() {
-    let answerable = ["", "IssueLineLink", "PortReady", "Connect", "Connect inline", "Proof", "Confirm"];
+    let answerable = ["", "IssueLineLink", "PortReady, SetLineLink 0", "Connect", "Connect inline", "Proof", "Confirm"];
     for (state, mut machine) in states(expiring()) {
         let had = words(&machine.pending());
         let cleared = machine.give(&Input::ClearOutbox, NOW);
@@ -207,7 +207,7 @@ fn r8_3_after_a_crash_the_line_is_in_the_store_and_nothing_yields_it_again() {
 
 #[test]
 fn r8_3_a_line_of_a_name_that_is_taken_is_not_formed() {
-    let formed = |line_link| Event::LineFormed { line_link, line_id: line_id(), pair_hash: pair_hash(), proof: None };
+    let formed = |line_link| Event::LineFormed { line_link, line_id: line_id(), peer: peer(), proof: None };
     let mut store = Store::default();
     let mut alices = [1, 2].map(|n: u8| {
         let born = Alice::offer([n; 16].into(), PortOptions::new(), seed(n));

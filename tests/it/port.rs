@@ -72,7 +72,7 @@ fn handed(offer: PortOptions, ticket: Cbor) -> Cbor {
 
 /// With the longest of everything.
 pub fn longest_port() -> Port {
-    read(&handed(longest(), ticket(&"n".repeat(32), &[Cbor::Uint(u64::MAX)]))).unwrap()
+    read(&handed(longest(), ticket(&"n".repeat(32), &[Cbor::Uint(UnixSeconds::MAX.as_secs())]))).unwrap()
 }
 
 #[test]
@@ -219,10 +219,10 @@ fn r2_4_the_bytes_are_these() {
     let at = |relay| PortOptions::new().relay(RelayAddr::new(relay).unwrap());
     for (offer, fields) in [
         (PortOptions::new(), vec![]),
-        (expiring(), vec![Cbor::Uint(common::EXPIRY.0)]),
+        (expiring(), vec![Cbor::Uint(common::EXPIRY.as_secs())]),
         (at("a.example"), vec![Cbor::Null, text("a.example")]),
-        (at("a.example").expires(UnixSeconds(0)), vec![Cbor::Uint(0), text("a.example")]),
-        (longest(), vec![Cbor::Uint(u64::MAX), text(&"r".repeat(64))]),
+        (at("a.example").expires(UnixSeconds::default()), vec![Cbor::Uint(0), text("a.example")]),
+        (longest(), vec![Cbor::Uint(UnixSeconds::MAX.as_secs()), text(&"r".repeat(64))]),
     ] {
         let port = port(offer);
         let bytes = port.to_bytes();

@@ -146,7 +146,7 @@ fn r8_1_a_bobs_write_holds_the_line_and_no_mark() {
         let mut bob = scanned(PortOptions::new());
         let (put, effects) = keep(bob.connect(how, NOW).unwrap());
         assert_eq!((beside(&put), effects.count()), (NOTHING, 1));
-        let event = line_formed(None);
+        let event = line_connected();
         let (put, mut effects) = keep(bob.handle(&Event::decode(&event).unwrap(), &NoPeers, NOW, &mut Unused).unwrap());
         assert_eq!(beside(&put), (Some(RecordKey::Line(line_id())), None, None, None));
         let Some(BobEffect::LineFormed(line)) = effects.next() else { panic!() };

@@ -9,7 +9,7 @@ use port_protocol::app::{Bundle, Intro, Name, Scanned};
 use port_protocol::{PortKind, Secret, UnixSeconds};
 use serde_json::{Value, json};
 
-use crate::common::example;
+use crate::common::{at, example};
 
 fn run(arguments: &[&str]) -> Output {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
@@ -135,7 +135,7 @@ fn a_short_link_gives_the_request_for_its_bundle() {
 #[test]
 fn what_it_cannot_use_it_refuses() {
     let group = with(port().to_json().as_str(), "target", Some(1.into()));
-    let late = port().expiring(UnixSeconds(1));
+    let late = port().expiring(at(1));
     for (text, reason) in [
         ("hello", "not a Port"),
         (

@@ -57,7 +57,7 @@ fn has(fields: &[Cbor], n: usize) -> bool {
 
 fn phase_of(phase: &[Cbor]) -> String {
     match phase[0].uint() {
-        1 => format!("AwaitingProof{}", if has(phase, 5) { ", approval required" } else { "" }),
+        1 => format!("AwaitingProof{}", if has(phase, 4) { ", approval required" } else { "" }),
         2 => end_of(phase[2].items()),
         _ => {
             let reason =

@@ -41,6 +41,7 @@ pub const NOW: UnixSeconds = at(1_800_000_000);
 /// When the Ports of these tests expire, if they do.
 pub const EXPIRY: UnixSeconds = at(NOW.as_secs() + 1_000);
 pub const DAY: u64 = 24 * 60 * 60;
+pub const WEEK: u64 = 7 * DAY;
 
 pub fn line_link() -> LineLink {
     [0xA1; 16].into()
@@ -92,12 +93,12 @@ pub fn line_formed(proof: Option<Proof>) -> Vec<u8> {
 }
 
 /// To the Bob of seed 2.
-pub fn connected() -> Vec<u8> {
-    connected_by(2, line_id())
+pub fn line_connected() -> Vec<u8> {
+    line_connected_to(2, line_id())
 }
 
 /// To the Bob of seed `n`.
-pub fn connected_by(n: u8, line_id: LineId) -> Vec<u8> {
+pub fn line_connected_to(n: u8, line_id: LineId) -> Vec<u8> {
     Event::Connected { line_link: line_link(), request_id: request_id(n), line_id, peer: maker() }.to_vec()
 }
 
@@ -194,7 +195,7 @@ pub fn lines(how: SendProof, options: PortOptions) -> (Any, Any) {
         bob.takes(&Input::Connect(*how));
         let inline = (*how == SendProof::Inline).then(|| proof(options.clone()));
         let at_alice = new_line(Any::from(offered(options.clone())).takes(&Input::Event(line_formed(inline))));
-        let at_bob = new_line(bob.takes(&Input::Event(connected())));
+        let at_bob = new_line(bob.takes(&Input::Event(line_connected())));
         (at_alice.into(), at_bob.into())
     })
 }
@@ -274,9 +275,9 @@ fn all_events(options: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
         ("LineFormed again, good proof", formed_as([0xEE; 16], line_link(), Some(&good))),
         ("LineLinkLost", Event::LineLinkLost { line_link: line_link() }.to_vec()),
         ("LineLinkLost, another's", Event::LineLinkLost { line_link: other }.to_vec()),
-        ("Connected", connected()),
-        ("Connected again", connected_by(2, [0xEE; 16].into())),
-        ("Connected, earlier scan", connected_by(3, line_id())),
+        ("Connected", line_connected()),
+        ("Connected again", line_connected_to(2, [0xEE; 16].into())),
+        ("Connected, earlier scan", line_connected_to(3, line_id())),
         (
             "Connected, another's",
             Event::Connected { line_link: other, request_id: request_id(2), line_id: line_id(), peer: maker() }
@@ -375,7 +376,7 @@ pub fn reach(options: PortOptions) -> Vec<Vec<u8>> {
         let Entry::Vacant(new) = found.entry(machine.state()) else { continue };
         new.insert(machine.record());
         for input in &inputs {
-            for now in [NOW, UnixSeconds::MAX] {
+            for now in [NOW, at(2 * NOW.as_secs()), UnixSeconds::MAX] {
                 let mut next = machine.clone();
                 let Ok(effects) = (if *input == Input::Tick { next.ticks_out(now) } else { next.give(input, now) })
                 else {

@@ -42,7 +42,7 @@ fn r16_3_introductions_are_padded() {
     let (mut line, _) = contact(CAROL);
     let mut length = |introduction: &IntroducerMessage<'_>| payload_of(&introduce(&mut line, introduction)).len();
     let short = ticket(&mut carol, 8, "Caroline", None).0;
-    let long = ticket(&mut carol, 9, &"n".repeat(32), Some(UnixSeconds(u64::MAX))).0;
+    let long = ticket(&mut carol, 9, &"n".repeat(32), Some(UnixSeconds::MAX)).0;
     let lengths = [short, long].map(|notice| length(&IntroducerMessage::Ticket(notice)));
     assert_eq!(lengths, [lengths[0]; 2]);
     // The longest is within the bound.

@@ -95,13 +95,12 @@ impl Use {
             AliceEffect::LineFormed(line) => Some(line),
             _ => None,
         });
-        let at_bob =
-            bob.handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap().committed().find_map(
-                |effect| match effect {
-                    BobEffect::LineFormed(line) => Some(line),
-                    _ => None,
-                },
-            );
+        let connected = connected(&bob);
+        let step = bob.handle(&connected, &NoPeers, NOW, &mut Unused).unwrap();
+        let at_bob = step.committed().find_map(|effect| match effect {
+            BobEffect::LineFormed(line) => Some(line),
+            _ => None,
+        });
         let (mut at_alice, mut at_bob) = (at_alice.unwrap(), at_bob.unwrap());
         let joined = [&at_alice, &at_bob].map(|line| Line::restore(&line.record()).unwrap());
         drop(at_bob.seal(TEXT, &[], &mut [0; 128]).unwrap().committed());
@@ -183,7 +182,7 @@ pub(super) fn see(see: &mut Shown) {
     #[cfg(feature = "alloc")]
     {
         let mut blocked = Blocked::new();
-        blocked.insert(random("pair hash").into());
+        blocked.insert(random("peer").into());
         see.see("", &blocked);
     }
     let port = shown_port();

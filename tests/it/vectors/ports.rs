@@ -40,7 +40,7 @@ fn good_port(port: &Port, ticket: Option<&Cbor>) -> Value {
         "line_link": hex(port.line_link().as_bytes()),
         "public_key": hex(port.public_key().as_bytes()),
         "rad": hex(port.rad().expose()),
-        "expires": port.expires().map(|expires| expires.0),
+        "expires": port.expires().map(UnixSeconds::as_secs),
         "relay": port.relay().map(RelayAddr::as_str),
         "ticket": ticket.map(as_json),
         "hashed_ticket": ticket.map(|ticket| hex(hashed_ticket(ticket))),
@@ -140,6 +140,13 @@ fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
         ("ticket's name with a zero-width space", of_contact(other(1, text("Car\u{200b}ol"))), Malformed),
         ("ticket's name of tags", of_contact(other(1, text("\u{e0043}\u{e0061}"))), Malformed),
         ("ticket's expires as text", of_contact(other(2, text("never"))), Malformed),
+        (
+            "ticket's expires after the year 9999",
+            of_contact(other(2, (UnixSeconds::MAX.as_secs() + 1).into())),
+            Malformed,
+        ),
+        ("expires after the year 9999", with(5, (UnixSeconds::MAX.as_secs() + 1).into()), Malformed),
+        ("expires in milliseconds", with(5, (LATER.as_secs() * 1000).into()), Malformed),
         ("ticket's expires null", of_contact(other(2, Cbor::Null)), Malformed),
         ("ticket of four", of_contact(longer_ticket), Malformed),
         ("ticket of one", of_contact(Cbor::Array(vec![bytes(16)])), Malformed),
@@ -264,7 +271,7 @@ fn bad_texts() -> Vec<(&'static str, String, PortError)> {
 
 #[test]
 pub fn ports() {
-    let at = |expires: u64| PortOptions::new().expires(UnixSeconds(expires));
+    let expires = |secs: u64| PortOptions::new().expires(at(secs));
     let longest = "a".repeat(64);
     let every = "-._~:/?#[]@!$&'()*+,;=%azAZ09";
     let accepted = [
@@ -272,29 +279,29 @@ pub fn ports() {
         ("with expiry", PortOptions::new().expires(LATER)),
         ("with relay", PortOptions::new().relay(relay(RELAY))),
         ("with both", PortOptions::new().expires(LATER).relay(relay(RELAY))),
-        ("longest", at(1 << 52).relay(relay(&longest))),
+        ("longest", expires(UnixSeconds::MAX.as_secs()).relay(relay(&longest))),
         ("relay of one byte", PortOptions::new().relay(relay("r"))),
         ("relay of every sign", PortOptions::new().relay(relay(every))),
-        ("expires 0", at(0)),
-        ("expires 23", at(23)),
-        ("expires 24", at(24)),
-        ("expires 255", at(255)),
-        ("expires 256", at(256)),
-        ("expires 65535", at(65_535)),
-        ("expires 65536", at(65_536)),
-        ("expires 4294967295", at(0xffff_ffff)),
-        ("expires 4294967296", at(0x1_0000_0000)),
+        ("expires 0", expires(0)),
+        ("expires 23", expires(23)),
+        ("expires 24", expires(24)),
+        ("expires 255", expires(255)),
+        ("expires 256", expires(256)),
+        ("expires 65535", expires(65_535)),
+        ("expires 65536", expires(65_536)),
+        ("expires 4294967295", expires(0xffff_ffff)),
+        ("expires 4294967296", expires(0x1_0000_0000)),
         ("Superport", PortOptions::new().policy(Policy::up_to(3).closes_at(Some(LATER)))),
         ("Superport with both", PortOptions::new().policy(Policy::unlimited()).expires(LATER).relay(relay(RELAY))),
     ];
-    let full = || contact().expires(UnixSeconds(u64::MAX)).relay(relay(&longest));
+    let full = || contact().expires(UnixSeconds::MAX).relay(relay(&longest));
     let of_contact = [
         ("contact port", contact(), ticket(0x33, "", None)),
         ("contact port with a name", contact(), ticket(0x33, "Carol é", None)),
         ("contact port with a name that needs its invisible characters", contact(), ticket(0x33, "👩‍👧می‌خوا❤️", None)),
-        ("contact port with an expiring ticket", contact().expires(LATER), ticket(0x44, "Carol", Some(NOW.0))),
+        ("contact port with an expiring ticket", contact().expires(LATER), ticket(0x44, "Carol", Some(NOW.as_secs()))),
         ("contact port with a relay", contact().relay(relay(RELAY)), ticket(0x44, "Carol", Some(0))),
-        ("longest contact port", full(), ticket(0x55, &"n".repeat(32), Some(u64::MAX))),
+        ("longest contact port", full(), ticket(0x55, &"n".repeat(32), Some(UnixSeconds::MAX.as_secs()))),
     ];
     let of_contact = of_contact.map(|(name, options, ticket)| {
         let port = Port::from_bytes(&with_ticket(&port(options), &ticket)).unwrap();

@@ -36,7 +36,7 @@ fn r17_10_ends_of_a_port() {
         "{effects:?}"
     );
     let mut bob = connecting(&bundle, 2);
-    let there = Tables { lines: vec![line_id(2)], ..Tables::default() };
+    let there = Tables { lines: vec![(line_id(2), hash_of(&bundle))], ..Tables::default() };
     let step = bob.connected(line_id(2), Some(pair(2)), &there, NOW).unwrap();
     assert!(step.write().new_line.is_none());
     step.committed().for_each(drop);
@@ -67,7 +67,7 @@ fn r17_10_a_line_of_no_pair_is_disconnected() {
     assert_eq!(bob.connected(line_id(2), None, &NoPeers, NOW).err(), Some(Rejected::UnwantedLine(line_id(2))));
 
     // A line that is there is not ended.
-    let there = Tables { lines: vec![line_id(2)], ..Tables::default() };
+    let there = Tables { lines: vec![(line_id(2), hash_of(&bundle))], ..Tables::default() };
     assert_eq!(bob.connected(line_id(2), None, &there, NOW).err(), Some(Rejected::Duplicate));
     let mut bob = connecting(&bundle, 2);
     bob.connected(line_id(2), None, &there, NOW).unwrap().committed().for_each(drop);
@@ -112,10 +112,10 @@ fn r17_10_what_a_bundle_cannot_say_is_not_kept() {
     let plain = Alice::offer(link(), PortOptions::new(), seed(1)).write().row.record.to_vec();
     let relay = PortOptions::new().relay(RelayAddr::new("relay.example").unwrap());
     assert_eq!(Alice::offer(link(), relay, seed(1)).write().row.record.to_vec(), plain);
-    let last = UnixSeconds(253_402_300_799);
-    let alice = Alice::request(PortOptions::new().expires(UnixSeconds(u64::MAX)), seed(1)).committed();
+    let last = at(253_402_300_799);
+    let alice = Alice::request(PortOptions::new().expires(UnixSeconds::MAX), seed(1)).committed();
     assert_eq!(alice.deadline(), Some(last));
-    let alice = Alice::offer(link(), PortOptions::new().expires(UnixSeconds(u64::MAX)), seed(1)).committed();
+    let alice = Alice::offer(link(), PortOptions::new().expires(UnixSeconds::MAX), seed(1)).committed();
     assert_eq!((alice.deadline(), shown(&alice, 7).expires()), (Some(last), Some(last)));
 }
 
