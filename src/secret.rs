@@ -148,7 +148,12 @@ impl Seed {
 /// HKDF-Expand (RFC 5869) with this info.
 pub(crate) fn derive<const N: usize>(hkdf: &Hkdf<Sha256>, info: &str) -> Secret<N> {
     let mut key = Secret::ZERO;
+    derive_into(&mut key, hkdf, info);
+    key
+}
+
+/// [`derive`], in place.
+pub(crate) fn derive_into<const N: usize>(key: &mut Secret<N>, hkdf: &Hkdf<Sha256>, info: &str) {
     // No secret is anywhere near HKDF's limit of 8160 bytes.
     let _ = hkdf.expand(info.as_bytes(), key.expose_mut());
-    key
 }
