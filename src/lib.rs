@@ -207,7 +207,7 @@ mod x25519;
 pub use alice::{Alice, AliceEffect, AliceOf, AlicePhase};
 pub use bob::{Bob, BobEffect, BobOf, BobPhase};
 pub use dialect::{Dialect, Native};
-pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
+pub use error::{BufferTooSmall, DecodeError, FindError, PoolError, PortError, Rejected, RestoreError, SealError};
 pub use id::{LineId, LineLink, PairHash, PoolId, PortHash, RecordKey, ReplayMark, RequestId, TicketHash};
 pub use introducer::message::{IntroducerMessage, MAX_INTRODUCER_MESSAGE};
 pub use introducer::{Introducer, IntroducerEffect, IntroducerPhase};

@@ -6,6 +6,7 @@ Python 3.11 and the packages `cryptography` and `cbor2`. Exits with 1 at the fir
 """
 
 import base64
+import binascii
 import json
 import re
 import string
@@ -228,9 +229,14 @@ def is_base(base):
     return base.startswith("https://") and rest != "" and good_start and set(rest) <= IN_URLS - {"#"}
 
 
+def checked(data):
+    """§2.5: with the check behind it."""
+    return data + binascii.crc_hqx(data, 0xFFFF).to_bytes(2, "big")
+
+
 def link(base, data):
     require(is_base(base), "BadLinkBase")
-    return f"{base}#{base32(data)}"
+    return f"{base}#{base32(checked(data))}"
 
 
 def read_text(text):
@@ -245,9 +251,10 @@ def read_text(text):
     require(set(digits) <= set(BASE32))
     data = whole_bytes(digits)
     require(version_of(data) in (None, 1), "UnsupportedVersion")
-    read_port(data)
+    require(len(data) > 2 and checked(data[:-2]) == data, "Damaged")
+    read_port(data[:-2])
     require(base32(data) == digits)
-    return data
+    return data[:-2]
 
 
 # §3 Proof
@@ -1154,7 +1161,7 @@ def ports():
         same(hash_of_port(fields).hex(), port["hash"], what)
         same(ticket and hashed_ticket(ticket).hex(), port["hashed_ticket"], what)
         same(ticket and hash_of_ticket(ticket).hex(), port["ticket_hash"], what)
-        same("PORT:" + base32(data), port["qr_text"], what)
+        same("PORT:" + base32(checked(data)), port["qr_text"], what)
         same(link(port["link_base"], data), port["link"], what)
         same(array(*read_port(data)), fields, what)
         same(read_text(port["qr_text"]), data, what)
