@@ -46,10 +46,11 @@ pub enum PortError {
     /// The relay address is empty, longer than 64 bytes, or has characters that no host name or URL has (§2.1). Choose another.
     #[error("not a relay's host name or URL")]
     BadRelayAddr,
-    /// The name is longer than 32 bytes (§16.2). Choose a shorter one.
+    /// The name is longer than 32 bytes, or has a character that hides or moves others (§16.2). Choose another.
     #[error("not an introducer's name")]
     BadName,
-    /// The base of a link must begin with `https://`, name a host, and have no fragment of its own (§2.6). Choose another.
+    /// The base of a link must begin with `https://`, or with `http://` if its host ends in `.onion`, name a host that URL parsers open, and
+    /// have no fragment of its own (§2.6). Choose another.
     #[error("not the base of a link")]
     BadLinkBase,
 }

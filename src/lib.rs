@@ -112,6 +112,9 @@
 //!   [`Line::introduced`] then tells who made the introduction.
 //! - A **pool** is a stock of line links ([`Pool`]). With it Alice makes Ports for one use offline.
 //!
+//! Read what users paste, scan or tap by [`Port::find`] and [`Port::find_in_ndef`]: other software wraps, marks and encodes texts on their
+//! way. [`FindError`] is the sentence for the user.
+//!
 //! You can **block** a user: implement [`Peers`], and answer [`Relationship::Blocked`]. That user gets no line from any of your Ports, and is
 //! not told why.
 //!

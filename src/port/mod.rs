@@ -4,6 +4,8 @@ pub(crate) mod addr;
 mod base;
 pub(crate) mod find;
 mod key;
+pub(crate) mod name;
+mod ndef;
 pub(crate) mod options;
 pub(crate) mod policy;
 pub(crate) mod text;

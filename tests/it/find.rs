@@ -87,6 +87,7 @@ impl Placeholders {
             ("Q2", quarter(1)),
             ("Q3", quarter(2)),
             ("Q4", quarter(3)),
+            ("FULL", whole.chars().map(|c| char::from_u32(u32::from(c) + 0xfee0).unwrap()).collect()),
             ("b32", whole.to_lowercase()),
             ("B32", whole),
         ])

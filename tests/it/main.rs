@@ -18,6 +18,8 @@ mod forgery;
 mod fresh;
 mod line;
 mod machines;
+mod names;
+mod ndef;
 mod orders;
 mod padding;
 mod policy;

@@ -22,6 +22,9 @@ const MAX_GAP: usize = 64;
 /// How often a text may be encoded on top of itself.
 const MAX_LAYERS: usize = 8;
 
+/// So far behind ASCII its characters stand once more, as wide as those of Chinese.
+const FULL_WIDTH: u32 = 0xfee0;
+
 /// The character at this place, out of percent-encoding of any depth, HTML, JSON, or full width.
 pub(super) fn unit(text: &str, at: usize) -> Option<Unit> {
     let rest = text.get(at..)?;
@@ -34,10 +37,9 @@ pub(super) fn unit(text: &str, at: usize) -> Option<Unit> {
     };
     let (what, length) = decoded.unwrap_or((raw, raw.len_utf8()));
     let what = match what {
-        '＃' | '﹟' => '#',
-        '：' | '﹕' => ':',
-        '／' => '/',
-        '％' => '%',
+        '\u{ff01}'..='\u{ff5e}' => u32::from(what).checked_sub(FULL_WIDTH).and_then(char::from_u32).unwrap_or(what),
+        '﹟' => '#',
+        '﹕' => ':',
         what => what,
     };
     Some(Unit { what, end: at.saturating_add(length) })
@@ -63,7 +65,7 @@ pub(super) fn skip_invisible(text: &str, mut at: usize) -> usize {
 }
 
 /// In quoted-printable, behind `=`: a line end that is none, or a character.
-fn quoted(text: &str, at: usize) -> Option<(char, usize)> {
+pub(super) fn quoted(text: &str, at: usize) -> Option<(char, usize)> {
     const NOTHING: char = '\u{200b}';
     let rest = text.get(at..)?;
     for line_end in ["=\r\n", "=\n"] {

@@ -2,7 +2,7 @@
 
 use core::str;
 
-use super::cursor::{Unit, escaped, unit, visible};
+use super::cursor::{Unit, escaped, quoted, unit, visible};
 use super::wrapper::is_wrapper;
 use crate::cbor::Bytes;
 use crate::port::base::{is_host, is_onion};
@@ -25,7 +25,11 @@ pub(super) fn is_start(text: &str, at: usize) -> bool {
 /// Where the scheme `PORT:` ends, in any case.
 pub(super) fn scheme(text: &str, at: usize) -> Option<usize> {
     let end = word(text, at, "port")?;
-    visible(text, end).filter(|unit| unit.what == ':').map(|unit| unit.end)
+    let colon = visible(text, end)?;
+    match quoted(text, end) {
+        Some((':', end)) if colon.what == '=' => Some(end),
+        _ => (colon.what == ':').then_some(colon.end),
+    }
 }
 
 /// The link whose scheme begins here, and where its host ends.
@@ -101,11 +105,13 @@ fn host(text: &str, from: usize, is_dashed: bool) -> (Bytes<256>, usize) {
 
 /// Where this word ends, in any case.
 fn word(text: &str, at: usize, word: &str) -> Option<usize> {
-    let (first, others) = (*word.as_bytes().first()?, word.get(1..)?);
-    let mut end =
-        at.checked_add(1).filter(|_| text.as_bytes().get(at).is_some_and(|byte| byte.eq_ignore_ascii_case(&first)))?;
-    for letter in others.chars() {
-        end = visible(text, end).filter(|unit| unit.what.eq_ignore_ascii_case(&letter))?.end;
+    let (mut end, mut is_first) = (at, true);
+    for letter in word.chars() {
+        let unit = if is_first { unit(text, end) } else { visible(text, end) }?;
+        if !unit.what.eq_ignore_ascii_case(&letter) {
+            return None;
+        }
+        (end, is_first) = (unit.end, false);
     }
     Some(end)
 }

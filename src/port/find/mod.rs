@@ -48,19 +48,9 @@ impl Port {
         if let Ok(port) = Self::parse(text) {
             return Ok(port);
         }
-        let mut finder = Finder { port: None, are_two: false, worst: Rank::NoPort, is_starred: false };
-        finder.scan(text, true);
-        match finder.port {
-            Some(_) if finder.are_two => Err(FindError::MoreThanOne),
-            Some(port) => Ok(port),
-            None => Err(match finder.worst {
-                Rank::NoPort => FindError::NoPort,
-                Rank::LinkAlone | Rank::CutOff => FindError::CutOff,
-                Rank::Rewritten => FindError::Rewritten,
-                Rank::Damaged => FindError::Damaged,
-                Rank::WrongVersion => FindError::WrongVersion,
-            }),
-        }
+        let mut finder = Finder::new();
+        finder.look(text);
+        finder.verdict()
     }
 }
 
@@ -76,7 +66,8 @@ enum Rank {
     WrongVersion,
 }
 
-struct Finder {
+/// What was found so far, in one text or several.
+pub(super) struct Finder {
     port: Option<Port>,
     are_two: bool,
     worst: Rank,
@@ -98,6 +89,28 @@ enum Marker {
 }
 
 impl Finder {
+    pub(super) const fn new() -> Self {
+        Self { port: None, are_two: false, worst: Rank::NoPort, is_starred: false }
+    }
+
+    pub(super) fn look(&mut self, text: &str) {
+        self.scan(text, true);
+    }
+
+    pub(super) fn verdict(self) -> Result<Port, FindError> {
+        match self.port {
+            Some(_) if self.are_two => Err(FindError::MoreThanOne),
+            Some(port) => Ok(port),
+            None => Err(match self.worst {
+                Rank::NoPort => FindError::NoPort,
+                Rank::LinkAlone | Rank::CutOff => FindError::CutOff,
+                Rank::Rewritten => FindError::Rewritten,
+                Rank::Damaged => FindError::Damaged,
+                Rank::WrongVersion => FindError::WrongVersion,
+            }),
+        }
+    }
+
     fn scan(&mut self, text: &str, may_unwrap: bool) {
         let (mut at, mut link) = (0, None);
         while let Some(byte) = text.as_bytes().get(at).filter(|_| !self.are_two) {
@@ -109,26 +122,34 @@ impl Finder {
     /// Judges what begins here, and says where to go on. `None`: nothing does.
     fn step(&mut self, text: &str, at: usize, byte: u8, link: &mut Option<Link>, may_unwrap: bool) -> Option<usize> {
         let rest = text.get(at..)?;
-        match byte {
+        // However its first character is written.
+        let unit = if matches!(byte, b'%' | b'&' | b'\\' | 0x80..) { unit(text, at) } else { None };
+        let begins = unit.and_then(|unit| u8::try_from(unit.what).ok()).unwrap_or(byte);
+        match begins {
             b'h' | b'H' | b'i' | b'I' => {
-                let (new, end) = marker::base(text, at)?;
-                // Inside a link it is the one that was wrapped.
-                if new != Link::Other || link.is_none() {
-                    *link = Some(new);
+                if let Some((new, end)) = marker::base(text, at) {
+                    // Inside a link it is the one that was wrapped.
+                    if new != Link::Other || link.is_none() {
+                        *link = Some(new);
+                    }
+                    let is_v3 = text.get(end..).is_some_and(|path| path.starts_with("/v3/__"));
+                    self.is_starred |= new == Link::Wrapper && is_v3;
+                    return Some(end);
                 }
-                self.is_starred |=
-                    new == Link::Wrapper && text.get(end..).is_some_and(|path| path.starts_with("/v3/__"));
-                Some(end)
             }
             b'p' | b'P' => {
-                let end = marker::scheme(text, at)?;
-                let before = text.get(..at).and_then(|before| before.chars().next_back());
-                let marker = match before {
-                    Some(letter) if letter.is_alphabetic() => Marker::Loose,
-                    _ => Marker::Scheme(rest.starts_with("PORT")),
-                };
-                Some(self.judge(text, end, marker, link))
+                if let Some(end) = marker::scheme(text, at) {
+                    let before = text.get(..at).and_then(|before| before.chars().next_back());
+                    let marker = match before {
+                        Some(letter) if letter.is_alphabetic() => Marker::Loose,
+                        _ => Marker::Scheme(rest.starts_with("PORT")),
+                    };
+                    return Some(self.judge(text, end, marker, link));
+                }
             }
+            _ => {}
+        }
+        match byte {
             b'a' if may_unwrap && rest.starts_with("aHR0c") => Some(self.unwrap(text, at, link)),
             b'/' if link.is_none() => {
                 *link = Some(Link::Wrapper).filter(|_| is_short_link(text, at));
@@ -147,8 +168,9 @@ impl Finder {
                 self.close(link);
                 None
             }
-            b'#' | b'%' | b'&' | b'\\' | 0x80.. => {
-                let unit = unit(text, at)?;
+            b'#' => Some(self.judge(text, at.saturating_add(1), link.map_or(Marker::Bare, Marker::Fragment), link)),
+            b'%' | b'&' | b'\\' | 0x80.. => {
+                let unit = unit?;
                 if unit.what == '#' {
                     return Some(self.judge(text, unit.end, link.map_or(Marker::Bare, Marker::Fragment), link));
                 }
@@ -314,7 +336,7 @@ fn is_short_link(text: &str, slash: usize) -> bool {
     });
     let host = str::from_utf8(lower.as_slice()).unwrap_or_default();
     host.contains('.')
-        && path.bytes().nth(1).is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && path.as_bytes().get(1).is_some_and(u8::is_ascii_alphanumeric)
         && wrapper::is_wrapper(host, path)
 }
 

@@ -150,33 +150,33 @@ impl Digits {
 
     /// What an unbroken run is that ends before a Port does.
     fn judge(&self, text: &str, from: usize, at: usize) -> Found {
-        // `0`, `1`, `8` and `9` are not in Base32: one that was changed goes on behind them.
-        let is_broken = text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
         if is_of_another_version(self.text.as_slice()) {
             return Found::OtherVersion(self.count);
         }
         let is_beginning = self.are_a_beginning();
-        match (self.count, is_beginning, is_broken) {
-            (0, _, false) => Found::Nothing,
-            (1.., true, false) => Found::CutOff(self.count),
-            (1.., true, true) if longest_run(text, from, u8::is_ascii_alphanumeric) >= LONG => Found::Damaged,
-            _ if longest_run(text, from, |byte| matches!(byte.to_ascii_uppercase(), b'A'..=b'Z' | b'2'..=b'7'))
-                >= LONG =>
-            {
-                Found::Damaged
-            }
-            _ => Found::Other,
+        let (length, longest) = word(text, from);
+        // What is not in Base32: `0`, `1`, `8`, `9`, and letters of other alphabets.
+        let mut behind = text.get(at..).unwrap_or_default().chars();
+        let foreign = behind.next().filter(|c| c.is_alphanumeric());
+        let goes_on = behind.next().is_some_and(|c| c.is_ascii_alphanumeric());
+        let is_inside = foreign.is_some_and(|c| c.is_ascii() || goes_on);
+        match (self.count, is_beginning) {
+            (1.., true) if is_inside && length >= LONG => Found::Damaged,
+            (0, _) | (_, false) if longest >= LONG => Found::Damaged,
+            _ if foreign.is_some_and(|c| c.is_ascii()) => Found::Other,
+            (0, _) => Found::Nothing,
+            (_, true) => Found::CutOff(self.count),
+            (_, false) => Found::Other,
         }
     }
 }
 
-/// The longest run of such characters in the word from here.
-fn longest_run(text: &str, from: usize, is_in: impl Fn(&u8) -> bool) -> usize {
-    let word = text.as_bytes().get(from..).unwrap_or_default();
-    let word = word.iter().take(MAX_DIGITS).take_while(|byte| byte.is_ascii_alphanumeric());
-    let (longest, _) = word.fold((0, 0_usize), |(longest, run), byte| {
-        let run = if is_in(byte) { run.saturating_add(1) } else { 0 };
-        (run.max(longest), run)
+/// How long the word from here is, and the longest run of Base32 in it.
+fn word(text: &str, from: usize) -> (usize, usize) {
+    let word = text.get(from..).unwrap_or_default().chars().take(MAX_DIGITS).take_while(|c| c.is_alphanumeric());
+    let (length, longest, _) = word.fold((0_usize, 0, 0_usize), |(length, longest, run), c| {
+        let run = if matches!(c, 'A'..='Z' | 'a'..='z' | '2'..='7') { run.saturating_add(1) } else { 0 };
+        (length.saturating_add(1), run.max(longest), run)
     });
-    longest
+    (length, longest)
 }

@@ -79,6 +79,29 @@ const HOSTS: &[&str] = &[
     "1url.com",
     "2.gp",
     "0rz.tw",
+    "git.io",
+    "aka.ms",
+    "lc.cx",
+    "urlr.me",
+    "da.gd",
+    "v.ht",
+    "t2m.io",
+    "shorturl.gg",
+    "short.link",
+    "l8r.it",
+    "geni.us",
+    "cli.re",
+    "sh.st",
+    "shrinkme.io",
+    "exe.io",
+    "linkvertise.com",
+    "link.medium.com",
+    "nyti.ms",
+    "wapo.st",
+    "flip.it",
+    "spoti.fi",
+    "apple.co",
+    "msft.it",
     // Click trackers.
     "awstrack.me",
     "ct.sendgrid.net",
@@ -224,14 +247,34 @@ const FIRST_LABELS: &[&str] = &[
     "urldefense",
 ];
 
+/// Names that firms give to many things, such a service among them.
+const VAGUE_LABELS: &[&str] = &[
+    "link", "links", "url", "email", "mail", "e", "t", "r", "go", "track", "tracking", "redirect", "redir", "out",
+    "news",
+];
+
+/// So long is what a tracker puts in the place of a link.
+const OPAQUE: usize = 24;
+
+fn is_opaque(path: &str) -> bool {
+    let mut run = 0_usize;
+    let mut path = path.bytes().take_while(|byte| byte.is_ascii_graphic() && *byte != b'#').take(256);
+    path.any(|byte| {
+        run =
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') { run.saturating_add(1) } else { 0 };
+        run >= OPAQUE
+    })
+}
+
 /// Whether a link on this host, in lower case, with this path is none of the user's own.
 pub(super) fn is_wrapper(host: &str, path: &str) -> bool {
     let is_at = |name: &&str| host.strip_suffix(*name).is_some_and(|above| above.is_empty() || above.ends_with('.'));
     let first = host.split('.').next().unwrap_or_default();
-    HOSTS.iter().any(|name| is_at(name))
+    HOSTS.iter().any(is_at)
         || PAGES.iter().any(|(name, page)| is_at(name) && path.starts_with(page))
         || PATHS.iter().any(|page| path.starts_with(page))
         || FIRST_LABELS.contains(&first)
+        || VAGUE_LABELS.contains(&first) && is_opaque(path)
         // Google has a name in each country.
         || (first == "google" || host.starts_with("www.google.")) && path.starts_with("/url")
 }
