@@ -74,7 +74,6 @@ MAILS = {
     ("fold 76 spaces", "coreutils"): tool("fold", "--spaces", "--width=76"),
     ("fmt 72", "coreutils"): tool("fmt", "--width=72"),
     ("fmt 72 prefix", "coreutils"): lambda text: tool("fmt", "--width=72", "--prefix=> ")("".join(f"> {line}" for line in text.splitlines(True))),
-    ("pr", "coreutils"): tool("pr", "--omit-header", "--width=72", "--columns=1"),
 }
 PAGES = {
     ("w3m 80", "Debian 12"): tool("w3m", "-dump", "-cols", "80", "-T", "text/html", "-I", "UTF-8", "-O", "UTF-8"),

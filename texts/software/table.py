@@ -67,7 +67,7 @@ def shape(text, output):
 
 
 def software(output):
-    return f"{output['software']} {output['version']}".strip()
+    return f"{output['software']} {output.get('version', '')}".strip()
 
 
 def summary(title, outputs):
@@ -113,7 +113,7 @@ def text_line(output):
     if "refused" in output:
         return f"refused: {shape(output['refused'], output)}"
     text = output.get("text", output.get("html"))
-    whole = "whole" if output["link"] in text else "Base32 whole" if B32 in text else "broken" if B32[:8] in text else "gone"
+    whole = "whole" if output["link"] in text else "Base32 whole" if B32 in text else "changed"
     return f"{whole} ({found(text)})"
 
 
@@ -167,7 +167,7 @@ def main():
     summary("Page cleaners, by base", by_base(output for output in pages if "html" in output and output["message"] == "anchor"))
     summary("Address parsers, by base", by_base(of["url"]))
     details("Links that are not ours", [*links, *markdown, *of["url"], *(output for output in pages if "html" in output)], link_line)
-    details("Pages as text", [output for output in pages if "text" in output], text_line)
+    details("Pages as text", [output for output in pages if "html" not in output], text_line)
     details("Mail and text tools", of["mail"], text_line)
     qr_codes(of["qr"], sys.argv[2])
     bad = list(dict.fromkeys(unread(outputs)))
