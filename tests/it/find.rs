@@ -70,6 +70,8 @@ impl Placeholders {
             ("BADB", changed(whole.len() - 6)[half..].to_owned()),
             ("b32bad", changed(100).to_lowercase()),
             ("SWAP", format!("{}{pair}{}", &whole[..unequal], &whole[unequal + 2..])),
+            ("WEAKA", with(&[3], Cbor::Bytes(vec![0; 32]))[..50].to_owned()),
+            ("WEAKB", with(&[3], Cbor::Bytes(vec![0; 32]))[50..].to_owned()),
             ("WEAK", with(&[3], Cbor::Bytes(vec![0; 32]))),
             ("BADRELAY", base32(&qr(&bad_relay))),
             ("GRANT", base32(&qr(grant.as_slice()))),
@@ -244,19 +246,11 @@ fn r2_8_the_time_grows_with_the_length_alone() {
         "p",
         "https://a@",
     ] {
-        let time = |length: usize| {
-            let long = piece.repeat(length / piece.len());
-            let started = std::time::Instant::now();
-            let _ = Port::find(&long);
-            let took = started.elapsed();
-            assert_eq!(
-                Port::find(&format!("{long} {text}")).as_ref().err().filter(|e| **e != FindError::Damaged),
-                None,
-                "{piece:?}"
-            );
-            took
-        };
-        // Unoptimised, on a busy machine: what grows by the square takes minutes.
-        assert!(time(1 << 18).as_secs() < 5, "{piece:?}");
+        let long = piece.repeat((1 << 18) / piece.len());
+        let started = std::time::Instant::now();
+        let found = Port::find(&format!("{long} {text}"));
+        // Less than a second, even where nothing is optimised. If it grew by the square, it would be minutes, and a busy machine is no excuse.
+        assert!(started.elapsed().as_secs() < 60, "{piece:?}");
+        assert!(matches!(found, Ok(_) | Err(FindError::Damaged)), "{piece:?}: {found:?}");
     }
 }

@@ -10,7 +10,7 @@ use crate::port::text::{CHECK, is_of_another_version};
 use crate::port::{MAX_PORT_BYTES, Port};
 
 /// The Base32 of the longest Port and its check.
-const MAX_DIGITS: usize = 335;
+const MAX_DIGITS: usize = (MAX_PORT_BYTES + CHECK).saturating_mul(8).div_ceil(5);
 
 /// So much Base32 is no word.
 pub(super) const LONG: usize = 32;
@@ -62,16 +62,20 @@ pub(super) fn read(text: &str, from: usize) -> (Found, usize) {
     match (whole, first) {
         (Some(Ok(port)), _) if !followed => (Found::Port(port), at),
         (Some(Err(PortError::UnsupportedKind)), _) if !followed => (Found::OtherVersion(digits.count), at),
-        (Some(Ok(_)) | Some(Err(_)), None) => (Found::Damaged, at),
-        // Two lines that are as long as a Port, and two that break within its form.
-        (Some(_), Some(_)) if only_wraps && !followed => (Found::Damaged, at),
+        // One line, or two that are as long as a Port; or a right check, and more behind it, or a maker that is broken.
+        (Some(result), first)
+            if first.is_none() || only_wraps && !followed || !matches!(result, Err(PortError::Damaged)) =>
+        {
+            (Found::Damaged, at)
+        }
+        // Lines that break within the form of a Port.
         (None, Some((Found::CutOff(_), end, count)))
             if only_wraps && digits.form == Form::Other && digits.count.saturating_sub(count) >= LONG =>
         {
             (Found::Damaged, end)
         }
         (_, Some((found, end, _))) => (found, end),
-        (None, None) => (Found::Other, at),
+        (_, None) => (Found::Other, at),
     }
 }
 
