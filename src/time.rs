@@ -104,6 +104,12 @@ impl Span {
         self.since.plus(self.left.min(LONGEST_LOOK))
     }
 
+    /// Whether a look is due: also if the clock went back behind the last one, so that no look at a clock that ran ahead makes it last for
+    /// years.
+    pub(crate) fn is_due(&self, now: UnixSeconds) -> bool {
+        now < self.since || now >= self.deadline()
+    }
+
     /// What is left after a look. `None`: nothing.
     pub(crate) fn look(&self, now: UnixSeconds) -> Option<Self> {
         let passed = now.0.saturating_sub(self.since.0).min(LONGEST_LOOK);

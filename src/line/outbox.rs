@@ -8,7 +8,7 @@ use crate::machine::role::Received;
 use crate::machine::{Held, Role, impl_machine};
 use crate::message::Request;
 use crate::outcome::CloseReason;
-use crate::time::UnixSeconds;
+use crate::time::{Span, UnixSeconds};
 
 impl State {
     const fn key(&self) -> RecordKey {
@@ -35,6 +35,10 @@ impl State {
         }
     }
 
+    fn is_due(&self, now: UnixSeconds) -> bool {
+        self.phase.wait().is_some_and(|wait| wait.is_due(now))
+    }
+
     fn without_outbox(&self) -> Option<Change> {
         match &self.phase {
             Phase::Open { session, end: End::Bob(BobStage::Confirmed { answer, due: true, confirm }) } => {
@@ -51,13 +55,18 @@ impl State {
 }
 
 impl Phase {
-    fn deadline(&self) -> Option<UnixSeconds> {
+    /// What this end waits for.
+    fn wait(&self) -> Option<&Span> {
         match self {
-            Self::AwaitingProof { wait, .. } => Some(wait.deadline()),
+            Self::AwaitingProof { wait, .. } => Some(wait),
             // The user takes any time. What waits for the approval is opened after it.
             Self::Open { end: End::Alice { stage: AliceStage::AwaitingApproval(_), .. }, .. } => None,
-            phase => phase.early().map(|early| early.wait.deadline()),
+            phase => phase.early().map(|early| &early.wait),
         }
+    }
+
+    fn deadline(&self) -> Option<UnixSeconds> {
+        self.wait().map(Span::deadline)
     }
 
     /// The packet that is sent until the other end has answered it.
@@ -84,6 +93,10 @@ impl Role for Line {
 
     fn from_held(held: Held<State>) -> Self {
         Self(held)
+    }
+
+    fn is_due(state: &State, now: UnixSeconds) -> bool {
+        state.is_due(now)
     }
 
     fn index_after(state: &State, change: &Change) -> (RecordKey, Option<UnixSeconds>) {

@@ -31,6 +31,10 @@ pub trait Role: Sized {
 
     fn key_of(state: &Self::State) -> RecordKey;
     fn deadline_of(state: &Self::State) -> Option<UnixSeconds>;
+    /// Whether [`at_deadline`](Self::at_deadline) is to be asked.
+    fn is_due(state: &Self::State, now: UnixSeconds) -> bool {
+        Self::deadline_of(state).is_some_and(|deadline| now >= deadline)
+    }
     /// What the deadline changes. `None` if there is nothing to end.
     fn at_deadline(state: &Self::State, now: UnixSeconds) -> Option<Self::Change>;
     /// The change once the outbox was done. `None` if only the other side can empty it.

@@ -43,7 +43,12 @@ fn r5_1_scanning_uses_nothing() {
 fn r5_2_connect_carries_the_proof_or_not() {
     for (how, inline) in [(SendProof::Inline, Some(proof(PortOptions::new()))), (SendProof::AlongTheLine, None)] {
         let effects = bob().takes(&Input::Connect(how));
-        assert_eq!(effects, [Effect::Send(Request::Connect { line_link: line_link(), request_id: request_id(2), proof: inline }.to_vec())]);
+        assert_eq!(
+            effects,
+            [Effect::Send(
+                Request::Connect { line_link: line_link(), request_id: request_id(2), proof: inline }.to_vec()
+            )]
+        );
     }
 }
 

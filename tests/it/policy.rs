@@ -196,9 +196,12 @@ fn used_again(alice: &mut Alice) -> Rejected {
 #[test]
 fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
     let before = at(END.as_secs() - 1);
-    for (until, expires) in
-        [(Some(END), None), (None, Some(END)), (Some(END), Some(at(END.as_secs() + 9))), (Some(UnixSeconds::MAX), Some(END))]
-    {
+    for (until, expires) in [
+        (Some(END), None),
+        (None, Some(END)),
+        (Some(END), Some(at(END.as_secs() + 9))),
+        (Some(UnixSeconds::MAX), Some(END)),
+    ] {
         for by_tick in [true, false] {
             let mut offer = PortOptions::new().policy(Policy::unlimited().closes_at(until));
             offer = expires.map_or(offer.clone(), |at| offer.expires(at));
@@ -250,10 +253,7 @@ fn r14_1_bob_holds_to_the_expiry_by_his_clock() {
         assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Expired));
         // Bob's clock jumps back.
         assert_eq!(bob.connect(SendProof::Inline, NOW).err(), Some(Rejected::OutOfOrder));
-        assert_eq!(
-            bob.handle(&connected(2, 3), &NoPeers, NOW, &mut rng()).err(),
-            Some(Rejected::UnwantedLine(id(3)))
-        );
+        assert_eq!(bob.handle(&connected(2, 3), &NoPeers, NOW, &mut rng()).err(), Some(Rejected::UnwantedLine(id(3))));
         assert_eq!(words(&Any::from(bob).pending()), said);
     }
 }

@@ -261,7 +261,11 @@ fn shown() -> Shown {
         see.see("spent", &bob.phase());
     }
     let mut bob = connecting(SendProof::Inline);
-    let refused = Event::Refused { line_link: link(), request_id: random::<16>("request id").into(), reason: Reason::UsedByAnother };
+    let refused = Event::Refused {
+        line_link: link(),
+        request_id: random::<16>("request id").into(),
+        reason: Reason::UsedByAnother,
+    };
     see.see("refused", &refused);
     bob.handle(&refused, &NoPeers, NOW, &mut Unused)
         .unwrap()
