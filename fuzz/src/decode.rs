@@ -1,4 +1,5 @@
-//! `decode_port`, `decode_event`: one encoding per value, and nothing else decodes (SPEC.md §1.2, §2).
+//! `decode_port`, `decode_event`: one encoding per value, and nothing else decodes (SPEC.md §1.2, §2). `find`: what is found in any text or
+//! NDEF message is a Port (§2.8).
 
 use data_encoding::BASE32_NOPAD;
 use port_protocol::{
@@ -32,6 +33,25 @@ pub fn decode_port(data: &[u8]) -> bool {
         has_three_forms(port);
     }
     from_bytes.is_ok() || from_text.is_some()
+}
+
+/// A text that users paste, or an NDEF message.
+pub fn find(data: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(data);
+    let (found, parsed) = (Port::find(&text), Port::parse(&text));
+    if let Ok(port) = &parsed {
+        assert!(found.as_ref() == Ok(port), "the strict reader has another Port: {found:?}");
+    }
+    let in_ndef = Port::find_in_ndef(data);
+    for port in found.iter().chain(&in_ndef) {
+        let (text, link) = (port.qr_text(), port.link("https://port.example/p").expect("a good base"));
+        assert!(Port::find(text.as_str()).as_ref() == Ok(port));
+        assert!(Port::find(&format!("> Open <{link}>,\r\n")).as_ref() == Ok(port));
+        let mut out = [0; 512];
+        assert!(Port::find_in_ndef(link.ndef_into(&mut out).expect("room")).as_ref() == Ok(port));
+        assert!(Port::find_in_ndef(text.ndef_into(&mut out).expect("room")).as_ref() == Ok(port));
+    }
+    found.is_ok() || in_ndef.is_ok()
 }
 
 /// What is forgiven around a text, besides white space (§2.7).

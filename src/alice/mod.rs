@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
-use crate::dialect::{Dialect, Native, Speaks};
+use crate::dialect::{Dialect, Native};
 use crate::error::Rejected;
 use crate::id::{LineId, LineLink, RecordKey, RequestId};
 use crate::line::Line;
@@ -132,32 +132,38 @@ impl Alice {
         if event.key() != state.key() {
             return Err(Rejected::WrongMachine);
         }
+        // Each arm is a function that is not inlined: the stack holds the frame of one of them, and not of all.
         match (state, event) {
             // That is for a Bob.
             (_, Event::Connected { .. }) => Err(Rejected::WrongMachine),
-            (State::Requesting(requesting), Event::LineLinkIssued { line_link, .. }) => {
-                let next = requesting.issued(*line_link, now);
-                Ok(Step::new(self, next).outbox(0..NEW))
-            }
-            (State::Offered(offered), Event::LineLinkLost { .. }) => {
-                let next = State::Spent(offered.lost());
-                Ok(Step::new(self, next))
-            }
+            (State::Requesting(_), Event::LineLinkIssued { line_link, .. }) => self.issued(*line_link, now),
+            (State::Offered(_), Event::LineLinkLost { .. }) => self.lost(),
             (State::Offered(offered), Event::LineFormed { line_id, peer, proof, .. }) => {
                 let visitor = Visitor { line_id: *line_id, peer: *peer, relationship: peers.relationship(peer) };
-                let next = match peers.port_of_line(line_id) {
-                    Some(of_line) => offered.line_is_there(Native::hash(offered.port()), of_line, *line_id)?,
-                    None if offered.is_for_many() => visit::admit(offered, &visitor, proof.as_ref(), peers, now, rng)?,
-                    None => visit::spend(offered, &visitor, proof.as_ref(), now),
-                };
-                Ok(self.after_use(next, |once| match once {
-                    Once::LineFormed(line) => AliceEffect::LineFormed(line),
-                    Once::Disconnect(line_id) => AliceEffect::Send(Request::Disconnect { line_id }),
-                }))
+                match (peers.port_of_line(line_id), offered.is_for_many()) {
+                    (Some(of_line), _) => self.line_is_there(of_line, *line_id),
+                    (None, false) => self.spend(&visitor, proof.as_ref(), now),
+                    (None, true) => self.admit(&visitor, proof.as_ref(), peers, now, rng),
+                }
             }
             (State::Spent(tombstone), event) => Err(tombstone.reject(event, peers)),
             _ => Err(Rejected::OutOfOrder),
         }
+    }
+
+    /// §4.2.
+    #[inline(never)]
+    fn issued(&mut self, line_link: LineLink, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        let State::Requesting(requesting) = &self.0.state else { return Err(Rejected::OutOfOrder) };
+        let next = requesting.issued(line_link, now);
+        Ok(Step::new(self, next).outbox(0..NEW))
+    }
+
+    /// §4.6.
+    #[inline(never)]
+    fn lost(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        let next = State::Spent(self.offered()?.lost());
+        Ok(Step::new(self, next))
     }
 
     /// The Port, while it is on offer.
@@ -171,6 +177,8 @@ where
     Self: Role<State = State, Change = State>,
 {
     /// Makes a Port, and asks the relay for its line link (§4.1). The request is [`pending`](crate::Machine::pending): send it.
+    // Not inlined: what is moved in it lies below its caller, where the commit wipes it.
+    #[inline(never)]
     pub fn request(options: PortOptions, seed: Seed) -> Created<Self> {
         Created::new(State::Requesting(Requesting::new::<D>(options, seed)))
     }
@@ -179,6 +187,8 @@ where
     /// for many, send what is pending before you show it: the relay must know that its link is for many.
     ///
     /// Never use a link twice. If you do, the insert fails: a row with that key exists already.
+    // As `request`.
+    #[inline(never)]
     pub fn offer(line_link: LineLink, options: PortOptions, seed: Seed) -> Created<Self> {
         Created::new(State::Offered(Requesting::new::<D>(options, seed).into_offered(line_link)))
     }

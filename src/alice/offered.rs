@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
 use crate::id::{LineId, LineLink, PeerMark, PortHash, RecordKey, ReplayMark};
-use crate::line::{Introduced, Origin};
+use crate::line::{Common, Introduced, Origin};
 use crate::machine::peers::{Peers, Relationship};
 use crate::machine::step::{Conditions, OnDuplicate};
 use crate::message::Request;
@@ -175,6 +175,8 @@ impl Offered {
     }
 
     /// Why this visitor gets no line, however good its proof.
+    // Not inlined: its frame would be below the cryptography.
+    #[inline(never)]
     pub(crate) fn refuses(&self, visitor: &Visitor, now: UnixSeconds) -> Option<PortOutcome> {
         match visitor.relationship {
             _ if self.has_expired(now) => Some(PortOutcome::Expired),
@@ -191,6 +193,11 @@ impl Offered {
             Relationship::Connected(line_id) if self.policy.replaces() => Some(line_id),
             _ => None,
         }
+    }
+
+    /// What a line with this visitor has at both ends.
+    pub(crate) const fn common(&self, hash: PortHash, visitor: &Visitor) -> Common {
+        Common { kind: self.port.kind, port: hash, line_id: visitor.line_id }
     }
 
     /// Where a line with this visitor comes from.

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod epoch;
+mod join;
 mod origin;
 mod outbox;
 mod padding;
@@ -25,16 +26,18 @@ use crate::machine::step::Step;
 use crate::message::{Event, PacketKind, Request};
 use crate::outcome::CloseReason;
 use crate::port::RelayAddr;
-use crate::proof::{PrivateKey, Proof};
-use crate::secret::{Rad, Secret};
+use crate::secret::Secret;
 use crate::time::UnixSeconds;
 
 pub use buffer::Buffer;
+pub(crate) use epoch::Early;
 use epoch::MOST_EARLY;
+pub(crate) use join::AliceKeys;
 pub use origin::Introduced;
-pub(crate) use origin::{BobSecrets, Guest, Origin};
+pub(crate) use origin::{BobSecrets, Common, Guest, Origin};
 pub use padding::padded_len;
-use phase::{AliceStage, BobStage, Change, End, Phase, State};
+pub(crate) use phase::Phase;
+use phase::{AliceStage, BobStage, Change, End, State};
 use seal::MAX_OWN;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::SafetyNumber;
@@ -118,48 +121,14 @@ pub struct Confirmed {
 }
 
 impl Line {
-    const fn new(origin: Origin, phase: Phase) -> Self {
+    /// One end of a line, as it begins.
+    pub(crate) const fn new(origin: Origin, phase: Phase) -> Self {
         Self(Held { revision: 0, state: State { origin, phase } })
-    }
-
-    /// Alice's end of a line that was formed without a proof.
-    pub(crate) fn awaiting_proof(
-        origin: Origin,
-        private_key: &PrivateKey,
-        rad: &Rad,
-        asks: bool,
-        now: UnixSeconds,
-    ) -> Self {
-        Self::new(origin, Phase::awaiting_proof(private_key, rad, asks, now))
-    }
-
-    /// Alice's end. `None` if the proof is not good.
-    pub(crate) fn of_alice(
-        origin: Origin,
-        private_key: &PrivateKey,
-        rad: &Rad,
-        asks: bool,
-        proof: &Proof,
-    ) -> Option<Self> {
-        let phase = Phase::of_alice(&origin, private_key, rad, asks, proof)?;
-        Some(Self::new(origin, phase))
-    }
-
-    /// Alice's end, of a Port for many (§14.7).
-    pub(crate) fn of_alice_of_many<R: CryptoRng + ?Sized>(
-        origin: Origin,
-        guest: &Guest<'_>,
-        asks: bool,
-        now: UnixSeconds,
-        rng: &mut R,
-    ) -> Option<Self> {
-        let phase = Phase::of_alice_of_many(&origin, guest, asks, now, rng)?;
-        Some(Self::new(origin, phase))
     }
 
     /// Bob's end.
     pub(crate) fn of_bob(origin: Origin, bob: &BobSecrets<'_>) -> Self {
-        let phase = Phase::of_bob(&origin, bob);
+        let phase = Phase::of_bob(&origin.common(), bob);
         Self::new(origin, phase)
     }
 
@@ -301,7 +270,11 @@ impl Line {
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let close = self.0.state.phase.session().map(|session| session.clone().seal_own(PacketKind::Close, &[]).1);
+        let close = self.0.state.phase.session().map(|session| {
+            let mut close = Bytes::EMPTY;
+            session.clone().seal_own(&mut close, PacketKind::Close, &[]);
+            close
+        });
         self.end(CloseReason::ByUs, close)
     }
 

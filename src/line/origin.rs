@@ -27,6 +27,21 @@ pub struct Origin {
     pub(crate) introduced: Option<Introduced>,
 }
 
+impl Origin {
+    pub(super) const fn common(&self) -> Common {
+        let Self { kind, port, line_id, .. } = *self;
+        Common { kind, port, line_id }
+    }
+}
+
+/// The part of an origin that both ends must have seen alike (§6.1).
+#[derive(Clone, Copy)]
+pub(crate) struct Common {
+    pub(crate) kind: PortKind,
+    pub(crate) port: PortHash,
+    pub(crate) line_id: LineId,
+}
+
 /// Who introduced the two ends of a line (§16.5). It is a claim until the line is confirmed. Then both ends were told the same name.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Introduced {

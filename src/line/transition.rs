@@ -3,11 +3,12 @@
 use minicbor::bytes::ByteSlice;
 
 use super::epoch::Early;
+use super::join::AliceKeys;
 use super::phase::{AliceStage, BobStage, Change, End, Phase, State};
 use super::seal::Sealed;
 use super::session::{Counters, Session};
 use super::{Line, LineEffect};
-use crate::cbor;
+use crate::cbor::{self, Bytes};
 use crate::error::Rejected;
 use crate::introducer::message;
 use crate::machine::step::Step;
@@ -135,12 +136,16 @@ fn at_bob(
         // Alice's ephemeral key: from here on the keys are those of epoch 1.
         (BobStage::Joined { upgrade: Some(upgrade), .. }, Confirm) => {
             let sent = u8::try_from(session.sent()).unwrap_or(u8::MAX);
-            let (session, answer) = upgrade.session(text)?.seal_own(PacketKind::Answer, &[sent]);
+            let mut session = upgrade.session(text)?;
+            let mut answer = Bytes::EMPTY;
+            session.seal_own(&mut answer, PacketKind::Answer, &[sent]);
             (Change::bob(session, BobStage::Confirmed { answer, due: true, confirm: Some(hash(payload)) }), Outbox::Due)
         }
         // Any packet of Alice's shows that it holds the keys. Bob answers at once.
         (BobStage::Joined { upgrade: None, .. }, Confirm | EarlyMessage | Message | IntroducerMessage) => {
-            let (session, answer) = session.with(counters).seal_own(PacketKind::Answer, &[]);
+            let mut session = session.with(counters);
+            let mut answer = Bytes::EMPTY;
+            session.seal_own(&mut answer, PacketKind::Answer, &[]);
             (Change::bob(session, BobStage::Confirmed { answer, due: true, confirm: None }), Outbox::Due)
         }
         (BobStage::Confirmed { answer, confirm: None, .. }, Confirm) => {
@@ -187,8 +192,13 @@ fn proof<'m>(line: &'m mut Line, payload: &Payload<'_>) -> Result<Step<'m, Line>
     let Payload::Proof { proof } = payload else { return Err(Rejected::Malformed) };
     let change = match phase {
         Phase::Closed { .. } => return Err(Rejected::Closed),
-        Phase::AwaitingProof { private_key, rad, asks, .. } => Phase::of_alice(origin, private_key, rad, *asks, proof)
-            .map_or(Change::closed(CloseReason::ProofRefused, None), Change::Phase),
+        Phase::AwaitingProof { private_key, rad, asks, .. } => {
+            let mut keys = AliceKeys::EMPTY;
+            match keys.join(&origin.common(), private_key, rad, proof) {
+                Some(keys) => Change::Phase(Phase::of_alice(keys, None, *asks)),
+                None => Change::closed(CloseReason::ProofRefused, None),
+            }
+        }
         // The same proof again: Confirm was lost, or is slow.
         Phase::Open {
             session,

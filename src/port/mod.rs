@@ -2,7 +2,10 @@
 
 pub(crate) mod addr;
 mod base;
+pub(crate) mod find;
 mod key;
+pub(crate) mod name;
+mod ndef;
 pub(crate) mod options;
 pub(crate) mod policy;
 pub(crate) mod text;

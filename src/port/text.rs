@@ -48,8 +48,13 @@ impl Port {
     /// A link on `base` (§2.6), to be written with `Display`. Everything about the Port stands behind the `#`, which
     /// no browser sends to the web server.
     ///
+    /// Choose the base well, because other software finds the link in a text by its form: a short `https://` URL on a host name without a
+    /// hyphen, without a user name, without a stop at its end, and not on an address. Each of these ends a link early somewhere. Its page
+    /// should run no script, which could read the Port, and should not redirect. `docs/texts.md` has what was measured.
+    ///
     /// # Errors
-    /// [`PortError::BadLinkBase`] unless `base` is `https://`, a host, and whatever follows it but a `#`.
+    /// [`PortError::BadLinkBase`]: the base is not `https://` and a host, nor `http://` and a host that ends in `.onion`; or no URL parser
+    /// would open it; or it has a `#`. Choose another.
     pub fn link<'a>(&self, base: &'a str) -> Result<PortLink<'a>, PortError> {
         if is_link_base(base) { Ok(PortLink { base, text: self.qr_text() }) } else { Err(PortError::BadLinkBase) }
     }
@@ -150,9 +155,16 @@ pub struct PortLink<'a> {
     text: QrText,
 }
 
+impl PortLink<'_> {
+    /// What stands one behind the other.
+    pub(super) fn parts(&self) -> [&str; 3] {
+        [self.base, "#", self.text.base32()]
+    }
+}
+
 impl fmt::Display for PortLink<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.base, self.text.base32())
+        self.parts().into_iter().try_for_each(|part| f.write_str(part))
     }
 }
 

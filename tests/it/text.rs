@@ -30,15 +30,29 @@ fn r2_5_a_plain_port_fits_a_version_5_code_at_level_m() {
     assert!(QrCode::with_error_correction_level(port(longest()).qr_text().as_str(), EcLevel::M).is_ok());
 }
 
-const BASES: [&str; 6] = [
+const BASES: [&str; 20] = [
     "https://a",
     "https://port.example/",
     "https://[::1]:8/x?y=z&a=%20",
     "https://1.2.3.4",
     "https://x/~",
     "https://A//",
+    "https://port.example:65535/p",
+    "https://port.example:/p",
+    "https://port.example./p",
+    "https://a-b.c_d.example",
+    "https://xn--mnchen-3ya.example/p",
+    "https://1.2.3.4.example",
+    "https://user:word@port.example/p",
+    "https://[2001:db8::1.2.3.4]",
+    "https://localhost?x@y:z",
+    "http://b6geeakpwskovltbesvy3b6ah3ewxfmnhnshojndmpp7wcv2df7bnead.onion/p",
+    "http://www.b6geeakpwskovltbesvy3b6ah3ewxfmnhnshojndmpp7wcv2df7bnead.onion:8080",
+    "http://A.ONION",
+    "https://a.onion",
+    "http://a.onion./p?q",
 ];
-const NO_BASES: [&str; 16] = [
+const NO_BASES: [&str; 52] = [
     "",
     "https://",
     "https:///",
@@ -46,16 +60,63 @@ const NO_BASES: [&str; 16] = [
     "https://#",
     "https://?x",
     "https://:8",
+    "https://:443/",
     "https://@x",
+    "https://:@x",
     "http://a.example/",
+    "http://onion/",
+    "http://.onion/",
+    "http://a.onion.example/",
+    "http://a.example/.onion",
+    "http://a.example/?.onion",
+    "http://a.onion@b.example",
     "HTTPS://a.example/",
     "https:/a.example/",
     "a.example/",
+    "ftp://a.example/",
     "https://a.example/#",
     "https://a.example/#x",
     "https://a.example/ x",
     "https://a.example/ü",
+    "https://ü.example/",
+    "https://a.example/\\x",
+    "https://a.example/\"",
+    "https://a.example/\0",
+    "https://[",
+    "https://[]",
+    "https://[/x",
+    "https://[::1",
+    "https://[::1]x",
+    "https://[::1]:x",
+    "https://[1.2.3.4]",
+    "https://[::g]",
+    "https://[fe80::1%25eth0]",
+    "https://[v1.x]",
+    "https://a]",
+    "https://a.example:65536/",
+    "https://a.example:99999999999999999999",
+    "https://a.example:x",
+    "https://a.example:+1",
+    "https://a..example",
+    "https://.a.example",
+    "https://a.example..",
+    "https://1.2.3",
+    "https://1.2.3.256",
+    "https://a.1",
+    "https://a.0x1f",
+    "https://a%2eexample",
 ];
+
+#[test]
+fn r2_6_a_label_has_at_most_63_characters_and_a_host_253() {
+    let is_base = |host: &str| plain().link(&format!("https://{host}/p")).is_ok();
+    let label = "a".repeat(63);
+    let (longest, longer) =
+        (format!("{label}.{label}.{label}.{}", &label[2..]), format!("{label}.{label}.{label}.{}", &label[1..]));
+    assert_eq!((longest.len(), longer.len()), (253, 254));
+    assert!(is_base(&label) && is_base(&longest) && is_base(&format!("{longest}.")));
+    assert!(!is_base(&format!("{label}a")) && !is_base(&longer));
+}
 
 #[test]
 fn r2_6_a_link_is_a_base_and_the_base32_behind_its_fragment_sign() {

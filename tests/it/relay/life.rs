@@ -231,6 +231,30 @@ fn r13_6_a_link_that_is_due_does_not_count() {
     assert_eq!(relay.try_issue(ALICE, 13), full);
 }
 
+/// A user at its limit is counted once, and not again with each request. What it closes since is room when it is due.
+#[test]
+fn r13_6_a_link_that_is_closed_after_a_refusal_makes_room_in_its_time() {
+    let mut memory = Memory::new();
+    let issue = |memory: &mut Memory, n: u8, now| {
+        let request = Request::IssueLineLink { request_id: [n; 16].into() }.to_vec();
+        let limits = Limits { links: 2, ..Limits::default() };
+        let prepared = Operation::prepare(user(ALICE), &request, &limits, &marks(), &mut Counting(n.into()), now);
+        let Ok(Operation::Issue(link)) = prepared else { panic!("{prepared:?}") };
+        // No purge, which would count anew.
+        memory.issue(&link).unwrap()
+    };
+    let Issued::Link(first) = issue(&mut memory, 1, NOW) else { panic!() };
+    issue(&mut memory, 2, NOW);
+    assert_eq!(issue(&mut memory, 3, NOW), Issued::TooMany);
+    let request = Request::CloseLineLink { line_link: first }.to_vec();
+    let prepared =
+        Operation::prepare(user(ALICE), &request, &Limits::default(), &marks(), &mut Counting::default(), NOW);
+    prepared.unwrap().execute(&mut memory).unwrap();
+    assert_eq!(issue(&mut memory, 3, at(NOW.as_secs() + 30 * DAY - 1)), Issued::TooMany);
+    assert!(matches!(issue(&mut memory, 3, at(NOW.as_secs() + 30 * DAY)), Issued::Link(_)));
+    assert_eq!(issue(&mut memory, 4, at(NOW.as_secs() + 30 * DAY)), Issued::TooMany);
+}
+
 /// Otherwise a user could have its links live again, when it has taken new ones in their place.
 #[test]
 fn r13_6_a_link_that_is_due_lives_again_only_if_there_is_room() {
@@ -299,6 +323,18 @@ fn r13_2_version_0_renews_a_link_that_was_never_set() {
     assert_eq!(relay.reply(CAROL, &connect(other)), refused(other, Reason::Unknown));
     relay.forms(ALICE, BOB, &connect(line_link));
     assert_eq!(relay.reply(CAROL, &connect(line_link)), refused(line_link, Reason::UsedByAnother));
+}
+
+#[test]
+fn r13_2_version_0_is_the_link_as_it_was_issued_whatever_else_is_said() {
+    let line_link = [7; 16].into();
+    for (admits, recognisable) in [(Admission::Nobody, true), (Admission::Many, false), (Admission::One, true)] {
+        let request = Request::SetLineLink { line_link, version: 0, admits, recognisable }.to_vec();
+        let prepared =
+            Operation::prepare(user(ALICE), &request, &Limits::default(), &marks(), &mut Counting::default(), NOW);
+        let Ok(Operation::SetLink(setting)) = prepared else { panic!("{prepared:?}") };
+        assert_eq!((setting.version, setting.admits, setting.recognisable), (0, Admission::One, false));
+    }
 }
 
 /// A setting is said again whenever the connection comes back. It renews the link, and a lower one does not.

@@ -133,6 +133,21 @@ fn r13_2_an_old_setting_does_not_open_a_claimed_link_that_was_paused_since() {
     }
 }
 
+/// What was set before the use is older than what comes late.
+#[test]
+fn r13_2_a_claimed_link_keeps_the_version_that_it_had() {
+    let mut relay = relay(Limits::default());
+    let line_link = relay.issue(ALICE, 1);
+    relay.handle(ALICE, &set(line_link, 5, One)).unwrap();
+    forms(&mut relay, BOB, &connect(line_link));
+    for version in [1, 5] {
+        relay.handle(ALICE, &set(line_link, version, Many)).unwrap();
+        assert_eq!(relay.reply(CAROL, &connect(line_link)), refused(line_link, Reason::UsedByAnother));
+    }
+    relay.handle(ALICE, &set(line_link, 6, Many)).unwrap();
+    forms(&mut relay, CAROL, &connect(line_link));
+}
+
 /// The same with the machines: what Alice sends is what opens the link again, and both users get in.
 #[test]
 fn r13_2_a_superport_that_was_shown_too_early_takes_its_users() {

@@ -126,6 +126,27 @@ fn r13_3_an_owner_that_wants_it_is_recognised_at_each_of_those_links() {
     relay.handle(ALICE, &set).unwrap();
     assert_eq!(relay.reply(BOB, &connect(hidden)), before);
     assert_eq!(marks_of(&mut relay, ALICE, BOB, &connect_as(hidden, 1))[1], one);
+    let set = Request::SetLineLink { line_link: hidden, version: 3, admits: Admission::Many, recognisable: false };
+    relay.handle(ALICE, &set).unwrap();
+    assert!(matches!(relay.reply(BOB, &connect_as(hidden, 1)), Event::Connected { peer, .. } if peer == one));
+}
+
+/// A link for one, when both have left its line: the answer is still the same.
+#[test]
+fn r13_3_a_claimed_link_keeps_its_mark() {
+    for recognisable in [true, false] {
+        let mut relay = relay(Limits::default());
+        let line_link = relay.issue(ALICE, 1);
+        let (version, admits) = (1, Admission::One);
+        relay.handle(ALICE, &Request::SetLineLink { line_link, version, admits, recognisable }).unwrap();
+        let line_id = relay.forms(ALICE, BOB, &connect(line_link));
+        let connected = relay.waiting(BOB)[0].1.clone();
+        assert_eq!(relay.directory().link(line_link).unwrap().recognisable, recognisable);
+        for from in [ALICE, BOB] {
+            relay.reply(from, &Request::Disconnect { line_id });
+        }
+        assert_eq!(relay.reply(BOB, &connect(line_link)).to_vec(), connected);
+    }
 }
 
 /// Bob came before the relay had heard that Alice wants to be recognised. The answer to its request stays the same.

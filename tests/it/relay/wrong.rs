@@ -7,7 +7,7 @@ use super::*;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fault {
-    NoFault,
+    Nothing,
     IssueReplacesDue,
     IssueCountsDue,
     IssueForgetsLimit,
@@ -253,7 +253,7 @@ impl Directory for Wrong {
 
 #[test]
 fn r13_7_the_suite_catches_each_neglected_duty() {
-    let right = failures(|| Wrong::new(NoFault));
+    let right = failures(|| Wrong::new(Nothing));
     assert_eq!(right, []);
     for (fault, check) in [
         (IssueReplacesDue, "issue: the same request gets the same link, and a link that is due, too"),

@@ -403,11 +403,22 @@ fn shown() -> Shown {
     see.read("", &BufferTooSmall);
     for error in [
         PortError::Malformed,
+        PortError::Damaged,
         PortError::UnsupportedVersion,
         PortError::UnsupportedKind,
         PortError::WeakPublicKey,
         PortError::BadRelayAddr,
         PortError::BadLinkBase,
+    ] {
+        see.read("", &error);
+    }
+    for error in [
+        FindError::NoPort,
+        FindError::CutOff,
+        FindError::Rewritten,
+        FindError::Damaged,
+        FindError::MoreThanOne,
+        FindError::WrongVersion,
     ] {
         see.read("", &error);
     }

@@ -135,6 +135,10 @@ fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
         ("ticket's secret as text", of_contact(other(0, text("0123456789abcdef"))), Malformed),
         ("ticket's name as bytes", of_contact(other(1, bytes(5))), Malformed),
         ("ticket's name of 33 bytes", of_contact(other(1, text(&"n".repeat(33)))), Malformed),
+        ("ticket's name with a line end", of_contact(other(1, text("Carol\nDave"))), Malformed),
+        ("ticket's name with a control of direction", of_contact(other(1, text("Carol\u{202e}evaD"))), Malformed),
+        ("ticket's name with a zero-width space", of_contact(other(1, text("Car\u{200b}ol"))), Malformed),
+        ("ticket's name of tags", of_contact(other(1, text("\u{e0043}\u{e0061}"))), Malformed),
         ("ticket's expires as text", of_contact(other(2, text("never"))), Malformed),
         (
             "ticket's expires after the year 9999",
@@ -294,6 +298,7 @@ pub fn ports() {
     let of_contact = [
         ("contact port", contact(), ticket(0x33, "", None)),
         ("contact port with a name", contact(), ticket(0x33, "Carol é", None)),
+        ("contact port with a name that needs its invisible characters", contact(), ticket(0x33, "👩‍👧می‌خوا❤️", None)),
         ("contact port with an expiring ticket", contact().expires(LATER), ticket(0x44, "Carol", Some(NOW.as_secs()))),
         ("contact port with a relay", contact().relay(relay(RELAY)), ticket(0x44, "Carol", Some(0))),
         ("longest contact port", full(), ticket(0x55, &"n".repeat(32), Some(UnixSeconds::MAX.as_secs()))),
@@ -314,7 +319,11 @@ pub fn ports() {
         ("link on a bare host", format!("https://port.example#{fragment}")),
         ("link with a query", format!("https://port.example/a?b=c#{fragment}")),
         ("link to an address", format!("https://[2001:db8::1]:8443/#{fragment}")),
+        ("link to an IPv4 address", format!("https://192.0.2.1/#{fragment}")),
+        ("link to an onion service", format!("http://expyuzz4wqqyqhjn.onion/p#{fragment}")),
+        ("link with a user's name", format!("https://user@port.example./#{fragment}")),
     ];
+    let long_label = format!("https://{}/", "a".repeat(64));
     let bases = [
         ("http", "http://port.example/"),
         ("no host", "https://"),
@@ -322,6 +331,19 @@ pub fn ports() {
         ("a space", "https://port.example/ "),
         ("not in ASCII", "https://pört.example/"),
         ("host begins with a dot", "https://.example/"),
+        ("http, and a host that has onion elsewhere", "http://a.onion.example/"),
+        ("onion alone", "http://onion/"),
+        ("no host before the port", "https://:443/"),
+        ("a bracket", "https://["),
+        ("no IPv6 address", "https://[::g]/"),
+        ("a zone", "https://[fe80::1%25eth0]/"),
+        ("port above 65535", "https://port.example:65536/"),
+        ("port with a sign", "https://port.example:+1/"),
+        ("an empty label", "https://port..example/"),
+        ("ends in a number, and no IPv4 address", "https://1.2.3/"),
+        ("ends in a hexadecimal number", "https://port.0x1f/"),
+        ("percent in the host", "https://port%2eexample/"),
+        ("a label of 64", &long_label),
     ];
     known(
         "ports.json",
