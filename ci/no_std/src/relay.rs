@@ -175,7 +175,9 @@ impl Directory for Table {
 
     fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Full> {
         let LinkSetting { line_link, owner, version, admits, recognisable, expires, purge_at, .. } = *setting;
-        match (setting.decide(self.link(line_link).as_deref()), self.link(line_link)) {
+        let decision = setting.decide(self.link(line_link).as_deref());
+        let nothing_waits = !self.waiting.iter().flatten().any(|waiting| waiting.at == owner);
+        match (decision, self.link(line_link)) {
             // The only link counts as the owner's only one, so there is room for it.
             (SetDecision::Set, Some(link)) if admits != Admission::Many => {
                 let state = LinkState::Open { expires, version, admits };
@@ -184,9 +186,7 @@ impl Directory for Table {
             (SetDecision::Version, Some(LinkEntry { state: LinkState::Claimed { version: before, .. }, .. })) => {
                 *before = version;
             }
-            (SetDecision::Lost, _) if !self.waiting.iter().flatten().any(|waiting| waiting.at == owner) => {
-                return Ok(LinkSet::Lost);
-            }
+            (SetDecision::Lost, _) if nothing_waits => return Ok(LinkSet::Lost),
             _ => {}
         }
         Ok(LinkSet::Done)
