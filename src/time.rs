@@ -73,20 +73,21 @@ impl<'b, C> Decode<'b, C> for UnixSeconds {
 /// day at most. A wrong clock then costs a day, and never the whole span.
 #[derive(Clone, Copy, Debug, Encode, Decode)]
 pub struct Span {
-    /// The seconds that are left, and at least one is.
-    #[cbor(n(0), decode_with = "seconds_left")]
+    /// The hours that are left, and at least one is.
+    #[cbor(n(0), decode_with = "hours_left")]
     left: u64,
     /// The last look.
     #[n(1)]
     since: UnixSeconds,
 }
 
-/// What one look at the clock counts for, at most.
-const LONGEST_LOOK: u64 = 24 * 60 * 60;
+const HOUR: u64 = 60 * 60;
+/// What one look at the clock counts for, at most, in hours.
+const LONGEST_LOOK: u64 = 24;
 const WEEK: u64 = 7 * LONGEST_LOOK;
 
 /// Of a record.
-fn seconds_left<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<u64, decode::Error> {
+fn hours_left<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<u64, decode::Error> {
     match d.u64()? {
         left @ 1..=WEEK => Ok(left),
         _ => Err(decode::Error::message("more than a week, or nothing")),
@@ -101,19 +102,19 @@ impl Span {
 
     /// When to look again.
     pub(crate) fn deadline(&self) -> UnixSeconds {
-        self.since.plus(self.left.min(LONGEST_LOOK))
+        self.since.plus(self.left.min(LONGEST_LOOK).saturating_mul(HOUR))
     }
 
     /// Whether a look is due: also if the clock went back behind the last one, so that no look at a clock that ran ahead makes it last for
-    /// years.
+    /// years. A clock that stands at the end of time shows no time passing.
     pub(crate) fn is_due(&self, now: UnixSeconds) -> bool {
-        now < self.since || now >= self.deadline()
+        now < self.since || (now > self.since && now >= self.deadline())
     }
 
     /// What is left after a look. `None`: nothing.
     pub(crate) fn look(&self, now: UnixSeconds) -> Option<Self> {
-        let passed = now.0.saturating_sub(self.since.0).min(LONGEST_LOOK);
-        let left = self.left.saturating_sub(passed);
+        let hours = now.0.saturating_sub(self.since.0) / HOUR;
+        let left = self.left.saturating_sub(hours.min(LONGEST_LOOK));
         (left > 0).then_some(Self { left, since: now })
     }
 }
