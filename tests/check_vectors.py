@@ -515,22 +515,22 @@ def take(window, counter):
 # §8 Machines. A state is the very array that stands in the record (port.cddl).
 
 PREFIX = {"request": 1, "line_link": 2, "line_id": 3}
-A_DAY = 24 * 60 * 60
+AN_HOUR, A_DAY = 60 * 60, 24
 
 
 def span(now):
-    """§8.8: what is left, and the last look."""
+    """§8.8: the hours that are left, and the last look."""
     return [7 * A_DAY, now]
 
 
 def next_look(wait):
     left, since = wait
-    return min(since + min(left, A_DAY), LAST_SECOND)
+    return min(since + min(left, A_DAY) * AN_HOUR, LAST_SECOND)
 
 
 def look(wait, now):
     """The span after a look at the clock, which counts for a day at most, or None."""
-    left = wait[0] - min(max(now - wait[1], 0), A_DAY)
+    left = wait[0] - min(max(now - wait[1], 0) // AN_HOUR, A_DAY)
     return [left, now] if left > 0 else None
 
 
