@@ -70,7 +70,7 @@ mod world;
 pub use app::{App, Command, CrashPoints, Output, Outside, PowerFailed, Receipt, RollBack};
 pub use client::Client;
 pub use relay::Delivery;
-pub use schedule::{Answer, Change, Choice, Claim, End, Expiry, Fault, Forgery, Schedule, Terms};
+pub use schedule::{Answer, Asked, Change, Choice, Claim, End, Expiry, Fault, Forgery, Schedule, Terms};
 pub use store::{Conflict, Store, StoreFaults};
 pub use violation::Violation;
 pub use world::World;

@@ -38,7 +38,7 @@ pub enum Choice {
     AnswerUnasked(u8, Answer),
     /// The relay forges an event about this line.
     Forge(u8, Forgery),
-    /// Time passes: this power of two in seconds. From 64 on, all time but the last second.
+    /// Time passes: this power of two in seconds. From 38 on, all time but the last second.
     Clock(u8),
     /// The process of this client dies at the point that comes after this many ([`CrashPoints`](super::CrashPoints)), and starts again.
     Crash(u8, u8),
@@ -119,8 +119,8 @@ pub enum Claim {
     ForeignProof,
     /// Without a proof.
     NoProof,
-    /// With the proof of its user, on the same line, for another pair.
-    OtherPair,
+    /// With the proof of its user, on the same line, with another mark of the user.
+    OtherPeer,
     /// With the proof of its user, under the name of another line of the owner.
     SameLine,
 }
@@ -132,10 +132,27 @@ pub enum Answer {
     Link,
     /// Another line link for a request that was answered before. It may be the link of another request.
     SecondLink,
-    /// A line of a Port that this client may have scanned and not used.
+    /// To the maker of a Port: a line that nobody is on.
     Line,
-    /// The refusal of such a Port.
-    Refusal,
+    /// To the maker of a Port: a line of another Port, which the maker has.
+    TakenLine,
+    /// To the maker of a Port: its link is lost.
+    LinkLost,
+    /// To the user of a Port: a line that nobody is on.
+    Connected(Asked),
+    /// To the user of a Port: a line of another Port, which the user has.
+    ConnectedToTaken,
+    /// To the user of a Port: somebody else has used it.
+    Refusal(Asked),
+}
+
+/// Which request an answer to the user of a Port names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// The last one.
+    Now,
+    /// An earlier one for the same Port, or one that was never made.
+    Before,
 }
 
 /// An end of a line.
@@ -209,17 +226,23 @@ impl Choice {
                     0 => Claim::SameProof,
                     1 => Claim::ForeignProof,
                     2 => Claim::NoProof,
-                    3 => Claim::OtherPair,
+                    3 => Claim::OtherPeer,
                     _ => Claim::SameLine,
                 },
             ),
             62..66 => Self::AnswerUnasked(
                 user,
-                match b % 4 {
+                match b % 10 {
                     0 => Answer::Link,
                     1 => Answer::SecondLink,
                     2 => Answer::Line,
-                    _ => Answer::Refusal,
+                    3 => Answer::TakenLine,
+                    4 => Answer::LinkLost,
+                    5 => Answer::Connected(Asked::Now),
+                    6 => Answer::Connected(Asked::Before),
+                    7 => Answer::ConnectedToTaken,
+                    8 => Answer::Refusal(Asked::Now),
+                    _ => Answer::Refusal(Asked::Before),
                 },
             ),
             66..68 => Self::Forge(
@@ -287,7 +310,7 @@ impl Choice {
                 [54, a, b, c]
             }
             Self::ClaimTwice(a, claim) => [58, a, claim as u8, 0],
-            Self::AnswerUnasked(a, answer) => [62, a, answer as u8, 0],
+            Self::AnswerUnasked(a, answer) => [62, a, answer.to_byte(), 0],
             Self::Forge(a, Forgery::Disconnected(end)) => [66, a, end as u8, 0],
             Self::Forge(a, Forgery::Dropped(end)) => [66, a, 2_u8.saturating_add(end as u8), 0],
             Self::Forge(a, Forgery::Proof) => [66, a, 4, 0],
@@ -338,6 +361,23 @@ impl Choice {
             Self::RollBack(..) => Fault::RollBack,
             _ => return None,
         })
+    }
+}
+
+impl Answer {
+    const fn to_byte(self) -> u8 {
+        match self {
+            Self::Link => 0,
+            Self::SecondLink => 1,
+            Self::Line => 2,
+            Self::TakenLine => 3,
+            Self::LinkLost => 4,
+            Self::Connected(Asked::Now) => 5,
+            Self::Connected(Asked::Before) => 6,
+            Self::ConnectedToTaken => 7,
+            Self::Refusal(Asked::Now) => 8,
+            Self::Refusal(Asked::Before) => 9,
+        }
     }
 }
 

@@ -32,10 +32,6 @@ impl Seen {
         Self { port: line.port(), peer: line.claims().peer, code, early, confirmed: false }
     }
 
-    fn is_of_same(&self, other: &Self) -> bool {
-        (self.port, self.peer) == (other.port, other.peer)
-    }
-
     /// `None`: nothing tells.
     fn has_keys_of(&self, other: &Self) -> Option<bool> {
         let code = self.code.zip(other.code).map(|(a, b)| a == b);
@@ -43,7 +39,8 @@ impl Seen {
     }
 
     fn may_become(&self, later: &Self) -> bool {
-        self.is_of_same(later) && (self.code == later.code || self.code.is_none() || later.code.is_none())
+        (self.port, self.peer) == (later.port, later.peer)
+            && (self.code == later.code || self.code.is_none() || later.code.is_none())
     }
 }
 
@@ -68,6 +65,8 @@ pub(super) struct Witness {
     alive: BTreeSet<(usize, Vec<u8>)>,
     /// Ports that these clients used or made, and have forgotten.
     forgotten: BTreeSet<(usize, LineLink)>,
+    /// Ports that these clients read again, once a use was over (§5.6).
+    read_again: BTreeSet<(usize, LineLink)>,
     /// Links of Ports that a Bob gave up, or had to.
     given_up: BTreeSet<LineLink>,
     /// What users want of the Ports of these public keys.
@@ -144,12 +143,15 @@ impl Witness {
             let before = before.and_then(|record| AnyMachine::restore(&record));
             match before {
                 None => new_alices = new_alices.saturating_add(matches!(machine, AnyMachine::Alice(_)).into()),
-                Some(before) if before.may_be_deleted() => {
+                Some(before) if before.may_be_deleted() => match (&before, &machine) {
                     // A machine that is over stays over.
-                    if !machine.is_over() {
-                        self.forgets(who, &before);
+                    (_, after) if after.is_over() => {}
+                    // It remembers its row's revision. One that was made anew does not.
+                    (AnyMachine::Bob(before), AnyMachine::Bob(after)) if after.revision() > before.revision() => {
+                        self.reads_again(who, after);
                     }
-                }
+                    _ => self.forgets(who, &before),
+                },
                 Some(before) if machine.revision() < before.revision() => return Err(Violation::WentBack(who)),
                 Some(before) if !is_same(&before, &machine) => return Err(Violation::Overwritten(who)),
                 Some(_) => {}
@@ -204,6 +206,13 @@ impl Witness {
         if let (AnyMachine::Introducer(_), key) = (machine, machine.key()) {
             self.alive
                 .retain(|(of, record)| *of != who || AnyMachine::restore(record).is_none_or(|it| it.key() != key));
+        }
+    }
+
+    /// §5.6: the second use may form a line of its own.
+    fn reads_again(&mut self, who: usize, bob: &Bob) {
+        if let RecordKey::LineLink(line_link) = bob.key() {
+            self.read_again.insert((who, line_link));
         }
     }
 
@@ -264,10 +273,11 @@ impl Witness {
         used || self.rolled_back.contains(&who)
     }
 
-    /// Whether this client may have a second line of a Port, because a Bob has forgotten the first.
+    /// Whether this client may have a second line of a Port, because a Bob has forgotten the first, or has read the Port again.
     fn may_have_two(&self, who: usize, port: PortHash) -> bool {
         match self.makers.get(&port) {
             Some(made) if made.by == who => self.forgotten.contains(&(who, made.line_link)),
+            Some(made) if self.read_again.contains(&(who, made.line_link)) => true,
             _ => self.has_forgotten(who, port),
         }
     }
@@ -298,7 +308,7 @@ impl Witness {
                     None => self.has_sealed(of, named),
                     code => seen.is_some_and(|seen| seen.code == code),
                 };
-                let agree = joined && seen.is_some_and(|seen| seen.is_of_same(other));
+                let agree = joined && seen.is_some_and(|seen| seen.port == other.port);
                 named == line_id && (agree || self.has_forgotten(of, other.port))
             });
             if !same {

@@ -22,7 +22,9 @@ use crate::relay::Limits;
 use crate::{Event, Port, Request, UnixSeconds};
 
 /// When each world begins.
-const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
+const BEGIN: UnixSeconds = at(1_000_000);
+/// The last second but one. What is kept for ever is kept until the last.
+const LAST: UnixSeconds = at(UnixSeconds::MAX.as_secs().saturating_sub(1));
 /// More events than a world has that comes to rest.
 const MOST_EVENTS: usize = 10_000;
 
@@ -42,6 +44,13 @@ pub struct World<A = Client> {
     pub(super) witness: Witness,
     faults: BTreeMap<Fault, usize>,
     trace: String,
+}
+
+const fn at(secs: u64) -> UnixSeconds {
+    match UnixSeconds::new(secs) {
+        Some(time) => time,
+        None => UnixSeconds::MAX,
+    }
 }
 
 /// What happened, or did not.
@@ -117,7 +126,7 @@ impl<A: App> World<A> {
         self.witness.compares()?;
         // A guest whose ticket is never announced is turned away after a while (§16.7).
         if self.witness.has_introductions() {
-            self.pass_until(UnixSeconds(self.now.0.saturating_add(LONGEST_UNKNOWN)));
+            self.pass_until(self.now.after(LONGEST_UNKNOWN));
             for who in 0..self.apps.len() {
                 self.command(who, &Command::Tick)?;
             }
@@ -213,8 +222,7 @@ impl<A: App> World<A> {
             Choice::AnswerUnasked(to, answer) => self.answer_unasked(to, answer),
             Choice::Forge(n, forgery) => self.forge(n, forgery),
             Choice::Clock(n) => {
-                // The end of time never comes: what is kept for ever is kept until then.
-                self.pass_until(self.later(n).min(UnixSeconds(u64::MAX.saturating_sub(1))));
+                self.pass_until(self.later(n).min(LAST));
                 Ok(true)
             }
             Choice::Crash(who, after) => {

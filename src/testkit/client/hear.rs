@@ -35,6 +35,12 @@ impl Client {
             {
                 return Err(self.keep_early(bytes));
             }
+            // §8.3: somebody at its far end waits for an end that is gone.
+            (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { line_id, .. })
+                if self.store.get(key).is_none() =>
+            {
+                self.disconnect(*line_id);
+            }
             // §8.4: this Port was used before. The line that it is used for now is unwanted.
             (Err(Halt::Conflict(Conflict::Marked(OnDuplicate::Revoke))), _) => {
                 self.drive(event.key(), Input::GiveUp, outside)?;
@@ -61,10 +67,12 @@ impl Client {
             ) if self.store.get(RecordKey::Line(*line_id)).is_none() => self.disconnect(*line_id),
             (Err(Halt::Rejected(Rejected::UnwantedLink(line_link))), _) => self.close_link(*line_link),
             // §8.3: the tombstone would say so, but it was deleted.
-            (Err(Halt::Rejected(Rejected::WrongMachine)), Event::LineFormed { line_link, line_id, .. })
-                if [RecordKey::LineLink(*line_link), RecordKey::Line(*line_id)]
-                    .iter()
-                    .all(|key| self.store.get(*key).is_none()) =>
+            (
+                Err(Halt::Rejected(Rejected::WrongMachine)),
+                Event::LineFormed { line_link, line_id, .. } | Event::Connected { line_link, line_id, .. },
+            ) if [RecordKey::LineLink(*line_link), RecordKey::Line(*line_id)]
+                .iter()
+                .all(|key| self.store.get(*key).is_none()) =>
             {
                 self.disconnect(*line_id);
             }
@@ -106,7 +114,7 @@ impl Client {
         let line = alice.introducer().and_then(|line_id| self.machines.get(&RecordKey::Line(line_id)));
         matches!(line, Some(AnyMachine::Line(line)) if line.phase() != LinePhase::Closed)
             && self.unknown.len() < MOST_UNKNOWN
-            && now.0.saturating_sub(since.0) < LONGEST_UNKNOWN
+            && now < since.after(LONGEST_UNKNOWN)
     }
 
     /// Hands in again what came too early.

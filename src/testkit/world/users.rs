@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use rand_core::Rng;
 
@@ -140,7 +141,7 @@ impl<A: App> World<A> {
     }
 
     pub(super) fn later(&self, n: u8) -> UnixSeconds {
-        UnixSeconds(self.now.0.saturating_add(1_u64.checked_shl(u32::from(n)).unwrap_or(u64::MAX)))
+        self.now.after(Duration::from_secs(1_u64.checked_shl(u32::from(n)).unwrap_or(u64::MAX)))
     }
 
     fn seed(&mut self, makes: Option<&PortOptions>) -> [u8; 64] {
