@@ -261,7 +261,7 @@ mod tests {
             let before = store.clone();
             let (line_link, line_id, peer) = ([*n; 16].into(), [9; 16].into(), [9; 32].into());
             let event = Event::LineFormed { line_link, line_id, peer, proof: None };
-            let step = alice.handle(&event, &NoPeers, UnixSeconds(0), &mut rng).unwrap();
+            let step = alice.handle(&event, &NoPeers, UnixSeconds::default(), &mut rng).unwrap();
             let outcome = store.keep(&step.write());
             assert_eq!(outcome.is_err(), store == before);
             outcomes.push(outcome);

@@ -13,7 +13,7 @@ use crate::{
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
-const NOW: UnixSeconds = UnixSeconds(1_000);
+const NOW: UnixSeconds = at(1_000);
 
 fn seen(port: u8, pair: u8, code: Option<u32>) -> Seen {
     Seen { port: [port; 32].into(), peer: [pair; 32].into(), code: code.map(|n| [n; 8]), early: None, confirmed: false }
