@@ -96,6 +96,10 @@ pub enum Rejected {
     /// It was taken already; from a Pool: the pool has this link. Acknowledge it to the relay and drop it.
     #[error("already taken")]
     Duplicate,
+    /// The Port has expired, by the time that was handed in. Nothing was sent and nothing moves: tell the user. If the clock was wrong, try
+    /// again with the right time. Else give the machine up.
+    #[error("the Port has expired")]
+    Expired,
     /// **The relay lies**: it says that this Port formed a line that another Port has formed (§4.3). Drop the event, and do not disconnect
     /// that line, for it is a good one. Tell the user, and use another relay.
     #[error("the relay names a line of another Port")]

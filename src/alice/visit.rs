@@ -20,7 +20,7 @@ pub(super) fn spend(offered: &Offered, visitor: &Visitor, proof: Option<&Proof>,
     let asks = offered.policy().requires_approval();
     let line = match (offered.refuses(visitor, now), proof) {
         (Some(outcome), _) => Err(outcome),
-        (None, None) => Ok(Line::awaiting_proof(origin, private_key, rad, asks, offered.expiry(), now)),
+        (None, None) => Ok(Line::awaiting_proof(origin, private_key, rad, asks, now)),
         (None, Some(proof)) => Line::of_alice(origin, private_key, rad, asks, proof).ok_or(PortOutcome::ProofRefused),
     };
     offered.spent(hash, visitor.line_id, line.map(Some))

@@ -46,10 +46,10 @@ impl Bob {
         Self::read(bundle.to_port(), seed)
     }
 
-    /// Uses the bundle, under this name. Past its expiry the step ends with [`UseOutcome::Expired`] instead.
+    /// Uses the bundle, under this name.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it was used before. [`Rejected::Malformed`]: it was restored from a record that was forged. The request
+    /// [`Rejected::Expired`]: the bundle has expired, by this clock. Nothing was sent. [`Rejected::OutOfOrder`]: it was used before. [`Rejected::Malformed`]: it was restored from a record that was forged. The request
     /// is [`pending`](crate::Machine::pending).
     pub fn connect(&mut self, name: &Name, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let prove = |private_key: &PrivateKey, iv: &[u8; 16], port: &Port| intro::prove(private_key, iv, port, name);

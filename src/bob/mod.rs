@@ -115,11 +115,11 @@ impl Bob {
         }
     }
 
-    /// Uses the Port (§5.2). If the Port has expired, the result is [`UseOutcome::Expired`]. `send_proof` says how the proof travels. A Port
-    /// for many always has it inside the request, and ignores `send_proof` (§14.4).
+    /// Uses the Port (§5.2). `send_proof` says how the proof travels. A Port for many always has it inside the request, and ignores
+    /// `send_proof` (§14.4).
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: you called this before, or gave the Port up. While Bob is connecting, the same request is
+    /// [`Rejected::Expired`]: the Port has expired, by this clock. Nothing was sent, so Bob stays as it is. [`Rejected::OutOfOrder`]: you called this before, or gave the Port up. While Bob is connecting, the same request is
     /// [`pending`](crate::Machine::pending).
     pub fn connect(&mut self, send_proof: SendProof, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let keeps_key = |port: &Port| port.kind.is_for_many();
@@ -211,7 +211,7 @@ where
             return Err(Rejected::OutOfOrder);
         };
         if port.terms.have_expired(now) {
-            return self.end(UseOutcome::Expired, FinalRequest::Nothing);
+            return Err(Rejected::Expired);
         }
         let (proof, secret) = prove(private_key, iv.expose(), port);
         let connecting = Connecting {

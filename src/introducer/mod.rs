@@ -120,9 +120,10 @@ impl Introducer {
     }
 
     /// Makes a ticket for somebody. It is good for one use; if `expires` is given, until then, by Alice's clock. Alice and the guest are
-    /// told the same `name` of the introducer. Past the contact port's expiry the step ends with [`GrantOutcome::Expired`] instead.
+    /// told the same `name` of the introducer.
     ///
     /// # Errors
+    /// [`Rejected::Expired`]: the contact port has expired, by this clock. Nothing was said, so the right stays.
     /// [`Rejected::TicketPending`]: first finish the ticket before: announced, handed over, outbox cleared. [`Rejected::OutOfOrder`]: the
     /// right is over.
     pub fn introduce(
@@ -133,7 +134,7 @@ impl Introducer {
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         let state = match &self.0.state {
-            State::Granted(grant) if grant.port.terms.have_expired(now) => grant.end(GrantOutcome::Expired),
+            State::Granted(grant) if grant.port.terms.have_expired(now) => return Err(Rejected::Expired),
             State::Granted(grant) => {
                 State::Announcing(grant.clone(), Ticket { secret: seed.block.clone(), name, expires })
             }
@@ -220,7 +221,11 @@ impl State {
     }
 
     fn deadline(&self) -> Option<UnixSeconds> {
-        self.grant()?.port.expires()
+        match self {
+            Self::Announcing(grant, _) | Self::Ready(grant, _) => grant.port.expires(),
+            // Nothing was said, so a wrong clock must not end it.
+            Self::Granted(_) | Self::Ended { .. } => None,
+        }
     }
 
     fn at_deadline(&self, _: UnixSeconds) -> Option<Self> {

@@ -128,10 +128,9 @@ impl Line {
         private_key: &PrivateKey,
         rad: &Rad,
         asks: bool,
-        expiry: Option<UnixSeconds>,
         now: UnixSeconds,
     ) -> Self {
-        Self::new(origin, Phase::awaiting_proof(private_key, rad, asks, expiry, now))
+        Self::new(origin, Phase::awaiting_proof(private_key, rad, asks, now))
     }
 
     /// Alice's end. `None` if the proof is not good.
@@ -170,7 +169,7 @@ impl Line {
 
     /// Takes an event from the relay (§6.4). A message is decrypted into `buffer`: a slice that is as long as the packet, or a `Vec`, which
     /// grows ([`Buffer`]). You get the message twice: in [`Write::received`](crate::Write::received) to store it, then as an effect to
-    /// show it. `rng` is not used today.
+    /// show it. `now` and `rng` are not used today: no event ends a span (§8.8), and no event of a line draws a key.
     ///
     /// # Errors
     /// [`Rejected`]: each variant says what to do. The machine is unchanged. Do not use what is in `buffer`.
@@ -199,11 +198,11 @@ impl Line {
         now: UnixSeconds,
         rng: &mut R,
     ) -> Result<Step<'m, Self>, Rejected> {
-        let _ = rng;
+        let _ = (now, rng);
         let ours = self.0.state.origin.line_id;
         match event {
             Event::Packet { line_id, payload } if *line_id == ours => {
-                transition::packet(self, payload, associated_data, buffer.room(payload.len()), now)
+                transition::packet(self, payload, associated_data, buffer.room(payload.len()))
             }
             Event::Disconnected { line_id } if *line_id == ours => self.end(CloseReason::ByRelay, None),
             Event::Dropped { line_id } if *line_id == ours => self.packets_lost(),

@@ -21,13 +21,13 @@ impl State {
 
     fn at_deadline(&self, now: UnixSeconds) -> Option<Change> {
         match &self.phase {
-            Phase::AwaitingProof { private_key, rad, wait, expiry, asks } => {
-                let wait = wait.look(now).filter(|_| expiry.is_none_or(|expiry| now < expiry));
-                Some(wait.map_or(Change::closed(CloseReason::Expired, None), |wait| {
+            Phase::AwaitingProof { private_key, rad, wait, asks } => Some(match wait.look(now) {
+                Some(wait) => {
                     let (private_key, rad) = (private_key.clone(), rad.clone());
-                    Change::Phase(Phase::AwaitingProof { private_key, rad, wait, expiry: *expiry, asks: *asks })
-                }))
-            }
+                    Change::Phase(Phase::AwaitingProof { private_key, rad, wait, asks: *asks })
+                }
+                None => Change::closed(CloseReason::Expired, None),
+            }),
             Phase::Open { session, end: End::Alice { stage, early: Some(early) } } => {
                 Some(Change::alice(session.clone(), stage.clone(), early.look(now)))
             }
@@ -53,10 +53,7 @@ impl State {
 impl Phase {
     fn deadline(&self) -> Option<UnixSeconds> {
         match self {
-            Self::AwaitingProof { wait, expiry, .. } => {
-                let look = wait.deadline();
-                Some(expiry.map_or(look, |expiry| expiry.min(look)))
-            }
+            Self::AwaitingProof { wait, .. } => Some(wait.deadline()),
             // The user takes any time. What waits for the approval is opened after it.
             Self::Open { end: End::Alice { stage: AliceStage::AwaitingApproval(_), .. }, .. } => None,
             phase => phase.early().map(|early| early.wait.deadline()),

@@ -35,11 +35,8 @@ pub enum Phase {
         rad: Rad,
         #[n(2)]
         wait: Span,
-        /// Alice's expiry of the Port (§14.1).
-        #[n(3)]
-        expiry: Option<UnixSeconds>,
         /// Whether Alice's user wants to be asked.
-        #[n(4)]
+        #[n(3)]
         asks: bool,
     },
     /// There are keys.
@@ -155,15 +152,8 @@ impl<C> Encode<C> for Counted<'_> {
 
 impl Phase {
     /// Alice's end of a line that was formed without a proof inline.
-    pub(super) fn awaiting_proof(
-        private_key: &PrivateKey,
-        rad: &Rad,
-        asks: bool,
-        expiry: Option<UnixSeconds>,
-        now: UnixSeconds,
-    ) -> Self {
-        let (private_key, rad) = (private_key.clone(), rad.clone());
-        Self::AwaitingProof { private_key, rad, wait: Span::week(now), expiry, asks }
+    pub(super) fn awaiting_proof(private_key: &PrivateKey, rad: &Rad, asks: bool, now: UnixSeconds) -> Self {
+        Self::AwaitingProof { private_key: private_key.clone(), rad: rad.clone(), wait: Span::week(now), asks }
     }
 
     /// Alice's end. `None` if the proof is not good. Confirm has Alice's counter 0 (§6.5).

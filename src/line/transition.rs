@@ -13,7 +13,6 @@ use crate::introducer::message;
 use crate::machine::step::Step;
 use crate::message::{PacketKind, Payload};
 use crate::outcome::CloseReason;
-use crate::time::UnixSeconds;
 
 /// An ephemeral public key's length.
 const EPHEMERAL: usize = 32;
@@ -32,16 +31,12 @@ pub(super) fn packet<'m>(
     payload: &[u8],
     aad: &[u8],
     buffer: &'m mut [u8],
-    now: UnixSeconds,
 ) -> Result<Step<'m, Line>, Rejected> {
     let Some(sealed) = Sealed::decode(payload) else {
-        return proof(line, &Payload::decode(payload)?, now);
+        return proof(line, &Payload::decode(payload)?);
     };
     let State { origin, phase } = &line.0.state;
     let (session, end) = match phase {
-        Phase::AwaitingProof { expiry: Some(expiry), .. } if now >= *expiry => {
-            return Ok(Step::new(line, Change::closed(CloseReason::Expired, None)));
-        }
         Phase::AwaitingProof { .. } => return Err(Rejected::TooEarly),
         Phase::Open { end: End::Alice { stage: AliceStage::AwaitingApproval(_), .. }, .. } => {
             return Err(Rejected::TooEarly);
@@ -187,14 +182,11 @@ fn other_epoch<'m>(
 }
 
 /// §6.4, §6.5: a proof along the line.
-fn proof<'m>(line: &'m mut Line, payload: &Payload<'_>, now: UnixSeconds) -> Result<Step<'m, Line>, Rejected> {
+fn proof<'m>(line: &'m mut Line, payload: &Payload<'_>) -> Result<Step<'m, Line>, Rejected> {
     let State { origin, phase } = &line.0.state;
     let Payload::Proof { proof } = payload else { return Err(Rejected::Malformed) };
     let change = match phase {
         Phase::Closed { .. } => return Err(Rejected::Closed),
-        Phase::AwaitingProof { expiry: Some(expiry), .. } if now >= *expiry => {
-            Change::closed(CloseReason::Expired, None)
-        }
         Phase::AwaitingProof { private_key, rad, asks, .. } => Phase::of_alice(origin, private_key, rad, *asks, proof)
             .map_or(Change::closed(CloseReason::ProofRefused, None), Change::Phase),
         // The same proof again: Confirm was lost, or is slow.
