@@ -1,10 +1,11 @@
 //! Every machine behind one face, which holds it to §8.1 at every step.
 
 use std::fmt;
+use std::time::Duration;
 
 use port_protocol::*;
 
-use super::{Kept, NOW, Put, Said, Unused, rng, state_of};
+use super::{DAY, Kept, NOW, Put, Said, Unused, rng, state_of};
 
 /// Whatever can be said to a machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,6 +115,7 @@ impl fmt::Display for Effect {
                 }
                 Request::Disconnect { .. } => f.write_str("Disconnect"),
                 Request::CloseLineLink { .. } => f.write_str("CloseLineLink"),
+                Request::SetLineLink { version: 0, .. } => f.write_str("SetLineLink again"),
                 Request::SetLineLink { admits, .. } => write!(f, "SetLineLink {admits:?}"),
                 Request::Packet { payload, .. } => match Payload::decode(payload).unwrap() {
                     Payload::Sealed { kind, .. } => write!(f, "{kind:?}"),
@@ -312,6 +314,17 @@ impl Any {
     #[track_caller]
     pub fn takes(&mut self, input: &Input) -> Vec<Effect> {
         self.give(input, NOW).unwrap()
+    }
+
+    /// A tick at this time and, where that only notes the look (§8.8), on each of the days after it, until one does more.
+    pub fn ticks_out(&mut self, now: UnixSeconds) -> Result<Vec<Effect>, Refusal> {
+        let (state, mut now) = (self.state(), now);
+        let mut outcome = self.give(&Input::Tick, now);
+        while outcome.is_ok() && self.state() == state {
+            now = now.after(Duration::from_secs(DAY));
+            outcome = self.give(&Input::Tick, now);
+        }
+        outcome
     }
 
     /// [`apply`](Any::apply) without its checks.

@@ -137,8 +137,8 @@ impl Store {
 
 /// What this store says of its own lines and tickets.
 impl Peers for Store {
-    fn has_line(&self, line_id: &LineId) -> bool {
-        self.records.contains_key(&RecordKey::Line(*line_id))
+    fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
+        self.records.get(&RecordKey::Line(*line_id)).map(|(_, record)| Line::restore(record).unwrap().port())
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
