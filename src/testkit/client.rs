@@ -352,6 +352,11 @@ impl App for Client {
         Some(self.store.tickets().cloned().collect())
     }
 
+    fn lose(&mut self) -> bool {
+        *self = Self { data: mem::take(&mut self.data), ..Self::new(self.faults) };
+        true
+    }
+
     fn back_up(&mut self) {
         self.backup = Some(self.store.clone());
     }

@@ -127,6 +127,11 @@ impl HostileRelay {
         }
     }
 
+    /// The lines that this user is on.
+    pub(super) fn lines_of(&self, who: usize) -> Vec<LineId> {
+        self.users.get(who).map(|user| self.relay.directory().lines_of(user.id).collect()).unwrap_or_default()
+    }
+
     fn send(&mut self, to: usize) -> Vec<Delivery> {
         let mut deliveries = vec![];
         let Some(User { id, sent }) = self.users.get_mut(to) else { return deliveries };

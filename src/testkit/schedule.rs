@@ -48,6 +48,8 @@ pub enum Choice {
     BackUp(u8),
     /// The backup comes back.
     RollBack(u8, RollBack),
+    /// The device of this client is lost with all its records, and the user goes on with an empty store.
+    Lose(u8),
     /// The user makes a Port. With a number, the Port names a relay and expires in that power of two in seconds.
     MakePort(u8, Option<u8>),
     /// The user makes a Superport for one to three uses. Large numbers require approval.
@@ -259,6 +261,7 @@ impl Choice {
             68 => Self::Clock(mostly(b % 24, b, c)),
             69..78 => Self::Crash(user, mostly(b % 16, b, c)),
             81 if c >= 64 => Self::MakePool(user, b),
+            80 if c >= 192 => Self::Lose(user),
             78..82 => Self::Wake(user),
             82..85 => Self::BackUp(user),
             85..87 => Self::RollBack(
@@ -318,6 +321,7 @@ impl Choice {
             Self::Clock(b) => [68, 0, b, ANY],
             Self::Crash(a, b) => [69, a, b, ANY],
             Self::Wake(a) => [78, a, 0, 0],
+            Self::Lose(a) => [80, a, 0, ANY],
             Self::BackUp(a) => [82, a, 0, 0],
             Self::RollBack(a, how) => [85, a, how as u8, 0],
             Self::MakePort(a, None) => [87, a, 0, 0],
@@ -359,6 +363,7 @@ impl Choice {
             Self::Forge(..) => Fault::Forge,
             Self::Crash(..) => Fault::Crash,
             Self::RollBack(..) => Fault::RollBack,
+            Self::Lose(_) => Fault::Lose,
             _ => return None,
         })
     }
@@ -447,11 +452,13 @@ pub enum Fault {
     Forge,
     /// A backup comes back.
     RollBack,
+    /// All records of a client are lost, for good.
+    Lose,
 }
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Drop,
         Self::Delay,
         Self::Reorder,
@@ -464,11 +471,13 @@ impl Fault {
         Self::AnswerUnasked,
         Self::Forge,
         Self::RollBack,
+        Self::Lose,
     ];
 
-    /// Whether the fault also happens with honest networks and users. If only such faults happen, everything comes to a good end.
+    /// Whether the fault also happens with honest networks and users. If only such faults happen, everything comes to a good end. (The end
+    /// of a line whose other end was lost is good: the line is closed.)
     pub const fn is_honest(self) -> bool {
-        matches!(self, Self::Drop | Self::Delay | Self::Reorder | Self::Duplicate | Self::Crash)
+        matches!(self, Self::Drop | Self::Delay | Self::Reorder | Self::Duplicate | Self::Crash | Self::Lose)
     }
 }
 

@@ -84,6 +84,13 @@ pub enum Violation {
     /// Nothing was forged or rolled back, and both ends tried again, and still a machine waits for ever.
     #[error("something of client {0} was lost for good")]
     Lost(usize),
+    /// §8.3: nothing was forged or rolled back, each client tried again, and whoever has a line has said something along it. Still the
+    /// relay has this client on a line that the client has no open record of. Whoever is at the far end waits for ever.
+    #[error("client {0} is on a line that it has no record of")]
+    GhostLine(usize),
+    /// §4.3, §5.3: a Port has formed a line that another Port had formed. The user of the Port that has it waits in vain.
+    #[error("client {0} takes the line of another Port for that of this one")]
+    ForeignLine(usize),
     /// Events cause events, without end.
     #[error("the world does not come to rest")]
     Endless,

@@ -10,7 +10,7 @@ use super::machine::AnyMachine;
 use super::violation::Violation;
 use crate::{
     AlicePhase, Bob, BobPhase, Line, LineId, LineLink, LinePhase, Machine, Nonce, PeerMark, Policy, PortHash,
-    RecordKey, RelayClaims, RequestId, Secret, UnixSeconds, UseOutcome,
+    RecordKey, RelayClaims, RequestId, Secret, UnixSeconds,
 };
 
 /// A line that was once stored.
@@ -67,8 +67,6 @@ pub(super) struct Witness {
     forgotten: BTreeSet<(usize, LineLink)>,
     /// Ports that these clients read again, once a use was over (§5.6).
     read_again: BTreeSet<(usize, LineLink)>,
-    /// Links of Ports that a Bob gave up, or had to.
-    given_up: BTreeSet<LineLink>,
     /// What users want of the Ports of these public keys.
     wishes: BTreeMap<[u8; 32], Wish>,
     /// The public key of the Port of each record.
@@ -107,6 +105,8 @@ pub(super) struct Witness {
     over: BTreeSet<(usize, LineLink)>,
     /// The first 16 bytes of each secret.
     secrets: BTreeSet<[u8; 16]>,
+    /// Clients that lost all that they had.
+    lost: BTreeSet<usize>,
     /// Clients that restored a backup.
     rolled_back: BTreeSet<usize>,
 }
@@ -126,6 +126,20 @@ impl Witness {
         self.policies.retain(|(of, _), _| *of != who);
     }
 
+    /// All records of this client are lost. It has forgotten each Port that there was.
+    pub(super) fn loses(&mut self, who: usize) {
+        self.lost.insert(who);
+        self.records.retain(|(of, _), _| *of != who);
+        self.alive.retain(|(of, _)| *of != who);
+        self.policies.retain(|(of, _), _| *of != who);
+        self.unseen.retain(|(of, _)| *of != who);
+        self.forgotten.extend(self.makers.values().map(|made| (who, made.line_link)));
+    }
+
+    pub(super) fn has_losses(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
     pub(super) fn lines_of(&self, who: usize) -> impl Iterator<Item = LineId> {
         self.lines.keys().filter(move |(of, _)| *of == who).map(|(_, line_id)| *line_id)
     }
@@ -134,6 +148,7 @@ impl Witness {
     pub(super) fn looks(&mut self, who: usize, records: &[Vec<u8>]) -> Result<(), Violation> {
         let mut new_alices = 0_usize;
         let mut ended = Vec::new();
+        let mut formed = Vec::new();
         for record in records {
             if self.records.iter().any(|((of, _), seen)| *of == who && seen == record) {
                 continue;
@@ -161,9 +176,21 @@ impl Witness {
             }
             match machine {
                 AnyMachine::Line(line) => self.sees(who, &line, record)?,
-                AnyMachine::Bob(bob) => self.sees_bob(who, &bob),
+                AnyMachine::Bob(bob) => {
+                    self.sees_bob(who, &bob);
+                    formed.extend(if let BobPhase::Formed(line_id) = bob.phase() {
+                        Some((bob.key(), line_id))
+                    } else {
+                        None
+                    });
+                }
                 AnyMachine::Alice(alice) => {
                     self.sees_alice(who, &alice)?;
+                    formed.extend(if let AlicePhase::Formed(line_id) = alice.phase() {
+                        Some((alice.key(), line_id))
+                    } else {
+                        None
+                    });
                     ended.extend(if let AlicePhase::Ended(end) = alice.phase() {
                         Some((alice.key(), end))
                     } else {
@@ -172,6 +199,9 @@ impl Witness {
                 }
                 AnyMachine::Introducer(_) | AnyMachine::Pool(_) => {}
             }
+        }
+        if formed.into_iter().any(|(port, line_id)| self.is_of_another(who, port, line_id)) {
+            return Err(Violation::ForeignLine(who));
         }
         self.misses(who, records, new_alices)?;
         self.ends(who, &ended)?;
@@ -218,9 +248,6 @@ impl Witness {
 
     fn sees_bob(&mut self, who: usize, bob: &Bob) {
         let RecordKey::LineLink(line_link) = bob.key() else { return };
-        if let BobPhase::Ended(UseOutcome::Cancelled | UseOutcome::Expired) = bob.phase() {
-            self.given_up.insert(line_link);
-        }
         // The user's own Port: the Alice that had its key is gone.
         if self.has_made(who, line_link) {
             self.forgotten.insert((who, line_link));
@@ -328,10 +355,10 @@ impl Witness {
     pub(super) fn finds_lost(&self, stores: &[Vec<Vec<u8>>]) -> Result<(), Violation> {
         let lines: BTreeMap<_, _> = lines_in(stores).map(|(who, line)| ((who, line.claims().line_id), line)).collect();
         for ((who, line_id), line) in lines.iter().filter(|(_, line)| line.phase() != LinePhase::Closed) {
-            let other = self.other_end(*who, *line_id);
-            if other.is_none() && self.is_given_up(line) || self.has_forgotten(*who, line.port()) {
+            if self.has_forgotten(*who, line.port()) {
                 continue;
             }
+            let other = self.other_end(*who, *line_id);
             let other = other.and_then(|(who, line_id, _)| lines.get(&(who, line_id)));
             // A visitor waits for approval (§14.5).
             if [Some(line), other].into_iter().flatten().any(|line| line.phase() == LinePhase::AwaitingApproval) {
@@ -360,12 +387,6 @@ impl Witness {
     fn is_shut(&self, bob: &Bob) -> bool {
         matches!(bob.key(), RecordKey::LineLink(line_link) if self.shut.contains(&line_link))
     }
-
-    /// Whether a Bob gave the Port of this line up. If the reply is lost, Bob never hears of the line, and has none to close. Alice sees
-    /// a Bob that is offline (§6.6), and its user may close the line.
-    fn is_given_up(&self, line: &Line) -> bool {
-        self.makers.get(&line.port()).is_some_and(|made| self.given_up.contains(&made.line_link))
-    }
 }
 
 /// Whether the earlier machine may have become the later one. Both have the same key.
@@ -385,6 +406,7 @@ fn lines_in(stores: &[Vec<Vec<u8>>]) -> impl Iterator<Item = (usize, Line)> {
     stores.iter().enumerate().flat_map(of)
 }
 
+mod ghosts;
 mod guests;
 mod messages;
 mod owners;

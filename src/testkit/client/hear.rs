@@ -19,12 +19,15 @@ impl Client {
         let event = Event::decode(bytes).map_err(Rejected::from)?;
         outside.point()?;
         let data = self.data.clone();
-        let tables = Tables::of(&event, self.store.records(), self.store.tickets().cloned());
+        let mut tables = Tables::of(&event, self.store.records(), self.store.tickets().cloned());
         let since = self.unknown.remove(bytes).unwrap_or(outside.now);
         let key = self.machine_of(&event);
         if !self.machines.contains_key(&key) && self.store.get(key).is_some() {
             // Another process made it.
             self.load();
+        }
+        if self.faults.believes_any_line {
+            tables.believe_any_line(self.machines.get(&key));
         }
         let outcome = self.drive(key, Input::Event(&event, &data, &tables), outside);
         match (&outcome, &event) {
@@ -37,7 +40,7 @@ impl Client {
             }
             // §8.3: somebody at its far end waits for an end that is gone.
             (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { line_id, .. })
-                if self.store.get(key).is_none() =>
+                if !self.faults.ignores_unknown_lines && self.store.get(key).is_none() =>
             {
                 self.disconnect(*line_id);
             }
@@ -70,9 +73,10 @@ impl Client {
             (
                 Err(Halt::Rejected(Rejected::WrongMachine)),
                 Event::LineFormed { line_link, line_id, .. } | Event::Connected { line_link, line_id, .. },
-            ) if [RecordKey::LineLink(*line_link), RecordKey::Line(*line_id)]
-                .iter()
-                .all(|key| self.store.get(*key).is_none()) =>
+            ) if !self.faults.ignores_unknown_lines
+                && [RecordKey::LineLink(*line_link), RecordKey::Line(*line_id)]
+                    .iter()
+                    .all(|key| self.store.get(*key).is_none()) =>
             {
                 self.disconnect(*line_id);
             }

@@ -162,7 +162,7 @@ fn r6_3_a_packet_crosses_to_another_line_or_another_end() {
 fn r4_3_a_used_port_is_claimed_once_more_in_each_way() {
     let mut fresh = vec![];
     for n in 0..2 {
-        for claim in [Claim::SameProof, Claim::ForeignProof, Claim::NoProof, Claim::OtherPair, Claim::SameLine] {
+        for claim in [Claim::SameProof, Claim::ForeignProof, Claim::NoProof, Claim::OtherPeer, Claim::SameLine] {
             let mut world = world(TWO_LINES);
             let (lines, good) = (formed(&world), proofs(&world)[n].clone());
             let (line_link, first, pair) = lines[n];
@@ -173,12 +173,12 @@ fn r4_3_a_used_port_is_claimed_once_more_in_each_way() {
             };
             assert_eq!((to, of), (ALICE, line_link));
             match claim {
-                Claim::SameProof | Claim::OtherPair | Claim::SameLine => assert_eq!(proof, Some(good)),
+                Claim::SameProof | Claim::OtherPeer | Claim::SameLine => assert_eq!(proof, Some(good)),
                 Claim::ForeignProof => assert!(proof.is_some_and(|proof| proof != good)),
                 Claim::NoProof => assert_eq!(proof, None),
             }
             match claim {
-                Claim::OtherPair => assert!(line_id == first && pair_hash != pair),
+                Claim::OtherPeer => assert!(line_id == first && pair_hash != pair),
                 Claim::SameLine => assert_eq!((line_id, pair_hash), (other, pair)),
                 _ => {
                     assert!(![first, other].contains(&line_id) && pair_hash == pair);

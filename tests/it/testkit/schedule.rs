@@ -100,7 +100,7 @@ fn every_choice_that_can_be_written_has_bytes_of_its_own() {
     };
     let numbers = [0, 1, 2, 3, 15, 16, 23, 24, 63, 64, 127, 128, 191, 192, 239, 240, 254, 255];
     let pairs = || numbers.into_iter().flat_map(|a| numbers.map(|b| (a, b)));
-    let claims = [Claim::SameProof, Claim::ForeignProof, Claim::NoProof, Claim::OtherPair, Claim::SameLine];
+    let claims = [Claim::SameProof, Claim::ForeignProof, Claim::NoProof, Claim::OtherPeer, Claim::SameLine];
     let answers = [Answer::Link, Answer::SecondLink, Answer::Line, Answer::Refusal];
     let said = [End::Alice, End::Bob].into_iter().flat_map(|end| [Forgery::Disconnected(end), Forgery::Dropped(end)]);
     let forgeries: Vec<_> = said.chain([Forgery::Proof, Forgery::Packet]).collect();
