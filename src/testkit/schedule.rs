@@ -261,7 +261,7 @@ impl Choice {
             68 => Self::Clock(mostly(b % 24, b, c)),
             69..78 => Self::Crash(user, mostly(b % 16, b, c)),
             81 if c >= 64 => Self::MakePool(user, b),
-            80 if c >= 192 => Self::Lose(user),
+            80 if c >= 168 => Self::Lose(user),
             78..82 => Self::Wake(user),
             82..85 => Self::BackUp(user),
             85..87 => Self::RollBack(

@@ -2,7 +2,7 @@
 //!
 //! Two Alices with a Port each, their two Bobs, and a thief who has the first Alice's Port; between them a relay that knows all that was
 //! ever sent. It brings anything it knows to anybody, in any order, as often as it likes or never: honest or, as often as the scope says,
-//! not. Then it names lines and pairs as it likes, swaps proofs and packets, alters or invents them, answers what nobody asked, hands out
+//! not. Then it names lines and users as it likes, swaps proofs and packets, alters or invents them, answers what nobody asked, hands out
 //! a link twice, refuses, disconnects. At the same price a clock runs past the Ports' expiry, a user gives up, or Alice's record is
 //! rolled back. Alice's marks are never rolled back (§8.4). A process can be gone after any record was kept and any number of the acts
 //! behind it were done; then it starts again, and may be gone again. A process that is gone before it kept the record makes no other
@@ -15,7 +15,8 @@
 //! In other searches Alice has contacts that introduce guests to it: `contact` lists the users and the prices.
 //!
 //! Nothing of the crate is abstracted: a state holds the machines' own records, and a step is made by the crate on what it restores from
-//! them. What is abstract is the world. The relay has two names for lines and three for pairs. It alters a message in one way, and
+//! them. What is abstract is the world. The relay has two names for lines, three where the Port is for many or a line is there from elsewhere, and
+//! two marks. It alters a message in one way, and
 //! invents one proof and two packets; `forgery` has the others. Time is before or after the expiry. A user says one thing. A store keeps
 //! every put: `crash` has those that fail. Randomness is fixed: one seed a machine, and what is drawn for a use of a Port for many is the
 //! same each time.
@@ -31,8 +32,9 @@ mod told;
 mod world;
 
 use contact::{CAROL, DAVE, Guest};
+use properties::{FOREIGN, GHOST};
 use stateright::{Checker, Model};
-use world::Scope;
+use world::{Elsewhere, Losses, Scope};
 
 /// Visits all of it. The number is known, and the same each time: another one is another search, to be looked at.
 fn search<M>(scope: M, states: usize)
@@ -63,6 +65,8 @@ const ALL: Scope = Scope {
     crashes: 1,
     revisions: 4,
     speakers: &[],
+    losses: None,
+    elsewhere: None,
 };
 
 /// Everybody, one deviation, one crash.
@@ -84,6 +88,32 @@ fn r10_a_port_and_its_bob() {
         Scope { cast: &[0, 2], from_the_request: true, deviations: 2, crashes: 2, speakers: &[0, 2], ..ALL },
         104_233,
     );
+}
+
+const LOSSES: Scope = Scope { cast: &[0, 2], deviations: 2, losses: Some(Losses::Leaves), ..ALL };
+
+/// Users give up, read the Port again, and lose all that they have: two deviations, one crash.
+#[test]
+fn r10_a_port_and_its_bob_who_lose_what_they_have() {
+    search(LOSSES, 0);
+}
+
+/// The relay may name a line that another Port of the same two has formed: two deviations, one crash.
+#[test]
+fn r10_a_port_and_its_bob_who_have_a_line_from_elsewhere() {
+    search(Scope { elsewhere: Some(Elsewhere::Knows), losses: None, ..LOSSES }, 0);
+}
+
+/// Each of the two properties fails where its fault is planted.
+#[test]
+fn r10_a_client_that_ignores_and_one_that_believes_are_found() {
+    let ignores = Scope { losses: Some(Losses::Ignores), deviations: 1, crashes: 0, ..LOSSES };
+    let believes = Scope { elsewhere: Some(Elsewhere::Believes), losses: None, deviations: 1, crashes: 0, ..LOSSES };
+    for (scope, property) in [(ignores, GHOST), (believes, FOREIGN)] {
+        let checker = scope.checker().threads(2).spawn_bfs().join();
+        let found: Vec<_> = checker.discoveries().into_keys().collect();
+        assert!(found.contains(&property), "{found:?}");
+    }
 }
 
 /// The same with three deviations: some minutes. `cargo test --release --all-features --test model -- --ignored`

@@ -32,7 +32,11 @@ impl Client {
         let outcome = self.drive(key, Input::Event(&event, &data, &tables), outside);
         match (&outcome, &event) {
             (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
-            (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
+            // It has its answer, until it asks again: what was held back for it is not of its line (§6.4).
+            (Err(Halt::Rejected(Rejected::Paused)), _) => {
+                self.paused.insert(event.key());
+                self.hear_again(outside)?;
+            }
             (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { .. } | Event::Disconnected { .. })
                 if self.is_connecting() =>
             {
@@ -127,7 +131,9 @@ impl Client {
         early.into_iter().try_for_each(|event| go_on(self.hear(&event, outside)))
     }
 
+    /// Whether a Bob waits for an answer of the relay.
     fn is_connecting(&self) -> bool {
-        self.machines.values().any(|it| matches!(it, AnyMachine::Bob(bob) if bob.phase() == BobPhase::Connecting))
+        let is_connecting = |it: &AnyMachine| matches!(it, AnyMachine::Bob(bob) if bob.phase() == BobPhase::Connecting);
+        self.machines.iter().any(|(key, it)| is_connecting(it) && !self.paused.contains(key))
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Violation, Witness, lines_in};
 use crate::testkit::machine::{AnyMachine, ToDo};
-use crate::{BobPhase, Line, LineId, LinePhase, Machine, RecordKey, Request};
+use crate::{Line, LineId, LinePhase, Machine, RecordKey, Request};
 
 impl Witness {
     /// §4.3, §5.3: whether the line of a Port that has just formed one is stored as a line of another Port. If a line of this Port once
@@ -21,10 +21,7 @@ impl Witness {
     /// client is on.
     pub(in super::super) fn finds_ghosts(&self, on: &[Vec<LineId>], stores: &[Vec<Vec<u8>>]) -> Result<(), Violation> {
         for (who, lines) in on.iter().enumerate() {
-            if let Some(records) = stores.get(who)
-                && !holds_back(records)
-                && lines.iter().any(|line_id| self.is_ghost(who, *line_id, on, stores))
-            {
+            if lines.iter().any(|line_id| self.is_ghost(who, *line_id, on, stores)) {
                 return Err(Violation::GhostLine(who));
             }
         }
@@ -55,16 +52,10 @@ impl Witness {
             Some(other) if [who, other].iter().all(|end| self.lost.contains(end)) => open(other).is_some(),
             // The visitor that this end's user has not let in yet is gone. The user learns that when they do.
             Some(other) => open(other) != Some(LinePhase::AwaitingApproval),
-            None => true,
+            // The other end has left, and this one is told.
+            None => false,
         }
     }
-}
-
-/// Whether a Bob waits here. As long as one does, a packet of an unknown line may be of its line (§6.4).
-fn holds_back(records: &[Vec<u8>]) -> bool {
-    let is_connecting =
-        |machine: AnyMachine| matches!(machine, AnyMachine::Bob(bob) if bob.phase() == BobPhase::Connecting);
-    records.iter().filter_map(|record| AnyMachine::restore(record)).any(is_connecting)
 }
 
 /// Whether something is still to be sent that ends this line.

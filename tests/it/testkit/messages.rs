@@ -80,7 +80,7 @@ fn r8_1_drawn_schedules_find_an_app_that_loses_messages() {
     let honest = |seed| Schedule::from_seed(seed, 100).with_only(Fault::is_honest);
     let hostile = |seed| Schedule::from_seed(seed, 100);
     let finds = |run: &dyn Fn(u64) -> Result<(), Violation>| {
-        let found: Vec<_> = (0..50).filter_map(|seed| run(seed).err()).collect();
+        let found: Vec<_> = (0..100).filter_map(|seed| run(seed).err()).collect();
         assert!(found.iter().all(|it| matches!(it, Violation::MessageLost(_))), "{found:?}");
         found.len()
     };
@@ -89,7 +89,7 @@ fn r8_1_drawn_schedules_find_an_app_that_loses_messages() {
         finds(&|seed| splits().run(&hostile(seed))),
         finds(&|seed| acts_last().run(&honest(seed))),
     ];
-    println!("of 50 schedules each: {found:?}");
+    println!("of 100 schedules each: {found:?}");
     assert!(found.iter().all(|found| *found > 0), "{found:?}");
 }
 

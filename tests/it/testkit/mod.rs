@@ -39,6 +39,7 @@ macro_rules! leaves {
 
 mod client;
 mod contact;
+mod ghosts;
 mod lies;
 mod many;
 mod messages;
