@@ -300,7 +300,8 @@ impl State {
         let marks = &mut self.at_mut(user).marks;
         marks.extend(moved.once);
         marks.sort_unstable();
-        self.spent_moved |= before.spent;
+        // A second scan is a machine of its own, in the place of the first (§5.6).
+        self.spent_moved |= before.spent && told != Told::ScansAgain;
         let joined = |face: Kept| face.face().is_some_and(|line| line.phase == LinePhase::Joined);
         if joined(next) && !joined(before) || born.is_some_and(joined) && user < BOB {
             let by = match told {
@@ -401,12 +402,14 @@ impl State {
             return;
         };
         let port = self.held(user, Place::Port);
+        let waits = |port: Kept| {
+            let connects = || port.pending().iter().any(|act| matches!(act, Act::Send(Fact::Connect { .. })));
+            !port.spent && (user < BOB || connects())
+        };
         let other = if user < BOB { bob } else { alice };
         let hears = |fact: &Fact| match *fact {
-            // As long as a Bob is connecting, a packet is held back.
-            Fact::Packet { by, line: along, .. } => {
-                by == other && along == line && !port.is_some_and(|port| user >= BOB && !port.spent)
-            }
+            // Before it comes what forms the line, if there is somebody to hear that. A Bob that connects holds the packet back till then.
+            Fact::Packet { by, line: along, .. } => by == other && along == line && !port.is_some_and(waits),
             Fact::Connect { by, scan: of, .. } => by == bob && of == scan && port.is_none(),
             _ => false,
         };
