@@ -20,7 +20,7 @@ use crate::{
 mod hear;
 mod ports;
 
-/// How long an event with an unknown ticket is kept (§16.7).
+/// How long an event with an unknown ticket is kept (§16.7), and a packet of an unknown line (§6.4).
 pub(super) const LONGEST_UNKNOWN: Duration = Duration::from_secs(3600);
 
 /// The kit's own app: a store, and for each event one transaction.
@@ -35,8 +35,8 @@ pub struct Client {
     backup: Option<Store>,
     /// In memory.
     machines: BTreeMap<RecordKey, AnyMachine>,
-    /// Events that overtook what they need. In memory, and not acknowledged.
-    early: VecDeque<Vec<u8>>,
+    /// Events that overtook what they need, and since when they wait. In memory, and not acknowledged.
+    early: VecDeque<(Vec<u8>, UnixSeconds)>,
     /// Uses of a contact port that overtook the notice of their ticket, and since when they wait (§16.7). In memory, and not acknowledged.
     unknown: BTreeMap<Vec<u8>, UnixSeconds>,
     /// Machines that do what is pending again, after a pause. In memory.
@@ -308,10 +308,11 @@ impl App for Client {
             }
             Command::Close(line_id) => self.drive(RecordKey::Line(*line_id), Input::Close, outside),
             Command::Tick => {
+                // Before anybody asks again: what was held back for who has its answer is of no line of its (§6.4).
+                self.hear_again(outside)?;
                 for key in mem::take(&mut self.paused) {
                     go_on(self.say_pending(key, outside))?;
                 }
-                self.hear_again(outside)?;
                 let keys: Vec<_> = self.machines.keys().copied().collect();
                 return keys.into_iter().try_for_each(|key| go_on(self.drive(key, Input::Tick, outside)));
             }

@@ -68,7 +68,7 @@ pub enum Violation {
     #[error("client {0} heard what the other end did not say")]
     HeardUnsaid(usize),
     /// §8.1: a message was acknowledged to the relay, and the app has not kept it; or it was kept, and never shown. The relay does not
-    /// bring it again, and the other end believes that it arrived. Keep [`Write::received`](crate::Write::received) in the transaction
+    /// bring it again, and the other end believes that it arrived. A message about a contact port is kept if what it says is done (§16.3). Keep [`Write::received`](crate::Write::received) in the transaction
     /// of the step.
     #[error("client {0} acknowledged a message and lost it")]
     MessageLost(usize),

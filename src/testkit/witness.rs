@@ -77,6 +77,8 @@ pub(super) struct Witness {
     let_in: BTreeSet<(usize, LineId)>,
     /// Every line that was ever seen.
     came: BTreeSet<(usize, LineId, PortHash)>,
+    /// The lines along which contact ports were granted to these clients.
+    granted: BTreeSet<(usize, LineId)>,
     /// The line along which each contact port was granted.
     contacts: BTreeMap<(usize, LineLink), LineId>,
     /// The requests for which this link was issued to this client.
@@ -197,7 +199,10 @@ impl Witness {
                         None
                     });
                 }
-                AnyMachine::Introducer(_) | AnyMachine::Pool(_) => {}
+                AnyMachine::Introducer(introducer) => {
+                    self.granted.extend(introducer.line_id().map(|line_id| (who, line_id)));
+                }
+                AnyMachine::Pool(_) => {}
             }
         }
         if formed.into_iter().any(|(port, line_id)| self.is_of_another(who, port, line_id)) {
@@ -412,3 +417,4 @@ mod messages;
 mod owners;
 #[cfg(test)]
 mod tests;
+mod told;

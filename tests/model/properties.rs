@@ -5,6 +5,7 @@ use stateright::{Model, Property};
 
 use super::common::expiring;
 use super::ledger::*;
+use super::losses::{FROM_ELSEWHERE, line_from_elsewhere};
 use super::world::*;
 
 /// No Port has the line of another.
@@ -180,9 +181,11 @@ impl Model for Scope {
             Property::<Self>::always(
                 "behind a confirmed end there is one other, of the same Port (§6.5)",
                 |scope, state| {
-                    have_one_other_end(scope.lines(state), &state.known, |a, b| {
-                        (a < BOB) != (b < BOB) && alice_of(a) == alice_of(b)
-                    })
+                    // Or there was, and its user has lost it.
+                    state.lost
+                        || have_one_other_end(scope.lines(state), &state.known, |a, b| {
+                            (a < BOB) != (b < BOB) && alice_of(a) == alice_of(b)
+                        })
                 },
             ),
             Property::<Self>::always("a message is heard once, and was said at the other end (§6.4)", |_, state| {

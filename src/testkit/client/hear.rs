@@ -1,12 +1,13 @@
 //! What comes from the relay, and what a client does about each error.
 
 use alloc::vec::Vec;
-use core::mem;
 
 use super::{AnyMachine, Client, Halt, Input, LONGEST_UNKNOWN, Tables, go_on};
 use crate::testkit::app::{Output, Outside, PowerFailed};
 use crate::testkit::store::Conflict;
-use crate::{BobPhase, Event, LineId, LineLink, LinePhase, OnDuplicate, RecordKey, Rejected, Request, UnixSeconds};
+use crate::{
+    AlicePhase, BobPhase, Event, LineId, LineLink, LinePhase, OnDuplicate, RecordKey, Rejected, Request, UnixSeconds,
+};
 
 /// How many events are kept that came too early (§6.4).
 const MOST_EARLY: usize = 64;
@@ -21,6 +22,7 @@ impl Client {
         let data = self.data.clone();
         let mut tables = Tables::of(&event, self.store.records(), self.store.tickets().cloned());
         let since = self.unknown.remove(bytes).unwrap_or(outside.now);
+        let held_since = self.held_since(bytes).unwrap_or(outside.now);
         let key = self.machine_of(&event);
         if !self.machines.contains_key(&key) && self.store.get(key).is_some() {
             // Another process made it.
@@ -31,16 +33,12 @@ impl Client {
         }
         let outcome = self.drive(key, Input::Event(&event, &data, &tables), outside);
         match (&outcome, &event) {
-            (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
-            // It has its answer, until it asks again: what was held back for it is not of its line (§6.4).
-            (Err(Halt::Rejected(Rejected::Paused)), _) => {
-                self.paused.insert(event.key());
-                self.hear_again(outside)?;
-            }
+            (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes, held_since)),
+            (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
             (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { .. } | Event::Disconnected { .. })
-                if self.is_connecting() =>
+                if self.waits_for_a_line() && outside.now < held_since.after(LONGEST_UNKNOWN) =>
             {
-                return Err(self.keep_early(bytes));
+                return Err(self.keep_early(bytes, held_since));
             }
             // §8.3: somebody at its far end waits for an end that is gone.
             (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { line_id, .. })
@@ -110,8 +108,14 @@ impl Client {
         self.pool().filter(|_| is_for_pool).unwrap_or(key)
     }
 
-    fn keep_early(&mut self, event: &[u8]) -> Halt {
-        self.early.push_back(event.to_vec());
+    /// Since when this event is kept as one that came too early. It is not kept any longer, unless it is still too early.
+    fn held_since(&mut self, event: &[u8]) -> Option<UnixSeconds> {
+        let place = self.early.iter().position(|(kept, _)| kept == event)?;
+        self.early.remove(place).map(|(_, since)| since)
+    }
+
+    fn keep_early(&mut self, event: &[u8], since: UnixSeconds) -> Halt {
+        self.early.push_back((event.to_vec(), since));
         self.early.drain(..self.early.len().saturating_sub(MOST_EARLY));
         Halt::Early
     }
@@ -127,13 +131,17 @@ impl Client {
 
     /// Hands in again what came too early.
     pub(super) fn hear_again(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
-        let early = mem::take(&mut self.early).into_iter().chain(self.unknown.keys().cloned().collect::<Vec<_>>());
+        let early = self.early.iter().map(|(event, _)| event).chain(self.unknown.keys()).cloned().collect::<Vec<_>>();
         early.into_iter().try_for_each(|event| go_on(self.hear(&event, outside)))
     }
 
-    /// Whether a Bob waits for an answer of the relay.
-    fn is_connecting(&self) -> bool {
-        let is_connecting = |it: &AnyMachine| matches!(it, AnyMachine::Bob(bob) if bob.phase() == BobPhase::Connecting);
-        self.machines.iter().any(|(key, it)| is_connecting(it) && !self.paused.contains(key))
+    /// Whether a line may be on its way: a Port is on offer, or a Bob waits for its answer. One that was told to ask later has its answer,
+    /// until it asks again.
+    fn waits_for_a_line(&self) -> bool {
+        self.machines.iter().any(|(key, it)| match it {
+            AnyMachine::Alice(alice) => alice.phase() == AlicePhase::Offered,
+            AnyMachine::Bob(bob) => bob.phase() == BobPhase::Connecting && !self.paused.contains(key),
+            _ => false,
+        })
     }
 }

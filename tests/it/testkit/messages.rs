@@ -197,3 +197,29 @@ fn r11_a_message_that_went_with_a_backup_is_not_counted() {
         assert_eq!((hearer.finish(), hearer.count_of(Fault::RollBack)), (finishes, rolls_back.len()));
     }
 }
+
+/// §16.3: a grant, a ticket and a withdrawal, each of which its reader's process dies over.
+#[test]
+fn r16_3_what_is_said_of_a_contact_port_is_not_lost_and_an_app_that_loses_it_is_found() {
+    use super::contact::{ALICE, CAROL, GRANTED, INTRODUCED, schedule};
+    let (before_grant, grant) = GRANTED.split_at(4);
+    let withdrawn = [Choice::Withdraw(ALICE, 0), Choice::DeliverAll];
+    let before_end = [GRANTED, INTRODUCED].concat();
+    for (reader, before, said) in
+        [(CAROL, before_grant, grant), (ALICE, GRANTED, INTRODUCED), (CAROL, &before_end, &withdrawn)]
+    {
+        let mut found = 0;
+        for after in 0..20 {
+            let dies = schedule(&[before, &[Choice::Crash(reader, after)], said]);
+            let mut whole = world(StoreFaults::NONE);
+            assert_eq!(whole.run(&dies), Ok(()), "{}", whole.trace());
+            let faults = StoreFaults { splits_received: true, ..StoreFaults::NONE };
+            match world(faults).run(&dies) {
+                Ok(()) => {}
+                Err(Violation::MessageLost(who)) if who == usize::from(reader) => found += 1,
+                other => panic!("{other:?} by {dies:?}"),
+            }
+        }
+        assert!(found > 0, "{reader}, {said:?}");
+    }
+}
