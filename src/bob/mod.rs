@@ -180,6 +180,19 @@ impl Bob {
     }
 }
 
+/// For the kit.
+#[cfg(feature = "testkit")]
+impl Bob {
+    /// The hash of its Port, until the end.
+    pub(crate) fn port_hash(&self) -> Option<crate::PortHash> {
+        match &self.0.state {
+            State::Scanned(scanned) => Some(scanned.port.hash()),
+            State::Connecting(connecting) => Some(connecting.port),
+            State::Spent(_) => None,
+        }
+    }
+}
+
 impl Connecting<Proof> {
     fn secrets(&self) -> BobSecrets<'_> {
         BobSecrets {

@@ -149,6 +149,12 @@ impl Memory {
         self.users.get(&user).map_or(0, |user| user.queue.len())
     }
 
+    /// The lines that a user is on, for the kit.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn lines_of(&self, user: UserId) -> impl Iterator<Item = LineId> {
+        self.users.get(&user).into_iter().flat_map(|user| user.lines.iter().copied())
+    }
+
     /// What there is of a link. A link whose [`purge_at`](LinkEntry::purge_at) has come may still be here.
     pub fn link(&self, line_link: LineLink) -> Option<LinkEntry> {
         let row = self.links.get(&line_link);
