@@ -107,7 +107,7 @@ PAGES = {
 MAILS = {
     "mail": "Hi Bob,\n\nthis is my Port for you: {LINK}\n\nIt is good for one use.\n-- \nAlice\n",
     "mail own line": "Hi Bob,\n\n{LINK}\n\nAlice\n",
-    "mail with ü": "Grüße!\n\nDas ist mein Port: {LINK}\n",
+    "mail with ü": "Grüße!\n\nMein Port: {LINK}\n",
 }
 
 BARE = {"bare": "{LINK}"}

@@ -23,7 +23,10 @@ const software = {
   'nodemailer quoted-printable': async (text) => body(await wire({ text, textEncoding: 'quoted-printable' })),
   'nodemailer base64': async (text) => body(await wire({ text, textEncoding: 'base64' })),
   'nodemailer html': async (text) => body(await wire({ html: html(text) })),
-  'nodemailer subject': async (text) => (await wire({ subject: text.replace(/\s+/g, ' '), text: 'See above.' })).toString().match(/^Subject:[^]*?(?=\r\n\S)/m)[0],
+  'nodemailer subject': async (text) => {
+    const message = await wire({ subject: text.replace(/\s+/g, ' '), text: 'See above.' })
+    return message.toString().match(/^Subject:[^]*?(?=\r\n\S)/m)[0]
+  },
   'slackify-markdown': async (text) => slackifyMarkdown(text),
   'slackify-markdown link': async (text) => slackifyMarkdown(text.replace(/https?:\S+|PORT:\S+/i, '[Port]($&)')),
   'quoted-printable': async (text) => quotedPrintable.encode(Buffer.from(text, 'utf8').toString('latin1')),

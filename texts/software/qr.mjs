@@ -61,6 +61,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       output = { refused: String(error.message ?? error).split('\n')[0] }
     }
     const { matrix, ...rest } = input
-    console.log(JSON.stringify({ ...rest, size: matrix?.length, [writing ? 'writer' : 'software']: `${name} ${dependencies[name.split(' ')[0]]}`, ...output }))
+    const by = { [writing ? 'writer' : 'software']: `${name} ${dependencies[name.split(' ')[0]]}` }
+    console.log(JSON.stringify({ ...rest, size: matrix?.length, ...by, ...output }))
   }
 }

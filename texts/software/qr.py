@@ -1,4 +1,7 @@
-"""QR codes by Python packages and by Debian's tools. `write`: texts in, matrices out. `read`: matrices in, what each reader makes of them out. JSON lines."""
+"""QR codes by Python packages and by Debian's tools, as JSON lines.
+
+`write`: texts in, matrices out. `read`: matrices in, what each reader makes of them out.
+"""
 
 import json
 import pathlib
@@ -23,7 +26,8 @@ def by_qrcode(text):
 
 
 def by_qrencode(text):
-    out = subprocess.run(["qrencode", "--type=ASCIIi", "--level=M", "--margin=0", "--output=-", text], capture_output=True, check=True).stdout.decode()
+    command = ["qrencode", "--type=ASCIIi", "--level=M", "--margin=0", "--output=-", text]
+    out = subprocess.run(command, capture_output=True, check=True).stdout.decode()
     # Two characters a module; "i" has dark and light the other way round.
     return [[row[at] != "#" for at in range(0, len(row), 2)] for row in out.splitlines()]
 
