@@ -30,6 +30,7 @@ mod relay;
 mod rows;
 mod seal;
 mod secrets;
+mod served;
 mod shim;
 mod superport;
 mod testkit;

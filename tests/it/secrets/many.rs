@@ -131,7 +131,7 @@ pub fn secrets() -> Vec<(&'static str, Vec<u8>)> {
         ("fresh", random::<32>("fresh").to_vec()),
         ("guest's private key", at(&bob, &[1, 7])),
         ("guest's secret", at(&bob, &[1, 4])),
-        ("ticket", at(&bob, &[1, 8, 0])),
+        ("ticket", at(&bob, &[1, 9, 0])),
         ("epoch 0, to guest", key(&at_bob, 1)),
         ("epoch 0, to host", key(&at_bob, 0)),
         ("epoch 0, exporter", key(&at_bob, 2)),
@@ -196,7 +196,7 @@ pub(super) fn see(see: &mut Shown) {
     see.see("", &notice());
     for admits in [Admission::Nobody, Admission::One, Admission::Many] {
         see.see("", &admits);
-        see.see("", &Request::SetLineLink { line_link: link(), version: 1, admits });
+        see.see("", &Request::SetLineLink { line_link: link(), version: 1, admits, recognisable: false });
     }
 
     // Alice, in every state, in a step.

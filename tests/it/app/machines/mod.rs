@@ -8,8 +8,8 @@ mod records;
 mod requests;
 
 use super::name;
-pub use crate::common::{Unused, at};
 pub use crate::common::store::{Commit, Conflict, Put, Store};
+pub use crate::common::{Unused, at};
 use port_protocol::app::{
     Alice, AliceEffect, Bob, BobEffect, Bundle, Content, Event, Happened, Intro, Request, UnauthenticatedLine,
 };
