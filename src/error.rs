@@ -28,9 +28,12 @@ pub struct BufferTooSmall;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum PortError {
-    /// It is not a Port. Tell the user that this code or link is something else, or damaged.
+    /// It is not a Port. Tell the user that this code or link is something else.
     #[error("not a Port")]
     Malformed,
+    /// It was a Port, and was changed on its way: its check is wrong (§2.7). Tell the user to ask for it again.
+    #[error("a Port that was changed on its way")]
+    Damaged,
     /// It is a Port of another version. Tell the user to update the app.
     #[error("a Port of a version that this crate does not know")]
     UnsupportedVersion,
@@ -43,12 +46,39 @@ pub enum PortError {
     /// The relay address is empty, longer than 64 bytes, or has characters that no host name or URL has (§2.1). Choose another.
     #[error("not a relay's host name or URL")]
     BadRelayAddr,
-    /// The name is longer than 32 bytes (§16.2). Choose a shorter one.
+    /// The name is longer than 32 bytes, or has a character that hides or moves others (§16.2). Choose another.
     #[error("not an introducer's name")]
     BadName,
-    /// The base of a link must begin with `https://`, name a host, and have no fragment of its own (§2.6). Choose another.
+    /// The base of a link must begin with `https://`, or with `http://` if its host ends in `.onion`, name a host that URL parsers open, and
+    /// have no fragment of its own (§2.6). Choose another.
     #[error("not the base of a link")]
     BadLinkBase,
+}
+
+/// Why no Port was found in a text (§2.8). Its `Display` is a sentence for the user, in English: show it, or one of your own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// Nothing in the text looks like a Port, or like a link to one.
+    #[error("There is no Port in this text. Ask for a Port, as a QR code or as a link.")]
+    NoPort,
+    /// A Port begins here, or a link, and the rest is missing: an app shortened it, dropped what stands behind its `#`, or the user did
+    /// not mark all of it.
+    #[error("This Port lost its end on the way. Copy all of it, or ask for it again.")]
+    CutOff,
+    /// There is only the link of another service, a shortener or a filter, that stands in the place of a link. What it stands for can't be
+    /// seen in it. Do not open it for the user: it may have been opened on the way, and tells that service.
+    #[error("Another service replaced the link by its own. Ask for the Port in another way, best as a QR code.")]
+    Rewritten,
+    /// There is a whole Port whose check is wrong, or long Base32 that is none; or its maker is broken.
+    #[error("This Port was changed on the way. Ask for it again.")]
+    Damaged,
+    /// There are two Ports that differ. Let the user choose.
+    #[error("There is more than one Port in this text. Copy only the one that you want to use.")]
+    MoreThanOne,
+    /// It is a Port of another version, or of a kind that this version does not know.
+    #[error("This Port needs a newer app. Update the app, and try again.")]
+    WrongVersion,
 }
 
 /// Why there is no [`Pool`](crate::Pool), or no link from it (§15).

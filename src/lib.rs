@@ -112,6 +112,9 @@
 //!   [`Line::introduced`] then tells who made the introduction.
 //! - A **pool** is a stock of line links ([`Pool`]). With it Alice makes Ports for one use offline.
 //!
+//! Read what users paste, scan or tap by [`Port::find`] and [`Port::find_in_ndef`]: other software wraps, marks and encodes texts on their
+//! way. [`FindError`] is the sentence for the user.
+//!
 //! You can **block** a user: implement [`Peers`], and answer [`Relationship::Blocked`]. That user gets no line from any of your Ports, and is
 //! not told why.
 //!
@@ -207,7 +210,7 @@ mod x25519;
 pub use alice::{Alice, AliceEffect, AliceOf, AlicePhase};
 pub use bob::{Bob, BobEffect, BobOf, BobPhase};
 pub use dialect::{Dialect, Native};
-pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
+pub use error::{BufferTooSmall, DecodeError, FindError, PoolError, PortError, Rejected, RestoreError, SealError};
 pub use id::{LineId, LineLink, PeerMark, PoolId, PortHash, RecordKey, ReplayMark, RequestId, TicketHash};
 pub use introducer::message::{IntroducerMessage, MAX_INTRODUCER_MESSAGE};
 pub use introducer::{Introducer, IntroducerEffect, IntroducerPhase};

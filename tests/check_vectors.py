@@ -6,6 +6,8 @@ Python 3.11 and the packages `cryptography` and `cbor2`. Exits with 1 at the fir
 """
 
 import base64
+import binascii
+import ipaddress
 import json
 import re
 import string
@@ -189,13 +191,25 @@ def read_port(data):
     return fields
 
 
+# §16.2: controls, line ends, what turns the direction of others, what is invisible.
+HIDING = re.compile(
+    "[\0-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb]"
+)
+TAGS = "[\U000e0000-\U000e007f]"
+
+
+def is_introducers_name(name):
+    if type(name) is not str or len(name.encode()) > 32 or HIDING.search(name):
+        return False
+    return not re.search(TAGS, re.sub("\U0001f3f4" + TAGS + "*", "", name))
+
+
 def is_ticket(ticket):
     """§16.2"""
     if type(ticket) is not list or not 2 <= len(ticket) <= 3:
         return False
     secret, name, expires = fields_of(ticket, 3)
-    is_name = type(name) is str and len(name.encode()) <= 32
-    return is_bytes(secret, 16) and is_name and (len(ticket) == 2 or is_uint(expires))
+    return is_bytes(secret, 16) and is_introducers_name(name) and (len(ticket) == 2 or is_uint(expires))
 
 
 def hash_of_port(port):
@@ -223,14 +237,45 @@ def whole_bytes(digits):
 
 
 def is_base(base):
-    rest = base.removeprefix("https://")
-    good_start = rest[:1] in set(string.ascii_letters + string.digits + "[")
-    return base.startswith("https://") and rest != "" and good_start and set(rest) <= IN_URLS - {"#"}
+    """§2.6."""
+    scheme, _, rest = base.partition("://")
+    authority = re.split("[/?]", rest)[0]
+    user, at_sign, after = authority.rpartition("@")
+    parts = re.fullmatch(r"(\[[^]]*\]|[^:]*)(?::([0-9]*))?", after)
+    host, port = parts.groups() if parts else ("", None)
+    return (
+        set(rest) <= IN_URLS - {"#"}
+        and (not at_sign or user[:1] in set(string.ascii_letters + string.digits))
+        and int(port or 0) <= 65535
+        and is_host(host)
+        and (scheme == "https" or scheme == "http" and re.fullmatch(r".+\.onion\.?", host, re.IGNORECASE) is not None)
+    )
+
+
+def is_host(host):
+    if host.startswith("["):
+        return is_address(ipaddress.IPv6Address, host[1:-1])
+    labels = host.removesuffix(".").split(".")
+    good = all(re.fullmatch("[A-Za-z0-9_-]{1,63}", label) for label in labels) and len(".".join(labels)) <= 253
+    is_number = re.fullmatch("[0-9]*|0[xX][0-9a-fA-F]*", labels[-1])
+    return good and (not is_number or is_address(ipaddress.IPv4Address, ".".join(labels)))
+
+
+def is_address(version, text):
+    try:
+        return "%" not in text and bool(version(text))
+    except ValueError:
+        return False
+
+
+def checked(data):
+    """§2.5: with the check behind it."""
+    return data + binascii.crc_hqx(data, 0xFFFF).to_bytes(2, "big")
 
 
 def link(base, data):
     require(is_base(base), "BadLinkBase")
-    return f"{base}#{base32(data)}"
+    return f"{base}#{base32(checked(data))}"
 
 
 def read_text(text):
@@ -245,9 +290,10 @@ def read_text(text):
     require(set(digits) <= set(BASE32))
     data = whole_bytes(digits)
     require(version_of(data) in (None, 1), "UnsupportedVersion")
-    read_port(data)
+    require(len(data) > 2 and checked(data[:-2]) == data, "Damaged")
+    read_port(data[:-2])
     require(base32(data) == digits)
-    return data
+    return data[:-2]
 
 
 # §3 Proof
@@ -1154,7 +1200,7 @@ def ports():
         same(hash_of_port(fields).hex(), port["hash"], what)
         same(ticket and hashed_ticket(ticket).hex(), port["hashed_ticket"], what)
         same(ticket and hash_of_ticket(ticket).hex(), port["ticket_hash"], what)
-        same("PORT:" + base32(data), port["qr_text"], what)
+        same("PORT:" + base32(checked(data)), port["qr_text"], what)
         same(link(port["link_base"], data), port["link"], what)
         same(array(*read_port(data)), fields, what)
         same(read_text(port["qr_text"]), data, what)

@@ -123,7 +123,13 @@ fn handshake(how: SendProof, policy: Policy) {
         }
     }
 
-    let port = Port::parse(text.unwrap().as_str()).unwrap();
+    let text = text.unwrap();
+    let port = Port::parse(text.as_str()).unwrap();
+    assert!(Port::find_in_ndef(text.ndef_into(&mut out).unwrap()) == Ok(port.clone()));
+    assert!(
+        Port::find("https://urldefense.com/v3/__https://a.example/p*QUAQ__;Iw!!x?u=aHR0cHM6Ly90LmNvL2E=")
+            == Err(FindError::CutOff)
+    );
     let mut bob: Bob = bobs.create(Bob::scan(port, Seed::from_bytes(&[3; 64])));
     let mut inline = None;
     for effect in bobs.keep(bob.connect(how, NOW).unwrap()) {

@@ -15,7 +15,8 @@ pub struct LinkEntry {
     pub recognisable: bool,
     /// What became of the link.
     pub state: LinkState,
-    /// From this second on, the link counts as one that never existed.
+    /// From this second on, the link is *due*: to users that connect it is as one that never existed, and a purge may delete it. Its owner
+    /// can set it until then, and it lives again.
     pub purge_at: UnixSeconds,
 }
 
@@ -35,7 +36,7 @@ pub enum LinkState {
     Claimed {
         /// That use.
         claim: Claim,
-        /// The version of the owner's last setting before the use.
+        /// The version of the owner's last setting.
         version: u64,
     },
     /// The owner has closed the link.
@@ -51,6 +52,15 @@ pub struct Claim {
     pub request_digest: [u8; 32],
     /// The line.
     pub line_id: LineId,
+}
+
+/// What a storage keeps of a Connect that has formed a line, until both users have left that line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Use {
+    /// The line.
+    pub line_id: LineId,
+    /// [`LinkEntry::recognisable`] as it was then. The same request again gets the same mark, however the link was set since.
+    pub recognisable: bool,
 }
 
 /// A line that a Connect has formed, now or earlier.
@@ -69,7 +79,8 @@ pub struct FormedLine {
 /// What [`Directory::claim`](super::Directory::claim) must do about a Connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decision {
-    /// Form a line, unless one of the two users has no room for it. The storage keeps that this request has formed this line.
+    /// Form a line, unless one of the two users has no room for it. The storage keeps a [`Use`] of the line's name and the link's
+    /// [`recognisable`](LinkEntry::recognisable) for this request.
     Form {
         /// The line.
         line: FormedLine,
@@ -83,13 +94,14 @@ pub enum Decision {
 
 impl LinkEntry {
     /// Until when the relay keeps what became of this link now. A clock that stands before the link's last setting is wrong: it must not
-    /// end the retention before that began.
+    /// end the retention before that began. Nor may a clock that is ahead, or an owner that closes a link that is due, make the relay
+    /// keep it longer than a link that nobody used.
     fn kept_until(&self, now: UnixSeconds, retention: Retention) -> UnixSeconds {
         let set_at = match self.state {
             LinkState::Open { expires, .. } => expires.as_secs().saturating_sub(retention.lifetime_secs),
             LinkState::Claimed { .. } | LinkState::Closed => 0,
         };
-        now.max(UnixSeconds::default().plus(set_at)).plus(retention.retention_secs)
+        now.max(UnixSeconds::default().plus(set_at)).plus(retention.retention_secs).min(self.purge_at)
     }
 }
 
@@ -111,47 +123,48 @@ impl Retention {
 impl Connect {
     /// The table of §13.3: what becomes of this Connect, given what the storage has.
     ///
-    /// `link` is the link's entry, if there is one. `line_for_request` is the line that the same request
-    /// ([`Claim::by`], [`Claim::request_digest`]) has formed of this link, as long as one of its two users has not left it. A storage may
-    /// skip this look-up for an open link of version 0, which was never used.
+    /// `link` is the link's entry, if there is one. `before` is what is kept of the same request ([`Claim::by`],
+    /// [`Claim::request_digest`]) if it has formed a line of this link, as long as one of the line's two users has not left it. A storage
+    /// may skip this look-up for an open link of version 0, which was never used.
     ///
     /// Call this inside the transaction that writes. If your storage decides in SQL instead, it must give the same answer as
     /// this function for the same rows: test it against this function.
-    pub fn decide(&self, link: Option<&LinkEntry>, line_for_request: Option<LineId>) -> Decision {
+    pub fn decide(&self, link: Option<&LinkEntry>, before: Option<Use>) -> Decision {
         let Some(link) = link.filter(|link| self.now < link.purge_at) else { return refuse(Reason::Unknown) };
         let Claim { by, request_digest, line_id } = self.claim;
         // An owner that uses its own link by mistake is no thief, and must not use it up.
         if link.owner == by {
             return refuse(Reason::UsedByYou);
         }
-        let again = |line_id| Decision::Answer(Claimed::FormedBefore(self.line(link, line_id)));
+        let line = |line_id, recognisable| self.line(link.owner, Use { line_id, recognisable });
+        let again = |line| Decision::Answer(Claimed::FormedBefore(line));
         // A reply that was given stays given, however the link was set since.
-        if let Some(line_id) = line_for_request {
-            return again(line_id);
+        if let Some(Use { line_id, recognisable }) = before {
+            return again(line(line_id, recognisable));
         }
         match link.state {
             LinkState::Claimed { claim, .. } if claim.by != by => refuse(Reason::UsedByAnother),
             LinkState::Claimed { claim, .. } if claim.request_digest != request_digest => refuse(Reason::UsedByYou),
-            LinkState::Claimed { claim, .. } => again(claim.line_id),
+            LinkState::Claimed { claim, .. } => again(line(claim.line_id, link.recognisable)),
             LinkState::Closed => refuse(Reason::Closed),
             LinkState::Open { expires, .. } if self.now >= expires => refuse(Reason::Expired),
             LinkState::Open { admits: Admission::Nobody, .. } => refuse(Reason::Paused),
             LinkState::Open { admits, .. } => {
                 let until = link.kept_until(self.now, self.retention);
                 let claimed_until = (admits == Admission::One).then_some(until);
-                Decision::Form { line: self.line(link, line_id), claimed_until }
+                Decision::Form { line: line(line_id, link.recognisable), claimed_until }
             }
         }
     }
 
     /// The two marks of §13.3. Alice must be able to block a user, so it sees the same mark at each of its links. A user must not learn
     /// that two Ports are one person's, unless that person wants it.
-    fn line(&self, link: &LinkEntry, line_id: LineId) -> FormedLine {
-        let (owner, by, marks) = (link.owner, self.claim.by, &self.marks);
-        let of_this_link = (!link.recognisable).then_some(&self.line_link);
+    fn line(&self, owner: UserId, formed: Use) -> FormedLine {
+        let (by, marks) = (self.claim.by, &self.marks);
+        let of_this_link = (!formed.recognisable).then_some(&self.line_link);
         FormedLine {
             owner,
-            line_id,
+            line_id: formed.line_id,
             owner_sees: marks.mark(owner, by, None),
             user_sees: marks.mark(by, owner, of_this_link),
         }
@@ -165,8 +178,11 @@ const fn refuse(reason: Reason) -> Decision {
 /// What [`Directory::set_link`](super::Directory::set_link) must do about a setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SetDecision {
-    /// Set the link, also one that is set so already: its lifetime begins anew. A claimed link is open again.
+    /// Set the link, also one that is set so already: its lifetime begins anew. A claimed link is open again. If the link is due to be
+    /// purged, do so only if its owner has room for one more link, and else write nothing.
     Set,
+    /// The link is claimed. Write the version and nothing else, so that an earlier setting that comes late does not open the link.
+    Version,
     /// Write nothing. The link is used, or a later setting came before.
     Keep,
     /// Write nothing. The owner has no such link that is open or claimed.
@@ -178,13 +194,18 @@ impl LinkSetting {
     ///
     /// A link that is over, or due to be purged, and still in the storage lives again: its owner needs it. A claimed link that turns out to
     /// be for many was one from the beginning, and its setting came late.
+    ///
+    /// [`Set`](SetDecision::Set) of a link that is due needs room for it. The links that are not due are counted as in
+    /// [`Directory::issue`](super::Directory::issue). Otherwise a user whose links are due could take new ones in their place, and then
+    /// have the old ones live again.
     pub fn decide(&self, link: Option<&LinkEntry>) -> SetDecision {
         match link.filter(|link| link.owner == self.owner).map(|link| link.state) {
             None | Some(LinkState::Closed) => SetDecision::Lost,
             Some(LinkState::Open { version, .. }) if self.version >= version => SetDecision::Set,
-            Some(LinkState::Claimed { version, .. }) if self.version > version && self.admits == Admission::Many => {
-                SetDecision::Set
-            }
+            Some(LinkState::Claimed { version, .. }) if self.version > version => match self.admits {
+                Admission::Many => SetDecision::Set,
+                Admission::One | Admission::Nobody => SetDecision::Version,
+            },
             Some(_) => SetDecision::Keep,
         }
     }
@@ -201,13 +222,13 @@ impl LinkClosure {
 
 /// Which links [`Directory::purge`](super::Directory::purge) deletes (§13.3).
 ///
-/// One look at a wrong clock must delete nothing for good. So a link is deleted only if it was due at a look before, and a day has passed
-/// since then by the same clock. A clock that went back makes the look before worthless.
+/// One look at a wrong clock must delete nothing. So a link is deleted only if it was due at a look before, and a day has passed since
+/// then by the same clock. A clock that went back makes the look before worthless.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PurgeLook {
     /// Delete links whose [`purge_at`](LinkEntry::purge_at) is not after this second. `None`: delete nothing.
     pub due_at: Option<UnixSeconds>,
-    /// Keep this look for the next time, once nothing is left that is due at the one before.
+    /// Keep this look for the next time, once no link is left that was due at `due_at`.
     pub next: UnixSeconds,
 }
 
@@ -215,10 +236,11 @@ impl PurgeLook {
     /// A look at `now`, and the one before that the storage has kept.
     pub fn at(now: UnixSeconds, before: Option<UnixSeconds>) -> Self {
         const DAY: u64 = 24 * 60 * 60;
-        match before {
-            Some(before) if now < before => Self { due_at: None, next: now },
-            Some(before) if now < before.plus(DAY) => Self { due_at: None, next: before },
-            Some(before) => Self { due_at: Some(before), next: now },
+        // Not the look before and a day: a clock that stands at the end of time would be there at once.
+        let passed = before.and_then(|before| Some((before, now.as_secs().checked_sub(before.as_secs())?)));
+        match passed {
+            Some((before, passed)) if passed >= DAY => Self { due_at: Some(before), next: now },
+            Some((before, _)) => Self { due_at: None, next: before },
             None => Self { due_at: None, next: now },
         }
     }

@@ -9,7 +9,7 @@ use core::{fmt, mem};
 use super::directory::Filled;
 use super::{
     BatchLimit, Claim, Claimed, Connect, Decision, Delivery, Departure, Directory, Issued, LinkClosure, LinkEntry,
-    LinkSet, LinkSetting, LinkState, NewLink, Packet, PurgeLook, Pushed, SetDecision, UserId,
+    LinkSet, LinkSetting, LinkState, NewLink, Packet, PurgeLook, Pushed, SetDecision, Use, UserId,
 };
 use crate::cbor::Versioned;
 use crate::id::{LineId, LineLink, RequestId};
@@ -29,8 +29,8 @@ pub struct Memory {
     /// A line that both users have left is not here.
     lines: BTreeMap<LineId, Line>,
     users: BTreeMap<UserId, User>,
-    /// The lines by the request that formed them.
-    uses: BTreeMap<Use, LineId>,
+    /// What is kept of the requests that formed these lines.
+    uses: BTreeMap<Request, Use>,
     /// The look before at the clock, for purging.
     look: Option<UnixSeconds>,
 }
@@ -49,7 +49,6 @@ struct Row {
     owner: UserId,
     request_id: RequestId,
     purge_at: UnixSeconds,
-    recognisable: bool,
     state: State,
 }
 
@@ -60,7 +59,7 @@ enum State {
         expires: UnixSeconds,
     },
     Set(Box<Set>),
-    Claimed(Box<(Claim, u64)>),
+    Claimed(Box<Used>),
     Closed,
 }
 
@@ -69,15 +68,26 @@ enum State {
 struct Set {
     version: u64,
     admits: Admission,
+    recognisable: bool,
     expires: UnixSeconds,
 }
 
-/// The link, the user that connected to it, and that request's digest.
-type Use = (LineLink, UserId, [u8; 32]);
+/// The use of a link for one.
+#[derive(Clone)]
+struct Used {
+    claim: Claim,
+    version: u64,
+    recognisable: bool,
+}
+
+/// The link, the user that connected to it, and the digest of what it sent.
+type Request = (LineLink, UserId, [u8; 32]);
 
 #[derive(Clone, Default)]
 struct User {
     issued: BTreeMap<RequestId, LineLink>,
+    /// How many of these links were not due to be purged when they were last counted, and until when none of those is.
+    counted: (usize, UnixSeconds),
     lines: BTreeSet<LineId>,
     /// The events that wait, by their numbers.
     queue: BTreeMap<u64, Box<[u8]>>,
@@ -87,7 +97,7 @@ struct User {
 
 #[derive(Clone)]
 struct Line {
-    formed_by: Use,
+    formed_by: Request,
     /// The end of a user that has left is `None`.
     ends: [Option<End>; 2],
 }
@@ -143,8 +153,8 @@ impl Memory {
     pub fn link(&self, line_link: LineLink) -> Option<LinkEntry> {
         let row = self.links.get(&line_link);
         row.map(|row| {
-            let Row { owner, recognisable, purge_at, ref state, .. } = *row;
-            LinkEntry { owner, recognisable, purge_at, state: state.seen() }
+            let Row { owner, purge_at, ref state, .. } = *row;
+            LinkEntry { owner, recognisable: state.is_recognisable(), purge_at, state: state.seen() }
         })
     }
 
@@ -154,6 +164,9 @@ impl Memory {
         self.due.remove(&(row.purge_at, line_link));
         self.due.insert((purge_at, line_link));
         (row.state, row.purge_at) = (state, purge_at);
+        if let Some(owner) = self.users.get_mut(&row.owner) {
+            owner.counted.1 = owner.counted.1.min(purge_at);
+        }
     }
 
     fn purge_link(&mut self, line_link: LineLink) {
@@ -161,14 +174,21 @@ impl Memory {
         self.due.remove(&(purge_at, line_link));
         if let Some(owner) = self.users.get_mut(&owner) {
             owner.issued.remove(&request_id);
+            owner.counted = Default::default();
         }
     }
 
-    /// Whether a user has as many links as this that are not due to be purged. They are looked through only if there are enough.
-    fn has_links(&self, user: &User, most: usize, now: UnixSeconds) -> bool {
-        let is_due = |link: &&LineLink| self.links.get(link).is_some_and(|row| now >= row.purge_at);
-        let count = user.issued.len();
-        count >= most && count.saturating_sub(user.issued.values().filter(is_due).count()) >= most
+    /// Whether a user has as many links as this that are not due to be purged. A user that asks again and again is answered without
+    /// another count, until one of its links is due or deleted.
+    fn has_links(&mut self, owner: UserId, most: usize, now: UnixSeconds) -> bool {
+        let Some(user) = self.users.get_mut(&owner) else { return most == 0 };
+        let (count, until) = user.counted;
+        if user.issued.len() < most || (count >= most && now < until) {
+            return user.issued.len() >= most;
+        }
+        let dates = user.issued.values().filter_map(|link| Some(self.links.get(link)?.purge_at)).filter(|at| now < *at);
+        user.counted = dates.fold((0, UnixSeconds::MAX), |(count, until), at| (count.saturating_add(1), until.min(at)));
+        user.counted.0 >= most
     }
 }
 
@@ -177,14 +197,20 @@ impl State {
         match self {
             Self::Open { expires } => LinkState::Open { expires: *expires, version: 0, admits: Admission::One },
             Self::Set(set) => {
-                let Set { version, admits, expires } = **set;
+                let Set { version, admits, expires, .. } = **set;
                 LinkState::Open { expires, version, admits }
             }
-            Self::Claimed(claimed) => {
-                let (claim, version) = **claimed;
-                LinkState::Claimed { claim, version }
-            }
+            Self::Claimed(used) => LinkState::Claimed { claim: used.claim, version: used.version },
             Self::Closed => LinkState::Closed,
+        }
+    }
+
+    /// No new line is formed of a closed link, and the uses before keep what they need.
+    const fn is_recognisable(&self) -> bool {
+        match self {
+            Self::Open { .. } | Self::Closed => false,
+            Self::Set(set) => set.recognisable,
+            Self::Claimed(used) => used.recognisable,
         }
     }
 }
@@ -266,11 +292,10 @@ impl Directory for Memory {
 
     fn issue(&mut self, link: &NewLink) -> Result<Issued, Infallible> {
         let NewLink { line_link, owner, request_id, now, expires, purge_at, max_links } = *link;
-        let user = self.users.get(&owner);
-        if let Some(before) = user.and_then(|user| user.issued.get(&request_id)) {
+        if let Some(before) = self.users.get(&owner).and_then(|user| user.issued.get(&request_id)) {
             return Ok(Issued::Link(*before));
         }
-        if user.map_or(max_links == 0, |user| self.has_links(user, max_links, now)) {
+        if self.has_links(owner, max_links, now) {
             return Ok(Issued::TooMany);
         }
         if self.links.contains_key(&line_link) {
@@ -279,7 +304,7 @@ impl Directory for Memory {
         self.users.entry(owner).or_default().issued.insert(request_id, line_link);
         self.due.insert((purge_at, line_link));
         let state = State::Open { expires };
-        self.links.insert(line_link, Row { owner, request_id, purge_at, recognisable: false, state });
+        self.links.insert(line_link, Row { owner, request_id, purge_at, state });
         Ok(Issued::Link(line_link))
     }
 
@@ -295,8 +320,8 @@ impl Directory for Memory {
         if self.lines.contains_key(&line_id) {
             return Ok(Claimed::Conflict);
         }
-        let uses = self.uses.range((line_link, by, [0; 32])..=(line_link, by, [0xff; 32]));
-        if claimed_until.is_none() && uses.take(max_uses).count() >= max_uses {
+        let of_this_user = (line_link, by, [0; 32])..=(line_link, by, [0xff; 32]);
+        if claimed_until.is_none() && self.uses.range(of_this_user).take(max_uses).count() >= max_uses {
             return Ok(Claimed::TooMany);
         }
         let owner = line.owner;
@@ -310,32 +335,39 @@ impl Directory for Memory {
             end.put(queue, &event);
             Some(end)
         });
-        if let (Some(until), Some(link)) = (claimed_until, link) {
-            let version = if let LinkState::Open { version, .. } = link.state { version } else { 0 };
-            self.set(line_link, State::Claimed(Box::new((connect.claim, version))), until);
+        let recognisable = link.is_some_and(|link| link.recognisable);
+        if let (Some(until), Some(LinkState::Open { version, .. })) = (claimed_until, link.map(|link| link.state)) {
+            let used = Used { claim: connect.claim, version, recognisable };
+            self.set(line_link, State::Claimed(Box::new(used)), until);
         }
-        self.uses.insert(formed_by, line_id);
+        self.uses.insert(formed_by, Use { line_id, recognisable });
         self.lines.insert(line_id, Line { formed_by, ends });
         Ok(Claimed::Formed(line))
     }
 
     fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Infallible> {
-        let LinkSetting { line_link, owner, version, admits, recognisable, expires, purge_at, .. } = *setting;
-        match setting.decide(self.link(line_link).as_ref()) {
+        let LinkSetting { line_link, owner, version, admits, recognisable, now, max_links, expires, purge_at } =
+            *setting;
+        let link = self.link(line_link);
+        let is_due = link.is_some_and(|link| now >= link.purge_at);
+        match setting.decide(link.as_ref()) {
+            SetDecision::Set if is_due && self.has_links(owner, max_links, now) => {}
             SetDecision::Set => {
                 let state = match version {
                     0 => State::Open { expires },
-                    _ => State::Set(Box::new(Set { version, admits, expires })),
+                    _ => State::Set(Box::new(Set { version, admits, recognisable, expires })),
                 };
                 self.set(line_link, state, purge_at);
-                if let Some(row) = self.links.get_mut(&line_link) {
-                    row.recognisable = recognisable;
-                }
-                Ok(LinkSet::Done)
             }
-            SetDecision::Lost if self.waiting(owner) == 0 => Ok(LinkSet::Lost),
-            SetDecision::Lost | SetDecision::Keep => Ok(LinkSet::Done),
+            SetDecision::Version => {
+                if let Some(Row { state: State::Claimed(used), .. }) = self.links.get_mut(&line_link) {
+                    used.version = version;
+                }
+            }
+            SetDecision::Lost if self.waiting(owner) == 0 => return Ok(LinkSet::Lost),
+            SetDecision::Lost | SetDecision::Keep => {}
         }
+        Ok(LinkSet::Done)
     }
 
     fn close_link(&mut self, closure: &LinkClosure) -> Result<(), Infallible> {

@@ -45,7 +45,7 @@ use crate::time::UnixSeconds;
 pub use directory::{BatchLimit, Claimed, Delivery, Directory, Issued, LinkSet, Pushed};
 pub use error::{RelayError, RequestError};
 pub use limits::Limits;
-pub use link::{Claim, Decision, FormedLine, LinkEntry, LinkState, PurgeLook, Retention, SetDecision};
+pub use link::{Claim, Decision, FormedLine, LinkEntry, LinkState, PurgeLook, Retention, SetDecision, Use};
 pub use mark::MarkKey;
 #[cfg(feature = "alloc")]
 pub use memory::Memory;

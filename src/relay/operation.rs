@@ -166,6 +166,8 @@ pub struct LinkSetting {
     pub recognisable: bool,
     /// The time of the request.
     pub now: UnixSeconds,
+    /// [`Limits::links`]. It counts only for a link that is due to be purged: see [`decide`](Self::decide).
+    pub max_links: usize,
     /// From this second on, the link can't be used: its lifetime begins anew.
     pub expires: UnixSeconds,
     /// From this second on, the link counts as one that never existed.
@@ -215,7 +217,7 @@ pub struct Response {
     /// The event to send to the user that made the request. If it is lost, the same request gets it again.
     pub reply: Option<Event<'static>>,
     /// The users whose queues have something new. To those that are connected, send what waits for them: see
-    /// [`Relay::next`](super::Relay::next).
+    /// [`Relay::next`](super::Relay::next). The user that made the request may be one of them. No user stands here twice.
     pub notify: [Option<UserId>; 2],
 }
 
@@ -263,6 +265,7 @@ impl<'r> Operation<'r> {
                     admits,
                     recognisable,
                     now,
+                    max_links: limits.links,
                     expires,
                     purge_at,
                 })

@@ -6,6 +6,7 @@ use crate::common::{self, Commit, expiring, longest, port, seed_bytes};
 use data_encoding::BASE32_NOPAD;
 use port_protocol::*;
 use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
 
 pub fn plain() -> Port {
     port(PortOptions::new())
@@ -19,9 +20,22 @@ fn read(tree: &Cbor) -> Result<Port, PortError> {
     Port::from_bytes(&tree.write())
 }
 
-/// `text` with its Base32 in place of the plain Port's.
+/// The QR text of these bytes, with a check that is right.
 pub fn qr(bytes: &[u8]) -> String {
-    format!("PORT:{}", BASE32_NOPAD.encode_display(bytes))
+    format!("PORT:{}", BASE32_NOPAD.encode_display(&[bytes, &crc(bytes).to_be_bytes()].concat()))
+}
+
+/// CRC-16/IBM-3740.
+pub fn crc(bytes: &[u8]) -> u16 {
+    static OF_BYTES: LazyLock<[u16; 256]> = LazyLock::new(|| {
+        let step = |crc: u16, _| if crc >> 15 == 1 { crc << 1 ^ 0x1021 } else { crc << 1 };
+        std::array::from_fn(|byte| (0..8).fold((byte as u16) << 8, step))
+    });
+    let mut crc = 0xffff;
+    for byte in bytes {
+        crc = crc << 8 ^ OF_BYTES[usize::from(*byte ^ (crc >> 8) as u8)];
+    }
+    crc
 }
 
 #[test]

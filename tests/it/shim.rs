@@ -393,7 +393,7 @@ fn what_is_wrong_is_answered_and_changes_nothing() {
     assert_eq!(shim.say(br#"{"do":"state"}"#)["error"], "usage");
     let seed = "07".repeat(64);
     let scan = json!({ "do": "bob_scan", "seed": seed, "port": "PORT:" }).to_string();
-    assert_eq!(shim.say(scan.as_bytes())["error"], "Malformed");
+    assert_eq!(shim.say(scan.as_bytes())["error"], "Damaged");
     shim.step(json!({ "do": "alice_request", "seed": seed }));
     let before = shim.state();
 

@@ -113,7 +113,7 @@ fn main() -> ExitCode {
     // Here the processor lacks ADX. If valgrind learns it, both ways have to be watched.
     assert_eq!(X25519Backend::in_use(), X25519Backend::Dalek);
     let mut watch = Watch::default();
-    if std::env::args().nth(1).as_deref() == Some("leak") {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == "leak") {
         let secret = black_box([7_u8; 16]);
         mark(&secret, MemState::Undefined);
         watch.watch("a leak", NONE, || black_box(secret.iter().position(|&byte| byte != 7)));

@@ -297,8 +297,11 @@ fn r17_11_the_text_says_which_dialect() {
 
     // Each by its own rules: no text is good in both.
     let text = native.qr_text().to_string();
-    for bad in [format!("\"{text}\""), format!("{text}A"), "PORT:".into(), "hello".into(), String::new()] {
+    for bad in [format!("\"{text}\""), format!("{text}A"), "hello".into(), String::new()] {
         assert_eq!(Scanned::parse(&bad), Err(PortError::Malformed.into()), "{bad}");
+    }
+    for bad in [&text[..text.len() - 1], "PORT:"] {
+        assert_eq!(Scanned::parse(bad), Err(PortError::Damaged.into()), "{bad}");
     }
     let of_app = native.link("https://porting.me/?").unwrap().to_string();
     assert!(Port::parse(&of_app).is_ok());
