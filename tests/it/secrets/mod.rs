@@ -412,6 +412,16 @@ fn shown() -> Shown {
     ] {
         see.read("", &error);
     }
+    for error in [
+        FindError::NoPort,
+        FindError::CutOff,
+        FindError::Rewritten,
+        FindError::Damaged,
+        FindError::MoreThanOne,
+        FindError::WrongVersion,
+    ] {
+        see.read("", &error);
+    }
     for error in [RestoreError::Malformed, RestoreError::UnsupportedVersion, RestoreError::AnotherRole] {
         see.read("", &error);
     }
