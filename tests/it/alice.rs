@@ -292,3 +292,67 @@ fn r4_5_her_outbox_is_what_the_last_step_asked_for_until_it_is_settled() {
         assert_eq!(words(&alice.pending()), if clears { "" } else { outbox }, "{state}");
     }
 }
+
+/// C37: what renews a link that was never set is sent when there is a network, and is not waited for.
+#[test]
+fn r4_6_the_renewal_stands_behind_the_port_and_not_among_the_first_effects() {
+    let renewal =
+        Request::SetLineLink { line_link: line_link(), version: 0, admits: Admission::One, recognisable: false };
+    let renewal = [Effect::Send(renewal.to_vec())];
+    let mut alice = requesting(PortOptions::new());
+    let first = alice.takes(&Input::Event(link_issued()));
+    assert_eq!(words(&first), "PortReady");
+    for alice in [alice.clone(), offered(PortOptions::new()).into()] {
+        let pending = alice.pending();
+        assert_eq!((&pending[..1], &pending[1..]), (&first[..], &renewal[..]));
+    }
+    // It stays, as long as the Port does: it is done at each reconnect.
+    assert_eq!(alice.give(&Input::ClearOutbox, NOW), Err(Refusal::NothingDue));
+    // A link that is set has its setting before the Port, again and again, and no other.
+    for (options, admits, recognisable) in [
+        (PortOptions::new().policy(Policy::up_to(2)), Admission::Many, false),
+        (PortOptions::new().policy(Policy::once().paused(true)), Admission::Nobody, false),
+        (PortOptions::new().recognisable(true), Admission::One, true),
+        (PortOptions::new().policy(Policy::up_to(2)).recognisable(true), Admission::Many, true),
+    ] {
+        let mut alice = requesting(options);
+        let set = Request::SetLineLink { line_link: line_link(), version: 1, admits, recognisable }.to_vec();
+        let first = alice.takes(&Input::Event(link_issued()));
+        assert_eq!(first[0], Effect::Send(set));
+        assert_eq!((words(&first[1..]).as_str(), alice.pending()), ("PortReady", first));
+        alice.takes(&Input::ClearOutbox);
+        assert_eq!(alice.pending().len(), 2);
+    }
+}
+
+/// C37: a Port whose link the relay has no more is dead, of whatever kind it is.
+#[test]
+fn r4_6_the_loss_of_a_link_ends_its_port() {
+    let lost = Input::Event(Event::LineLinkLost { line_link: line_link() }.to_vec());
+    for policy in [Policy::once(), Policy::unlimited()] {
+        let options = PortOptions::new().policy(policy);
+        let mut alice = alice(options.clone());
+        assert_eq!(
+            alice.takes(&lost),
+            [Effect::Ended(End::Alice(PortOutcome::LinkLost))],
+            "and there is nothing to close"
+        );
+        assert_eq!(alice.state(), "Alice Ended LinkLost");
+        let proof = Some(proof(options.clone()));
+        assert_eq!(rejected(&mut alice, &formed([1; 16], proof)), Rejected::UnwantedLine([1; 16].into()));
+        assert_eq!(rejected(&mut alice, &lost), Rejected::OutOfOrder);
+        // It is not hers that asks for a link, nor another's.
+        assert_eq!(rejected(&mut requesting(options.clone()), &lost), Rejected::WrongMachine);
+        let other = Input::Event(Event::LineLinkLost { line_link: [7; 16].into() }.to_vec());
+        assert_eq!(rejected(&mut Any::from(offered(options)), &other), Rejected::WrongMachine);
+    }
+}
+
+/// §7.3: what is Bob's is none of Alice's.
+#[test]
+fn r4_5_connected_is_another_machines_in_every_state() {
+    for (state, mut machine) in states(PortOptions::new()).into_iter().filter(|(state, _)| state.starts_with("Alice "))
+    {
+        assert_eq!(rejected(&mut machine, &Input::Event(line_connected())), Rejected::WrongMachine, "{state}");
+    }
+}

@@ -78,7 +78,10 @@ fn r14_5_she_may_take_her_time_and_his_words_wait() {
     // The seven days begin with her word (§8.8).
     assert_eq!(alice.deadline(), Some(at(late.as_secs() + DAY)));
     let mut ended = Any::from(Line::restore(&alice.record()).unwrap());
-    assert_eq!(ended.ticks_out(at(late.as_secs() + DAY)), Ok(vec![]));
+    for look in 1..=7 {
+        // What is pending is sent again at each look.
+        assert_eq!(words(&ended.give(&Input::Tick, at(late.as_secs() + look * DAY)).unwrap()), "Confirm");
+    }
     assert_eq!(ended.give(&Input::Event(early.clone()), late), Err(Refusal::Rejected(Rejected::Forged)));
     assert_eq!(heard(&hears(&mut alice, &early, at(late.as_secs() + WEEK)).unwrap()), ["may I?"]);
 }
@@ -388,5 +391,64 @@ fn r14_4_an_event_that_comes_again_to_a_port_for_many_that_knows_nothing_of_it_i
         let known = There(id(9), alice.port().unwrap().hash());
         assert_eq!(alice.handle(&event, &known, NOW, &mut rng()).err(), Some(Rejected::Duplicate));
         assert_eq!(*alice.record(), before[..]);
+    }
+}
+
+/// M2: the relay says that this Port formed a line that another Port has formed.
+#[test]
+fn r4_3_a_line_of_another_port_is_the_relays_lie() {
+    let elsewhere = Alice::offer([7; 16].into(), PortOptions::new(), seed(9)).committed().port().unwrap().hash();
+    for proof in [None, Some(bad_proof()), Some(proof_of(2, &offering(Policy::once())))] {
+        // A Port for one use is dead, by its first use. The line of the other Port is left in peace.
+        let mut alice = offered(PortOptions::new());
+        let mark = ReplayMark::from(*alice.port().unwrap().hash().as_bytes());
+        let step = alice.handle(&formed(9, 2, proof.clone()), &There(id(9), elsewhere), NOW, &mut rng()).unwrap();
+        assert!(step.write().new_line.is_none());
+        assert_eq!(step.write().unique, Some((mark, OnDuplicate::Revoke)));
+        step.committed().for_each(drop);
+        let mut alice = Alice::restore(&alice.record()).unwrap();
+        assert_eq!(alice.phase(), AlicePhase::Ended(PortOutcome::FalseLine));
+        let effects: Vec<_> = alice.pending().collect();
+        assert!(
+            matches!(
+                effects[..],
+                [AliceEffect::Send(Request::CloseLineLink { line_link: link }), AliceEffect::Ended(PortOutcome::FalseLine)]
+                    if link == line_link()
+            ),
+            "{effects:?}"
+        );
+        drop(effects);
+        let again = alice.handle(&formed(9, 2, proof.clone()), &There(id(9), elsewhere), NOW, &mut rng()).err();
+        assert_eq!(again, Some(Rejected::Duplicate), "nor is it ended by a tombstone");
+
+        // A Port for many goes on.
+        let mut alice = superport(Policy::unlimited());
+        let before = alice.record().to_vec();
+        let outcome = alice.handle(&formed(9, 2, proof), &There(id(9), elsewhere), NOW, &mut rng()).err();
+        assert_eq!((outcome, &alice.record()[..]), (Some(Rejected::FalseLine), &before[..]));
+        let good = proof_of(2, &alice);
+        assert!(alice.handle(&formed(9, 2, Some(good)), &NoPeers, NOW, &mut rng()).is_ok());
+    }
+}
+
+#[test]
+fn r5_3_a_line_of_another_port_is_the_relays_lie() {
+    let elsewhere = Alice::offer([7; 16].into(), PortOptions::new(), seed(9)).committed().port().unwrap().hash();
+    for policy in [Policy::once(), Policy::unlimited()] {
+        let alice = Alice::offer(line_link(), expiring().policy(policy), seed(1)).committed();
+        // Whatever else is against it: it is no line of Bob's that could be disconnected.
+        for (peers, now) in [(elsewhere, NOW), (elsewhere, EXPIRY)] {
+            let (mut bob, _) = connecting(2, alice.port().unwrap());
+            let step = bob.handle(&connected(2, 9), &ThereAndBlocked(id(9), peers), now, &mut rng()).unwrap();
+            assert!(step.write().new_line.is_none());
+            step.committed().for_each(drop);
+            let mut bob = Bob::restore(&bob.record()).unwrap();
+            assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::FalseLine));
+            let effects: Vec<_> = bob.pending().collect();
+            assert!(matches!(effects[..], [BobEffect::Ended(UseOutcome::FalseLine)]), "{effects:?}");
+            drop(effects);
+            let again = bob.handle(&connected(2, 9), &There(id(9), elsewhere), NOW, &mut rng()).err();
+            assert_eq!(again, Some(Rejected::Duplicate));
+        }
     }
 }

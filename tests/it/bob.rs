@@ -1,6 +1,8 @@
 //! §5: one Port at its user's side.
 #![cfg(feature = "alloc")]
 
+use crate::common::cbor::Cbor;
+use crate::common::many::{There, connected, id, superport};
 use crate::common::table::When::{Always, Early, Late};
 use crate::common::table::{Row, holds};
 use crate::common::*;
@@ -197,7 +199,6 @@ fn r5_5_the_phase_says_where_he_stands() {
 const TABLE: &[Row] = &[
     ("Bob Scanned", "connects inline", Early, "Bob Connecting inline", "Connect inline"),
     ("Bob Scanned", "connects", Early, "Bob Connecting", "Connect"),
-    ("Bob Scanned", "connects inline|connects", Late, "Bob Ended Expired", "Ended"),
     ("Bob Connecting inline", "Connected|Connected again", Early, "Bob Formed", "LineFormed BobJoined"),
     ("Bob Connecting", "Connected|Connected again", Early, "Bob Formed", "LineFormed BobJoined, proof to send"),
     (
@@ -213,7 +214,7 @@ const TABLE: &[Row] = &[
     ("Bob Connecting|Bob Connecting inline", "Refused 4", Always, "Bob Ended Refused 4", "Ended"),
     ("Bob Connecting|Bob Connecting inline", "Refused 5", Always, "Bob Ended Refused 5", "Ended"),
     ("Bob Scanned|Bob Connecting|Bob Connecting inline", "cancels", Always, "Bob Ended Cancelled", "Ended"),
-    ("Bob Scanned|Bob Connecting|Bob Connecting inline", "deadline", Late, "Bob Ended Expired", "Ended"),
+    ("Bob Connecting|Bob Connecting inline", "deadline", Late, "Bob Ended Expired", "Ended"),
     ("Bob Ended Expired", "clears the outbox", Always, "Bob Ended Expired, cleared", ""),
     ("Bob Ended Cancelled", "clears the outbox", Always, "Bob Ended Cancelled, cleared", ""),
     ("Bob Ended Refused 1", "clears the outbox", Always, "Bob Ended Refused 1, cleared", ""),
@@ -228,11 +229,15 @@ fn r5_5_what_is_not_in_the_table_is_an_error() {
     holds(
         |state| state.starts_with("Bob "),
         TABLE,
-        |state, name, _, _| {
+        |state, name, _, now| {
             let formed = state.contains("Formed");
             match name {
                 "revokes" | "closes" | "seals" => Refusal::NoSuchCommand,
                 "deadline" | "clears the outbox" => Refusal::NothingDue,
+                "connects inline" | "connects" if state == "Bob Scanned" => {
+                    assert!(now >= EXPIRY);
+                    Refusal::Rejected(Rejected::Expired)
+                }
                 "connects inline" | "connects" | "cancels" => Refusal::Rejected(Rejected::OutOfOrder),
                 _ if name.ends_with("another's") => Refusal::Rejected(Rejected::WrongMachine),
                 "Connected" | "Connected, earlier scan" if formed => Refusal::Rejected(Rejected::Duplicate),
@@ -248,16 +253,21 @@ fn r5_5_what_is_not_in_the_table_is_an_error() {
 }
 
 #[test]
-fn r5_5_his_deadline_is_the_ports_expiry() {
-    let mut connecting = Any::from(scanned(expiring()));
-    connecting.takes(&Input::Connect(SendProof::Inline));
-    for mut bob in [scanned(expiring()).into(), connecting] {
-        assert_eq!(bob.deadline(), Some(EXPIRY));
-        assert_eq!(bob.give(&Input::Tick, at(EXPIRY.as_secs() - 1)), Err(Refusal::NothingDue));
-        bob.give(&Input::Tick, EXPIRY).unwrap();
-        assert_eq!((bob.state().as_str(), bob.deadline()), ("Bob Ended Expired", None));
+fn r5_5_his_deadline_is_the_ports_expiry_once_he_has_asked() {
+    let mut bob = Any::from(scanned(expiring()));
+    // A clock that is wrong ends nothing before there is a request.
+    assert_eq!(bob.deadline(), None);
+    assert_eq!(bob.give(&Input::Tick, UnixSeconds::MAX), Err(Refusal::NothingDue));
+    for how in HOW {
+        assert_eq!(bob.give(&Input::Connect(how), EXPIRY), Err(Refusal::Rejected(Rejected::Expired)));
+        assert_eq!(bob.give(&Input::Connect(how), UnixSeconds::MAX), Err(Refusal::Rejected(Rejected::Expired)));
     }
-    assert_eq!(bob().deadline(), None);
+    bob.takes(&Input::Connect(SendProof::Inline));
+    assert_eq!(bob.deadline(), Some(EXPIRY));
+    assert_eq!(bob.give(&Input::Tick, at(EXPIRY.as_secs() - 1)), Err(Refusal::NothingDue));
+    bob.give(&Input::Tick, EXPIRY).unwrap();
+    assert_eq!((bob.state().as_str(), bob.deadline()), ("Bob Ended Expired", None));
+    assert_eq!(connecting(SendProof::Inline).deadline(), None);
 }
 
 #[test]
@@ -269,5 +279,126 @@ fn r5_5_while_connecting_he_keeps_the_request() {
         assert_eq!(words(&bob.pending()), "Ended");
         bob.takes(&Input::ClearOutbox);
         assert_eq!(words(&bob.pending()), "");
+    }
+}
+
+/// §5.6: the row is taken anew, with fresh bytes.
+fn scanned_again(mut bob: Any, n: u8) -> Any {
+    let Any::Bob(machine) = &mut bob else { panic!() };
+    let revision = machine.revision();
+    let step = machine.scan_again(port(PortOptions::new()), seed(n)).unwrap();
+    let write = step.write();
+    assert_eq!((write.row.key, write.row.revision), (RecordKey::LineLink(line_link()), revision + 1));
+    assert!(write.row.expected.unwrap().revision == revision && write.new_line.is_none() && write.unique.is_none());
+    assert_eq!(step.committed().count(), 0);
+    bob
+}
+
+/// Bobs whose use of the Port is over: given up, refused, on a line.
+fn over() -> [(&'static str, Any); 4] {
+    let mut unasked = bob();
+    unasked.takes(&Input::Cancel);
+    let ends = [Input::Cancel, heard(Reason::UsedByAnother), Input::Event(line_connected())];
+    let [cancelled, refused, on_a_line] = ends.map(|end| {
+        let mut bob = connecting(SendProof::Inline);
+        bob.takes(&end);
+        bob
+    });
+    let over = [("unasked", unasked), ("cancelled", cancelled), ("refused", refused), ("on a line", on_a_line)];
+    over.map(|(name, mut bob)| {
+        let Any::Bob(machine) = &mut bob else { panic!() };
+        // As long as its user is still to be told, the use is not over.
+        let again = machine.scan_again(port(PortOptions::new()), seed(3)).is_ok();
+        assert_eq!((again, bob.give(&Input::ClearOutbox, NOW).is_ok()), (name == "on a line", name != "on a line"));
+        (name, bob)
+    })
+}
+
+#[test]
+fn r5_6_a_second_scan_is_a_new_bob_in_the_same_row() {
+    for (name, bob) in over() {
+        let mut bob = scanned_again(bob, 3);
+        assert_eq!((bob.state().as_str(), bob.pending().len()), ("Bob Scanned", 0), "{name}");
+        // All but the revision is as of a Bob that was never here.
+        let still = |bob: &Any| Cbor::read(&bob.record()).with(&[2], Cbor::Uint(0)).write();
+        let fresh = || Any::from(Bob::scan(port(PortOptions::new()), seed(3)).committed());
+        assert_eq!(still(&bob), still(&fresh()), "{name}");
+        let sent = bob.takes(&Input::Connect(SendProof::Inline));
+        assert_eq!(sent, fresh().takes(&Input::Connect(SendProof::Inline)));
+        assert_ne!(sent, connecting(SendProof::Inline).pending(), "fresh bytes");
+    }
+}
+
+#[test]
+fn r5_6_what_comes_late_for_the_first_scan_is_not_taken_for_the_second() {
+    let first = || Input::Event(line_connected());
+    let second = Input::Event(line_connected_to(3, [7; 16].into()));
+    for (name, bob) in over() {
+        // Scanned, Connecting, over once more: the line of the first scan has somebody at the far end.
+        let mut bob = scanned_again(bob, 3);
+        for input in [Input::Connect(SendProof::Inline), Input::Cancel, Input::ClearOutbox] {
+            assert_eq!(rejected(&mut bob, &first()), Rejected::UnwantedLine(line_id()), "{name}");
+            assert_eq!(rejected(&mut bob, &heard(Reason::UsedByAnother)), Rejected::OutOfOrder, "{name}");
+            assert_eq!(rejected(&mut bob, &heard(Reason::Paused)), Rejected::OutOfOrder, "{name}");
+            // The line of the first scan, if there is one, is stored, and no stray.
+            let known = There(line_id(), port(PortOptions::new()).hash());
+            let outcome = bob.apply_with(&first(), &known, NOW, &mut |_| true);
+            assert_eq!(outcome, Err(Refusal::Rejected(Rejected::Duplicate)), "{name}");
+            bob.takes(&input);
+        }
+        // And the second scan gets its own line, in whatever order.
+        let mut bob = scanned_again(bob, 3);
+        bob.takes(&Input::Connect(SendProof::Inline));
+        assert_eq!(rejected(&mut bob, &first()), Rejected::UnwantedLine(line_id()));
+        assert_eq!(words(&bob.takes(&second)), "LineFormed BobJoined", "{name}");
+        assert_eq!(rejected(&mut bob, &first()), Rejected::UnwantedLine(line_id()));
+        assert_eq!(rejected(&mut bob, &second), Rejected::Duplicate);
+    }
+}
+
+#[test]
+fn r5_6_a_second_scan_after_a_closed_line_of_a_superport() {
+    let alice = superport(Policy::unlimited());
+    let port = alice.port().unwrap().clone();
+    let (mut bob, _) = crate::common::many::connecting(2, &port);
+    bob.handle(&connected(2, 9), &NoPeers, NOW, &mut rng()).unwrap().committed().for_each(drop);
+    assert_eq!(bob.phase(), BobPhase::Formed(id(9)));
+    bob.scan_again(port, seed(3)).unwrap().committed().for_each(drop);
+    bob.connect(SendProof::Inline, NOW).unwrap().committed().for_each(drop);
+    // The line is closed, and its record may be deleted: the answer to the first scan is not taken.
+    let late = bob.handle(&connected(2, 9), &NoPeers, NOW, &mut rng()).err();
+    assert_eq!(late, Some(Rejected::UnwantedLine(id(9))));
+    let step = bob.handle(&connected(3, 8), &NoPeers, NOW, &mut rng()).unwrap();
+    assert_eq!(step.write().new_line.map(|line| line.key), Some(RecordKey::Line(id(8))));
+}
+
+#[test]
+fn r5_6_only_the_same_port_is_scanned_again_and_only_when_the_use_is_over() {
+    let other = Alice::offer([7; 16].into(), PortOptions::new(), seed(1)).committed().port().unwrap().clone();
+    for (state, machine) in states(PortOptions::new()) {
+        let Any::Bob(mut bob) = machine else { continue };
+        let before = bob.record().to_vec();
+        assert_eq!(bob.scan_again(other.clone(), seed(3)).err(), Some(Rejected::WrongMachine), "{state}");
+        let again = bob.scan_again(port(PortOptions::new()), seed(3)).err();
+        let over = state.ends_with(", cleared") || state == "Bob Formed";
+        assert_eq!(again, (!over).then_some(Rejected::OutOfOrder), "{state}");
+        assert_eq!(bob.record()[..], before[..], "a dropped step");
+    }
+}
+
+/// §5.4, §14.2: of a Port for many that is no theft.
+#[test]
+fn r5_4_a_port_for_many_that_counts_as_used_is_waited_for() {
+    let alice = superport(Policy::unlimited());
+    let (bob, _) = crate::common::many::connecting(2, alice.port().unwrap());
+    let mut bob = Any::from(bob);
+    let before = bob.record();
+    for reason in [Reason::UsedByAnother, Reason::Paused] {
+        assert_eq!(rejected(&mut bob, &heard(reason)), Rejected::Paused);
+        assert_eq!(bob.record(), before);
+    }
+    assert_eq!(words(&bob.clone().takes(&Input::Event(line_connected()))), "LineFormed BobJoined, many");
+    for reason in [Reason::Unknown, Reason::UsedByYou, Reason::Closed, Reason::Expired] {
+        assert_eq!(bob.clone().takes(&heard(reason)), [Effect::Ended(End::Bob(UseOutcome::Refused(reason)))]);
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "alloc")]
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use crate::common::cbor::{Cbor, not_canonical};
 use crate::common::*;
@@ -35,6 +36,10 @@ fn read_port(bytes: &[u8]) -> Result<Vec<u8>, bool> {
 
 fn read_record(bytes: &[u8]) -> Result<Vec<u8>, bool> {
     Any::restore(bytes).map(|machine| machine.record()).map_err(|error| error == RestoreError::UnsupportedVersion)
+}
+
+fn set(version: u64, admits: Admission, recognisable: bool) -> Request<'static> {
+    Request::SetLineLink { line_link: line_link(), version, admits, recognisable }
 }
 
 fn requests() -> [(&'static str, Request<'static>); 9] {
@@ -389,5 +394,82 @@ fn r7_1_a_buffer_has_to_hold_it_all() {
         let bytes = payload.to_vec();
         assert_eq!(payload.encode_into(&mut vec![0; bytes.len() - 1]), Err(BufferTooSmall), "{name}");
         assert_eq!(payload.encode_into(&mut vec![0; bytes.len()]).unwrap(), bytes, "{name}");
+    }
+}
+
+/// C29: a number of milliseconds is no time in seconds.
+#[test]
+fn r1_1_no_time_is_later_than_the_year_9999() {
+    let last = 253_402_300_799;
+    assert_eq!((UnixSeconds::MAX.as_secs(), UnixSeconds::new(last)), (last, Some(UnixSeconds::MAX)));
+    for late in [last + 1, 1_790_000_000_000, u64::from(u32::MAX) * 1_000, u64::MAX] {
+        assert_eq!(UnixSeconds::new(late), None);
+    }
+    // The first millisecond count that would pass for seconds is of January 1978.
+    assert!(last / 1_000 < 254_000_000);
+    let (week, longest) = (Duration::from_secs(WEEK), Duration::MAX);
+    assert_eq!(at(last - WEEK).after(week), UnixSeconds::MAX);
+    assert_eq!(at(last - WEEK + 1).after(week), UnixSeconds::MAX);
+    assert_eq!(at(last - WEEK - 1).after(week).as_secs(), last - 1);
+    assert_eq!((NOW.after(longest), UnixSeconds::MAX.after(longest)), (UnixSeconds::MAX, UnixSeconds::MAX));
+    assert_eq!(NOW.after(Duration::from_millis(1_999)).as_secs(), NOW.as_secs() + 1);
+    let clock = |secs| UnixSeconds::from(std::time::UNIX_EPOCH + Duration::from_secs(secs));
+    assert_eq!([clock(0), clock(7), clock(last), clock(last + 1)].map(UnixSeconds::as_secs), [0, 7, last, last]);
+    let before_1970 = std::time::UNIX_EPOCH - Duration::from_secs(7);
+    assert_eq!((UnixSeconds::from(before_1970), UnixSeconds::default()), (at(0), at(0)));
+    assert!(UnixSeconds::now() > at(1_700_000_000));
+}
+
+#[test]
+fn r1_1_what_says_a_later_time_is_malformed() {
+    let last = UnixSeconds::MAX.as_secs();
+    let (good, late) = ([0, last - 1, last], [last + 1, 1_790_000_000_000, u64::MAX]);
+    let grant = offered(PortOptions::new().introducer([7; 16].into())).port().unwrap().to_bytes();
+    let mut carol = Introducer::granted(grant.as_slice(), [7; 16].into()).unwrap().committed();
+    let name = IntroducerName::new("Carol").unwrap();
+    carol.introduce(name, Some(EXPIRY), seed(5), NOW).unwrap().committed().for_each(drop);
+    let Some(IntroducerEffect::Announce(_, message)) = carol.pending().next() else { panic!() };
+    let notice = message.to_vec();
+    drop(message);
+    carol.mark_announced().unwrap().committed().for_each(drop);
+    let Some(IntroducerEffect::Ready(with_ticket)) = carol.pending().next() else { panic!() };
+    let with_ticket = with_ticket.to_bytes().as_slice().to_vec();
+
+    type Read = fn(&[u8]) -> bool;
+    let read_port: Read = |bytes| match Port::from_bytes(bytes) {
+        Ok(port) => port.to_bytes().as_slice() == bytes,
+        Err(error) => {
+            assert_eq!(error, PortError::Malformed);
+            false
+        }
+    };
+    let read_notice: Read = |bytes| match IntroducerMessage::decode(bytes) {
+        Ok(message) => message.to_vec() == bytes,
+        Err(error) => {
+            assert_eq!(error, DecodeError::Malformed);
+            false
+        }
+    };
+    let read_record: Read = |bytes| match Any::restore(bytes) {
+        Ok(machine) => machine.record() == bytes,
+        Err(error) => {
+            assert_eq!(error, RestoreError::Malformed);
+            false
+        }
+    };
+    let waits = states(PortOptions::new()).remove("AwaitingProof").unwrap().record();
+    let (alice, plain) = (offered(expiring()).record().to_vec(), port(expiring()).to_bytes().as_slice().to_vec());
+    for (what, bytes, place, read) in [
+        ("a Port", plain, &[5][..], read_port),
+        ("a ticket", with_ticket, &[7, 2], read_port),
+        ("a ticket notice", notice, &[1, 1, 3], read_notice),
+        ("a record of Alice", alice, &[3, 1, 0, 5], read_record),
+        ("a look at the clock", waits, &[3, 1, 3, 1], read_record),
+    ] {
+        let tree = Cbor::read(&bytes);
+        assert!(matches!(tree.at(place), Cbor::Uint(_)), "{what}: {tree:?}");
+        let with = |secs| read(&tree.clone().with(place, Cbor::Uint(secs)).write());
+        assert!(good.into_iter().all(with), "{what}");
+        assert!(!late.into_iter().any(with), "{what}");
     }
 }

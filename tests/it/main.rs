@@ -34,6 +34,7 @@ mod relay;
 mod rows;
 mod seal;
 mod secrets;
+mod served;
 mod shim;
 mod superport;
 mod testkit;

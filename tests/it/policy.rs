@@ -228,14 +228,15 @@ fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
             );
         }
     }
-    // A line that waits for its proof ends with it, too.
+    // A line that waits for its proof was formed in time, and goes on (§6.6).
     let mut alice = single(Policy::once().closes_at(Some(END)));
     let mut line = line_of(alice.handle(&formed(2, 2, None), &NoPeers, NOW, &mut rng()).unwrap().committed()).unwrap();
-    assert_eq!(line.deadline(), Some(END));
+    assert_eq!(line.deadline(), Some(at(NOW.as_secs() + DAY)));
     let proof = proof_of(2, &single(Policy::once()));
     let proof = Event::Packet { line_id: id(2), payload: &Payload::Proof { proof }.to_vec() }.to_vec();
+    assert!(line.tick(END).is_none());
     hears(&mut line, &proof, END).unwrap();
-    assert_eq!(line.phase(), LinePhase::Closed);
+    assert_eq!(line.phase(), LinePhase::Joined);
 }
 
 #[test]
@@ -244,12 +245,15 @@ fn r14_1_bob_holds_to_the_expiry_by_his_clock() {
     let port = alice.port().unwrap();
     assert_eq!(port.expires(), Some(END), "until is hers alone");
     let mut late = Bob::scan(port.clone(), seed(2)).committed();
-    late.connect(SendProof::Inline, END).unwrap().committed().for_each(drop);
+    assert_eq!(late.connect(SendProof::Inline, END).err(), Some(Rejected::Expired));
+    assert!(late.deadline().is_none() && late.tick(UnixSeconds::MAX).is_none(), "nothing was sent");
+    // The clock was wrong.
+    assert!(late.connect(SendProof::Inline, at(END.as_secs() - 1)).is_ok());
     let (mut told_late, _) = connecting(2, port);
     told_late.handle(&connected(2, 2), &NoPeers, END, &mut rng()).unwrap().committed().for_each(drop);
     let (mut ticked, _) = connecting(2, port);
     ticked.tick(END).unwrap().committed().for_each(drop);
-    for (mut bob, said) in [(late, "Ended"), (told_late, "Disconnect, Ended"), (ticked, "Ended")] {
+    for (mut bob, said) in [(told_late, "Disconnect, Ended"), (ticked, "Ended")] {
         assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Expired));
         // Bob's clock jumps back.
         assert_eq!(bob.connect(SendProof::Inline, NOW).err(), Some(Rejected::OutOfOrder));

@@ -184,7 +184,7 @@ fn perform(world: &mut World, op: &Op, said: &mut u32) {
         Op::Stop(after) => world.faults.stop.push(world.points + after),
         Op::StoreFails(after, false) => world.faults.store_fails.push(world.puts + after),
         Op::StoreFails(after, true) => world.faults.store_fails_late.push(world.puts + after),
-        Op::Clock(seconds) => world.now = world.now.after(Duration::from_secs(seconds)),
+        Op::Clock(seconds) => world.now = world.now.after(Duration::from_secs(*seconds)),
     }
 }
 

@@ -109,15 +109,15 @@ fn r8_2_a_row_has_the_deadline_that_its_machine_has_of_ports_for_many() {
     assert_eq!(due(&mut asked, |line| line.accept(NOW).unwrap()), day(1));
     assert_eq!(due(&mut asked, |line| line.close().unwrap()), None);
 
-    // An introducer: until its contact port expires, or its right ends.
+    // An introducer: while somebody is being introduced, until its contact port expires or its right ends.
     let contact = port(expiring().introducer(id(7)));
     let created = Introducer::granted(contact.to_bytes().as_slice(), id(7)).unwrap();
-    assert_eq!(created.write().row.deadline, Some(EXPIRY));
+    assert_eq!(created.write().row.deadline, None);
     let mut carol = created.committed();
     let name = IntroducerName::new("Carol").unwrap();
     assert_eq!(due(&mut carol, |carol| carol.introduce(name, None, seed(5), NOW).unwrap()), Some(EXPIRY));
     assert_eq!(due(&mut carol, |carol| carol.mark_announced().unwrap()), Some(EXPIRY));
-    assert_eq!(due(&mut carol, |carol| carol.clear_outbox().unwrap()), Some(EXPIRY));
+    assert_eq!(due(&mut carol, |carol| carol.clear_outbox().unwrap()), None);
     assert_eq!(due(&mut carol, |carol| carol.cancel().unwrap()), None);
 }
 

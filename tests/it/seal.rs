@@ -30,10 +30,10 @@ fn r6_1_every_claim_is_in_the_transcript() {
         (relay, [1; 16], [1; 32]),
     ];
     for (i, (offer, id, pair)) in told.iter().enumerate() {
-        let [mut alice, _] = ends(offer.clone(), *id, *pair);
+        let [alice, _] = ends(offer.clone(), *id, *pair);
         let confirm = payload_of(&arrives(&alice.pending()));
         for (j, (offer, id, pair)) in told.iter().enumerate() {
-            let [_, mut bob] = ends(offer.clone(), *id, *pair);
+            let ([_, mut bob], mut alice) = (ends(offer.clone(), *id, *pair), alice.clone());
             let opening = payload_of(&says(&mut bob, "hello"));
             if i == j || [i, j] == [0, 2] || [i, j] == [2, 0] {
                 opens(&mut bob, confirm.clone());

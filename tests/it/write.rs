@@ -255,7 +255,8 @@ fn r8_1_a_dropped_step_of_any_machine_has_not_moved_it() {
     holds(&mut many(), |alice| alice.set_policy(Policy::up_to(9).paused(true)).ok());
     holds(&mut many(), |alice| alice.clear_outbox());
     holds(&mut scanned(PortOptions::new()), |bob| bob.connect(SendProof::Inline, NOW).ok());
-    holds(&mut scanned(expiring()), |bob| bob.tick(EXPIRY));
+    holds(&mut scanned(expiring()), |bob| bob.cancel().ok());
+    holds(&mut offered(expiring()), |alice| alice.tick(EXPIRY));
     let event = issued(requests(&Any::from(pool(2, 3)))[1], 1);
     let Input::Event(event) = event else { panic!() };
     holds(&mut pool(2, 3), |pool| pool.handle(&Event::decode(&event).unwrap()).ok());

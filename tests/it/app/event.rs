@@ -4,7 +4,7 @@ use crate::common::at;
 
 use super::{bob, name, port, twice, with};
 use port_protocol::app::{EncryptedContent, Event, EventError, Happened, Intro, UnauthenticatedKey};
-use port_protocol::{LineLink, PortKind, RecordKey, UnixSeconds};
+use port_protocol::{LineLink, PortKind, RecordKey};
 use serde_json::{Value, json};
 
 fn id(n: u8) -> String {

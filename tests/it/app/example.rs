@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::{HOSTILE, contact_port, grant, name, port, reader, with};
 use port_protocol::app::{Bundle, Intro, Name, Scanned};
-use port_protocol::{PortKind, Secret, UnixSeconds};
+use port_protocol::{PortKind, Secret};
 use serde_json::{Value, json};
 
 use crate::common::{at, example};

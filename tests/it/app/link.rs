@@ -3,7 +3,7 @@
 use super::{HOSTILE, contact_port, name, port, reader, superport, with};
 use crate::common::{Commit as _, at};
 use port_protocol::app::{Bundle, BundleError, Name, ScanError, Scanned};
-use port_protocol::{Port, PortError, PortOptions, Seed, UnixSeconds};
+use port_protocol::{Port, PortError, PortOptions, Seed};
 use qrcode::bits::Bits;
 use qrcode::optimize::Segment;
 use qrcode::types::Mode;

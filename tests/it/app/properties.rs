@@ -3,7 +3,6 @@
 use crate::common::at;
 
 use super::{HOSTILE, bob, contact_port, name, port, reader, superport};
-use port_protocol::UnixSeconds;
 use port_protocol::app::{
     Bundle, EncryptedContent, Event, Grant, Happened, Intro, Message, Name, Scanned, UnauthenticatedKey, response,
 };
