@@ -138,7 +138,12 @@ impl Store {
 /// What this store says of its own lines and tickets.
 impl Peers for Store {
     fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
-        self.records.get(&RecordKey::Line(*line_id)).map(|(_, record)| Line::restore(record).unwrap().port())
+        let (_, record) = self.records.get(&RecordKey::Line(*line_id))?;
+        Some(match MachineRole::of_record(record).unwrap() {
+            #[cfg(feature = "app")]
+            MachineRole::AppLine => app::UnauthenticatedLine::restore(record).unwrap().port(),
+            _ => Line::restore(record).unwrap().port(),
+        })
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
