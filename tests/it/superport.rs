@@ -346,10 +346,6 @@ fn r8_6_records_of_ports_for_many_are_strict_and_say_the_same() {
     }
 }
 
-fn latest() -> Cbor {
-    Cbor::Uint(UnixSeconds::MAX.as_secs())
-}
-
 /// The longest that any field can be: the state of a line, with its counters at their end and an introducer.
 fn longest_line(state: &Cbor, by: Option<Cbor>) -> Cbor {
     let most = || Cbor::Uint(u64::MAX);

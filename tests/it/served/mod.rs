@@ -285,7 +285,13 @@ impl World {
     }
 
     fn pump(&mut self) {
-        while (0..self.clients.len()).fold(false, |moved, who| self.deliver(who) || moved) {}
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for who in 0..self.clients.len() {
+                moved |= self.deliver(who);
+            }
+        }
     }
 
     /// Every deadline that has come.

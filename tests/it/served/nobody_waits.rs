@@ -47,7 +47,7 @@ impl Run {
                     let _ = world.give(BOB, key, &Input::Connect(self.how));
                 }
             }
-            (4.., _) => drop(world.deliver(if step % 2 == 0 { self.first } else { 1 - self.first })),
+            (4.., _) => drop(world.deliver(if step.is_multiple_of(2) { self.first } else { 1 - self.first })),
             _ => {}
         }
     }
