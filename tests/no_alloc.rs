@@ -11,6 +11,10 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 const NOW: UnixSeconds = at(1_800_000_000);
 
+const fn at(secs: u64) -> UnixSeconds {
+    UnixSeconds::new(secs).expect("not later than 9999")
+}
+
 /// A store of one machine: its record, in a place that was there before.
 struct Store {
     record: [u8; MAX_RECORD],

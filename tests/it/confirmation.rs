@@ -294,8 +294,10 @@ fn r6_6_the_wait_does_not_overflow() {
     assert_eq!(line.deadline(), Some(UnixSeconds::MAX));
     // A clock that stands still uses nothing up.
     for _ in 0..9 {
-        assert_eq!(line.give(&Input::Tick, UnixSeconds::MAX), Ok(vec![]));
+        let _ = line.give(&Input::Tick, UnixSeconds::MAX);
         assert_eq!((line.state().as_str(), line.deadline()), ("AwaitingProof", Some(UnixSeconds::MAX)));
+        // Nor does it make steps without end.
+        assert_eq!(line.give(&Input::Tick, UnixSeconds::MAX), Err(Refusal::NothingDue));
     }
 }
 
@@ -335,9 +337,10 @@ fn r8_8_a_clock_that_goes_ahead_and_back_costs_what_it_went_ahead() {
     let mut ahead = line();
     assert_eq!(ahead.give(&Input::Tick, hour(25)), Ok(vec![]));
     assert_eq!(ahead.deadline(), Some(hour(49)));
-    // Back: nothing passes until the clock is there again.
+    // Back: that is noted, and uses nothing up.
+    assert_eq!(ahead.give(&Input::Tick, hour(1)), Ok(vec![]));
     assert_eq!(ahead.give(&Input::Tick, hour(1)), Err(Refusal::NothingDue));
-    let looks = (0..6).map(|n| hour(49 + 24 * n));
+    let looks = (0..6).map(|n| hour(25 + 24 * n));
     let ends: Vec<_> = looks.map(|now| words(&ahead.give(&Input::Tick, now).unwrap())).collect();
     assert_eq!(ends, ["", "", "", "", "", "Disconnect, Ended"]);
     // A clock that hurries by years at each look gets no further than one that is right.

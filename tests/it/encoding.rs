@@ -38,9 +38,7 @@ fn read_record(bytes: &[u8]) -> Result<Vec<u8>, bool> {
     Any::restore(bytes).map(|machine| machine.record()).map_err(|error| error == RestoreError::UnsupportedVersion)
 }
 
-fn set(version: u64, admits: Admission, recognisable: bool) -> Request<'static> {
-    Request::SetLineLink { line_link: line_link(), version, admits, recognisable }
-}
+
 
 fn requests() -> [(&'static str, Request<'static>); 9] {
     let (request_id, recognisable) = ([6; 16].into(), false);

@@ -261,11 +261,8 @@ fn shown() -> Shown {
         see.see("spent", &bob.phase());
     }
     let mut bob = connecting(SendProof::Inline);
-    let refused = Event::Refused {
-        line_link: link(),
-        request_id: random::<16>("request id").into(),
-        reason: Reason::UsedByAnother,
-    };
+    let Event::Connected { line_link, request_id, .. } = connected(&bob) else { panic!() };
+    let refused = Event::Refused { line_link, request_id, reason: Reason::UsedByAnother };
     see.see("refused", &refused);
     bob.handle(&refused, &NoPeers, NOW, &mut Unused)
         .unwrap()
