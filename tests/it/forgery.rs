@@ -170,11 +170,24 @@ fn carry_on(mut world: World) -> World {
     world
 }
 
+/// What a new line's event says, but for the mark.
+fn but_for_its_mark(event: &[u8]) -> Option<Vec<u8>> {
+    match Event::decode(event).ok()? {
+        Event::LineFormed { line_link, line_id, proof, .. } => {
+            Some(Event::LineFormed { line_link, line_id, peer: peer(), proof }.to_vec())
+        }
+        Event::Connected { line_link, request_id, line_id, .. } => {
+            Some(Event::Connected { line_link, request_id, line_id, peer: peer() }.to_vec())
+        }
+        _ => None,
+    }
+}
+
 /// An honest run, and beside each event of it a world for every bit of it: the flipped one comes first, or alone.
 fn flip_on_the_way(how: SendProof) {
     let mut world = World::new(Faults::default());
     world.request_port(PortOptions::new()).unwrap();
-    let (mut flipped_in_all, mut moved) = (0, 0);
+    let (mut flipped_in_all, mut moved, mut marks) = (0, 0, 0);
     for goal in 0..5 {
         match goal {
             1 => world.scan_port().unwrap(),
@@ -205,6 +218,15 @@ fn flip_on_the_way(how: SendProof) {
                 let mut true_one_too = flipped_only.clone();
                 true_one_too.relay.queues[user].push_front(event.clone());
                 for other in [&mut flipped_only, &mut true_one_too] {
+                    if but_for_its_mark(&flipped).is_some_and(|flipped| Some(flipped) == but_for_its_mark(&event)) {
+                        // A mark is this end's alone (§7.3): the line is the one that it would have been.
+                        let other = carry_on(other.clone());
+                        let [alice, bob] = [ALICE, BOB].map(|user| other.line(user).unwrap());
+                        assert!(alice.confirmed().is_some() && alice.confirmed() == bob.confirmed());
+                        assert_eq!(alice.safety_number(), bob.safety_number());
+                        marks += 1;
+                        continue;
+                    }
                     let formed = matches!(Event::decode(&event), Ok(Event::LineFormed { .. })) && is_port_spent(other);
                     let other = carry_on(other.clone());
                     let confirmed = |user| other.line(user).is_some_and(|line| line.confirmed().is_some());
@@ -226,6 +248,7 @@ fn flip_on_the_way(how: SendProof) {
     assert!([ALICE, BOB].iter().all(|&user| world.line(user).unwrap().confirmed().is_some()));
     assert_eq!(world.users.each_ref().map(|user| user.heard().len()), [2, 2]);
     assert!(flipped_in_all > 3_000 && moved > 700, "{flipped_in_all} flips, {moved} moved");
+    assert_eq!(marks, 2 * 2 * 256, "each bit of both marks, alone and before the true one");
 }
 
 #[test]

@@ -138,18 +138,15 @@ impl Store {
 /// What this store says of its own lines and tickets.
 impl Peers for Store {
     fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
-        self.records.get(&RecordKey::Line(*line_id)).map(|(_, record)| port_of(record))
+        let (_, record) = self.records.get(&RecordKey::Line(*line_id))?;
+        Some(match MachineRole::of_record(record).unwrap() {
+            #[cfg(feature = "app")]
+            MachineRole::AppLine => app::UnauthenticatedLine::restore(record).unwrap().port(),
+            _ => Line::restore(record).unwrap().port(),
+        })
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
         self.tickets.get(ticket).cloned()
     }
-}
-
-fn port_of(line: &[u8]) -> PortHash {
-    #[cfg(feature = "app")]
-    if let Ok(line) = port_protocol::app::UnauthenticatedLine::restore(line) {
-        return line.port();
-    }
-    Line::restore(line).unwrap().port()
 }

@@ -6,6 +6,7 @@ mod copies;
 #[cfg(feature = "app")]
 mod app;
 mod contact;
+mod errors;
 mod many;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -377,6 +378,8 @@ fn shown() -> Shown {
         at_bob.handle_with_aad(&sent(&payload), TEXT, &mut opened, NOW, &mut Unused).err(),
         Some(Rejected::UnwantedLine(line_id())),
         Some(Rejected::UnwantedLink(link())),
+        Some(Rejected::Expired),
+        Some(Rejected::FalseLine),
         Some(Rejected::UnsupportedVersion),
         Some(Rejected::OutOfOrder),
         Some(Rejected::TooEarly),
@@ -390,42 +393,7 @@ fn shown() -> Shown {
     rejected.iter().flatten().for_each(|error| see.read("", error));
     let too_small = at_bob.seal(TEXT, &[], &mut []).unwrap_err();
     see.read("", &too_small);
-    for error in [
-        SealError::NotJoined,
-        SealError::Closed,
-        SealError::TooLong,
-        SealError::AssociatedDataTooLong,
-        SealError::Exhausted,
-    ] {
-        see.read("", &error);
-    }
-    see.read("", &DecodeError::Malformed);
-    see.read("", &DecodeError::UnsupportedVersion);
-    see.read("", &BufferTooSmall);
-    for error in [
-        PortError::Malformed,
-        PortError::Damaged,
-        PortError::UnsupportedVersion,
-        PortError::UnsupportedKind,
-        PortError::WeakPublicKey,
-        PortError::BadRelayAddr,
-        PortError::BadLinkBase,
-    ] {
-        see.read("", &error);
-    }
-    for error in [
-        FindError::NoPort,
-        FindError::CutOff,
-        FindError::Rewritten,
-        FindError::Damaged,
-        FindError::MoreThanOne,
-        FindError::WrongVersion,
-    ] {
-        see.read("", &error);
-    }
-    for error in [RestoreError::Malformed, RestoreError::UnsupportedVersion, RestoreError::AnotherRole] {
-        see.read("", &error);
-    }
+    errors::read(see);
     see.read("", &X25519Backend::in_use());
     many::see(see);
     shown
