@@ -15,10 +15,6 @@ const NOW: UnixSeconds = match UnixSeconds::new(1_800_000_000) {
     None => panic!("later than 9999"),
 };
 
-const fn at(secs: u64) -> UnixSeconds {
-    UnixSeconds::new(secs).expect("not later than 9999")
-}
-
 /// A store of one machine: its record, in a place that was there before.
 struct Store {
     record: [u8; MAX_RECORD],

@@ -38,8 +38,6 @@ fn read_record(bytes: &[u8]) -> Result<Vec<u8>, bool> {
     Any::restore(bytes).map(|machine| machine.record()).map_err(|error| error == RestoreError::UnsupportedVersion)
 }
 
-
-
 fn requests() -> [(&'static str, Request<'static>); 9] {
     let (request_id, recognisable) = ([6; 16].into(), false);
     [
@@ -428,7 +426,6 @@ fn r1_1_what_says_a_later_time_is_malformed() {
     carol.introduce(name, Some(EXPIRY), seed(5), NOW).unwrap().committed().for_each(drop);
     let Some(IntroducerEffect::Announce(_, message)) = carol.pending().next() else { panic!() };
     let notice = message.to_vec();
-    drop(message);
     carol.mark_announced().unwrap().committed().for_each(drop);
     let Some(IntroducerEffect::Ready(with_ticket)) = carol.pending().next() else { panic!() };
     let with_ticket = with_ticket.to_bytes().as_slice().to_vec();
