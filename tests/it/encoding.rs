@@ -38,8 +38,6 @@ fn read_record(bytes: &[u8]) -> Result<Vec<u8>, bool> {
     Any::restore(bytes).map(|machine| machine.record()).map_err(|error| error == RestoreError::UnsupportedVersion)
 }
 
-
-
 fn requests() -> [(&'static str, Request<'static>); 9] {
     let (request_id, recognisable) = ([6; 16].into(), false);
     [
