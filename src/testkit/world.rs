@@ -26,6 +26,8 @@ use crate::{Event, Port, Request, UnixSeconds};
 const BEGIN: UnixSeconds = at(1_000_000);
 /// The last second but one. What is kept for ever is kept until the last.
 const LAST: UnixSeconds = at(UnixSeconds::MAX.as_secs().saturating_sub(1));
+/// The clock is never later than this before the end, so that something may come after it.
+const LATEST: UnixSeconds = at(LAST.as_secs().saturating_sub(100 * LONGEST_LOOK.as_secs()));
 /// Of what has passed since the last look at the clock, this much counts (§8.8).
 const LONGEST_LOOK: Duration = Duration::from_secs(24 * 60 * 60);
 /// More events than a world has that comes to rest.
@@ -251,7 +253,7 @@ impl<A: App> World<A> {
             Choice::AnswerUnasked(to, answer) => self.answer_unasked(to, answer),
             Choice::Forge(n, forgery) => self.forge(n, forgery),
             Choice::Clock(n) => {
-                self.pass_until(self.later(n).min(LAST));
+                self.pass_until(self.later(n).min(LATEST));
                 Ok(true)
             }
             Choice::Crash(who, after) => {

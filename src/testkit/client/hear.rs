@@ -36,7 +36,7 @@ impl Client {
             (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes, held_since)),
             (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
             (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { .. } | Event::Disconnected { .. })
-                if self.waits_for_a_line() && outside.now < held_since.after(LONGEST_UNKNOWN) =>
+                if self.is_connecting() || self.is_offering() && outside.now < held_since.after(LONGEST_UNKNOWN) =>
             {
                 return Err(self.keep_early(bytes, held_since));
             }
@@ -135,13 +135,15 @@ impl Client {
         early.into_iter().try_for_each(|event| go_on(self.hear(&event, outside)))
     }
 
-    /// Whether a line may be on its way: a Port is on offer, or a Bob waits for its answer. One that was told to ask later has its answer,
+    /// Whether a Bob waits for its answer, which comes with the connection at the latest. One that was told to ask later has its answer,
     /// until it asks again.
-    fn waits_for_a_line(&self) -> bool {
-        self.machines.iter().any(|(key, it)| match it {
-            AnyMachine::Alice(alice) => alice.phase() == AlicePhase::Offered,
-            AnyMachine::Bob(bob) => bob.phase() == BobPhase::Connecting && !self.paused.contains(key),
-            _ => false,
-        })
+    fn is_connecting(&self) -> bool {
+        let is_connecting = |it: &AnyMachine| matches!(it, AnyMachine::Bob(bob) if bob.phase() == BobPhase::Connecting);
+        self.machines.iter().any(|(key, it)| is_connecting(it) && !self.paused.contains(key))
+    }
+
+    /// Whether a line of a Port may be on its way. A Port may be on offer for years, so nobody is held back longer for it than for a ticket.
+    fn is_offering(&self) -> bool {
+        self.machines.values().any(|it| matches!(it, AnyMachine::Alice(alice) if alice.phase() == AlicePhase::Offered))
     }
 }
