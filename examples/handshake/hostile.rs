@@ -97,6 +97,7 @@ const fn words(fault: Fault) -> &'static str {
         Fault::AnswerUnasked => "the relay answers what nobody asked",
         Fault::Forge => "the relay forges an event",
         Fault::RollBack => "a backup comes back",
+        Fault::Lose => "a user loses all that its app has stored",
     }
 }
 
