@@ -12,7 +12,10 @@ use std::time::Instant;
 use port_protocol::rand_core::{TryCryptoRng, TryRng};
 use port_protocol::*;
 
-const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
+const NOW: UnixSeconds = match UnixSeconds::new(1_790_000_000) {
+    Some(now) => now,
+    None => panic!("later than 9999"),
+};
 const LINK: [u8; 16] = [1; 16];
 const USES: u32 = 100_000;
 const TICKETS: u32 = 10_000;
@@ -42,12 +45,8 @@ impl Offered {
 
     /// One use as an app takes it: the event, the write with its mark and its ticket, and the line's own row.
     fn takes(&mut self, n: u32, proof: Proof) {
-        let formed = Event::LineFormed {
-            line_link: LINK.into(),
-            line_id: name(n),
-            pair_hash: [3; 32].into(),
-            proof: Some(proof),
-        };
+        let formed =
+            Event::LineFormed { line_link: LINK.into(), line_id: name(n), peer: [3; 32].into(), proof: Some(proof) };
         let mut rows = self.rows.borrow_mut();
         let step = self.alice.handle(&formed, &Rows(&rows), NOW, &mut Fixed).expect("a use");
         let Ok(effects) = step.store(|write| {

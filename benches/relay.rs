@@ -20,7 +20,10 @@ use port_protocol::{
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
+const NOW: UnixSeconds = match UnixSeconds::new(1_790_000_000) {
+    Some(now) => now,
+    None => panic!("later than 9999"),
+};
 const BATCHES: usize = 40;
 /// What is made before the clock runs: more than stays in the caches.
 const BATCH: usize = 400;
@@ -72,8 +75,9 @@ struct Bench {
 impl Bench {
     fn new(links: u64, per_user: u64) -> Self {
         let limits = Limits { links: usize::MAX, lines: usize::MAX, ..Limits::default() };
-        let relay = Relay::new(Memory::new(), limits);
-        let (rng, connect, guests) = (SplitMix(1), connect(), Vec::new());
+        let mut rng = SplitMix(1);
+        let relay = Relay::new(Memory::new(), limits, MarkKey::draw(&mut rng));
+        let (connect, guests) = (connect(), Vec::new());
         let mut bench = Self { relay, rng, links: Vec::new(), connect, count: 0, guests };
         bench.links = (0..links).map(|n| (user(n / per_user), bench.issued(user(n / per_user)))).collect();
         bench
@@ -118,7 +122,7 @@ impl Bench {
 
     fn for_many(&mut self, owner: UserId) -> LineLink {
         let line_link = self.issued(owner);
-        let request = Request::SetLineLink { line_link, version: 1, admits: Admission::Many };
+        let request = Request::SetLineLink { line_link, version: 1, admits: Admission::Many, recognisable: false };
         assert_eq!(self.handle(owner, &request.to_vec()), None);
         line_link
     }
@@ -142,9 +146,11 @@ impl Bench {
     fn line(&mut self) -> (UserId, UserId, LineId) {
         let [alice, bob] = self.pair();
         let line_link = self.issued(alice);
-        let request = Request::Connect { line_link, proof: None }.to_vec();
+        let request = Request::Connect { line_link, request_id: [3; 16].into(), proof: None }.to_vec();
+        assert_eq!(self.handle(bob, &request), None);
+        // The same again is told which line it is.
         match self.handle(bob, &request) {
-            Some(Event::LineFormed { line_id, .. }) => (alice, bob, line_id),
+            Some(Event::Connected { line_id, .. }) => (alice, bob, line_id),
             other => panic!("{other:?}"),
         }
     }
@@ -194,7 +200,7 @@ const HANDLE: Do = |bench, from, request| {
     black_box(bench.handle(from, request));
 };
 
-const KINDS: [(&str, Make, Do); 8] = [
+const KINDS: [(&str, Make, Do); 9] = [
     ("IssueLineLink", |bench| (bench.pair()[0], bench.issue()), HANDLE),
     ("Connect, proof on board", connects, HANDLE),
     (
@@ -236,6 +242,15 @@ const KINDS: [(&str, Make, Do); 8] = [
         |bench| {
             let (_, bob, line_id) = bench.line();
             (bob, Request::Disconnect { line_id }.to_vec())
+        },
+        HANDLE,
+    ),
+    (
+        "SetLineLink, a renewal",
+        |bench| {
+            let (owner, line_link) = bench.outstanding();
+            let request = Request::SetLineLink { line_link, version: 0, admits: Admission::One, recognisable: false };
+            (owner, request.to_vec())
         },
         HANDLE,
     ),

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use port_protocol::*;
 
-use common::{LINK, NOW, Undrawn, create, handshake, keep, line_formed, primitives, seeds, step};
+use common::{LINK, NOW, Undrawn, connected, create, handshake, keep, line_formed, primitives, seeds, step};
 
 fn ports(c: &mut Criterion) {
     println!("X25519 by {}", X25519Backend::in_use());
@@ -96,8 +96,10 @@ fn from_the_store(c: &mut Criterion) {
     let alice = create(Alice::offer(LINK.into(), PortOptions::new(), Seed::from_bytes(&[1; 64])));
     let mut bob = create(Bob::scan(alice.port().unwrap().clone(), Seed::from_bytes(&[2; 64])));
     step(bob.connect(SendProof::Inline, NOW).unwrap()).for_each(drop);
-    let Some(BobEffect::Send(Request::Connect { proof, .. })) = bob.pending().next() else { unreachable!() };
-    let (to_alice, to_bob) = (line_formed(proof).to_vec(), line_formed(None).to_vec());
+    let Some(BobEffect::Send(Request::Connect { request_id, proof, .. })) = bob.pending().next() else {
+        unreachable!()
+    };
+    let (to_alice, to_bob) = (line_formed(proof).to_vec(), connected(request_id).to_vec());
     let (mut from, to) = handshake(&[1; 64], &[2; 64]);
     let mut sealed = [0; 256];
     let Some(LineEffect::Send(Request::Packet { line_id, payload })) =
@@ -116,7 +118,7 @@ fn from_the_store(c: &mut Criterion) {
             keep(&alice.handle(&event, &NoPeers, NOW, &mut Undrawn).unwrap().write())
         });
     });
-    group.bench_function("Bob, LineFormed", |b| {
+    group.bench_function("Bob, Connected", |b| {
         b.iter(|| {
             let mut bob = Bob::restore(black_box(&of_bob)).unwrap();
             let event = Event::decode(black_box(&to_bob)).unwrap();

@@ -8,42 +8,50 @@ mod store;
 
 use std::error::Error;
 
-use port_protocol::relay::{Limits, Memory, Relay};
+use port_protocol::relay::{Limits, MarkKey, Memory, Relay};
 use port_protocol::*;
 use store::Store;
 
-const NOW: UnixSeconds = UnixSeconds(1_790_000_000); // here the clock stands still
 const ALICE: [u8; 32] = [1; 32]; // a user's id at the relay, which has authenticated the user
 const BOB: [u8; 32] = [2; 32];
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 fn main() -> Outcome {
-    let (mut relay, mut rng) = (Relay::new(Memory::new(), Limits::default()), rand::rng());
+    let mut rng = rand::rng();
+    let mut relay = Relay::new(Memory::new(), Limits::default(), MarkKey::draw(&mut rng));
     let (mut alices, mut bobs) = (Store::default(), Store::default());
 
     // Alice asks the relay for a line link, and makes a Port of it. Each step is stored before its effects.
     let mut alice = Alice::request(PortOptions::new(), Seed::draw(&mut rng)).store(|write| alices.keep(write))?;
     let Some(AliceEffect::Send(request)) = alice.pending().next() else { return Err("no request".into()) };
-    let issued = relay.handle(ALICE.into(), &request.to_vec(), &mut rng, NOW)?.reply.ok_or("no reply")?;
-    alice.handle(&issued, &NoPeers, NOW, &mut rng)?.store(|write| alices.keep(write))?.for_each(drop);
+    let issued =
+        relay.handle(ALICE.into(), &request.to_vec(), &mut rng, UnixSeconds::now())?.reply.ok_or("no reply")?;
+    alice.handle(&issued, &NoPeers, UnixSeconds::now(), &mut rng)?.store(|write| alices.keep(write))?.for_each(drop);
     let text = alice.port().ok_or("no Port")?.qr_text();
     println!("Alice shows {}", text.as_str());
 
     // Bob reads it, and asks the relay to connect. The proof that Bob holds the Port goes with the request.
     let mut bob = Bob::scan(Port::parse(text.as_str())?, Seed::draw(&mut rng)).store(|write| bobs.keep(write))?;
-    bob.connect(SendProof::Inline, NOW)?.store(|write| bobs.keep(write))?.for_each(drop);
+    bob.connect(SendProof::Inline, UnixSeconds::now())?.store(|write| bobs.keep(write))?.for_each(drop);
     let Some(BobEffect::Send(request)) = bob.pending().next() else { return Err("no request".into()) };
-    let formed = relay.handle(BOB.into(), &request.to_vec(), &mut rng, NOW)?.reply.ok_or("no reply")?;
-    let mut effects = bob.handle(&formed, &NoPeers, NOW, &mut rng)?.store(|write| bobs.keep(write))?;
-    let Some(BobEffect::LineFormed(mut at_bob)) = effects.next() else { return Err("no line".into()) };
+    relay.handle(BOB.into(), &request.to_vec(), &mut rng, UnixSeconds::now())?;
+
+    // The relay has formed a line. Its answer waits until Bob has stored what came of it.
+    let relay::Delivery { sequence, event } = relay.next(BOB.into(), 0)?.ok_or("nothing waits")?;
+    let step = bob.handle(&Event::decode(event)?, &NoPeers, UnixSeconds::now(), &mut rng)?;
+    let Some(BobEffect::LineFormed(mut at_bob)) = step.store(|write| bobs.keep(write))?.next() else {
+        return Err("no line".into());
+    };
+    relay.acknowledge(BOB.into(), sequence)?; // the relay may delete it
 
     // The relay tells Alice, too, with the proof. If it is good, Alice has the other end of the line.
     let relay::Delivery { sequence, event } = relay.next(ALICE.into(), 0)?.ok_or("nothing waits")?;
-    let step = alice.handle(&Event::decode(event)?, &NoPeers, NOW, &mut rng)?;
-    let mut effects = step.store(|write| alices.keep(write))?;
-    let Some(AliceEffect::LineFormed(mut at_alice)) = effects.next() else { return Err("no line".into()) };
-    relay.acknowledge(ALICE.into(), sequence)?; // it is stored: the relay may delete it
+    let step = alice.handle(&Event::decode(event)?, &NoPeers, UnixSeconds::now(), &mut rng)?;
+    let Some(AliceEffect::LineFormed(mut at_alice)) = step.store(|write| alices.keep(write))?.next() else {
+        return Err("no line".into());
+    };
+    relay.acknowledge(ALICE.into(), sequence)?;
 
     // Alice's Confirm and Bob's Answer. From now on it is proven to each who is at the other end.
     send(&mut relay, ALICE, at_alice.pending())?;
@@ -64,7 +72,7 @@ fn main() -> Outcome {
 /// Hands a line's requests over to the relay.
 fn send(relay: &mut Relay<Memory>, user: [u8; 32], mut effects: Effects<'_, Line>) -> Outcome {
     let Some(LineEffect::Send(request)) = effects.next() else { return Ok(()) };
-    relay.handle(user.into(), &request.to_vec(), &mut rand::rng(), NOW)?;
+    relay.handle(user.into(), &request.to_vec(), &mut rand::rng(), UnixSeconds::now())?;
     send(relay, user, effects)
 }
 
@@ -72,7 +80,7 @@ fn send(relay: &mut Relay<Memory>, user: [u8; 32], mut effects: Effects<'_, Line
 fn receive(relay: &mut Relay<Memory>, user: [u8; 32], line: &mut Line, store: &mut Store) -> Outcome {
     let relay::Delivery { sequence, event } = relay.next(user.into(), 0)?.ok_or("nothing waits")?;
     let mut buffer = Vec::new();
-    let step = line.handle(&Event::decode(event)?, &mut buffer, NOW, &mut rand::rng())?;
+    let step = line.handle(&Event::decode(event)?, &mut buffer, UnixSeconds::now(), &mut rand::rng())?;
     send(relay, user, step.store(|write| store.keep(write))?)?;
     Ok(relay.acknowledge(user.into(), sequence)?)
 }

@@ -7,16 +7,16 @@ mod store;
 
 use std::error::Error;
 
-use port_protocol::relay::{Limits, Memory, Relay};
+use port_protocol::relay::{Limits, MarkKey, Memory, Relay};
 use port_protocol::*;
 use store::Store;
 
-const NOW: UnixSeconds = UnixSeconds(1_790_000_000); // here the clock stands still
 const ALICE: [u8; 32] = [1; 32]; // a user, as the relay has authenticated it
 const BOB: [u8; 32] = [2; 32];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut relay, mut rng) = (Relay::new(Memory::new(), Limits::default()), rand::rng());
+    let mut rng = rand::rng();
+    let mut relay = Relay::new(Memory::new(), Limits::default(), MarkKey::draw(&mut rng));
     let (mut alices, mut bobs) = (Store::default(), Store::default());
 
     // Once, with a network: a pool of four links, which asks for new ones when fewer than two are left.
@@ -39,16 +39,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Bob reads the first, and has a network.
     let text = ports[0].port().ok_or("no Port")?.qr_text();
     let mut bob = Bob::scan(Port::parse(text.as_str())?, Seed::draw(&mut rng)).store(|write| bobs.keep(write))?;
-    bob.connect(SendProof::Inline, NOW)?.store(|write| bobs.keep(write))?.for_each(drop);
+    bob.connect(SendProof::Inline, UnixSeconds::now())?.store(|write| bobs.keep(write))?.for_each(drop);
     let Some(BobEffect::Send(request)) = bob.pending().next() else { return Err("no request".into()) };
-    let formed = relay.handle(BOB.into(), &request.to_vec(), &mut rng, NOW)?.reply.ok_or("no reply")?;
-    bob.handle(&formed, &NoPeers, NOW, &mut rng)?.store(|write| bobs.keep(write))?.for_each(drop);
+    relay.handle(BOB.into(), &request.to_vec(), &mut rng, UnixSeconds::now())?;
+    let relay::Delivery { sequence, event } = relay.next(BOB.into(), 0)?.ok_or("nothing waits")?;
+    let step = bob.handle(&Event::decode(event)?, &NoPeers, UnixSeconds::now(), &mut rng)?;
+    step.store(|write| bobs.keep(write))?.for_each(drop);
+    relay.acknowledge(BOB.into(), sequence)?;
 
-    // Alice is online again. The event's key says for which of the two Ports it is.
+    // Alice is online again, and does what is pending: at the relay the links of its Ports live on. Then comes what waited. The event's key
+    // says for which of the two Ports it is.
+    for alice in &ports {
+        for effect in alice.pending() {
+            let AliceEffect::Send(request) = effect else { continue };
+            relay.handle(ALICE.into(), &request.to_vec(), &mut rng, UnixSeconds::now())?;
+        }
+    }
     let relay::Delivery { sequence, event } = relay.next(ALICE.into(), 0)?.ok_or("nothing waits")?;
     let event = Event::decode(event)?;
     let alice = ports.iter_mut().find(|alice| alice.key() == event.key()).ok_or("no such Port")?;
-    alice.handle(&event, &NoPeers, NOW, &mut rng)?.store(|write| alices.keep(write))?.for_each(drop);
+    alice.handle(&event, &NoPeers, UnixSeconds::now(), &mut rng)?.store(|write| alices.keep(write))?.for_each(drop);
     relay.acknowledge(ALICE.into(), sequence)?;
     println!("Bob:   {:?}", bob.phase());
     ports.iter().for_each(|alice| println!("Alice: {:?}", alice.phase()));
@@ -61,7 +71,7 @@ fn fill(pool: &mut Pool, relay: &mut Relay<Memory>, store: &mut Store) -> Result
     let mut issued = Vec::new();
     for effect in pool.pending() {
         let PoolEffect::Send(request) = effect else { continue };
-        issued.extend(relay.handle(ALICE.into(), &request.to_vec(), &mut rand::rng(), NOW)?.reply);
+        issued.extend(relay.handle(ALICE.into(), &request.to_vec(), &mut rand::rng(), UnixSeconds::now())?.reply);
     }
     for event in issued {
         pool.handle(&event)?.store(|write| store.keep(write))?.for_each(drop);

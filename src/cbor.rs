@@ -49,7 +49,8 @@ pub(crate) fn decode<'b, T: Decode<'b, ()> + Encode<()>>(bytes: &'b [u8]) -> Res
     }
 }
 
-/// SHA-256 of a value's canonical encoding.
+/// SHA-256 of a value's canonical encoding. Not inlined: the hasher goes with its frame.
+#[inline(never)]
 pub(crate) fn hash<T: Encode<()>>(value: &T) -> [u8; 32] {
     let mut hasher = Hasher(Sha256::new());
     // Nothing of ours fails to encode, and a hasher takes everything.
@@ -117,6 +118,7 @@ impl<const N: usize> Bytes<N> {
     }
 
     /// Lets `fill` write, and keeps as many bytes as it says.
+    #[inline(always)]
     pub(crate) fn fill(&mut self, fill: impl FnOnce(&mut [u8]) -> Option<usize>) {
         self.length = fill(&mut self.bytes).unwrap_or_default();
     }

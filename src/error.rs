@@ -28,9 +28,12 @@ pub struct BufferTooSmall;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum PortError {
-    /// It is not a Port. Tell the user that this code or link is something else, or damaged.
+    /// It is not a Port. Tell the user that this code or link is something else.
     #[error("not a Port")]
     Malformed,
+    /// It was a Port, and was changed on its way: its check is wrong (§2.7). Tell the user to ask for it again.
+    #[error("a Port that was changed on its way")]
+    Damaged,
     /// It is a Port of another version. Tell the user to update the app.
     #[error("a Port of a version that this crate does not know")]
     UnsupportedVersion,
@@ -43,12 +46,39 @@ pub enum PortError {
     /// The relay address is empty, longer than 64 bytes, or has characters that no host name or URL has (§2.1). Choose another.
     #[error("not a relay's host name or URL")]
     BadRelayAddr,
-    /// The name is longer than 32 bytes (§16.2). Choose a shorter one.
+    /// The name is longer than 32 bytes, or has a character that hides or moves others (§16.2). Choose another.
     #[error("not an introducer's name")]
     BadName,
-    /// The base of a link must begin with `https://`, name a host, and have no fragment of its own (§2.6). Choose another.
+    /// The base of a link must begin with `https://`, or with `http://` if its host ends in `.onion`, name a host that URL parsers open, and
+    /// have no fragment of its own (§2.6). Choose another.
     #[error("not the base of a link")]
     BadLinkBase,
+}
+
+/// Why no Port was found in a text (§2.8). Its `Display` is a sentence for the user, in English: show it, or one of your own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// Nothing in the text looks like a Port, or like a link to one.
+    #[error("There is no Port in this text. Ask for a Port, as a QR code or as a link.")]
+    NoPort,
+    /// A Port begins here, or a link, and the rest is missing: an app shortened it, dropped what stands behind its `#`, or the user did
+    /// not mark all of it.
+    #[error("This Port lost its end on the way. Copy all of it, or ask for it again.")]
+    CutOff,
+    /// There is only the link of another service, a shortener or a filter, that stands in the place of a link. What it stands for can't be
+    /// seen in it. Do not open it for the user: it may have been opened on the way, and tells that service.
+    #[error("Another service replaced the link by its own. Ask for the Port in another way, best as a QR code.")]
+    Rewritten,
+    /// There is a whole Port whose check is wrong, or long Base32 that is none; or its maker is broken.
+    #[error("This Port was changed on the way. Ask for it again.")]
+    Damaged,
+    /// There are two Ports that differ. Let the user choose.
+    #[error("There is more than one Port in this text. Copy only the one that you want to use.")]
+    MoreThanOne,
+    /// It is a Port of another version, or of a kind that this version does not know.
+    #[error("This Port needs a newer app. Update the app, and try again.")]
+    WrongVersion,
 }
 
 /// Why there is no [`Pool`](crate::Pool), or no link from it (§15).
@@ -76,10 +106,12 @@ pub enum Rejected {
     UnsupportedVersion,
     /// The event is for another machine. Find it by [`Event::key`](crate::Event::key). If there is no such machine:
     ///
-    /// - Keep a `Packet` or `Disconnected` as long as a Bob is connecting: it may have overtaken Bob's `LineFormed`.
+    /// - Keep a `Packet` or `Disconnected` as long as a Bob is connecting: it may have overtaken Bob's `Connected`. If no Bob is, and there
+    ///   is no row of its line, answer a `Packet` with [`Request::Disconnect`](crate::Request::Disconnect) for that line: somebody at its
+    ///   far end waits for an end that is gone (§8.3).
     /// - Hand a `LineLinkIssued` to the [`Pool`](crate::Pool). If no pool requested it, and there is no record of its line link, send
     ///   [`Request::CloseLineLink`](crate::Request::CloseLineLink) for that link (§7.2).
-    /// - For a `LineFormed`: if there is no row of its line either, send [`Request::Disconnect`](crate::Request::Disconnect) for that
+    /// - For a `LineFormed` or `Connected`: if there is no row of its line either, send [`Request::Disconnect`](crate::Request::Disconnect) for that
     ///   line, so that its far end does not wait (§8.3).
     /// - Drop any other event.
     #[error("for another machine")]
@@ -94,6 +126,14 @@ pub enum Rejected {
     /// It was taken already; from a Pool: the pool has this link. Acknowledge it to the relay and drop it.
     #[error("already taken")]
     Duplicate,
+    /// The Port has expired, by the time that was handed in. Nothing was sent and nothing moves: tell the user. If the clock was wrong, try
+    /// again with the right time. Else give the machine up.
+    #[error("the Port has expired")]
+    Expired,
+    /// **The relay lies**: it says that this Port formed a line that another Port has formed (§4.3). Drop the event, and do not disconnect
+    /// that line, for it is a good one. Tell the user, and use another relay.
+    #[error("the relay names a line of another Port")]
+    FalseLine,
     /// Nobody wants this line. Either its Port was dead before the line was formed, or this use of a Port for many is refused (§14.4).
     /// Look for a record of this line. If there is one, a good use came again: drop the event. If there is none, send
     /// [`Request::Disconnect`](crate::Request::Disconnect) for the line, so that its far end does not wait. The far end can't tell why.
@@ -126,7 +166,8 @@ pub enum Rejected {
     /// count again. If none has, drop this one.
     #[error("too many tickets")]
     TooManyTickets,
-    /// The relay says that the Port is paused: it takes nobody for now, and is not used up (§5.4). Do what is
+    /// The relay says that the Port is paused: it takes nobody for now, and is not used up (§5.4). Or the relay has not heard yet that this
+    /// Port is for many, and takes it for used. Do what is
     /// [`pending`](crate::Machine::pending) again later, after a pause that grows. Tell the user, who may give it up.
     #[error("the Port is paused")]
     Paused,

@@ -74,14 +74,16 @@ id! {
     PoolId, 16, hex
 }
 id! {
-    /// SHA-256 of the relay's ids of the two users, sorted (§7.3). It is the same for this pair each time, and meaningless to others. It is
-    /// the relay's claim until the line is confirmed.
-    PairHash, 32, hex
+    /// What the relay calls the user at the far end of a line, towards this end alone (§7.3): 32 bytes, the relay's word, never proven.
+    ///
+    /// Alice gets the same mark of one user at each of its Ports, so it can block that user. Bob gets another one for each Port, unless
+    /// Alice [lets itself be recognised](crate::PortOptions::recognisable). In the app's dialect it is the server's hash of the pair.
+    PeerMark, 32, hex
 }
 #[cfg(feature = "relay")]
 id! {
     /// A user, as the relay's caller authenticated it (§13.1): 32 bytes that nobody can guess, random or an account's name under a keyed
-    /// hash. Two of them make the [`PairHash`].
+    /// hash. Two of them and the relay's key make a [`PeerMark`].
     UserId, 32, redacted
 }
 id! {

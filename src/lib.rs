@@ -48,7 +48,7 @@
 //!
 //! fn main() -> Result<(), Box<dyn Error>> {
 //!     let (mut alices, mut bobs) = (Store::default(), Store::default());
-//!     let (mut rng, now) = (rand::rng(), UnixSeconds(1_790_000_000));
+//!     let (mut rng, now) = (rand::rng(), UnixSeconds::now());
 //!
 //!     // The relay gave Alice a line link. It makes a Port of the link.
 //!     let link = LineLink::from([7; 16]);
@@ -61,15 +61,16 @@
 //!     let mut bob = created.store(|write| bobs.keep(write))?;
 //!     let step = bob.connect(SendProof::Inline, now)?; // Bob is unchanged yet
 //!     let effect = step.store(|write| bobs.keep(write))?.next(); // the write is stored, and now Bob has changed
-//!     let Some(BobEffect::Send(Request::Connect { proof, .. })) = effect else { return Err("no request".into()) };
+//!     let Some(BobEffect::Send(Request::Connect { request_id, proof, .. })) = effect else { return Err("no request".into()) };
 //!
-//!     // The relay makes a line, and tells both. Alice and Bob each get their end of it.
-//!     let (line_id, pair_hash) = ([8; 16].into(), [9; 32].into());
-//!     let formed = |proof| Event::LineFormed { line_link: link, line_id, pair_hash, proof };
-//!     let step = alice.handle(&formed(proof), &NoPeers, now, &mut rng)?;
+//!     // The relay makes a line, and tells both. Alice and Bob each get their end of it, and a name of the other that only they see.
+//!     let line_id = LineId::from([8; 16]);
+//!     let formed = Event::LineFormed { line_link: link, line_id, peer: [0xB0; 32].into(), proof };
+//!     let step = alice.handle(&formed, &NoPeers, now, &mut rng)?;
 //!     let effect = step.store(|write| alices.keep(write))?.next();
 //!     let Some(AliceEffect::LineFormed(mut at_alice)) = effect else { return Err("refused".into()) };
-//!     let step = bob.handle(&formed(None), &NoPeers, now, &mut rng)?;
+//!     let connected = Event::Connected { line_link: link, request_id, line_id, peer: [0xA1; 32].into() };
+//!     let step = bob.handle(&connected, &NoPeers, now, &mut rng)?;
 //!     let effect = step.store(|write| bobs.keep(write))?.next();
 //!     let Some(BobEffect::LineFormed(mut at_bob)) = effect else { return Err("refused".into()) };
 //!
@@ -112,6 +113,9 @@
 //!   [`Line::introduced`] then tells who made the introduction.
 //! - A **pool** is a stock of line links ([`Pool`]). With it Alice makes Ports for one use offline.
 //!
+//! Read what users paste, scan or tap by [`Port::find`] and [`Port::find_in_ndef`]: other software wraps, marks and encodes texts on their
+//! way. [`FindError`] is the sentence for the user.
+//!
 //! You can **block** a user: implement [`Peers`], and answer [`Relationship::Blocked`]. That user gets no line from any of your Ports, and is
 //! not told why.
 //!
@@ -124,7 +128,8 @@
 //! - **Acknowledge an event to the relay last**, after the transaction. Acknowledge also an event that was refused. If the error says to keep
 //!   it, store it in a table of yours first. How to acknowledge is your transport's matter: the relay keeps an event until then.
 //! - **Clear the outbox** ([`Machine::clear_outbox`]) when every pending effect is done. After a crash, load the machines with
-//!   [`Machine::restore`]. Then, and after each reconnect, do what is [`pending`](Machine::pending).
+//!   [`Machine::restore`]. Then, after each reconnect, and once a month if the connection never breaks, do what is
+//!   [`pending`](Machine::pending): the relay keeps the link of an open Port for a year from then (§4.6).
 //! - **Messages come at most once, in any order, perhaps never** (§6.4). Number them, and send again what the other end does not answer.
 //! - **Call [`tick`](Machine::tick)** when a [`deadline`](Machine::deadline) comes. Each [`Row`] has it as a field, for an index.
 //! - **Find the machine of an event** by [`Event::key`], which is the key of its row. [`MachineRole`] says which type to restore. If there is
@@ -137,7 +142,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `std` | yes | `alloc`, and `std` in dependencies that need it |
+//! | `std` | yes | `alloc`, [`UnixSeconds::now`], and `std` in dependencies that need it |
 //! | `alloc` | with `std` | `to_vec()` beside `encode_into()`; a `Vec` as a [`Buffer`]; the set `Blocked` |
 //! | `getrandom` | yes | `Seed::from_os` |
 //! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
@@ -207,8 +212,8 @@ mod x25519;
 pub use alice::{Alice, AliceEffect, AliceOf, AlicePhase};
 pub use bob::{Bob, BobEffect, BobOf, BobPhase};
 pub use dialect::{Dialect, Native};
-pub use error::{BufferTooSmall, DecodeError, PoolError, PortError, Rejected, RestoreError, SealError};
-pub use id::{LineId, LineLink, PairHash, PoolId, PortHash, RecordKey, ReplayMark, RequestId, TicketHash};
+pub use error::{BufferTooSmall, DecodeError, FindError, PoolError, PortError, Rejected, RestoreError, SealError};
+pub use id::{LineId, LineLink, PeerMark, PoolId, PortHash, RecordKey, ReplayMark, RequestId, TicketHash};
 pub use introducer::message::{IntroducerMessage, MAX_INTRODUCER_MESSAGE};
 pub use introducer::{Introducer, IntroducerEffect, IntroducerPhase};
 pub use line::{

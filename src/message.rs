@@ -3,7 +3,7 @@
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-use crate::id::{LineId, LineLink, PairHash, RecordKey, RequestId};
+use crate::id::{LineId, LineLink, PeerMark, RecordKey, RequestId};
 use crate::port::policy::Admission;
 use crate::proof::Proof;
 
@@ -25,8 +25,11 @@ pub enum Request<'a> {
         /// The Port's link.
         #[n(0)]
         line_link: LineLink,
-        /// The proof, if it goes inline. The relay passes it to Alice.
+        /// The answer echoes it.
         #[n(1)]
+        request_id: RequestId,
+        /// The proof, if it goes inline. The relay passes it to Alice.
+        #[n(2)]
         proof: Option<Proof>,
     },
     /// Bring this to the other end of the line.
@@ -53,18 +56,22 @@ pub enum Request<'a> {
         #[n(0)]
         line_link: LineLink,
     },
-    /// Alice: admit users to this link as follows. The relay ignores a version that is not higher than the one it has.
+    /// Alice: admit users to this link as follows. The relay ignores a version that is lower than the one it has. The link's lifetime at
+    /// the relay begins anew.
     #[n(21)]
     SetLineLink {
         /// The link.
         #[n(0)]
         line_link: LineLink,
-        /// It rises with each change, from 1.
+        /// It rises with each change, from 0: the link is as it was issued.
         #[n(1)]
         version: u64,
         /// Whom the link admits from now on.
         #[n(2)]
         admits: Admission,
+        /// Whether users of this link get the mark of Alice that users of its other recognisable links get.
+        #[n(3)]
+        recognisable: bool,
     },
 }
 
@@ -83,7 +90,7 @@ pub enum Event<'a> {
         #[n(1)]
         line_link: LineLink,
     },
-    /// To Alice: somebody used the link. To Bob: the answer to its request.
+    /// To Alice: somebody used the link.
     #[n(33)]
     LineFormed {
         /// The link.
@@ -92,10 +99,10 @@ pub enum Event<'a> {
         /// The new line.
         #[n(1)]
         line_id: LineId,
-        /// The two users.
+        /// The user that came.
         #[n(2)]
-        pair_hash: PairHash,
-        /// To Alice: the proof that was inline in the request. To Bob: always none.
+        peer: PeerMark,
+        /// The proof that was inline in the request.
         #[n(3)]
         proof: Option<Proof>,
     },
@@ -105,8 +112,11 @@ pub enum Event<'a> {
         /// The link.
         #[n(0)]
         line_link: LineLink,
-        /// Why, by the relay's word.
+        /// The request's id.
         #[n(1)]
+        request_id: RequestId,
+        /// Why, by the relay's word.
+        #[n(2)]
         reason: Reason,
     },
     /// From the other end of the line.
@@ -133,6 +143,29 @@ pub enum Event<'a> {
         #[n(0)]
         line_id: LineId,
     },
+    /// To Bob: its request formed this line.
+    #[n(38)]
+    Connected {
+        /// The link.
+        #[n(0)]
+        line_link: LineLink,
+        /// The request's id.
+        #[n(1)]
+        request_id: RequestId,
+        /// The new line.
+        #[n(2)]
+        line_id: LineId,
+        /// The maker of the Port.
+        #[n(3)]
+        peer: PeerMark,
+    },
+    /// To Alice: the relay has no such link any more, or has closed it.
+    #[n(39)]
+    LineLinkLost {
+        /// The link.
+        #[n(0)]
+        line_link: LineLink,
+    },
 }
 
 /// Why the relay says that no line was formed (§7.3). It may lie.
@@ -146,7 +179,7 @@ pub enum Reason {
     /// **A security event: somebody else used this Port first.** Tell the user, and let Alice know.
     #[n(2)]
     UsedByAnother,
-    /// This user used it before, with another request. Most likely it was scanned twice. It is no alarm.
+    /// The Port is this user's own, or this user used it before, with another request. Most likely it was scanned twice. It is no alarm.
     #[n(3)]
     UsedByYou,
     /// Alice revoked it.
@@ -288,7 +321,10 @@ impl Event<'_> {
     pub const fn key(&self) -> RecordKey {
         match self {
             Self::LineLinkIssued { request_id, .. } => RecordKey::Request(*request_id),
-            Self::LineFormed { line_link, .. } | Self::Refused { line_link, .. } => RecordKey::LineLink(*line_link),
+            Self::LineFormed { line_link, .. }
+            | Self::Refused { line_link, .. }
+            | Self::Connected { line_link, .. }
+            | Self::LineLinkLost { line_link } => RecordKey::LineLink(*line_link),
             Self::Packet { line_id, .. } | Self::Disconnected { line_id } | Self::Dropped { line_id } => {
                 RecordKey::Line(*line_id)
             }

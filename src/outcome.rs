@@ -27,6 +27,14 @@ pub enum PortOutcome {
     /// A user who has a line already used it, and the policy refuses a second one.
     #[n(6)]
     AlreadyConnected,
+    /// The relay says that it has no such link any more: it lay unused for longer than the relay keeps it, or the relay lost it. Make a new
+    /// Port.
+    #[n(7)]
+    LinkLost,
+    /// **The relay lied**: it said that this Port formed a line that another Port has formed. Somebody may wait in vain for an answer. Make
+    /// a new Port.
+    #[n(8)]
+    FalseLine,
 }
 
 /// Why a Port formed no line for its user (§5.4).
@@ -50,6 +58,9 @@ pub enum UseOutcome {
     /// Ports.
     #[n(5)]
     NoPairHash,
+    /// **The relay lied**: it said that this Port formed a line that another Port has formed. Ask for another Port.
+    #[n(6)]
+    FalseLine,
 }
 
 /// Why an introducer makes no more tickets (§16.3).

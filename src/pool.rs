@@ -277,7 +277,7 @@ impl State {
         None
     }
 
-    const fn at_deadline(&self) -> Option<Self> {
+    const fn at_deadline(&self, _: UnixSeconds) -> Option<Self> {
         None
     }
 

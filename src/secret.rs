@@ -148,7 +148,32 @@ impl Seed {
 /// HKDF-Expand (RFC 5869) with this info.
 pub(crate) fn derive<const N: usize>(hkdf: &Hkdf<Sha256>, info: &str) -> Secret<N> {
     let mut key = Secret::ZERO;
+    derive_into(&mut key, hkdf, info);
+    key
+}
+
+/// [`derive`], in place.
+pub(crate) fn derive_into<const N: usize>(key: &mut Secret<N>, hkdf: &Hkdf<Sha256>, info: &str) {
     // No secret is anywhere near HKDF's limit of 8160 bytes.
     let _ = hkdf.expand(info.as_bytes(), key.expose_mut());
-    key
+}
+
+/// Overwrites the stack below the caller, as deep as most steps go: ten frames of half a kilobyte.
+///
+/// There lie the frames of calls that have returned, and in them copies of secrets that nobody wiped: of values that the compiler moved,
+/// and of what libraries spilled. No language rule says where a frame lies, so this is no promise. `ci/stack` counts what is left.
+pub(crate) fn wipe_stack() {
+    wipe_frames(10);
+}
+
+/// One frame would be filled by `rep stosb`, which takes longer.
+#[inline(never)]
+fn wipe_frames(more: usize) {
+    let frame = [0_u8; 512];
+    zeroize::optimization_barrier(&frame);
+    if let Some(more) = more.checked_sub(1) {
+        wipe_frames(more);
+    }
+    // Here the frame is still in use, so the next one lies below it.
+    zeroize::optimization_barrier(&frame);
 }

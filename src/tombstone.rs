@@ -58,6 +58,11 @@ pub(crate) enum LastWord<'t, Outcome> {
     Ended(Outcome),
 }
 
+/// No machine wants this line. A stored one came again, and is left in peace.
+pub(crate) fn unwanted(line_id: LineId, peers: &impl Peers) -> Rejected {
+    if peers.port_of_line(&line_id).is_some() { Rejected::Duplicate } else { Rejected::UnwantedLine(line_id) }
+}
+
 impl<Outcome: Copy> Tombstone<Outcome> {
     pub(crate) const fn ended(key: RecordKey, outcome: Outcome, last: FinalRequest) -> Self {
         Self::Ended { key, outcome, last: Some(last) }
@@ -73,7 +78,7 @@ impl<Outcome: Copy> Tombstone<Outcome> {
     /// Nothing moves it any more (§4.4).
     pub(crate) fn reject(&self, event: &Event<'_>, peers: &impl Peers) -> Rejected {
         match event {
-            Event::LineFormed { line_id, .. } => self.reject_line(*line_id, peers),
+            Event::LineFormed { line_id, .. } | Event::Connected { line_id, .. } => self.reject_line(*line_id, peers),
             Event::LineLinkIssued { line_link, .. } => Rejected::UnwantedLink(*line_link),
             _ => Rejected::OutOfOrder,
         }
@@ -84,9 +89,13 @@ impl<Outcome: Copy> Tombstone<Outcome> {
     pub(crate) fn reject_line(&self, line_id: LineId, peers: &impl Peers) -> Rejected {
         match self {
             Self::Formed { line_id: ours, .. } if *ours == line_id => Rejected::Duplicate,
-            _ if peers.has_line(&line_id) => Rejected::Duplicate,
-            _ => Rejected::UnwantedLine(line_id),
+            _ => unwanted(line_id, peers),
         }
+    }
+
+    /// Whether there is nothing left to do.
+    pub(crate) const fn is_done(&self) -> bool {
+        matches!(self, Self::Formed { .. } | Self::Ended { last: None, .. })
     }
 
     /// The outbox: first the final request, then the outcome.

@@ -6,6 +6,8 @@ Python 3.11 and the packages `cryptography` and `cbor2`. Exits with 1 at the fir
 """
 
 import base64
+import binascii
+import ipaddress
 import json
 import re
 import string
@@ -75,6 +77,7 @@ def cbc(key, iv, blocks, encrypt):
 
 
 def hkdf_extract(salt, key):
+    """HMAC, with the salt as its key."""
     mac = HMAC(salt, SHA256())
     mac.update(key)
     return mac.finalize()
@@ -147,6 +150,14 @@ def is_uint(value, bits=64):
     return type(value) is int and value >> bits == 0
 
 
+LAST_SECOND = 253_402_300_799
+
+
+def is_time(value):
+    """§1.1: until the end of the year 9999."""
+    return is_uint(value) and value <= LAST_SECOND
+
+
 # §2 Port
 
 IN_URLS = set(string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%")
@@ -178,7 +189,7 @@ def read_port(data):
     fields = fields_of(fields, 8)
     _, kind, line_link, public_key, rad, expires, relay, ticket = fields
     require(is_uint(kind) and is_bytes(line_link, 16) and is_bytes(public_key, 32) and is_bytes(rad, 16))
-    require(expires is None or is_uint(expires))
+    require(expires is None or is_time(expires))
     require(relay is None or type(relay) is str)
     require(ticket is None or is_ticket(ticket))
     require(encode(array(*fields)) == data)
@@ -189,13 +200,25 @@ def read_port(data):
     return fields
 
 
+# §16.2: controls, line ends, what turns the direction of others, what is invisible.
+HIDING = re.compile(
+    "[\0-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb]"
+)
+TAGS = "[\U000e0000-\U000e007f]"
+
+
+def is_introducers_name(name):
+    if type(name) is not str or len(name.encode()) > 32 or HIDING.search(name):
+        return False
+    return not re.search(TAGS, re.sub("\U0001f3f4" + TAGS + "*", "", name))
+
+
 def is_ticket(ticket):
     """§16.2"""
     if type(ticket) is not list or not 2 <= len(ticket) <= 3:
         return False
     secret, name, expires = fields_of(ticket, 3)
-    is_name = type(name) is str and len(name.encode()) <= 32
-    return is_bytes(secret, 16) and is_name and (len(ticket) == 2 or is_uint(expires))
+    return is_bytes(secret, 16) and is_introducers_name(name) and (len(ticket) == 2 or is_time(expires))
 
 
 def hash_of_port(port):
@@ -223,14 +246,45 @@ def whole_bytes(digits):
 
 
 def is_base(base):
-    rest = base.removeprefix("https://")
-    good_start = rest[:1] in set(string.ascii_letters + string.digits + "[")
-    return base.startswith("https://") and rest != "" and good_start and set(rest) <= IN_URLS - {"#"}
+    """§2.6."""
+    scheme, _, rest = base.partition("://")
+    authority = re.split("[/?]", rest)[0]
+    user, at_sign, after = authority.rpartition("@")
+    parts = re.fullmatch(r"(\[[^]]*\]|[^:]*)(?::([0-9]*))?", after)
+    host, port = parts.groups() if parts else ("", None)
+    return (
+        set(rest) <= IN_URLS - {"#"}
+        and (not at_sign or user[:1] in set(string.ascii_letters + string.digits))
+        and int(port or 0) <= 65535
+        and is_host(host)
+        and (scheme == "https" or scheme == "http" and re.fullmatch(r".+\.onion\.?", host, re.IGNORECASE) is not None)
+    )
+
+
+def is_host(host):
+    if host.startswith("["):
+        return is_address(ipaddress.IPv6Address, host[1:-1])
+    labels = host.removesuffix(".").split(".")
+    good = all(re.fullmatch("[A-Za-z0-9_-]{1,63}", label) for label in labels) and len(".".join(labels)) <= 253
+    is_number = re.fullmatch("[0-9]*|0[xX][0-9a-fA-F]*", labels[-1])
+    return good and (not is_number or is_address(ipaddress.IPv4Address, ".".join(labels)))
+
+
+def is_address(version, text):
+    try:
+        return "%" not in text and bool(version(text))
+    except ValueError:
+        return False
+
+
+def checked(data):
+    """§2.5: with the check behind it."""
+    return data + binascii.crc_hqx(data, 0xFFFF).to_bytes(2, "big")
 
 
 def link(base, data):
     require(is_base(base), "BadLinkBase")
-    return f"{base}#{base32(data)}"
+    return f"{base}#{base32(checked(data))}"
 
 
 def read_text(text):
@@ -245,9 +299,10 @@ def read_text(text):
     require(set(digits) <= set(BASE32))
     data = whole_bytes(digits)
     require(version_of(data) in (None, 1), "UnsupportedVersion")
-    read_port(data)
+    require(len(data) > 2 and checked(data[:-2]) == data, "Damaged")
+    read_port(data[:-2])
     require(base32(data) == digits)
-    return data
+    return data[:-2]
 
 
 # §3 Proof
@@ -283,28 +338,30 @@ def require_proof(proof):
 
 REQUESTS = {
     "IssueLineLink": (16, ["request_id"]),
-    "Connect": (17, ["line_link", "proof?"]),
+    "Connect": (17, ["line_link", "request_id", "proof?"]),
     "Packet": (18, ["line_id", "payload"]),
     "Disconnect": (19, ["line_id"]),
     "CloseLineLink": (20, ["line_link"]),
-    "SetLineLink": (21, ["line_link", "version", "admission"]),
+    "SetLineLink": (21, ["line_link", "version", "admission", "recognisable"]),
 }
 EVENTS = {
     "LineLinkIssued": (32, ["request_id", "line_link"]),
-    "LineFormed": (33, ["line_link", "line_id", "pair_hash", "proof?"]),
-    "Refused": (34, ["line_link", "reason"]),
+    "LineFormed": (33, ["line_link", "line_id", "peer", "proof?"]),
+    "Refused": (34, ["line_link", "request_id", "reason"]),
     "Packet": (35, ["line_id", "payload"]),
     "Disconnected": (36, ["line_id"]),
     "Dropped": (37, ["line_id"]),
+    "Connected": (38, ["line_link", "request_id", "line_id", "peer"]),
+    "LineLinkLost": (39, ["line_link"]),
 }
 PAYLOADS = {
     "Proof": (1, ["proof"]),
     "Sealed": (2, ["packet_kind", "nonce", "ciphertext"]),
 }
 REASONS = [None, "Unknown", "UsedByAnother", "UsedByYou", "Closed", "Expired", "Paused"]
-PAUSED = 6
+USED_BY_ANOTHER, PAUSED = 2, 6
 CONFIRM, ANSWER, EARLY_MESSAGE, MESSAGE, CLOSE, PADDED_EARLY_MESSAGE, PADDED_MESSAGE = range(1, 8)
-LENGTHS = {"request_id": 16, "line_link": 16, "line_id": 16, "pair_hash": 32, "nonce": 12}
+LENGTHS = {"request_id": 16, "line_link": 16, "line_id": 16, "peer": 32, "nonce": 12}
 
 
 def write_message(kinds, name, fields):
@@ -335,6 +392,8 @@ def read_message(kinds, data):
                 require_proof(value)
         elif field == "version":
             require(is_uint(value))
+        elif field == "recognisable":
+            require(type(value) is bool)
         else:
             require(is_uint(value) and 1 <= value <= {"reason": 6, "packet_kind": 8, "admission": 3}[field])
     require(write_message(kinds, name, fields) == data)
@@ -348,8 +407,9 @@ def request(name, **fields):
 # §6.1, §6.2 Keys
 
 
-def transcript(kind, port_hash, line_id, pair_hash, proof, ticket=None):
-    return encode(array("port-protocol", 1, kind, port_hash, line_id, pair_hash, proof, ticket))
+def transcript(kind, port_hash, line_id, proof, ticket=None):
+    """Without the marks: each end is told its own."""
+    return encode(array("port-protocol", 1, kind, port_hash, line_id, proof, ticket))
 
 
 def keys_from(prk):
@@ -455,7 +515,25 @@ def take(window, counter):
 # §8 Machines. A state is the very array that stands in the record (port.cddl).
 
 PREFIX = {"request": 1, "line_link": 2, "line_id": 3}
-SEVEN_DAYS = 7 * 24 * 60 * 60
+AN_HOUR, A_DAY = 60 * 60, 24
+
+
+def span(now):
+    """§8.8: the hours that are left, and the last look."""
+    return [7 * A_DAY, now]
+
+
+def next_look(wait):
+    left, since = wait
+    return min(since + min(left, A_DAY) * AN_HOUR, LAST_SECOND)
+
+
+def look(wait, now):
+    """The span after a look at the clock, which counts for a day at most, or None."""
+    left = wait[0] - min(max(now - wait[1], 0) // AN_HOUR, A_DAY)
+    return [left, now] if left > 0 else None
+
+
 # The phases of a line, its ends, and the stages of each.
 AWAITING_PROOF, OPEN, CLOSED = 1, 2, 3
 AT_ALICE, AT_BOB = 1, 2
@@ -464,7 +542,8 @@ JOINED_BOB, CONFIRMED_BOB = 1, 2
 
 
 def event_key(name, fields):
-    field = {"LineLinkIssued": "request_id", "LineFormed": "line_link", "Refused": "line_link"}.get(name, "line_id")
+    of_link = ("LineFormed", "Refused", "Connected", "LineLinkLost")
+    field = "request_id" if name == "LineLinkIssued" else "line_link" if name in of_link else "line_id"
     return [{"request_id": 1, "line_link": 2, "line_id": 3}[field], fields[field]]
 
 
@@ -492,7 +571,7 @@ class Machine:
 
     def tick(self, now):
         require(self.deadline() is not None and now >= self.deadline(), "NotYet")
-        return self.go(self.ended_by_time())
+        return self.go(self.at_deadline(now))
 
 
 class Client(Machine):
@@ -507,10 +586,10 @@ class Client(Machine):
 
     def reject(self, name, fields, peers):
         body = self.state[1]
-        require(name in ("LineFormed", "LineLinkIssued"), "OutOfOrder")
-        require(name == "LineFormed", "UnwantedLink")
+        require(name in ("LineFormed", "Connected", "LineLinkIssued"), "OutOfOrder")
+        require(name != "LineLinkIssued", "UnwantedLink")
         is_ours = body[0] == 1 and body[2] == fields["line_id"]
-        raise Refused("Duplicate" if is_ours or peers["has_line"] else "UnwantedLine")
+        raise Refused("Duplicate" if is_ours or peers["port_of_line"] else "UnwantedLine")
 
     def pending(self):
         if self.state[0] != 3:
@@ -535,8 +614,8 @@ NOBODY, ONE, MANY = 1, 2, 3
 
 
 def kind_of(options):
-    """§14.1: [terms, policy, introducer]."""
-    if len(options) == 3:
+    """§14.1: [terms, policy, introducer, recognisable]."""
+    if options[2] is not None:
         return CONTACT_PORT
     return PORT if options[1][0] == [1] else SUPERPORT
 
@@ -562,13 +641,16 @@ def has_passed(time, now):
 
 
 class Alice(Client):
-    """§4, §14. [1, [request_id, private key, RAD, options]], [2, [Port, private key, policy, version, due, many]], [3, spent].
+    """§4, §14. [1, [request_id, private key, RAD, options]], [3, spent] and
+    [2, [Port, private key, policy, version, due, recognisable, many]].
 
     Many, of a Port for many only: [used, introducer]."""
 
     ROLE = 1
-    ENDS = [None, "Revoked", "Expired", "ProofRefused", "Paused", "Blocked", "AlreadyConnected"]
-    REVOKED, EXPIRED, PROOF_REFUSED, PAUSED, BLOCKED, ALREADY_CONNECTED = range(1, 7)
+    ENDS = [
+        *(None, "Revoked", "Expired", "ProofRefused", "Paused", "Blocked", "AlreadyConnected", "LinkLost", "FalseLine")
+    ]
+    REVOKED, EXPIRED, PROOF_REFUSED, PAUSED, BLOCKED, ALREADY_CONNECTED, LINK_LOST, FALSE_LINE = range(1, 9)
 
     @classmethod
     def request(cls, options, seed):
@@ -577,11 +659,12 @@ class Alice(Client):
 
     def offered(self, line_link):
         _, private_key, rad, options = self.state[1]
-        terms, policy, introducer = fields_of(options, 3)
+        terms, policy, introducer, recognisable = options
         port = array(1, kind_of(options), line_link, public_key_of(private_key), rad, *terms)
         many = array(0, introducer) if kind_of(options) != PORT else None
-        # As it is issued, a link admits one.
-        return self.setting([port, private_key, policy, 0, False, many], ONE)
+        # As it is issued, a link admits one, and its owner is not recognisable.
+        changed = recognisable or admission(kind_of(options), policy, 0) != ONE
+        return [2, array(port, private_key, policy, int(changed), changed, recognisable, many)]
 
     @classmethod
     def offer(cls, line_link, options, seed):
@@ -589,13 +672,13 @@ class Alice(Client):
 
     def setting(self, body, known):
         """§14.2: there is something to tell the relay, if that is not what it knows."""
-        port, private_key, policy, version, due, many = fields_of(body, 6)
+        port, private_key, policy, version, due, recognisable, many = fields_of(body, 7)
         if admission(port[1], policy, many[0] if many else 0) != known:
             version, due = version + 1, True
-        return [2, array(port, private_key, policy, version, due, many)]
+        return [2, array(port, private_key, policy, version, due, recognisable, many)]
 
     def admission(self):
-        port, _, policy, _, _, many = fields_of(self.state[1], 6)
+        port, _, policy, _, _, _, many = fields_of(self.state[1], 7)
         return admission(port[1], policy, many[0] if many else 0)
 
     def expiry(self):
@@ -615,13 +698,19 @@ class Alice(Client):
     def living_pending(self):
         if self.state[0] == 1:
             return [request("IssueLineLink", request_id=self.state[1][0])]
-        return [*self.news(again=True), {"port_ready": encode(self.state[1][0])}]
+        ready, says = [{"port_ready": encode(self.state[1][0])}], [self.says()]
+        # §4.6: as it was issued, a link is good already, and the setting renews it.
+        return says + ready if self.state[1][3] > 0 else ready + says
 
-    def news(self, again=False):
-        """All but the Port, which was shown before. What the relay is to know is said again with the connection."""
-        port, _, _, version, due, _ = fields_of(self.state[1], 6)
-        says = due or (again and version > 0)
-        return [request("SetLineLink", line_link=port[2], version=version, admission=self.admission())] if says else []
+    def says(self):
+        """§4.6, §14.2: what the relay is to know."""
+        port, _, _, version, _, recognisable, _ = fields_of(self.state[1], 7)
+        told = {"version": version, "admission": self.admission(), "recognisable": recognisable}
+        return request("SetLineLink", line_link=port[2], **told)
+
+    def news(self):
+        """All but the Port, which was shown before."""
+        return [self.says()] if self.state[1][4] else []
 
     def name_of_end(self, end):
         return self.ENDS[end]
@@ -633,22 +722,22 @@ class Alice(Client):
     def revoke(self):
         return self.go(self.end(self.REVOKED))
 
-    def ended_by_time(self):
+    def at_deadline(self, now):
         return self.end(self.EXPIRED)
 
     def clear_outbox(self):
         if self.state[0] != 2:
             return super().clear_outbox()
-        port, private_key, policy, version, due, many = fields_of(self.state[1], 6)
+        port, private_key, policy, version, due, recognisable, many = fields_of(self.state[1], 7)
         require(due, "Nothing")
-        return self.go([2, array(port, private_key, policy, version, False, many)], [])
+        return self.go([2, array(port, private_key, policy, version, False, recognisable, many)], [])
 
     def set_policy(self, policy):
         """§14.2"""
         tag, body = self.state
         require(tag != 3, "OutOfOrder")
         if tag == 1:
-            options = array(body[3][0], policy, *body[3][2:])
+            options = [body[3][0], policy, *body[3][2:]]
             require(suits(policy, kind_of(body[3])), "PolicyMismatch")
             return self.go([1, [*body[:3], options]], [])
         require(suits(policy, body[0][1]), "PolicyMismatch")
@@ -659,12 +748,17 @@ class Alice(Client):
         name, fields = read_message(EVENTS, data)
         require(event_key(name, fields) == self.key(), "WrongMachine")
         tag, body = self.state
+        require(name != "Connected", "WrongMachine")
         if tag == 3:
             self.reject(name, fields, peers)
         if tag == 1 and name == "LineLinkIssued":
-            late = self.has_expired(now)
             offered = Alice(self.offered(fields["line_link"]))
-            return self.go(offered.end(self.EXPIRED) if late else offered.state)
+            if self.has_expired(now):
+                return self.go(offered.end(self.EXPIRED))
+            # §4.5: a link as it was issued need not be set before the Port is shown.
+            return self.go(offered.state, [*offered.news(), {"port_ready": encode(offered.state[1][0])}])
+        if tag == 2 and name == "LineLinkLost":
+            return self.go(self.spent(self.LINK_LOST))
         require(tag == 2 and name == "LineFormed", "OutOfOrder")
         return self.spend(fields, now, peers) if body[0][1] == PORT else self.admit(fields, now, peers, fresh)
 
@@ -684,15 +778,17 @@ class Alice(Client):
 
     def spend(self, fields, now, peers):
         """§4.3: a Port for one use."""
-        if peers["has_line"]:
+        if peers["port_of_line"]:
+            port_hash = hash_of_port(self.state[1][0])
             formed = [3, [1, self.state[1][0][2], fields["line_id"]]]
-            return self.go(formed, unique=hash_of_port(self.state[1][0]), on_duplicate="Revoke")
+            state = formed if peers["port_of_line"] == port_hash else self.end(self.FALSE_LINE)
+            return self.go(state, unique=port_hash, on_duplicate="Revoke")
         port, private_key, policy = self.state[1][:3]
         line_id, proof, approval = fields["line_id"], fields["proof"], policy[3]
         origin = origin_of(port, fields, self.replaces(peers))
         end, line = self.refuses(now, peers), None
         if end is None and proof is None:
-            line = [origin, [1, private_key, port[4], earliest(now + SEVEN_DAYS, self.expiry()), approval]]
+            line = [origin, [1, private_key, port[4], span(now), approval]]
         elif end is None:
             line = joined_alice(origin, private_key, port[4], proof, approval)
             end = None if line else self.PROOF_REFUSED
@@ -701,10 +797,11 @@ class Alice(Client):
 
     def admit(self, fields, now, peers, fresh):
         """§14.4: one more use of a Port for many."""
-        port, private_key, policy, version, due, many = self.state[1]
+        port, private_key, policy, version, due, recognisable, many = self.state[1]
         used, introducer = fields_of(many, 2)
         line_id, proof = fields["line_id"], fields["proof"]
-        require(not peers["has_line"], "Duplicate")
+        if peers["port_of_line"]:
+            raise Refused("Duplicate" if peers["port_of_line"] == hash_of_port(port) else "FalseLine")
         require(not self.has_expired(now), "DeadlinePassed")
         require(self.refuses(now, peers) is None and self.admission() == MANY and proof is not None, "UnwantedLine")
         good = check(private_key, port[4], proof, with_ticket=port[1] == CONTACT_PORT)
@@ -722,37 +819,47 @@ class Alice(Client):
                 return self.go(self.state, [], once, consumes, "Disconnect", consumes)
             ticket, introduced = array(ticket_secret, name, expires), array(name, introducer)
         origin = origin_of(port, fields, self.replaces(peers), introduced)
-        heard = sha256(transcript(*origin[:4], proof, ticket)).digest()
+        heard = sha256(transcript(*origin[:3], proof, ticket)).digest()
         require(fresh is not None, "an event that makes a key, and nothing fresh")
         _, ephemeral = ephemeral_from(secret, fresh, heard)
         ephemeral_key = public_key_of(ephemeral)
         first = session_of("alice", 0, hkdf_extract(heard, secret))
         confirm = [seal_next(first, CONFIRM, ephemeral_key), sha256(encode(proof)).digest()]
         session = session_of("alice", 1, epoch_1(secret, dh(ephemeral, proof[0]), heard, ephemeral_key))
-        early = [first[1], 0, None, now + SEVEN_DAYS]
+        early = [first[1], 0, None, span(now)]
         stage = [AWAITING_APPROVAL if policy[3] else JOINED, confirm]
         line = [origin, [OPEN, session, [AT_ALICE, stage, early]]]
-        body = [port, private_key, policy, version, due, array(used + 1, introducer)]
+        body = [port, private_key, policy, version, due, recognisable, array(used + 1, introducer)]
         unique = consumes or mark_of_use(hash_of_port(port), secret)
         state = self.setting(body, self.admission())
         return self.go(state, Alice(state).news(), None, unique, "Disconnect", consumes, line)
 
 
 class Bob(Client):
-    """§5. [1, [Port, private key, IV]], [2, [line_link, kind, Port hash, terms, secret, proof, how, private key, ticket]], [3, spent]."""
+    """§5. [1, [Port, private key, IV, request_id]], [3, spent] and
+    [2, [line_link, kind, Port hash, terms, secret, proof, how, private key, request_id, ticket]]."""
 
     ROLE = 2
 
     @classmethod
     def scan(cls, port, seed):
         read_port(port)
-        return cls([1, [decode(port), seed[:32], seed[32:48]]])
+        return cls([1, [decode(port), seed[:32], seed[32:48], seed[48:]]])
+
+    def scan_again(self, port, seed):
+        """§5.6"""
+        again = Bob.scan(port, seed)
+        require(again.key() == self.key(), "WrongMachine")
+        require(self.state[0] == 3 and (self.state[1][0] == 1 or len(self.state[1]) == 3), "OutOfOrder")
+        return self.go(again.state)
 
     def expiry(self):
         tag, body = self.state
         return None if tag == 3 else fields_of(body[0][5:] if tag == 1 else body[3], 1)[0]
 
-    deadline = expiry
+    def deadline(self):
+        """Nothing was sent of a Port that was only scanned, so no clock ends it."""
+        return self.expiry() if self.state[0] == 2 else None
 
     def living_key(self):
         body = self.state[1]
@@ -761,11 +868,12 @@ class Bob(Client):
     def living_pending(self):
         if self.state[0] == 1:
             return []
-        line_link, _, _, _, _, proof, how = self.state[1][:7]
-        return [request("Connect", line_link=line_link, proof=proof if how == 1 else None)]
+        line_link, _, _, _, _, proof, how, _, request_id = self.state[1][:9]
+        return [request("Connect", line_link=line_link, request_id=request_id, proof=proof if how == 1 else None)]
 
     def name_of_end(self, end):
-        return {1: "Cancelled", 2: "Expired", 3: f"Refused({REASONS[end[-1]]})" if end[0] == 3 else "", 4: "Blocked"}[end[0]]
+        refused = f"Refused({REASONS[end[-1]]})" if end[0] == 3 else ""
+        return {1: "Cancelled", 2: "Expired", 3: refused, 4: "Blocked", 6: "FalseLine"}[end[0]]
 
     def end(self, end, disconnect=None):
         require(self.state[0] != 3, "OutOfOrder")
@@ -774,38 +882,46 @@ class Bob(Client):
     def cancel(self):
         return self.go(self.end([1]))
 
-    def ended_by_time(self):
+    def at_deadline(self, now):
         return self.end([2])
 
     def connect(self, how, now):
         require(self.state[0] == 1, "OutOfOrder")
-        if self.has_expired(now):
-            return self.go(self.end([2]))
-        port, private_key, iv = self.state[1]
+        require(not self.has_expired(now), "Expired")
+        port, private_key, iv, request_id = self.state[1]
         proof, secret = prove(private_key, iv, port)
         is_for_many, ticket = port[1] != PORT, fields_of(port, 8)[7]
         head = [port[2], port[1], hash_of_port(port), array(*port[5:7]), secret, proof]
-        return self.go([2, array(*head, 1 if is_for_many else how, private_key if is_for_many else None, ticket)])
+        key = private_key if is_for_many else None
+        return self.go([2, array(*head, 1 if is_for_many else how, key, request_id, ticket)])
 
     def handle(self, data, now, peers, fresh=None):
         name, fields = read_message(EVENTS, data)
         require(event_key(name, fields) == self.key(), "WrongMachine")
-        require(name != "LineFormed" or fields["proof"] is None, "WrongMachine")
+        require(name not in ("LineFormed", "LineLinkLost"), "WrongMachine")
         if self.state[0] == 3:
             self.reject(name, fields, peers)
-        require(self.state[0] == 2 and name in ("LineFormed", "Refused"), "OutOfOrder")
-        line_link, kind, port_hash, terms, secret, proof, how, private_key, ticket = fields_of(self.state[1], 9)
+        is_ours = self.state[0] == 2 and fields["request_id"] == self.state[1][8]
+        if name == "Connected" and not is_ours:
+            # §5.6: it answers an earlier scan.
+            raise Refused("Duplicate" if peers["port_of_line"] else "UnwantedLine")
+        require(is_ours, "OutOfOrder")
+        body = fields_of(self.state[1], 10)
+        line_link, kind, port_hash, terms, secret, proof, how, private_key, _, ticket = body
         if name == "Refused":
-            require(fields["reason"] != PAUSED, "Paused")
+            # §5.4: a Port for many is not used up, so the relay has not heard yet what it is.
+            waits = fields["reason"] == PAUSED or (fields["reason"] == USED_BY_ANOTHER and kind != PORT)
+            require(not waits, "Paused")
             return self.go(self.end([3, fields["reason"]]))
         line_id = fields["line_id"]
-        if peers["has_line"]:
-            return self.go(self.end([3, REASONS.index("UsedByYou")]))
+        if peers["port_of_line"]:
+            is_same = peers["port_of_line"] == port_hash
+            return self.go(self.end([3, REASONS.index("UsedByYou")] if is_same else [6]))
         if self.has_expired(now) or peers["relationship"] == "Blocked":
             return self.go(self.end([2] if self.has_expired(now) else [4], line_id))
         introduced = [ticket[1]] if ticket else None
-        head = [kind, port_hash, line_id, fields["pair_hash"]]
-        origin = array(*head, fields_of(terms, 2)[1], peers["line_id"], introduced)
+        head = [kind, port_hash, line_id]
+        origin = array(*head, fields["peer"], fields_of(terms, 2)[1], peers["line_id"], introduced)
         heard = sha256(transcript(*head, proof, ticket)).digest()
         payload = write_message(PAYLOADS, "Proof", {"proof": proof}) if how == 2 else None
         upgrade = [secret, private_key, heard] if private_key else None
@@ -816,7 +932,7 @@ class Bob(Client):
 
 def origin_of(port, fields, replaces=None, introduced=None):
     relay = fields_of(port, 8)[6]
-    return array(port[1], hash_of_port(port), fields["line_id"], fields["pair_hash"], relay, replaces, introduced)
+    return array(port[1], hash_of_port(port), fields["line_id"], fields["peer"], relay, replaces, introduced)
 
 
 def joined_alice(origin, private_key, rad, proof, approval):
@@ -824,7 +940,7 @@ def joined_alice(origin, private_key, rad, proof, approval):
     secret = check(private_key, rad, proof)
     if secret is None:
         return None
-    keys = session_of("alice", 0, hkdf_extract(sha256(transcript(*origin[:4], proof)).digest(), secret))
+    keys = session_of("alice", 0, hkdf_extract(sha256(transcript(*origin[:3], proof)).digest(), secret))
     confirm = [seal_next(keys, CONFIRM), sha256(encode(proof)).digest()]
     return [origin, [OPEN, keys, [AT_ALICE, [AWAITING_APPROVAL if approval else JOINED, confirm]]]]
 
@@ -846,7 +962,7 @@ def unless_all_came(early):
 class Line(Machine):
     """§6, §14. [origin, phase].
 
-    A phase: [1, private key, RAD, until, approval], [2, session, end], [3, reason, close, due].
+    A phase: [1, private key, RAD, span, approval], [2, session, end], [3, reason, close, due].
     An end: Alice's [1, stage, early], Bob's [2, stage]. Alice's stages: awaiting approval [1, Confirm], joined [2, Confirm],
     confirmed [3, Confirm or nothing]. Bob's: joined [1, proof, upgrade], confirmed [2, Answer, due, hash of Confirm]."""
 
@@ -867,7 +983,7 @@ class Line(Machine):
         return at == end and tag == stage
 
     def early(self):
-        """What Alice opens of epoch 0: [key, seen, sent, until]."""
+        """What Alice opens of epoch 0: [key, seen, sent, span]."""
         return fields_of(self.state[1][2], 3)[2] if self.stage()[0] == AT_ALICE else None
 
     def is_early(self):
@@ -877,15 +993,20 @@ class Line(Machine):
     def deadline(self):
         phase = self.state[1]
         if phase[0] == AWAITING_PROOF:
-            return phase[3]
+            return next_look(phase[3])
         # An approval may take any time.
-        return self.early()[3] if self.early() and not self.is_in(AT_ALICE, AWAITING_APPROVAL) else None
+        return next_look(self.early()[3]) if self.early() and not self.is_in(AT_ALICE, AWAITING_APPROVAL) else None
 
-    def ended_by_time(self):
+    def at_deadline(self, now):
+        """§8.8: a look at the clock."""
         phase = self.state[1]
         if phase[0] == AWAITING_PROOF:
-            return self.closed(self.EXPIRED)
-        return self.at_alice(phase[1], phase[2][1], None)
+            _, private_key, rad, wait, approval = phase
+            wait = look(wait, now)
+            return [self.state[0], [1, private_key, rad, wait, approval]] if wait else self.closed(self.EXPIRED)
+        *early, wait = self.early()
+        wait = look(wait, now)
+        return self.at_alice(phase[1], phase[2][1], [*early, wait] if wait else None)
 
     def at_alice(self, session, stage, early):
         return [self.state[0], [OPEN, session, array(AT_ALICE, array(*stage), early)]]
@@ -930,7 +1051,7 @@ class Line(Machine):
     def accept(self, now):
         """§14.5: from now on Bob can be heard, for seven days."""
         require(self.is_in(AT_ALICE, AWAITING_APPROVAL), "OutOfOrder")
-        early = self.early() and [*self.early()[:3], now + SEVEN_DAYS]
+        early = self.early() and [*self.early()[:3], span(now)]
         return self.go(self.at_alice(self.state[1][1], [JOINED, self.stage()[1][1]], early))
 
     def decline(self):
@@ -976,9 +1097,7 @@ class Line(Machine):
         origin, phase = json_copy(self.state)
         require(phase[0] != CLOSED, "Closed")
         if phase[0] == AWAITING_PROOF:
-            _, private_key, rad, until, approval = phase
-            if now >= until:
-                return self.go(self.closed(self.EXPIRED))
+            _, private_key, rad, _, approval = phase
             require(name == "Proof", "TooEarly")
             joined = joined_alice(origin, private_key, rad, fields["proof"], approval)
             return self.go(joined or self.closed(self.PROOF_REFUSED))
@@ -1004,7 +1123,7 @@ class Line(Machine):
             return unpadded(text) if fields["packet_kind"] in padding else text
 
         if epoch != session[5]:
-            return self.open_other_epoch(payload, epoch, counter, kind, text_by, now)
+            return self.open_other_epoch(payload, epoch, counter, kind, text_by)
         text = text_by(session[1])
         if kind != CONFIRM:
             session[4] = take(session[4], counter)
@@ -1039,19 +1158,17 @@ class Line(Machine):
         stage = [CONFIRMED_BOB, answer, due or is_confirm, confirm_hash]
         return self.go(self.at_bob(session, stage), None if is_confirm else [], message)
 
-    def open_other_epoch(self, payload, epoch, counter, kind, text_by, now):
+    def open_other_epoch(self, payload, epoch, counter, kind, text_by):
         """§14.7"""
         _, session, (_, stage, *_) = json_copy(self.state[1])
         if self.early() and epoch == 0:
-            key, seen, sent, until = self.early()
-            if now >= until:
-                return self.go(self.ended_by_time(), [])
+            key, seen, sent, wait = self.early()
             text = text_by(key)
             if kind == CLOSE:
                 return self.go(self.closed(self.BY_PEER))
             require(kind == EARLY_MESSAGE, "OutOfOrder")
             require(counter < MOST_EARLY and not seen >> counter & 1, "Duplicate")
-            early = unless_all_came([key, seen | 1 << counter, sent, until])
+            early = unless_all_came([key, seen | 1 << counter, sent, wait])
             return self.go(self.at_alice(session, stage, early), None, [{"message": text}])
         require(not (self.is_early() and epoch == 1), "TooEarly")
         again = self.is_in(AT_BOB, CONFIRMED_BOB) and epoch == 0
@@ -1154,7 +1271,7 @@ def ports():
         same(hash_of_port(fields).hex(), port["hash"], what)
         same(ticket and hashed_ticket(ticket).hex(), port["hashed_ticket"], what)
         same(ticket and hash_of_ticket(ticket).hex(), port["ticket_hash"], what)
-        same("PORT:" + base32(data), port["qr_text"], what)
+        same("PORT:" + base32(checked(data)), port["qr_text"], what)
         same(link(port["link_base"], data), port["link"], what)
         same(array(*read_port(data)), fields, what)
         same(read_text(port["qr_text"]), data, what)
@@ -1321,10 +1438,11 @@ def many_uses():
 
 def peers_of(step):
     """§14.6, §16.4: what the caller's tables say."""
-    peers = step.get("peers") or {"has_line": False, "relationship": "Unknown", "line_id": None, "tickets": []}
+    peers = step.get("peers") or {"port_of_line": None, "relationship": "Unknown", "line_id": None, "tickets": []}
     tickets = {unhex(row["ticket"]): [unhex(row["line_link"]), row["name"], row["expires"]] for row in peers["tickets"]}
     relationship = peers["relationship"].partition("(")[0]
-    return {"has_line": peers["has_line"], "relationship": relationship, "line_id": unhex(peers["line_id"]), "tickets": tickets}
+    of_line, replaces = unhex(peers["port_of_line"]), unhex(peers["line_id"])
+    return {"port_of_line": of_line, "relationship": relationship, "line_id": replaces, "tickets": tickets}
 
 
 def act(machine, step, formed):
@@ -1343,6 +1461,7 @@ def act(machine, step, formed):
         return machine, machine.pending(), None, None, None, None
     does = {
         "handle": lambda: machine.handle(argument["event"], now, peers, argument.get("fresh")),
+        "scan_again": lambda: machine.scan_again(argument["port"], argument["seed"]),
         "connect": lambda: machine.connect({"Inline": 1, "AlongTheLine": 2}[step["send_proof"]], now),
         "handle_with_aad": lambda: machine.open(argument["payload"], argument["associated_data"], now),
         "seal": lambda: machine.seal(argument["text"], argument["associated_data"]),
@@ -1369,7 +1488,7 @@ def keys_of(steps):
     formed = next(fields for name, fields in events if name == "LineFormed")
     proof, secret = prove(seed[:32], seed[32:48], port)
     port_hash = hash_of_port(port)
-    heard = transcript(port[1], port_hash, formed["line_id"], formed["pair_hash"], proof)
+    heard = transcript(port[1], port_hash, formed["line_id"], proof)
     prk, alice_to_bob, bob_to_alice, exporter = line_keys(secret, heard)
     return {
         "port_hash": port_hash.hex(),
@@ -1402,7 +1521,7 @@ def keys_of_uses(steps):
         ticket, port_hash = port[7], hash_of_port(port)
         same(port[3:5], [public_key_of(private_key), rad], "the Port")
         proof, secret = prove(of_bob[:32], of_bob[32:48], port)
-        heard = transcript(port[1], port_hash, fields["line_id"], fields["pair_hash"], proof, ticket)
+        heard = transcript(port[1], port_hash, fields["line_id"], proof, ticket)
         heard_hash = sha256(heard).digest()
         prk_0, *epoch_0 = line_keys(secret, heard)
         fresh = bytes.fromhex(step["fresh"])
@@ -1444,8 +1563,9 @@ STATES = {
     *("alice requesting", "alice offered", "bob scanned", "bob connecting inline", "bob connecting along the line"),
     *("alice spent with a line", "bob spent with a line"),
     *(f"alice spent {end}{how}" for end in Alice.ENDS[1:] for how in ("", ", due")),
-    *(f"bob spent {end}" for end in ("Cancelled", "Expired", "Blocked", *(f"Refused({why})" for why in REASONS[1:PAUSED]))),
-    *(f"bob spent {end}, due" for end in ("Cancelled", "Expired", "Blocked")),
+    *(f"bob spent {end}" for end in ("Cancelled", "Expired", "Blocked", "FalseLine")),
+    *(f"bob spent {end}, due" for end in ("Cancelled", "Expired", "Blocked", "FalseLine")),
+    *(f"bob spent Refused({why})" for why in REASONS[1:PAUSED]),
     *(f"bob spent Refused({why}), due" for why in REASONS[1:PAUSED]),
     *("line awaiting proof", "line of alice joined", "line of alice confirmed", "line of alice confirmed, with confirm"),
     *("line of bob joined", "line of bob joined, with proof", "line of bob confirmed", "line of bob confirmed, due"),
@@ -1453,6 +1573,8 @@ STATES = {
     *(f"line closed {reason}" for reason in ("ByUs", "ByPeer", "ByRelay", "ProofRefused", "Declined")),
     # Ports for many (§14), contact ports (§16), Ports that require approval (§14.5).
     *("alice requesting for many", "alice offered, due", "alice offered for many", "alice offered for many, due"),
+    # A maker that lets itself be recognised (§14.6).
+    *("alice offered, recognisable", "alice offered, recognisable, due"),
     *("bob scanned with a ticket", "bob connecting inline for many", "bob connecting inline for many, with a ticket"),
     *("line awaiting proof, then approval", "line of alice awaiting approval", "line of alice awaiting approval, early"),
     *("line of alice joined, early", "line of alice confirmed, early", "line of alice confirmed, early, counted"),
@@ -1493,11 +1615,12 @@ def state_name(role, machine):
     if role == "alice":
         if tag == 1:
             return f"alice requesting{' for many' if kind_of(body[3]) != PORT else ''}"
-        return f"alice offered{' for many' if len(body) == 6 else ''}{', due' if body[4] else ''}"
+        recognisable = ", recognisable" if body[5] else ""
+        return f"alice offered{' for many' if len(body) == 7 else ''}{recognisable}{', due' if body[4] else ''}"
     if tag == 1:
         return f"bob scanned{' with a ticket' if len(body[0]) == 8 else ''}"
     how = " inline" if body[6] == 1 else " along the line"
-    return f"bob connecting{how}{' for many' if len(body) > 7 else ''}{', with a ticket' if len(body) > 8 else ''}"
+    return f"bob connecting{how}{' for many' if body[7] else ''}{', with a ticket' if len(body) > 9 else ''}"
 
 
 def records():
@@ -1546,6 +1669,16 @@ def packets():
         refuses(entry["error"], f"packet {name}", line(entry, "opened_by").open, payload, data, 0)
 
 
+def marks():
+    """§13.3: what the relay calls each of two users to the other."""
+    for name, entry in load("marks.json").items():
+        key, owner, user, line_link = (bytes.fromhex(entry[each]) for each in ("key", "owner", "user", "line_link"))
+        of_link = b"" if entry["recognisable"] else line_link
+        same(hkdf_extract(key, owner + user).hex(), entry["owner_sees"], f"marks, {name}")
+        same(hkdf_extract(key, user + owner + of_link).hex(), entry["user_sees"], f"marks, {name}")
+        counts["marks"] += 2
+
+
 def shipped_app():
     """§17: known answers of the deployed app's own code. We must read and write the same bytes."""
     for entry in load("port-app-1.0.0.json"):
@@ -1572,6 +1705,6 @@ def shipped_app():
         counts["secrets of the app"] += 1
 
 
-for each in (ports, proofs, messages, handshakes, many_uses, pools, records, packets, shipped_app):
+for each in (ports, proofs, messages, handshakes, many_uses, pools, records, packets, marks, shipped_app):
     each()
 print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))

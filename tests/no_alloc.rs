@@ -2,6 +2,7 @@
 //! every feature on, too. Alone in its binary and without libtest (`harness = false`), because the counter counts every thread.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use port_protocol::rand_core::{TryCryptoRng, TryRng};
 use port_protocol::*;
@@ -9,7 +10,14 @@ use port_protocol::*;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+const NOW: UnixSeconds = match UnixSeconds::new(1_800_000_000) {
+    Some(now) => now,
+    None => panic!("later than 9999"),
+};
+
+const fn at(secs: u64) -> UnixSeconds {
+    UnixSeconds::new(secs).expect("not later than 9999")
+}
 
 /// A store of one machine: its record, in a place that was there before.
 struct Store {
@@ -101,7 +109,7 @@ fn handshake(how: SendProof, policy: Policy) {
     let (mut alices, mut bobs, mut at_alices, mut at_bobs) = (Store::new(), Store::new(), Store::new(), Store::new());
     let (mut out, mut buffer, mut sealed) = ([0; 512], [0; 512], [0; 512]);
     let relay = RelayAddr::new("relay.example").unwrap();
-    let options = PortOptions::new().expires(UnixSeconds(NOW.0 + 1)).relay(relay).policy(policy);
+    let options = PortOptions::new().expires(NOW.after(Duration::from_secs(1))).relay(relay).policy(policy);
 
     let mut alice: Alice = alices.create(Alice::request(options, Seed::from_bytes(&[1; 64])));
     for effect in alice.pending() {
@@ -123,26 +131,30 @@ fn handshake(how: SendProof, policy: Policy) {
         }
     }
 
-    let port = Port::parse(text.unwrap().as_str()).unwrap();
+    let text = text.unwrap();
+    let port = Port::parse(text.as_str()).unwrap();
+    assert!(Port::find_in_ndef(text.ndef_into(&mut out).unwrap()) == Ok(port.clone()));
+    assert!(
+        Port::find("https://urldefense.com/v3/__https://a.example/p*QUAQ__;Iw!!x?u=aHR0cHM6Ly90LmNvL2E=")
+            == Err(FindError::CutOff)
+    );
     let mut bob: Bob = bobs.create(Bob::scan(port, Seed::from_bytes(&[3; 64])));
-    let mut inline = None;
+    let mut asked = None;
     for effect in bobs.keep(bob.connect(how, NOW).unwrap()) {
-        let BobEffect::Send(Request::Connect { proof, .. }) = effect else { panic!("no request") };
-        inline = proof;
+        let BobEffect::Send(Request::Connect { request_id, proof, .. }) = effect else { panic!("no request") };
+        asked = Some((request_id, proof));
     }
-    let formed = |proof| Event::LineFormed {
-        line_link: [2; 16].into(),
-        line_id: [4; 16].into(),
-        pair_hash: [5; 32].into(),
-        proof,
-    };
+    let (request_id, proof) = asked.unwrap();
+    let (line_link, line_id) = ([2; 16].into(), [4; 16].into());
+    let formed = Event::LineFormed { line_link, line_id, peer: [5; 32].into(), proof };
+    let connected = Event::Connected { line_link, request_id, line_id, peer: [6; 32].into() };
     let mut alice: Alice = alices.restored();
-    let step = alice.handle(&event(formed(inline).encode_into(&mut out).unwrap()), &NoPeers, NOW, &mut Drawn).unwrap();
+    let step = alice.handle(&event(formed.encode_into(&mut out).unwrap()), &NoPeers, NOW, &mut Drawn).unwrap();
     let Some(AliceEffect::LineFormed(mut at_alice)) = alices.keep_with(step, &mut at_alices).next() else {
         panic!("no line")
     };
     let mut bob: Bob = bobs.restored();
-    let step = bob.handle(&event(formed(None).encode_into(&mut out).unwrap()), &NoPeers, NOW, &mut Drawn).unwrap();
+    let step = bob.handle(&event(connected.encode_into(&mut out).unwrap()), &NoPeers, NOW, &mut Drawn).unwrap();
     let Some(BobEffect::LineFormed(_)) = bobs.keep_with(step, &mut at_bobs).next() else { panic!("no line") };
     let mut at_bob: Line = at_bobs.restored();
 

@@ -62,13 +62,17 @@ def serve(sender, request):
     if tag == 16:
         post(sender, 32, name, b"\x50" + secrets.token_bytes(16))
     elif tag == 17:
-        line_id, pair_hash = b"\x50" + secrets.token_bytes(16), b"\x58\x20" + secrets.token_bytes(32)
-        post(other, 33, name, line_id, pair_hash, *([rest] if rest else []))
-        post(sender, 33, name, line_id, pair_hash)
+        line_id, request_id, proof = b"\x50" + secrets.token_bytes(16), rest[:17], rest[17:]
+        post(other, 33, name, line_id, mark(), *([proof] if proof else []))
+        post(sender, 38, name, request_id, line_id, mark())
     elif tag == 18:
         post(other, 35, name, rest)
     elif tag == 19:
         post(other, 36, name)
+
+
+def mark():
+    return b"\x58\x20" + secrets.token_bytes(32)
 
 
 def post(to, tag, *fields):

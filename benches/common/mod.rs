@@ -13,7 +13,7 @@ use port_protocol::*;
 use sha2::{Digest, Sha256};
 use x25519_dalek::{PublicKey as Public, StaticSecret};
 
-pub const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
+pub const NOW: UnixSeconds = UnixSeconds::new(1_790_000_000).unwrap();
 pub const LINK: [u8; 16] = [1; 16];
 pub const LINE: [u8; 16] = [2; 16];
 
@@ -56,7 +56,11 @@ impl TryRng for Undrawn {
 impl TryCryptoRng for Undrawn {}
 
 pub fn line_formed(proof: Option<Proof>) -> Event<'static> {
-    Event::LineFormed { line_link: LINK.into(), line_id: LINE.into(), pair_hash: [3; 32].into(), proof }
+    Event::LineFormed { line_link: LINK.into(), line_id: LINE.into(), peer: [3; 32].into(), proof }
+}
+
+pub fn connected(request_id: RequestId) -> Event<'static> {
+    Event::Connected { line_link: LINK.into(), request_id, line_id: LINE.into(), peer: [4; 32].into() }
 }
 
 /// From nothing to confirmed at both ends: every message through its bytes, every write made, every outbox cleared.
@@ -80,7 +84,7 @@ pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
         unreachable!()
     };
     black_box(request.encode_into(&mut wire).unwrap());
-    let Request::Connect { proof, .. } = request else { unreachable!() };
+    let Request::Connect { request_id, proof, .. } = request else { unreachable!() };
 
     let formed = Event::decode(line_formed(proof).encode_into(&mut wire).unwrap()).unwrap();
     let Some(AliceEffect::LineFormed(mut at_alice)) =
@@ -88,9 +92,9 @@ pub fn handshake(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> (Line, Line) {
     else {
         unreachable!()
     };
-    let formed = Event::decode(line_formed(None).encode_into(&mut wire).unwrap()).unwrap();
+    let connected = Event::decode(connected(request_id).encode_into(&mut wire).unwrap()).unwrap();
     let Some(BobEffect::LineFormed(mut at_bob)) =
-        step(bob.handle(&formed, &NoPeers, NOW, &mut Undrawn).unwrap()).next()
+        step(bob.handle(&connected, &NoPeers, NOW, &mut Undrawn).unwrap()).next()
     else {
         unreachable!()
     };
@@ -131,13 +135,13 @@ pub fn primitives(seed_a: &[u8; 64], seed_b: &[u8; 64]) -> u8 {
     black_box(hash(71)); // the Port, at Alice
     let secret_a = a.diffie_hellman(&public_b);
     cbc::Decryptor::<Aes256>::new(secret_a.as_bytes().into(), &iv.into()).decrypt_blocks(&mut blocks);
-    let [to_bob, from_bob, _] = line_keys(secret_a.as_bytes(), &hash(189)); // the transcript
+    let [to_bob, from_bob, _] = line_keys(secret_a.as_bytes(), &hash(153)); // the transcript
     let mut text = [];
     let confirm =
         Aes256GcmSiv::new(&to_bob.into()).encrypt_inout_detached(&nonce, &data, (&mut text[..]).into()).unwrap();
     black_box(hash(85)); // the proof
 
-    let [from_alice, to_alice, _] = line_keys(secret_b.as_bytes(), &hash(189));
+    let [from_alice, to_alice, _] = line_keys(secret_b.as_bytes(), &hash(153));
     Aes256GcmSiv::new(&from_alice.into())
         .decrypt_inout_detached(&nonce, &data, (&mut text[..]).into(), &confirm)
         .unwrap();

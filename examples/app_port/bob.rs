@@ -2,17 +2,16 @@
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use port_protocol::Secret;
 use port_protocol::app::{Bundle, Intro, Name, Request, Scanned, SecretText};
+use port_protocol::{Secret, UnixSeconds};
 use serde_json::{Value, json};
 
 use crate::{advice, random};
 
 pub fn read(text: &str, name: Option<Name>, as_json: bool) -> Result<ExitCode, Box<dyn Error>> {
     match Scanned::parse(text) {
-        Ok(Scanned::Bundle(bundle)) if is_over(&bundle)? => {
+        Ok(Scanned::Bundle(bundle)) if bundle.expires().is_some_and(|expires| expires <= UnixSeconds::now()) => {
             eprintln!("this bundle has expired: ask for another");
             return Ok(ExitCode::FAILURE);
         }
@@ -29,11 +28,6 @@ pub fn read(text: &str, name: Option<Name>, as_json: bool) -> Result<ExitCode, B
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn is_over(bundle: &Bundle) -> Result<bool, Box<dyn Error>> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    Ok(bundle.expires().is_some_and(|expires| expires.0 <= now))
 }
 
 /// A client keeps the private key and this very request before it sends it (§8.1).

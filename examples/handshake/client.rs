@@ -4,11 +4,11 @@
 use getrandom::SysRng;
 use port_protocol::rand_core::UnwrapErr;
 use port_protocol::{
-    Alice, Bob, Event, Introducer, IntroducerPhase, Line, LineId, LineLink, MachineRole, OnDuplicate, Policy, Port,
-    PortOptions, RecordKey, Rejected, Request, Seed, SendProof,
+    Alice, Bob, BobPhase, Event, Introducer, IntroducerPhase, Line, LineId, LineLink, MachineRole, OnDuplicate, Policy,
+    Port, PortOptions, RecordKey, Rejected, Request, Seed, SendProof, UnixSeconds,
 };
 
-use crate::machines::{Stop, advance, begin, clear_outbox, now, pending};
+use crate::machines::{Stop, advance, begin, clear_outbox, pending};
 use crate::store::{Store, StoreError, Tables};
 
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl Client {
     pub fn connect(&mut self, line_link: LineLink, send_proof: SendProof) -> Result<(), Stop> {
         self.store.transaction(|tables| {
             let mut bob: Bob = tables.load(RecordKey::LineLink(line_link))?;
-            advance(tables, bob.connect(send_proof, now()))
+            advance(tables, bob.connect(send_proof, UnixSeconds::now()))
         })
     }
 
@@ -58,19 +58,12 @@ impl Client {
     }
 
     /// Takes an event from the relay. A relay that keeps no order would have us hold back an event that is [`Rejected::TooEarly`], and
-    /// hand it in again after the line's next step; and one that is [`Rejected::UnknownTicket`], until nothing unread is on the
-    /// introducer's line.
+    /// hand it in again after the line's next step; one that is [`Rejected::UnknownTicket`], until nothing unread is on the introducer's
+    /// line; and one of an unknown line, as long as a Bob is connecting.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         let event = Event::decode(bytes)?;
         let handled = self.store.transaction(|tables| tables.handle(&event));
-        match handled {
-            // Somebody waits at the far end of a line that this client will never take.
-            Err(
-                Stop::Rejected(Rejected::UnwantedLine(line_id) | Rejected::UnknownTicket(line_id))
-                | Stop::Store(StoreError::UsedBefore(OnDuplicate::Disconnect(line_id))),
-            ) if self.store.tables.role(RecordKey::Line(line_id)).is_err() => {
-                self.store.tables.send(&Request::Disconnect { line_id });
-            }
+        match &handled {
             Err(Stop::Store(StoreError::UsedBefore(OnDuplicate::Revoke))) => {
                 if let RecordKey::LineLink(line_link) = event.key() {
                     self.revoke(line_link)?;
@@ -78,12 +71,19 @@ impl Client {
                     return self.receive(bytes);
                 }
             }
-            _ => {}
+            Err(Stop::Rejected(Rejected::FalseLine)) => self.store.tables.end("the relay lies".to_owned()),
+            Err(why) => {
+                if let Some(request) = self.store.tables.turn_away(&event, why)? {
+                    self.store.tables.send(&request);
+                }
+            }
+            Ok(()) => {}
         }
         handled
     }
 
-    /// Whenever the connection is back, and after a crash: what the machines still wait for is asked again. All of it is safe to repeat.
+    /// Whenever the connection is back, and after a crash: what the machines still wait for is asked again, and the relay keeps the links of
+    /// their Ports for longer. Once a month, if the connection never breaks. All of it is safe to repeat.
     pub fn resume(&mut self) -> Result<(), Stop> {
         self.store.transaction(|tables| tables.keys().into_iter().try_for_each(|key| tables.resume(key)))
     }
@@ -116,20 +116,55 @@ impl Tables {
         match self.role(key)? {
             MachineRole::Alice => {
                 let mut alice: Alice = self.load(key)?;
-                let step = alice.handle(event, self, now(), &mut rng);
+                let step = alice.handle(event, self, UnixSeconds::now(), &mut rng);
                 advance(self, step)
             }
             MachineRole::Bob => {
                 let mut bob: Bob = self.load(key)?;
-                let step = bob.handle(event, self, now(), &mut rng);
+                let step = bob.handle(event, self, UnixSeconds::now(), &mut rng);
                 advance(self, step)
             }
             MachineRole::Line => {
                 let mut line: Line = self.load(key)?;
-                advance(self, line.handle(event, &mut Vec::new(), now(), &mut rng))
+                advance(self, line.handle(event, &mut Vec::new(), UnixSeconds::now(), &mut rng))
             }
             _ => Err(Rejected::WrongMachine.into()),
         }
+    }
+
+    /// What the relay is to hear of an event that no machine takes. Somebody may wait at the far end of a line that this client will never
+    /// take, and a link that nobody needs can be used up.
+    fn turn_away(&self, event: &Event<'_>, why: &Stop) -> Result<Option<Request<'static>>, Stop> {
+        let line_id = match (why, event) {
+            (Stop::Rejected(Rejected::UnwantedLine(line_id) | Rejected::UnknownTicket(line_id)), _)
+            | (Stop::Store(StoreError::UsedBefore(OnDuplicate::Disconnect(line_id))), _)
+            | (
+                Stop::Rejected(Rejected::WrongMachine),
+                Event::LineFormed { line_id, .. } | Event::Connected { line_id, .. },
+            ) => *line_id,
+            // Otherwise it may have overtaken a Bob's `Connected`.
+            (Stop::Rejected(Rejected::WrongMachine), Event::Packet { line_id, .. }) if !self.is_connecting()? => {
+                *line_id
+            }
+            (Stop::Rejected(Rejected::UnwantedLink(line_link)), _) => {
+                return Ok(Some(Request::CloseLineLink { line_link: *line_link }));
+            }
+            (Stop::Rejected(Rejected::WrongMachine), Event::LineLinkIssued { line_link, .. })
+                if self.role(RecordKey::LineLink(*line_link)).is_err() =>
+            {
+                return Ok(Some(Request::CloseLineLink { line_link: *line_link }));
+            }
+            _ => return Ok(None),
+        };
+        // If there is a record, a good line came again.
+        Ok(self.role(RecordKey::Line(line_id)).is_err().then_some(Request::Disconnect { line_id }))
+    }
+
+    /// Whether a Bob waits for its line. A larger app has a column for it.
+    fn is_connecting(&self) -> Result<bool, Stop> {
+        let bobs = self.keys().into_iter().filter(|key| matches!(self.role(*key), Ok(MachineRole::Bob)));
+        let phases = bobs.map(|key| Ok(self.load::<Bob>(key)?.phase())).collect::<Result<Vec<_>, Stop>>()?;
+        Ok(phases.contains(&BobPhase::Connecting))
     }
 
     /// Closes a Port, or a contact port: then its tickets go with it.

@@ -2,10 +2,11 @@
 
 use port_protocol::{
     Alice, Introducer, IntroducerMessage, IntroducerName, Line, LineId, LineLink, Port, RecordKey, SealError, Seed,
+    UnixSeconds,
 };
 
 use crate::client::Client;
-use crate::machines::{Stop, advance, now};
+use crate::machines::{Stop, advance};
 use crate::store::Tables;
 
 impl Client {
@@ -28,7 +29,7 @@ impl Client {
     pub fn make_ticket(&mut self, with_alice: LineId, name: IntroducerName, seed: Seed) -> Result<(), Stop> {
         self.store.transaction(|tables| {
             let mut introducer: Introducer = tables.load(RecordKey::Introducer(with_alice))?;
-            advance(tables, introducer.introduce(name, None, seed, now()))
+            advance(tables, introducer.introduce(name, None, seed, UnixSeconds::now()))
         })
     }
 
@@ -59,7 +60,7 @@ impl Tables {
             }
             IntroducerMessage::Ticket(notice) => {
                 if let Ok(alice) = self.load::<Alice>(RecordKey::LineLink(notice.line_link))
-                    && alice.accept_ticket(notice, from, self.outstanding(notice.line_link), now()).is_ok()
+                    && alice.accept_ticket(notice, from, self.outstanding(notice.line_link), UnixSeconds::now()).is_ok()
                 {
                     self.keep_ticket(notice);
                 }

@@ -1,10 +1,8 @@
 //! One step of one machine, whichever it is: what every client does with all of them.
 
-use std::time::SystemTime;
-
 use port_protocol::{
     AliceEffect, BobEffect, Created, DecodeError, IntroducerEffect, LineEffect, Machine, PortError, Rejected,
-    RestoreError, SealError, Step, UnixSeconds,
+    RestoreError, SealError, Step,
 };
 use thiserror::Error;
 
@@ -123,8 +121,4 @@ where
     M::Effect<'m>: Act,
 {
     machine.clear_outbox().map_or(Ok(()), |step| advance(tables, Ok::<_, Stop>(step)))
-}
-
-pub fn now() -> UnixSeconds {
-    UnixSeconds(SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()))
 }

@@ -23,6 +23,7 @@ mod tamper;
 mod world;
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 #[cfg(feature = "testkit")]
@@ -55,7 +56,9 @@ struct Options {
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut options = Options::default();
-    let mut arguments = std::env::args().skip(1);
+    let arguments: Result<Vec<_>, _> = std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let Ok(arguments) = arguments else { return Ok(usage()) };
+    let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--along-the-line" => options.send_proof = SendProof::AlongTheLine,

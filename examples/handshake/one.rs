@@ -4,6 +4,7 @@ use std::error::Error;
 
 use port_protocol::{Port, PortOptions, Seed, SendProof};
 
+use crate::client::Client;
 use crate::relay::User;
 use crate::show::{self, heading};
 use crate::tamper::Tamper;
@@ -16,6 +17,9 @@ pub fn handshake(send_proof: SendProof, crash: bool, tamper: bool) -> Result<(),
     heading("Alice makes a Port");
     world.run(User::Alice, |alice| alice.make_port(PortOptions::new(), Seed::from_os()?))?;
     let text = show::port(&world.shown(User::Alice)?)?;
+
+    heading("Alice's connection comes back: what is pending is done, and the relay keeps the link for longer");
+    world.run(User::Alice, Client::resume)?;
 
     heading("Bob reads it");
     let port = Port::parse(&text)?;

@@ -6,10 +6,9 @@ use std::convert::Infallible;
 use std::fmt;
 
 use getrandom::SysRng;
+use port_protocol::UnixSeconds;
 use port_protocol::rand_core::{Rng, UnwrapErr};
-use port_protocol::relay::{Limits, Memory, Relay, RelayError, UserId};
-
-use crate::machines::now;
+use port_protocol::relay::{Limits, MarkKey, Memory, Relay, RelayError, UserId};
 
 /// A user, as the relay authenticated it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,13 +45,15 @@ pub struct Parcel {
 
 impl Network {
     pub fn new() -> Self {
-        Self { relay: Relay::new(Memory::new(), Limits::default()), accounts: Vec::new(), post: VecDeque::new() }
+        let marks = MarkKey::draw(&mut UnwrapErr(SysRng));
+        let relay = Relay::new(Memory::new(), Limits::default(), marks);
+        Self { relay, accounts: Vec::new(), post: VecDeque::new() }
     }
 
     /// Takes one request of an authenticated user. The reply goes back to that user, and each user for whom something new waits is sent it.
     pub fn take(&mut self, from: User, request: &[u8]) -> Result<(), RelayError<Infallible>> {
         let id = self.id(from);
-        let response = self.relay.handle(id, request, &mut UnwrapErr(SysRng), now())?;
+        let response = self.relay.handle(id, request, &mut UnwrapErr(SysRng), UnixSeconds::now())?;
         let reply = response.reply.map(|event| Parcel { to: from, event: event.to_vec(), sequence: None });
         self.post.extend(reply);
         for account in self.accounts.iter_mut().filter(|account| response.notify.contains(&Some(account.id))) {

@@ -49,6 +49,7 @@ pub fn brief_event(to: User, bytes: &[u8]) {
         Ok(Event::LineFormed { line_id, proof, .. }) => {
             with_proof(&format!("LineFormed, {line_id:?}"), proof.is_some())
         }
+        Ok(Event::Connected { line_id, .. }) => format!("Connected, {line_id:?}"),
         Ok(Event::Refused { reason, .. }) => format!("Refused: {reason:?}"),
         Ok(Event::Packet { line_id, payload }) => brief_packet(&line_id, payload),
         Ok(event) => format!("{event:?}"),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use port_protocol::{
-    Expected, Line, LineId, LineLink, Machine, MachineRole, OnDuplicate, Peers, Port, Received, RecordKey, Rejected,
-    ReplayMark, Request, RestoreError, Row, TicketHash, TicketNotice, Write,
+    Expected, Line, LineId, LineLink, Machine, MachineRole, OnDuplicate, Peers, Port, PortHash, Received, RecordKey,
+    Rejected, ReplayMark, Request, RestoreError, Row, TicketHash, TicketNotice, Write,
 };
 use thiserror::Error;
 
@@ -151,11 +151,11 @@ impl Tables {
     }
 }
 
-/// What the tables say of somebody who comes. This app knows of no pairs: to block somebody, or to have one line with each, it would
-/// keep a table of them.
+/// What the tables say of somebody who comes. This app remembers no marks: to block somebody, or to have one line with each, it
+/// would keep a table of them.
 impl Peers for Tables {
-    fn has_line(&self, line_id: &LineId) -> bool {
-        self.records.contains_key(&RecordKey::Line(*line_id))
+    fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
+        self.load(RecordKey::Line(*line_id)).ok().map(|line: Line| line.port())
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {

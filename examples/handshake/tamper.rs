@@ -41,14 +41,13 @@ impl World {
     }
 }
 
-/// A byte where the receiver can tell: the last one of what carries a proof or is sealed, else one of the name by which an
-/// event finds its machine.
+/// A byte where the receiver can tell: the last one of what carries a proof or is sealed, else the version.
 ///
-/// The rest is for the relay to say: which link, which line, which pair. A line of which its two ends were told different
-/// things is never confirmed. And a bit of the proof uses the Port up: that is another run.
+/// The rest is for the relay to say: which link, which line, which user. A line of which its two ends were told different names is never
+/// confirmed, and one that nobody asked for is disconnected. And a bit of the proof uses the Port up: that is another run.
 fn place_to_flip(tamper: Tamper, event: &[u8]) -> Option<usize> {
-    /// `[1, [number, name, …]]`: the number takes two bytes, the name has a head of one (SPEC.md, §7).
-    const NAME: usize = 6;
+    /// `[1, …]`: behind the array's head (SPEC.md, §7).
+    const VERSION: usize = 1;
     let last = event.len().checked_sub(1);
     let payload = match Event::decode(event) {
         Ok(Event::Packet { payload, .. }) => Payload::decode(payload).ok(),
@@ -57,7 +56,7 @@ fn place_to_flip(tamper: Tamper, event: &[u8]) -> Option<usize> {
     };
     match (tamper, payload) {
         (Tamper::EachPacket, Some(Payload::Sealed { .. })) | (Tamper::Proof, Some(Payload::Proof { .. })) => last,
-        (Tamper::EachPacket, _) => Some(NAME),
+        (Tamper::EachPacket, _) => Some(VERSION),
         (Tamper::Nothing | Tamper::Proof, _) => None,
     }
 }

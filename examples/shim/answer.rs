@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use port_protocol::{
     AliceEffect, BobEffect, Introduced, IntroducerEffect, IntroducerMessage, Line, LineEffect, LineId, Machine,
-    OnDuplicate, PairHash, PoolEffect, Port, Rejected, Request, Row, TicketNotice, UseOutcome, Write,
+    OnDuplicate, PoolEffect, Port, Rejected, RelayClaims, Request, Row, TicketNotice, UnixSeconds, UseOutcome, Write,
 };
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ where
 
 /// `more` is what only this role has.
 pub fn state<M: Machine>(machine: &M, role: &str, phase: &str, line: Option<&Line>, more: &Value) -> Value {
-    let names = |line_id: LineId, pair_hash: PairHash| json!({ "line_id": hex::encode(line_id.as_bytes()), "pair_hash": hex::encode(pair_hash.as_bytes()) });
+    let id = |line_id: LineId| hex::encode(line_id.as_bytes());
     let mut state = json!({
         "ok": true,
         "role": role,
@@ -54,9 +54,11 @@ pub fn state<M: Machine>(machine: &M, role: &str, phase: &str, line: Option<&Lin
         "key": hex::encode(machine.key().to_bytes()),
         "revision": machine.revision(),
         "record": hex::encode(&*machine.record()),
-        "deadline": machine.deadline().map(|at| at.0),
-        "claims": line.map(Line::claims).map(|claims| names(claims.line_id, claims.pair_hash)),
-        "confirmed": line.and_then(Line::confirmed).map(|known| names(known.line_id, known.pair_hash)),
+        "deadline": machine.deadline().map(UnixSeconds::as_secs),
+        "claims": line.map(Line::claims).map(|RelayClaims { line_id, peer }| {
+            json!({ "line_id": id(line_id), "peer": hex::encode(peer.as_bytes()) })
+        }),
+        "confirmed": line.and_then(Line::confirmed).map(|known| json!({ "line_id": id(known.line_id) })),
         "safety_number": line.and_then(Line::safety_number).map(|number| number.to_string()),
     });
     if let (Some(state), Some(more)) = (state.as_object_mut(), more.as_object()) {
@@ -190,6 +192,6 @@ fn row(notice: &TicketNotice) -> Value {
         "line_link": hex::encode(notice.line_link.as_bytes()),
         "ticket": hex::encode(notice.ticket.as_bytes()),
         "name": notice.name.as_str(),
-        "expires": notice.expires.map(|at| at.0),
+        "expires": notice.expires.map(UnixSeconds::as_secs),
     })
 }

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use port_protocol::rand_core::{self, TryCryptoRng, TryRng};
 use port_protocol::{
-    IntroducerName, LineId, LineLink, OnRepeat, PairHash, Peers, Policy, PortOptions, Relationship, RelayAddr,
-    SendProof, TicketHash, TicketNotice, UnixSeconds, UseLimit,
+    IntroducerName, LineId, LineLink, OnRepeat, PeerMark, Peers, Policy, PortHash, PortOptions, Relationship,
+    RelayAddr, SendProof, TicketHash, TicketNotice, UnixSeconds, UseLimit,
 };
 use serde::Deserialize;
 
@@ -17,22 +17,31 @@ pub enum Command {
     AliceRequest {
         #[serde(with = "hex")]
         seed: [u8; 64],
-        expires: Option<u64>,
+        expires: Option<Time>,
         relay: Option<String>,
         policy: Option<PolicyIn>,
         introducer: Option<Hex16>,
+        #[serde(default)]
+        recognisable: bool,
     },
     AliceOffer {
         #[serde(with = "hex")]
         seed: [u8; 64],
         #[serde(with = "hex")]
         line_link: [u8; 16],
-        expires: Option<u64>,
+        expires: Option<Time>,
         relay: Option<String>,
         policy: Option<PolicyIn>,
         introducer: Option<Hex16>,
+        #[serde(default)]
+        recognisable: bool,
     },
     BobScan {
+        #[serde(with = "hex")]
+        seed: [u8; 64],
+        port: String,
+    },
+    ScanAgain {
         #[serde(with = "hex")]
         seed: [u8; 64],
         port: String,
@@ -55,12 +64,12 @@ pub enum Command {
     },
     Connect {
         proof: ProofOn,
-        now: u64,
+        now: Time,
     },
     Event {
         #[serde(with = "hex")]
         bytes: Vec<u8>,
-        now: u64,
+        now: Time,
         #[serde(with = "hex", default)]
         ad: Vec<u8>,
         #[serde(default)]
@@ -72,21 +81,21 @@ pub enum Command {
         #[serde(with = "hex")]
         from: [u8; 16],
         outstanding: usize,
-        now: u64,
+        now: Time,
     },
     SetPolicy {
         policy: PolicyIn,
     },
     Accept {
-        now: u64,
+        now: Time,
     },
     Decline {},
     Introduce {
         name: String,
-        expires: Option<u64>,
+        expires: Option<Time>,
         #[serde(with = "hex")]
         seed: [u8; 64],
-        now: u64,
+        now: Time,
     },
     MarkAnnounced {},
     Hear {
@@ -117,13 +126,25 @@ pub enum Command {
     Revoke {},
     Cancel {},
     Tick {
-        now: u64,
+        now: Time,
     },
     ClearOutbox {},
     Commit {},
     Drop {},
     Pending {},
     State {},
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct Time(pub UnixSeconds);
+
+impl TryFrom<u64> for Time {
+    type Error = &'static str;
+
+    fn try_from(secs: u64) -> Result<Self, Self::Error> {
+        UnixSeconds::new(secs).map(Self).ok_or("later than the year 9999")
+    }
 }
 
 #[derive(Deserialize)]
@@ -151,7 +172,7 @@ pub struct PolicyIn {
     paused: bool,
     #[serde(default)]
     require_approval: bool,
-    closes_at: Option<u64>,
+    closes_at: Option<Time>,
 }
 
 #[derive(Deserialize)]
@@ -183,6 +204,7 @@ enum OnRepeatIn {
 pub struct PeersIn {
     #[serde(default)]
     relationship: RelationshipIn,
+    port_of_line: Option<Hex32>,
     #[serde(default)]
     tickets: Vec<NoticeIn>,
 }
@@ -205,7 +227,7 @@ pub struct NoticeIn {
     #[serde(with = "hex")]
     ticket: [u8; 32],
     name: String,
-    expires: Option<u64>,
+    expires: Option<Time>,
 }
 
 impl NoticeIn {
@@ -215,18 +237,17 @@ impl NoticeIn {
             line_link,
             ticket,
             name: IntroducerName::new(&self.name)?,
-            expires: self.expires.map(UnixSeconds),
+            expires: self.expires.map(|Time(at)| at),
         })
     }
 }
 
 impl Peers for PeersIn {
-    /// Connected by the very line that comes: the driver has a record of it.
-    fn has_line(&self, line_id: &LineId) -> bool {
-        self.relationship(&PairHash::from([0; 32])) == Relationship::Connected(*line_id)
+    fn port_of_line(&self, _: &LineId) -> Option<PortHash> {
+        self.port_of_line.as_ref().map(|Hex32(hash)| PortHash::from(*hash))
     }
 
-    fn relationship(&self, _: &PairHash) -> Relationship {
+    fn relationship(&self, _: &PeerMark) -> Relationship {
         match self.relationship {
             RelationshipIn::Unknown => Relationship::Unknown,
             RelationshipIn::Blocked => Relationship::Blocked,
@@ -279,14 +300,15 @@ impl TryRng for Fresh {
 impl TryCryptoRng for Fresh {}
 
 pub fn options(
-    expires: Option<u64>,
+    expires: Option<Time>,
     relay: Option<&str>,
     policy: Option<PolicyIn>,
     introducer: Option<Hex16>,
+    recognisable: bool,
 ) -> Result<PortOptions, Failure> {
-    let mut options = PortOptions::new();
-    if let Some(expires) = expires {
-        options = options.expires(UnixSeconds(expires));
+    let mut options = PortOptions::new().recognisable(recognisable);
+    if let Some(Time(expires)) = expires {
+        options = options.expires(expires);
     }
     if let Some(relay) = relay {
         options = options.relay(RelayAddr::new(relay)?);
@@ -318,7 +340,7 @@ impl From<PolicyIn> for Policy {
             .on_repeat(on_repeat)
             .paused(paused)
             .require_approval(require_approval)
-            .closes_at(closes_at.map(UnixSeconds))
+            .closes_at(closes_at.map(|Time(at)| at))
     }
 }
 

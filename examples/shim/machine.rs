@@ -80,7 +80,9 @@ impl Any {
                     _ => "unknown",
                 };
                 let replaces = line.replaces().map(|line_id| hex::encode(line_id.as_bytes()));
-                let more = json!({ "replaces": replaces, "introduced": line.introduced().map(introduced) });
+                let port = hex::encode(line.port().as_bytes());
+                let more =
+                    json!({ "port": port, "replaces": replaces, "introduced": line.introduced().map(introduced) });
                 state(line, "line", phase, Some(line), &more)
             }
             Self::Pool(pool) => {

@@ -11,11 +11,11 @@ mod machine;
 use std::io::{self, BufRead, Write};
 
 use answer::{Effect, Failure, effects, prepared, usage};
-use command::{Command, Fresh, options};
+use command::{Command, Fresh, Time, options};
 use machine::Any;
 use port_protocol::{
     Alice, Bob, Created, Event, Introducer, IntroducerMessage, IntroducerName, LineId, LineLink, Machine, Pool, Port,
-    Rejected, Seed, Step, UnixSeconds,
+    Rejected, Seed, Step,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -64,9 +64,9 @@ impl Shim {
             Command::Export { label, context } => {
                 Ok(json!({ "ok": true, "exported": self.machine()?.export(&label, &context) }))
             }
-            Command::AcceptTicket { notice, from, outstanding, now } => {
+            Command::AcceptTicket { notice, from, outstanding, now: Time(now) } => {
                 let Any::Alice(alice) = self.machine()? else { return Err(usage("not a command of this machine")) };
-                alice.accept_ticket(&notice.row()?, from.into(), outstanding, UnixSeconds(now))?;
+                alice.accept_ticket(&notice.row()?, from.into(), outstanding, now)?;
                 Ok(json!({ "ok": true }))
             }
             Command::Pending {} => Ok(json!({ "ok": true, "effects": self.machine()?.pending() })),
@@ -76,12 +76,12 @@ impl Shim {
                 let machine = Any::restore(&record)?;
                 Ok(self.machine.insert(machine).state())
             }
-            Command::AliceRequest { seed, expires, relay, policy, introducer } => {
-                let options = options(expires, relay.as_deref(), policy, introducer)?;
+            Command::AliceRequest { seed, expires, relay, policy, introducer, recognisable } => {
+                let options = options(expires, relay.as_deref(), policy, introducer, recognisable)?;
                 Ok(self.begin(Alice::request(options, Seed::from_bytes(&seed)), Any::Alice))
             }
-            Command::AliceOffer { seed, line_link, expires, relay, policy, introducer } => {
-                let options = options(expires, relay.as_deref(), policy, introducer)?;
+            Command::AliceOffer { seed, line_link, expires, relay, policy, introducer, recognisable } => {
+                let options = options(expires, relay.as_deref(), policy, introducer, recognisable)?;
                 Ok(self.begin(Alice::offer(LineLink::from(line_link), options, Seed::from_bytes(&seed)), Any::Alice))
             }
             Command::BobScan { seed, port } => {
@@ -115,10 +115,10 @@ impl Shim {
         let mut buffer = Vec::new();
         let mut machine = self.machine()?.copy()?;
         let step = match (&mut machine, command) {
-            (Any::Alice(alice), Command::Event { bytes, now, peers, fresh, .. }) => {
+            (Any::Alice(alice), Command::Event { bytes, now: Time(now), peers, fresh, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
                 let mut fresh = Fresh::new(fresh);
-                let step = alice.handle(&event, &peers, UnixSeconds(now), &mut fresh)?;
+                let step = alice.handle(&event, &peers, now, &mut fresh)?;
                 if fresh.is_missing() {
                     return Err(usage("`fresh` is missing"));
                 }
@@ -126,23 +126,26 @@ impl Shim {
             }
             (Any::Alice(alice), Command::SetPolicy { policy }) => Some(advance(alice.set_policy(policy.into())?)),
             (Any::Alice(alice), Command::Revoke {}) => Some(advance(alice.revoke()?)),
-            (Any::Alice(alice), Command::Tick { now }) => alice.tick(UnixSeconds(now)).map(advance),
+            (Any::Alice(alice), Command::Tick { now: Time(now) }) => alice.tick(now).map(advance),
             (Any::Alice(alice), Command::ClearOutbox {}) => alice.clear_outbox().map(advance),
 
-            (Any::Bob(bob), Command::Connect { proof, now }) => {
-                Some(advance(bob.connect(proof.into(), UnixSeconds(now))?))
+            (Any::Bob(bob), Command::Connect { proof, now: Time(now) }) => {
+                Some(advance(bob.connect(proof.into(), now)?))
             }
-            (Any::Bob(bob), Command::Event { bytes, now, peers, fresh, .. }) => {
+            (Any::Bob(bob), Command::ScanAgain { seed, port }) => {
+                Some(advance(bob.scan_again(Port::parse(&port)?, Seed::from_bytes(&seed))?))
+            }
+            (Any::Bob(bob), Command::Event { bytes, now: Time(now), peers, fresh, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
-                Some(advance(bob.handle(&event, &peers, UnixSeconds(now), &mut Fresh::new(fresh))?))
+                Some(advance(bob.handle(&event, &peers, now, &mut Fresh::new(fresh))?))
             }
             (Any::Bob(bob), Command::Cancel {}) => Some(advance(bob.cancel()?)),
-            (Any::Bob(bob), Command::Tick { now }) => bob.tick(UnixSeconds(now)).map(advance),
+            (Any::Bob(bob), Command::Tick { now: Time(now) }) => bob.tick(now).map(advance),
             (Any::Bob(bob), Command::ClearOutbox {}) => bob.clear_outbox().map(advance),
 
-            (Any::Line(line), Command::Event { bytes, now, ad, fresh, .. }) => {
+            (Any::Line(line), Command::Event { bytes, now: Time(now), ad, fresh, .. }) => {
                 let event = Event::decode(&bytes).map_err(Rejected::from)?;
-                let (now, mut fresh) = (UnixSeconds(now), Fresh::new(fresh));
+                let mut fresh = Fresh::new(fresh);
                 Some(advance(line.handle_with_aad(&event, &ad, &mut buffer, now, &mut fresh)?))
             }
             (Any::Line(line), Command::Seal { message, ad, padded: false }) => {
@@ -155,10 +158,10 @@ impl Shim {
                 let message = IntroducerMessage::decode(&bytes)?;
                 Some(advance(line.seal_introducer_message(&message, &mut buffer)?))
             }
-            (Any::Line(line), Command::Accept { now }) => Some(advance(line.accept(UnixSeconds(now))?)),
+            (Any::Line(line), Command::Accept { now: Time(now) }) => Some(advance(line.accept(now)?)),
             (Any::Line(line), Command::Decline {}) => Some(advance(line.decline()?)),
             (Any::Line(line), Command::Close {}) => Some(advance(line.close()?)),
-            (Any::Line(line), Command::Tick { now }) => line.tick(UnixSeconds(now)).map(advance),
+            (Any::Line(line), Command::Tick { now: Time(now) }) => line.tick(now).map(advance),
             (Any::Line(line), Command::ClearOutbox {}) => line.clear_outbox().map(advance),
 
             (Any::Pool(pool), Command::Event { bytes, .. }) => {
@@ -166,20 +169,20 @@ impl Shim {
                 Some(advance(pool.handle(&event)?))
             }
             (Any::Pool(pool), Command::Pop {}) => Some(advance(pool.pop()?)),
-            (Any::Pool(pool), Command::Tick { now }) => pool.tick(UnixSeconds(now)).map(advance),
+            (Any::Pool(pool), Command::Tick { now: Time(now) }) => pool.tick(now).map(advance),
             (Any::Pool(pool), Command::ClearOutbox {}) => pool.clear_outbox().map(advance),
 
-            (Any::Introducer(introducer), Command::Introduce { name, expires, seed, now }) => {
-                let (name, expires) = (IntroducerName::new(&name)?, expires.map(UnixSeconds));
+            (Any::Introducer(introducer), Command::Introduce { name, expires, seed, now: Time(now) }) => {
+                let (name, expires) = (IntroducerName::new(&name)?, expires.map(|Time(at)| at));
                 let seed = Seed::from_bytes(&seed);
-                Some(advance(introducer.introduce(name, expires, seed, UnixSeconds(now))?))
+                Some(advance(introducer.introduce(name, expires, seed, now)?))
             }
             (Any::Introducer(introducer), Command::MarkAnnounced {}) => Some(advance(introducer.mark_announced()?)),
             (Any::Introducer(introducer), Command::Hear { bytes, from }) => {
                 Some(advance(introducer.handle(&IntroducerMessage::decode(&bytes)?, from.into())?))
             }
             (Any::Introducer(introducer), Command::Cancel {}) => Some(advance(introducer.cancel()?)),
-            (Any::Introducer(introducer), Command::Tick { now }) => introducer.tick(UnixSeconds(now)).map(advance),
+            (Any::Introducer(introducer), Command::Tick { now: Time(now) }) => introducer.tick(now).map(advance),
             (Any::Introducer(introducer), Command::ClearOutbox {}) => introducer.clear_outbox().map(advance),
 
             _ => return Err(usage("not a command of this machine")),

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use port_protocol::testkit::{
-    Answer, App, Choice, Claim, Client, Command, End, Forgery, Output, Outside, PowerFailed, Receipt, RollBack,
+    Answer, App, Asked, Choice, Claim, Client, Command, End, Forgery, Output, Outside, PowerFailed, Receipt, RollBack,
     Schedule, World,
 };
 use port_protocol::{
@@ -21,7 +21,7 @@ use port_protocol::{
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Commit, Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
-    drive_pair, line_open, pending, restore_alice, restore_app, restore_bob, restore_introducer, restore_line,
+    drive_pair, find, line_open, pending, restore_alice, restore_app, restore_bob, restore_introducer, restore_line,
     restore_pool, with_script,
 };
 
@@ -36,6 +36,7 @@ fn main() {
     write("drive_pair", &schedules, |_| true);
     write("world", &crowds(), world::world);
     write("decode_port", &ports(), decode_port);
+    write("find", &texts(), find);
     write("decode_event", &messages(&worlds), decode_event);
     write("restore_alice", &records::<Alice>(&kept, 9), restore_alice);
     write("restore_bob", &records::<Bob>(&kept, 7), restore_bob);
@@ -67,7 +68,7 @@ fn write(target: &str, seeds: &Seeds, check: impl Fn(&[u8]) -> bool) {
 fn schedules() -> Seeds {
     use Choice::{
         AnswerUnasked, BackUp, ClaimTwice, Clock, Close, Crash, CrossLine, Delay, Deliver, DeliverAll, Drop, Duplicate,
-        Flip, Forge, GiveUp, MakePort, Misroute, Reorder, RollBack as Back, Say, Tick, UsePort, Wake,
+        Flip, Forge, GiveUp, Lose, MakePort, Misroute, Reorder, RollBack as Back, Say, Tick, UsePort, Wake,
     };
     use LinePhase::{AwaitingProof, Closed, Confirmed, Joined};
     use SendProof::{AlongTheLine, Inline};
@@ -107,6 +108,8 @@ fn schedules() -> Seeds {
         let crashes = [Crash(ALICE, after), Crash(BOB, after)];
         add(name, alice, bob, &[READY, &crashes, USED, USED, ALL, &crashes, &[Wake(ALICE), Wake(BOB), DeliverAll]]);
     }
+    add("another-mark", alice, bob, &[READY, USED, &[Drop, ClaimTwice(0, Claim::OtherPeer), DeliverAll]]);
+    add("proof-after-a-jump", alice, bob, &[along, &[Clock(20), Tick(ALICE), DeliverAll]]);
     add("flipped", alice, bob, &[formed, &[Flip(3, 200), Flip(3, 17), DeliverAll]]);
     add("reflected", alice, bob, &[formed, ALL, &[Misroute(3, ALICE), Misroute(4, BOB), CrossLine(3, 0)]]);
     let claims = [Claim::SameProof, Claim::ForeignProof, Claim::NoProof].map(|claim| ClaimTwice(0, claim));
@@ -132,9 +135,22 @@ fn schedules() -> Seeds {
     add("awaiting-proof", Some(AwaitingProof), bob, &[along]);
     add("confirmed-by-words", Some(Joined), bob, &[formed, &[Drop]]);
     add("two-line-ids", alice, bob, &[READY, USED, &[Drop, ClaimTwice(0, Claim::SameProof), DeliverAll]]);
-    add("two-pair-hashes", alice, bob, &[READY, USED, &[Drop, ClaimTwice(0, Claim::OtherPair), DeliverAll]]);
-    add("refused", alice, None, &[READY, USED, &[AnswerUnasked(BOB, Answer::Refusal), Deliver]]);
+    add("refused", alice, None, &[READY, USED, &[AnswerUnasked(BOB, Answer::Refusal(Asked::Now)), Deliver]]);
+    add(
+        "an-old-refusal",
+        alice,
+        bob,
+        &[READY, USED, &[AnswerUnasked(BOB, Answer::Refusal(Asked::Before)), Deliver, Deliver]],
+    );
     add("cancelled", alice, None, &[READY, USED, &[GiveUp(BOB, 0), Deliver]]);
+    const AGAIN: &[Choice] = &[GiveUp(BOB, 0), UsePort(BOB, 0, Inline)];
+    add("scanned-again", alice, None, &[READY, USED, AGAIN, &[Deliver]]);
+    add(
+        "an-old-line",
+        Some(Joined),
+        None,
+        &[READY, USED, AGAIN, &[AnswerUnasked(BOB, Answer::Connected(Asked::Before)), Deliver]],
+    );
 
     let (alice, bob) = (Some(Closed), Some(Closed));
     add("closed-by-alice", alice, bob, &[formed, ALL, &[Close(ALICE, 0), DeliverAll]]);
@@ -144,8 +160,15 @@ fn schedules() -> Seeds {
     add("disconnected-early", Some(Joined), bob, &[READY, USED, &[Deliver], &early]);
     add("foreign-proof", None, Some(Joined), &[READY, USED, &[Drop, ClaimTwice(0, Claim::ForeignProof), Deliver]]);
     add("foreign-proof-along-the-line", alice, bob, &[along, &[Forge(0, Forgery::Proof), DeliverAll]]);
-    add("proof-too-late", alice, bob, &[along, &[Clock(20), Tick(ALICE), DeliverAll]]);
+    // Seven looks at the clock are a week (§8.8).
+    add("proof-too-late", alice, bob, &[along, &[[Clock(17), Tick(ALICE)]; 7].concat(), ALL]);
 
+    add("cancelled-and-heard", alice, None, &[READY, USED, &[GiveUp(BOB, 0), DeliverAll]]);
+    add("lost-alice", None, bob, &[formed, ALL, &[Lose(ALICE), Say(BOB, 0), DeliverAll]]);
+    add("lost-bob", alice, None, &[formed, &[Lose(BOB), Wake(ALICE), DeliverAll]]);
+    add("lost-before-the-line", alice, None, &[READY, USED, &[Lose(BOB), DeliverAll]]);
+
+    add("link-lost", None, None, &[READY, &[AnswerUnasked(ALICE, Answer::LinkLost)]]);
     add("flipped-proof", None, None, &[READY, USED, &[Flip(1, 768)]]);
     add("link-never-asked-for", None, None, &[LINK, &[AnswerUnasked(ALICE, Answer::Link), DeliverAll]]);
     add("second-link", None, None, &[READY, &[AnswerUnasked(ALICE, Answer::SecondLink)]]);
@@ -202,6 +225,11 @@ fn crowds() -> Seeds {
     let second = [AnswerUnasked(ALICE, Answer::SecondLink), UsePort(BOB, 0, Inline), DeliverAll];
     add("one-link-for-two", &[&[MakePort(ALICE, None)], &before(&second)[..]].concat());
     let two_ports = [MakePort(ALICE, None), DeliverAll, UsePort(OTHER_BOB, 2, Inline), DeliverAll];
+    let taken = [MakePort(ALICE, None), DeliverAll, AnswerUnasked(ALICE, Answer::TakenLine), DeliverAll];
+    add("a-line-of-another-port", &after(&taken));
+    let taken = [MakePort(THIEF, None), DeliverAll, UsePort(BOB, 2, Inline)];
+    let taken = [&taken[..], &[AnswerUnasked(BOB, Answer::ConnectedToTaken), DeliverAll]].concat();
+    add("a-line-of-another-port-for-bob", &after(&taken));
     let same_line = [ClaimTwice(0, Claim::SameLine), ClaimTwice(1, Claim::SameLine)];
     add("one-name-for-two", &after(&[&two_ports[..], &same_line, &[DeliverAll]].concat()));
     add("crashes", &before(&[Crash(ALICE, 3), Crash(BOB, 5), UsePort(BOB, 0, AlongTheLine), DeliverAll]));
@@ -271,12 +299,12 @@ fn kept(choices: &[Choice]) -> BTreeSet<Vec<u8>> {
 fn ports() -> Seeds {
     let offers = [
         ("plain", PortOptions::new()),
-        ("expires", PortOptions::new().expires(UnixSeconds(1_800_000_000))),
-        ("expires-last", PortOptions::new().expires(UnixSeconds(u64::MAX))),
+        ("expires", PortOptions::new().expires(UnixSeconds::new(1_800_000_000).expect("a time"))),
+        ("expires-last", PortOptions::new().expires(UnixSeconds::MAX)),
         ("relay", PortOptions::new().relay(RelayAddr::new("relay.example").expect("a relay"))),
         (
             "longest",
-            PortOptions::new().expires(UnixSeconds(u64::MAX)).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay")),
+            PortOptions::new().expires(UnixSeconds::MAX).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay")),
         ),
     ];
     let mut seeds = Seeds::new();
@@ -292,10 +320,39 @@ fn ports() -> Seeds {
     seeds
 }
 
+/// What other software makes of a link, and NDEF messages.
+fn texts() -> Seeds {
+    let alice = Alice::offer([5; 16].into(), PortOptions::new(), Seed::from_bytes(&[9; 64])).committed();
+    let port: &Port = alice.port().expect("on offer");
+    let link = port.link("https://example.org/p").expect("a good base");
+    let (whole, mut out) = (link.to_string(), [0; 512]);
+    let (first, second) = whole.split_at(76);
+    let encoded = whole.replace(':', "%3A").replace('/', "%2F").replace('#', "%23");
+    let dashed = whole.replace(':', "-3A").replace('/', "_").replace('#', "-23");
+    let base64 = data_encoding::BASE64.encode(whole.as_bytes());
+    let texts = [
+        ("lower", whole.to_lowercase()),
+        ("wrapped", format!("> {first}=\r\n> > {second}.")),
+        ("marked", format!("\u{2068}{first}\u{200b}<wbr>{second}\u{2069}")),
+        ("safe-links", format!("https://a.safelinks.protection.outlook.com/?url={encoded}&data=05")),
+        ("twice", format!("https://a.example/?u={}", encoded.replace('%', "%25"))),
+        ("dashed", format!("https://urldefense.proofpoint.com/v2/url?u={dashed}&d=x")),
+        ("starred", format!("https://urldefense.com/v3/__{}__;Iw!!x$", whole.replace('#', "*"))),
+        ("base64", format!("https://eu.protection.sophos.com?d=x&u={base64}&i=y")),
+        ("entity", format!("<a href=\"{}\">x</a> t.co/x", whole.replace('#', "&#x23;"))),
+        ("json", format!("{{\"x\":\"{}\\n\"}}", whole.replace('/', "\\/").replace('#', "\\u0023"))),
+    ];
+    let mut seeds: Seeds = texts.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
+    let record = link.ndef_into(&mut out).expect("room").to_vec();
+    let poster = [&[0xd1, 2, u8::try_from(record.len()).expect("short")][..], b"Sp", &record].concat();
+    seeds.insert("poster".to_owned(), poster);
+    seeds.insert("record".to_owned(), record);
+    seeds
+}
+
 /// A contact port of the shortest form and of the longest, and whom it was granted to.
 fn contact_ports() -> [(&'static str, Port, Introducer, IntroducerName, Option<UnixSeconds>); 2] {
-    let (offer, last) =
-        (PortOptions::new().policy(Policy::unlimited()).introducer([6; 16].into()), UnixSeconds(u64::MAX));
+    let (offer, last) = (PortOptions::new().policy(Policy::unlimited()).introducer([6; 16].into()), UnixSeconds::MAX);
     let longest = offer.clone().expires(last).relay(RelayAddr::new(&"r".repeat(64)).expect("a relay"));
     let name = |name: &str| IntroducerName::new(name).expect("a name");
     let plain = ("plain", offer, name(""), None);
@@ -310,7 +367,7 @@ fn contact_ports() -> [(&'static str, Port, Introducer, IntroducerName, Option<U
 fn introductions() -> Seeds {
     let mut seeds = Seeds::new();
     for (what, port, mut carol, name, expires) in contact_ports() {
-        let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds(0)).expect("granted");
+        let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds::default()).expect("granted");
         let Some(IntroducerEffect::Announce(_, told)) = step.committed().next() else { panic!("nothing to tell") };
         seeds.insert(format!("ticket-{what}"), told.to_vec());
         seeds.insert(format!("grant-{what}"), IntroducerMessage::Grant { port: port.to_bytes().as_slice() }.to_vec());
@@ -330,7 +387,7 @@ fn introducers() -> Seeds {
             seeds.insert(name.replace("--", "-"), with_script(&carol.record(), &script));
         };
         add(&carol);
-        let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds(0)).expect("granted");
+        let step = carol.introduce(name, expires, Seed::from_bytes(&[8; 64]), UnixSeconds::default()).expect("granted");
         step.committed().for_each(drop);
         add(&carol);
         carol.mark_announced().expect("a ticket").committed().for_each(drop);
@@ -363,8 +420,10 @@ fn messages(worlds: &[World]) -> Seeds {
             add(format!("event-{}{}", word(&decoded), if with { "-with-proof" } else { "" }), &delivery.event);
         }
     }
+    let lost = Event::LineLinkLost { line_link: [5; 16].into() };
+    add("event-linelinklost".into(), &lost.to_vec());
     // Each kind of request, event and payload; packets of each content.
-    assert_eq!(seeds.len(), 5 + 7 + 6, "{:?}", seeds.keys());
+    assert_eq!(seeds.len(), 6 + 9 + 6, "{:?}", seeds.keys());
     seeds
 }
 
@@ -379,7 +438,8 @@ fn records<M: Owner>(kept: &BTreeSet<Vec<u8>>, at_least: usize) -> Seeds {
         // The length tells apart what shows no effect: one end from another, with a relay or without.
         let name = format!("{place}-{}-{}", outbox.join("-"), record.len()).replace("--", "-");
         // Every event, then every command, each with every argument that fits a short script.
-        let script: Vec<u8> = (0..6).flat_map(|how| [4, how, how, how, how]).chain([5, 1, 2, 6, 1, 7, 1, 0]).collect();
+        let script: Vec<u8> =
+            (0..14).flat_map(|how| [4, how, how, how, how, how]).chain([5, 1, 2, 6, 1, 7, 1, 0, 15, 9, 6]).collect();
         seeds.entry(name.to_lowercase()).or_insert_with(|| with_script(record, &script));
     }
     assert!(seeds.len() >= at_least, "{:?}", seeds.keys());

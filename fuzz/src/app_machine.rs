@@ -7,8 +7,8 @@ use port_protocol::app::{
     UnauthenticatedLine,
 };
 use port_protocol::{
-    AlicePhase, BobPhase, LineId, Machine, MachineRole, OnRepeat, PairHash, Peers, Policy, PortKind, PortOptions,
-    RecordKey, Relationship, Seed, TicketHash, TicketNotice, UnixSeconds, UseLimit,
+    AlicePhase, BobPhase, LineId, Machine, MachineRole, OnRepeat, PeerMark, Peers, Policy, PortHash, PortKind,
+    PortOptions, RecordKey, Relationship, Seed, TicketHash, TicketNotice, UseLimit,
 };
 
 use crate::input::{Input, flip, fresh};
@@ -104,7 +104,7 @@ fn intros() -> &'static [String] {
 
 /// What the caller's tables say.
 struct Tables {
-    has_line: bool,
+    port_of_line: Option<PortHash>,
     standing: Relationship,
     ticket: Option<TicketNotice>,
 }
@@ -115,7 +115,7 @@ impl Tables {
         let standing = [Relationship::Unknown, Relationship::Blocked, Relationship::Connected([9; 16].into())];
         let ticket = Content::ContactPortTicket { contact_port: [3; 16].into(), ticket: [how & 4; 16].into() };
         Self {
-            has_line: how & 0x80 != 0,
+            port_of_line: (how & 0x80 != 0).then(|| [how; 32].into()),
             standing: standing[usize::from(how >> 4 & 7) % 3],
             ticket: ticket.told_ticket(None).filter(|_| how & 1 == 0),
         }
@@ -123,11 +123,11 @@ impl Tables {
 }
 
 impl Peers for Tables {
-    fn has_line(&self, _: &LineId) -> bool {
-        self.has_line
+    fn port_of_line(&self, _: &LineId) -> Option<PortHash> {
+        self.port_of_line
     }
 
-    fn relationship(&self, _: &PairHash) -> Relationship {
+    fn relationship(&self, _: &PeerMark) -> Relationship {
         self.standing
     }
 
@@ -162,7 +162,7 @@ fn drive_alice(mut alice: Alice, mut script: Input<'_>) {
             1 => attempt(&mut alice, &mut [], |alice, _| alice.tick(at).ok_or(())).is_ok(),
             2 => attempt(&mut alice, &mut [], |alice, _| alice.revoke()).is_ok(),
             3 => {
-                now = UnixSeconds(script.u64());
+                now = script.time();
                 continue;
             }
             4 => {
@@ -226,7 +226,7 @@ fn drive_bob(mut bob: Bob, mut script: Input<'_>) {
             1 => attempt(&mut bob, &mut [], |bob, _| bob.tick(at).ok_or(())).is_ok(),
             2 => attempt(&mut bob, &mut [], |bob, _| bob.cancel()).is_ok(),
             3 => {
-                now = UnixSeconds(script.u64());
+                now = script.time();
                 continue;
             }
             4 => {

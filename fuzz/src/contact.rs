@@ -2,12 +2,13 @@
 
 use port_protocol::{
     Introducer, IntroducerEffect, IntroducerMessage, IntroducerName, IntroducerPhase, MAX_INTRODUCER_MESSAGE, Machine,
-    MachineRole, Port, Seed, UnixSeconds,
+    MachineRole, Port, Seed,
 };
 
 use crate::decode::one_encoding;
 use crate::machine::{Owner, Said, attempt, clear_outbox};
 use crate::restore::{restored, split};
+use crate::rules::at_second;
 use crate::world::NOW;
 
 pub fn decode_introduction(data: &[u8]) -> bool {
@@ -52,14 +53,14 @@ pub fn restore_introducer(data: &[u8]) -> bool {
             1 => attempt(&mut carol, &mut [], |carol, _| carol.tick(now).ok_or(())),
             2 => attempt(&mut carol, &mut [], |carol, _| carol.cancel().map_err(drop)),
             3 => {
-                now = UnixSeconds(script.u64());
+                now = script.time();
                 continue;
             }
             4 => {
                 let (seed, expires) = (script.byte(), script.byte());
                 let name = String::from_utf8_lossy(script.take(usize::from(expires % 40))).into_owned();
                 let Ok(name) = IntroducerName::new(&name) else { continue };
-                let expires = (expires > 100).then_some(UnixSeconds(u64::from(expires)));
+                let expires = (expires > 100).then_some(at_second(expires.into()));
                 attempt(&mut carol, &mut [], |carol, _| {
                     carol.introduce(name.clone(), expires, Seed::from_bytes(&[seed; 64]), now).map_err(drop)
                 })

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use port_protocol::UnixSeconds;
 use port_protocol::rand_core::{TryCryptoRng, TryRng};
 
 /// Reads from the front; past the end it reads zeros, so that every byte string is a script.
@@ -24,6 +25,11 @@ impl<'a> Input<'a> {
 
     pub fn u64(&mut self) -> u64 {
         (0..8).fold(0, |number, _| number << 8 | u64::from(self.byte()))
+    }
+
+    /// A time, of the years up to 9999; seldom its last second.
+    pub fn time(&mut self) -> UnixSeconds {
+        UnixSeconds::new(self.u64()).unwrap_or(UnixSeconds::MAX)
     }
 
     /// At most `n` bytes.

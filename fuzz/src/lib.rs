@@ -24,7 +24,7 @@ pub mod world;
 pub use app::{app_bundle, app_event, app_intro, app_link};
 pub use app_machine::restore_app;
 pub use contact::{decode_introduction, restore_introducer};
-pub use decode::{decode_event, decode_port};
+pub use decode::{decode_event, decode_port, find};
 pub use input::fresh;
 pub use machine::{Commit, Owner, Said, pending};
 pub use open::line_open;

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use port_protocol::{
-    Alice, AliceEffect, Bob, BobEffect, Created, Effects, Event, Expected, Line, LineEffect, LineLink, Machine,
-    MachineRole, NoPeers, OnDuplicate, PacketKind, Payload, Pool, PoolEffect, Received, RecordKey, Rejected,
-    ReplayMark, Request, Row, Step, TicketHash, UnixSeconds, Write,
+    Alice, AliceEffect, Bob, BobEffect, Created, Effects, Event, Expected, Line, LineEffect, LineId, LineLink, Machine,
+    MachineRole, OnDuplicate, PacketKind, Payload, Peers, Pool, PoolEffect, Port, PortHash, Received, RecordKey,
+    Rejected, ReplayMark, Request, Row, Step, TicketHash, UnixSeconds, Write,
 };
 
 use crate::input::fresh;
@@ -45,9 +45,20 @@ pub trait Owner: Machine + 'static {
     fn said(effect: Self::Effect<'_>) -> Said;
 }
 
+/// Of which Port the caller has a line of the name that comes.
+pub struct Stored(pub Option<PortHash>);
+
+impl Peers for Stored {
+    fn port_of_line(&self, _: &LineId) -> Option<PortHash> {
+        self.0
+    }
+}
+
 /// What Alice and Bob have in common.
 pub trait User: Owner {
-    fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected>;
+    fn handle(&mut self, event: &Event<'_>, stored: &Stored, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected>;
+    /// The hash of its Port, if it tells.
+    fn port_hash(&self) -> Option<PortHash>;
     /// Revoke, cancel.
     fn stop(&mut self) -> Result<Step<'_, Self>, Rejected>;
     fn is_spent(&self) -> bool;
@@ -67,8 +78,12 @@ impl Owner for Alice {
 }
 
 impl User for Alice {
-    fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        self.handle(event, &NoPeers, now, &mut fresh())
+    fn handle(&mut self, event: &Event<'_>, stored: &Stored, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        self.handle(event, stored, now, &mut fresh())
+    }
+
+    fn port_hash(&self) -> Option<PortHash> {
+        self.port().map(Port::hash)
     }
 
     fn stop(&mut self) -> Result<Step<'_, Self>, Rejected> {
@@ -93,8 +108,12 @@ impl Owner for Bob {
 }
 
 impl User for Bob {
-    fn handle(&mut self, event: &Event<'_>, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
-        self.handle(event, &NoPeers, now, &mut fresh())
+    fn handle(&mut self, event: &Event<'_>, stored: &Stored, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        self.handle(event, stored, now, &mut fresh())
+    }
+
+    fn port_hash(&self) -> Option<PortHash> {
+        None
     }
 
     fn stop(&mut self) -> Result<Step<'_, Self>, Rejected> {
@@ -327,8 +346,19 @@ fn says_its_outbox(write: &Written, said: &[Said], before: &[Said], after: &[Sai
     let is_end = matches!(said, [Said::Link(_), ..]) && after.ends_with(from_outbox);
     // A Port that goes on was shown before.
     let goes_on = matches!(after.split_last(), Some((Said::Ready(_), setting)) if setting == from_outbox);
+    // The renewal of a link that was never set stands behind the Port, and is first said at the next start (§4.6).
+    let renewal = match after {
+        [Said::Ready(_), renewal @ Said::Send(request)] if is_renewal(request) => Some(renewal),
+        _ => None,
+    };
+    let is_all = is_all || renewal.is_some() && from_outbox == &after[..1];
     assert!(from_outbox.is_empty() || is_all || is_end || goes_on, "said is not what is repeated after a crash");
-    assert!(after.iter().all(|one| before.contains(one) || from_outbox.contains(one)), "kept, but never said");
+    let said = |one: &Said| before.contains(one) || from_outbox.contains(one) || Some(one) == renewal;
+    assert!(after.iter().all(said), "kept, but never said");
+}
+
+fn is_renewal(request: &[u8]) -> bool {
+    matches!(Request::decode(request), Ok(Request::SetLineLink { version: 0, .. }))
 }
 
 /// Lets a machine clear its outbox, once.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use port_protocol::relay::{
-    Claimed, Connect, Delivery, Departure, Directory, Issued, Limits, LinkClosure, LinkSetting, Memory, NewLink,
-    Packet, Pushed, Relay, RelayError, Response, UserId,
+    Claimed, Connect, Delivery, Departure, Directory, Issued, Limits, LinkClosure, LinkSet, LinkSetting, MarkKey,
+    Memory, NewLink, Packet, Pushed, Relay, RelayError, Response, UserId,
 };
-use port_protocol::{Admission, Event, LineId, Request, UnixSeconds};
+use port_protocol::{Admission, Event, LineId, Request, Secret, UnixSeconds};
 
 use crate::input::{Input, flip};
-use crate::rules::{Outcome, Rules, User, id, line_of};
+use crate::rules::{News, Outcome, Rules, User, at_second, id, line_of};
 
 /// A long script shows no more than a short one, only later.
 const MOST_REQUESTS: usize = 160;
@@ -25,7 +25,7 @@ pub fn relay_handle(data: &[u8]) -> bool {
         world.act(what, &mut input);
         world.look();
     }
-    world.formed
+    !world.rules.line_names().is_empty()
 }
 
 struct World {
@@ -35,7 +35,6 @@ struct World {
     /// The numbers that each user was given, and what they stood for.
     given: [BTreeMap<u64, Vec<u8>>; 4],
     last: Vec<u8>,
-    formed: bool,
 }
 
 impl World {
@@ -50,9 +49,9 @@ impl World {
             lifetime_secs: 1000,
             retention_secs: 300,
         };
-        let relay = Relay::new(Failing::default(), limits);
-        let rules = Rules::new(limits, UnixSeconds(1_000_000));
-        Self { relay, rng: Counting(0), rules, given: Default::default(), last: Vec::new(), formed: false }
+        let relay = Relay::new(Failing::default(), limits, MarkKey::new(Secret::from([9; 32])));
+        let rules = Rules::new(limits, at_second(1_000_000));
+        Self { relay, rng: Counting(0), rules, given: Default::default(), last: Vec::new() }
     }
 
     fn act(&mut self, what: u8, input: &mut Input<'_>) {
@@ -65,9 +64,10 @@ impl World {
             0..4 => self.ask(from, &Request::IssueLineLink { request_id: [input.byte() % 8; 16].into() }.to_vec()),
             4..8 => {
                 let line_link = line_link(input, &self.rules);
-                let mut request = Request::Connect { line_link, proof: None }.to_vec();
+                let request_id = [input.byte() % 4; 16].into();
+                let mut request = Request::Connect { line_link, request_id, proof: None }.to_vec();
                 if what & 1 == 1 {
-                    // `[1, [17, line_link, [key, ciphertext]]]`: a proof of any content, and of any length that fits.
+                    // `[1, [17, line_link, request_id, [key, ciphertext]]]`: a proof of any content, and of any length that fits.
                     request[2] += 1;
                     let (key, ciphertext) = (input.byte() % 24, input.byte() % 24);
                     request.extend([0x82, 0x40 | key]);
@@ -92,7 +92,7 @@ impl World {
                 self.ask(from, &Request::CloseLineLink { line_link }.to_vec());
             }
             18..21 => self.acknowledge(from, input),
-            21 => self.rules.now.0 += u64::from(input.byte()) * 8,
+            21 => self.pass(input.byte()),
             22 => self.remove(from),
             23 => {
                 let length = usize::from(input.byte());
@@ -110,9 +110,35 @@ impl World {
             _ => {
                 let (line_link, how) = (line_link(input, &self.rules), input.byte());
                 let admits = [Admission::Many, Admission::Nobody, Admission::One][usize::from(how % 3)];
-                self.ask(from, &Request::SetLineLink { line_link, version: u64::from(how / 3), admits }.to_vec());
+                let (version, recognisable) = (u64::from(how / 6), how / 3 % 2 == 1);
+                self.ask(from, &Request::SetLineLink { line_link, version, admits, recognisable }.to_vec());
             }
         }
+    }
+
+    /// Seconds, or hours; or the clock goes back.
+    fn pass(&mut self, how: u8) {
+        let (now, n) = (self.rules.now.as_secs(), u64::from(how));
+        self.rules.now = at_second(match how {
+            0..128 => now + 16 * n,
+            128..192 => now + 6 * 60 * 60 * (n - 127),
+            192.. => now.saturating_sub(600 * (n - 191)),
+        });
+    }
+
+    /// The last line that this user's requests have formed.
+    fn news(&self, from: User) -> Option<News> {
+        let connected = self.waiting(from).into_iter().rev().find_map(|(_, event)| match Event::decode(&event) {
+            Ok(Event::Connected { line_id, peer, .. }) => Some((line_id, peer)),
+            _ => None,
+        });
+        let (line_id, user_sees) = connected?;
+        let all = (0..4).flat_map(|user| self.waiting(user));
+        let owner_sees = { all }.find_map(|(_, event)| match Event::decode(&event) {
+            Ok(Event::LineFormed { line_id: of, peer, .. }) if of == line_id => Some(peer),
+            _ => None,
+        });
+        Some(News { line_id, owner_sees: owner_sees?, user_sees })
     }
 
     /// Asks, and holds what comes of it against the rules.
@@ -130,17 +156,25 @@ impl World {
             match (armed, is_packet) {
                 // What was done once is not done twice. A user that the first attempt notified is not notified by the second.
                 (Some(true), false) => {
-                    let due = self.rules.ask(from, bytes, &got);
+                    let news = self.news(from);
+                    let due = self.rules.ask(from, bytes, &got, news);
+                    // Of a line that was formed there is a reply only now.
+                    let due = match due {
+                        Ok(Response { reply: None, notify: [Some(_), Some(_)] }) => {
+                            self.rules.ask(from, bytes, &got, news)
+                        }
+                        due => due,
+                    };
                     assert_eq!(reply(got.clone()), reply(due));
                     self.repeat(from, bytes, &got);
                     return;
                 }
                 // But a packet is.
-                (Some(true), true) => drop(self.rules.ask(from, bytes, &got)),
+                (Some(true), true) => drop(self.rules.ask(from, bytes, &got, None)),
                 _ => {}
             }
         }
-        let due = self.rules.ask(from, bytes, &got);
+        let due = self.rules.ask(from, bytes, &got, self.news(from));
         assert_eq!(got, due);
         if !is_packet || got.is_err() {
             self.repeat(from, bytes, &got);
@@ -151,19 +185,25 @@ impl World {
     }
 
     fn handle(&mut self, from: User, bytes: &[u8]) -> Outcome {
-        let response = self.relay.handle(id(from), bytes, &mut self.rng, self.rules.now);
-        self.formed |= matches!(&response, Ok(Response { reply: Some(Event::LineFormed { .. }), .. }));
-        response
+        if let Ok(Request::IssueLineLink { .. }) = Request::decode(bytes) {
+            self.rules.purge();
+        }
+        self.relay.handle(id(from), bytes, &mut self.rng, self.rules.now)
     }
 
-    /// The same request again gets the same reply and notifies nobody; [`look`](Self::look) sees that nothing moves.
+    /// The same request again gets the same reply and notifies nobody; [`look`](Self::look) sees that nothing moves. Of a line that it
+    /// formed it is told only now, in the reply. A link may be purged between.
     fn repeat(&mut self, from: User, bytes: &[u8], first: &Outcome) {
         let second = self.handle(from, bytes);
-        assert_eq!(reply(second.clone()), reply(first.clone()));
-        assert!(
-            second.is_err()
-                || second == Ok(Response { reply: reply(first.clone()).unwrap_or(None), notify: [None; 2] })
-        );
+        let due = match (Request::decode(bytes), first) {
+            (Ok(Request::Connect { .. }), Ok(Response { reply: None, .. })) => {
+                self.rules.ask(from, bytes, &second, None)
+            }
+            (Ok(Request::IssueLineLink { .. }), _) => self.rules.ask(from, bytes, &second, None),
+            (_, Ok(first)) => Ok(Response { reply: first.reply.clone(), notify: [None; 2] }),
+            (_, Err(_)) => first.clone(),
+        };
+        assert_eq!(second, due);
     }
 
     /// To who is no end of a line, or not the owner of a link.
@@ -173,8 +213,11 @@ impl World {
             Request::Packet { payload, .. } => (Request::Packet { line_id: NEVER.into(), payload }, told),
             Request::Disconnect { .. } => (Request::Disconnect { line_id: NEVER.into() }, told),
             Request::CloseLineLink { .. } => (Request::CloseLineLink { line_link: NEVER.into() }, None),
-            Request::SetLineLink { version, admits, .. } => {
-                (Request::SetLineLink { line_link: NEVER.into(), version: *version, admits: *admits }, None)
+            Request::SetLineLink { version, admits, recognisable, .. } => {
+                let (version, admits, recognisable) = (*version, *admits, *recognisable);
+                let told = self.rules.queues[usize::from(from)].is_empty();
+                let told = told.then_some(Event::LineLinkLost { line_link: NEVER.into() });
+                (Request::SetLineLink { line_link: NEVER.into(), version, admits, recognisable }, told)
             }
             _ => return,
         };
@@ -242,7 +285,7 @@ impl World {
         }
         let memory = self.relay.directory().memory.borrow();
         assert_eq!(memory.lines(), self.rules.lines());
-        assert!(memory.links() >= self.rules.links() && memory.links() <= 4 * self.rules.limits.links);
+        assert_eq!(memory.links(), self.rules.links());
     }
 
     fn is_within_limits(&self, user: User) {
@@ -330,7 +373,7 @@ impl Directory for Failing {
         self.atomically(|memory| memory.claim(connect))
     }
 
-    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Down> {
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Down> {
         self.atomically(|memory| memory.set_link(setting))
     }
 

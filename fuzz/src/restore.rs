@@ -2,12 +2,13 @@
 
 use port_protocol::testkit::{Choice, World};
 use port_protocol::{
-    Alice, Bob, Event, Line, Machine, MachineRole, Reason, RecordKey, RestoreError, SendProof, UnixSeconds,
+    Alice, Bob, BobPhase, Event, Line, LineLink, Machine, MachineRole, PortHash, PortOptions, Reason, RecordKey,
+    Rejected, RequestId, RestoreError, Seed, SendProof, UnixSeconds,
 };
 use std::sync::OnceLock;
 
 use crate::input::{Input, flip, fresh};
-use crate::machine::{Owner, User, attempt, clear_outbox, pending, rank};
+use crate::machine::{Commit, Owner, Stored, User, attempt, clear_outbox, pending, rank};
 use crate::world::{self, ALICE, BOB, NOW, formed};
 
 /// An input: a record, a script of what happens to the machine, the script's length. That it stands at the end leaves the
@@ -61,13 +62,31 @@ pub fn restore_bob(data: &[u8]) -> bool {
     let mut now = NOW;
     while let Some(what) = script.next() {
         let how = if what & 1 == 0 { SendProof::Inline } else { SendProof::AlongTheLine };
-        match what % 8 {
-            6 | 7 => drop(attempt(&mut bob, &mut [], |bob, _| bob.connect(how, now))),
+        match what % 16 {
+            6 | 7 | 14 => drop(attempt(&mut bob, &mut [], |bob, _| bob.connect(how, now))),
+            15 => scan_again(&mut bob, script.byte()),
             _ => happen(&mut bob, what, &mut script, &mut now),
         }
         assert!(bob.relay().is_none() || !bob.is_spent());
     }
     true
+}
+
+/// §5.6: another Port of the same link, once this use is over and there is nothing left to do.
+fn scan_again(bob: &mut Bob, n: u8) {
+    let RecordKey::LineLink(line_link) = bob.key() else { unreachable!("a Bob has a link") };
+    let port = |line_link| {
+        let alice = Alice::offer(line_link, PortOptions::new(), Seed::from_bytes(&[n; 64])).committed();
+        alice.port().expect("on offer").clone()
+    };
+    let other = LineLink::from([n; 16]);
+    let seed = || Seed::from_bytes(&[n.wrapping_add(1); 64]);
+    let wrong = attempt(bob, &mut [], |bob, _| bob.scan_again(port(other), seed()));
+    assert!(other == line_link || wrong.is_err_and(|error| error == Rejected::WrongMachine));
+    let may = bob.is_spent() && pending(bob).is_empty();
+    let done = attempt(bob, &mut [], |bob, _| bob.scan_again(port(line_link), seed()));
+    assert!(other == line_link || done.is_ok() == may);
+    assert!(done.is_err() || bob.phase() == BobPhase::Scanned);
 }
 
 /// What can happen to Alice and to Bob.
@@ -81,13 +100,15 @@ fn happen<M: User>(user: &mut M, what: u8, script: &mut Input<'_>, now: &mut Uni
         1 => attempt(user, &mut [], |user, _| user.tick(at).ok_or(())).is_ok(),
         2 => attempt(user, &mut [], |user, _| user.stop()).is_ok(),
         3 => {
-            *now = UnixSeconds(script.u64());
+            *now = script.time();
             return;
         }
         _ => {
             let event = event(script, user.key());
             let Ok(event) = Event::decode(&event) else { return };
-            attempt(user, &mut [], |user, _| user.handle(&event, at)).is_ok()
+            let own = user.port_hash().or(Some(heard().port));
+            let stored = Stored([None, own, Some([7; 32].into())][usize::from(script.byte() % 3)]);
+            attempt(user, &mut [], |user, _| user.handle(&event, &stored, at)).is_ok()
         }
     };
     assert!(!(moved && was_spent), "a spent machine moved");
@@ -106,7 +127,7 @@ pub fn restore_line(data: &[u8]) -> bool {
             0 => drop(clear_outbox(&mut line)),
             1 => drop(attempt(&mut line, buffer, |line, _| line.tick(at).ok_or(()))),
             2 => drop(attempt(&mut line, buffer, |line, _| line.close())),
-            3 => now = UnixSeconds(script.u64()),
+            3 => now = script.time(),
             4 => {
                 let (text, data) = (usize::from(script.byte()), usize::from(script.byte()));
                 let (text, data) = (script.take(text), script.take(data));
@@ -136,6 +157,7 @@ pub fn restore_line(data: &[u8]) -> bool {
 
 /// What the fixed pair says to each other, for records that are, or were made from, that pair's.
 struct Heard {
+    port: PortHash,
     events: Vec<Vec<u8>>,
     payloads: Vec<Vec<u8>>,
 }
@@ -148,13 +170,14 @@ fn heard() -> &'static Heard {
             let close = [Choice::Close(ALICE, 0), Choice::Close(BOB, 0)];
             world::run(3, &[&formed(how)[..], &talk, &talk, &close].concat())
         });
-        let mut heard = Heard { events: vec![], payloads: vec![] };
+        let port = world::line(&worlds[0], ALICE).expect("formed").port();
+        let mut heard = Heard { port, events: vec![], payloads: vec![] };
         for event in worlds.iter().flat_map(World::events).map(|delivery| &delivery.event) {
             match Event::decode(event) {
                 Ok(Event::Packet { payload, .. }) if !heard.payloads.iter().any(|known| known == payload) => {
                     heard.payloads.push(payload.to_vec());
                 }
-                Ok(Event::LineFormed { .. }) => heard.events.push(event.clone()),
+                Ok(Event::LineFormed { .. } | Event::Connected { .. }) => heard.events.push(event.clone()),
                 _ => {}
             }
         }
@@ -177,6 +200,15 @@ fn payload(script: &mut Input<'_>) -> Vec<u8> {
     payload
 }
 
+/// That of the fixed pair's Bob, or another.
+fn request_id(script: &mut Input<'_>, fill: u8) -> RequestId {
+    let asked = heard().events.iter().find_map(|event| match Event::decode(event) {
+        Ok(Event::Connected { request_id, .. }) => Some(request_id),
+        _ => None,
+    });
+    asked.filter(|_| script.byte() & 1 == 0).unwrap_or([fill; 16].into())
+}
+
 /// An event for the machine that has this key, or nearly.
 fn event(script: &mut Input<'_>, key: RecordKey) -> Vec<u8> {
     let (how, fill) = (script.byte(), script.byte());
@@ -193,19 +225,26 @@ fn event(script: &mut Input<'_>, key: RecordKey) -> Vec<u8> {
             _ => None,
         })
     };
-    let formed = |proof| Event::LineFormed {
+    let formed =
+        |proof| Event::LineFormed { line_link: id.into(), line_id: [fill; 16].into(), peer: [fill; 32].into(), proof };
+    let connected = |request_id: RequestId| Event::Connected {
         line_link: id.into(),
+        request_id,
         line_id: [fill; 16].into(),
-        pair_hash: [fill; 32].into(),
-        proof,
+        peer: [fill; 32].into(),
     };
     use Reason::{Closed, Expired, Paused, Unknown, UsedByAnother, UsedByYou};
     let reasons = [Unknown, UsedByAnother, UsedByYou, Closed, Expired, Paused];
     let mut event = match how % 8 {
         0 => Event::LineLinkIssued { request_id: id.into(), line_link: [fill; 16].into() }.to_vec(),
         1 => formed(None).to_vec(),
-        2 => formed(proof()).to_vec(),
-        3 => Event::Refused { line_link: id.into(), reason: reasons[usize::from(fill) % reasons.len()] }.to_vec(),
+        2 if how & 8 == 0 => formed(proof()).to_vec(),
+        2 => connected(request_id(script, fill)).to_vec(),
+        3 if how & 8 == 0 => {
+            let (reason, request_id) = (reasons[usize::from(fill) % reasons.len()], request_id(script, fill));
+            Event::Refused { line_link: id.into(), request_id, reason }.to_vec()
+        }
+        3 => Event::LineLinkLost { line_link: id.into() }.to_vec(),
         4 | 5 => Event::Packet { line_id: id.into(), payload: &payload(script) }.to_vec(),
         6 if fill.is_multiple_of(2) => Event::Disconnected { line_id: id.into() }.to_vec(),
         6 => Event::Dropped { line_id: id.into() }.to_vec(),

@@ -1,7 +1,7 @@
 //! The rules of docs/relay.md (§13) in their plainest form: lists, searched from the front. A relay is compared with them.
 
 use port_protocol::relay::{Limits, RelayError, RequestError, Response, UserId};
-use port_protocol::{Admission, Event, LineId, LineLink, PairHash, Proof, Reason, Request, RequestId, UnixSeconds};
+use port_protocol::{Admission, Event, LineId, LineLink, PeerMark, Proof, Reason, Request, RequestId, UnixSeconds};
 
 use crate::relay::Down;
 
@@ -24,30 +24,43 @@ pub struct Rules {
     pub queues: [Vec<Vec<u8>>; 4],
     /// What was ever given, and what was burnt; nothing is taken from these.
     names: Vec<[u8; 16]>,
-    burnt: Vec<LineLink>,
-    pairs: Vec<([User; 2], PairHash)>,
+    /// Who is told of whom, by a mark for all links or for one.
+    marks: Vec<(Viewer, PeerMark)>,
+    /// The look before at the clock, for purging.
+    look: Option<UnixSeconds>,
+}
+
+/// Who sees whom: at one link, or at all.
+type Viewer = (User, User, Option<LineLink>);
+
+/// A line that a request has just formed, as its two users are told: a name, and the marks that the owner and the user see.
+#[derive(Clone, Copy, Debug)]
+pub struct News {
+    pub line_id: LineId,
+    pub owner_sees: PeerMark,
+    pub user_sees: PeerMark,
 }
 
 struct Link {
     name: LineLink,
     owner: User,
     request_id: RequestId,
+    recognisable: bool,
     state: State,
     purge_at: UnixSeconds,
     given: Vec<Given>,
 }
 
-/// A line of a link that admitted many.
+/// A line of a link.
 struct Given {
     by: User,
     request: Vec<u8>,
     line_id: LineId,
-    pair_hash: PairHash,
 }
 
 enum State {
     Open { expires: UnixSeconds, version: u64, admits: Admission },
-    Claimed { by: User, request: Vec<u8>, line_id: LineId, pair_hash: PairHash },
+    Claimed { by: User, request: Vec<u8>, line_id: LineId, version: u64 },
     Closed,
 }
 
@@ -60,15 +73,17 @@ struct Line {
 impl Rules {
     pub fn new(limits: Limits, now: UnixSeconds) -> Self {
         let (queues, names) = (Default::default(), Vec::new());
-        Self { limits, now, links: Vec::new(), lines: Vec::new(), queues, names, burnt: Vec::new(), pairs: Vec::new() }
+        Self { limits, now, links: Vec::new(), lines: Vec::new(), queues, names, marks: Vec::new(), look: None }
     }
 
     /// What must come of a request. A name that is new is taken from what has come of it.
-    pub fn ask(&mut self, from: User, bytes: &[u8], got: &Outcome) -> Outcome {
+    pub fn ask(&mut self, from: User, bytes: &[u8], got: &Outcome, news: Option<News>) -> Outcome {
         let quiet = |reply| Ok(Response { reply, notify: [None; 2] });
         match Request::decode(bytes).map_err(RequestError::from)? {
             Request::IssueLineLink { request_id } => self.issue(from, request_id, got),
-            Request::Connect { line_link, proof } => self.connect(from, line_link, proof, bytes, got),
+            Request::Connect { line_link, request_id, proof } => {
+                self.connect(from, line_link, (request_id, proof), bytes, got, news)
+            }
             Request::Packet { payload, .. } if payload.len() > self.limits.bytes => Err(RequestError::TooLong.into()),
             Request::Packet { line_id, payload } => match self.ends(line_id, from) {
                 Some((true, (to, true))) => {
@@ -83,113 +98,187 @@ impl Rules {
                 Ok(Response { reply: Some(Event::Disconnected { line_id }), notify })
             }
             Request::CloseLineLink { line_link } => {
-                let purge_at = UnixSeconds(self.now.0 + self.limits.retention_secs);
-                if let Some(link) = self.link(line_link)
-                    && let (true, State::Open { .. }) = (link.owner == from, &link.state)
+                if let Some(at) = self.of_owner(line_link, from)
+                    && let State::Open { .. } = self.links[at].state
                 {
-                    (link.state, link.purge_at) = (State::Closed, purge_at);
+                    self.links[at].purge_at = self.kept_until(at);
+                    self.links[at].state = State::Closed;
                 }
                 quiet(None)
             }
-            Request::SetLineLink { line_link, version: new, admits: next } => {
-                let (now, limits) = (self.now, self.limits);
-                if let Some(Link { owner, state: State::Open { expires, version, admits }, purge_at, .. }) =
-                    self.link(line_link)
-                    && (*owner, now < *expires, *version < new) == (from, true, true)
-                {
-                    (*version, *admits) = (new, next);
-                    *expires = UnixSeconds(now.0 + limits.lifetime_secs);
-                    *purge_at = UnixSeconds(expires.0 + limits.retention_secs);
-                }
-                quiet(None)
+            Request::SetLineLink { line_link, version: 0, .. } => {
+                self.set(from, line_link, 0, Admission::One, false);
+                quiet(self.lost(from, line_link))
+            }
+            Request::SetLineLink { line_link, version, admits, recognisable } => {
+                self.set(from, line_link, version, admits, recognisable);
+                quiet(self.lost(from, line_link))
             }
             other => panic!("a request that these rules don't know: {other:?}"),
+        }
+    }
+
+    /// §13.2: a setting of the version that the link has, or of a later one, and its lifetime begins anew, whatever has become of it
+    /// meanwhile. One that was used is open again if it turns out to be for many.
+    fn set(&mut self, from: User, line_link: LineLink, new: u64, admits: Admission, recognisable: bool) {
+        let Some(at) = self.of_owner(line_link, from) else { return };
+        let sets = match self.links[at].state {
+            State::Open { version, .. } => new >= version,
+            State::Claimed { version, .. } => new > version && admits == Admission::Many,
+            State::Closed => false,
+        };
+        if sets {
+            let expires = later(self.now, self.limits.lifetime_secs);
+            let link = &mut self.links[at];
+            link.state = State::Open { expires, version: new, admits };
+            link.recognisable = recognisable;
+            link.purge_at = later(expires, self.limits.retention_secs);
+        }
+    }
+
+    /// §4.6: who sets a link that there is not, or that is closed, is told so once it has heard all else.
+    fn lost(&self, from: User, line_link: LineLink) -> Option<Event<'static>> {
+        let at = self.of_owner(line_link, from);
+        let is_lost = at.is_none_or(|at| matches!(self.links[at].state, State::Closed));
+        (is_lost && self.queues[usize::from(from)].is_empty()).then_some(Event::LineLinkLost { line_link })
+    }
+
+    fn of_owner(&self, line_link: LineLink, owner: User) -> Option<usize> {
+        self.links.iter().position(|link| (link.name, link.owner) == (line_link, owner))
+    }
+
+    /// §13.3: the retention, from now; but not from before the link was issued or set.
+    fn kept_until(&self, at: usize) -> UnixSeconds {
+        let set_at = match self.links[at].state {
+            State::Open { expires, .. } => expires.as_secs() - self.limits.lifetime_secs,
+            _ => 0,
+        };
+        later(self.now.max(at_second(set_at)), self.limits.retention_secs)
+    }
+
+    /// §13.3: what was due at a look at the clock, and a day has passed since then. Two links at a time, the longest due first. A clock
+    /// that goes back makes the look before worthless.
+    pub fn purge(&mut self) {
+        for _ in 0..2 {
+            let day = 24 * 60 * 60;
+            let due_at = self.look.filter(|look| self.now >= later(*look, day));
+            let due = |link: &&Link| due_at.is_some_and(|due_at| link.purge_at <= due_at);
+            let first = self.links.iter().filter(due).map(|link| (link.purge_at, link.name)).min();
+            match first {
+                Some((_, name)) => self.links.retain(|link| link.name != name),
+                None => {
+                    let is_kept = self.look.is_some_and(|look| look <= self.now && self.now < later(look, day));
+                    if !is_kept {
+                        self.look = Some(self.now);
+                    }
+                    return;
+                }
+            }
         }
     }
 
     /// §13.2.
     fn issue(&mut self, owner: User, request_id: RequestId, got: &Outcome) -> Outcome {
         let now = self.now;
-        let mut kept = self.links.iter().filter(|link| link.owner == owner && now < link.purge_at);
+        let kept = self.links.iter().filter(|link| link.owner == owner);
         let line_link = if let Some(link) = kept.clone().find(|link| link.request_id == request_id) {
             link.name
-        } else if kept.by_ref().count() >= self.limits.links {
+        } else if kept.filter(|link| now < link.purge_at).count() >= self.limits.links {
             return Err(RequestError::TooManyLinks.into());
         } else {
             let Ok(Response { reply: Some(Event::LineLinkIssued { line_link: name, .. }), .. }) = got else {
                 panic!("a link was due: {got:?}");
             };
             self.is_new(name.as_bytes());
-            let expires = UnixSeconds(now.0 + self.limits.lifetime_secs);
+            let expires = later(now, self.limits.lifetime_secs);
             let state = State::Open { expires, version: 0, admits: Admission::One };
-            let purge_at = UnixSeconds(expires.0 + self.limits.retention_secs);
-            self.links.push(Link { name: *name, owner, request_id, state, purge_at, given: Vec::new() });
-            *name
+            let purge_at = later(expires, self.limits.retention_secs);
+            let (name, recognisable, given) = (*name, false, Vec::new());
+            self.links.push(Link { name, owner, request_id, recognisable, state, purge_at, given });
+            name
         };
         Ok(Response { reply: Some(Event::LineLinkIssued { request_id, line_link }), notify: [None; 2] })
     }
 
     /// §13.3, the table.
-    fn connect(&mut self, by: User, line_link: LineLink, proof: Option<Proof>, bytes: &[u8], got: &Outcome) -> Outcome {
+    fn connect(
+        &mut self,
+        by: User,
+        line_link: LineLink,
+        (request_id, proof): (RequestId, Option<Proof>),
+        bytes: &[u8],
+        got: &Outcome,
+        news: Option<News>,
+    ) -> Outcome {
         let (now, limits) = (self.now, self.limits);
-        let refused = |reason| Ok(Response { reply: Some(Event::Refused { line_link, reason }), notify: [None; 2] });
-        let lines = |rules: &Self, line_id, by| rules.ends(line_id, by).is_some_and(|(is_here, _)| is_here);
+        let refused =
+            |reason| Ok(Response { reply: Some(Event::Refused { line_link, request_id, reason }), notify: [None; 2] });
         let Some(at) = self.links.iter().position(|link| link.name == line_link && now < link.purge_at) else {
             return refused(Reason::Unknown);
         };
         let (owner, link) = (self.links[at].owner, &self.links[at]);
-        let mut given = link.given.iter().filter(|given| (given.by, &given.request[..]) == (by, bytes));
-        if let Some(Given { line_id, pair_hash, .. }) = given.find(|given| lines(self, given.line_id, by)) {
-            let reply = Event::LineFormed { line_link, line_id: *line_id, pair_hash: *pair_hash, proof: None };
-            return Ok(Response { reply: Some(reply), notify: [None; 2] });
+        if owner == by {
+            return refused(Reason::UsedByYou);
         }
-        let admits = match &link.state {
+        let of_this_link = (!link.recognisable).then_some(line_link);
+        let given = link.given.iter().filter(|given| given.by == by && self.is_on_it(given.line_id));
+        let before = given.clone().find(|given| given.request == bytes).map(|given| given.line_id);
+        let (uses, before) = match &link.state {
+            _ if before.is_some() => (0, before),
             State::Claimed { by: first, .. } if *first != by => return refused(Reason::UsedByAnother),
             State::Claimed { request, .. } if request != bytes => return refused(Reason::UsedByYou),
-            State::Claimed { line_id, pair_hash, .. } => {
-                let (line_id, pair_hash) = (*line_id, *pair_hash);
-                let reply = Some(Event::LineFormed { line_link, line_id, pair_hash, proof: None });
-                return Ok(Response { reply, notify: [None; 2] });
-            }
+            State::Claimed { line_id, .. } => (0, Some(*line_id)),
             State::Closed => return refused(Reason::Closed),
             State::Open { expires, .. } if now >= *expires => return refused(Reason::Expired),
-            State::Open { .. } if owner == by => return refused(Reason::UsedByYou),
             State::Open { admits: Admission::Nobody, .. } => return refused(Reason::Paused),
-            State::Open { admits, .. } => *admits,
+            State::Open { .. } => (given.count(), None),
         };
-        let his = link.given.iter().filter(|given| given.by == by && lines(self, given.line_id, by));
-        if admits == Admission::Many && his.count() >= limits.uses {
+        if let Some(line_id) = before {
+            let Ok(Response { reply: Some(Event::Connected { peer, .. }), .. }) = got else {
+                panic!("the same answer was due: {got:?}");
+            };
+            self.sees((by, owner, of_this_link), *peer);
+            let reply = Event::Connected { line_link, request_id, line_id, peer: *peer };
+            return Ok(Response { reply: Some(reply), notify: [None; 2] });
+        }
+        let is_for_many = matches!(self.links[at].state, State::Open { admits: Admission::Many, .. });
+        if is_for_many && uses >= limits.uses || [owner, by].iter().any(|user| self.lines_of(*user) >= limits.lines) {
             return Err(RequestError::TooManyLines.into());
         }
-        if [owner, by].iter().any(|user| self.lines_of(*user) >= limits.lines) {
-            return Err(RequestError::TooManyLines.into());
-        }
-        let Ok(Response { reply: Some(Event::LineFormed { line_id: name, pair_hash, .. }), .. }) = got else {
-            panic!("a line was due: {got:?}");
-        };
-        let (line_id, pair_hash) = (*name, *pair_hash);
-        self.is_new(name.as_bytes());
-        assert!(!self.burnt.contains(&line_link), "a line of a link that was burnt");
-        let mut pair = [owner, by];
-        pair.sort_unstable();
-        for (other, hash) in &self.pairs {
-            assert_eq!(*other == pair, *hash == pair_hash, "one pair_hash for each pair");
-        }
-        self.pairs.retain(|(other, _)| *other != pair);
-        self.pairs.push((pair, pair_hash));
+        let Some(News { line_id, owner_sees, user_sees }) = news else { panic!("a line was due: {got:?}") };
+        self.is_new(line_id.as_bytes());
+        self.sees((owner, by, None), owner_sees);
+        self.sees((by, owner, of_this_link), user_sees);
 
-        self.queues[usize::from(owner)].push(Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec());
+        let formed = Event::LineFormed { line_link, line_id, peer: owner_sees, proof };
+        let connected = Event::Connected { line_link, request_id, line_id, peer: user_sees };
+        self.queues[usize::from(owner)].push(formed.to_vec());
+        self.queues[usize::from(by)].push(connected.to_vec());
         self.lines.push(Line { name: line_id, ends: [(owner, true), (by, true)] });
-        let reply = Event::LineFormed { line_link, line_id, pair_hash, proof: None };
-        let (link, request) = (&mut self.links[at], bytes.to_vec());
-        if admits == Admission::Many {
-            link.given.push(Given { by, request, line_id, pair_hash });
-        } else {
-            link.state = State::Claimed { by, request, line_id, pair_hash };
-            link.purge_at = UnixSeconds(now.0 + limits.retention_secs);
-            self.burnt.push(line_link);
+        let until = self.kept_until(at);
+        let link = &mut self.links[at];
+        link.given.push(Given { by, request: bytes.to_vec(), line_id });
+        if let (State::Open { version, .. }, false) = (&link.state, is_for_many) {
+            link.state = State::Claimed { by, request: bytes.to_vec(), line_id, version: *version };
+            link.purge_at = until;
         }
-        Ok(Response { reply: Some(reply), notify: [Some(id(owner)), None] })
+        Ok(Response { reply: None, notify: [Some(id(owner)), Some(id(by))] })
+    }
+
+    /// One mark for each viewer, and another for each other one.
+    fn sees(&mut self, viewer: Viewer, mark: PeerMark) {
+        for (other, of_other) in &self.marks {
+            assert_eq!(*other == viewer, *of_other == mark, "one mark for each viewer: {viewer:?}, {other:?}");
+        }
+        if !self.marks.contains(&(viewer, mark)) {
+            self.marks.push((viewer, mark));
+        }
+    }
+
+    /// Whether anybody has not left this line.
+    fn is_on_it(&self, line_id: LineId) -> bool {
+        let line = self.lines.iter().find(|line| line.name == line_id);
+        line.is_some_and(|line| line.ends.iter().any(|(_, is_here)| *is_here))
     }
 
     /// §13.4. Whether something was dropped for it.
@@ -253,9 +342,9 @@ impl Rules {
         self.lines.iter().filter(|line| line.ends.iter().any(|(_, is_here)| *is_here)).count()
     }
 
-    /// Links that are not to be forgotten yet.
+    /// Links that were not deleted.
     pub fn links(&self) -> usize {
-        self.links.iter().filter(|link| self.now < link.purge_at).count()
+        self.links.len()
     }
 
     pub fn link_names(&self) -> Vec<LineLink> {
@@ -283,10 +372,6 @@ impl Rules {
         self.lines.iter().filter(|line| line.ends.contains(&(user, true))).count()
     }
 
-    fn link(&mut self, name: LineLink) -> Option<&mut Link> {
-        self.links.iter_mut().find(|link| link.name == name && self.now < link.purge_at)
-    }
-
     /// If the user is an end of the line: whether it is still there; the other user, and whether that one is.
     fn ends(&self, name: LineId, user: User) -> Option<(bool, (User, bool))> {
         match self.lines.iter().find(|line| line.name == name)?.ends {
@@ -301,11 +386,21 @@ impl Rules {
     }
 }
 
+/// So many seconds after 1970.
+pub fn at_second(secs: u64) -> UnixSeconds {
+    UnixSeconds::new(secs).expect("not later than 9999")
+}
+
+fn later(than: UnixSeconds, secs: u64) -> UnixSeconds {
+    at_second(than.as_secs() + secs)
+}
+
 /// Every event that waits is of a line.
 pub fn line_of(event: &[u8]) -> LineId {
     match Event::decode(event) {
         Ok(
             Event::LineFormed { line_id, .. }
+            | Event::Connected { line_id, .. }
             | Event::Packet { line_id, .. }
             | Event::Dropped { line_id }
             | Event::Disconnected { line_id },

@@ -4,7 +4,10 @@ use port_protocol::testkit::{App, Choice, Client, Schedule, World};
 use port_protocol::{Line, LinePhase, Machine, SendProof, UnixSeconds};
 
 /// When a world begins.
-pub const NOW: UnixSeconds = UnixSeconds(1_000_000);
+pub const NOW: UnixSeconds = match UnixSeconds::new(1_000_000) {
+    Some(now) => now,
+    None => UnixSeconds::MAX,
+};
 
 /// By number. In `drive_pair` there is a third: a thief, or a friend. In `world` there are two Alices, two Bobs, and the third.
 pub const ALICE: u8 = 0;

@@ -27,7 +27,7 @@ use crate::proof::PrivateKey;
 use crate::secret::{Rad, Seed};
 use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, Tombstone};
-use offered::{After, Next, Offered, Once, Visitor};
+use offered::{After, NEW, Next, Offered, Once, Visitor};
 
 /// The machine that makes one Port and waits for its user (§4): `Requesting ─LineLinkIssued▶ Offered ─LineFormed▶ Spent`.
 ///
@@ -47,10 +47,12 @@ pub enum AliceEffect<'m> {
     /// effect comes once, and not again after a crash. To store notes of your own on the line, do it in the closure of
     /// [`Step::store`], with the row.
     LineFormed(Line),
-    /// Send this to the relay.
+    /// Send this to the relay. A `SetLineLink` also renews the link's lifetime at the relay: do what is pending whenever the connection
+    /// comes back, and once a month if it never breaks (§4.6).
     Send(Request<'m>),
     /// Show this Port: as a QR code, a link, by NFC. You may show it again. If a [`Send`](AliceEffect::Send) comes before it, wait until
-    /// your transport says that the relay has taken that request, which has no reply (§14.2).
+    /// your transport says that the relay has taken that request, which has no reply (§14.2). A `Send` that comes after it need not be
+    /// waited for: a Port for one use can be shown without a network.
     ///
     /// Give a contact port to its introducer only: as [`IntroducerMessage::Grant`](crate::IntroducerMessage::Grant), along your line with
     /// the introducer.
@@ -130,28 +132,38 @@ impl Alice {
         if event.key() != state.key() {
             return Err(Rejected::WrongMachine);
         }
+        // Each arm is a function that is not inlined: the stack holds the frame of one of them, and not of all.
         match (state, event) {
-            (State::Requesting(requesting), Event::LineLinkIssued { line_link, .. }) => {
-                let next = requesting.issued(*line_link, now);
-                Ok(Step::new(self, next))
-            }
-            (State::Offered(offered), Event::LineFormed { line_id, pair_hash, proof, .. }) => {
-                let (has_line, relationship) = (peers.has_line(line_id), peers.relationship(pair_hash));
-                let visitor = Visitor { line_id: *line_id, pair_hash: *pair_hash, relationship };
-                let next = match (offered.is_for_many(), has_line) {
-                    (false, true) => offered.spent(offered.port().hash(), *line_id, Ok(None)),
-                    (false, false) => visit::spend(offered, &visitor, proof.as_ref(), now),
-                    (true, true) => return Err(Rejected::Duplicate),
-                    (true, false) => visit::admit(offered, &visitor, proof.as_ref(), peers, now, rng)?,
-                };
-                Ok(self.after_use(next, |once| match once {
-                    Once::LineFormed(line) => AliceEffect::LineFormed(line),
-                    Once::Disconnect(line_id) => AliceEffect::Send(Request::Disconnect { line_id }),
-                }))
+            // That is for a Bob.
+            (_, Event::Connected { .. }) => Err(Rejected::WrongMachine),
+            (State::Requesting(_), Event::LineLinkIssued { line_link, .. }) => self.issued(*line_link, now),
+            (State::Offered(_), Event::LineLinkLost { .. }) => self.lost(),
+            (State::Offered(offered), Event::LineFormed { line_id, peer, proof, .. }) => {
+                let visitor = Visitor { line_id: *line_id, peer: *peer, relationship: peers.relationship(peer) };
+                match (peers.port_of_line(line_id), offered.is_for_many()) {
+                    (Some(of_line), _) => self.line_is_there(of_line, *line_id),
+                    (None, false) => self.spend(&visitor, proof.as_ref(), now),
+                    (None, true) => self.admit(&visitor, proof.as_ref(), peers, now, rng),
+                }
             }
             (State::Spent(tombstone), event) => Err(tombstone.reject(event, peers)),
             _ => Err(Rejected::OutOfOrder),
         }
+    }
+
+    /// §4.2.
+    #[inline(never)]
+    fn issued(&mut self, line_link: LineLink, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+        let State::Requesting(requesting) = &self.0.state else { return Err(Rejected::OutOfOrder) };
+        let next = requesting.issued(line_link, now);
+        Ok(Step::new(self, next).outbox(0..NEW))
+    }
+
+    /// §4.6.
+    #[inline(never)]
+    fn lost(&mut self) -> Result<Step<'_, Self>, Rejected> {
+        let next = State::Spent(self.offered()?.lost());
+        Ok(Step::new(self, next))
     }
 
     /// The Port, while it is on offer.
@@ -165,6 +177,8 @@ where
     Self: Role<State = State, Change = State>,
 {
     /// Makes a Port, and asks the relay for its line link (§4.1). The request is [`pending`](crate::Machine::pending): send it.
+    // Not inlined: what is moved in it lies below its caller, where the commit wipes it.
+    #[inline(never)]
     pub fn request(options: PortOptions, seed: Seed) -> Created<Self> {
         Created::new(State::Requesting(Requesting::new::<D>(options, seed)))
     }
@@ -173,6 +187,8 @@ where
     /// for many, send what is pending before you show it: the relay must know that its link is for many.
     ///
     /// Never use a link twice. If you do, the insert fails: a row with that key exists already.
+    // As `request`.
+    #[inline(never)]
     pub fn offer(line_link: LineLink, options: PortOptions, seed: Seed) -> Created<Self> {
         Created::new(State::Offered(Requesting::new::<D>(options, seed).into_offered(line_link)))
     }

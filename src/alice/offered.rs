@@ -5,10 +5,11 @@ use core::ops::Range;
 use minicbor::{Decode, Encode};
 
 use crate::error::Rejected;
-use crate::id::{LineId, LineLink, PairHash, PortHash, RecordKey, ReplayMark};
-use crate::line::{Introduced, Origin};
+use crate::id::{LineId, LineLink, PeerMark, PortHash, RecordKey, ReplayMark};
+use crate::line::{Common, Introduced, Origin};
 use crate::machine::peers::{Peers, Relationship};
 use crate::machine::step::{Conditions, OnDuplicate};
+use crate::message::Request;
 use crate::outcome::PortOutcome;
 use crate::port::Port;
 use crate::port::options::PortOptions;
@@ -21,7 +22,9 @@ use crate::time::UnixSeconds;
 use crate::tombstone::{FinalRequest, Tombstone};
 
 /// How many places an Alice's outbox has.
-pub(crate) const OUTBOX: u8 = 2;
+pub(crate) const OUTBOX: u8 = 3;
+/// The first of them: what the relay is to know, and the Port.
+pub(crate) const NEW: u8 = 2;
 
 /// Waits for somebody who holds the Port.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -38,7 +41,10 @@ pub struct Offered {
     /// Whether the relay is still to be told of this version.
     #[n(4)]
     due: bool,
+    /// Whether Alice lets itself be recognised (§14.6).
     #[n(5)]
+    recognisable: bool,
+    #[n(6)]
     many: Option<Many>,
 }
 
@@ -54,7 +60,7 @@ pub struct Many {
 /// Somebody who comes, by the relay's word.
 pub(crate) struct Visitor {
     pub(crate) line_id: LineId,
-    pub(crate) pair_hash: PairHash,
+    pub(crate) peer: PeerMark,
     /// By the caller's tables.
     pub(crate) relationship: Relationship,
 }
@@ -82,13 +88,12 @@ pub(crate) enum Once<L> {
 impl Offered {
     pub(crate) fn new(line_link: LineLink, private_key: PrivateKey, rad: Rad, options: PortOptions) -> Self {
         let (kind, public_key) = (options.kind(), private_key.public_key());
-        let PortOptions { terms, policy, introducer } = options;
+        let PortOptions { terms, policy, introducer, recognisable } = options;
         let port = Port { kind, line_link, public_key, rad, terms, ticket: None };
         let many = kind.is_for_many().then_some(Many { used: 0, introducer });
-        let mut offered = Self { port, private_key, policy, version: 0, due: false, many };
-        // A link is issued for one.
-        offered.announce_change_from(Admission::One);
-        offered
+        // A link is issued for one, whose user does not recognise its owner.
+        let as_issued = policy.admission(kind, 0) == Admission::One && !recognisable;
+        Self { port, private_key, policy, version: u64::from(!as_issued), due: !as_issued, recognisable, many }
     }
 
     pub(crate) const fn port(&self) -> &Port {
@@ -123,10 +128,16 @@ impl Offered {
         self.expiry().is_some_and(|expiry| now >= expiry)
     }
 
-    /// What the relay is to know of the link (§14.2): version and admission. `None` if the link is as it was issued. It is said again
-    /// whenever the connection comes back, because the relay may not have heard it.
-    pub(crate) fn setting(&self) -> Option<(u64, Admission)> {
-        (self.version > 0).then(|| (self.version, self.admission()))
+    /// Whether the link is not as it was issued (§14.2).
+    pub(crate) const fn is_set(&self) -> bool {
+        self.version > 0
+    }
+
+    /// What the relay is to know of the link (§14.2). It is said again whenever the connection comes back: the relay may not have heard it,
+    /// and the link's lifetime there begins anew (§4.6).
+    pub(crate) fn setting(&self) -> Request<'static> {
+        let (line_link, version, recognisable) = (self.port.line_link, self.version, self.recognisable);
+        Request::SetLineLink { line_link, version, admits: self.admission(), recognisable }
     }
 
     /// The places of the outbox that are new after a change: the setting, if the relay does not know it yet. The Port was shown before.
@@ -151,11 +162,21 @@ impl Offered {
 
     /// Dead without a use.
     pub(crate) const fn end(&self, outcome: PortOutcome) -> Tombstone<PortOutcome> {
-        let Port { line_link, kind, .. } = self.port;
-        Tombstone::ended(RecordKey::LineLink(line_link), outcome, FinalRequest::CloseLink(kind))
+        self.ended(outcome, FinalRequest::CloseLink(self.port.kind))
+    }
+
+    /// §4.6: dead, because the relay has no such link.
+    pub(crate) const fn lost(&self) -> Tombstone<PortOutcome> {
+        self.ended(PortOutcome::LinkLost, FinalRequest::Nothing)
+    }
+
+    const fn ended(&self, outcome: PortOutcome, last: FinalRequest) -> Tombstone<PortOutcome> {
+        Tombstone::ended(RecordKey::LineLink(self.port.line_link), outcome, last)
     }
 
     /// Why this visitor gets no line, however good its proof.
+    // Not inlined: its frame would be below the cryptography.
+    #[inline(never)]
     pub(crate) fn refuses(&self, visitor: &Visitor, now: UnixSeconds) -> Option<PortOutcome> {
         match visitor.relationship {
             _ if self.has_expired(now) => Some(PortOutcome::Expired),
@@ -174,6 +195,11 @@ impl Offered {
         }
     }
 
+    /// What a line with this visitor has at both ends.
+    pub(crate) const fn common(&self, hash: PortHash, visitor: &Visitor) -> Common {
+        Common { kind: self.port.kind, port: hash, line_id: visitor.line_id }
+    }
+
     /// Where a line with this visitor comes from.
     pub(crate) fn origin(
         &self,
@@ -182,9 +208,9 @@ impl Offered {
         replaces: Option<LineId>,
         introduced: Option<Introduced>,
     ) -> Origin {
-        let Visitor { line_id, pair_hash, .. } = *visitor;
+        let Visitor { line_id, peer, .. } = *visitor;
         let relay = self.port.relay().cloned();
-        Origin { kind: self.port.kind, port: hash, line_id, pair_hash, relay, replaces, introduced }
+        Origin { kind: self.port.kind, port: hash, line_id, peer, relay, replaces, introduced }
     }
 
     /// §4.3: a Port for one use is spent by its first use, with a line or without. `Ok(None)`: the line is stored already, and the
@@ -193,10 +219,9 @@ impl Offered {
         let line_link = self.port.line_link;
         let (tombstone, line) = match line {
             Ok(line) => (Tombstone::Formed { line_link, line_id }, line),
-            Err(outcome) => {
-                let last = FinalRequest::Disconnect(line_id);
-                (Tombstone::ended(RecordKey::LineLink(line_link), outcome, last), None)
-            }
+            // The line is another Port's, and a good one.
+            Err(PortOutcome::FalseLine) => (self.end(PortOutcome::FalseLine), None),
+            Err(outcome) => (self.ended(outcome, FinalRequest::Disconnect(line_id)), None),
         };
         let unique = Some((ReplayMark::from(*hash.as_bytes()), OnDuplicate::Revoke));
         Next {
@@ -204,6 +229,22 @@ impl Offered {
             once: line.map(Once::LineFormed),
             outbox: 0..OUTBOX,
             conditions: Conditions { unique, consumes: None },
+        }
+    }
+
+    /// §4.3, §14.4: the caller has a record of this line. A line of this Port is in its place, and nothing is to be done. A line of another
+    /// Port is the relay's lie. The user of this Port then waits in vain.
+    pub(crate) fn line_is_there<L>(
+        &self,
+        hash: PortHash,
+        of_line: PortHash,
+        line_id: LineId,
+    ) -> Result<Next<L>, Rejected> {
+        match (self.is_for_many(), of_line == hash) {
+            (false, true) => Ok(self.spent(hash, line_id, Ok(None))),
+            (false, false) => Ok(self.spent(hash, line_id, Err(PortOutcome::FalseLine))),
+            (true, true) => Err(Rejected::Duplicate),
+            (true, false) => Err(Rejected::FalseLine),
         }
     }
 
@@ -268,7 +309,7 @@ impl Offered {
         }
     }
 
-    fn admission(&self) -> Admission {
+    pub(crate) fn admission(&self) -> Admission {
         self.policy.admission(self.port.kind, self.used())
     }
 

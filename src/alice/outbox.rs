@@ -22,7 +22,7 @@ impl State {
         }
     }
 
-    pub(crate) fn at_deadline(&self) -> Option<Self> {
+    pub(crate) fn at_deadline(&self, _: UnixSeconds) -> Option<Self> {
         self.end(PortOutcome::Expired)
     }
 
@@ -53,11 +53,10 @@ impl Role for Alice {
                 Some(AliceEffect::Send(Request::IssueLineLink { request_id: *request_id }))
             }
             // Before anybody sees the Port, the relay knows for how many it is. Otherwise the first use would burn its link (§14.2).
-            (State::Offered(offered), 0) => offered.setting().map(|(version, admits)| {
-                let line_link = offered.port().line_link;
-                AliceEffect::Send(Request::SetLineLink { line_link, version, admits })
-            }),
+            (State::Offered(offered), 0) if offered.is_set() => Some(AliceEffect::Send(offered.setting())),
             (State::Offered(offered), 1) => Some(AliceEffect::PortReady(offered.port())),
+            // A link that is as it was issued can be shown without a network. Its lifetime at the relay is renewed when there is one (§4.6).
+            (State::Offered(offered), 2) if !offered.is_set() => Some(AliceEffect::Send(offered.setting())),
             (State::Spent(tombstone), place) => tombstone.outbox(place).map(|word| match word {
                 LastWord::Disconnect(line_id) => AliceEffect::Send(Request::Disconnect { line_id }),
                 LastWord::CloseLink(line_link, _) => {

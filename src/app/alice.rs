@@ -79,13 +79,12 @@ impl Alice {
             State::Requesting(_) => Err(Rejected::OutOfOrder),
             State::Spent(tombstone) => Err(tombstone.reject_line(*line_id, peers)),
             State::Offered(offered) => {
-                let (has_line, relationship) = (peers.has_line(line_id), peers.relationship(pair_hash));
-                let visitor = Visitor { line_id: *line_id, pair_hash: *pair_hash, relationship };
-                let next = match (offered.is_for_many(), has_line) {
-                    (false, true) => offered.spent(App::hash(offered.port()), *line_id, Ok(None)),
-                    (false, false) => spend(offered, &visitor, intro, now),
-                    (true, true) => return Err(Rejected::Duplicate),
-                    (true, false) => admit(offered, &visitor, intro, peers, now)?,
+                let visitor =
+                    Visitor { line_id: *line_id, peer: *pair_hash, relationship: peers.relationship(pair_hash) };
+                let next = match peers.port_of_line(line_id) {
+                    Some(of_line) => offered.line_is_there(App::hash(offered.port()), of_line, *line_id)?,
+                    None if offered.is_for_many() => admit(offered, &visitor, intro, peers, now)?,
+                    None => spend(offered, &visitor, intro, now),
                 };
                 Ok(self.after_use(next, |once| match once {
                     Once::LineFormed(line) => AliceEffect::LineFormed(line),
@@ -188,10 +187,10 @@ impl Role for Alice {
     fn outbox(&self, place: u8) -> Option<AliceEffect<'_>> {
         match (&self.0.state, place) {
             (State::Requesting(requesting), 0) => Some(AliceEffect::Send(request(requesting))),
-            (State::Offered(offered), 0) => offered.setting().and_then(|(_, admission)| {
+            (State::Offered(offered), 0) if offered.is_set() => {
                 let port = offered.port();
-                setting(port.kind, &port.line_link, admission).map(AliceEffect::Send)
-            }),
+                setting(port.kind, &port.line_link, offered.admission()).map(AliceEffect::Send)
+            }
             (State::Offered(_), 1) => Some(AliceEffect::PortReady),
             (State::Spent(tombstone), place) => match tombstone.outbox(place)? {
                 LastWord::Disconnect(line_id) => Some(AliceEffect::Send(Request::Disconnect(line_id))),

@@ -12,7 +12,7 @@ use crate::bob::outbox::OUTBOX;
 use crate::bob::{BobOf, State};
 use crate::dialect::Speaks;
 use crate::error::Rejected;
-use crate::id::{LineId, PairHash};
+use crate::id::{LineId, PeerMark};
 use crate::machine::peers::Peers;
 use crate::machine::record::Row;
 use crate::machine::step::{Created, Step};
@@ -46,10 +46,10 @@ impl Bob {
         Self::read(bundle.to_port(), seed)
     }
 
-    /// Uses the bundle, under this name. Past its expiry the step ends with [`UseOutcome::Expired`] instead.
+    /// Uses the bundle, under this name.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: it was used before. [`Rejected::Malformed`]: it was restored from a record that was forged. The request
+    /// [`Rejected::Expired`]: the bundle has expired, by this clock. Nothing was sent. [`Rejected::OutOfOrder`]: it was used before. [`Rejected::Malformed`]: it was restored from a record that was forged. The request
     /// is [`pending`](crate::Machine::pending).
     pub fn connect(&mut self, name: &Name, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let prove = |private_key: &PrivateKey, iv: &[u8; 16], port: &Port| intro::prove(private_key, iv, port, name);
@@ -67,12 +67,12 @@ impl Bob {
     pub fn connected(
         &mut self,
         line_id: LineId,
-        pair_hash: Option<PairHash>,
+        pair_hash: Option<PeerMark>,
         peers: &impl Peers,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         match (&self.0.state, pair_hash) {
-            (State::Connecting(_), None) if !peers.has_line(&line_id) => {
+            (State::Connecting(_), None) if peers.port_of_line(&line_id).is_none() => {
                 self.end(UseOutcome::NoPairHash, FinalRequest::Disconnect(line_id))
             }
             (State::Connecting(connecting), pair_hash) => {

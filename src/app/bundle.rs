@@ -24,9 +24,6 @@ use crate::time::UnixSeconds;
 pub(crate) const VERSION: &str = "1.0.0";
 pub(crate) const ORG: &str = "numberless.tech";
 
-/// 9999-12-31T23:59:59Z, the latest time that `expiryTimestamp` can hold (§17.2).
-pub(super) const LAST: UnixSeconds = UnixSeconds(253_402_300_799);
-
 /// A Port in the app's form (§17.2). A peer that has it can form a line with its maker.
 ///
 /// - A [`PortKind::Port`] (target 0) is for one use.
@@ -85,11 +82,10 @@ impl Bundle {
         Self { name: Some(name), ..self }
     }
 
-    /// Sets the expiry. From this second on the bundle is dead, by the clock of its reader. A time after the year 9999 becomes the last
-    /// second of that year, because the format can't hold a later one. The app writes no expiry any more, but obeys it.
+    /// Sets the expiry. From this second on the bundle is dead, by the clock of its reader. The app writes no expiry any more, but obeys it.
     #[must_use]
     pub fn expiring(self, expires: UnixSeconds) -> Self {
-        Self { expires: Some(expires.min(LAST)), ..self }
+        Self { expires: Some(expires), ..self }
     }
 
     /// How the bundle may be used: once, by many, or with a ticket.
@@ -398,12 +394,12 @@ pub(crate) fn seconds(text: &str) -> Option<UnixSeconds> {
     // §17.2: a minute always has 60 seconds. RFC 3339 also allows a leap second.
     let leaps = text.get(17..19) == Some("60");
     let date = OffsetDateTime::parse(text, &Rfc3339).ok().filter(|_| is_utc && !leaps)?;
-    Some(UnixSeconds(date.unix_timestamp().try_into().unwrap_or(0)))
+    Some(u64::try_from(date.unix_timestamp()).ok().and_then(UnixSeconds::new).unwrap_or_default())
 }
 
 /// Writes a time in the same form, to the second. `None` after the year 9999.
 pub(crate) fn date(seconds: UnixSeconds) -> Option<String> {
-    let date = OffsetDateTime::from_unix_timestamp(seconds.0.try_into().ok()?).ok()?;
+    let date = OffsetDateTime::from_unix_timestamp(seconds.as_secs().try_into().ok()?).ok()?;
     let ((year, month, day), (hour, minute, second)) = (date.to_calendar_date(), date.to_hms());
     let month = u8::from(month);
     (year <= 9999).then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))

@@ -1,6 +1,5 @@
 //! The app's dialect (§17.10): what its Alice and Bob keep otherwise than this crate's own.
 
-use super::bundle::LAST;
 use super::intro::Intro;
 use crate::dialect::{Dialect, Speaks};
 use crate::id::PortHash;
@@ -18,7 +17,7 @@ impl Speaks for App {
     type Proof = Intro;
 
     fn terms(Terms { expires, relay: _ }: Terms) -> Terms {
-        Terms { expires: expires.map(|expires| expires.min(LAST)), relay: None }
+        Terms { expires, relay: None }
     }
 
     fn hash(port: &Port) -> PortHash {

@@ -11,7 +11,7 @@ use super::intro::Intro;
 use super::json::{self, Hex, Object, Text, is_truthy};
 use super::message::EncryptedContent;
 use super::text::SecretText;
-use crate::id::{LineId, LineLink, PairHash, RecordKey};
+use crate::id::{LineId, LineLink, PeerMark, RecordKey};
 use crate::port::PortKind;
 use crate::time::UnixSeconds;
 
@@ -41,7 +41,7 @@ pub enum Happened {
         /// The new line. If you have a record of it, this event came again.
         line_id: LineId,
         /// The two users, as the server claims.
-        pair_hash: PairHash,
+        pair_hash: PeerMark,
         /// Bob's proof. If the event has none, or a malformed one, no check accepts this one either (§17.4).
         intro: Intro,
     },
@@ -205,6 +205,6 @@ fn timestamp(value: &RawValue) -> Option<UnixSeconds> {
         }
     };
     // §17.7: a time outside of the years 1970 to 9999 counts as none, because it can't be written again.
-    let seconds = UnixSeconds(u64::try_from(seconds).ok()?);
+    let seconds = UnixSeconds::new(u64::try_from(seconds).ok()?)?;
     date(seconds).map(|_| seconds)
 }

@@ -8,7 +8,7 @@ use super::message::{EncryptedContent, UnauthenticatedKey};
 use super::name::Name;
 use super::request::Request;
 use crate::error::{Rejected, SealError};
-use crate::id::{LineId, RecordKey};
+use crate::id::{LineId, PortHash, RecordKey};
 use crate::line::{Origin, RelayClaims};
 use crate::machine::step::Step;
 use crate::machine::{Held, Role, impl_machine};
@@ -187,8 +187,13 @@ impl UnauthenticatedLine {
 
     /// The server's claims about the line. They are never confirmed: do not rely on them.
     pub const fn claims(&self) -> RelayClaims {
-        let Origin { line_id, pair_hash, .. } = self.0.state.origin;
-        RelayClaims { line_id, pair_hash }
+        let Origin { line_id, peer, .. } = self.0.state.origin;
+        RelayClaims { line_id, peer }
+    }
+
+    /// The hash of the Port that formed the line.
+    pub const fn port(&self) -> PortHash {
+        self.0.state.origin.port
     }
 
     /// The kind of the Port that formed the line.
@@ -221,7 +226,7 @@ impl State {
         None
     }
 
-    const fn at_deadline(&self) -> Option<Self> {
+    const fn at_deadline(&self, _: UnixSeconds) -> Option<Self> {
         None
     }
 

@@ -19,7 +19,7 @@
 //!
 //! # fn keep(_: &Write<'_>) -> Result<(), std::convert::Infallible> { Ok(()) }
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (mut rng, now) = (rand::rng(), UnixSeconds(1_790_000_000));
+//! let (mut rng, now) = (rand::rng(), UnixSeconds::now());
 //!
 //! // Alice shows a link.
 //! let mut alice = Alice::offer([7; 16].into(), PortOptions::new(), Seed::draw(&mut rng)).store(keep)?;

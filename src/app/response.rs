@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::bundle::Bundle;
 use super::error::{BundleError, ResponseError};
 use super::json::{self, Hex, Text, present};
-use crate::id::{LineId, LineLink, PairHash};
+use crate::id::{LineId, LineLink, PeerMark};
 
 /// Parses the answer to [`LineLinks`](super::Request::LineLinks): ids for plain Ports, one for each Port. An id may come twice in one
 /// answer, and again in a later one.
@@ -29,7 +29,7 @@ pub fn line_links(json: &str) -> Result<Vec<LineLink>, ResponseError> {
 ///
 /// # Errors
 /// [`ResponseError::Malformed`]: the body names no line. Send the request again when no other answer to it can come any more (§17.10).
-pub fn connected(json: &str) -> Result<(LineId, Option<PairHash>), ResponseError> {
+pub fn connected(json: &str) -> Result<(LineId, Option<PeerMark>), ResponseError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Line {

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::id::{LineId, LineLink, PairHash, PortHash, RecordKey};
+use crate::id::{LineId, LineLink, PeerMark, PortHash, RecordKey, RequestId};
 use crate::line::{Introduced, Origin};
 use crate::machine::peers::{Peers, Relationship};
 use crate::message::Reason;
@@ -34,6 +34,8 @@ pub struct Connecting<P> {
     #[n(7)]
     pub(crate) private_key: Option<PrivateKey>,
     #[n(8)]
+    pub(crate) request_id: RequestId,
+    #[n(9)]
     pub(crate) ticket: Option<Ticket>,
 }
 
@@ -42,14 +44,21 @@ impl<P> Connecting<P> {
     pub(crate) fn accepts(
         &self,
         line_id: LineId,
-        pair_hash: &PairHash,
+        peer: &PeerMark,
         peers: &impl Peers,
         now: UnixSeconds,
     ) -> Result<Relationship, Tombstone<UseOutcome>> {
         let ended = |outcome, last| Err(Tombstone::ended(RecordKey::LineLink(self.line_link), outcome, last));
-        match peers.relationship(pair_hash) {
-            // This user used the Port before, and the record of that is lost. The line is a good one.
-            _ if peers.has_line(&line_id) => ended(UseOutcome::Refused(Reason::UsedByYou), FinalRequest::Nothing),
+        // In both cases the line is a good one.
+        match peers.port_of_line(&line_id) {
+            // This user used the Port before, and the record of that is lost.
+            Some(port) if port == self.port => {
+                return ended(UseOutcome::Refused(Reason::UsedByYou), FinalRequest::Nothing);
+            }
+            Some(_) => return ended(UseOutcome::FalseLine, FinalRequest::Nothing),
+            None => {}
+        }
+        match peers.relationship(peer) {
             _ if self.terms.have_expired(now) => ended(UseOutcome::Expired, FinalRequest::Disconnect(line_id)),
             Relationship::Blocked => ended(UseOutcome::Blocked, FinalRequest::Disconnect(line_id)),
             relationship => Ok(relationship),
@@ -61,9 +70,9 @@ impl<P> Connecting<P> {
     }
 
     /// Where the line comes from.
-    pub(crate) fn origin(&self, line_id: LineId, pair_hash: PairHash, replaces: Option<LineId>) -> Origin {
+    pub(crate) fn origin(&self, line_id: LineId, peer: PeerMark, replaces: Option<LineId>) -> Origin {
         let Self { kind, port, terms, ticket, .. } = self;
         let introduced = ticket.as_ref().map(|ticket| Introduced { name: ticket.name.clone(), by: None });
-        Origin { kind: *kind, port: *port, line_id, pair_hash, relay: terms.relay.clone(), replaces, introduced }
+        Origin { kind: *kind, port: *port, line_id, peer, relay: terms.relay.clone(), replaces, introduced }
     }
 }

@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 
 use crate::dialect::{Dialect, Native};
 use crate::error::Rejected;
-use crate::id::{LineId, RecordKey};
+use crate::id::{LineId, RecordKey, RequestId};
 use crate::line::{BobSecrets, Line};
 use crate::machine::peers::{Peers, Relationship};
 use crate::machine::step::{Created, Step};
@@ -22,7 +22,7 @@ use crate::port::{Port, RelayAddr};
 use crate::proof::{self, PrivateKey, Proof, SendProof};
 use crate::secret::{Secret, Seed};
 use crate::time::UnixSeconds;
-use crate::tombstone::{FinalRequest, Tombstone};
+use crate::tombstone::{self, FinalRequest, Tombstone};
 use connecting::Connecting;
 
 /// The machine that uses one Port (§5): `Scanned ─connect▶ Connecting ─LineFormed▶ Spent`.
@@ -80,19 +80,46 @@ pub struct Scanned {
     private_key: PrivateKey,
     #[n(2)]
     iv: Secret<16>,
+    #[n(3)]
+    request_id: RequestId,
+}
+
+impl Scanned {
+    fn new(port: Port, seed: Seed) -> Self {
+        let Seed { private_key, block: iv, request_id } = seed;
+        let request_id = RequestId::from(*request_id.expose());
+        Self { port, private_key: PrivateKey::new(private_key), iv, request_id }
+    }
 }
 
 impl Bob {
-    /// Starts with a Port that was read (§5.1). The Port is not used yet. You can store this machine and connect later.
+    /// Starts with a Port that was read (§5.1). The Port is not used yet. You can store this machine and connect later. If there is a row
+    /// of this Port already and that use is over, take its machine to [`scan_again`](Bob::scan_again).
     pub fn scan(port: Port, seed: Seed) -> Created<Self> {
         Self::read(port, seed)
     }
 
-    /// Uses the Port (§5.2). If the Port has expired, the result is [`UseOutcome::Expired`]. `send_proof` says how the proof travels. A Port
-    /// for many always has it inside the request, and ignores `send_proof` (§14.4).
+    /// Reads the Port again, once this use of it is over: given up, refused, or a line (§5.1). There is one Bob for each Port, so the new
+    /// use takes the row of the old one. What comes late for the old one is refused as any other's.
     ///
     /// # Errors
-    /// [`Rejected::OutOfOrder`]: you called this before, or gave the Port up. While Bob is connecting, the same request is
+    /// [`Rejected::OutOfOrder`]: this use is not over, or its outbox not cleared. [`Rejected::WrongMachine`]: that is another Port.
+    pub fn scan_again(&mut self, port: Port, seed: Seed) -> Result<Step<'_, Self>, Rejected> {
+        match &self.0.state {
+            state if state.key() != RecordKey::LineLink(port.line_link) => Err(Rejected::WrongMachine),
+            State::Spent(tombstone) if tombstone.is_done() => {
+                let next = State::Scanned(Scanned::new(port, seed));
+                Ok(Step::new(self, next))
+            }
+            _ => Err(Rejected::OutOfOrder),
+        }
+    }
+
+    /// Uses the Port (§5.2). `send_proof` says how the proof travels. A Port for many always has it inside the request, and ignores
+    /// `send_proof` (§14.4).
+    ///
+    /// # Errors
+    /// [`Rejected::Expired`]: the Port has expired, by this clock. Nothing was sent, so Bob stays as it is. [`Rejected::OutOfOrder`]: you called this before, or gave the Port up. While Bob is connecting, the same request is
     /// [`pending`](crate::Machine::pending).
     pub fn connect(&mut self, send_proof: SendProof, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let keeps_key = |port: &Port| port.kind.is_for_many();
@@ -117,29 +144,51 @@ impl Bob {
             return Err(Rejected::WrongMachine);
         }
         match (state, event) {
-            // A proof is on its way to an Alice.
-            (_, Event::LineFormed { proof: Some(_), .. }) => Err(Rejected::WrongMachine),
-            (State::Connecting(connecting), Event::LineFormed { line_id, pair_hash, .. }) => {
-                let (next, line) = match connecting.accepts(*line_id, pair_hash, peers, now) {
+            // These are for an Alice.
+            (_, Event::LineFormed { .. } | Event::LineLinkLost { .. }) => Err(Rejected::WrongMachine),
+            (State::Connecting(connecting), Event::Connected { request_id, line_id, peer, .. })
+                if *request_id == connecting.request_id =>
+            {
+                let (next, line) = match connecting.accepts(*line_id, peer, peers, now) {
                     Err(tombstone) => (tombstone, None),
                     Ok(relationship) => {
                         let replaces = match relationship {
                             Relationship::Connected(before) => Some(before),
                             Relationship::Unknown | Relationship::Blocked => None,
                         };
-                        let origin = connecting.origin(*line_id, *pair_hash, replaces);
+                        let origin = connecting.origin(*line_id, *peer, replaces);
                         (connecting.formed(*line_id), Some(Line::of_bob(origin, &connecting.secrets())))
                     }
                 };
                 Ok(Step::new(self, State::Spent(next)).once(line.map(BobEffect::LineFormed)))
             }
-            // The Port may be resumed: Bob goes on asking.
-            (State::Connecting(_), Event::Refused { reason: Reason::Paused, .. }) => Err(Rejected::Paused),
-            (State::Connecting(_), Event::Refused { reason, .. }) => {
-                self.end(UseOutcome::Refused(*reason), FinalRequest::Nothing)
-            }
             (State::Spent(tombstone), event) => Err(tombstone.reject(event, peers)),
+            // The answer to an earlier scan of this Port, which was given up. Its line has somebody at the far end.
+            (_, Event::Connected { line_id, .. }) => Err(tombstone::unwanted(*line_id, peers)),
+            (State::Connecting(connecting), Event::Refused { request_id, reason, .. })
+                if *request_id == connecting.request_id =>
+            {
+                match (reason, connecting.kind.is_for_many()) {
+                    // The Port may be resumed: Bob goes on asking. A Port for many that counts as used is one of which the relay has
+                    // not heard yet that it is for many: that is no theft, and will be mended (§14.2).
+                    (Reason::Paused, _) | (Reason::UsedByAnother, true) => Err(Rejected::Paused),
+                    (reason, _) => self.end(UseOutcome::Refused(*reason), FinalRequest::Nothing),
+                }
+            }
             _ => Err(Rejected::OutOfOrder),
+        }
+    }
+}
+
+/// For the kit.
+#[cfg(feature = "testkit")]
+impl Bob {
+    /// The hash of its Port, until the end.
+    pub(crate) fn port_hash(&self) -> Option<crate::PortHash> {
+        match &self.0.state {
+            State::Scanned(scanned) => Some(scanned.port.hash()),
+            State::Connecting(connecting) => Some(connecting.port),
+            State::Spent(_) => None,
         }
     }
 }
@@ -161,8 +210,7 @@ where
     Self: Role<State = State<D::Proof>, Change = State<D::Proof>>,
 {
     pub(crate) fn read(port: Port, seed: Seed) -> Created<Self> {
-        let Seed { private_key, block: iv, request_id: _ } = seed;
-        Created::new(State::Scanned(Scanned { port, private_key: PrivateKey::new(private_key), iv }))
+        Created::new(State::Scanned(Scanned::new(port, seed)))
     }
 
     pub(crate) fn connect_by(
@@ -172,11 +220,11 @@ where
         keeps_key: impl FnOnce(&Port) -> bool,
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
-        let State::Scanned(Scanned { port, private_key, iv }) = &self.0.state else {
+        let State::Scanned(Scanned { port, private_key, iv, request_id }) = &self.0.state else {
             return Err(Rejected::OutOfOrder);
         };
         if port.terms.have_expired(now) {
-            return self.end(UseOutcome::Expired, FinalRequest::Nothing);
+            return Err(Rejected::Expired);
         }
         let (proof, secret) = prove(private_key, iv.expose(), port);
         let connecting = Connecting {
@@ -188,6 +236,7 @@ where
             proof,
             send_proof: if port.kind.is_for_many() { SendProof::Inline } else { send_proof },
             private_key: keeps_key(port).then(|| private_key.clone()),
+            request_id: *request_id,
             ticket: port.ticket.clone(),
         };
         Ok(Step::new(self, State::Connecting(connecting)))

@@ -19,13 +19,13 @@ pub(crate) const OUTBOX: u8 = 2;
 impl<P> State<P> {
     pub(crate) const fn deadline(&self) -> Option<UnixSeconds> {
         match self {
-            Self::Scanned(scanned) => scanned.port.terms.expires,
             Self::Connecting(connecting) => connecting.terms.expires,
-            Self::Spent(_) => None,
+            // Nothing was sent, so a wrong clock must not end it.
+            Self::Scanned(_) | Self::Spent(_) => None,
         }
     }
 
-    pub(crate) fn at_deadline(&self) -> Option<Self> {
+    pub(crate) fn at_deadline(&self, _: UnixSeconds) -> Option<Self> {
         self.end(UseOutcome::Expired, FinalRequest::Nothing)
     }
 
@@ -53,7 +53,11 @@ impl Role for Bob {
         match (&self.0.state, place) {
             (State::Connecting(connecting), 0) => {
                 let proof = (connecting.send_proof == SendProof::Inline).then(|| connecting.proof.clone());
-                Some(BobEffect::Send(Request::Connect { line_link: connecting.line_link, proof }))
+                Some(BobEffect::Send(Request::Connect {
+                    line_link: connecting.line_link,
+                    request_id: connecting.request_id,
+                    proof,
+                }))
             }
             (State::Spent(tombstone), place) => tombstone.outbox(place).map(|word| match word {
                 LastWord::Disconnect(line_id) => BobEffect::Send(Request::Disconnect { line_id }),

@@ -28,7 +28,7 @@ use message::IntroducerMessage;
 /// # let options = PortOptions::new().policy(Policy::unlimited()).introducer([2; 16].into());
 /// # let alice = Alice::offer([1; 16].into(), options, Seed::from_bytes(&[1; 64])).store(keep)?;
 /// # let grant = alice.port().ok_or("no Port")?.to_bytes();
-/// # let (port, line_with_alice, now) = (grant.as_slice(), LineId::from([2; 16]), UnixSeconds(0));
+/// # let (port, line_with_alice, now) = (grant.as_slice(), LineId::from([2; 16]), UnixSeconds::now());
 /// // Along Carol's line with Alice came `IntroducerMessage::Grant { port }`.
 /// let mut carol = Introducer::granted(port, line_with_alice)?.store(keep)?;
 ///
@@ -120,9 +120,10 @@ impl Introducer {
     }
 
     /// Makes a ticket for somebody. It is good for one use; if `expires` is given, until then, by Alice's clock. Alice and the guest are
-    /// told the same `name` of the introducer. Past the contact port's expiry the step ends with [`GrantOutcome::Expired`] instead.
+    /// told the same `name` of the introducer.
     ///
     /// # Errors
+    /// [`Rejected::Expired`]: the contact port has expired, by this clock. Nothing was said, so the right stays.
     /// [`Rejected::TicketPending`]: first finish the ticket before: announced, handed over, outbox cleared. [`Rejected::OutOfOrder`]: the
     /// right is over.
     pub fn introduce(
@@ -133,7 +134,7 @@ impl Introducer {
         now: UnixSeconds,
     ) -> Result<Step<'_, Self>, Rejected> {
         let state = match &self.0.state {
-            State::Granted(grant) if grant.port.terms.have_expired(now) => grant.end(GrantOutcome::Expired),
+            State::Granted(grant) if grant.port.terms.have_expired(now) => return Err(Rejected::Expired),
             State::Granted(grant) => {
                 State::Announcing(grant.clone(), Ticket { secret: seed.block.clone(), name, expires })
             }
@@ -220,10 +221,14 @@ impl State {
     }
 
     fn deadline(&self) -> Option<UnixSeconds> {
-        self.grant()?.port.expires()
+        match self {
+            Self::Announcing(grant, _) | Self::Ready(grant, _) => grant.port.expires(),
+            // Nothing was said, so a wrong clock must not end it.
+            Self::Granted(_) | Self::Ended { .. } => None,
+        }
     }
 
-    fn at_deadline(&self) -> Option<Self> {
+    fn at_deadline(&self, _: UnixSeconds) -> Option<Self> {
         self.grant().map(|grant| grant.end(GrantOutcome::Expired))
     }
 

@@ -3,24 +3,19 @@
 
 use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
-use rand_core::CryptoRng;
 
-use super::origin::{Guest, Origin};
-use super::seal::{self, MAX_OWN, Sealed};
-use super::session::{Direction, Session, transcript};
-use crate::cbor::{self, Bytes};
+use super::seal::{self, Sealed};
+use super::session::{Direction, Session};
+use crate::cbor;
 use crate::error::Rejected;
 use crate::message::PacketKind;
 use crate::port::PublicKey;
 use crate::proof::{PrivateKey, SharedSecret};
-use crate::secret::{Secret, derive};
-use crate::time::UnixSeconds;
+use crate::secret::Secret;
+use crate::time::{Span, UnixSeconds};
 
 /// How many messages Bob may send before it has heard Alice.
 pub(super) const MOST_EARLY: u64 = 64;
-
-/// How long Alice waits for what Bob sent in epoch 0: seven days.
-const KEEP_EARLY: u64 = 7 * 24 * 60 * 60;
 
 /// What Alice still opens of epoch 0.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -33,14 +28,25 @@ pub struct Early {
     /// How many Bob sent, once Bob has said so.
     #[n(2)]
     sent: Option<u8>,
+    /// How long Alice waits for the rest.
     #[n(3)]
-    pub(super) until: UnixSeconds,
+    pub(super) wait: Span,
 }
 
 impl Early {
+    /// By the key of epoch 0: nothing came yet.
+    pub(super) fn new(key: &Secret<32>, now: UnixSeconds) -> Self {
+        Self { key: key.clone(), seen: 0, sent: None, wait: Span::week(now) }
+    }
+
     /// The seven days begin when Bob can be heard.
     pub(super) fn kept_from(self, now: UnixSeconds) -> Self {
-        Self { until: UnixSeconds(now.0.saturating_add(KEEP_EARLY)), ..self }
+        Self { wait: Span::week(now), ..self }
+    }
+
+    /// After a look at the clock. `None`: the rest did not come in time.
+    pub(super) fn look(&self, now: UnixSeconds) -> Option<Self> {
+        self.wait.look(now).map(|wait| Self { wait, ..self.clone() })
     }
 
     #[cfg(feature = "testkit")]
@@ -86,38 +92,6 @@ impl Early {
     }
 }
 
-/// What Alice's end begins with. It has no private key, so that only Bob's end can make the keys of epoch 1 again.
-pub(super) struct AliceEpochs {
-    pub(super) session: Session,
-    pub(super) early: Early,
-    pub(super) confirm: Bytes<MAX_OWN>,
-}
-
-impl AliceEpochs {
-    /// `None`: a key that §2.3 does not accept.
-    pub(super) fn new<R: CryptoRng + ?Sized>(
-        origin: &Origin,
-        guest: &Guest<'_>,
-        now: UnixSeconds,
-        rng: &mut R,
-    ) -> Option<Self> {
-        let Guest { secret, proof, ticket } = *guest;
-        let transcript = transcript(origin, proof, ticket);
-        let mut fresh = Secret::ZERO;
-        rng.fill_bytes(fresh.expose_mut());
-        // Through the secret, so that a poor generator alone gives nothing away.
-        let ephemeral = PrivateKey::new(derive(&secret.extract_with(&fresh, &transcript), "ephemeral"));
-        let public_key = ephemeral.public_key();
-        let agreed = ephemeral.agree(proof.public_key()?);
-        let session =
-            Session::new(Direction::FromAlice, 1, &secret.extract_both(&agreed, &salt(&transcript, &public_key)));
-        let first = Session::new(Direction::FromAlice, 0, &secret.extract(&transcript));
-        let (first, confirm) = first.seal_own(PacketKind::Confirm, public_key.as_bytes());
-        let early = Early { key: first.receive().clone(), seen: 0, sent: None, until: now }.kept_from(now);
-        Some(Self { session, early, confirm })
-    }
-}
-
 /// What Bob keeps for epoch 1, until it opens `Confirm`.
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Upgrade {
@@ -139,11 +113,13 @@ impl Upgrade {
         let public_key = confirm.try_into().ok().and_then(|bytes| PublicKey::from_bytes(bytes).ok());
         let public_key = public_key.ok_or(Rejected::Forged)?;
         let salt = salt(&self.transcript, &public_key);
-        let hkdf = self.secret.extract_both(&self.private_key.agree(public_key), &salt);
-        Ok(Session::new(Direction::FromBob, 1, &hkdf))
+        let mut session = Session::EMPTY;
+        session.derive_second(Direction::FromBob, &self.secret, &self.private_key.agree(public_key), &salt);
+        Ok(session)
     }
 }
 
-fn salt(transcript: &[u8; 32], ephemeral: &PublicKey) -> [u8; 32] {
+/// Of the keys of epoch 1.
+pub(super) fn salt(transcript: &[u8; 32], ephemeral: &PublicKey) -> [u8; 32] {
     cbor::hash(&(<&ByteSlice>::from(&transcript[..]), <&ByteSlice>::from(&ephemeral.as_bytes()[..])))
 }

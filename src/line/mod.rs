@@ -2,6 +2,7 @@
 
 mod buffer;
 mod epoch;
+mod join;
 mod origin;
 mod outbox;
 mod padding;
@@ -18,23 +19,25 @@ use zeroize::Zeroize;
 
 use crate::cbor::{Bytes, Versioned};
 use crate::error::{Rejected, SealError};
-use crate::id::{LineId, PairHash, PortHash};
+use crate::id::{LineId, PeerMark, PortHash};
 use crate::introducer::message::{IntroducerMessage, MAX_INTRODUCER_MESSAGE};
 use crate::machine::Held;
 use crate::machine::step::Step;
 use crate::message::{Event, PacketKind, Request};
 use crate::outcome::CloseReason;
 use crate::port::RelayAddr;
-use crate::proof::{PrivateKey, Proof};
-use crate::secret::{Rad, Secret};
+use crate::secret::Secret;
 use crate::time::UnixSeconds;
 
 pub use buffer::Buffer;
+pub(crate) use epoch::Early;
 use epoch::MOST_EARLY;
+pub(crate) use join::AliceKeys;
 pub use origin::Introduced;
-pub(crate) use origin::{BobSecrets, Guest, Origin};
+pub(crate) use origin::{BobSecrets, Common, Guest, Origin};
 pub use padding::padded_len;
-use phase::{AliceStage, BobStage, Change, End, Phase, State};
+pub(crate) use phase::Phase;
+use phase::{AliceStage, BobStage, Change, End, State};
 use seal::MAX_OWN;
 pub use seal::{MAX_ASSOCIATED_DATA, MAX_MESSAGE, SEAL_OVERHEAD};
 pub use session::SafetyNumber;
@@ -100,68 +103,32 @@ pub enum LinePhase {
     Closed,
 }
 
-/// What the relay says about a line (§6.6). Until the line is confirmed, the relay may have told the two ends different things.
+/// What the relay says about a line (§6.6). Until the line is confirmed, the relay may have told the two ends different names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RelayClaims {
     /// The line's name at the relay.
     pub line_id: LineId,
-    /// The relay's hash for this pair of users.
-    pub pair_hash: PairHash,
+    /// The relay's mark of the user at the other end. It is this end's alone, and is never proven.
+    pub peer: PeerMark,
 }
 
-/// What is proven once a line is confirmed: both ends have these values (§6.6).
+/// What is proven once a line is confirmed: both ends have it (§6.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Confirmed {
     /// The line's name at the relay.
     pub line_id: LineId,
-    /// The relay's hash for this pair of users. The relay should give a pair the same hash on each of its lines. That is not proven.
-    pub pair_hash: PairHash,
 }
 
 impl Line {
-    const fn new(origin: Origin, phase: Phase) -> Self {
+    /// One end of a line, as it begins.
+    pub(crate) const fn new(origin: Origin, phase: Phase) -> Self {
         Self(Held { revision: 0, state: State { origin, phase } })
-    }
-
-    /// Alice's end of a line that was formed without a proof.
-    pub(crate) fn awaiting_proof(
-        origin: Origin,
-        private_key: &PrivateKey,
-        rad: &Rad,
-        asks: bool,
-        expiry: Option<UnixSeconds>,
-        now: UnixSeconds,
-    ) -> Self {
-        Self::new(origin, Phase::awaiting_proof(private_key, rad, asks, expiry, now))
-    }
-
-    /// Alice's end. `None` if the proof is not good.
-    pub(crate) fn of_alice(
-        origin: Origin,
-        private_key: &PrivateKey,
-        rad: &Rad,
-        asks: bool,
-        proof: &Proof,
-    ) -> Option<Self> {
-        let phase = Phase::of_alice(&origin, private_key, rad, asks, proof)?;
-        Some(Self::new(origin, phase))
-    }
-
-    /// Alice's end, of a Port for many (§14.7).
-    pub(crate) fn of_alice_of_many<R: CryptoRng + ?Sized>(
-        origin: Origin,
-        guest: &Guest<'_>,
-        asks: bool,
-        now: UnixSeconds,
-        rng: &mut R,
-    ) -> Option<Self> {
-        let phase = Phase::of_alice_of_many(&origin, guest, asks, now, rng)?;
-        Some(Self::new(origin, phase))
     }
 
     /// Bob's end.
     pub(crate) fn of_bob(origin: Origin, bob: &BobSecrets<'_>) -> Self {
-        let phase = Phase::of_bob(&origin, bob);
+        let phase = Phase::of_bob(&origin.common(), bob);
         Self::new(origin, phase)
     }
 
@@ -171,7 +138,7 @@ impl Line {
 
     /// Takes an event from the relay (§6.4). A message is decrypted into `buffer`: a slice that is as long as the packet, or a `Vec`, which
     /// grows ([`Buffer`]). You get the message twice: in [`Write::received`](crate::Write::received) to store it, then as an effect to
-    /// show it. `rng` is not used today.
+    /// show it. `now` and `rng` are not used today: no event ends a span (§8.8), and no event of a line draws a key.
     ///
     /// # Errors
     /// [`Rejected`]: each variant says what to do. The machine is unchanged. Do not use what is in `buffer`.
@@ -200,11 +167,11 @@ impl Line {
         now: UnixSeconds,
         rng: &mut R,
     ) -> Result<Step<'m, Self>, Rejected> {
-        let _ = rng;
+        let _ = (now, rng);
         let ours = self.0.state.origin.line_id;
         match event {
             Event::Packet { line_id, payload } if *line_id == ours => {
-                transition::packet(self, payload, associated_data, buffer.room(payload.len()), now)
+                transition::packet(self, payload, associated_data, buffer.room(payload.len()))
             }
             Event::Disconnected { line_id } if *line_id == ours => self.end(CloseReason::ByRelay, None),
             Event::Dropped { line_id } if *line_id == ours => self.packets_lost(),
@@ -303,7 +270,11 @@ impl Line {
     /// # Errors
     /// [`Rejected::Closed`]: it is closed already.
     pub fn close(&mut self) -> Result<Step<'_, Self>, Rejected> {
-        let close = self.0.state.phase.session().map(|session| session.clone().seal_own(PacketKind::Close, &[]).1);
+        let close = self.0.state.phase.session().map(|session| {
+            let mut close = Bytes::EMPTY;
+            session.clone().seal_own(&mut close, PacketKind::Close, &[]);
+            close
+        });
         self.end(CloseReason::ByUs, close)
     }
 
@@ -371,14 +342,14 @@ impl Line {
 
     /// What the relay says about this line. It is not proven: see [`confirmed`](Line::confirmed).
     pub const fn claims(&self) -> RelayClaims {
-        let Origin { line_id, pair_hash, .. } = self.0.state.origin;
-        RelayClaims { line_id, pair_hash }
+        let Origin { line_id, peer, .. } = self.0.state.origin;
+        RelayClaims { line_id, peer }
     }
 
     /// What you may rely on. `Some` only while the line is confirmed and not closed.
     pub fn confirmed(&self) -> Option<Confirmed> {
-        let RelayClaims { line_id, pair_hash } = self.claims();
-        (self.phase() == LinePhase::Confirmed).then_some(Confirmed { line_id, pair_hash })
+        let RelayClaims { line_id, peer: _ } = self.claims();
+        (self.phase() == LinePhase::Confirmed).then_some(Confirmed { line_id })
     }
 
     /// The line that you had with this user before (§14.6). Close that one now. `None` if there was none, and until this line is confirmed.

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::id::{LineId, PairHash, PortHash};
+use crate::id::{LineId, PeerMark, PortHash};
 use crate::port::ticket::{IntroducerName, Ticket};
 use crate::port::{PortKind, RelayAddr};
 use crate::proof::{PrivateKey, Proof, SendProof, SharedSecret};
@@ -17,7 +17,7 @@ pub struct Origin {
     #[n(2)]
     pub(crate) line_id: LineId,
     #[n(3)]
-    pub(crate) pair_hash: PairHash,
+    pub(crate) peer: PeerMark,
     #[n(4)]
     pub(crate) relay: Option<RelayAddr>,
     /// The line that the two users had before (§14.6).
@@ -25,6 +25,21 @@ pub struct Origin {
     pub(crate) replaces: Option<LineId>,
     #[n(6)]
     pub(crate) introduced: Option<Introduced>,
+}
+
+impl Origin {
+    pub(super) const fn common(&self) -> Common {
+        let Self { kind, port, line_id, .. } = *self;
+        Common { kind, port, line_id }
+    }
+}
+
+/// The part of an origin that both ends must have seen alike (§6.1).
+#[derive(Clone, Copy)]
+pub(crate) struct Common {
+    pub(crate) kind: PortKind,
+    pub(crate) port: PortHash,
+    pub(crate) line_id: LineId,
 }
 
 /// Who introduced the two ends of a line (§16.5). It is a claim until the line is confirmed. Then both ends were told the same name.

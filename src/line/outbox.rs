@@ -8,7 +8,7 @@ use crate::machine::role::Received;
 use crate::machine::{Held, Role, impl_machine};
 use crate::message::Request;
 use crate::outcome::CloseReason;
-use crate::time::UnixSeconds;
+use crate::time::{Span, UnixSeconds};
 
 impl State {
     const fn key(&self) -> RecordKey {
@@ -19,14 +19,24 @@ impl State {
         self.phase.deadline()
     }
 
-    fn at_deadline(&self) -> Option<Change> {
+    fn at_deadline(&self, now: UnixSeconds) -> Option<Change> {
         match &self.phase {
-            Phase::AwaitingProof { .. } => Some(Change::closed(CloseReason::Expired, None)),
-            Phase::Open { session, end: End::Alice { stage, early: Some(_) } } => {
-                Some(Change::alice(session.clone(), stage.clone(), None))
+            Phase::AwaitingProof { private_key, rad, wait, asks } => Some(match wait.look(now) {
+                Some(wait) => {
+                    let (private_key, rad) = (private_key.clone(), rad.clone());
+                    Change::Phase(Phase::AwaitingProof { private_key, rad, wait, asks: *asks })
+                }
+                None => Change::closed(CloseReason::Expired, None),
+            }),
+            Phase::Open { session, end: End::Alice { stage, early: Some(early) } } => {
+                Some(Change::alice(session.clone(), stage.clone(), early.look(now)))
             }
             Phase::Open { .. } | Phase::Closed { .. } => None,
         }
+    }
+
+    fn is_due(&self, now: UnixSeconds) -> bool {
+        self.phase.wait().is_some_and(|wait| wait.is_due(now))
     }
 
     fn without_outbox(&self) -> Option<Change> {
@@ -45,13 +55,18 @@ impl State {
 }
 
 impl Phase {
-    fn deadline(&self) -> Option<UnixSeconds> {
+    /// What this end waits for.
+    fn wait(&self) -> Option<&Span> {
         match self {
-            Self::AwaitingProof { until, .. } => Some(*until),
+            Self::AwaitingProof { wait, .. } => Some(wait),
             // The user takes any time. What waits for the approval is opened after it.
             Self::Open { end: End::Alice { stage: AliceStage::AwaitingApproval(_), .. }, .. } => None,
-            phase => phase.early().map(|early| early.until),
+            phase => phase.early().map(|early| &early.wait),
         }
+    }
+
+    fn deadline(&self) -> Option<UnixSeconds> {
+        self.wait().map(Span::deadline)
     }
 
     /// The packet that is sent until the other end has answered it.
@@ -78,6 +93,10 @@ impl Role for Line {
 
     fn from_held(held: Held<State>) -> Self {
         Self(held)
+    }
+
+    fn is_due(state: &State, now: UnixSeconds) -> bool {
+        state.is_due(now)
     }
 
     fn index_after(state: &State, change: &Change) -> (RecordKey, Option<UnixSeconds>) {

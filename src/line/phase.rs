@@ -2,21 +2,18 @@
 
 use minicbor::encode::Write;
 use minicbor::{Decode, Encode, Encoder, encode};
-use rand_core::CryptoRng;
 
-use super::epoch::{AliceEpochs, Early, Upgrade};
-use super::origin::{BobSecrets, Guest, Origin};
+use super::epoch::{Early, Upgrade};
+use super::join::{AliceKeys, Confirm};
+use super::origin::{BobSecrets, Common, Origin};
 use super::seal::MAX_OWN;
 use super::session::{Counters, Direction, Session, transcript};
-use crate::cbor::{self, Bytes, Versioned};
-use crate::message::{PacketKind, Payload};
+use crate::cbor::{Bytes, Versioned};
+use crate::message::Payload;
 use crate::outcome::CloseReason;
-use crate::proof::{self, PrivateKey, Proof, SendProof};
+use crate::proof::{PrivateKey, SendProof};
 use crate::secret::Rad;
-use crate::time::UnixSeconds;
-
-/// How long an Alice's line waits for the proof: seven days (§6.6).
-const AWAIT_PROOF: u64 = 7 * 24 * 60 * 60;
+use crate::time::{Span, UnixSeconds};
 
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct State {
@@ -37,7 +34,7 @@ pub enum Phase {
         #[n(1)]
         rad: Rad,
         #[n(2)]
-        until: UnixSeconds,
+        wait: Span,
         /// Whether Alice's user wants to be asked.
         #[n(3)]
         asks: bool,
@@ -121,16 +118,6 @@ pub enum BobStage {
     },
 }
 
-/// Alice's first packet, kept until Bob is known to have it (§6.5).
-#[derive(Clone, Debug, Encode, Decode)]
-pub struct Confirm {
-    #[n(0)]
-    pub(super) packet: Bytes<MAX_OWN>,
-    /// SHA-256 of the proof that it answers. If the same proof comes again, Confirm is sent again.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub(super) proof: [u8; 32],
-}
-
 /// The difference a step makes. Where a line comes from never changes.
 #[derive(Debug)]
 pub enum Change {
@@ -155,55 +142,24 @@ impl<C> Encode<C> for Counted<'_> {
 
 impl Phase {
     /// Alice's end of a line that was formed without a proof inline.
-    pub(super) fn awaiting_proof(
-        private_key: &PrivateKey,
-        rad: &Rad,
-        asks: bool,
-        expiry: Option<UnixSeconds>,
-        now: UnixSeconds,
-    ) -> Self {
-        let week = UnixSeconds(now.0.saturating_add(AWAIT_PROOF));
-        let until = expiry.map_or(week, |expiry| expiry.min(week));
-        Self::AwaitingProof { private_key: private_key.clone(), rad: rad.clone(), until, asks }
+    pub(crate) fn awaiting_proof(private_key: &PrivateKey, rad: &Rad, asks: bool, now: UnixSeconds) -> Self {
+        Self::AwaitingProof { private_key: private_key.clone(), rad: rad.clone(), wait: Span::week(now), asks }
     }
 
-    /// Alice's end. `None` if the proof is not good. Confirm has Alice's counter 0 (§6.5).
-    pub(super) fn of_alice(
-        origin: &Origin,
-        private_key: &PrivateKey,
-        rad: &Rad,
-        asks: bool,
-        proof: &Proof,
-    ) -> Option<Self> {
-        let secret = proof::check(private_key, rad, proof)?;
-        let hkdf = secret.extract(&transcript(origin, proof, None));
-        let (session, packet) = Session::new(Direction::FromAlice, 0, &hkdf).seal_own(PacketKind::Confirm, &[]);
-        Some(Self::joined(session, packet, proof, None, asks))
-    }
-
-    /// Alice's end, of a Port for many (§14.7). `None` if Bob's key is none that §2.3 accepts.
-    pub(super) fn of_alice_of_many<R: CryptoRng + ?Sized>(
-        origin: &Origin,
-        guest: &Guest<'_>,
-        asks: bool,
-        now: UnixSeconds,
-        rng: &mut R,
-    ) -> Option<Self> {
-        let AliceEpochs { session, early, confirm } = AliceEpochs::new(origin, guest, now, rng)?;
-        Some(Self::joined(session, confirm, guest.proof, Some(early), asks))
-    }
-
-    fn joined(session: Session, packet: Bytes<MAX_OWN>, proof: &Proof, early: Option<Early>, asks: bool) -> Self {
-        let confirm = Confirm { packet, proof: cbor::hash(proof) };
+    /// Alice's end, by a good proof.
+    pub(crate) fn of_alice(keys: &AliceKeys, early: Option<&Early>, asks: bool) -> Self {
+        let AliceKeys { session, confirm } = keys;
+        let (session, confirm, early) = (session.clone(), confirm.clone(), early.cloned());
         let stage = if asks { AliceStage::AwaitingApproval(confirm) } else { AliceStage::Joined(confirm) };
         Self::Open { session, end: End::Alice { stage, early } }
     }
 
     /// Bob's end.
-    pub(super) fn of_bob(origin: &Origin, bob: &BobSecrets<'_>) -> Self {
+    pub(super) fn of_bob(common: &Common, bob: &BobSecrets<'_>) -> Self {
         let BobSecrets { secret, proof, send_proof, private_key, ticket } = *bob;
-        let transcript = transcript(origin, proof, ticket);
-        let session = Session::new(Direction::FromBob, 0, &secret.extract(&transcript));
+        let transcript = transcript(common, proof, ticket);
+        let mut session = Session::EMPTY;
+        session.derive(Direction::FromBob, secret, &transcript);
         let upgrade = private_key.map(|private_key| Upgrade::new(secret, private_key, transcript));
         let proof = match send_proof {
             SendProof::Inline => None,

@@ -108,13 +108,34 @@ pub(super) fn seal<'b>(
     data: &[u8],
     out: &'b mut [u8],
 ) -> Result<&'b [u8], SealError> {
-    let length = if kind.is_padded() { padding::padded_len(text.len()) } else { text.len() };
-    if length > MAX_MESSAGE {
+    if sealed_len(kind, text) > MAX_MESSAGE {
         return Err(SealError::TooLong);
     }
-    let ciphertext = length.saturating_add(TAG);
-    let nonce = nonce.to_bytes();
     let data = Associated::new(kind, data).ok_or(SealError::AssociatedDataTooLong)?;
+    write(key, kind, nonce, text, data.as_slice(), out)
+}
+
+/// A packet of the machine's own: it has no data of a caller.
+#[inline]
+pub(super) fn seal_own(packet: &mut Bytes<MAX_OWN>, key: &Secret<32>, kind: PacketKind, nonce: Nonce, text: &[u8]) {
+    packet.fill(|out| write(key, kind, nonce, text, &start(kind), out).ok().map(<[u8]>::len));
+}
+
+fn sealed_len(kind: PacketKind, text: &[u8]) -> usize {
+    if kind.is_padded() { padding::padded_len(text.len()) } else { text.len() }
+}
+
+/// Writes the payload. `data` is all that is authenticated beside the text.
+fn write<'b>(
+    key: &Secret<32>,
+    kind: PacketKind,
+    nonce: Nonce,
+    text: &[u8],
+    data: &[u8],
+    out: &'b mut [u8],
+) -> Result<&'b [u8], SealError> {
+    let ciphertext = sealed_len(kind, text).saturating_add(TAG);
+    let nonce = nonce.to_bytes();
     let head = head(kind, &nonce, ciphertext);
     let head = head.as_slice();
     let out = out.get_mut(..head.len().saturating_add(ciphertext)).ok_or(SealError::BufferTooSmall)?;
@@ -127,18 +148,8 @@ pub(super) fn seal<'b>(
     } else {
         InOutBuf::new(text, body).map_err(|_| SealError::BufferTooSmall)?
     };
-    *tag = cipher(key)
-        .encrypt_inout_detached(&nonce.into(), data.as_slice(), buffer)
-        .map_err(|_| SealError::TooLong)?
-        .into();
+    *tag = cipher(key).encrypt_inout_detached(&nonce.into(), data, buffer).map_err(|_| SealError::TooLong)?.into();
     Ok(out)
-}
-
-/// A packet of the machine's own.
-pub(super) fn seal_own(key: &Secret<32>, kind: PacketKind, nonce: Nonce, text: &[u8]) -> Bytes<MAX_OWN> {
-    let mut packet = Bytes::EMPTY;
-    packet.fill(|out| seal(key, kind, nonce, text, &[], out).ok().map(<[u8]>::len));
-    packet
 }
 
 fn cipher(key: &Secret<32>) -> Aes256GcmSiv {

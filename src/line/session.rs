@@ -7,7 +7,7 @@ use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
 
-use super::origin::Origin;
+use super::origin::Common;
 use super::seal::{self, MAX_OWN, Sealed};
 use super::window::Window;
 use crate::cbor::{self, Bytes};
@@ -15,13 +15,13 @@ use crate::error::{Rejected, SealError};
 use crate::message::{Nonce, PacketKind};
 use crate::port::PortKind;
 use crate::port::ticket::Ticket;
-use crate::proof::Proof;
-use crate::secret::{Secret, derive};
+use crate::proof::{Proof, SharedSecret};
+use crate::secret::{Secret, derive_into};
 
 /// A caller's messages stop here. The counters above are for the machine's own packets.
 const LAST_COUNTER: u64 = 1 << 48;
 
-/// What both ends must have seen alike (§6.1). A field left out could be told differently to each end.
+/// What both ends must have seen alike (§6.1). A field left out could be told differently to each end: so are the marks, which differ.
 #[derive(Encode)]
 struct Transcript<'a> {
     #[n(0)]
@@ -35,22 +35,22 @@ struct Transcript<'a> {
     #[n(4)]
     line_id: crate::id::LineId,
     #[n(5)]
-    pair_hash: crate::id::PairHash,
-    #[n(6)]
     proof: &'a Proof,
-    #[n(7)]
+    #[n(6)]
     ticket: Option<&'a Ticket>,
 }
 
 /// The hash of the transcript.
-pub(super) fn transcript(origin: &Origin, proof: &Proof, ticket: Option<&Ticket>) -> [u8; 32] {
+///
+/// Not inlined: the encoder's state goes with its frame.
+#[inline(never)]
+pub(super) fn transcript(common: &Common, proof: &Proof, ticket: Option<&Ticket>) -> [u8; 32] {
     cbor::hash(&Transcript {
         label: "port-protocol",
         version: cbor::VERSION,
-        kind: origin.kind,
-        port: origin.port,
-        line_id: origin.line_id,
-        pair_hash: origin.pair_hash,
+        kind: common.kind,
+        port: common.port,
+        line_id: common.line_id,
         proof,
         ticket,
     })
@@ -89,21 +89,50 @@ pub struct Session {
 }
 
 impl Session {
-    /// §6.2.
-    pub(super) fn new(direction: Direction, epoch: u32, hkdf: &Hkdf<Sha256>) -> Self {
-        let (alice, bob) = (derive(hkdf, "alice to bob"), derive(hkdf, "bob to alice"));
-        let (send, receive) = match direction {
-            Direction::FromAlice => (alice, bob),
-            Direction::FromBob => (bob, alice),
-        };
-        Self { send, receive, exporter: derive(hkdf, "exporter"), sent: 0, window: Window::default(), epoch }
+    /// Before its keys are [derived](Self::derive). They are written where they stay: each move of them would leave a copy on the stack.
+    pub(super) const EMPTY: Self = Self {
+        send: Secret::ZERO,
+        receive: Secret::ZERO,
+        exporter: Secret::ZERO,
+        sent: 0,
+        window: Window::EMPTY,
+        epoch: 0,
+    };
+
+    /// §6.2: the keys of the proof. Not inlined, as the next: the states of HKDF go with its frame.
+    #[inline(never)]
+    pub(super) fn derive(&mut self, direction: Direction, secret: &SharedSecret, transcript: &[u8; 32]) {
+        self.expand_from(direction, &secret.extract(transcript));
     }
 
-    /// Seals a packet of the machine's own. Returns the session after it.
-    pub(super) fn seal_own(mut self, content: PacketKind, text: &[u8]) -> (Self, Bytes<MAX_OWN>) {
-        let packet = seal::seal_own(&self.send, content, self.nonce(), text);
+    /// §14.7: the keys of epoch 1.
+    #[inline(never)]
+    pub(super) fn derive_second(
+        &mut self,
+        direction: Direction,
+        secret: &SharedSecret,
+        ephemeral: &SharedSecret,
+        salt: &[u8; 32],
+    ) {
+        self.epoch = 1;
+        self.expand_from(direction, &secret.extract_both(ephemeral, salt));
+    }
+
+    fn expand_from(&mut self, direction: Direction, hkdf: &Hkdf<Sha256>) {
+        let (alice, bob) = match direction {
+            Direction::FromAlice => (&mut self.send, &mut self.receive),
+            Direction::FromBob => (&mut self.receive, &mut self.send),
+        };
+        derive_into(alice, hkdf, "alice to bob");
+        derive_into(bob, hkdf, "bob to alice");
+        derive_into(&mut self.exporter, hkdf, "exporter");
+    }
+
+    /// Seals a packet of the machine's own, and counts it.
+    #[inline]
+    pub(super) fn seal_own(&mut self, packet: &mut Bytes<MAX_OWN>, content: PacketKind, text: &[u8]) {
+        seal::seal_own(packet, &self.send, content, self.nonce(), text);
         self.sent = self.sent.saturating_add(1);
-        (self, packet)
     }
 
     /// The nonce of the next packet.

@@ -3,17 +3,17 @@
 use minicbor::bytes::ByteSlice;
 
 use super::epoch::Early;
+use super::join::AliceKeys;
 use super::phase::{AliceStage, BobStage, Change, End, Phase, State};
 use super::seal::Sealed;
 use super::session::{Counters, Session};
 use super::{Line, LineEffect};
-use crate::cbor;
+use crate::cbor::{self, Bytes};
 use crate::error::Rejected;
 use crate::introducer::message;
 use crate::machine::step::Step;
 use crate::message::{PacketKind, Payload};
 use crate::outcome::CloseReason;
-use crate::time::UnixSeconds;
 
 /// An ephemeral public key's length.
 const EPHEMERAL: usize = 32;
@@ -32,16 +32,12 @@ pub(super) fn packet<'m>(
     payload: &[u8],
     aad: &[u8],
     buffer: &'m mut [u8],
-    now: UnixSeconds,
 ) -> Result<Step<'m, Line>, Rejected> {
     let Some(sealed) = Sealed::decode(payload) else {
-        return proof(line, &Payload::decode(payload)?, now);
+        return proof(line, &Payload::decode(payload)?);
     };
     let State { origin, phase } = &line.0.state;
     let (session, end) = match phase {
-        Phase::AwaitingProof { until, .. } if now >= *until => {
-            return Ok(Step::new(line, Change::closed(CloseReason::Expired, None)));
-        }
         Phase::AwaitingProof { .. } => return Err(Rejected::TooEarly),
         Phase::Open { end: End::Alice { stage: AliceStage::AwaitingApproval(_), .. }, .. } => {
             return Err(Rejected::TooEarly);
@@ -58,7 +54,7 @@ pub(super) fn packet<'m>(
         _ => 0,
     };
     if sealed.nonce.epoch != session.epoch() {
-        let (change, effect, outbox) = other_epoch(session, end, &sealed, payload, (own, aad), buffer, now)?;
+        let (change, effect, outbox) = other_epoch(session, end, &sealed, payload, (own, aad), buffer)?;
         return Ok(step(line, change, effect, outbox));
     }
     let (counters, text) = session.open(&sealed, own, aad, buffer)?;
@@ -140,12 +136,16 @@ fn at_bob(
         // Alice's ephemeral key: from here on the keys are those of epoch 1.
         (BobStage::Joined { upgrade: Some(upgrade), .. }, Confirm) => {
             let sent = u8::try_from(session.sent()).unwrap_or(u8::MAX);
-            let (session, answer) = upgrade.session(text)?.seal_own(PacketKind::Answer, &[sent]);
+            let mut session = upgrade.session(text)?;
+            let mut answer = Bytes::EMPTY;
+            session.seal_own(&mut answer, PacketKind::Answer, &[sent]);
             (Change::bob(session, BobStage::Confirmed { answer, due: true, confirm: Some(hash(payload)) }), Outbox::Due)
         }
         // Any packet of Alice's shows that it holds the keys. Bob answers at once.
         (BobStage::Joined { upgrade: None, .. }, Confirm | EarlyMessage | Message | IntroducerMessage) => {
-            let (session, answer) = session.with(counters).seal_own(PacketKind::Answer, &[]);
+            let mut session = session.with(counters);
+            let mut answer = Bytes::EMPTY;
+            session.seal_own(&mut answer, PacketKind::Answer, &[]);
             (Change::bob(session, BobStage::Confirmed { answer, due: true, confirm: None }), Outbox::Due)
         }
         (BobStage::Confirmed { answer, confirm: None, .. }, Confirm) => {
@@ -165,13 +165,8 @@ fn other_epoch<'m>(
     payload: &[u8],
     (own, aad): (usize, &[u8]),
     buffer: &'m mut [u8],
-    now: UnixSeconds,
 ) -> Result<(Change, Option<LineEffect<'m>>, Outbox), Rejected> {
     match (end, sealed.nonce.epoch) {
-        // The key goes now. Otherwise a clock set back would revive it.
-        (End::Alice { stage, early: Some(early) }, 0) if now >= early.until => {
-            Ok((Change::alice(session.clone(), stage.clone(), None), None, Outbox::Quiet))
-        }
         (End::Alice { stage, early: Some(early) }, 0) => {
             let (early, text) = early.open(sealed, own, aad, buffer)?;
             if sealed.kind == PacketKind::Close {
@@ -192,14 +187,18 @@ fn other_epoch<'m>(
 }
 
 /// §6.4, §6.5: a proof along the line.
-fn proof<'m>(line: &'m mut Line, payload: &Payload<'_>, now: UnixSeconds) -> Result<Step<'m, Line>, Rejected> {
+fn proof<'m>(line: &'m mut Line, payload: &Payload<'_>) -> Result<Step<'m, Line>, Rejected> {
     let State { origin, phase } = &line.0.state;
     let Payload::Proof { proof } = payload else { return Err(Rejected::Malformed) };
     let change = match phase {
         Phase::Closed { .. } => return Err(Rejected::Closed),
-        Phase::AwaitingProof { until, .. } if now >= *until => Change::closed(CloseReason::Expired, None),
-        Phase::AwaitingProof { private_key, rad, asks, .. } => Phase::of_alice(origin, private_key, rad, *asks, proof)
-            .map_or(Change::closed(CloseReason::ProofRefused, None), Change::Phase),
+        Phase::AwaitingProof { private_key, rad, asks, .. } => {
+            let mut keys = AliceKeys::EMPTY;
+            match keys.join(&origin.common(), private_key, rad, proof) {
+                Some(keys) => Change::Phase(Phase::of_alice(keys, None, *asks)),
+                None => Change::closed(CloseReason::ProofRefused, None),
+            }
+        }
         // The same proof again: Confirm was lost, or is slow.
         Phase::Open {
             session,

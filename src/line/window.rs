@@ -14,6 +14,9 @@ pub struct Window {
 }
 
 impl Window {
+    /// Nothing was accepted.
+    pub(super) const EMPTY: Self = Self { next: 0, seen: 0 };
+
     /// The window after this counter. Keep it only if the packet opens.
     ///
     /// # Errors

@@ -66,11 +66,14 @@ pub trait Machine: Role {
     }
 
     /// Ends what has expired: a Port that was not used in time, a line that got no proof. `None` if the deadline has not come.
+    ///
+    /// Some deadlines are looks at the clock (§8.8): the step notes the look, and the next deadline is a day later. After the clock was set
+    /// back, call this for every line, whatever its deadline.
     fn tick(&mut self, now: UnixSeconds) -> Option<Step<'_, Self>> {
-        if now < self.deadline()? {
+        if !Self::is_due(&self.held().state, now) {
             return None;
         }
-        let change = Self::at_deadline(&self.held().state)?;
+        let change = Self::at_deadline(&self.held().state, now)?;
         Some(Step::new(self, change))
     }
 }

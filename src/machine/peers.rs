@@ -1,39 +1,43 @@
 //! Peers: what the caller's tables say of somebody who comes (§14.6, §16.4).
 
-use crate::id::{LineId, PairHash, TicketHash};
+use crate::id::{LineId, PeerMark, PortHash, TicketHash};
 use crate::port::ticket::TicketNotice;
 
 /// What the caller's tables say of somebody who comes. The answers go into [`handle`](crate::Alice::handle) with the event, so no
 /// machine's record holds a table.
 ///
-/// Each method has a default that finds nothing. [`NoPeers`] answers with the defaults. A closure from `&PairHash` to
+/// Each method has a default that finds nothing. [`NoPeers`] answers with the defaults. A closure from `&PeerMark` to
 /// [`Relationship`] is enough for an app without contact ports.
 ///
 /// ```
-/// use port_protocol::{PairHash, Peers, Relationship};
+/// use port_protocol::{PeerMark, Peers, Relationship};
 ///
-/// let blocked = [PairHash::from([9; 32])];
-/// let peers = |pair: &PairHash| if blocked.contains(pair) { Relationship::Blocked } else { Relationship::Unknown };
+/// let blocked = [PeerMark::from([9; 32])];
+/// let peers = |peer: &PeerMark| if blocked.contains(peer) { Relationship::Blocked } else { Relationship::Unknown };
 /// assert_eq!(peers.relationship(&[9; 32].into()), Relationship::Blocked);
 /// ```
 pub trait Peers {
-    /// Whether the store has a record of this line. If it has, the event came again or its machine was rolled back: no line is
-    /// formed, and none is ended.
+    /// The Port of the line that the store has under this name: [`Line::port`](crate::Line::port) of its record. `None` if there is no such
+    /// record.
     ///
-    /// - *False, though there is one*: a step that would form this line fails in the store, because the new line's key exists. A
+    /// If it is the machine's own Port, the event came again or the machine was rolled back. If it is another Port, the relay lies: it
+    /// names a line that somebody else is on. No line is formed in either case, and none is ended.
+    ///
+    /// - *`None`, though there is one*: a step that would form this line fails in the store, because the new line's key exists. A
     ///   step that refuses it sends `Disconnect` for a good line. [`NoPeers`], a closure and `Blocked` always
     ///   answer so; look for the record yourself before you answer [`Rejected::UnwantedLine`](crate::Rejected::UnwantedLine).
-    fn has_line(&self, line_id: &LineId) -> bool {
+    /// - *Another Port's hash*: a Port for one use ends without the line that it has, or takes another's line for its own.
+    fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
         let _ = line_id;
-        false
+        None
     }
 
-    /// How the two users of this pair stand to each other. The pair is the relay's word.
+    /// How this user stands to the user that the relay calls so. The mark is the relay's word.
     ///
-    /// - *`Unknown`, for a blocked pair*: the blocked user gets in.
-    /// - *`Blocked`, for an unknown pair*: a Port for one use is spent without a line.
-    fn relationship(&self, pair_hash: &PairHash) -> Relationship {
-        let _ = pair_hash;
+    /// - *`Unknown`, for a blocked user*: that user gets in.
+    /// - *`Blocked`, for an unknown user*: a Port for one use is spent without a line.
+    fn relationship(&self, peer: &PeerMark) -> Relationship {
+        let _ = peer;
         Relationship::Unknown
     }
 
@@ -66,24 +70,24 @@ pub struct NoPeers;
 
 impl Peers for NoPeers {}
 
-impl<F: Fn(&PairHash) -> Relationship> Peers for F {
-    fn relationship(&self, pair_hash: &PairHash) -> Relationship {
-        self(pair_hash)
+impl<F: Fn(&PeerMark) -> Relationship> Peers for F {
+    fn relationship(&self, peer: &PeerMark) -> Relationship {
+        self(peer)
     }
 }
 
-/// A set of blocked pairs, in memory.
+/// A set of blocked users, in memory.
 ///
 /// ```
-/// use port_protocol::{Blocked, PairHash, Peers, Relationship};
+/// use port_protocol::{Blocked, PeerMark, Peers, Relationship};
 ///
 /// let mut blocked = Blocked::new();
-/// blocked.insert(PairHash::from([9; 32]));
+/// blocked.insert(PeerMark::from([9; 32]));
 /// assert_eq!(blocked.relationship(&[9; 32].into()), Relationship::Blocked);
 /// ```
 #[cfg(feature = "alloc")]
 #[derive(Clone, Default, Debug)]
-pub struct Blocked(alloc::collections::BTreeSet<PairHash>);
+pub struct Blocked(alloc::collections::BTreeSet<PeerMark>);
 
 #[cfg(feature = "alloc")]
 impl Blocked {
@@ -92,20 +96,20 @@ impl Blocked {
         Self(alloc::collections::BTreeSet::new())
     }
 
-    /// From now on this pair forms no new line. A line that it has already stays: close that one.
-    pub fn insert(&mut self, pair_hash: PairHash) {
-        self.0.insert(pair_hash);
+    /// From now on this user forms no new line. A line that it has already stays: close that one.
+    pub fn insert(&mut self, peer: PeerMark) {
+        self.0.insert(peer);
     }
 
-    /// From now on this pair may form lines again.
-    pub fn remove(&mut self, pair_hash: &PairHash) {
-        self.0.remove(pair_hash);
+    /// From now on this user may form lines again.
+    pub fn remove(&mut self, peer: &PeerMark) {
+        self.0.remove(peer);
     }
 }
 
 #[cfg(feature = "alloc")]
 impl Peers for Blocked {
-    fn relationship(&self, pair_hash: &PairHash) -> Relationship {
-        if self.0.contains(pair_hash) { Relationship::Blocked } else { Relationship::Unknown }
+    fn relationship(&self, peer: &PeerMark) -> Relationship {
+        if self.0.contains(peer) { Relationship::Blocked } else { Relationship::Unknown }
     }
 }

@@ -13,7 +13,7 @@ use crate::time::UnixSeconds;
 
 /// The longest record of any machine, in bytes: that of Alice's line of an introduced use, while its Confirm is not answered, with every
 /// number at its end.
-pub const MAX_RECORD: usize = 533;
+pub const MAX_RECORD: usize = 536;
 
 /// A machine's whole state as bytes (§8.6). It holds secrets: it is zeroized on drop and redacted in `Debug`. Store it where only
 /// this user can read it.

@@ -31,8 +31,12 @@ pub trait Role: Sized {
 
     fn key_of(state: &Self::State) -> RecordKey;
     fn deadline_of(state: &Self::State) -> Option<UnixSeconds>;
+    /// Whether [`at_deadline`](Self::at_deadline) is to be asked.
+    fn is_due(state: &Self::State, now: UnixSeconds) -> bool {
+        Self::deadline_of(state).is_some_and(|deadline| now >= deadline)
+    }
     /// What the deadline changes. `None` if there is nothing to end.
-    fn at_deadline(state: &Self::State) -> Option<Self::Change>;
+    fn at_deadline(state: &Self::State, now: UnixSeconds) -> Option<Self::Change>;
     /// The change once the outbox was done. `None` if only the other side can empty it.
     fn without_outbox(state: &Self::State) -> Option<Self::Change>;
     /// Makes a change that [`apply_in_place`](Self::apply_in_place) does not make.
@@ -114,8 +118,8 @@ macro_rules! impl_machine {
             state.deadline()
         }
 
-        fn at_deadline(state: &$state) -> Option<Self::Change> {
-            state.at_deadline()
+        fn at_deadline(state: &$state, now: $crate::time::UnixSeconds) -> Option<Self::Change> {
+            state.at_deadline(now)
         }
 
         fn without_outbox(state: &$state) -> Option<Self::Change> {

@@ -6,6 +6,7 @@ use super::record::{self, Expected, Record, Row};
 use super::role::{Held, Received, Role};
 use crate::error::RestoreError;
 use crate::id::{LineId, ReplayMark, TicketHash};
+use crate::secret;
 
 /// All that one step writes. **Store all of it in one transaction, or none of it.** Then a crash loses nothing.
 ///
@@ -216,6 +217,8 @@ impl<'m, M: Role> Step<'m, M> {
         held.revision = held.next_revision();
         if !M::apply_in_place(&mut held.state, &self.change) {
             M::apply(&mut held.state, self.change);
+            // A step that moves only counters moves no key, and messages are many.
+            secret::wipe_stack();
         }
         Effects { machine: self.machine, once: self.once, outbox: self.outbox }
     }
@@ -296,12 +299,14 @@ impl<M: Role> Created<M> {
         let mut write = self.write_without_record();
         M::record_in(self.0.held(), &mut write.row);
         keep(&write)?;
+        secret::wipe_stack();
         Ok(self.0)
     }
 
     /// Returns the machine. Its first effects are [`pending`](crate::Machine::pending). **Do none of them before `written` is durable.**
     pub fn commit(self, written: Write<'static>) -> M {
         let _ = &written;
+        secret::wipe_stack();
         self.0
     }
 }

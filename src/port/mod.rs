@@ -1,7 +1,11 @@
 //! What Alice shares: a [`Port`] as bytes, QR text and link (§2).
 
 pub(crate) mod addr;
+mod base;
+pub(crate) mod find;
 mod key;
+pub(crate) mod name;
+mod ndef;
 pub(crate) mod options;
 pub(crate) mod policy;
 pub(crate) mod text;
@@ -70,7 +74,7 @@ impl Terms {
 /// ```
 /// use port_protocol::{PortKind, Port};
 ///
-/// # let text = "PORT:QUAQCUABAEAQCAIBAEAQCAIBAEAQCAIBLAQBHPSP5LVPEBGH7UZVR7E4ABZBRAOROQTYCKBCP3DHJ437P7UXW3KQA4DQOBYHA4DQOBYHA4DQOBYHA4";
+/// # let text = "PORT:QUAQCUABAEAQCAIBAEAQCAIBAEAQCAIBLAQBHPSP5LVPEBGH7UZVR7E4ABZBRAOROQTYCKBCP3DHJ437P7UXW3KQA4DQOBYHA4DQOBYHA4DQOBYHA5DWS";
 /// let port = Port::parse(text)?; // pure: nothing is used yet
 /// assert_eq!(port.kind(), PortKind::Port);
 /// assert_eq!((port.expires(), port.relay()), (None, None));

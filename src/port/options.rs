@@ -10,9 +10,10 @@ use crate::time::UnixSeconds;
 /// What Alice decides of a Port before it is made: how it may be used, until when, and where (§2.1, §14.1).
 ///
 /// ```
+/// use core::time::Duration;
 /// use port_protocol::{Policy, PortKind, PortOptions, RelayAddr, UnixSeconds};
 ///
-/// let options = PortOptions::new().expires(UnixSeconds(1_800_000_000)).relay(RelayAddr::new("relay.example")?);
+/// let options = PortOptions::new().expires(UnixSeconds::now().after(Duration::from_secs(600))).relay(RelayAddr::new("relay.example")?);
 /// assert_eq!(options.kind(), PortKind::Port);
 /// assert_eq!(PortOptions::new().policy(Policy::unlimited()).kind(), PortKind::Superport);
 /// # Ok::<(), port_protocol::PortError>(())
@@ -25,12 +26,19 @@ pub struct PortOptions {
     pub(crate) policy: Policy,
     #[n(2)]
     pub(crate) introducer: Option<LineId>,
+    #[n(3)]
+    pub(crate) recognisable: bool,
 }
 
 impl PortOptions {
     /// Good for one use, without an expiry, at a relay that both sides know already.
     pub const fn new() -> Self {
-        Self { terms: Terms { expires: None, relay: None }, policy: Policy::once(), introducer: None }
+        Self {
+            terms: Terms { expires: None, relay: None },
+            policy: Policy::once(),
+            introducer: None,
+            recognisable: false,
+        }
     }
 
     /// From this second on the Port is dead, by either side's clock.
@@ -59,6 +67,17 @@ impl PortOptions {
     #[must_use]
     pub const fn introducer(mut self, line_id: LineId) -> Self {
         self.introducer = Some(line_id);
+        self
+    }
+
+    /// Lets the users of this Port recognise its maker (§14.6): the relay gives one user the same [`PeerMark`](crate::PeerMark) of Alice at
+    /// each of its recognisable Ports. Then a user can block Alice, and learns that a line replaces an older one. But who uses two of
+    /// these Ports knows that one maker made both. Off by default.
+    ///
+    /// The relay must be told before the Port is used, so a Port for one use needs a network before it is shown, too.
+    #[must_use]
+    pub const fn recognisable(mut self, recognisable: bool) -> Self {
+        self.recognisable = recognisable;
         self
     }
 

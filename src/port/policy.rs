@@ -37,7 +37,7 @@ pub enum UseLimit {
     Unlimited,
 }
 
-/// What happens when a user comes who has a line with this user already (§14.6), as far as the relay's `pair_hash` tells.
+/// What happens when a user comes who has a line with this user already (§14.6), as far as the relay's `peer` tells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Encode, Decode)]
 #[cbor(index_only)]
 pub enum OnRepeat {
@@ -57,10 +57,11 @@ pub enum OnRepeat {
 /// How a Port may be used (§14.1). It is Alice's own: its machine holds everybody to it, whatever the relay does.
 ///
 /// ```
+/// use core::time::Duration;
 /// use port_protocol::{OnRepeat, Policy, PortOptions, UnixSeconds};
 ///
-/// let policy =
-///     Policy::up_to(50).closes_at(Some(UnixSeconds(1_800_000_000))).require_approval(true).on_repeat(OnRepeat::Refuse);
+/// let tomorrow = UnixSeconds::now().after(Duration::from_secs(24 * 60 * 60));
+/// let policy = Policy::up_to(50).closes_at(Some(tomorrow)).require_approval(true).on_repeat(OnRepeat::Refuse);
 /// let superport = PortOptions::new().policy(policy);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]

@@ -3,42 +3,68 @@
 use core::fmt::Write as _;
 use core::{fmt, str};
 
+use crc::{CRC_16_IBM_3740, Crc, NoTable};
 use data_encoding::BASE32_NOPAD;
 use zeroize::Zeroize;
 
-use super::addr::is_in_urls;
-use super::{Port, PortBytes};
+use super::base::is_link_base;
+use super::{MAX_PORT_BYTES, Port};
 use crate::cbor::{self, Bytes};
 use crate::error::PortError;
 
-/// The longest QR text, in characters: `PORT:` and the Base32 of the longest Port.
-pub const MAX_QR_TEXT: usize = 337;
+/// The longest QR text, in characters: `PORT:` and the Base32 of the longest Port with its check.
+pub const MAX_QR_TEXT: usize = 340;
 
-const QR_PREFIX: &str = "PORT:";
+pub(super) const QR_PREFIX: &str = "PORT:";
+
+/// How many bytes the check has.
+pub(super) const CHECK: usize = 2;
+
+/// It tells a text that was changed on its way. Behind a text that is whole it makes the checksum of the whole zero. Without a table:
+/// a text is short, and the table is half a kilobyte.
+const CRC: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_IBM_3740);
+
+/// A Port's bytes with the check behind them. Zeroized on drop.
+struct Checked(Bytes<{ MAX_PORT_BYTES + CHECK }>);
+
+impl Drop for Checked {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl Port {
-    /// The QR text (§2.5): `PORT:` and Base32, all in QR's alphanumeric set. 119 characters for a plain Port, which fit
-    /// a version 5 code at level M.
+    /// The QR text (§2.5): `PORT:` and Base32 of the bytes and their check, all in QR's alphanumeric set. 122 characters for a plain
+    /// Port, which fit a version 5 code at level M.
     pub fn qr_text(&self) -> QrText {
-        let mut text = QrText(Bytes::EMPTY);
-        // Bound: MAX_QR_TEXT is what the longest Port takes (§2.5).
-        let _ = write!(text.0, "{QR_PREFIX}{}", BASE32_NOPAD.encode_display(self.to_bytes().as_slice()));
+        let (bytes, mut checked, mut text) = (self.to_bytes(), Checked(Bytes::EMPTY), QrText(Bytes::EMPTY));
+        // Bounds: both have room for the longest Port (§2.5).
+        let _ = checked.0.append(bytes.as_slice());
+        let _ = checked.0.append(&CRC.checksum(bytes.as_slice()).to_be_bytes());
+        let _ = write!(text.0, "{QR_PREFIX}{}", BASE32_NOPAD.encode_display(checked.0.as_slice()));
         text
     }
 
     /// A link on `base` (§2.6), to be written with `Display`. Everything about the Port stands behind the `#`, which
     /// no browser sends to the web server.
     ///
+    /// Choose the base well, because other software finds the link in a text by its form: a short `https://` URL on a host name without a
+    /// hyphen, without a user name, without a stop at its end, and not on an address. Each of these ends a link early somewhere. Its page
+    /// should run no script, which could read the Port, and should not redirect. `docs/texts.md` has what was measured.
+    ///
     /// # Errors
-    /// [`PortError::BadLinkBase`] unless `base` is `https://`, a host, and whatever follows it but a `#`.
+    /// [`PortError::BadLinkBase`]: the base is not `https://` and a host, nor `http://` and a host that ends in `.onion`; or no URL parser
+    /// would open it; or it has a `#`. Choose another.
     pub fn link<'a>(&self, base: &'a str) -> Result<PortLink<'a>, PortError> {
         if is_link_base(base) { Ok(PortLink { base, text: self.qr_text() }) } else { Err(PortError::BadLinkBase) }
     }
 
-    /// Reads a QR text or a link (§2.7). White space and zero-width characters around it are forgiven, nothing else.
+    /// Reads a QR text or a link (§2.7), and nothing else: for texts that a machine hands over. White space and zero-width characters
+    /// around it are forgiven.
     ///
     /// # Errors
-    /// Those of [`Port::from_bytes`]. The version is judged before the length, so that a longer Port of a later version asks for an update.
+    /// Those of [`Port::from_bytes`], and [`PortError::Damaged`] if the check is wrong. The version is judged before the length, so that
+    /// a longer Port of a later version asks for an update.
     pub fn parse(text: &str) -> Result<Self, PortError> {
         let text = trimmed(text);
         let base32 = match (text.strip_prefix(QR_PREFIX), text.split_once('#')) {
@@ -46,31 +72,58 @@ impl Port {
             (None, Some((base, fragment))) if is_link_base(base) => fragment,
             _ => return Err(PortError::Malformed),
         };
-        if !base32.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7')) {
+        if !base32.bytes().all(is_in_base32) {
             return Err(PortError::Malformed);
         }
-        if is_of_another_version(base32.as_bytes()) {
+        Self::from_base32(base32.as_bytes())
+    }
+
+    /// Reads what stands behind `PORT:` or `#`. Every character is in Base32's alphabet.
+    pub(super) fn from_base32(base32: &[u8]) -> Result<Self, PortError> {
+        if is_of_another_version(base32) {
             return Err(PortError::UnsupportedVersion);
         }
-        let mut bytes = PortBytes(Bytes::EMPTY);
-        bytes.0.fill(|out| {
-            let out = out.get_mut(..BASE32_NOPAD.decode_len(base32.len()).ok()?)?;
-            BASE32_NOPAD.decode_mut(base32.as_bytes(), out).ok()
-        });
-        let port = Self::from_bytes(bytes.as_slice())?;
+        let (mut checked, mut crc, mut is_too_long) = (Checked(Bytes::EMPTY), CRC.digest(), false);
+        for (group, length) in groups(base32) {
+            let bytes = group.get(..length).unwrap_or_default();
+            crc.update(bytes);
+            is_too_long |= checked.0.append(bytes).is_none();
+        }
+        let bytes = match checked.0.as_slice().split_last_chunk::<CHECK>() {
+            Some((bytes, _)) if !bytes.is_empty() && crc.finalize() == 0 => bytes,
+            _ => return Err(PortError::Damaged),
+        };
+        if is_too_long {
+            return Err(PortError::Malformed);
+        }
+        let port = Self::from_bytes(bytes)?;
         // Base32 has unused bits at its end: only one last character is canonical.
-        if port.qr_text().base32() == base32 { Ok(port) } else { Err(PortError::Malformed) }
+        if port.qr_text().base32().as_bytes() == base32 { Ok(port) } else { Err(PortError::Malformed) }
     }
 }
 
+pub(super) const fn is_in_base32(byte: u8) -> bool {
+    matches!(byte, b'A'..=b'Z' | b'2'..=b'7')
+}
+
+/// The whole bytes that Base32 stands for, up to five at a time. Bits that are left over behind the last are ignored.
+fn groups(base32: &[u8]) -> impl Iterator<Item = ([u8; 5], usize)> {
+    base32.chunks(8).map(|digits| {
+        let (mut whole, mut bytes) = ([b'A'; 8], [0; 5]);
+        whole.iter_mut().zip(digits).for_each(|(to, from)| *to = *from);
+        // The alphabet was checked, and the length is eight.
+        let _ = BASE32_NOPAD.decode_mut(&whole, &mut bytes);
+        (bytes, digits.len().saturating_mul(5) / 8)
+    })
+}
+
 /// Looks at the first bytes only, whatever the length of the text (§1.3): 20 bytes hold an array's head and a version of any size.
-fn is_of_another_version(base32: &[u8]) -> bool {
-    let (mut front, mut bytes) = ([b'A'; 32], [0; 20]);
-    front.iter_mut().zip(base32).for_each(|(to, from)| *to = *from);
-    // The alphabet was checked, and the length is a multiple of eight.
-    let _ = BASE32_NOPAD.decode_mut(&front, &mut bytes);
-    let whole = base32.len().min(front.len()).saturating_mul(5) / 8;
-    cbor::is_of_another_version(bytes.get(..whole).unwrap_or_default())
+pub(super) fn is_of_another_version(base32: &[u8]) -> bool {
+    let mut front = Bytes::<20>::EMPTY;
+    for (group, length) in groups(base32).take(4) {
+        let _ = front.append(group.get(..length).unwrap_or_default());
+    }
+    cbor::is_of_another_version(front.as_slice())
 }
 
 /// What messengers and copying leave around a text.
@@ -78,13 +131,6 @@ const ZERO_WIDTH: [char; 7] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '
 
 pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || ZERO_WIDTH.contains(&c))
-}
-
-fn is_link_base(base: &str) -> bool {
-    base.strip_prefix("https://").is_some_and(|rest| {
-        rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
-            && rest.bytes().all(|byte| byte != b'#' && is_in_urls(byte))
-    })
 }
 
 /// A Port's QR text. Zeroized on drop.
@@ -109,9 +155,16 @@ pub struct PortLink<'a> {
     text: QrText,
 }
 
+impl PortLink<'_> {
+    /// What stands one behind the other.
+    pub(super) fn parts(&self) -> [&str; 3] {
+        [self.base, "#", self.text.base32()]
+    }
+}
+
 impl fmt::Display for PortLink<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.base, self.text.base32())
+        self.parts().into_iter().try_for_each(|part| f.write_str(part))
     }
 }
 

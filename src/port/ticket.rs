@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::cbor::{self, Bytes, text_newtype};
 use crate::error::PortError;
 use crate::id::{LineLink, TicketHash};
+use crate::port::name::is_plain;
 use crate::secret::Secret;
 use crate::time::UnixSeconds;
 
@@ -15,8 +16,9 @@ pub const MAX_TICKETS: usize = 256;
 
 const MAX_NAME: usize = 32;
 
-/// The name by which an introducer goes at the two whom it introduces: a text of at most 32 bytes (§16.2). It may be any text, but both are
-/// told the same.
+/// The name by which an introducer goes at the two whom it introduces: a text of at most 32 bytes (§16.2). Both are told the same. It has no
+/// control characters, line ends, or characters that are invisible or turn the direction of others, so that it can't pass for another
+/// name, or for more of a message than itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IntroducerName(Bytes<MAX_NAME>);
 
@@ -28,8 +30,11 @@ impl IntroducerName {
     /// Takes a name. The empty text stands for none.
     ///
     /// # Errors
-    /// [`PortError::BadName`] if it is longer than 32 bytes.
+    /// [`PortError::BadName`] if it is longer than 32 bytes, or has one of those characters.
     pub fn new(name: &str) -> Result<Self, PortError> {
+        if !is_plain(name) {
+            return Err(PortError::BadName);
+        }
         Bytes::new(name.as_bytes()).map(Self).ok_or(PortError::BadName)
     }
 }

@@ -23,24 +23,31 @@ use crate::time::UnixSeconds;
 ///
 /// # In SQL
 ///
-/// Each method but [`remove`](Self::remove) can be one statement, so each request is one round trip. The docs of each method show
-/// its shape. They assume these tables:
+/// The docs of each method show the shape of its statements, as PostgreSQL 15 runs them at READ COMMITTED. All but those of
+/// [`remove`](Self::remove) can be sent at once, so each request is one round trip. They assume these tables:
 ///
 /// ```text
-/// links  line_link PRIMARY KEY, owner, request_id, state, version, admits, expires, purge_at,
+/// links  line_link PRIMARY KEY, owner, request_id, state, version numeric(20), admits, recognisable, expires, purge_at,
 ///        claimed_by, request_digest, line_id,    UNIQUE (owner, request_id), INDEX (purge_at)
-/// ends   (line_id, user_id) PRIMARY KEY, other, line_link, request_digest,
-///        UNIQUE (line_link, user_id, request_digest), INDEX (user_id)
+/// ends   (line_id, user_id) PRIMARY KEY, other, line_link, connected_by, request_digest, recognisable,
+///        UNIQUE (line_link, connected_by, request_digest, user_id), INDEX (user_id)
 /// queue  (user_id, sequence) PRIMARY KEY, line_id, kind, length, event,    INDEX (user_id, line_id, sequence)
 /// users  user_id PRIMARY KEY, last_sequence
+/// look   one row, at: the look before at the clock, for purge
 /// ```
 ///
-/// A user that leaves a line loses its row of `ends`. The columns `line_link` and `request_digest` of `ends` are set at the end
-/// of a user that has connected to a link for many. They go with that row.
+/// A user that leaves a line loses its row of `ends`. The columns from `line_link` on are the same in both rows of a line: they are the
+/// [`Use`](super::Use) that formed it. So a use is known, and counts, until both users have left.
 ///
-/// A storage that doesn't count under a lock may let two requests at the same moment go over a limit by one. That does no harm.
+/// The marks in `LineFormed` and `Connected` depend on the link's owner, whom the database knows. Read the link first, in the same
+/// transaction, and let [`Connect::decide`] make the marks. Or let the database do it: HMAC-SHA256 is
+/// `sha256(outer || sha256(inner || viewer || peer || link))`, where `inner` and `outer` are the key, filled up with zeros to 64 bytes, with
+/// each byte XORed with 0x36 and 0x5c.
+///
+/// A storage that counts without a lock may let requests at the same moment go over a limit, each by one. Counts of lines and links bear
+/// that. That of [`max_uses`](Connect::max_uses) should not: one user could send many requests at once.
 /// If the database ends a statement because of a deadlock or a serialization failure, answer [`Claimed::Conflict`] or repeat the
-/// statement.
+/// transaction.
 pub trait Directory {
     /// Why the storage could not answer. It may or may not have done what it was asked to: the client's retry finds out.
     type Error;
@@ -54,16 +61,19 @@ pub trait Directory {
     /// link already, that is the one. Otherwise stores a new one: open, of version 0, and admitting
     /// [`One`](crate::Admission::One).
     ///
-    /// A link whose [`purge_at`](super::LinkEntry::purge_at) has come counts as one that never existed: its request gets a new
-    /// one, and it does not count for [`max_links`](NewLink::max_links).
+    /// A link whose [`purge_at`](super::LinkEntry::purge_at) has come does not count for [`max_links`](NewLink::max_links). It is not
+    /// touched here, also if it is the one of this request: only [`purge`](Self::purge) deletes, and its owner may set it anew.
     ///
     /// One statement:
     ///
     /// ```text
-    /// INSERT INTO links … SELECT … WHERE (SELECT count(*) FROM links WHERE owner = … AND purge_at > now) < max_links
-    ///   ON CONFLICT (owner, request_id) DO UPDATE SET … WHERE links.purge_at <= now RETURNING line_link
-    ///   UNION the line_link that the request has already
+    /// WITH before AS (SELECT line_link FROM links WHERE owner = … AND request_id = …),
+    ///   new AS (INSERT INTO links … SELECT … WHERE NOT EXISTS (SELECT FROM before)
+    ///           AND (SELECT count(*) FROM links WHERE owner = … AND purge_at > now) < max_links   ON CONFLICT DO NOTHING RETURNING line_link)
+    ///   SELECT line_link FROM new UNION ALL SELECT line_link FROM before
     /// ```
+    ///
+    /// If it gives no row: [`TooMany`](Issued::TooMany) or [`NameCollision`](Issued::NameCollision).
     ///
     /// - *A lost write*: nobody can use the link. Alice makes another Port.
     /// - *A stale read*, so that one request gets two links: Alice takes the first and closes the second (§4.4).
@@ -78,62 +88,92 @@ pub trait Directory {
     /// all of:
     ///
     /// - the line [`claim.line_id`](super::Claim::line_id), between the link's owner and [`claim.by`](super::Claim::by);
-    /// - [`Connect::event`], at the end of the owner's queue;
-    /// - of a link that admits one: the state [`Claimed`](super::LinkState::Claimed), and [`Connect::purge_at`];
-    /// - of a link that admits many: that this request has formed this line, until `claim.by` leaves the line.
+    /// - [`Connect::line_formed`], at the end of the owner's queue;
+    /// - [`Connect::connected`], at the end of the queue of `claim.by`;
+    /// - the [`Use`](super::Use): that this request has formed this line, until both users have left it;
+    /// - of a link that admits one: the state [`Claimed`](super::LinkState::Claimed), and until when it is kept.
     ///
     /// There is room if each of the two users is on fewer lines than [`max_lines`](Connect::max_lines) and, if the link admits
-    /// many, `claim.by` is on fewer lines of this link than [`max_uses`](Connect::max_uses).
+    /// many, `claim.by` has formed fewer lines of this link than [`max_uses`](Connect::max_uses) that one of their two users has not left.
+    /// A line that only `claim.by` has left counts: else one user could fill up the lines of an owner that is away. So does the use that
+    /// claimed a link which was opened again.
     ///
-    /// One statement, or a transaction that locks the link's row:
+    /// Two statements in one transaction. The first locks the link, so that the second sees what other requests did to it:
     ///
     /// ```text
-    /// WITH link AS (SELECT … WHERE line_link = … FOR UPDATE), before AS (SELECT line_id FROM ends WHERE line_link, user_id, request_digest = …),
-    ///   bob AS (INSERT INTO ends … SELECT … FROM link WHERE state = open AND admits <> nobody AND expires > now AND owner <> by
-    ///           AND there is room AND there is no before   ON CONFLICT DO NOTHING RETURNING other),
-    ///   alice AS (INSERT INTO ends … FROM bob), claimed AS (UPDATE links … FROM bob WHERE admits = one), queued AS (INSERT INTO queue … FROM bob)
-    ///   SELECT link.*, before, counts, EXISTS (SELECT FROM bob)
+    /// SELECT FROM links WHERE line_link = … FOR UPDATE
+    /// WITH link AS (SELECT * FROM links WHERE line_link = …),
+    ///   before AS (SELECT line_id, recognisable FROM ends WHERE line_link, connected_by, request_digest = … LIMIT 1),
+    ///   counts AS (SELECT the rows of ends of owner, those of by, and count(DISTINCT request_digest) of those WHERE line_link, connected_by = …),
+    ///   bob AS (INSERT INTO ends … SELECT … FROM link, counts WHERE state = open AND admits <> nobody AND expires > now AND purge_at > now
+    ///           AND owner <> by AND there is room AND NOT EXISTS (SELECT FROM before)   ON CONFLICT DO NOTHING RETURNING other, recognisable),
+    ///   alice AS (INSERT INTO ends … FROM bob),
+    ///   claimed AS (UPDATE links SET state = claimed, purge_at = least(purge_at, greatest(now, expires - lifetime) + retention), … FROM bob
+    ///               WHERE line_link = … AND admits = one),
+    ///   number AS (INSERT INTO users … for both, FROM bob   ON CONFLICT DO UPDATE SET last_sequence = users.last_sequence + 1 RETURNING …),
+    ///   queued AS (INSERT INTO queue … FROM number)
+    ///   SELECT link.*, before.*, counts.*, EXISTS (SELECT FROM bob)
     /// ```
     ///
     /// Then, if `bob` has a row: [`Formed`](Claimed::Formed). Otherwise `decide` on what was read gives the answer. If even so it
     /// says `Form`, the answer is [`TooMany`](Claimed::TooMany) if a count is too high, and [`Conflict`](Claimed::Conflict) if not.
+    ///
+    /// With `FOR UPDATE` in `link` the second statement does without the first. Then requests at the same moment don't see each other's
+    /// uses, so `max_uses` does not hold, and only the UNIQUE key of `ends` keeps the same request from forming two lines.
     ///
     /// - *`Formed` twice of one use*, or *a lost write*: two lines. Alice takes the one that it hears of first and disconnects
     ///   the other (§4.4). The user at the far end of that one has used up its Port in vain.
     /// - *`Conflict` of an open link*: Bob retries for as long as that lasts.
     /// - *A stale read*, so that the link counts as unknown, closed, expired or used: Bob is refused and gives up its Port. **It
     ///   must not happen.** A stale read that says *open* does no harm if the write depends on the link's row as it is.
-    /// - *A stale read* of the line that the request has formed: Bob is told so when it sends along a line that it has left.
+    /// - *A stale read* of the line that the request has formed: a second line, which Bob refuses.
+    /// - *Another `recognisable`* of that line: Bob is given another mark of Alice than before.
+    /// - *A lost event* for Bob: a Bob that has forgotten its request never leaves the line.
+    /// - *A use that is forgotten too early*, or not counted: one user fills up the lines of an owner that is away.
     ///
     /// # Errors
     /// The storage's own.
     fn claim(&mut self, connect: &Connect) -> Result<Claimed, Self::Error>;
 
-    /// Sets whom a link admits, its version, [`expires`](LinkSetting::expires) and [`purge_at`](LinkSetting::purge_at), if
-    /// [`LinkSetting::applies_to`] the link as it is. Otherwise writes nothing.
+    /// Sets whom a link admits, its version, whether it is [`recognisable`](LinkSetting::recognisable),
+    /// [`expires`](LinkSetting::expires) and [`purge_at`](LinkSetting::purge_at), and opens it, if [`LinkSetting::decide`] says
+    /// [`Set`](super::SetDecision::Set) of the link as it is. But a link that is due is set only if its owner has fewer than
+    /// [`max_links`](LinkSetting::max_links) that are not. Sets the version alone if `decide` says
+    /// [`Version`](super::SetDecision::Version). Otherwise writes nothing. What is kept of the uses of a claimed link stays.
     ///
-    /// One statement:
+    /// Gives [`Lost`](LinkSet::Lost) if `decide` says so and nothing waits in the owner's queue. If something waits, it may be the event
+    /// that the link was used: the owner is to hear that first, and asks again.
+    ///
+    /// Up to three statements in one transaction, each if those before it have changed no row:
     ///
     /// ```text
-    /// UPDATE links SET version, admits, expires, purge_at = …
-    ///   WHERE line_link = … AND owner = … AND state = open AND version < … AND expires > now AND purge_at > now
+    /// UPDATE links SET state = open, version, admits, recognisable, expires, purge_at = …
+    ///   WHERE line_link = … AND owner = … AND (state = open AND version <= … OR state = claimed AND version < … AND … = many)
+    ///     AND (purge_at > now OR (SELECT count(*) FROM links WHERE owner = … AND purge_at > now) < max_links)
+    /// UPDATE links SET version = … WHERE line_link = … AND owner = … AND state = claimed AND version < … AND … <> many
+    /// SELECT NOT EXISTS (SELECT FROM links WHERE line_link = … AND owner = … AND state <> closed)
+    ///   AND NOT EXISTS (SELECT FROM queue WHERE user_id = …)
     /// ```
     ///
     /// - *A lost write* of *nobody*: lines are formed, and Alice disconnects them. Of *many*: the first user burns the link, and
-    ///   the next ones are told that it is used. **It must not happen.**
-    /// - *A lower version after a higher one*: the same, until Alice sets the link again.
+    ///   the next ones are told that it is used, until Alice sets the link again. **It must not happen.**
+    /// - *A lower version after a higher one*: the same.
+    /// - *A lost renewal*: the link ends before its time, unless Alice sets it again.
+    /// - *`Lost` of a link that is there*, or before Alice has heard that it was used: Alice gives its Port up. **It must not happen.**
+    /// - *Never `Lost`*: Alice waits for ever at a Port that nobody can use.
     ///
     /// # Errors
     /// The storage's own.
-    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Self::Error>;
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Self::Error>;
 
-    /// Closes a link and sets its [`purge_at`](LinkClosure::purge_at), if [`LinkClosure::applies_to`] the link as it is.
-    /// Otherwise writes nothing.
+    /// Closes a link and sets its `purge_at` to what [`LinkClosure::decide`] gives for the link as it is. If that is `None`, writes
+    /// nothing.
     ///
     /// One statement:
     ///
     /// ```text
-    /// UPDATE links SET state = closed, purge_at = … WHERE line_link = … AND owner = … AND state = open AND purge_at > now
+    /// UPDATE links SET state = closed, purge_at = least(purge_at, greatest(now, expires - lifetime) + retention)
+    ///   WHERE line_link = … AND owner = … AND state = open
     /// ```
     ///
     /// - *A lost write*: the link can still be used. Alice disconnects its lines (§4.4).
@@ -168,8 +208,8 @@ pub trait Directory {
     /// The storage's own.
     fn push(&mut self, packet: &Packet<'_>) -> Result<Pushed, Self::Error>;
 
-    /// Takes a user off a line, with all that waits for it of that line, and with what the storage keeps of the request that
-    /// formed it. If the other end is still there, puts [`Event::Disconnected`](crate::Event::Disconnected) at the end of its queue
+    /// Takes a user off a line, with all that waits for it of that line. With the second user goes what the storage keeps of the request
+    /// that formed the line. If the other end is still there, puts [`Event::Disconnected`](crate::Event::Disconnected) at the end of its queue
     /// and gives that user. Gives `None` if nobody is to be notified.
     ///
     /// One statement:
@@ -251,13 +291,21 @@ pub trait Directory {
     /// The storage's own.
     fn remove(&mut self, user: UserId, notify: impl FnMut(UserId)) -> Result<(), Self::Error>;
 
-    /// Deletes links whose [`purge_at`](super::LinkEntry::purge_at) has come: as many as is quickly done, but more than one.
+    /// Deletes links that are due by [`PurgeLook`](super::PurgeLook): as many as is quickly done, but more than one. If none is left that
+    /// is due by it, keeps the [`next`](super::PurgeLook::next) look in the place of the one before.
     /// [`Operation::execute`](super::Operation::execute) calls it once for each link that is issued. A storage with a background job
     /// may do nothing here and delete them there.
     ///
-    /// One statement: `DELETE FROM links WHERE line_link IN (SELECT line_link FROM links WHERE purge_at <= now LIMIT …)`.
+    /// One transaction, in which the row of `look` lets only one purge work at a time:
     ///
-    /// - *Too early*: an open link is unknown. A used link is unknown too, so the victim of a thief is not warned.
+    /// ```text
+    /// SELECT at FROM look FOR UPDATE SKIP LOCKED      no row: another one is at work, so do nothing
+    /// DELETE FROM links WHERE line_link IN (SELECT line_link FROM links WHERE purge_at <= due_at LIMIT …)
+    /// UPDATE look SET at = next                       unless that has deleted as many as the LIMIT
+    /// ```
+    ///
+    /// - *Too early*: Alice is told that its link is lost, and gives up its Port. A used link is unknown, so the victim of a thief is not
+    ///   warned. **It must not happen** because of a wrong clock.
     /// - *Never*: the storage fills up with links of users that ask for no new ones.
     ///
     /// # Errors
@@ -276,10 +324,19 @@ pub enum Issued {
     TooMany,
 }
 
+/// What came of [`Directory::set_link`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LinkSet {
+    /// The owner need not know more: the link is set, or used, or has a later setting.
+    Done,
+    /// The owner has no such link, and nothing waits for it.
+    Lost,
+}
+
 /// What came of [`Directory::claim`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Claimed {
-    /// The storage has formed this line, and its event waits for the link's owner.
+    /// The storage has formed this line, and its events wait for both users.
     Formed(FormedLine),
     /// The same request formed this line before.
     FormedBefore(FormedLine),

@@ -20,8 +20,8 @@ pub enum RequestError {
     #[error("the user has too many line links: try again when older ones were purged")]
     TooManyLinks,
     /// One of the two users has as many lines as [`Limits::lines`](super::Limits::lines) allows, or the one that connects has as
-    /// many of this link as [`Limits::uses`](super::Limits::uses) allows. The link stays open: try again when a line was ended.
-    #[error("one of the two users has too many lines: try again when a line was ended")]
+    /// many of this link as [`Limits::uses`](super::Limits::uses) allows. The link stays open: try again when both ends have left a line.
+    #[error("one of the two users has too many lines: try again when both ends have left a line")]
     TooManyLines,
     /// The payload is longer than [`Limits::bytes`](super::Limits::bytes). No retry helps: the client must send less.
     #[error("the payload is too long: send a shorter one")]

@@ -15,12 +15,12 @@ const DAY: u64 = 24 * 60 * 60;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Line links of one user that are not purged yet, whether open, expired, used or closed. Default: 256.
+    /// Line links of one user that are not due to be purged, whether open, expired, used or closed. Default: 256.
     pub links: usize,
     /// Lines of one user. A line that the other end has left counts until the user acknowledges that. Default: 256.
     pub lines: usize,
-    /// Lines that one user has formed of one link for many. This limit is why filling up the lines of that link's owner takes
-    /// many users. Default: 4.
+    /// Lines that one user has formed of one link for many, each until both ends have left it. This limit is why filling up the lines of
+    /// that link's owner takes many users. Default: 4.
     pub uses: usize,
     /// Packets that wait at one end of one line. Default: 256.
     pub packets: usize,

@@ -9,7 +9,7 @@ use core::{fmt, mem};
 use super::directory::Filled;
 use super::{
     BatchLimit, Claim, Claimed, Connect, Decision, Delivery, Departure, Directory, Issued, LinkClosure, LinkEntry,
-    LinkSetting, LinkState, NewLink, Packet, Pushed, UserId,
+    LinkSet, LinkSetting, LinkState, NewLink, Packet, PurgeLook, Pushed, SetDecision, Use, UserId,
 };
 use crate::cbor::Versioned;
 use crate::id::{LineId, LineLink, RequestId};
@@ -26,17 +26,19 @@ pub struct Memory {
     links: BTreeMap<LineLink, Row>,
     /// The links by when they are purged.
     due: BTreeSet<(UnixSeconds, LineLink)>,
-    /// The end of a user that has left is `None`. A line that both users have left is not here.
-    lines: BTreeMap<LineId, [Option<End>; 2]>,
+    /// A line that both users have left is not here.
+    lines: BTreeMap<LineId, Line>,
     users: BTreeMap<UserId, User>,
-    /// The lines that links for many have formed, by the request that formed them, until the user that asked leaves the line.
-    uses: BTreeMap<Use, LineId>,
+    /// What is kept of the requests that formed these lines.
+    uses: BTreeMap<Request, Use>,
+    /// The look before at the clock, for purging.
+    look: Option<UnixSeconds>,
 }
 
 // A log must show no link, which could be used, and no event.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { links, due: _, lines, users, uses: _ } = self;
+        let Self { links, due: _, lines, users, uses: _, look: _ } = self;
         write!(f, "Memory({} links, {} lines, {} users)", links.len(), lines.len(), users.len())
     }
 }
@@ -57,7 +59,7 @@ enum State {
         expires: UnixSeconds,
     },
     Set(Box<Set>),
-    Claimed(Box<Claim>),
+    Claimed(Box<Used>),
     Closed,
 }
 
@@ -66,22 +68,38 @@ enum State {
 struct Set {
     version: u64,
     admits: Admission,
+    recognisable: bool,
     expires: UnixSeconds,
 }
 
-/// The link, the user that connected to it, and that request's digest.
-type Use = (LineLink, UserId, [u8; 32]);
+/// The use of a link for one.
+#[derive(Clone)]
+struct Used {
+    claim: Claim,
+    version: u64,
+    recognisable: bool,
+}
+
+/// The link, the user that connected to it, and the digest of what it sent.
+type Request = (LineLink, UserId, [u8; 32]);
 
 #[derive(Clone, Default)]
 struct User {
     issued: BTreeMap<RequestId, LineLink>,
-    /// None of these links is purged before this.
-    due: UnixSeconds,
+    /// How many of these links were not due to be purged when they were last counted, and until when none of those is.
+    counted: (usize, UnixSeconds),
     lines: BTreeSet<LineId>,
     /// The events that wait, by their numbers.
     queue: BTreeMap<u64, Box<[u8]>>,
     /// The last number that an event of this queue was given.
     last: u64,
+}
+
+#[derive(Clone)]
+struct Line {
+    formed_by: Request,
+    /// The end of a user that has left is `None`.
+    ends: [Option<End>; 2],
 }
 
 /// One end of a line.
@@ -95,8 +113,6 @@ struct End {
     bytes: usize,
     /// The last event that said `Dropped`. If it still waits, the next one replaces it.
     dropped: Option<u64>,
-    /// The key of this line in `uses`.
-    formed_by: Option<Box<Use>>,
 }
 
 /// An event is no longer than this and its payload, but for a `LineFormed`.
@@ -114,6 +130,7 @@ impl Memory {
             lines: BTreeMap::new(),
             users: BTreeMap::new(),
             uses: BTreeMap::new(),
+            look: None,
         }
     }
 
@@ -132,10 +149,19 @@ impl Memory {
         self.users.get(&user).map_or(0, |user| user.queue.len())
     }
 
+    /// The lines that a user is on, for the kit.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn lines_of(&self, user: UserId) -> impl Iterator<Item = LineId> {
+        self.users.get(&user).into_iter().flat_map(|user| user.lines.iter().copied())
+    }
+
     /// What there is of a link. A link whose [`purge_at`](LinkEntry::purge_at) has come may still be here.
     pub fn link(&self, line_link: LineLink) -> Option<LinkEntry> {
         let row = self.links.get(&line_link);
-        row.map(|row| LinkEntry { owner: row.owner, purge_at: row.purge_at, state: row.state.seen() })
+        row.map(|row| {
+            let Row { owner, purge_at, ref state, .. } = *row;
+            LinkEntry { owner, recognisable: state.is_recognisable(), purge_at, state: state.seen() }
+        })
     }
 
     /// Changes a link's state together with the date on which it is purged.
@@ -145,7 +171,7 @@ impl Memory {
         self.due.insert((purge_at, line_link));
         (row.state, row.purge_at) = (state, purge_at);
         if let Some(owner) = self.users.get_mut(&row.owner) {
-            owner.due = owner.due.min(purge_at);
+            owner.counted.1 = owner.counted.1.min(purge_at);
         }
     }
 
@@ -154,19 +180,21 @@ impl Memory {
         self.due.remove(&(purge_at, line_link));
         if let Some(owner) = self.users.get_mut(&owner) {
             owner.issued.remove(&request_id);
+            owner.counted = Default::default();
         }
     }
 
-    /// Purges this user's links that are due. Call it only if one may be due: then each purged link costs at most one search of
-    /// them all.
-    fn purge_due(&mut self, owner: UserId, now: UnixSeconds) {
-        let Some(user) = self.users.get(&owner) else { return };
-        let dated = user.issued.values().filter_map(|link| Some((self.links.get(link)?.purge_at, *link)));
-        let (due, kept): (Vec<_>, Vec<_>) = dated.partition(|(purge_at, _)| *purge_at <= now);
-        due.iter().for_each(|(_, line_link)| self.purge_link(*line_link));
-        if let Some(user) = self.users.get_mut(&owner) {
-            user.due = kept.iter().map(|(purge_at, _)| *purge_at).min().unwrap_or(UnixSeconds(u64::MAX));
+    /// Whether a user has as many links as this that are not due to be purged. A user that asks again and again is answered without
+    /// another count, until one of its links is due or deleted.
+    fn has_links(&mut self, owner: UserId, most: usize, now: UnixSeconds) -> bool {
+        let Some(user) = self.users.get_mut(&owner) else { return most == 0 };
+        let (count, until) = user.counted;
+        if user.issued.len() < most || (count >= most && now < until) {
+            return user.issued.len() >= most;
         }
+        let dates = user.issued.values().filter_map(|link| Some(self.links.get(link)?.purge_at)).filter(|at| now < *at);
+        user.counted = dates.fold((0, UnixSeconds::MAX), |(count, until), at| (count.saturating_add(1), until.min(at)));
+        user.counted.0 >= most
     }
 }
 
@@ -175,11 +203,20 @@ impl State {
         match self {
             Self::Open { expires } => LinkState::Open { expires: *expires, version: 0, admits: Admission::One },
             Self::Set(set) => {
-                let Set { version, admits, expires } = **set;
+                let Set { version, admits, expires, .. } = **set;
                 LinkState::Open { expires, version, admits }
             }
-            Self::Claimed(claim) => LinkState::Claimed(**claim),
+            Self::Claimed(used) => LinkState::Claimed { claim: used.claim, version: used.version },
             Self::Closed => LinkState::Closed,
+        }
+    }
+
+    /// No new line is formed of a closed link, and the uses before keep what they need.
+    const fn is_recognisable(&self) -> bool {
+        match self {
+            Self::Open { .. } | Self::Closed => false,
+            Self::Set(set) => set.recognisable,
+            Self::Claimed(used) => used.recognisable,
         }
     }
 }
@@ -198,7 +235,7 @@ impl User {
 
 impl End {
     const fn of(user: UserId) -> Self {
-        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None, formed_by: None }
+        Self { user, waiting: BTreeSet::new(), packets: 0, bytes: 0, dropped: None }
     }
 
     fn put(&mut self, queue: &mut User, event: &Event<'_>) {
@@ -249,8 +286,9 @@ const fn line_of(event: &Event<'_>) -> Option<LineId> {
         Event::LineFormed { line_id, .. }
         | Event::Packet { line_id, .. }
         | Event::Dropped { line_id }
-        | Event::Disconnected { line_id } => Some(*line_id),
-        Event::LineLinkIssued { .. } | Event::Refused { .. } => None,
+        | Event::Disconnected { line_id }
+        | Event::Connected { line_id, .. } => Some(*line_id),
+        Event::LineLinkIssued { .. } | Event::Refused { .. } | Event::LineLinkLost { .. } => None,
     }
 }
 
@@ -260,42 +298,36 @@ impl Directory for Memory {
 
     fn issue(&mut self, link: &NewLink) -> Result<Issued, Infallible> {
         let NewLink { line_link, owner, request_id, now, expires, purge_at, max_links } = *link;
-        let mut user = self.users.entry(owner).or_default();
-        if user.due <= now {
-            self.purge_due(owner, now);
-            user = self.users.entry(owner).or_default();
+        if let Some(before) = self.users.get(&owner).and_then(|user| user.issued.get(&request_id)) {
+            return Ok(Issued::Link(*before));
         }
-        Ok(if let Some(before) = user.issued.get(&request_id) {
-            Issued::Link(*before)
-        } else if user.issued.len() >= max_links {
-            Issued::TooMany
-        } else if self.links.contains_key(&line_link) {
-            Issued::NameCollision
-        } else {
-            user.issued.insert(request_id, line_link);
-            user.due = user.due.min(purge_at);
-            self.due.insert((purge_at, line_link));
-            self.links.insert(line_link, Row { owner, request_id, purge_at, state: State::Open { expires } });
-            Issued::Link(line_link)
-        })
+        if self.has_links(owner, max_links, now) {
+            return Ok(Issued::TooMany);
+        }
+        if self.links.contains_key(&line_link) {
+            return Ok(Issued::NameCollision);
+        }
+        self.users.entry(owner).or_default().issued.insert(request_id, line_link);
+        self.due.insert((purge_at, line_link));
+        let state = State::Open { expires };
+        self.links.insert(line_link, Row { owner, request_id, purge_at, state });
+        Ok(Issued::Link(line_link))
     }
 
     fn claim(&mut self, connect: &Connect) -> Result<Claimed, Infallible> {
         let Connect { line_link, claim: Claim { by, request_digest, line_id }, max_lines, max_uses, .. } = *connect;
         let formed_by = (line_link, by, request_digest);
         let link = self.link(line_link);
-        // A link that was never set has formed no line as one for many.
-        let was_set = link.as_ref().is_some_and(|link| !matches!(link.state, LinkState::Open { version: 0, .. }));
-        let before = was_set.then(|| self.uses.get(&formed_by).copied()).flatten();
-        let (line, claims_link) = match connect.decide(link.as_ref(), before) {
-            Decision::Form { line, claims_link } => (line, claims_link),
+        let before = self.uses.get(&formed_by).copied();
+        let (line, claimed_until) = match connect.decide(link.as_ref(), before) {
+            Decision::Form { line, claimed_until } => (line, claimed_until),
             Decision::Answer(claimed) => return Ok(claimed),
         };
         if self.lines.contains_key(&line_id) {
             return Ok(Claimed::Conflict);
         }
-        let uses = self.uses.range((line_link, by, [0; 32])..=(line_link, by, [0xff; 32]));
-        if !claims_link && uses.take(max_uses).count() >= max_uses {
+        let of_this_user = (line_link, by, [0; 32])..=(line_link, by, [0xff; 32]);
+        if claimed_until.is_none() && self.uses.range(of_this_user).take(max_uses).count() >= max_uses {
             return Ok(Claimed::TooMany);
         }
         let owner = line.owner;
@@ -303,40 +335,57 @@ impl Directory for Memory {
         if lines(owner) >= max_lines || lines(by) >= max_lines {
             return Ok(Claimed::TooMany);
         }
-        self.users.entry(by).or_default().lines.insert(line_id);
-        let user = self.users.entry(owner).or_default();
-        user.lines.insert(line_id);
-        let mut alice = End::of(owner);
-        alice.put(user, &connect.event(&line));
-        let mut bob = End::of(by);
-        if claims_link {
-            self.set(line_link, State::Claimed(Box::new(connect.claim)), connect.purge_at);
-        } else {
-            self.uses.insert(formed_by, line_id);
-            bob.formed_by = Some(Box::new(formed_by));
+        let ends = [(owner, connect.line_formed(&line)), (by, connect.connected(&line))].map(|(user, event)| {
+            let (mut end, queue) = (End::of(user), self.users.entry(user).or_default());
+            queue.lines.insert(line_id);
+            end.put(queue, &event);
+            Some(end)
+        });
+        let recognisable = link.is_some_and(|link| link.recognisable);
+        if let (Some(until), Some(LinkState::Open { version, .. })) = (claimed_until, link.map(|link| link.state)) {
+            let used = Used { claim: connect.claim, version, recognisable };
+            self.set(line_link, State::Claimed(Box::new(used)), until);
         }
-        self.lines.insert(line_id, [Some(alice), Some(bob)]);
+        self.uses.insert(formed_by, Use { line_id, recognisable });
+        self.lines.insert(line_id, Line { formed_by, ends });
         Ok(Claimed::Formed(line))
     }
 
-    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Infallible> {
-        if self.link(setting.line_link).is_some_and(|link| setting.applies_to(&link)) {
-            let LinkSetting { line_link, version, admits, expires, purge_at, .. } = *setting;
-            self.set(line_link, State::Set(Box::new(Set { version, admits, expires })), purge_at);
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Infallible> {
+        let LinkSetting { line_link, owner, version, admits, recognisable, now, max_links, expires, purge_at } =
+            *setting;
+        let link = self.link(line_link);
+        let is_due = link.is_some_and(|link| now >= link.purge_at);
+        match setting.decide(link.as_ref()) {
+            SetDecision::Set if is_due && self.has_links(owner, max_links, now) => {}
+            SetDecision::Set => {
+                let state = match version {
+                    0 => State::Open { expires },
+                    _ => State::Set(Box::new(Set { version, admits, recognisable, expires })),
+                };
+                self.set(line_link, state, purge_at);
+            }
+            SetDecision::Version => {
+                if let Some(Row { state: State::Claimed(used), .. }) = self.links.get_mut(&line_link) {
+                    used.version = version;
+                }
+            }
+            SetDecision::Lost if self.waiting(owner) == 0 => return Ok(LinkSet::Lost),
+            SetDecision::Lost | SetDecision::Keep => {}
         }
-        Ok(())
+        Ok(LinkSet::Done)
     }
 
     fn close_link(&mut self, closure: &LinkClosure) -> Result<(), Infallible> {
-        if self.link(closure.line_link).is_some_and(|link| closure.applies_to(&link)) {
-            self.set(closure.line_link, State::Closed, closure.purge_at);
+        if let Some(until) = self.link(closure.line_link).and_then(|link| closure.decide(&link)) {
+            self.set(closure.line_link, State::Closed, until);
         }
         Ok(())
     }
 
     fn push(&mut self, packet: &Packet<'_>) -> Result<Pushed, Infallible> {
         let Packet { line_id, from, payload, max_packets, max_bytes } = *packet;
-        let (near, far) = match self.lines.get_mut(&line_id) {
+        let (near, far) = match self.lines.get_mut(&line_id).map(|line| &mut line.ends) {
             Some([Some(near), Some(far)]) if near.user == from => (near, far),
             Some([Some(far), Some(near)]) if near.user == from => (near, far),
             Some(ends) if ends.iter().flatten().any(|end| end.user == from) => return Ok(Pushed::Left),
@@ -356,7 +405,7 @@ impl Directory for Memory {
 
     fn leave(&mut self, departure: &Departure) -> Result<Option<UserId>, Infallible> {
         let Departure { line_id, by } = *departure;
-        let Some(ends) = self.lines.get_mut(&line_id) else { return Ok(None) };
+        let Some(Line { formed_by, ends }) = self.lines.get_mut(&line_id) else { return Ok(None) };
         let near = ends.iter_mut().find(|end| is_of(end, by)).and_then(Option::take);
         let Some(near) = near else { return Ok(None) };
         let other = match ends.iter_mut().flatten().next() {
@@ -367,13 +416,11 @@ impl Directory for Memory {
                 Some(far.user)
             }
             None => {
+                self.uses.remove(formed_by);
                 self.lines.remove(&line_id);
                 None
             }
         };
-        if let Some(formed_by) = &near.formed_by {
-            self.uses.remove(formed_by);
-        }
         if let Some(user) = self.users.get_mut(&by) {
             user.lines.remove(&line_id);
             near.waiting.iter().for_each(|sequence| drop(user.queue.remove(sequence)));
@@ -414,7 +461,7 @@ impl Directory for Memory {
             let (sequence, event) = first.remove_entry();
             let Ok(event) = Event::decode(&event) else { continue };
             let Some(line_id) = line_of(&event) else { continue };
-            let mut ends = self.lines.get_mut(&line_id).into_iter().flatten().flatten();
+            let mut ends = self.lines.get_mut(&line_id).into_iter().flat_map(|line| line.ends.iter_mut().flatten());
             if let Some(end) = ends.find(|end| end.user == user) {
                 end.taken(sequence, &event);
             }
@@ -437,8 +484,11 @@ impl Directory for Memory {
     }
 
     fn purge(&mut self, now: UnixSeconds) -> Result<(), Infallible> {
+        let PurgeLook { due_at, next } = PurgeLook::at(now, self.look);
         for _ in 0..PURGE_AT_ONCE {
-            let Some((_, line_link)) = self.due.first().copied().filter(|(purge_at, _)| *purge_at <= now) else {
+            let is_due = |(purge_at, _): &(UnixSeconds, _)| due_at.is_some_and(|due_at| *purge_at <= due_at);
+            let Some((_, line_link)) = self.due.first().copied().filter(is_due) else {
+                self.look = Some(next);
                 break;
             };
             self.purge_link(line_link);

@@ -2,20 +2,21 @@
 //!
 //! ```
 //! # #[cfg(feature = "alloc")] {
-//! use port_protocol::relay::{Limits, Memory, Relay, UserId};
+//! use port_protocol::relay::{Limits, MarkKey, Memory, Relay, UserId};
 //! use port_protocol::{Event, Request, UnixSeconds};
 //! # fn run(rng: &mut impl rand_core::CryptoRng) -> Result<(), Box<dyn core::error::Error>> {
-//! # let (alice, bob, now) = (UserId::from([1; 32]), UserId::from([2; 32]), UnixSeconds(1_790_000_000));
-//! let mut relay = Relay::new(Memory::new(), Limits::default());
+//! # let (alice, bob, now) = (UserId::from([1; 32]), UserId::from([2; 32]), UnixSeconds::new(1_790_000_000).ok_or("")?);
+//! let mut relay = Relay::new(Memory::new(), Limits::default(), MarkKey::draw(rng)); // keep the key with the storage
 //!
 //! // Your transport authenticates Alice, hands in the bytes of its request, and sends it the reply.
 //! let issue = Request::IssueLineLink { request_id: [7; 16].into() }.to_vec();
 //! let Some(Event::LineLinkIssued { line_link, .. }) = relay.handle(alice, &issue, rng, now)?.reply else { return Ok(()) };
 //!
-//! // Bob uses the link. The reply tells Bob of the line. For Alice, the same news waits until Alice acknowledges it.
-//! let connect = Request::Connect { line_link, proof: None }.to_vec();
+//! // Bob uses the link. The news waits for each of the two, until that user acknowledges it.
+//! let connect = Request::Connect { line_link, request_id: [8; 16].into(), proof: None }.to_vec();
 //! let response = relay.handle(bob, &connect, rng, now)?;
-//! assert!(matches!(response.reply, Some(Event::LineFormed { .. })) && response.notify[0] == Some(alice));
+//! assert_eq!(response.notify, [Some(alice), Some(bob)]);
+//! assert!(matches!(Event::decode(relay.next(bob, 0)?.ok_or("nothing waits")?.event)?, Event::Connected { .. }));
 //! let delivery = relay.next(alice, 0)?.ok_or("nothing waits")?;
 //! assert!(matches!(Event::decode(delivery.event)?, Event::LineFormed { .. }));
 //! let sequence = delivery.sequence;
@@ -31,6 +32,7 @@ mod directory;
 mod error;
 mod limits;
 mod link;
+mod mark;
 #[cfg(feature = "alloc")]
 mod memory;
 mod operation;
@@ -40,10 +42,11 @@ use rand_core::CryptoRng;
 pub use crate::id::UserId;
 use crate::time::UnixSeconds;
 
-pub use directory::{BatchLimit, Claimed, Delivery, Directory, Issued, Pushed};
+pub use directory::{BatchLimit, Claimed, Delivery, Directory, Issued, LinkSet, Pushed};
 pub use error::{RelayError, RequestError};
 pub use limits::Limits;
-pub use link::{Claim, Decision, FormedLine, LinkEntry, LinkState};
+pub use link::{Claim, Decision, FormedLine, LinkEntry, LinkState, PurgeLook, Retention, SetDecision, Use};
+pub use mark::MarkKey;
 #[cfg(feature = "alloc")]
 pub use memory::Memory;
 pub use operation::{Connect, Departure, LinkClosure, LinkSetting, NewLink, Operation, Packet, Response};
@@ -51,7 +54,7 @@ pub use operation::{Connect, Departure, LinkClosure, LinkSetting, NewLink, Opera
 /// A relay on a synchronous storage (§13).
 ///
 /// It holds nothing itself. All that it knows is in its [`Directory`], so a relay that was restarted goes on from there. Making
-/// one is free: a relay may stand for one open transaction, `Relay::new(transaction, limits)`, and
+/// one is free: a relay may stand for one open transaction, `Relay::new(transaction, limits, marks)`, and
 /// [`into_directory`](Self::into_directory) gives the transaction back to be committed. **Send no reply and notify nobody before that.**
 ///
 /// Your transport authenticates users, carries bytes, and limits how often a user asks.
@@ -59,12 +62,13 @@ pub use operation::{Connect, Departure, LinkClosure, LinkSetting, NewLink, Opera
 pub struct Relay<D> {
     directory: D,
     limits: Limits,
+    marks: MarkKey,
 }
 
 impl<D: Directory> Relay<D> {
-    /// A relay on this storage.
-    pub const fn new(directory: D, limits: Limits) -> Self {
-        Self { directory, limits }
+    /// A relay on this storage. `marks` is always the same key, as long as this storage lives.
+    pub const fn new(directory: D, limits: Limits, marks: MarkKey) -> Self {
+        Self { directory, limits, marks }
     }
 
     /// The storage.
@@ -95,7 +99,7 @@ impl<D: Directory> Relay<D> {
         rng: &mut R,
         now: UnixSeconds,
     ) -> Result<Response, RelayError<D::Error>> {
-        Operation::prepare(user, request, &self.limits, rng, now)?.execute(&mut self.directory)
+        Operation::prepare(user, request, &self.limits, &self.marks, rng, now)?.execute(&mut self.directory)
     }
 
     /// The first event that waits for a user behind number `after` (§13.5). Begin at 0 whenever the user connects. Go on from
@@ -135,7 +139,7 @@ impl<D: Directory> Relay<D> {
     /// that these ended: `notify` is called with each user that has something new waiting.
     ///
     /// Refuse the user's requests before you call this: the next one would begin the user anew. Never give its id to anybody
-    /// else, or a [`PairHash`](crate::PairHash) would take the one user for the other.
+    /// else, or a [`PeerMark`](crate::PeerMark) would take the one user for the other.
     ///
     /// # Errors
     /// The storage's own. The user may or may not be removed: call this again, later. Nobody is told twice.

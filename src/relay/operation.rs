@@ -5,9 +5,12 @@ use core::fmt;
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 
-use super::{Claim, Claimed, Directory, FormedLine, Issued, Limits, Pushed, RelayError, RequestError, UserId};
+use super::{
+    Claim, Claimed, Directory, FormedLine, Issued, Limits, LinkSet, MarkKey, Pushed, RelayError, RequestError,
+    Retention, UserId,
+};
 use crate::id::{LineId, LineLink, RequestId};
-use crate::message::{Event, Reason, Request};
+use crate::message::{Event, Request};
 use crate::port::policy::Admission;
 use crate::proof::Proof;
 use crate::time::UnixSeconds;
@@ -27,16 +30,16 @@ use crate::time::UnixSeconds;
 ///
 /// ```
 /// # #[cfg(feature = "alloc")] {
-/// use port_protocol::relay::{Limits, Memory, Operation, RelayError, RequestError, Response, UserId};
+/// use port_protocol::relay::{Limits, MarkKey, Memory, Operation, RelayError, RequestError, Response, UserId};
 /// use port_protocol::UnixSeconds;
 /// # use core::convert::Infallible;
 /// # fn send(_: UserId, _: Result<Response, RequestError>) {}
-/// # fn run(database: &mut Memory, received: Vec<(UserId, Vec<u8>)>, limits: &Limits, rng: &mut impl rand_core::CryptoRng, now: UnixSeconds) -> Result<(), Infallible> {
+/// # fn run(database: &mut Memory, received: Vec<(UserId, Vec<u8>)>, limits: &Limits, marks: &MarkKey, rng: &mut impl rand_core::CryptoRng, now: UnixSeconds) -> Result<(), Infallible> {
 ///
 /// let mut transaction = database.clone(); // BEGIN: any `Directory` over an open transaction
 /// let mut responses = Vec::new();
 /// for (user, request) in received {
-///     let response = match Operation::prepare(user, &request, limits, rng, now) {
+///     let response = match Operation::prepare(user, &request, limits, marks, rng, now) {
 ///         Ok(operation) => operation.execute(&mut transaction),
 ///         Err(refused) => Err(refused.into()),
 ///     };
@@ -69,7 +72,7 @@ use crate::time::UnixSeconds;
 /// #     use super::{SqlError, Transaction};
 /// #     pub async fn issue(_: &mut Transaction, _: &NewLink) -> Result<Issued, SqlError> { Ok(Issued::TooMany) }
 /// #     pub async fn claim(_: &mut Transaction, _: &Connect) -> Result<Claimed, SqlError> { Ok(Claimed::Conflict) }
-/// #     pub async fn set_link(_: &mut Transaction, _: &LinkSetting) -> Result<(), SqlError> { Ok(()) }
+/// #     pub async fn set_link(_: &mut Transaction, _: &LinkSetting) -> Result<LinkSet, SqlError> { Ok(LinkSet::Done) }
 /// #     pub async fn close_link(_: &mut Transaction, _: &LinkClosure) -> Result<(), SqlError> { Ok(()) }
 /// #     pub async fn push(_: &mut Transaction, _: &Packet<'_>) -> Result<Pushed, SqlError> { Ok(Pushed::NoLine) }
 /// #     pub async fn leave(_: &mut Transaction, _: &Departure) -> Result<Option<UserId>, SqlError> { Ok(None) }
@@ -80,10 +83,7 @@ use crate::time::UnixSeconds;
 ///     Ok(match operation {
 ///         Operation::Issue(link) => link.respond(sql::issue(transaction, link).await?)?,
 ///         Operation::Connect(connect) => connect.respond(sql::claim(transaction, connect).await?)?,
-///         Operation::SetLink(setting) => {
-///             sql::set_link(transaction, setting).await?;
-///             setting.respond()
-///         }
+///         Operation::SetLink(setting) => setting.respond(sql::set_link(transaction, setting).await?),
 ///         Operation::CloseLink(closure) => {
 ///             sql::close_link(transaction, closure).await?;
 ///             closure.respond()
@@ -133,40 +133,48 @@ pub struct NewLink {
 pub struct Connect {
     /// The link.
     pub line_link: LineLink,
+    /// The request's id, which the answer echoes.
+    pub request_id: RequestId,
     /// The user, its request, and the new line's name, drawn at random. The name is not used if no new line is formed.
     pub claim: Claim,
-    /// The proof that came with the request. It goes to the link's owner, in [`event`](Self::event).
+    /// The proof that came with the request. It goes to the link's owner, in [`line_formed`](Self::line_formed).
     pub proof: Option<Proof>,
     /// The time of the request.
     pub now: UnixSeconds,
-    /// The link's [`purge_at`](super::LinkEntry::purge_at) if this use claims it.
-    pub purge_at: UnixSeconds,
+    /// How long the relay keeps what became of a link that this use claims.
+    pub retention: Retention,
+    /// The relay's key for the marks of the two users.
+    pub marks: MarkKey,
     /// [`Limits::lines`], for each of the two users.
     pub max_lines: usize,
     /// [`Limits::uses`], for the user that connects, if the link admits many.
     pub max_uses: usize,
 }
 
-/// A user sets whom a line link admits (§13.2). [`applies_to`](Self::applies_to) says whether the link changes.
+/// A user sets whom a line link admits (§13.2). [`decide`](Self::decide) says whether the link changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkSetting {
     /// The link.
     pub line_link: LineLink,
     /// The user that asks. Only the link's owner may set it.
     pub owner: UserId,
-    /// This setting's number among the owner's settings of this link. Only a higher one than the link's changes the link.
+    /// This setting's number among the owner's settings of this link. A lower one than the link's changes nothing.
     pub version: u64,
     /// Who may use the link from now on.
     pub admits: Admission,
+    /// Whether the link's users get the mark of its owner that those of the owner's other recognisable links get.
+    pub recognisable: bool,
     /// The time of the request.
     pub now: UnixSeconds,
+    /// [`Limits::links`]. It counts only for a link that is due to be purged: see [`decide`](Self::decide).
+    pub max_links: usize,
     /// From this second on, the link can't be used: its lifetime begins anew.
     pub expires: UnixSeconds,
     /// From this second on, the link counts as one that never existed.
     pub purge_at: UnixSeconds,
 }
 
-/// A user closes a line link (§13.2). [`applies_to`](Self::applies_to) says whether the link changes.
+/// A user closes a line link (§13.2). [`decide`](Self::decide) says whether the link changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkClosure {
     /// The link.
@@ -175,8 +183,8 @@ pub struct LinkClosure {
     pub owner: UserId,
     /// The time of the request.
     pub now: UnixSeconds,
-    /// From this second on, the closed link counts as one that never existed.
-    pub purge_at: UnixSeconds,
+    /// How long the relay keeps that the link is closed.
+    pub retention: Retention,
 }
 
 /// A user sends a packet along a line (§13.4).
@@ -209,13 +217,13 @@ pub struct Response {
     /// The event to send to the user that made the request. If it is lost, the same request gets it again.
     pub reply: Option<Event<'static>>,
     /// The users whose queues have something new. To those that are connected, send what waits for them: see
-    /// [`Relay::next`](super::Relay::next).
+    /// [`Relay::next`](super::Relay::next). The user that made the request may be one of them. No user stands here twice.
     pub notify: [Option<UserId>; 2],
 }
 
 impl<'r> Operation<'r> {
-    /// Turns a request's bytes (§7.2) into an operation. `user` is the user that the transport has authenticated. `rng` draws
-    /// the names of links and lines.
+    /// Turns a request's bytes (§7.2) into an operation. `user` is the user that the transport has authenticated. `marks` is the relay's
+    /// key. `rng` draws the names of links and lines.
     ///
     /// This reads and writes no storage. It takes about as long as hashing the request.
     ///
@@ -225,33 +233,45 @@ impl<'r> Operation<'r> {
         user: UserId,
         request: &'r [u8],
         limits: &Limits,
+        marks: &MarkKey,
         rng: &mut R,
         now: UnixSeconds,
     ) -> Result<Self, RequestError> {
-        let (lifetime, retention) = (limits.lifetime_secs, limits.retention_secs);
+        let retention = Retention::of(limits);
+        let expires = now.plus(retention.lifetime_secs);
+        let purge_at = expires.plus(retention.retention_secs);
         Ok(match Request::decode(request)? {
             Request::IssueLineLink { request_id } => {
                 let (line_link, max_links) = (draw(rng).into(), limits.links);
-                let expires = later(now, lifetime);
-                let purge_at = later(expires, retention);
                 Self::Issue(NewLink { line_link, owner: user, request_id, now, expires, purge_at, max_links })
             }
-            Request::Connect { line_link, proof } => {
+            Request::Connect { line_link, request_id, proof } => {
                 let request_digest = digest(user, request);
                 let claim = Claim { by: user, request_digest, line_id: draw(rng).into() };
                 let Limits { lines: max_lines, uses: max_uses, .. } = *limits;
-                let purge_at = later(now, retention);
-                Self::Connect(Connect { line_link, claim, proof, now, purge_at, max_lines, max_uses })
+                let marks = marks.clone();
+                let connect =
+                    Connect { line_link, request_id, claim, proof, now, retention, marks, max_lines, max_uses };
+                Self::Connect(connect)
             }
-            Request::SetLineLink { line_link, version, admits } => {
-                // An owner that sets a link still needs it, so its lifetime begins anew.
-                let expires = later(now, lifetime);
-                let purge_at = later(expires, retention);
-                Self::SetLink(LinkSetting { line_link, owner: user, version, admits, now, expires, purge_at })
+            // An owner that sets a link still needs it, so its lifetime begins anew. Version 0 is the link as it was issued.
+            Request::SetLineLink { line_link, version, admits, recognisable } => {
+                let (admits, recognisable) =
+                    if version == 0 { (Admission::One, false) } else { (admits, recognisable) };
+                Self::SetLink(LinkSetting {
+                    line_link,
+                    owner: user,
+                    version,
+                    admits,
+                    recognisable,
+                    now,
+                    max_links: limits.links,
+                    expires,
+                    purge_at,
+                })
             }
             Request::CloseLineLink { line_link } => {
-                let purge_at = later(now, retention);
-                Self::CloseLink(LinkClosure { line_link, owner: user, now, purge_at })
+                Self::CloseLink(LinkClosure { line_link, owner: user, now, retention })
             }
             Request::Packet { payload, .. } if payload.len() > limits.bytes => return Err(RequestError::TooLong),
             Request::Packet { line_id, payload } => {
@@ -279,7 +299,7 @@ impl<'r> Operation<'r> {
                 Ok(claimed) => connect.respond(claimed).map_err(RelayError::Request),
                 Err(error) => Err(failed(error)),
             },
-            Self::SetLink(setting) => directory.set_link(setting).map(|()| setting.respond()).map_err(failed),
+            Self::SetLink(setting) => directory.set_link(setting).map(|set| setting.respond(set)).map_err(failed),
             Self::CloseLink(closure) => directory.close_link(closure).map(|()| closure.respond()).map_err(failed),
             Self::Push(packet) => directory.push(packet).map(|pushed| packet.respond(pushed)).map_err(failed),
             Self::Leave(departure) => directory.leave(departure).map(|other| departure.respond(other)).map_err(failed),
@@ -305,13 +325,16 @@ impl NewLink {
 }
 
 impl Connect {
-    /// Where in the bytes of [`event`](Self::event) the 32 bytes of the pair hash begin. They are all that depends on the link's
-    /// owner: a statement that looks up the owner can put them in.
-    pub const PAIR_HASH_OFFSET: usize = 41;
-
     /// The event that waits for the link's owner when this Connect has formed `line`.
-    pub fn event(&self, line: &FormedLine) -> Event<'static> {
-        formed(self.line_link, line, self.proof.clone())
+    pub fn line_formed(&self, line: &FormedLine) -> Event<'static> {
+        let FormedLine { line_id, owner_sees, .. } = *line;
+        Event::LineFormed { line_link: self.line_link, line_id, peer: owner_sees, proof: self.proof.clone() }
+    }
+
+    /// The event that waits for the user that connects.
+    pub const fn connected(&self, line: &FormedLine) -> Event<'static> {
+        let (line_link, request_id) = (self.line_link, self.request_id);
+        Event::Connected { line_link, request_id, line_id: line.line_id, peer: line.user_sees }
     }
 
     /// The response to what came of [`Directory::claim`].
@@ -321,31 +344,27 @@ impl Connect {
     #[inline]
     pub const fn respond(&self, claimed: Claimed) -> Result<Response, RequestError> {
         match claimed {
-            Claimed::Formed(line) => {
-                let reply = Some(formed(self.line_link, &line, None));
-                Ok(Response { reply, notify: [Some(line.owner), None] })
+            // No reply: the user's own event waits until the user has acknowledged it, so that it can't be lost.
+            Claimed::Formed(line) => Ok(Response { reply: None, notify: [Some(line.owner), Some(self.claim.by)] }),
+            Claimed::FormedBefore(line) => Ok(Response::replied(self.connected(&line))),
+            Claimed::Refused(reason) => {
+                let (line_link, request_id) = (self.line_link, self.request_id);
+                Ok(Response::replied(Event::Refused { line_link, request_id, reason }))
             }
-            Claimed::FormedBefore(line) => Ok(Response::replied(formed(self.line_link, &line, None))),
-            Claimed::Refused(reason) => Ok(Response::replied(refused(self.line_link, reason))),
             Claimed::TooMany => Err(RequestError::TooManyLines),
             Claimed::Conflict => Err(RequestError::Contended),
         }
     }
 }
 
-const fn formed(line_link: LineLink, line: &FormedLine, proof: Option<Proof>) -> Event<'static> {
-    Event::LineFormed { line_link, line_id: line.line_id, pair_hash: line.pair_hash, proof }
-}
-
-const fn refused(line_link: LineLink, reason: Reason) -> Event<'static> {
-    Event::Refused { line_link, reason }
-}
-
 impl LinkSetting {
-    /// The response, whatever came of [`Directory::set_link`]: nothing, so that it tells nobody whether a link exists.
+    /// The response to what came of [`Directory::set_link`]. To another user than the owner each link is as one that never was.
     #[inline]
-    pub const fn respond(&self) -> Response {
-        Response::SILENT
+    pub const fn respond(&self, set: LinkSet) -> Response {
+        match set {
+            LinkSet::Done => Response::SILENT,
+            LinkSet::Lost => Response::replied(Event::LineLinkLost { line_link: self.line_link }),
+        }
     }
 }
 
@@ -406,8 +425,4 @@ fn draw<R: CryptoRng + ?Sized>(rng: &mut R) -> [u8; 16] {
 /// See [`Claim::request_digest`]. The same bytes from another user are another request.
 fn digest(user: UserId, request: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(user.as_bytes()).chain_update(request).finalize().into()
-}
-
-const fn later(than: UnixSeconds, secs: u64) -> UnixSeconds {
-    UnixSeconds(than.0.saturating_add(secs))
 }

@@ -61,6 +61,12 @@ pub trait App {
         None
     }
 
+    /// The device is lost, and all that was stored on it, backups too. The user goes on with an empty store. `false`: the app does not
+    /// take part in this.
+    fn lose(&mut self) -> bool {
+        false
+    }
+
     /// Backs the store up. The backup replaces the one before. An app without backups leaves this out.
     fn back_up(&mut self) {}
 

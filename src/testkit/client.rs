@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::mem;
+use core::time::Duration;
 
 use chacha20::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -19,8 +20,8 @@ use crate::{
 mod hear;
 mod ports;
 
-/// For how many seconds an event with an unknown ticket is kept (§16.7).
-pub(super) const LONGEST_UNKNOWN: u64 = 3600;
+/// How long an event with an unknown ticket is kept (§16.7), and a packet of an unknown line (§6.4).
+pub(super) const LONGEST_UNKNOWN: Duration = Duration::from_secs(3600);
 
 /// The kit's own app: a store, and for each event one transaction.
 ///
@@ -34,8 +35,8 @@ pub struct Client {
     backup: Option<Store>,
     /// In memory.
     machines: BTreeMap<RecordKey, AnyMachine>,
-    /// Events that overtook what they need. In memory, and not acknowledged.
-    early: VecDeque<Vec<u8>>,
+    /// Events that overtook what they need, and since when they wait. In memory, and not acknowledged.
+    early: VecDeque<(Vec<u8>, UnixSeconds)>,
     /// Uses of a contact port that overtook the notice of their ticket, and since when they wait (§16.7). In memory, and not acknowledged.
     unknown: BTreeMap<Vec<u8>, UnixSeconds>,
     /// Machines that do what is pending again, after a pause. In memory.
@@ -285,11 +286,14 @@ impl App for Client {
             Command::MakePool { seed, low, full } => self.make_pool(seed, *low, *full, outside),
             Command::UsePort { seed, text, send_proof } => {
                 let Ok(port) = Port::parse(text) else { return Ok(()) };
-                let created = Bob::scan(port, Seed::from_bytes(seed));
+                let created = Bob::scan(port.clone(), Seed::from_bytes(seed));
                 let key = created.write().row.key;
-                // If it was scanned before, that Bob connects.
-                let is_known = self.store.get(key).is_some();
-                let scanned = if is_known { Ok(()) } else { self.create(created, outside).map(drop) };
+                let scanned = match self.machines.get(&key) {
+                    Some(before) if before.may_be_deleted() => self.drive(key, Input::ScanAgain(&port, seed), outside),
+                    // It was scanned before: that Bob connects.
+                    _ if self.store.get(key).is_some() => Ok(()),
+                    _ => self.create(created, outside).map(drop),
+                };
                 scanned.and_then(|()| self.drive(key, Input::Connect(*send_proof), outside))
             }
             Command::Introduce { key, name, expires, seed } => {
@@ -304,10 +308,11 @@ impl App for Client {
             }
             Command::Close(line_id) => self.drive(RecordKey::Line(*line_id), Input::Close, outside),
             Command::Tick => {
+                // Before anybody asks again: what was held back for who has its answer is of no line of its (§6.4).
+                self.hear_again(outside)?;
                 for key in mem::take(&mut self.paused) {
                     go_on(self.say_pending(key, outside))?;
                 }
-                self.hear_again(outside)?;
                 let keys: Vec<_> = self.machines.keys().copied().collect();
                 return keys.into_iter().try_for_each(|key| go_on(self.drive(key, Input::Tick, outside)));
             }
@@ -348,6 +353,11 @@ impl App for Client {
         Some(self.store.tickets().cloned().collect())
     }
 
+    fn lose(&mut self) -> bool {
+        *self = Self { data: mem::take(&mut self.data), ..Self::new(self.faults) };
+        true
+    }
+
     fn back_up(&mut self) {
         self.backup = Some(self.store.clone());
     }
@@ -374,7 +384,7 @@ impl Client {
     fn revoke_all(&mut self) {
         // To revoke a Port takes no time and no randomness, and no crash comes between: the user waits for it.
         let (mut rng, mut crashes) = (ChaCha8Rng::seed_from_u64(0), CrashPoints::default());
-        let mut outside = Outside { now: UnixSeconds(0), rng: &mut rng, crashes: &mut crashes };
+        let mut outside = Outside { now: UnixSeconds::default(), rng: &mut rng, crashes: &mut crashes };
         let is_alice = |machine: &AnyMachine| matches!(machine, AnyMachine::Alice(_));
         let ports: Vec<_> = self.machines.iter().filter(|(_, it)| is_alice(it)).map(|(key, _)| *key).collect();
         for key in ports {

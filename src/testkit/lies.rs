@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use super::app::App;
-use super::relay::{Delivery, Formed};
-use super::schedule::{Answer, Claim, End, Forgery};
+use super::relay::{Delivery, Formed, Use};
+use super::schedule::{Answer, Asked, Claim, End, Forgery};
 use super::world::{Happened, World, pick};
 use crate::{
-    Alice, Bob, BobEffect, Event, LineLink, Nonce, PacketKind, PairHash, Payload, PortOptions, Proof, Reason, Request,
-    RequestId, Seed, SendProof, Write,
+    Alice, Bob, BobEffect, Event, LineId, LineLink, Nonce, PacketKind, Payload, PeerMark, PortOptions, Proof, Reason,
+    Request, RequestId, Seed, SendProof, Write,
 };
 
 impl<A: App> World<A> {
@@ -37,26 +37,27 @@ impl<A: App> World<A> {
 
     pub(super) fn claim_twice(&mut self, n: u8, claim: Claim) -> Happened {
         let Some(line) = pick(&self.relay.lines, n).cloned() else { return Ok(false) };
-        let Formed { line_link, line_id: first, pair_hash, users: [owner, _], ref proof } = line;
+        let Formed { line_link, line_id: first, peer, users: [owner, _], ref proof } = line;
         let proof = match claim {
             Claim::ForeignProof => self.foreign_proof(),
             Claim::NoProof => None,
-            Claim::SameProof | Claim::OtherPair | Claim::SameLine => proof.clone(),
+            Claim::SameProof | Claim::OtherPeer | Claim::SameLine => proof.clone(),
         };
-        let (line_id, pair_hash) = match claim {
-            Claim::OtherPair => (first, PairHash::from([0; 32])),
+        let (line_id, peer) = match claim {
+            Claim::OtherPeer => (first, PeerMark::from([0; 32])),
             Claim::SameLine => match self.witness.lines_of(owner).find(|line_id| *line_id != first) {
-                Some(taken) => (taken, pair_hash),
+                Some(taken) => (taken, peer),
                 None => return Ok(false),
             },
-            _ => (self.relay.make_up(Some(line)), pair_hash),
+            _ => (self.relay.make_up(Some(line)), peer),
         };
-        self.lie(owner, &Event::LineFormed { line_link, line_id, pair_hash, proof })
+        self.lie(owner, &Event::LineFormed { line_link, line_id, peer, proof })
     }
 
     pub(super) fn answer_unasked(&mut self, to: u8, answer: Answer) -> Happened {
         let to = self.user(to);
         let fresh = LineLink::from(self.relay.token());
+        let stranger = PeerMark::from([0; 32]);
         // Most likely a link that this client has scanned, or offers.
         let line_link = self.relay.links.last().map_or(fresh, |link| link.line_link);
         let event = match answer {
@@ -68,12 +69,53 @@ impl<A: App> World<A> {
                 Event::LineLinkIssued { request_id: asked.request_id, line_link: another.unwrap_or(fresh) }
             }
             Answer::Line => {
-                let (line_id, pair_hash) = (self.relay.make_up(None), PairHash::from([0; 32]));
-                Event::LineFormed { line_link, line_id, pair_hash, proof: None }
+                Event::LineFormed { line_link, line_id: self.relay.make_up(None), peer: stranger, proof: None }
             }
-            Answer::Refusal => Event::Refused { line_link, reason: Reason::UsedByAnother },
+            Answer::TakenLine => {
+                let Some(own) = self.relay.links.iter().rfind(|link| link.owner == to).copied() else {
+                    return Ok(false);
+                };
+                let Some(line_id) = self.line_of_another_port(to, own.line_link) else { return Ok(false) };
+                Event::LineFormed { line_link: own.line_link, line_id, peer: stranger, proof: None }
+            }
+            Answer::LinkLost => {
+                let own = self.relay.links.iter().rfind(|link| link.owner == to);
+                Event::LineLinkLost { line_link: own.map_or(line_link, |link| link.line_link) }
+            }
+            Answer::Connected(asked) => {
+                let Some(Use { line_link, request_id, .. }) = self.use_of(to, asked) else { return Ok(false) };
+                Event::Connected { line_link, request_id, line_id: self.relay.make_up(None), peer: stranger }
+            }
+            Answer::ConnectedToTaken => {
+                let Some(Use { line_link, request_id, .. }) = self.use_of(to, Asked::Now) else { return Ok(false) };
+                let Some(line_id) = self.line_of_another_port(to, line_link) else { return Ok(false) };
+                Event::Connected { line_link, request_id, line_id, peer: stranger }
+            }
+            Answer::Refusal(asked) => {
+                let Some(Use { line_link, request_id, .. }) = self.use_of(to, asked) else { return Ok(false) };
+                Event::Refused { line_link, request_id, reason: Reason::UsedByAnother }
+            }
         };
         self.lie(to, &event)
+    }
+
+    /// The last use that this client asked for; or an earlier one of the same Port, and if there is none, one that it never asked for.
+    fn use_of(&mut self, by: usize, asked: Asked) -> Option<Use> {
+        let now = *self.relay.uses.iter().rfind(|one| one.by == by)?;
+        let is_earlier = |one: &&Use| one.by == by && one.line_link == now.line_link && **one != now;
+        Some(match asked {
+            Asked::Now => now,
+            Asked::Before => match self.relay.uses.iter().find(is_earlier) {
+                Some(earlier) => *earlier,
+                None => Use { request_id: RequestId::from(self.relay.token()), ..now },
+            },
+        })
+    }
+
+    /// A line that this client has, of another Port than that of this link.
+    fn line_of_another_port(&self, of: usize, line_link: LineLink) -> Option<LineId> {
+        let others = self.relay.lines.iter().filter(|line| line.line_link != line_link && line.users.contains(&of));
+        others.map(|line| line.line_id).find(|line_id| self.witness.lines_of(of).any(|ours| ours == *line_id))
     }
 
     pub(super) fn forge(&mut self, n: u8, forgery: Forgery) -> Happened {

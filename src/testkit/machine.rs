@@ -12,8 +12,8 @@ use super::store::Conflict;
 use crate::{
     Alice, AliceEffect, Bob, BobEffect, Event, Introducer, IntroducerEffect, IntroducerMessage, IntroducerName,
     IntroducerPhase, Line, LineEffect, LineId, LineLink, LinePhase, Machine, MachineRole, Peers, Policy, Pool,
-    PoolEffect, PortKind, Record, RecordKey, Rejected, SealError, Seed, SendProof, Step, TicketHash, TicketNotice,
-    UnixSeconds, Write,
+    PoolEffect, Port, PortHash, PortKind, Record, RecordKey, Rejected, SealError, Seed, SendProof, Step, TicketHash,
+    TicketNotice, UnixSeconds, Write,
 };
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) enum AnyMachine {
 /// What a client's store says of somebody who comes (§14.6, §16.4): the line of this event, if there is one, and the tickets.
 #[derive(Default, Debug)]
 pub(super) struct Tables {
-    line: Option<LineId>,
+    line: Option<(LineId, PortHash)>,
     tickets: Vec<TicketNotice>,
 }
 
@@ -38,18 +38,30 @@ impl Tables {
         mut records: impl Iterator<Item = &'r [u8]>,
         tickets: impl IntoIterator<Item = TicketNotice>,
     ) -> Self {
-        let Event::LineFormed { line_id: comes, .. } = event else { return Self::default() };
+        let (Event::LineFormed { line_id: comes, .. } | Event::Connected { line_id: comes, .. }) = event else {
+            return Self::default();
+        };
         let line = records.find_map(|record| {
-            let claims = Line::restore(record).ok()?.claims();
-            (claims.line_id == *comes).then_some(claims.line_id)
+            let line = Line::restore(record).ok()?;
+            (line.claims().line_id == *comes).then(|| (*comes, line.port()))
         });
         Self { line, tickets: tickets.into_iter().collect() }
+    }
+
+    /// **A fault**: whatever line it is, it is one of this machine's Port.
+    pub(super) fn believe_any_line(&mut self, machine: Option<&AnyMachine>) {
+        let port = match machine {
+            Some(AnyMachine::Alice(alice)) => alice.port().map(Port::hash),
+            Some(AnyMachine::Bob(bob)) => bob.port_hash(),
+            _ => None,
+        };
+        self.line = self.line.map(|(line_id, of)| (line_id, port.unwrap_or(of)));
     }
 }
 
 impl Peers for Tables {
-    fn has_line(&self, line_id: &LineId) -> bool {
-        self.line == Some(*line_id)
+    fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
+        self.line.filter(|(ours, _)| ours == line_id).map(|(_, port)| port)
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
@@ -63,6 +75,8 @@ pub(super) enum Input<'a> {
     /// An event, the associated data, and what the tables say of the visitor.
     Event(&'a Event<'a>, &'a [u8], &'a Tables),
     Connect(SendProof),
+    /// Read the Port again, with this seed.
+    ScanAgain(&'a Port, &'a [u8; 64]),
     /// A message, and the associated data.
     Say(&'a [u8], &'a [u8]),
     Close,
@@ -208,6 +222,7 @@ impl AnyMachine {
                 let step = match input {
                     Input::Event(event, _, tables) => bob.handle(event, tables, now, rng)?,
                     Input::Connect(how) => bob.connect(how, now)?,
+                    Input::ScanAgain(port, seed) => bob.scan_again(port.clone(), Seed::from_bytes(seed))?,
                     Input::GiveUp => bob.cancel()?,
                     Input::Tick => bob.tick(now).ok_or(Halt::Idle)?,
                     Input::ClearOutbox => bob.clear_outbox().ok_or(Halt::Idle)?,

@@ -2,7 +2,7 @@
 //!
 //! There are clients, and between them a hostile relay: the real [`Relay`](crate::relay::Relay), but it drops, duplicates, reorders and
 //! delays events, replays them across lines, flips bits, forges events, claims a Port twice, and answers what nobody asked. Processes die
-//! between any two things, and backups come back. After everything that happens, the kit looks into every store. A [`Violation`] is what
+//! between any two things, devices are lost, and backups come back. After everything that happens, the kit looks into every store. A [`Violation`] is what
 //! must never be (§10).
 //!
 //! The kit also counts messages: if an app acknowledges a packet to the relay, it must have kept the message that was in it.
@@ -70,7 +70,7 @@ mod world;
 pub use app::{App, Command, CrashPoints, Output, Outside, PowerFailed, Receipt, RollBack};
 pub use client::Client;
 pub use relay::Delivery;
-pub use schedule::{Answer, Change, Choice, Claim, End, Expiry, Fault, Forgery, Schedule, Terms};
+pub use schedule::{Answer, Asked, Change, Choice, Claim, End, Expiry, Fault, Forgery, Schedule, Terms};
 pub use store::{Conflict, Store, StoreFaults};
 pub use violation::Violation;
 pub use world::World;

@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    const NOW: UnixSeconds = UnixSeconds(1_000);
+    const NOW: UnixSeconds = UnixSeconds::MAX;
 
     fn has_moved(stored: &[&AnyMachine], later: &[&AnyMachine]) -> bool {
         let [stored, later] =

@@ -8,8 +8,8 @@ use chacha20::ChaCha8Rng;
 use rand_core::Rng;
 use sha2::{Digest, Sha256};
 
-use crate::relay::{self, Limits, Memory, Relay, Response, UserId};
-use crate::{Event, LineId, LineLink, PairHash, Payload, Proof, Request, RequestId, UnixSeconds};
+use crate::relay::{self, Limits, MarkKey, Memory, Relay, Response, UserId};
+use crate::{Event, LineId, LineLink, Payload, PeerMark, Proof, Request, RequestId, UnixSeconds};
 
 /// An event on its way to a client.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +37,8 @@ pub(super) struct HostileRelay {
     users: Vec<User>,
     /// The links that were issued, in order.
     pub(super) links: Vec<Link>,
+    /// The uses that were asked for, in order.
+    pub(super) uses: Vec<Use>,
     /// The lines that were formed, in order.
     pub(super) lines: Vec<Formed>,
     /// Lines that it made up, each in the place of a line or of none. A packet along one goes to the other end of the line in whose place
@@ -58,11 +60,19 @@ pub(super) struct Link {
     pub(super) line_link: LineLink,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Use {
+    pub(super) by: usize,
+    pub(super) line_link: LineLink,
+    pub(super) request_id: RequestId,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Formed {
     pub(super) line_link: LineLink,
     pub(super) line_id: LineId,
-    pub(super) pair_hash: PairHash,
+    /// What the owner is told of the user.
+    pub(super) peer: PeerMark,
     /// The owner of the link, and its user.
     pub(super) users: [usize; 2],
     /// Inline or along the line, as soon as it was seen.
@@ -70,13 +80,14 @@ pub(super) struct Formed {
 }
 
 impl HostileRelay {
-    pub(super) fn new(users: usize, limits: Limits, rng: ChaCha8Rng) -> Self {
+    pub(super) fn new(users: usize, limits: Limits, mut rng: ChaCha8Rng) -> Self {
         let id = |who: usize| UserId::from(<[u8; 32]>::from(Sha256::digest((who as u64).to_be_bytes())));
         Self {
-            relay: Relay::new(Memory::new(), limits),
+            relay: Relay::new(Memory::new(), limits, MarkKey::draw(&mut rng)),
             rng,
             users: (0..users).map(|who| User { id: id(who), sent: 0 }).collect(),
             links: Vec::new(),
+            uses: Vec::new(),
             lines: Vec::new(),
             made_up: BTreeMap::new(),
         }
@@ -90,11 +101,11 @@ impl HostileRelay {
         let Some(User { id, .. }) = self.users.get(from) else { return vec![] };
         // A transport would tell the client why. This one does not, and the client's machine keeps the request.
         let Ok(response) = self.relay.handle(*id, bytes, &mut self.rng, now) else { return vec![] };
-        self.learn(from, bytes, &response);
         let mut deliveries = vec![];
         for id in response.notify.iter().flatten() {
             deliveries.extend(self.who(*id).map(|who| self.send(who)).unwrap_or_default());
         }
+        self.learn(from, bytes, &response, &deliveries);
         deliveries.extend(response.reply.map(|reply| Delivery::new(from, &reply)));
         deliveries
     }
@@ -116,6 +127,11 @@ impl HostileRelay {
         }
     }
 
+    /// The lines that this user is on.
+    pub(super) fn lines_of(&self, who: usize) -> Vec<LineId> {
+        self.users.get(who).map(|user| self.relay.directory().lines_of(user.id).collect()).unwrap_or_default()
+    }
+
     fn send(&mut self, to: usize) -> Vec<Delivery> {
         let mut deliveries = vec![];
         let Some(User { id, sent }) = self.users.get_mut(to) else { return deliveries };
@@ -130,19 +146,26 @@ impl HostileRelay {
         self.users.iter().position(|user| user.id == id)
     }
 
-    fn learn(&mut self, from: usize, request: &[u8], response: &Response) {
+    fn learn(&mut self, from: usize, request: &[u8], response: &Response, deliveries: &[Delivery]) {
         match (Request::decode(request), &response.reply) {
             (Ok(Request::IssueLineLink { request_id }), Some(Event::LineLinkIssued { line_link, .. }))
                 if !self.links.iter().any(|link| link.line_link == *line_link) =>
             {
                 self.links.push(Link { owner: from, request_id, line_link: *line_link });
             }
-            (Ok(Request::Connect { line_link, proof }), Some(Event::LineFormed { line_id, pair_hash, .. })) => {
+            (Ok(Request::Connect { line_link, request_id, proof }), _) => {
+                let this = Use { by: from, line_link, request_id };
+                if !self.uses.contains(&this) {
+                    self.uses.push(this);
+                }
                 // A repeated request notifies nobody.
-                let owner = response.notify.iter().flatten().next().and_then(|id| self.who(*id));
-                let (line_id, pair_hash) = (*line_id, *pair_hash);
-                let formed = |owner| Formed { line_link, line_id, pair_hash, users: [owner, from], proof };
-                self.lines.extend(owner.map(formed));
+                let formed = |Delivery { to, event, .. }: &Delivery| match Event::decode(event) {
+                    Ok(Event::LineFormed { line_link: of, line_id, peer, .. }) if of == line_link => {
+                        Some(Formed { line_link, line_id, peer, users: [*to, from], proof: proof.clone() })
+                    }
+                    _ => None,
+                };
+                self.lines.extend(deliveries.iter().find_map(formed));
             }
             // It reads what is not sealed: a proof along the line is as good to it as one inline.
             (Ok(Request::Packet { line_id, payload }), _) => {

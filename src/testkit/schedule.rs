@@ -38,7 +38,7 @@ pub enum Choice {
     AnswerUnasked(u8, Answer),
     /// The relay forges an event about this line.
     Forge(u8, Forgery),
-    /// Time passes: this power of two in seconds. From 64 on, all time but the last second.
+    /// Time passes: this power of two in seconds. From 38 on, all time but the last hundred days.
     Clock(u8),
     /// The process of this client dies at the point that comes after this many ([`CrashPoints`](super::CrashPoints)), and starts again.
     Crash(u8, u8),
@@ -48,6 +48,8 @@ pub enum Choice {
     BackUp(u8),
     /// The backup comes back.
     RollBack(u8, RollBack),
+    /// The device of this client is lost with all its records, and the user goes on with an empty store.
+    Lose(u8),
     /// The user makes a Port. With a number, the Port names a relay and expires in that power of two in seconds.
     MakePort(u8, Option<u8>),
     /// The user makes a Superport for one to three uses. Large numbers require approval.
@@ -119,8 +121,8 @@ pub enum Claim {
     ForeignProof,
     /// Without a proof.
     NoProof,
-    /// With the proof of its user, on the same line, for another pair.
-    OtherPair,
+    /// With the proof of its user, on the same line, with another mark of the user.
+    OtherPeer,
     /// With the proof of its user, under the name of another line of the owner.
     SameLine,
 }
@@ -132,10 +134,27 @@ pub enum Answer {
     Link,
     /// Another line link for a request that was answered before. It may be the link of another request.
     SecondLink,
-    /// A line of a Port that this client may have scanned and not used.
+    /// To the maker of a Port: a line that nobody is on.
     Line,
-    /// The refusal of such a Port.
-    Refusal,
+    /// To the maker of a Port: a line of another Port, which the maker has.
+    TakenLine,
+    /// To the maker of a Port: its link is lost.
+    LinkLost,
+    /// To the user of a Port: a line that nobody is on.
+    Connected(Asked),
+    /// To the user of a Port: a line of another Port, which the user has.
+    ConnectedToTaken,
+    /// To the user of a Port: somebody else has used it.
+    Refusal(Asked),
+}
+
+/// Which request an answer to the user of a Port names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// The last one.
+    Now,
+    /// An earlier one for the same Port, or one that was never made.
+    Before,
 }
 
 /// An end of a line.
@@ -209,17 +228,23 @@ impl Choice {
                     0 => Claim::SameProof,
                     1 => Claim::ForeignProof,
                     2 => Claim::NoProof,
-                    3 => Claim::OtherPair,
+                    3 => Claim::OtherPeer,
                     _ => Claim::SameLine,
                 },
             ),
             62..66 => Self::AnswerUnasked(
                 user,
-                match b % 4 {
+                match b % 10 {
                     0 => Answer::Link,
                     1 => Answer::SecondLink,
                     2 => Answer::Line,
-                    _ => Answer::Refusal,
+                    3 => Answer::TakenLine,
+                    4 => Answer::LinkLost,
+                    5 => Answer::Connected(Asked::Now),
+                    6 => Answer::Connected(Asked::Before),
+                    7 => Answer::ConnectedToTaken,
+                    8 => Answer::Refusal(Asked::Now),
+                    _ => Answer::Refusal(Asked::Before),
                 },
             ),
             66..68 => Self::Forge(
@@ -236,6 +261,7 @@ impl Choice {
             68 => Self::Clock(mostly(b % 24, b, c)),
             69..78 => Self::Crash(user, mostly(b % 16, b, c)),
             81 if c >= 64 => Self::MakePool(user, b),
+            80 if c >= 168 => Self::Lose(user),
             78..82 => Self::Wake(user),
             82..85 => Self::BackUp(user),
             85..87 => Self::RollBack(
@@ -287,7 +313,7 @@ impl Choice {
                 [54, a, b, c]
             }
             Self::ClaimTwice(a, claim) => [58, a, claim as u8, 0],
-            Self::AnswerUnasked(a, answer) => [62, a, answer as u8, 0],
+            Self::AnswerUnasked(a, answer) => [62, a, answer.to_byte(), 0],
             Self::Forge(a, Forgery::Disconnected(end)) => [66, a, end as u8, 0],
             Self::Forge(a, Forgery::Dropped(end)) => [66, a, 2_u8.saturating_add(end as u8), 0],
             Self::Forge(a, Forgery::Proof) => [66, a, 4, 0],
@@ -295,6 +321,7 @@ impl Choice {
             Self::Clock(b) => [68, 0, b, ANY],
             Self::Crash(a, b) => [69, a, b, ANY],
             Self::Wake(a) => [78, a, 0, 0],
+            Self::Lose(a) => [80, a, 0, ANY],
             Self::BackUp(a) => [82, a, 0, 0],
             Self::RollBack(a, how) => [85, a, how as u8, 0],
             Self::MakePort(a, None) => [87, a, 0, 0],
@@ -336,8 +363,26 @@ impl Choice {
             Self::Forge(..) => Fault::Forge,
             Self::Crash(..) => Fault::Crash,
             Self::RollBack(..) => Fault::RollBack,
+            Self::Lose(_) => Fault::Lose,
             _ => return None,
         })
+    }
+}
+
+impl Answer {
+    const fn to_byte(self) -> u8 {
+        match self {
+            Self::Link => 0,
+            Self::SecondLink => 1,
+            Self::Line => 2,
+            Self::TakenLine => 3,
+            Self::LinkLost => 4,
+            Self::Connected(Asked::Now) => 5,
+            Self::Connected(Asked::Before) => 6,
+            Self::ConnectedToTaken => 7,
+            Self::Refusal(Asked::Now) => 8,
+            Self::Refusal(Asked::Before) => 9,
+        }
     }
 }
 
@@ -407,11 +452,13 @@ pub enum Fault {
     Forge,
     /// A backup comes back.
     RollBack,
+    /// All records of a client are lost, for good.
+    Lose,
 }
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Drop,
         Self::Delay,
         Self::Reorder,
@@ -424,11 +471,13 @@ impl Fault {
         Self::AnswerUnasked,
         Self::Forge,
         Self::RollBack,
+        Self::Lose,
     ];
 
-    /// Whether the fault also happens with honest networks and users. If only such faults happen, everything comes to a good end.
+    /// Whether the fault also happens with honest networks and users. If only such faults happen, everything comes to a good end. (The end
+    /// of a line whose other end was lost is good: the line is closed.)
     pub const fn is_honest(self) -> bool {
-        matches!(self, Self::Drop | Self::Delay | Self::Reorder | Self::Duplicate | Self::Crash)
+        matches!(self, Self::Drop | Self::Delay | Self::Reorder | Self::Duplicate | Self::Crash | Self::Lose)
     }
 }
 

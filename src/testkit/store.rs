@@ -11,8 +11,8 @@ use crate::{
     UnixSeconds, Write,
 };
 
-/// What a store, and the client on it, does wrong. Each fault leaves out one thing that stands between a crash or an old backup and a
-/// broken promise. Plant one, and the kit finds it.
+/// What a store, and the client on it, does wrong. Each fault leaves out one thing that stands between a crash, an old backup, or a lie,
+/// and a broken promise. Plant one, and the kit finds it.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct StoreFaults {
     /// It compares nothing: it writes over whatever a key holds, and ignores [`Row::expected`] (§8.2).
@@ -28,6 +28,10 @@ pub struct StoreFaults {
     pub keeps_restored_ports: bool,
     /// It leaves a contact port open when the line with the introducer is over (§16.6).
     pub keeps_orphaned_ports: bool,
+    /// It drops what comes of a line that it has no record of, and does not leave that line (§8.3). Whoever is at its far end waits.
+    pub ignores_unknown_lines: bool,
+    /// It takes each line that it has a record of for one of the Port that the event is for (§4.3, §5.3).
+    pub believes_any_line: bool,
 }
 
 impl StoreFaults {
@@ -39,6 +43,8 @@ impl StoreFaults {
         splits_received: false,
         keeps_restored_ports: false,
         keeps_orphaned_ports: false,
+        ignores_unknown_lines: false,
+        believes_any_line: false,
     };
     /// Everything wrong at once.
     pub const ALL: Self = Self {
@@ -48,6 +54,8 @@ impl StoreFaults {
         splits_received: true,
         keeps_restored_ports: true,
         keeps_orphaned_ports: true,
+        ignores_unknown_lines: true,
+        believes_any_line: true,
     };
 }
 
@@ -259,9 +267,9 @@ mod tests {
         let mut outcomes = Vec::new();
         for (n, alice) in &mut alices {
             let before = store.clone();
-            let (line_link, line_id, pair_hash) = ([*n; 16].into(), [9; 16].into(), [9; 32].into());
-            let event = Event::LineFormed { line_link, line_id, pair_hash, proof: None };
-            let step = alice.handle(&event, &NoPeers, UnixSeconds(0), &mut rng).unwrap();
+            let (line_link, line_id, peer) = ([*n; 16].into(), [9; 16].into(), [9; 32].into());
+            let event = Event::LineFormed { line_link, line_id, peer, proof: None };
+            let step = alice.handle(&event, &NoPeers, UnixSeconds::default(), &mut rng).unwrap();
             let outcome = store.keep(&step.write());
             assert_eq!(outcome.is_err(), store == before);
             outcomes.push(outcome);

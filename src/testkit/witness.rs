@@ -9,15 +9,15 @@ use self::owners::{Made, Wish};
 use super::machine::AnyMachine;
 use super::violation::Violation;
 use crate::{
-    AlicePhase, Bob, BobPhase, Line, LineId, LineLink, LinePhase, Machine, Nonce, PairHash, Policy, PortHash,
-    RecordKey, RelayClaims, RequestId, Secret, UnixSeconds, UseOutcome,
+    AlicePhase, Bob, BobPhase, Line, LineId, LineLink, LinePhase, Machine, Nonce, PeerMark, Policy, PortHash,
+    RecordKey, RelayClaims, RequestId, Secret, UnixSeconds,
 };
 
 /// A line that was once stored.
 #[derive(Clone, Debug)]
 struct Seen {
     port: PortHash,
-    pair_hash: PairHash,
+    peer: PeerMark,
     /// Two ends with the same code have the same transcript and keys (§6.8). `None` before the line is joined.
     code: Option<[u32; 8]>,
     /// The same for a line of a Port for many, until Bob has heard Alice (§14.7).
@@ -29,11 +29,7 @@ impl Seen {
     fn of(line: &Line) -> Self {
         let code = line.code().map(|code| *code.groups());
         let early = line.early_key().cloned();
-        Self { port: line.port(), pair_hash: line.claims().pair_hash, code, early, confirmed: false }
-    }
-
-    fn is_of_same(&self, other: &Self) -> bool {
-        (self.port, self.pair_hash) == (other.port, other.pair_hash)
+        Self { port: line.port(), peer: line.claims().peer, code, early, confirmed: false }
     }
 
     /// `None`: nothing tells.
@@ -43,7 +39,8 @@ impl Seen {
     }
 
     fn may_become(&self, later: &Self) -> bool {
-        self.is_of_same(later) && (self.code == later.code || self.code.is_none() || later.code.is_none())
+        (self.port, self.peer) == (later.port, later.peer)
+            && (self.code == later.code || self.code.is_none() || later.code.is_none())
     }
 }
 
@@ -68,8 +65,8 @@ pub(super) struct Witness {
     alive: BTreeSet<(usize, Vec<u8>)>,
     /// Ports that these clients used or made, and have forgotten.
     forgotten: BTreeSet<(usize, LineLink)>,
-    /// Links of Ports that a Bob gave up, or had to.
-    given_up: BTreeSet<LineLink>,
+    /// Ports that these clients read again, once a use was over (§5.6).
+    read_again: BTreeSet<(usize, LineLink)>,
     /// What users want of the Ports of these public keys.
     wishes: BTreeMap<[u8; 32], Wish>,
     /// The public key of the Port of each record.
@@ -80,6 +77,8 @@ pub(super) struct Witness {
     let_in: BTreeSet<(usize, LineId)>,
     /// Every line that was ever seen.
     came: BTreeSet<(usize, LineId, PortHash)>,
+    /// The lines along which contact ports were granted to these clients.
+    granted: BTreeSet<(usize, LineId)>,
     /// The line along which each contact port was granted.
     contacts: BTreeMap<(usize, LineLink), LineId>,
     /// The requests for which this link was issued to this client.
@@ -108,6 +107,8 @@ pub(super) struct Witness {
     over: BTreeSet<(usize, LineLink)>,
     /// The first 16 bytes of each secret.
     secrets: BTreeSet<[u8; 16]>,
+    /// Clients that lost all that they had.
+    lost: BTreeSet<usize>,
     /// Clients that restored a backup.
     rolled_back: BTreeSet<usize>,
 }
@@ -127,6 +128,20 @@ impl Witness {
         self.policies.retain(|(of, _), _| *of != who);
     }
 
+    /// All records of this client are lost. It has forgotten each Port that there was.
+    pub(super) fn loses(&mut self, who: usize) {
+        self.lost.insert(who);
+        self.records.retain(|(of, _), _| *of != who);
+        self.alive.retain(|(of, _)| *of != who);
+        self.policies.retain(|(of, _), _| *of != who);
+        self.unseen.retain(|(of, _)| *of != who);
+        self.forgotten.extend(self.makers.values().map(|made| (who, made.line_link)));
+    }
+
+    pub(super) fn has_losses(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
     pub(super) fn lines_of(&self, who: usize) -> impl Iterator<Item = LineId> {
         self.lines.keys().filter(move |(of, _)| *of == who).map(|(_, line_id)| *line_id)
     }
@@ -135,6 +150,7 @@ impl Witness {
     pub(super) fn looks(&mut self, who: usize, records: &[Vec<u8>]) -> Result<(), Violation> {
         let mut new_alices = 0_usize;
         let mut ended = Vec::new();
+        let mut formed = Vec::new();
         for record in records {
             if self.records.iter().any(|((of, _), seen)| *of == who && seen == record) {
                 continue;
@@ -144,12 +160,15 @@ impl Witness {
             let before = before.and_then(|record| AnyMachine::restore(&record));
             match before {
                 None => new_alices = new_alices.saturating_add(matches!(machine, AnyMachine::Alice(_)).into()),
-                Some(before) if before.may_be_deleted() => {
+                Some(before) if before.may_be_deleted() => match (&before, &machine) {
                     // A machine that is over stays over.
-                    if !machine.is_over() {
-                        self.forgets(who, &before);
+                    (_, after) if after.is_over() => {}
+                    // It remembers its row's revision. One that was made anew does not.
+                    (AnyMachine::Bob(before), AnyMachine::Bob(after)) if after.revision() > before.revision() => {
+                        self.reads_again(who, after);
                     }
-                }
+                    _ => self.forgets(who, &before),
+                },
                 Some(before) if machine.revision() < before.revision() => return Err(Violation::WentBack(who)),
                 Some(before) if !is_same(&before, &machine) => return Err(Violation::Overwritten(who)),
                 Some(_) => {}
@@ -159,17 +178,35 @@ impl Witness {
             }
             match machine {
                 AnyMachine::Line(line) => self.sees(who, &line, record)?,
-                AnyMachine::Bob(bob) => self.sees_bob(who, &bob),
+                AnyMachine::Bob(bob) => {
+                    self.sees_bob(who, &bob);
+                    formed.extend(if let BobPhase::Formed(line_id) = bob.phase() {
+                        Some((bob.key(), line_id))
+                    } else {
+                        None
+                    });
+                }
                 AnyMachine::Alice(alice) => {
                     self.sees_alice(who, &alice)?;
+                    formed.extend(if let AlicePhase::Formed(line_id) = alice.phase() {
+                        Some((alice.key(), line_id))
+                    } else {
+                        None
+                    });
                     ended.extend(if let AlicePhase::Ended(end) = alice.phase() {
                         Some((alice.key(), end))
                     } else {
                         None
                     });
                 }
-                AnyMachine::Introducer(_) | AnyMachine::Pool(_) => {}
+                AnyMachine::Introducer(introducer) => {
+                    self.granted.extend(introducer.line_id().map(|line_id| (who, line_id)));
+                }
+                AnyMachine::Pool(_) => {}
             }
+        }
+        if formed.into_iter().any(|(port, line_id)| self.is_of_another(who, port, line_id)) {
+            return Err(Violation::ForeignLine(who));
         }
         self.misses(who, records, new_alices)?;
         self.ends(who, &ended)?;
@@ -207,11 +244,15 @@ impl Witness {
         }
     }
 
+    /// §5.6: the second use may form a line of its own.
+    fn reads_again(&mut self, who: usize, bob: &Bob) {
+        if let RecordKey::LineLink(line_link) = bob.key() {
+            self.read_again.insert((who, line_link));
+        }
+    }
+
     fn sees_bob(&mut self, who: usize, bob: &Bob) {
         let RecordKey::LineLink(line_link) = bob.key() else { return };
-        if let BobPhase::Ended(UseOutcome::Cancelled | UseOutcome::Expired) = bob.phase() {
-            self.given_up.insert(line_link);
-        }
         // The user's own Port: the Alice that had its key is gone.
         if self.has_made(who, line_link) {
             self.forgotten.insert((who, line_link));
@@ -264,10 +305,11 @@ impl Witness {
         used || self.rolled_back.contains(&who)
     }
 
-    /// Whether this client may have a second line of a Port, because a Bob has forgotten the first.
+    /// Whether this client may have a second line of a Port, because a Bob has forgotten the first, or has read the Port again.
     fn may_have_two(&self, who: usize, port: PortHash) -> bool {
         match self.makers.get(&port) {
             Some(made) if made.by == who => self.forgotten.contains(&(who, made.line_link)),
+            Some(made) if self.read_again.contains(&(who, made.line_link)) => true,
             _ => self.has_forgotten(who, port),
         }
     }
@@ -298,7 +340,7 @@ impl Witness {
                     None => self.has_sealed(of, named),
                     code => seen.is_some_and(|seen| seen.code == code),
                 };
-                let agree = joined && seen.is_some_and(|seen| seen.is_of_same(other));
+                let agree = joined && seen.is_some_and(|seen| seen.port == other.port);
                 named == line_id && (agree || self.has_forgotten(of, other.port))
             });
             if !same {
@@ -318,10 +360,10 @@ impl Witness {
     pub(super) fn finds_lost(&self, stores: &[Vec<Vec<u8>>]) -> Result<(), Violation> {
         let lines: BTreeMap<_, _> = lines_in(stores).map(|(who, line)| ((who, line.claims().line_id), line)).collect();
         for ((who, line_id), line) in lines.iter().filter(|(_, line)| line.phase() != LinePhase::Closed) {
-            let other = self.other_end(*who, *line_id);
-            if other.is_none() && self.is_given_up(line) || self.has_forgotten(*who, line.port()) {
+            if self.has_forgotten(*who, line.port()) {
                 continue;
             }
+            let other = self.other_end(*who, *line_id);
             let other = other.and_then(|(who, line_id, _)| lines.get(&(who, line_id)));
             // A visitor waits for approval (§14.5).
             if [Some(line), other].into_iter().flatten().any(|line| line.phase() == LinePhase::AwaitingApproval) {
@@ -350,12 +392,6 @@ impl Witness {
     fn is_shut(&self, bob: &Bob) -> bool {
         matches!(bob.key(), RecordKey::LineLink(line_link) if self.shut.contains(&line_link))
     }
-
-    /// Whether a Bob gave the Port of this line up. If the reply is lost, Bob never hears of the line, and has none to close. Alice sees
-    /// a Bob that is offline (§6.6), and its user may close the line.
-    fn is_given_up(&self, line: &Line) -> bool {
-        self.makers.get(&line.port()).is_some_and(|made| self.given_up.contains(&made.line_link))
-    }
 }
 
 /// Whether the earlier machine may have become the later one. Both have the same key.
@@ -375,8 +411,10 @@ fn lines_in(stores: &[Vec<Vec<u8>>]) -> impl Iterator<Item = (usize, Line)> {
     stores.iter().enumerate().flat_map(of)
 }
 
+mod ghosts;
 mod guests;
 mod messages;
 mod owners;
 #[cfg(test)]
 mod tests;
+mod told;

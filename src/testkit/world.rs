@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
+use core::time::Duration;
 
 use chacha20::ChaCha8Rng;
 use rand_core::SeedableRng;
@@ -22,7 +23,13 @@ use crate::relay::Limits;
 use crate::{Event, Port, Request, UnixSeconds};
 
 /// When each world begins.
-const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
+const BEGIN: UnixSeconds = at(1_000_000);
+/// The last second but one. What is kept for ever is kept until the last.
+const LAST: UnixSeconds = at(UnixSeconds::MAX.as_secs().saturating_sub(1));
+/// The clock is never later than this before the end, so that something may come after it.
+const LATEST: UnixSeconds = at(LAST.as_secs().saturating_sub(100 * LONGEST_LOOK.as_secs()));
+/// Of what has passed since the last look at the clock, this much counts (§8.8).
+const LONGEST_LOOK: Duration = Duration::from_secs(24 * 60 * 60);
 /// More events than a world has that comes to rest.
 const MOST_EVENTS: usize = 10_000;
 
@@ -42,6 +49,13 @@ pub struct World<A = Client> {
     pub(super) witness: Witness,
     faults: BTreeMap<Fault, usize>,
     trace: String,
+}
+
+const fn at(secs: u64) -> UnixSeconds {
+    match UnixSeconds::new(secs) {
+        Some(time) => time,
+        None => UnixSeconds::MAX,
+    }
 }
 
 /// What happened, or did not.
@@ -100,10 +114,10 @@ impl<A: App> World<A> {
 
     /// From now on relay and network are honest, and each client tries again. The world comes to rest, and each message that was
     /// acknowledged has been shown. If all that went wrong so far [is honest](Fault::is_honest), each line comes to a good end, or to one
-    /// that its user was told of.
+    /// that its user was told of, and nobody is left waiting on a line whose other end is gone.
     ///
     /// # Errors
-    /// [`Violation::Lost`], [`Violation::MessageLost`], [`Violation::Endless`], or what else turns out.
+    /// [`Violation::Lost`], [`Violation::GhostLine`], [`Violation::MessageLost`], [`Violation::Endless`], or what else turns out.
     pub fn finish(&mut self) -> Result<(), Violation> {
         self.note(format_args!("finish"));
         self.crashes.fill(CrashPoints::default());
@@ -117,15 +131,41 @@ impl<A: App> World<A> {
         self.witness.compares()?;
         // A guest whose ticket is never announced is turned away after a while (§16.7).
         if self.witness.has_introductions() {
-            self.pass_until(UnixSeconds(self.now.0.saturating_add(LONGEST_UNKNOWN)));
+            self.pass_until(self.now.after(LONGEST_UNKNOWN));
             for who in 0..self.apps.len() {
                 self.command(who, &Command::Tick)?;
             }
             self.deliver_all()?;
             self.witness.compares()?;
         }
+        if self.is_fair() && self.witness.has_losses() {
+            self.look_for_the_lost()?;
+        }
         self.witness.finds_lost_messages()?;
-        if self.is_fair() { self.witness.finds_lost(&self.stores()) } else { Ok(()) }
+        if !self.is_fair() {
+            return Ok(());
+        }
+        let on: Vec<_> = (0..self.apps.len()).map(|who| self.relay.lines_of(who)).collect();
+        self.witness.finds_ghosts(&on, &self.stores())?;
+        self.witness.finds_lost(&self.stores())
+    }
+
+    /// Whoever has a line says something along it, and whoever waits for a proof waits no longer: so an end that is gone is noticed.
+    fn look_for_the_lost(&mut self) -> Result<(), Violation> {
+        for who in 0..self.apps.len() {
+            self.say_along_all(who)?;
+        }
+        self.deliver_all()?;
+        self.witness.finds_unproven(&self.stores())?;
+        // A span is over after seven looks at the clock (§8.8).
+        for _ in 0..7 {
+            self.pass_until(self.now.after(LONGEST_LOOK).min(LAST));
+            for who in 0..self.apps.len() {
+                self.command(who, &Command::Tick)?;
+            }
+            self.deliver_all()?;
+        }
+        self.witness.compares()
     }
 
     fn pass_until(&mut self, now: UnixSeconds) {
@@ -213,8 +253,7 @@ impl<A: App> World<A> {
             Choice::AnswerUnasked(to, answer) => self.answer_unasked(to, answer),
             Choice::Forge(n, forgery) => self.forge(n, forgery),
             Choice::Clock(n) => {
-                // The end of time never comes: what is kept for ever is kept until then.
-                self.pass_until(self.later(n).min(UnixSeconds(u64::MAX.saturating_sub(1))));
+                self.pass_until(self.later(n).min(LATEST));
                 Ok(true)
             }
             Choice::Crash(who, after) => {
@@ -231,6 +270,7 @@ impl<A: App> World<A> {
                 Ok(true)
             }
             Choice::RollBack(who, how) => self.roll_back(self.user(who), how),
+            Choice::Lose(who) => self.lose(self.user(who)),
             wish => self.wants(wish),
         }
     }
@@ -357,6 +397,14 @@ impl<A: App> World<A> {
     fn command(&mut self, who: usize, command: &Command) -> Happened {
         self.note(format_args!("  {who} wants {command:?}"));
         self.with(who, |app, outside| app.command(command, outside))
+    }
+
+    fn lose(&mut self, who: usize) -> Happened {
+        if !self.apps.get_mut(who).is_some_and(A::lose) {
+            return Ok(false);
+        }
+        self.witness.loses(who);
+        self.start(who)
     }
 
     fn roll_back(&mut self, who: usize, how: RollBack) -> Happened {

@@ -15,8 +15,8 @@ fn alice(offer: PortOptions) -> Any {
 }
 
 fn formed(line_id: [u8; 16], proof: Option<Proof>) -> Input {
-    let (line_link, line_id, pair_hash) = (line_link(), line_id.into(), pair_hash());
-    Input::Event(Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec())
+    let (line_link, line_id, peer) = (line_link(), line_id.into(), peer());
+    Input::Event(Event::LineFormed { line_link, line_id, peer, proof }.to_vec())
 }
 
 fn rejected(machine: &mut Any, input: &Input) -> Rejected {
@@ -39,11 +39,12 @@ fn r4_1_requesting_asks_for_a_line_link_with_her_random_id() {
 #[test]
 fn r4_1_offered_at_once_with_a_link_that_she_has() {
     let alice = alice(PortOptions::new());
-    assert_eq!(words(&alice.pending()), "PortReady");
+    assert_eq!(words(&alice.pending()), "PortReady, SetLineLink 0");
     assert_eq!(alice.key(), RecordKey::LineLink(line_link()));
     // The very Port that asking for the link would have made.
     let mut asked = requesting(PortOptions::new());
-    assert_eq!(asked.takes(&Input::Event(link_issued())), alice.pending());
+    assert_eq!(asked.takes(&Input::Event(link_issued())), alice.pending()[..1]);
+    assert_eq!(asked.pending(), alice.pending());
 }
 
 #[test]
@@ -106,9 +107,9 @@ fn r4_3_a_refused_proof_spends_her_and_the_good_one_comes_too_late() {
 #[test]
 fn r4_3_past_its_expiry_there_is_no_line() {
     for (now, state) in [
-        (UnixSeconds(EXPIRY.0 - 1), "Alice Formed"),
+        (at(EXPIRY.as_secs() - 1), "Alice Formed"),
         (EXPIRY, "Alice Ended Expired"),
-        (UnixSeconds(u64::MAX), "Alice Ended Expired"),
+        (UnixSeconds::MAX, "Alice Ended Expired"),
     ] {
         let mut alice = alice(expiring());
         alice.give(&formed([1; 16], Some(proof(expiring()))), now).unwrap();
@@ -120,7 +121,7 @@ fn r4_3_past_its_expiry_there_is_no_line() {
 fn r4_3_the_line_is_named_by_what_the_server_said() {
     let mut alice = alice(PortOptions::new().relay(RelayAddr::new("a.example").unwrap()));
     let line = new_line(alice.takes(&formed([1; 16], None)));
-    assert_eq!(line.claims(), RelayClaims { line_id: [1; 16].into(), pair_hash: pair_hash() });
+    assert_eq!(line.claims(), RelayClaims { line_id: [1; 16].into(), peer: peer() });
     assert_eq!(line.key(), RecordKey::Line([1; 16].into()));
     assert_eq!((line.relay().unwrap().as_str(), line.confirmed()), ("a.example", None));
 }
@@ -181,6 +182,7 @@ fn r4_5_the_phase_says_where_she_stands() {
             AlicePhase::Ended(PortOutcome::Revoked) => "Alice Ended Revoked",
             AlicePhase::Ended(PortOutcome::Expired) => "Alice Ended Expired",
             AlicePhase::Ended(PortOutcome::ProofRefused) => "Alice Ended ProofRefused",
+            AlicePhase::Ended(PortOutcome::LinkLost) => "Alice Ended LinkLost",
             other => panic!("{other:?}"),
         };
         assert!(state.starts_with(phase), "{state}: {phase}");
@@ -208,12 +210,14 @@ const TABLE: &[Row] = &[
         "LineFormed AliceJoined",
     ),
     ("Alice Offered", "LineFormed, bad proof", Early, "Alice Ended ProofRefused", "Disconnect, Ended"),
+    ("Alice Offered", "LineLinkLost", Always, "Alice Ended LinkLost", "Ended"),
     ("Alice Offered", "revokes", Always, "Alice Ended Revoked", "CloseLineLink, Ended"),
     ("Alice Offered", "deadline", Late, "Alice Ended Expired", "CloseLineLink, Ended"),
     ("Alice Ended Revoked", "clears the outbox", Always, "Alice Ended Revoked, cleared", ""),
     ("Alice Ended Revoked, no link", "clears the outbox", Always, "Alice Ended Revoked, no link, cleared", ""),
     ("Alice Ended Expired", "clears the outbox", Always, "Alice Ended Expired, cleared", ""),
     ("Alice Ended Expired, no link", "clears the outbox", Always, "Alice Ended Expired, no link, cleared", ""),
+    ("Alice Ended LinkLost", "clears the outbox", Always, "Alice Ended LinkLost, cleared", ""),
     ("Alice Ended ProofRefused", "clears the outbox", Always, "Alice Ended ProofRefused, cleared", ""),
 ];
 
@@ -227,7 +231,7 @@ fn r4_5_what_is_not_in_the_table_is_an_error() {
             let hers = if requests {
                 name == "LineLinkIssued"
             } else {
-                name.starts_with("LineFormed") || name.starts_with("Refused")
+                ["LineFormed", "LineLinkLost", "Refused"].iter().any(|event| name.starts_with(event))
             };
             match name {
                 "connects inline" | "connects" | "cancels" | "closes" | "seals" => Refusal::NoSuchCommand,
@@ -261,13 +265,13 @@ fn r4_5_bytes_that_are_no_event_are_malformed_in_every_state() {
 fn r4_5_her_deadline_is_the_ports_expiry() {
     for mut alice in [requesting(expiring()), alice(expiring())] {
         assert_eq!(alice.deadline(), Some(EXPIRY));
-        assert_eq!(alice.give(&Input::Tick, UnixSeconds(EXPIRY.0 - 1)), Err(Refusal::NothingDue));
+        assert_eq!(alice.give(&Input::Tick, at(EXPIRY.as_secs() - 1)), Err(Refusal::NothingDue));
         alice.give(&Input::Tick, EXPIRY).unwrap();
         assert_eq!(alice.deadline(), None);
     }
     for mut alice in [requesting(PortOptions::new()), alice(PortOptions::new())] {
         assert_eq!(alice.deadline(), None);
-        assert_eq!(alice.give(&Input::Tick, UnixSeconds(u64::MAX)), Err(Refusal::NothingDue));
+        assert_eq!(alice.give(&Input::Tick, UnixSeconds::MAX), Err(Refusal::NothingDue));
     }
 }
 
@@ -275,15 +279,80 @@ fn r4_5_her_deadline_is_the_ports_expiry() {
 fn r4_5_her_outbox_is_what_the_last_step_asked_for_until_it_is_settled() {
     for (state, outbox, clears) in [
         ("Alice Requesting", "IssueLineLink", false),
-        ("Alice Offered", "PortReady", false),
+        ("Alice Offered", "PortReady, SetLineLink 0", false),
         ("Alice Formed", "", false),
         ("Alice Ended Revoked", "CloseLineLink, Ended", true),
         ("Alice Ended Revoked, no link", "Ended", true),
         ("Alice Ended ProofRefused", "Disconnect, Ended", true),
+        ("Alice Ended LinkLost", "Ended", true),
     ] {
         let mut alice = states(PortOptions::new()).remove(state).unwrap();
         assert_eq!(words(&alice.pending()), outbox, "{state}");
         assert_eq!(alice.give(&Input::ClearOutbox, NOW).is_ok(), clears, "{state}");
         assert_eq!(words(&alice.pending()), if clears { "" } else { outbox }, "{state}");
+    }
+}
+
+/// C37: what renews a link that was never set is sent when there is a network, and is not waited for.
+#[test]
+fn r4_6_the_renewal_stands_behind_the_port_and_not_among_the_first_effects() {
+    let renewal =
+        Request::SetLineLink { line_link: line_link(), version: 0, admits: Admission::One, recognisable: false };
+    let renewal = [Effect::Send(renewal.to_vec())];
+    let mut alice = requesting(PortOptions::new());
+    let first = alice.takes(&Input::Event(link_issued()));
+    assert_eq!(words(&first), "PortReady");
+    for alice in [alice.clone(), offered(PortOptions::new()).into()] {
+        let pending = alice.pending();
+        assert_eq!((&pending[..1], &pending[1..]), (&first[..], &renewal[..]));
+    }
+    // It stays, as long as the Port does: it is done at each reconnect.
+    assert_eq!(alice.give(&Input::ClearOutbox, NOW), Err(Refusal::NothingDue));
+    // A link that is set has its setting before the Port, again and again, and no other.
+    for (options, admits, recognisable) in [
+        (PortOptions::new().policy(Policy::up_to(2)), Admission::Many, false),
+        (PortOptions::new().policy(Policy::once().paused(true)), Admission::Nobody, false),
+        (PortOptions::new().recognisable(true), Admission::One, true),
+        (PortOptions::new().policy(Policy::up_to(2)).recognisable(true), Admission::Many, true),
+    ] {
+        let mut alice = requesting(options);
+        let set = Request::SetLineLink { line_link: line_link(), version: 1, admits, recognisable }.to_vec();
+        let first = alice.takes(&Input::Event(link_issued()));
+        assert_eq!(first[0], Effect::Send(set));
+        assert_eq!((words(&first[1..]).as_str(), alice.pending()), ("PortReady", first));
+        alice.takes(&Input::ClearOutbox);
+        assert_eq!(alice.pending().len(), 2);
+    }
+}
+
+/// C37: a Port whose link the relay has no more is dead, of whatever kind it is.
+#[test]
+fn r4_6_the_loss_of_a_link_ends_its_port() {
+    let lost = Input::Event(Event::LineLinkLost { line_link: line_link() }.to_vec());
+    for policy in [Policy::once(), Policy::unlimited()] {
+        let options = PortOptions::new().policy(policy);
+        let mut alice = alice(options.clone());
+        assert_eq!(
+            alice.takes(&lost),
+            [Effect::Ended(End::Alice(PortOutcome::LinkLost))],
+            "and there is nothing to close"
+        );
+        assert_eq!(alice.state(), "Alice Ended LinkLost");
+        let proof = Some(proof(options.clone()));
+        assert_eq!(rejected(&mut alice, &formed([1; 16], proof)), Rejected::UnwantedLine([1; 16].into()));
+        assert_eq!(rejected(&mut alice, &lost), Rejected::OutOfOrder);
+        // It is not hers that asks for a link, nor another's.
+        assert_eq!(rejected(&mut requesting(options.clone()), &lost), Rejected::WrongMachine);
+        let other = Input::Event(Event::LineLinkLost { line_link: [7; 16].into() }.to_vec());
+        assert_eq!(rejected(&mut Any::from(offered(options)), &other), Rejected::WrongMachine);
+    }
+}
+
+/// §7.3: what is Bob's is none of Alice's.
+#[test]
+fn r4_5_connected_is_another_machines_in_every_state() {
+    for (state, mut machine) in states(PortOptions::new()).into_iter().filter(|(state, _)| state.starts_with("Alice "))
+    {
+        assert_eq!(rejected(&mut machine, &Input::Event(line_connected())), Rejected::WrongMachine, "{state}");
     }
 }

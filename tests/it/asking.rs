@@ -38,9 +38,7 @@ fn r14_5_who_waits_is_not_answered_until_her_word() {
             (alice.phase(), words(&Any::from(Line::restore(&alice.record()).unwrap()).pending())),
             (LinePhase::AwaitingApproval, "AwaitingApproval".into())
         );
-        assert!(
-            alice.clear_outbox().is_none() && alice.deadline().is_none() && alice.tick(UnixSeconds(u64::MAX)).is_none()
-        );
+        assert!(alice.clear_outbox().is_none() && alice.deadline().is_none() && alice.tick(UnixSeconds::MAX).is_none());
         assert_eq!(said(&mut alice, "yes?"), Err(SealError::NotJoined));
         assert!(alice.confirmed().is_none() && alice.safety_number().is_none() && alice.export("", b"").is_none());
         let early = said(&mut bob, "may I?").unwrap();
@@ -73,12 +71,19 @@ fn r14_5_accepted_it_is_the_line_that_it_would_have_been() {
 fn r14_5_she_may_take_her_time_and_his_words_wait() {
     let (mut alice, mut bob, _) = asked();
     let early = said(&mut bob, "may I?").unwrap();
-    let late = UnixSeconds(NOW.0 + 9 * WEEK);
+    let late = at(NOW.as_secs() + 9 * WEEK);
     assert!(alice.tick(late).is_none());
     assert_eq!(hears(&mut alice, &early, late), Err(Rejected::TooEarly));
     alice.accept(late).unwrap().committed().for_each(drop);
-    assert_eq!(alice.deadline(), Some(UnixSeconds(late.0 + WEEK)));
-    assert_eq!(heard(&hears(&mut alice, &early, UnixSeconds(late.0 + WEEK - 1)).unwrap()), ["may I?"]);
+    // The seven days begin with her word (§8.8).
+    assert_eq!(alice.deadline(), Some(at(late.as_secs() + DAY)));
+    let mut ended = Any::from(Line::restore(&alice.record()).unwrap());
+    for look in 1..=7 {
+        // What is pending is sent again at each look.
+        assert_eq!(words(&ended.give(&Input::Tick, at(late.as_secs() + look * DAY)).unwrap()), "Confirm");
+    }
+    assert_eq!(ended.give(&Input::Event(early.clone()), late), Err(Refusal::Rejected(Rejected::Forged)));
+    assert_eq!(heard(&hears(&mut alice, &early, at(late.as_secs() + WEEK)).unwrap()), ["may I?"]);
 }
 
 #[test]
@@ -236,7 +241,7 @@ fn r14_6_who_is_connected_already_is_refused_let_in_or_takes_the_old_ones_place(
         }
         let mut alice = line_of(outcome.unwrap().committed()).unwrap();
         let mut bob = bob
-            .handle(&formed(2, 2, None), &known, NOW, &mut rng())
+            .handle(&connected(2, 2), &known, NOW, &mut rng())
             .unwrap()
             .committed()
             .find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line) } else { None })
@@ -256,22 +261,22 @@ fn r14_6_bob_takes_no_line_with_whom_he_blocked() {
     for policy in [Policy::once(), Policy::unlimited()] {
         let alice = superport(policy);
         let (mut bob, _) = connecting(2, alice.port().unwrap());
-        let step = bob.handle(&formed(2, 2, None), &all_are(Relationship::Blocked), NOW, &mut rng()).unwrap();
+        let step = bob.handle(&connected(2, 2), &all_are(Relationship::Blocked), NOW, &mut rng()).unwrap();
         step.committed().for_each(drop);
         assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Blocked));
         assert_eq!(words(&Any::from(bob).pending()), "Disconnect, Ended");
     }
 }
 
-/// There is a record of this line, and its pair is blocked.
-struct ThereAndBlocked(LineId);
+/// There is a record of this line, which this Port has formed, and everybody is blocked.
+struct ThereAndBlocked(LineId, PortHash);
 
 impl Peers for ThereAndBlocked {
-    fn has_line(&self, line_id: &LineId) -> bool {
-        *line_id == self.0
+    fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
+        (*line_id == self.0).then_some(self.1)
     }
 
-    fn relationship(&self, _: &PairHash) -> Relationship {
+    fn relationship(&self, _: &PeerMark) -> Relationship {
         Relationship::Blocked
     }
 }
@@ -280,17 +285,17 @@ impl Peers for ThereAndBlocked {
 fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
     let port = Alice::offer(line_link(), expiring(), seed(1)).committed().port().unwrap().clone();
     let before = connecting(2, &port).0.record().to_vec();
-    let event = formed(9, 9, None);
-    // The line of this event is stored, and this Port made it. So it is a good line, even if its pair is blocked or the Port has expired.
+    let (event, hash) = (connected(2, 9), port.hash());
+    // The line of this event is stored, and this Port made it. So it is a good line, even if its user is blocked or the Port has expired.
     for (known, now) in [(id(9), NOW), (id(9), EXPIRY)] {
         let mut again = Bob::restore(&before).unwrap();
-        let step = again.handle(&event, &ThereAndBlocked(known), now, &mut rng()).unwrap();
+        let step = again.handle(&event, &ThereAndBlocked(known, hash), now, &mut rng()).unwrap();
         assert!(step.write().new_line.is_none());
         let said: Vec<_> = step.committed().map(|effect| format!("{effect:?}")).collect();
         assert_eq!(said, ["Ended(Refused(UsedByYou))"]);
         assert_eq!(again.phase(), BobPhase::Ended(UseOutcome::Refused(Reason::UsedByYou)));
         // And again: it is no stray.
-        assert_eq!(again.handle(&event, &There(id(9)), now, &mut rng()).err(), Some(Rejected::Duplicate));
+        assert_eq!(again.handle(&event, &There(id(9), hash), now, &mut rng()).err(), Some(Rejected::Duplicate));
         assert_eq!(
             again.handle(&event, &NoPeers, now, &mut rng()).err(),
             Some(Rejected::UnwantedLine(id(9))),
@@ -299,20 +304,21 @@ fn r5_3_a_bob_who_has_forgotten_that_he_used_a_port_ends_no_line() {
     }
     // Bob stores another line: the line of this event is new.
     let mut bob = Bob::restore(&before).unwrap();
-    let step = bob.handle(&event, &There(id(8)), NOW, &mut rng()).unwrap();
+    let step = bob.handle(&event, &There(id(8), hash), NOW, &mut rng()).unwrap();
     assert!(step.write().new_line.is_some());
     step.committed().for_each(drop);
     assert_eq!(bob.phase(), BobPhase::Formed(id(9)));
     // A line of before comes again to a Bob who has another now.
-    assert_eq!(bob.handle(&formed(8, 9, None), &There(id(8)), NOW, &mut rng()).err(), Some(Rejected::Duplicate));
+    assert_eq!(bob.handle(&connected(2, 8), &There(id(8), hash), NOW, &mut rng()).err(), Some(Rejected::Duplicate));
 }
 
 #[test]
 fn r4_3_an_alice_who_has_forgotten_that_she_was_used_is_spent_with_the_line_that_there_is() {
     // Alice's record was rolled back. The line's record was not.
     for proof in [None, Some(bad_proof()), Some(proof_of(2, &offering(Policy::once())))] {
-        for (known, now) in [(ThereAndBlocked(id(9)), NOW), (ThereAndBlocked(id(9)), EXPIRY)] {
+        for now in [NOW, EXPIRY] {
             let mut alice = Alice::offer(line_link(), expiring(), seed(1)).committed();
+            let known = ThereAndBlocked(id(9), alice.port().unwrap().hash());
             let mark = ReplayMark::from(*alice.port().unwrap().hash().as_bytes());
             let step = alice.handle(&formed(9, 2, proof.clone()), &known, now, &mut rng()).unwrap();
             assert!(
@@ -332,15 +338,15 @@ fn r4_3_an_alice_who_has_forgotten_that_she_was_used_is_spent_with_the_line_that
 
 #[test]
 fn r14_6_no_peers_block_nobody_and_know_no_line_and_no_ticket() {
-    assert!(!NoPeers.has_line(&id(9)) && NoPeers.ticket(&[7; 32].into()).is_none());
+    assert!(NoPeers.port_of_line(&id(9)).is_none() && NoPeers.ticket(&[7; 32].into()).is_none());
     assert_eq!(NoPeers.relationship(&[2; 32].into()), Relationship::Unknown);
-    let unknown = |_: &PairHash| Relationship::Unknown;
-    assert!(!unknown.has_line(&id(9)) && unknown.ticket(&[7; 32].into()).is_none());
+    let unknown = |_: &PeerMark| Relationship::Unknown;
+    assert!(unknown.port_of_line(&id(9)).is_none() && unknown.ticket(&[7; 32].into()).is_none());
     let mut blocked = Blocked::new();
     blocked.insert([2; 32].into());
-    assert!(!blocked.has_line(&id(9)) && blocked.ticket(&[7; 32].into()).is_none());
+    assert!(blocked.port_of_line(&id(9)).is_none() && blocked.ticket(&[7; 32].into()).is_none());
 
-    // With any of the three, a visitor that has a good proof gets in, unless the pair is blocked.
+    // With any of the three, a visitor that has a good proof gets in, unless that user is blocked.
     let alice = superport(Policy::unlimited().on_repeat(OnRepeat::Refuse));
     let event = formed(2, 2, Some(proof_of(2, &alice)));
     let gets_in = |peers: &dyn Fn(&mut Alice) -> bool| peers(&mut Alice::restore(&alice.record()).unwrap());
@@ -350,14 +356,14 @@ fn r14_6_no_peers_block_nobody_and_know_no_line_and_no_ticket() {
     assert!(!gets_in(&|alice| alice.handle(&event, &all_are(Relationship::Blocked), NOW, &mut rng()).is_ok()));
     assert!(!gets_in(&|alice| alice.handle(&event, &all_are(Relationship::Connected(id(7))), NOW, &mut rng()).is_ok()));
 
-    // A closure is asked about this pair alone.
+    // A closure is asked about this user alone.
     let asked = std::cell::RefCell::new(Vec::new());
-    let peers = |pair: &PairHash| {
-        asked.borrow_mut().push(*pair);
+    let peers = |peer: &PeerMark| {
+        asked.borrow_mut().push(*peer);
         Relationship::Unknown
     };
     assert!(gets_in(&|alice| alice.handle(&event, &peers, NOW, &mut rng()).is_ok()));
-    assert_eq!(*asked.borrow(), [PairHash::from([2; 32])]);
+    assert_eq!(*asked.borrow(), [PeerMark::from([2; 32])]);
 
     // Nor is a ticket good that nobody announced: without tables, none is.
     let contact = PortOptions::new().policy(Policy::unlimited()).introducer(id(7));
@@ -382,7 +388,67 @@ fn r14_4_an_event_that_comes_again_to_a_port_for_many_that_knows_nothing_of_it_i
     let (before, proof) = (alice.record().to_vec(), proof_of(2, &alice));
     for proof in [None, Some(bad_proof()), Some(proof)] {
         let event = formed(9, 2, proof);
-        assert_eq!(alice.handle(&event, &There(id(9)), NOW, &mut rng()).err(), Some(Rejected::Duplicate));
+        let known = There(id(9), alice.port().unwrap().hash());
+        assert_eq!(alice.handle(&event, &known, NOW, &mut rng()).err(), Some(Rejected::Duplicate));
         assert_eq!(*alice.record(), before[..]);
+    }
+}
+
+/// M2: the relay says that this Port formed a line that another Port has formed.
+#[test]
+fn r4_3_a_line_of_another_port_is_the_relays_lie() {
+    let elsewhere = Alice::offer([7; 16].into(), PortOptions::new(), seed(9)).committed().port().unwrap().hash();
+    for proof in [None, Some(bad_proof()), Some(proof_of(2, &offering(Policy::once())))] {
+        // A Port for one use is dead, by its first use. The line of the other Port is left in peace.
+        let mut alice = offered(PortOptions::new());
+        let mark = ReplayMark::from(*alice.port().unwrap().hash().as_bytes());
+        let step = alice.handle(&formed(9, 2, proof.clone()), &There(id(9), elsewhere), NOW, &mut rng()).unwrap();
+        assert!(step.write().new_line.is_none());
+        assert_eq!(step.write().unique, Some((mark, OnDuplicate::Revoke)));
+        step.committed().for_each(drop);
+        let mut alice = Alice::restore(&alice.record()).unwrap();
+        assert_eq!(alice.phase(), AlicePhase::Ended(PortOutcome::FalseLine));
+        let effects: Vec<_> = alice.pending().collect();
+        assert!(
+            matches!(
+                effects[..],
+                [AliceEffect::Send(Request::CloseLineLink { line_link: link }), AliceEffect::Ended(PortOutcome::FalseLine)]
+                    if link == line_link()
+            ),
+            "{effects:?}"
+        );
+        drop(effects);
+        let again = alice.handle(&formed(9, 2, proof.clone()), &There(id(9), elsewhere), NOW, &mut rng()).err();
+        assert_eq!(again, Some(Rejected::Duplicate), "nor is it ended by a tombstone");
+
+        // A Port for many goes on.
+        let mut alice = superport(Policy::unlimited());
+        let before = alice.record().to_vec();
+        let outcome = alice.handle(&formed(9, 2, proof), &There(id(9), elsewhere), NOW, &mut rng()).err();
+        assert_eq!((outcome, &alice.record()[..]), (Some(Rejected::FalseLine), &before[..]));
+        let good = proof_of(2, &alice);
+        assert!(alice.handle(&formed(9, 2, Some(good)), &NoPeers, NOW, &mut rng()).is_ok());
+    }
+}
+
+#[test]
+fn r5_3_a_line_of_another_port_is_the_relays_lie() {
+    let elsewhere = Alice::offer([7; 16].into(), PortOptions::new(), seed(9)).committed().port().unwrap().hash();
+    for policy in [Policy::once(), Policy::unlimited()] {
+        let alice = Alice::offer(line_link(), expiring().policy(policy), seed(1)).committed();
+        // Whatever else is against it: it is no line of Bob's that could be disconnected.
+        for (peers, now) in [(elsewhere, NOW), (elsewhere, EXPIRY)] {
+            let (mut bob, _) = connecting(2, alice.port().unwrap());
+            let step = bob.handle(&connected(2, 9), &ThereAndBlocked(id(9), peers), now, &mut rng()).unwrap();
+            assert!(step.write().new_line.is_none());
+            step.committed().for_each(drop);
+            let mut bob = Bob::restore(&bob.record()).unwrap();
+            assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::FalseLine));
+            let effects: Vec<_> = bob.pending().collect();
+            assert!(matches!(effects[..], [BobEffect::Ended(UseOutcome::FalseLine)]), "{effects:?}");
+            drop(effects);
+            let again = bob.handle(&connected(2, 9), &There(id(9), elsewhere), NOW, &mut rng()).err();
+            assert_eq!(again, Some(Rejected::Duplicate));
+        }
     }
 }

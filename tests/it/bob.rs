@@ -1,6 +1,8 @@
 //! §5: one Port at its user's side.
 #![cfg(feature = "alloc")]
 
+use crate::common::cbor::Cbor;
+use crate::common::many::{There, connected, id, superport};
 use crate::common::table::When::{Always, Early, Late};
 use crate::common::table::{Row, holds};
 use crate::common::*;
@@ -23,8 +25,8 @@ fn rejected(machine: &mut Any, input: &Input) -> Rejected {
     }
 }
 
-fn refused(reason: Reason) -> Input {
-    Input::Event(Event::Refused { line_link: line_link(), reason }.to_vec())
+fn heard(reason: Reason) -> Input {
+    Input::Event(refused(reason))
 }
 
 const HOW: [SendProof; 2] = [SendProof::Inline, SendProof::AlongTheLine];
@@ -43,7 +45,12 @@ fn r5_1_scanning_uses_nothing() {
 fn r5_2_connect_carries_the_proof_or_not() {
     for (how, inline) in [(SendProof::Inline, Some(proof(PortOptions::new()))), (SendProof::AlongTheLine, None)] {
         let effects = bob().takes(&Input::Connect(how));
-        assert_eq!(effects, [Effect::Send(Request::Connect { line_link: line_link(), proof: inline }.to_vec())]);
+        assert_eq!(
+            effects,
+            [Effect::Send(
+                Request::Connect { line_link: line_link(), request_id: request_id(2), proof: inline }.to_vec()
+            )]
+        );
     }
 }
 
@@ -86,11 +93,12 @@ fn r5_2_the_line_is_the_same_by_both_ways() {
 }
 
 #[test]
-fn r5_3_line_formed_with_a_proof_is_not_bobs() {
+fn r5_3_line_formed_and_the_loss_of_a_link_are_not_bobs() {
     for (state, mut machine) in states(PortOptions::new()).into_iter().filter(|(state, _)| state.starts_with("Bob ")) {
-        for proof in [proof(PortOptions::new()), bad_proof()] {
-            let event = Input::Event(line_formed(Some(proof)));
-            assert_eq!(rejected(&mut machine, &event), Rejected::WrongMachine, "{state}");
+        let lost = Event::LineLinkLost { line_link: line_link() }.to_vec();
+        let proofs = [None, Some(proof(PortOptions::new())), Some(bad_proof())];
+        for event in proofs.map(line_formed).into_iter().chain([lost]) {
+            assert_eq!(rejected(&mut machine, &Input::Event(event)), Rejected::WrongMachine, "{state}");
         }
     }
 }
@@ -99,10 +107,10 @@ fn r5_3_line_formed_with_a_proof_is_not_bobs() {
 fn r5_3_the_line_sends_the_proof_unless_it_was_on_board() {
     for (how, outbox) in HOW.into_iter().zip(["", "Proof"]) {
         let mut bob = connecting(how);
-        let line = Any::from(new_line(bob.takes(&Input::Event(line_formed(None)))));
+        let line = Any::from(new_line(bob.takes(&Input::Event(line_connected()))));
         assert_eq!(line.as_line().phase(), LinePhase::Joined);
         assert_eq!(words(&line.pending()), outbox);
-        assert_eq!(line.as_line().claims(), RelayClaims { line_id: line_id(), pair_hash: pair_hash() });
+        assert_eq!(line.as_line().claims(), RelayClaims { line_id: line_id(), peer: maker() });
     }
     let (_, bob) = lines(SendProof::AlongTheLine, PortOptions::new());
     assert_eq!(arrives(&bob.pending()), packet(&Payload::Proof { proof: proof(PortOptions::new()) }));
@@ -112,10 +120,10 @@ fn r5_3_the_line_sends_the_proof_unless_it_was_on_board() {
 fn r5_4_a_refusal_keeps_the_servers_reason() {
     for reason in [Reason::Unknown, Reason::UsedByAnother, Reason::UsedByYou, Reason::Closed, Reason::Expired] {
         let mut bob = connecting(SendProof::Inline);
-        assert_eq!(bob.takes(&refused(reason)), [Effect::Ended(End::Bob(UseOutcome::Refused(reason)))]);
+        assert_eq!(bob.takes(&heard(reason)), [Effect::Ended(End::Bob(UseOutcome::Refused(reason)))]);
         let Any::Bob(spent) = &bob else { panic!() };
         assert!(spent.is_spent());
-        assert_eq!(rejected(&mut bob, &refused(Reason::Unknown)), Rejected::OutOfOrder);
+        assert_eq!(rejected(&mut bob, &heard(Reason::Unknown)), Rejected::OutOfOrder);
     }
 }
 
@@ -126,31 +134,30 @@ fn r5_4_a_paused_port_keeps_bob_connecting() {
         let mut bob = connecting(how);
         let before = bob.record();
         for _ in 0..3 {
-            assert_eq!(rejected(&mut bob, &refused(Reason::Paused)), Rejected::Paused);
+            assert_eq!(rejected(&mut bob, &heard(Reason::Paused)), Rejected::Paused);
             assert_eq!(bob.record(), before);
         }
-        bob.takes(&Input::Event(line_formed(None)));
-        assert_eq!(rejected(&mut bob, &refused(Reason::Paused)), Rejected::OutOfOrder);
+        bob.takes(&Input::Event(line_connected()));
+        assert_eq!(rejected(&mut bob, &heard(Reason::Paused)), Rejected::OutOfOrder);
         // Bob may also give up, and the Port may close.
-        for (end, word) in [(Input::Cancel, "Cancelled"), (refused(Reason::Closed), "Refused 4")] {
+        for (end, word) in [(Input::Cancel, "Cancelled"), (heard(Reason::Closed), "Refused 4")] {
             let mut bob = connecting(how);
-            rejected(&mut bob, &refused(Reason::Paused));
+            rejected(&mut bob, &heard(Reason::Paused));
             bob.takes(&end);
             assert_eq!(bob.state(), format!("Bob Ended {word}"));
         }
     }
-    assert_eq!(rejected(&mut bob(), &refused(Reason::Paused)), Rejected::OutOfOrder);
+    assert_eq!(rejected(&mut bob(), &heard(Reason::Paused)), Rejected::OutOfOrder);
 }
 
 #[test]
 fn r5_4_a_second_line_is_refused() {
     for how in HOW {
         let mut bob = connecting(how);
-        bob.takes(&Input::Event(line_formed(None)));
-        let other =
-            Event::LineFormed { line_link: line_link(), line_id: [7; 16].into(), pair_hash: pair_hash(), proof: None };
-        assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::Duplicate);
-        assert_eq!(rejected(&mut bob, &Input::Event(other.to_vec())), Rejected::UnwantedLine([7; 16].into()));
+        bob.takes(&Input::Event(line_connected()));
+        let other = line_connected_to(2, [7; 16].into());
+        assert_eq!(rejected(&mut bob, &Input::Event(line_connected())), Rejected::Duplicate);
+        assert_eq!(rejected(&mut bob, &Input::Event(other)), Rejected::UnwantedLine([7; 16].into()));
     }
 }
 
@@ -158,7 +165,7 @@ fn r5_4_a_second_line_is_refused() {
 fn r5_4_a_line_for_a_bob_who_cancelled_is_stray() {
     for mut bob in [bob(), connecting(SendProof::Inline)] {
         assert_eq!(words(&bob.takes(&Input::Cancel)), "Ended");
-        assert_eq!(rejected(&mut bob, &Input::Event(line_formed(None))), Rejected::UnwantedLine(line_id()));
+        assert_eq!(rejected(&mut bob, &Input::Event(line_connected())), Rejected::UnwantedLine(line_id()));
         assert_eq!(rejected(&mut bob, &Input::Connect(SendProof::Inline)), Rejected::OutOfOrder);
     }
 }
@@ -192,12 +199,11 @@ fn r5_5_the_phase_says_where_he_stands() {
 const TABLE: &[Row] = &[
     ("Bob Scanned", "connects inline", Early, "Bob Connecting inline", "Connect inline"),
     ("Bob Scanned", "connects", Early, "Bob Connecting", "Connect"),
-    ("Bob Scanned", "connects inline|connects", Late, "Bob Ended Expired", "Ended"),
-    ("Bob Connecting inline", "LineFormed|LineFormed again", Early, "Bob Formed", "LineFormed BobJoined"),
-    ("Bob Connecting", "LineFormed|LineFormed again", Early, "Bob Formed", "LineFormed BobJoined, proof to send"),
+    ("Bob Connecting inline", "Connected|Connected again", Early, "Bob Formed", "LineFormed BobJoined"),
+    ("Bob Connecting", "Connected|Connected again", Early, "Bob Formed", "LineFormed BobJoined, proof to send"),
     (
         "Bob Connecting|Bob Connecting inline",
-        "LineFormed|LineFormed again",
+        "Connected|Connected again",
         Late,
         "Bob Ended Expired",
         "Disconnect, Ended",
@@ -208,7 +214,7 @@ const TABLE: &[Row] = &[
     ("Bob Connecting|Bob Connecting inline", "Refused 4", Always, "Bob Ended Refused 4", "Ended"),
     ("Bob Connecting|Bob Connecting inline", "Refused 5", Always, "Bob Ended Refused 5", "Ended"),
     ("Bob Scanned|Bob Connecting|Bob Connecting inline", "cancels", Always, "Bob Ended Cancelled", "Ended"),
-    ("Bob Scanned|Bob Connecting|Bob Connecting inline", "deadline", Late, "Bob Ended Expired", "Ended"),
+    ("Bob Connecting|Bob Connecting inline", "deadline", Late, "Bob Ended Expired", "Ended"),
     ("Bob Ended Expired", "clears the outbox", Always, "Bob Ended Expired, cleared", ""),
     ("Bob Ended Cancelled", "clears the outbox", Always, "Bob Ended Cancelled, cleared", ""),
     ("Bob Ended Refused 1", "clears the outbox", Always, "Bob Ended Refused 1, cleared", ""),
@@ -223,18 +229,22 @@ fn r5_5_what_is_not_in_the_table_is_an_error() {
     holds(
         |state| state.starts_with("Bob "),
         TABLE,
-        |state, name, _, _| {
-            let (spent, formed) = (state.contains("Formed") || state.contains("Ended"), state.contains("Formed"));
+        |state, name, _, now| {
+            let formed = state.contains("Formed");
             match name {
                 "revokes" | "closes" | "seals" => Refusal::NoSuchCommand,
                 "deadline" | "clears the outbox" => Refusal::NothingDue,
+                "connects inline" | "connects" if state == "Bob Scanned" => {
+                    assert!(now >= EXPIRY);
+                    Refusal::Rejected(Rejected::Expired)
+                }
                 "connects inline" | "connects" | "cancels" => Refusal::Rejected(Rejected::OutOfOrder),
                 _ if name.ends_with("another's") => Refusal::Rejected(Rejected::WrongMachine),
-                "LineFormed" if formed => Refusal::Rejected(Rejected::Duplicate),
-                "LineFormed" if spent => Refusal::Rejected(Rejected::UnwantedLine(line_id())),
-                "LineFormed again" if spent => Refusal::Rejected(Rejected::UnwantedLine([0xEE; 16].into())),
-                "LineFormed" | "LineFormed again" => Refusal::Rejected(Rejected::OutOfOrder),
-                "Refused 6" if !spent && state.contains("Connecting") => Refusal::Rejected(Rejected::Paused),
+                "Connected" | "Connected, earlier scan" if formed => Refusal::Rejected(Rejected::Duplicate),
+                // Also before Bob has asked: that is an answer to an earlier scan.
+                "Connected" | "Connected, earlier scan" => Refusal::Rejected(Rejected::UnwantedLine(line_id())),
+                "Connected again" => Refusal::Rejected(Rejected::UnwantedLine([0xEE; 16].into())),
+                "Refused 6" if state.contains("Connecting") => Refusal::Rejected(Rejected::Paused),
                 _ if name.starts_with("Refused") => Refusal::Rejected(Rejected::OutOfOrder),
                 _ => Refusal::Rejected(Rejected::WrongMachine),
             }
@@ -243,16 +253,21 @@ fn r5_5_what_is_not_in_the_table_is_an_error() {
 }
 
 #[test]
-fn r5_5_his_deadline_is_the_ports_expiry() {
-    let mut connecting = Any::from(scanned(expiring()));
-    connecting.takes(&Input::Connect(SendProof::Inline));
-    for mut bob in [scanned(expiring()).into(), connecting] {
-        assert_eq!(bob.deadline(), Some(EXPIRY));
-        assert_eq!(bob.give(&Input::Tick, UnixSeconds(EXPIRY.0 - 1)), Err(Refusal::NothingDue));
-        bob.give(&Input::Tick, EXPIRY).unwrap();
-        assert_eq!((bob.state().as_str(), bob.deadline()), ("Bob Ended Expired", None));
+fn r5_5_his_deadline_is_the_ports_expiry_once_he_has_asked() {
+    let mut bob = Any::from(scanned(expiring()));
+    // A clock that is wrong ends nothing before there is a request.
+    assert_eq!(bob.deadline(), None);
+    assert_eq!(bob.give(&Input::Tick, UnixSeconds::MAX), Err(Refusal::NothingDue));
+    for how in HOW {
+        assert_eq!(bob.give(&Input::Connect(how), EXPIRY), Err(Refusal::Rejected(Rejected::Expired)));
+        assert_eq!(bob.give(&Input::Connect(how), UnixSeconds::MAX), Err(Refusal::Rejected(Rejected::Expired)));
     }
-    assert_eq!(bob().deadline(), None);
+    bob.takes(&Input::Connect(SendProof::Inline));
+    assert_eq!(bob.deadline(), Some(EXPIRY));
+    assert_eq!(bob.give(&Input::Tick, at(EXPIRY.as_secs() - 1)), Err(Refusal::NothingDue));
+    bob.give(&Input::Tick, EXPIRY).unwrap();
+    assert_eq!((bob.state().as_str(), bob.deadline()), ("Bob Ended Expired", None));
+    assert_eq!(connecting(SendProof::Inline).deadline(), None);
 }
 
 #[test]
@@ -260,9 +275,130 @@ fn r5_5_while_connecting_he_keeps_the_request() {
     for (how, outbox) in HOW.into_iter().zip(["Connect inline", "Connect"]) {
         let mut bob = connecting(how);
         assert_eq!(words(&bob.pending()), outbox);
-        bob.takes(&refused(Reason::Unknown));
+        bob.takes(&heard(Reason::Unknown));
         assert_eq!(words(&bob.pending()), "Ended");
         bob.takes(&Input::ClearOutbox);
         assert_eq!(words(&bob.pending()), "");
+    }
+}
+
+/// §5.6: the row is taken anew, with fresh bytes.
+fn scanned_again(mut bob: Any, n: u8) -> Any {
+    let Any::Bob(machine) = &mut bob else { panic!() };
+    let revision = machine.revision();
+    let step = machine.scan_again(port(PortOptions::new()), seed(n)).unwrap();
+    let write = step.write();
+    assert_eq!((write.row.key, write.row.revision), (RecordKey::LineLink(line_link()), revision + 1));
+    assert!(write.row.expected.unwrap().revision == revision && write.new_line.is_none() && write.unique.is_none());
+    assert_eq!(step.committed().count(), 0);
+    bob
+}
+
+/// Bobs whose use of the Port is over: given up, refused, on a line.
+fn over() -> [(&'static str, Any); 4] {
+    let mut unasked = bob();
+    unasked.takes(&Input::Cancel);
+    let ends = [Input::Cancel, heard(Reason::UsedByAnother), Input::Event(line_connected())];
+    let [cancelled, refused, on_a_line] = ends.map(|end| {
+        let mut bob = connecting(SendProof::Inline);
+        bob.takes(&end);
+        bob
+    });
+    let over = [("unasked", unasked), ("cancelled", cancelled), ("refused", refused), ("on a line", on_a_line)];
+    over.map(|(name, mut bob)| {
+        let Any::Bob(machine) = &mut bob else { panic!() };
+        // As long as its user is still to be told, the use is not over.
+        let again = machine.scan_again(port(PortOptions::new()), seed(3)).is_ok();
+        assert_eq!((again, bob.give(&Input::ClearOutbox, NOW).is_ok()), (name == "on a line", name != "on a line"));
+        (name, bob)
+    })
+}
+
+#[test]
+fn r5_6_a_second_scan_is_a_new_bob_in_the_same_row() {
+    for (name, bob) in over() {
+        let mut bob = scanned_again(bob, 3);
+        assert_eq!((bob.state().as_str(), bob.pending().len()), ("Bob Scanned", 0), "{name}");
+        // All but the revision is as of a Bob that was never here.
+        let still = |bob: &Any| Cbor::read(&bob.record()).with(&[2], Cbor::Uint(0)).write();
+        let fresh = || Any::from(Bob::scan(port(PortOptions::new()), seed(3)).committed());
+        assert_eq!(still(&bob), still(&fresh()), "{name}");
+        let sent = bob.takes(&Input::Connect(SendProof::Inline));
+        assert_eq!(sent, fresh().takes(&Input::Connect(SendProof::Inline)));
+        assert_ne!(sent, connecting(SendProof::Inline).pending(), "fresh bytes");
+    }
+}
+
+#[test]
+fn r5_6_what_comes_late_for_the_first_scan_is_not_taken_for_the_second() {
+    let first = || Input::Event(line_connected());
+    let second = Input::Event(line_connected_to(3, [7; 16].into()));
+    for (name, bob) in over() {
+        // Scanned, Connecting, over once more: the line of the first scan has somebody at the far end.
+        let mut bob = scanned_again(bob, 3);
+        for input in [Input::Connect(SendProof::Inline), Input::Cancel, Input::ClearOutbox] {
+            assert_eq!(rejected(&mut bob, &first()), Rejected::UnwantedLine(line_id()), "{name}");
+            assert_eq!(rejected(&mut bob, &heard(Reason::UsedByAnother)), Rejected::OutOfOrder, "{name}");
+            assert_eq!(rejected(&mut bob, &heard(Reason::Paused)), Rejected::OutOfOrder, "{name}");
+            // The line of the first scan, if there is one, is stored, and no stray.
+            let known = There(line_id(), port(PortOptions::new()).hash());
+            let outcome = bob.apply_with(&first(), &known, NOW, &mut |_| true);
+            assert_eq!(outcome, Err(Refusal::Rejected(Rejected::Duplicate)), "{name}");
+            bob.takes(&input);
+        }
+        // And the second scan gets its own line, in whatever order.
+        let mut bob = scanned_again(bob, 3);
+        bob.takes(&Input::Connect(SendProof::Inline));
+        assert_eq!(rejected(&mut bob, &first()), Rejected::UnwantedLine(line_id()));
+        assert_eq!(words(&bob.takes(&second)), "LineFormed BobJoined", "{name}");
+        assert_eq!(rejected(&mut bob, &first()), Rejected::UnwantedLine(line_id()));
+        assert_eq!(rejected(&mut bob, &second), Rejected::Duplicate);
+    }
+}
+
+#[test]
+fn r5_6_a_second_scan_after_a_closed_line_of_a_superport() {
+    let alice = superport(Policy::unlimited());
+    let port = alice.port().unwrap().clone();
+    let (mut bob, _) = crate::common::many::connecting(2, &port);
+    bob.handle(&connected(2, 9), &NoPeers, NOW, &mut rng()).unwrap().committed().for_each(drop);
+    assert_eq!(bob.phase(), BobPhase::Formed(id(9)));
+    bob.scan_again(port, seed(3)).unwrap().committed().for_each(drop);
+    bob.connect(SendProof::Inline, NOW).unwrap().committed().for_each(drop);
+    // The line is closed, and its record may be deleted: the answer to the first scan is not taken.
+    let late = bob.handle(&connected(2, 9), &NoPeers, NOW, &mut rng()).err();
+    assert_eq!(late, Some(Rejected::UnwantedLine(id(9))));
+    let step = bob.handle(&connected(3, 8), &NoPeers, NOW, &mut rng()).unwrap();
+    assert_eq!(step.write().new_line.map(|line| line.key), Some(RecordKey::Line(id(8))));
+}
+
+#[test]
+fn r5_6_only_the_same_port_is_scanned_again_and_only_when_the_use_is_over() {
+    let other = Alice::offer([7; 16].into(), PortOptions::new(), seed(1)).committed().port().unwrap().clone();
+    for (state, machine) in states(PortOptions::new()) {
+        let Any::Bob(mut bob) = machine else { continue };
+        let before = bob.record().to_vec();
+        assert_eq!(bob.scan_again(other.clone(), seed(3)).err(), Some(Rejected::WrongMachine), "{state}");
+        let again = bob.scan_again(port(PortOptions::new()), seed(3)).err();
+        let over = state.ends_with(", cleared") || state == "Bob Formed";
+        assert_eq!(again, (!over).then_some(Rejected::OutOfOrder), "{state}");
+        assert_eq!(bob.record()[..], before[..], "a dropped step");
+    }
+}
+
+/// §5.4, §14.2: of a Port for many that is no theft.
+#[test]
+fn r5_4_a_port_for_many_that_counts_as_used_is_waited_for() {
+    let alice = superport(Policy::unlimited());
+    let (bob, _) = crate::common::many::connecting(2, alice.port().unwrap());
+    let mut bob = Any::from(bob);
+    let before = bob.record();
+    for reason in [Reason::UsedByAnother, Reason::Paused] {
+        assert_eq!(rejected(&mut bob, &heard(reason)), Rejected::Paused);
+        assert_eq!(bob.record(), before);
+    }
+    assert_eq!(words(&bob.clone().takes(&Input::Event(line_connected()))), "LineFormed BobJoined, many");
+    for reason in [Reason::Unknown, Reason::UsedByYou, Reason::Closed, Reason::Expired] {
+        assert_eq!(bob.clone().takes(&heard(reason)), [Effect::Ended(End::Bob(UseOutcome::Refused(reason)))]);
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "alloc")]
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use crate::common::cbor::{Cbor, not_canonical};
 use crate::common::*;
@@ -38,16 +39,34 @@ fn read_record(bytes: &[u8]) -> Result<Vec<u8>, bool> {
 }
 
 fn requests() -> [(&'static str, Request<'static>); 9] {
+    let (request_id, recognisable) = ([6; 16].into(), false);
     [
         ("IssueLineLink", Request::IssueLineLink { request_id: [5; 16].into() }),
-        ("Connect", Request::Connect { line_link: line_link(), proof: None }),
-        ("Connect inline", Request::Connect { line_link: line_link(), proof: Some(proof(PortOptions::new())) }),
+        ("Connect", Request::Connect { line_link: line_link(), request_id, proof: None }),
+        (
+            "Connect inline",
+            Request::Connect { line_link: line_link(), request_id, proof: Some(proof(PortOptions::new())) },
+        ),
         ("Packet", Request::Packet { line_id: line_id(), payload: b"anything" }),
         ("Disconnect", Request::Disconnect { line_id: line_id() }),
         ("CloseLineLink", Request::CloseLineLink { line_link: line_link() }),
-        ("SetLineLink 1", Request::SetLineLink { line_link: line_link(), version: 1, admits: Admission::Nobody }),
-        ("SetLineLink 2", Request::SetLineLink { line_link: line_link(), version: 0, admits: Admission::One }),
-        ("SetLineLink 3", Request::SetLineLink { line_link: line_link(), version: u64::MAX, admits: Admission::Many }),
+        (
+            "SetLineLink 1",
+            Request::SetLineLink { line_link: line_link(), version: 1, admits: Admission::Nobody, recognisable },
+        ),
+        (
+            "SetLineLink 2",
+            Request::SetLineLink { line_link: line_link(), version: 0, admits: Admission::One, recognisable },
+        ),
+        (
+            "SetLineLink 3",
+            Request::SetLineLink {
+                line_link: line_link(),
+                version: u64::MAX,
+                admits: Admission::Many,
+                recognisable: true,
+            },
+        ),
     ]
 }
 
@@ -237,24 +256,24 @@ fn r7_1_form_comes_before_address_and_phase() {
 
 #[test]
 fn r7_2_requests_are_these_bytes() {
-    let (link, id) = (Cbor::Bytes(vec![0xA1; 16]), Cbor::Bytes(vec![0xB2; 16]));
+    let [link, id, request] = [0xA1, 0xB2, 6].map(|byte| Cbor::Bytes(vec![byte; 16]));
     let layouts = [
         fields(16, &[Cbor::Bytes(vec![5; 16])]),
-        fields(17, std::slice::from_ref(&link)),
-        fields(17, &[link.clone(), layout_of(&proof(PortOptions::new()))]),
+        fields(17, &[link.clone(), request.clone()]),
+        fields(17, &[link.clone(), request, layout_of(&proof(PortOptions::new()))]),
         fields(18, &[id.clone(), Cbor::Bytes(b"anything".to_vec())]),
         fields(19, &[id]),
         fields(20, std::slice::from_ref(&link)),
-        fields(21, &[link.clone(), Cbor::Uint(1), Cbor::Uint(1)]),
-        fields(21, &[link.clone(), Cbor::Uint(0), Cbor::Uint(2)]),
-        fields(21, &[link.clone(), Cbor::Uint(u64::MAX), Cbor::Uint(3)]),
+        fields(21, &[link.clone(), Cbor::Uint(1), Cbor::Uint(1), Cbor::Bool(false)]),
+        fields(21, &[link.clone(), Cbor::Uint(0), Cbor::Uint(2), Cbor::Bool(false)]),
+        fields(21, &[link.clone(), Cbor::Uint(u64::MAX), Cbor::Uint(3), Cbor::Bool(true)]),
     ];
     for ((name, request), layout) in requests().into_iter().zip(layouts) {
         assert_eq!(request.to_vec(), layout, "{name}");
         assert_eq!(Request::decode(&layout), Ok(request), "{name}");
     }
     for admits in [0, 4, 24] {
-        let layout = fields(21, &[link.clone(), Cbor::Uint(1), Cbor::Uint(admits)]);
+        let layout = fields(21, &[link.clone(), Cbor::Uint(1), Cbor::Uint(admits), Cbor::Bool(false)]);
         assert_eq!(Request::decode(&layout), Err(DecodeError::Malformed));
     }
 }
@@ -266,46 +285,44 @@ fn layout_of(proof: &Proof) -> Cbor {
 
 #[test]
 fn r7_3_events_are_these_bytes() {
-    let [link, id, pair] = [(0xA1, 16), (0xB2, 16), (0xC3, 32)].map(|(byte, n)| Cbor::Bytes(vec![byte; n]));
+    let [link, id, mark, request] =
+        [(0xA1, 16), (0xB2, 16), (0xC3, 32), (5, 16)].map(|(byte, n)| Cbor::Bytes(vec![byte; n]));
     use Reason::{Closed, Expired, Paused, Unknown, UsedByAnother, UsedByYou};
     let reason = [Unknown, UsedByAnother, UsedByYou, Closed, Expired, Paused];
     let good = proof(PortOptions::new());
-    let (line_link, line_id, pair_hash) = (line_link(), line_id(), pair_hash());
+    let (line_link, line_id) = (line_link(), line_id());
+    let (request_id, peer) = ([5; 16].into(), [0xC3; 32].into());
     let mut cases = vec![
+        (Event::LineLinkIssued { request_id, line_link }, 32, vec![request.clone(), link.clone()]),
+        (Event::LineFormed { line_link, line_id, peer, proof: None }, 33, vec![link.clone(), id.clone(), mark.clone()]),
         (
-            Event::LineLinkIssued { request_id: [5; 16].into(), line_link },
-            32,
-            vec![Cbor::Bytes(vec![5; 16]), link.clone()],
-        ),
-        (
-            Event::LineFormed { line_link, line_id, pair_hash, proof: None },
+            Event::LineFormed { line_link, line_id, peer, proof: Some(good.clone()) },
             33,
-            vec![link.clone(), id.clone(), pair.clone()],
-        ),
-        (
-            Event::LineFormed { line_link, line_id, pair_hash, proof: Some(good.clone()) },
-            33,
-            vec![link.clone(), id.clone(), pair, layout_of(&good)],
+            vec![link.clone(), id.clone(), mark.clone(), layout_of(&good)],
         ),
         (Event::Packet { line_id, payload: b"" }, 35, vec![id.clone(), Cbor::Bytes(vec![])]),
         (Event::Disconnected { line_id }, 36, vec![id.clone()]),
-        (Event::Dropped { line_id }, 37, vec![id]),
+        (Event::Dropped { line_id }, 37, vec![id.clone()]),
+        (Event::Connected { line_link, request_id, line_id, peer }, 38, vec![link.clone(), request.clone(), id, mark]),
+        (Event::LineLinkLost { line_link }, 39, vec![link.clone()]),
     ];
     for (number, reason) in (1..).zip(reason) {
-        cases.push((Event::Refused { line_link, reason }, 34, vec![link.clone(), Cbor::Uint(number)]));
+        let layout = vec![link.clone(), request.clone(), Cbor::Uint(number)];
+        cases.push((Event::Refused { line_link, request_id, reason }, 34, layout));
     }
     for (event, tag, layout) in cases {
         assert_eq!(event.to_vec(), fields(tag, &layout));
         assert_eq!(Event::decode(&fields(tag, &layout)), Ok(event));
     }
     for reason in [0, 7, 24] {
-        assert_eq!(Event::decode(&fields(34, &[link.clone(), Cbor::Uint(reason)])), Err(DecodeError::Malformed));
+        let layout = fields(34, &[link.clone(), request.clone(), Cbor::Uint(reason)]);
+        assert_eq!(Event::decode(&layout), Err(DecodeError::Malformed));
     }
-    for tag in (0..300).filter(|tag| !(32..=37).contains(tag)) {
+    for tag in (0..300).filter(|tag| !(32..=39).contains(tag)) {
         for many in 0..5 {
             let layout = fields(tag, &vec![link.clone(); many]);
             assert_eq!(Event::decode(&layout), Err(DecodeError::Malformed));
-            let known = many == 1 && [16, 17, 19, 20].contains(&tag) || many == 2 && tag == 18;
+            let known = many == 1 && [16, 19, 20].contains(&tag) || many == 2 && [17, 18].contains(&tag);
             assert_eq!(Request::decode(&layout).is_ok(), known, "{tag} with {many}");
         }
     }
@@ -317,8 +334,10 @@ fn r7_3_an_event_names_the_record_it_belongs_to() {
         let event = Event::decode(&event).unwrap();
         let kind = match event.key() {
             RecordKey::Request(_) => "LineLinkIssued",
-            RecordKey::LineLink(_) if name.starts_with("Refused") => "Refused",
-            RecordKey::LineLink(_) => "LineFormed",
+            RecordKey::LineLink(_) => ["Refused", "Connected", "LineLinkLost"]
+                .into_iter()
+                .find(|kind| name.starts_with(kind))
+                .unwrap_or("LineFormed"),
             RecordKey::Line(_) => continue,
             RecordKey::Pool(_) | RecordKey::Introducer(_) => panic!("{name} names a pool"),
         };
@@ -371,5 +390,82 @@ fn r7_1_a_buffer_has_to_hold_it_all() {
         let bytes = payload.to_vec();
         assert_eq!(payload.encode_into(&mut vec![0; bytes.len() - 1]), Err(BufferTooSmall), "{name}");
         assert_eq!(payload.encode_into(&mut vec![0; bytes.len()]).unwrap(), bytes, "{name}");
+    }
+}
+
+/// C29: a number of milliseconds is no time in seconds.
+#[test]
+fn r1_1_no_time_is_later_than_the_year_9999() {
+    let last = 253_402_300_799;
+    assert_eq!((UnixSeconds::MAX.as_secs(), UnixSeconds::new(last)), (last, Some(UnixSeconds::MAX)));
+    for late in [last + 1, 1_790_000_000_000, u64::from(u32::MAX) * 1_000, u64::MAX] {
+        assert_eq!(UnixSeconds::new(late), None);
+    }
+    // The first millisecond count that would pass for seconds is of January 1978.
+    assert!(last / 1_000 < 254_000_000);
+    let (week, longest) = (Duration::from_secs(WEEK), Duration::MAX);
+    assert_eq!(at(last - WEEK).after(week), UnixSeconds::MAX);
+    assert_eq!(at(last - WEEK + 1).after(week), UnixSeconds::MAX);
+    assert_eq!(at(last - WEEK - 1).after(week).as_secs(), last - 1);
+    assert_eq!((NOW.after(longest), UnixSeconds::MAX.after(longest)), (UnixSeconds::MAX, UnixSeconds::MAX));
+    assert_eq!(NOW.after(Duration::from_millis(1_999)).as_secs(), NOW.as_secs() + 1);
+    let clock = |secs| UnixSeconds::from(std::time::UNIX_EPOCH + Duration::from_secs(secs));
+    assert_eq!([clock(0), clock(7), clock(last), clock(last + 1)].map(UnixSeconds::as_secs), [0, 7, last, last]);
+    let before_1970 = std::time::UNIX_EPOCH - Duration::from_secs(7);
+    assert_eq!((UnixSeconds::from(before_1970), UnixSeconds::default()), (at(0), at(0)));
+    assert!(UnixSeconds::now() > at(1_700_000_000));
+}
+
+#[test]
+fn r1_1_what_says_a_later_time_is_malformed() {
+    let last = UnixSeconds::MAX.as_secs();
+    let (good, late) = ([0, last - 1, last], [last + 1, 1_790_000_000_000, u64::MAX]);
+    let grant = offered(PortOptions::new().introducer([7; 16].into())).port().unwrap().to_bytes();
+    let mut carol = Introducer::granted(grant.as_slice(), [7; 16].into()).unwrap().committed();
+    let name = IntroducerName::new("Carol").unwrap();
+    carol.introduce(name, Some(EXPIRY), seed(5), NOW).unwrap().committed().for_each(drop);
+    let Some(IntroducerEffect::Announce(_, message)) = carol.pending().next() else { panic!() };
+    let notice = message.to_vec();
+    drop(message);
+    carol.mark_announced().unwrap().committed().for_each(drop);
+    let Some(IntroducerEffect::Ready(with_ticket)) = carol.pending().next() else { panic!() };
+    let with_ticket = with_ticket.to_bytes().as_slice().to_vec();
+
+    type Read = fn(&[u8]) -> bool;
+    let read_port: Read = |bytes| match Port::from_bytes(bytes) {
+        Ok(port) => port.to_bytes().as_slice() == bytes,
+        Err(error) => {
+            assert_eq!(error, PortError::Malformed);
+            false
+        }
+    };
+    let read_notice: Read = |bytes| match IntroducerMessage::decode(bytes) {
+        Ok(message) => message.to_vec() == bytes,
+        Err(error) => {
+            assert_eq!(error, DecodeError::Malformed);
+            false
+        }
+    };
+    let read_record: Read = |bytes| match Any::restore(bytes) {
+        Ok(machine) => machine.record() == bytes,
+        Err(error) => {
+            assert_eq!(error, RestoreError::Malformed);
+            false
+        }
+    };
+    let waits = states(PortOptions::new()).remove("AwaitingProof").unwrap().record();
+    let (alice, plain) = (offered(expiring()).record().to_vec(), port(expiring()).to_bytes().as_slice().to_vec());
+    for (what, bytes, place, read) in [
+        ("a Port", plain, &[5][..], read_port),
+        ("a ticket", with_ticket, &[7, 2], read_port),
+        ("a ticket notice", notice, &[1, 1, 3], read_notice),
+        ("a record of Alice", alice, &[3, 1, 0, 5], read_record),
+        ("a look at the clock", waits, &[3, 1, 3, 1], read_record),
+    ] {
+        let tree = Cbor::read(&bytes);
+        assert!(matches!(tree.at(place), Cbor::Uint(_)), "{what}: {tree:?}");
+        let with = |secs| read(&tree.clone().with(place, Cbor::Uint(secs)).write());
+        assert!(good.into_iter().all(with), "{what}");
+        assert!(!late.into_iter().any(with), "{what}");
     }
 }

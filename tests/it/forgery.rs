@@ -60,7 +60,7 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
                 Some(proof) if Some(proof) != sent.as_ref() || *proof == bad_proof() => {
                     moves("Alice Ended ProofRefused", "Disconnect, Ended")
                 }
-                // Another line_id or pair_hash: a line that no honest far end confirms (see below).
+                // Another line_id or peer: a line that no honest far end confirms (see below).
                 Some(_) => moves("Alice Formed", "LineFormed AliceJoined"),
                 None => moves("Alice Formed", "LineFormed AwaitingProof"),
             }
@@ -69,11 +69,20 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
             Error(Rejected::UnwantedLink(*line_link))
         }
         (Any::Alice(_), Event::LineFormed { line_id, .. }, _) if spent => Error(stray(*line_id)),
-        (Any::Bob(_), Event::LineFormed { proof: Some(_), .. }, _) => Error(Rejected::WrongMachine),
-        (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting" => {
+        (Any::Alice(_), Event::LineLinkLost { .. }, _) if state == "Alice Offered" => {
+            moves("Alice Ended LinkLost", "Ended")
+        }
+        (Any::Alice(_), Event::Connected { .. }, _)
+        | (Any::Bob(_), Event::LineFormed { .. } | Event::LineLinkLost { .. }, _) => Error(Rejected::WrongMachine),
+        // Of another request: an answer to an earlier scan.
+        (Any::Bob(_), Event::Connected { request_id: id, line_id, .. }, _) if *id != request_id(2) => {
+            Error(stray(*line_id))
+        }
+        (Any::Bob(_), Event::Refused { request_id: id, .. }, _) if *id != request_id(2) => Error(Rejected::OutOfOrder),
+        (Any::Bob(_), Event::Connected { .. }, _) if state == "Bob Connecting" => {
             moves("Bob Formed", "LineFormed BobJoined, proof to send")
         }
-        (Any::Bob(_), Event::LineFormed { .. }, _) if state == "Bob Connecting inline" => {
+        (Any::Bob(_), Event::Connected { .. }, _) if state == "Bob Connecting inline" => {
             moves("Bob Formed", "LineFormed BobJoined")
         }
         // The reason is the relay's claim.
@@ -83,7 +92,7 @@ fn allowed(state: &str, machine: &Any, honest: &Event<'_>, flipped: &Result<Even
         (Any::Bob(_), Event::Refused { reason, .. }, _) if state.starts_with("Bob Connecting") => {
             moves(&format!("Bob Ended Refused {}", *reason as usize + 1), "Ended")
         }
-        (Any::Bob(_), Event::LineFormed { line_id, .. }, _) if spent => Error(stray(*line_id)),
+        (Any::Bob(_), Event::Connected { line_id, .. }, _) => Error(stray(*line_id)),
         (Any::Line(_), Event::Packet { payload, .. }, _) => match Payload::decode(payload) {
             Err(error) => Error(error.into()),
             Ok(_) if state.starts_with("Closed") => Error(Rejected::Closed),
@@ -152,11 +161,24 @@ fn carry_on(mut world: World) -> World {
     world
 }
 
+/// What a new line's event says, but for the mark.
+fn but_for_its_mark(event: &[u8]) -> Option<Vec<u8>> {
+    match Event::decode(event).ok()? {
+        Event::LineFormed { line_link, line_id, proof, .. } => {
+            Some(Event::LineFormed { line_link, line_id, peer: peer(), proof }.to_vec())
+        }
+        Event::Connected { line_link, request_id, line_id, .. } => {
+            Some(Event::Connected { line_link, request_id, line_id, peer: peer() }.to_vec())
+        }
+        _ => None,
+    }
+}
+
 /// An honest run, and beside each event of it a world for every bit of it: the flipped one comes first, or alone.
 fn flip_on_the_way(how: SendProof) {
     let mut world = World::new(Faults::default());
     world.request_port(PortOptions::new()).unwrap();
-    let (mut flipped_in_all, mut moved) = (0, 0);
+    let (mut flipped_in_all, mut moved, mut marks) = (0, 0, 0);
     for goal in 0..5 {
         match goal {
             1 => world.scan_port().unwrap(),
@@ -182,6 +204,15 @@ fn flip_on_the_way(how: SendProof) {
                 let mut true_one_too = flipped_only.clone();
                 true_one_too.relay.queues[user].push_front(event.clone());
                 for other in [&mut flipped_only, &mut true_one_too] {
+                    if but_for_its_mark(&flipped).is_some_and(|flipped| Some(flipped) == but_for_its_mark(&event)) {
+                        // A mark is this end's alone (§7.3): the line is the one that it would have been.
+                        let other = carry_on(other.clone());
+                        let [alice, bob] = [ALICE, BOB].map(|user| other.line(user).unwrap());
+                        assert!(alice.confirmed().is_some() && alice.confirmed() == bob.confirmed());
+                        assert_eq!(alice.safety_number(), bob.safety_number());
+                        marks += 1;
+                        continue;
+                    }
                     let formed = matches!(Event::decode(&event), Ok(Event::LineFormed { .. })) && is_port_spent(other);
                     let other = carry_on(other.clone());
                     let confirmed = |user| other.line(user).is_some_and(|line| line.confirmed().is_some());
@@ -203,6 +234,7 @@ fn flip_on_the_way(how: SendProof) {
     assert!([ALICE, BOB].iter().all(|&user| world.line(user).unwrap().confirmed().is_some()));
     assert_eq!(world.users.each_ref().map(|user| user.heard().len()), [2, 2]);
     assert!(flipped_in_all > 3_000 && moved > 700, "{flipped_in_all} flips, {moved} moved");
+    assert_eq!(marks, 2 * 2 * 256, "each bit of both marks, alone and before the true one");
 }
 
 #[test]

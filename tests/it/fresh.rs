@@ -22,7 +22,7 @@ fn at_alice(alice: &Alice, n: u8, rng: &mut impl CryptoRng) -> (Line, Put) {
 /// Bob's end of the same.
 fn at_bob(alice: &Alice, n: u8) -> Line {
     let (mut bob, _) = connecting(n, alice.port().unwrap());
-    let line = bob.handle(&formed(9, n, None), &NoPeers, NOW, &mut Unused).unwrap().write().new_line.unwrap();
+    let line = bob.handle(&connected(n, 9), &NoPeers, NOW, &mut Unused).unwrap().write().new_line.unwrap();
     Line::restore(&line.record).unwrap()
 }
 

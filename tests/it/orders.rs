@@ -113,7 +113,7 @@ impl World {
         let answered = alice.phase() == LinePhase::Confirmed && bob.phase() == LinePhase::Confirmed;
         let came = self.heard[0].iter().filter(|word| word[1..].parse::<usize>().unwrap() < early).count();
         if holds(&self.alice, &keys.keys[0][1]) {
-            assert_eq!(alice.deadline(), Some(UnixSeconds(NOW.0 + WEEK)));
+            assert_eq!(alice.deadline(), Some(at(NOW.as_secs() + DAY)));
             assert!(!answered || came < early || pending(&alice).len() == 1 || !self.heard_answer(), "kept too long");
         } else {
             assert!(alice.phase() == LinePhase::Closed || came == early && answered || closes, "gone too soon");

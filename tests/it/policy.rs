@@ -116,7 +116,7 @@ fn r14_2_a_contact_port_for_one_use_has_one() {
     let alice = offered(PortOptions::new().introducer(id(7)));
     assert_eq!((alice.port().unwrap().kind(), news(&alice)), (PortKind::ContactPort, Some((1, Admission::Many))));
     for (uses, told) in [(0, Some((2, Admission::Nobody))), (1, None)] {
-        let used = Cbor::read(&alice.record()).with(&[3, 1, 5, 0], Cbor::Uint(uses)).write();
+        let used = Cbor::read(&alice.record()).with(&[3, 1, 6, 0], Cbor::Uint(uses)).write();
         let mut alice = Alice::restore(&used).unwrap();
         clear_outbox(&mut alice);
         assert_eq!((u64::from(alice.used()), set(&mut alice, Policy::once().paused(true))), (uses, Ok(told)));
@@ -148,7 +148,8 @@ fn r14_2_versions_rise_and_what_was_not_said_is_said_until_it_is_settled() {
     assert_eq!(set(&mut once, Policy::once().paused(true)), Ok(Some((1, Admission::Nobody))));
     assert_eq!(set(&mut once, Policy::once()), Ok(Some((2, Admission::One))));
     assert_eq!(news(&offered(PortOptions::new().policy(Policy::once().paused(true)))), Some((1, Admission::Nobody)));
-    assert_eq!(news(&offered(PortOptions::new())), None, "so it was issued");
+    // So it was issued: only its lifetime begins anew (§4.6).
+    assert_eq!(news(&offered(PortOptions::new())), Some((0, Admission::One)));
 }
 
 #[test]
@@ -194,12 +195,12 @@ fn used_again(alice: &mut Alice) -> Rejected {
 
 #[test]
 fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
-    let before = UnixSeconds(END.0 - 1);
+    let before = at(END.as_secs() - 1);
     for (until, expires) in [
         (Some(END), None),
         (None, Some(END)),
-        (Some(END), Some(UnixSeconds(END.0 + 9))),
-        (Some(UnixSeconds(u64::MAX)), Some(END)),
+        (Some(END), Some(at(END.as_secs() + 9))),
+        (Some(UnixSeconds::MAX), Some(END)),
     ] {
         for by_tick in [true, false] {
             let mut offer = PortOptions::new().policy(Policy::unlimited().closes_at(until));
@@ -227,14 +228,15 @@ fn r14_2_until_is_by_her_clock_and_a_clock_that_jumps_back_revives_nothing() {
             );
         }
     }
-    // A line that waits for its proof ends with it, too.
+    // A line that waits for its proof was formed in time, and goes on (§6.6).
     let mut alice = single(Policy::once().closes_at(Some(END)));
     let mut line = line_of(alice.handle(&formed(2, 2, None), &NoPeers, NOW, &mut rng()).unwrap().committed()).unwrap();
-    assert_eq!(line.deadline(), Some(END));
+    assert_eq!(line.deadline(), Some(at(NOW.as_secs() + DAY)));
     let proof = proof_of(2, &single(Policy::once()));
     let proof = Event::Packet { line_id: id(2), payload: &Payload::Proof { proof }.to_vec() }.to_vec();
+    assert!(line.tick(END).is_none());
     hears(&mut line, &proof, END).unwrap();
-    assert_eq!(line.phase(), LinePhase::Closed);
+    assert_eq!(line.phase(), LinePhase::Joined);
 }
 
 #[test]
@@ -243,19 +245,19 @@ fn r14_1_bob_holds_to_the_expiry_by_his_clock() {
     let port = alice.port().unwrap();
     assert_eq!(port.expires(), Some(END), "until is hers alone");
     let mut late = Bob::scan(port.clone(), seed(2)).committed();
-    late.connect(SendProof::Inline, END).unwrap().committed().for_each(drop);
+    assert_eq!(late.connect(SendProof::Inline, END).err(), Some(Rejected::Expired));
+    assert!(late.deadline().is_none() && late.tick(UnixSeconds::MAX).is_none(), "nothing was sent");
+    // The clock was wrong.
+    assert!(late.connect(SendProof::Inline, at(END.as_secs() - 1)).is_ok());
     let (mut told_late, _) = connecting(2, port);
-    told_late.handle(&formed(2, 2, None), &NoPeers, END, &mut rng()).unwrap().committed().for_each(drop);
+    told_late.handle(&connected(2, 2), &NoPeers, END, &mut rng()).unwrap().committed().for_each(drop);
     let (mut ticked, _) = connecting(2, port);
     ticked.tick(END).unwrap().committed().for_each(drop);
-    for (mut bob, said) in [(late, "Ended"), (told_late, "Disconnect, Ended"), (ticked, "Ended")] {
+    for (mut bob, said) in [(told_late, "Disconnect, Ended"), (ticked, "Ended")] {
         assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Expired));
         // Bob's clock jumps back.
         assert_eq!(bob.connect(SendProof::Inline, NOW).err(), Some(Rejected::OutOfOrder));
-        assert_eq!(
-            bob.handle(&formed(3, 2, None), &NoPeers, NOW, &mut rng()).err(),
-            Some(Rejected::UnwantedLine(id(3)))
-        );
+        assert_eq!(bob.handle(&connected(2, 3), &NoPeers, NOW, &mut rng()).err(), Some(Rejected::UnwantedLine(id(3))));
         assert_eq!(words(&Any::from(bob).pending()), said);
     }
 }

@@ -252,7 +252,7 @@ fn r15_5_what_is_asked_stays_unsent_until_it_is_answered() {
         let ids = requests(&machine);
         assert_eq!(machine.pending().len(), ids.len(), "{state}");
         assert_eq!(machine.give(&Input::ClearOutbox, NOW), Err(Refusal::NothingDue), "{state}");
-        assert_eq!(machine.give(&Input::Tick, UnixSeconds(u64::MAX)), Err(Refusal::NothingDue), "{state}");
+        assert_eq!(machine.give(&Input::Tick, UnixSeconds::MAX), Err(Refusal::NothingDue), "{state}");
         assert_eq!((machine.deadline(), requests(&machine)), (None, ids), "{state}");
     }
 }

@@ -6,6 +6,7 @@ use crate::common::{self, Commit, expiring, longest, port, seed_bytes};
 use data_encoding::BASE32_NOPAD;
 use port_protocol::*;
 use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
 
 pub fn plain() -> Port {
     port(PortOptions::new())
@@ -19,9 +20,22 @@ fn read(tree: &Cbor) -> Result<Port, PortError> {
     Port::from_bytes(&tree.write())
 }
 
-/// `text` with its Base32 in place of the plain Port's.
+/// The QR text of these bytes, with a check that is right.
 pub fn qr(bytes: &[u8]) -> String {
-    format!("PORT:{}", BASE32_NOPAD.encode_display(bytes))
+    format!("PORT:{}", BASE32_NOPAD.encode_display(&[bytes, &crc(bytes).to_be_bytes()].concat()))
+}
+
+/// CRC-16/IBM-3740.
+pub fn crc(bytes: &[u8]) -> u16 {
+    static OF_BYTES: LazyLock<[u16; 256]> = LazyLock::new(|| {
+        let step = |crc: u16, _| if crc >> 15 == 1 { crc << 1 ^ 0x1021 } else { crc << 1 };
+        std::array::from_fn(|byte| (0..8).fold((byte as u16) << 8, step))
+    });
+    let mut crc = 0xffff;
+    for byte in bytes {
+        crc = crc << 8 ^ OF_BYTES[usize::from(*byte ^ (crc >> 8) as u8)];
+    }
+    crc
 }
 
 #[test]
@@ -58,7 +72,7 @@ fn handed(offer: PortOptions, ticket: Cbor) -> Cbor {
 
 /// With the longest of everything.
 pub fn longest_port() -> Port {
-    read(&handed(longest(), ticket(&"n".repeat(32), &[Cbor::Uint(u64::MAX)]))).unwrap()
+    read(&handed(longest(), ticket(&"n".repeat(32), &[Cbor::Uint(UnixSeconds::MAX.as_secs())]))).unwrap()
 }
 
 #[test]
@@ -205,10 +219,10 @@ fn r2_4_the_bytes_are_these() {
     let at = |relay| PortOptions::new().relay(RelayAddr::new(relay).unwrap());
     for (offer, fields) in [
         (PortOptions::new(), vec![]),
-        (expiring(), vec![Cbor::Uint(common::EXPIRY.0)]),
+        (expiring(), vec![Cbor::Uint(common::EXPIRY.as_secs())]),
         (at("a.example"), vec![Cbor::Null, text("a.example")]),
-        (at("a.example").expires(UnixSeconds(0)), vec![Cbor::Uint(0), text("a.example")]),
-        (longest(), vec![Cbor::Uint(u64::MAX), text(&"r".repeat(64))]),
+        (at("a.example").expires(UnixSeconds::default()), vec![Cbor::Uint(0), text("a.example")]),
+        (longest(), vec![Cbor::Uint(UnixSeconds::MAX.as_secs()), text(&"r".repeat(64))]),
     ] {
         let port = port(offer);
         let bytes = port.to_bytes();

@@ -1,6 +1,8 @@
 //! A hostile relay, a moody user and a crash at any time, at random: what holds, holds.
 #![cfg(feature = "alloc")]
 
+use std::time::Duration;
+
 use crate::common::world::{ALICE, BOB, Faults, World};
 use crate::common::*;
 use port_protocol::*;
@@ -58,12 +60,19 @@ fn invented(world: &World, event: &Index, id: u8) -> Option<Vec<u8>> {
     let (_, event) = world.relay.past.get(event.index(world.relay.past.len().max(1)))?;
     let other_id = [id % 4; 16];
     Some(match Event::decode(event).ok()? {
-        Event::LineFormed { line_link, line_id, pair_hash, proof } => {
+        Event::LineFormed { line_link, line_id, peer, proof } => {
             let line_id = if id & 16 == 0 { line_id } else { other_id.into() };
-            let pair_hash = if id & 32 == 0 { pair_hash } else { [id; 32].into() };
+            let peer = if id & 32 == 0 { peer } else { [id; 32].into() };
             let proof = if id & 64 == 0 { proof } else { None };
-            Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec()
+            Event::LineFormed { line_link, line_id, peer, proof }.to_vec()
         }
+        Event::Connected { line_link, request_id, line_id, peer } => {
+            let line_id = if id & 16 == 0 { line_id } else { other_id.into() };
+            let request_id = if id & 32 == 0 { request_id } else { [id; 16].into() };
+            let peer = if id & 64 == 0 { peer } else { [id; 32].into() };
+            Event::Connected { line_link, request_id, line_id, peer }.to_vec()
+        }
+        Event::Refused { line_link, .. } if id & 16 != 0 => Event::LineLinkLost { line_link }.to_vec(),
         Event::Packet { payload, .. } if id & 16 != 0 => Event::Packet { line_id: other_id.into(), payload }.to_vec(),
         Event::Packet { line_id, .. } => Event::Disconnected { line_id }.to_vec(),
         Event::LineLinkIssued { request_id, .. } => {
@@ -175,7 +184,7 @@ fn perform(world: &mut World, op: &Op, said: &mut u32) {
         Op::Stop(after) => world.faults.stop.push(world.points + after),
         Op::StoreFails(after, false) => world.faults.store_fails.push(world.puts + after),
         Op::StoreFails(after, true) => world.faults.store_fails_late.push(world.puts + after),
-        Op::Clock(seconds) => world.now = UnixSeconds(world.now.0 + seconds),
+        Op::Clock(seconds) => world.now = world.now.after(Duration::from_secs(*seconds)),
     }
 }
 

@@ -22,7 +22,7 @@ struct Seen {
     revision: u64,
     deadline: Option<u64>,
     phase: String,
-    /// `line_id` and `pair_hash`, of a Line.
+    /// `line_id` and the peer's mark, of a Line.
     claims: Option<[String; 2]>,
     safety_number: Option<String>,
     relay: Option<String>,
@@ -51,8 +51,8 @@ impl Seen {
             Any::Line(line) => {
                 introduced = line.introduced().map(|by| (by.name.as_str().to_owned(), by.by.map(hex)));
                 replaces = line.replaces().map(hex);
-                let RelayClaims { line_id, pair_hash } = line.claims();
-                let claims = [hex::encode(line_id.as_bytes()), hex::encode(pair_hash.as_bytes())];
+                let RelayClaims { line_id, peer } = line.claims();
+                let claims = [hex::encode(line_id.as_bytes()), hex::encode(peer.as_bytes())];
                 let code = line.safety_number().map(|code| code.to_string());
                 assert_eq!(line.confirmed().is_some(), code.is_some());
                 (format!("{:?}", line.phase()), Some(claims), code, text(line.relay()))
@@ -63,7 +63,7 @@ impl Seen {
             record: hex::encode(machine.record()),
             key: hex::encode(machine.key().to_bytes()),
             revision: machine.revision(),
-            deadline: machine.deadline().map(|deadline| deadline.0),
+            deadline: machine.deadline().map(|deadline| deadline.as_secs()),
             phase,
             claims,
             safety_number,
@@ -148,7 +148,7 @@ fn r8_6_there_is_a_record_of_every_state() {
     let (today, known) = (of_today(), file.keys().collect::<BTreeSet<_>>());
     assert_eq!(today.keys().collect::<BTreeSet<_>>(), known, "another state: bless");
     let of_alice = ["Requesting", "Offered", "Formed", "Ended(Revoked)", "Ended(Expired)", "Ended(ProofRefused)"];
-    let refuses = ["Ended(Paused)", "Ended(Blocked)", "Ended(AlreadyConnected)"];
+    let refuses = ["Ended(Paused)", "Ended(Blocked)", "Ended(AlreadyConnected)", "Ended(LinkLost)", "Ended(FalseLine)"];
     let of_bob = ["Scanned", "Connecting", "Formed", "Ended(Cancelled)", "Ended(Expired)"];
     let refused = ["Unknown", "UsedByAnother", "UsedByYou", "Closed", "Expired"];
     let refused = refused.map(|reason| format!("Ended(Refused({reason}))"));

@@ -80,7 +80,7 @@ fn r8_2_a_row_has_the_deadline_that_its_machine_has() {
 
 #[test]
 fn r8_2_a_row_has_the_deadline_that_its_machine_has_of_ports_for_many() {
-    let week = Some(UnixSeconds(NOW.0 + WEEK));
+    let day = |n| Some(at(NOW.as_secs() + n * DAY));
     let created = Alice::request(expiring().policy(Policy::up_to(2)), seed(1));
     assert_eq!(created.write().row.deadline, Some(EXPIRY));
     let mut alice = offered(PortOptions::new().policy(Policy::up_to(2)));
@@ -89,32 +89,35 @@ fn r8_2_a_row_has_the_deadline_that_its_machine_has_of_ports_for_many() {
     assert_eq!(due(&mut alice, |alice| alice.set_policy(closes).unwrap()), Some(EXPIRY));
     let event = formed(2, 2, Some(proof_of(2, &alice)));
     let line = alice.handle(&event, &NoPeers, NOW, &mut rng()).unwrap().write().new_line.unwrap();
-    assert_eq!(line.deadline, week);
+    assert_eq!(line.deadline, day(1));
     assert_eq!(due(&mut alice, |alice| alice.handle(&event, &NoPeers, NOW, &mut rng()).unwrap()), Some(EXPIRY));
     assert_eq!(due(&mut alice, |alice| alice.tick(EXPIRY).unwrap()), None);
 
     // A line: while epoch 0 is kept, and not while its user is asked.
     let mut line = Line::restore(&line.record).unwrap();
     let buffer = Vec::leak(vec![0; 5 + SEAL_OVERHEAD]);
-    assert_eq!(due(&mut line, |line| line.seal(b"words", b"", buffer).unwrap()), week);
-    assert_eq!(due(&mut line, |line| line.tick(UnixSeconds(NOW.0 + WEEK)).unwrap()), None);
+    assert_eq!(due(&mut line, |line| line.seal(b"words", b"", buffer).unwrap()), day(1));
+    for look in 1..7 {
+        assert_eq!(due(&mut line, |line| line.tick(day(look).unwrap()).unwrap()), day(look + 1));
+    }
+    assert_eq!(due(&mut line, |line| line.tick(day(7).unwrap()).unwrap()), None);
     let mut asks = superport(Policy::unlimited().require_approval(true));
     let event = formed(3, 3, Some(proof_of(3, &asks)));
     let row = asks.handle(&event, &NoPeers, NOW, &mut rng()).unwrap().write().new_line.unwrap();
     let mut asked = Line::restore(&row.record).unwrap();
     assert_eq!(row.deadline, None);
-    assert_eq!(due(&mut asked, |line| line.accept(NOW).unwrap()), week);
+    assert_eq!(due(&mut asked, |line| line.accept(NOW).unwrap()), day(1));
     assert_eq!(due(&mut asked, |line| line.close().unwrap()), None);
 
-    // An introducer: until its contact port expires, or its right ends.
+    // An introducer: while somebody is being introduced, until its contact port expires or its right ends.
     let contact = port(expiring().introducer(id(7)));
     let created = Introducer::granted(contact.to_bytes().as_slice(), id(7)).unwrap();
-    assert_eq!(created.write().row.deadline, Some(EXPIRY));
+    assert_eq!(created.write().row.deadline, None);
     let mut carol = created.committed();
     let name = IntroducerName::new("Carol").unwrap();
     assert_eq!(due(&mut carol, |carol| carol.introduce(name, None, seed(5), NOW).unwrap()), Some(EXPIRY));
     assert_eq!(due(&mut carol, |carol| carol.mark_announced().unwrap()), Some(EXPIRY));
-    assert_eq!(due(&mut carol, |carol| carol.clear_outbox().unwrap()), Some(EXPIRY));
+    assert_eq!(due(&mut carol, |carol| carol.clear_outbox().unwrap()), None);
     assert_eq!(due(&mut carol, |carol| carol.cancel().unwrap()), None);
 }
 

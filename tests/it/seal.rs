@@ -9,15 +9,14 @@ use port_protocol::*;
 
 #[test]
 fn r6_1_every_claim_is_in_the_transcript() {
-    let ends = |offer: PortOptions, line_id: [u8; 16], pair_hash: [u8; 32]| {
-        let formed = |proof| {
-            let (line_link, line_id, pair_hash) = (line_link(), line_id.into(), pair_hash.into());
-            Input::Event(Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec())
-        };
+    let ends = |offer: PortOptions, line_id: [u8; 16], peer: [u8; 32]| {
+        let (line_link, line_id, peer) = (line_link(), line_id.into(), peer.into());
         let mut bob = Any::from(scanned(offer.clone()));
         bob.takes(&Input::Connect(SendProof::Inline));
         let mut alice = Any::from(offered(offer.clone()));
-        let ends = [alice.takes(&formed(Some(proof(offer)))), bob.takes(&formed(None))];
+        let formed = Event::LineFormed { line_link, line_id, peer, proof: Some(proof(offer)) };
+        let connected = Event::Connected { line_link, request_id: request_id(2), line_id, peer };
+        let ends = [alice.takes(&Input::Event(formed.to_vec())), bob.takes(&Input::Event(connected.to_vec()))];
         ends.map(|effects| Any::from(new_line(effects)))
     };
     let relay = PortOptions::new().relay(RelayAddr::new("a.example").unwrap());
@@ -25,17 +24,18 @@ fn r6_1_every_claim_is_in_the_transcript() {
     let told = [
         (PortOptions::new(), [1; 16], [1; 32]),
         (PortOptions::new(), [2; 16], [1; 32]),
+        // The marks are each end's own (§7.3), and no claim that the two could share.
         (PortOptions::new(), [1; 16], [2; 32]),
         (expiring(), [1; 16], [1; 32]),
         (relay, [1; 16], [1; 32]),
     ];
     for (i, (offer, id, pair)) in told.iter().enumerate() {
-        let [mut alice, _] = ends(offer.clone(), *id, *pair);
+        let [alice, _] = ends(offer.clone(), *id, *pair);
         let confirm = payload_of(&arrives(&alice.pending()));
         for (j, (offer, id, pair)) in told.iter().enumerate() {
-            let [_, mut bob] = ends(offer.clone(), *id, *pair);
+            let ([_, mut bob], mut alice) = (ends(offer.clone(), *id, *pair), alice.clone());
             let opening = payload_of(&says(&mut bob, "hello"));
-            if i == j {
+            if i == j || [i, j] == [0, 2] || [i, j] == [2, 0] {
                 opens(&mut bob, confirm.clone());
                 opens(&mut alice, opening);
             } else {

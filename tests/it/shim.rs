@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::common::example;
-use port_protocol::{Admission, Event, IntroducerMessage, LineId, LineLink, PairHash, Request};
+use port_protocol::{Admission, Event, IntroducerMessage, LineId, LineLink, PeerMark, Port, Request};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_790_000_000;
@@ -124,15 +124,15 @@ impl World {
 
     /// The relay.
     fn serve(&mut self, from: usize, request: &[u8]) {
-        let (line_id, pair_hash) = (LineId::from([2; 16]), PairHash::from([3; 32]));
+        let (line_id, bob, alice) = (LineId::from([2; 16]), PeerMark::from([3; 32]), PeerMark::from([4; 32]));
         let mut post = |to, event: Event<'_>| self.packets.push_back((to, event.to_vec()));
         match Request::decode(request).unwrap() {
             Request::IssueLineLink { request_id } => {
                 post(from, Event::LineLinkIssued { request_id, line_link: LineLink::from([1; 16]) });
             }
-            Request::Connect { line_link, proof } => {
-                post(1 - from, Event::LineFormed { line_link, line_id, pair_hash, proof });
-                post(from, Event::LineFormed { line_link, line_id, pair_hash, proof: None });
+            Request::Connect { line_link, request_id, proof } => {
+                post(1 - from, Event::LineFormed { line_link, line_id, peer: bob, proof });
+                post(from, Event::Connected { line_link, request_id, line_id, peer: alice });
             }
             Request::Packet { line_id, payload } => post(1 - from, Event::Packet { line_id, payload }),
             Request::Disconnect { line_id } => post(1 - from, Event::Disconnected { line_id }),
@@ -154,9 +154,13 @@ fn two_shims_form_a_line_and_talk() {
         assert_eq!(alice["phase"], "confirmed");
         assert_eq!(alice["confirmed"]["line_id"], "02".repeat(16));
         assert_eq!(alice["safety_number"].as_str().unwrap().len(), 47);
-        for same in ["phase", "confirmed", "safety_number", "claims", "key"] {
+        for same in ["phase", "confirmed", "safety_number", "port", "key"] {
             assert_eq!(alice[same], bob[same], "{same}");
         }
+        let hash = Port::parse(text.as_str().unwrap()).unwrap().hash();
+        assert_eq!(alice["port"], hex::encode(hash.as_bytes()));
+        assert_eq!(alice["claims"], json!({ "line_id": "02".repeat(16), "peer": "03".repeat(32) }));
+        assert_eq!(bob["claims"], json!({ "line_id": "02".repeat(16), "peer": "04".repeat(32) }));
 
         world.run(BOB, json!({ "do": "seal", "message": "0123" }));
         let [at_alice, at_bob] =
@@ -227,11 +231,11 @@ fn use_port(text: &Value, line_link: [u8; 16], n: u8) -> (String, Shim) {
     let mut bob = Shim::start();
     bob.step(json!({ "do": "bob_scan", "seed": hex::encode([n; 64]), "port": text }));
     let effects = bob.step(json!({ "do": "connect", "proof": "inline", "now": NOW }));
-    let Request::Connect { proof, .. } = sent(&effects) else { panic!() };
-    let (line_id, pair_hash) = (LineId::from([n; 16]), PairHash::from([n; 32]));
-    let formed = |proof| of(&Event::LineFormed { line_link: line_link.into(), line_id, pair_hash, proof });
-    let effects = bob.step(json!({ "do": "event", "bytes": formed(None), "now": NOW }));
-    (formed(proof), line_of(&effects))
+    let Request::Connect { request_id, proof, .. } = sent(&effects) else { panic!() };
+    let (line_link, line_id, peer) = (line_link.into(), LineId::from([n; 16]), PeerMark::from([n; 32]));
+    let connected = of(&Event::Connected { line_link, request_id, line_id, peer });
+    let effects = bob.step(json!({ "do": "event", "bytes": connected, "now": NOW }));
+    (of(&Event::LineFormed { line_link, line_id, peer, proof }), line_of(&effects))
 }
 
 #[test]
@@ -256,6 +260,12 @@ fn two_shims_form_a_line_of_a_superport() {
             json!({ "ok": false, "error": "UnwantedLine", "line_id": "07".repeat(16) }),
             "{relationship}"
         );
+    }
+    // A line that the driver has a record of already: of this Port, and of another.
+    let hash = hex::encode(Port::parse(text.as_str().unwrap()).unwrap().hash().as_bytes());
+    for (port, error) in [(hash, "Duplicate"), ("05".repeat(32), "FalseLine")] {
+        let refused = alice.say(event(json!({ "port_of_line": port })).to_string().as_bytes());
+        assert_eq!(refused, json!({ "ok": false, "error": error }));
     }
     let mut step = alice.ask(event(json!({})))["prepared"].take();
     let line = step["line"].take();
@@ -297,6 +307,35 @@ fn two_shims_form_a_line_of_a_superport() {
     let once = json!({ "do": "set_policy", "policy": { "use_limit": "once" } }).to_string();
     assert_eq!(alice.say(once.as_bytes())["error"], "PolicyMismatch");
     assert_eq!(alice.say(br#"{"do":"set_policy","policy":{"use_limit":"twice"}}"#)["error"], "usage");
+}
+
+#[test]
+fn a_shim_scans_again() {
+    let mut alice = Shim::start();
+    let offer =
+        json!({ "do": "alice_offer", "seed": "a1".repeat(64), "line_link": "01".repeat(16), "recognisable": true });
+    let effects = alice.step(offer);
+    let set =
+        Request::SetLineLink { line_link: [1; 16].into(), version: 1, admits: Admission::One, recognisable: true };
+    assert_eq!(sent(&effects), set);
+    let text = &effects[1]["text"];
+
+    let mut bob = Shim::start();
+    let scan = |do_: &str, n: u8| json!({ "do": do_, "seed": hex::encode([n; 64]), "port": text });
+    let connect = json!({ "do": "connect", "proof": "inline", "now": NOW });
+    bob.step(scan("bob_scan", 7));
+    assert_eq!(bob.say(scan("scan_again", 8).to_string().as_bytes())["error"], "OutOfOrder");
+    let Request::Connect { request_id: first, .. } = sent(&bob.step(connect.clone())) else { panic!() };
+    bob.step(json!({ "do": "cancel" }));
+    bob.step(json!({ "do": "clear_outbox" }));
+    bob.step(scan("scan_again", 8));
+    assert_eq!(bob.state()["phase"], "scanned");
+    let Request::Connect { request_id, .. } = sent(&bob.step(connect)) else { panic!() };
+    assert_eq!((first, request_id), ([7; 16].into(), [8; 16].into()));
+    let (line_link, line_id, peer) = ([1; 16].into(), [2; 16].into(), [3; 32].into());
+    let late = of(&Event::Connected { line_link, request_id: first, line_id, peer });
+    let late = json!({ "do": "event", "bytes": late, "now": NOW }).to_string();
+    assert_eq!(bob.say(late.as_bytes()), json!({ "ok": false, "error": "UnwantedLine", "line_id": "02".repeat(16) }));
 }
 
 #[test]
@@ -393,12 +432,12 @@ fn what_is_wrong_is_answered_and_changes_nothing() {
     assert_eq!(shim.say(br#"{"do":"state"}"#)["error"], "usage");
     let seed = "07".repeat(64);
     let scan = json!({ "do": "bob_scan", "seed": seed, "port": "PORT:" }).to_string();
-    assert_eq!(shim.say(scan.as_bytes())["error"], "Malformed");
+    assert_eq!(shim.say(scan.as_bytes())["error"], "Damaged");
     shim.step(json!({ "do": "alice_request", "seed": seed }));
     let before = shim.state();
 
     let deep = "[".repeat(100_000);
-    let lines: [&[u8]; 17] = [
+    let lines: [&[u8]; 19] = [
         b"",
         b"null",
         b"\xff\xfe",
@@ -414,6 +453,9 @@ fn what_is_wrong_is_answered_and_changes_nothing() {
         br#"{"do":"event","bytes":""}"#,
         br#"{"do":"event","bytes":"0","now":0}"#,
         br#"{"do":"event","bytes":"00","now":-1}"#,
+        // One second after the year 9999.
+        br#"{"do":"event","bytes":"00","now":253402300800}"#,
+        br#"{"do":"tick","now":253402300800}"#,
         br#"{"do":"alice_request","seed":"00"}"#,
         deep.as_bytes(),
     ];

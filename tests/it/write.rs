@@ -146,7 +146,7 @@ fn r8_1_a_bobs_write_holds_the_line_and_no_mark() {
         let mut bob = scanned(PortOptions::new());
         let (put, effects) = keep(bob.connect(how, NOW).unwrap());
         assert_eq!((beside(&put), effects.count()), (NOTHING, 1));
-        let event = line_formed(None);
+        let event = line_connected();
         let (put, mut effects) = keep(bob.handle(&Event::decode(&event).unwrap(), &NoPeers, NOW, &mut Unused).unwrap());
         assert_eq!(beside(&put), (Some(RecordKey::Line(line_id())), None, None, None));
         let Some(BobEffect::LineFormed(line)) = effects.next() else { panic!() };
@@ -255,7 +255,8 @@ fn r8_1_a_dropped_step_of_any_machine_has_not_moved_it() {
     holds(&mut many(), |alice| alice.set_policy(Policy::up_to(9).paused(true)).ok());
     holds(&mut many(), |alice| alice.clear_outbox());
     holds(&mut scanned(PortOptions::new()), |bob| bob.connect(SendProof::Inline, NOW).ok());
-    holds(&mut scanned(expiring()), |bob| bob.tick(EXPIRY));
+    holds(&mut scanned(expiring()), |bob| bob.cancel().ok());
+    holds(&mut offered(expiring()), |alice| alice.tick(EXPIRY));
     let event = issued(requests(&Any::from(pool(2, 3)))[1], 1);
     let Input::Event(event) = event else { panic!() };
     holds(&mut pool(2, 3), |pool| pool.handle(&Event::decode(&event).unwrap()).ok());

@@ -28,7 +28,7 @@ fn bobs_proof(private_key: &[u8], public_key: &[u8]) -> Result<(Vec<u8>, Vec<u8>
     let scanned = Bob::scan(port, Seed::from_bytes(&seed));
     let written = scanned.write();
     let mut bob = scanned.commit(written);
-    let step = bob.connect(SendProof::Inline, UnixSeconds(0)).unwrap();
+    let step = bob.connect(SendProof::Inline, UnixSeconds::default()).unwrap();
     let written = step.write();
     let record = written.row.record.to_vec();
     let effect = step.commit(written).next();

@@ -9,8 +9,9 @@ use std::sync::{OnceLock, RwLock};
 
 use port_protocol::*;
 
+use super::common::cbor::Cbor;
 use super::common::many::holds;
-use super::common::{Any, Commit, EXPIRY, Input, NOW, Put, Refusal, fresh_bytes};
+use super::common::{Any, Commit, EXPIRY, Input, NOW, Put, Refusal, arrives, fresh_bytes, new_line, rng};
 pub use super::told::*;
 
 /// One record of one user, and all that was asked of it so far.
@@ -25,6 +26,8 @@ pub struct Face {
     pub policy: Option<Policy>,
     /// How often a Port for many was used, by its own count.
     pub used: u32,
+    /// The line that it says it has formed, if it is a Port.
+    pub formed: Option<Id>,
     line: Option<LineFace>,
     pending: OnceLock<Vec<Act>>,
     cleared: OnceLock<Option<Kept>>,
@@ -36,7 +39,8 @@ pub struct Face {
 #[derive(Debug)]
 pub struct LineFace {
     pub phase: LinePhase,
-    pub claims: RelayClaims,
+    pub port: PortHash,
+    pub line_id: LineId,
     pub confirmed: Option<(Confirmed, String)>,
     /// For a joined Alice: until when it opens the messages that Bob sent before Bob heard Alice (§14.7).
     pub deadline: Option<UnixSeconds>,
@@ -182,7 +186,10 @@ impl Kept {
             let now = if late { EXPIRY } else { NOW };
             let moved = match told {
                 _ if matches!(self.key, RecordKey::Introducer(_)) => self.introducer_told(told, now),
-                Told::Comes { .. } | Told::Hears { .. } | Told::Seals(_) => self.introduced(told, now),
+                Told::Formed { .. } | Told::Comes { .. } | Told::Connected { .. } => self.used(told, now),
+                Told::Hears { .. } | Told::Seals(_) => self.introduced(told, now),
+                Told::ScansAgain => self.scanned_again(),
+                Told::Deadline if late && self.line.is_some() => self.waited(),
                 told => self.work_out(self.input(told), now),
             };
             let moved = moved.map(|moved| &*Box::leak(Box::new(moved)));
@@ -223,6 +230,86 @@ impl Kept {
         Some(Moved { once: put.mark(), ..Moved::to(next, acts) })
     }
 
+    /// A use of a Port, by the relay's word, and what comes of it at either end.
+    fn used(self, told: Told, now: UnixSeconds) -> Option<Moved> {
+        let RecordKey::LineLink(line_link) = self.key else { return None };
+        let (event, tables) = match told {
+            Told::Connected { line, mark: peer, scan, stored } => {
+                let (line_id, request_id, peer) = (line_id(line), request_id(self.user, scan), mark(peer));
+                (Event::Connected { line_link, request_id, line_id, peer }, Tables { stored, rows: 0 })
+            }
+            Told::Formed { line, mark: peer, proof, stored } => {
+                let proof = proof.map(|number| seen().proof(number));
+                let (line_id, peer) = (line_id(line), mark(peer));
+                (Event::LineFormed { line_link, line_id, peer, proof }, Tables { stored, rows: 0 })
+            }
+            Told::Comes { line, mark: peer, proof, rows, stored } => {
+                let proof = proof.map(|number| seen().proof(number));
+                let (line_id, peer) = (line_id(line), mark(peer));
+                (Event::LineFormed { line_link, line_id, peer, proof }, Tables { stored, rows })
+            }
+            _ => return None,
+        };
+        let outcome = match &mut self.machine() {
+            Any::Alice(alice) => alice.handle(&event, &tables, now, &mut rng()).map(|step| {
+                self.made(step, |effect| match effect {
+                    AliceEffect::Send(Request::SetLineLink { .. }) | AliceEffect::PortReady(_) => Act::Show,
+                    AliceEffect::Send(request) => Act::Send(fact(self.user, &request.to_vec())),
+                    AliceEffect::LineFormed(line) => Act::Adopt(Self::of(self.user, &line.record())),
+                    AliceEffect::Ended(_) => Act::Ended,
+                })
+            }),
+            Any::Bob(bob) => bob.handle(&event, &tables, now, &mut rng()).map(|step| {
+                self.made(step, |effect| match effect {
+                    BobEffect::Send(request) => Act::Send(fact(self.user, &request.to_vec())),
+                    BobEffect::LineFormed(line) => Act::Adopt(Self::of(self.user, &line.record())),
+                    BobEffect::Ended(_) => Act::Ended,
+                })
+            }),
+            _ => return None,
+        };
+        match outcome {
+            Ok(moved) => {
+                self.assert_no_seed(moved.next);
+                Some(moved)
+            }
+            Err(Rejected::UnwantedLine(line)) => Some(self.stray(line)),
+            Err(Rejected::UnknownTicket(line)) => Some(Moved { unknown: true, ..self.stray(line) }),
+            Err(_) => None,
+        }
+    }
+
+    fn stray(self, line: LineId) -> Moved {
+        let acts = vec![Act::Send(Fact::Disconnect { by: self.user, line: number(line.as_bytes()) })];
+        Moved { stray: true, ..Moved::to(self, acts) }
+    }
+
+    pub fn made<'m, M: Machine>(self, step: Step<'m, M>, act: impl Fn(M::Effect<'m>) -> Act) -> Moved {
+        let put = Put::step(&step);
+        assert_eq!(put.row.expected, Some(Expected { key: self.key, revision: self.revision }));
+        let acts = step.committed().map(act).collect();
+        Moved { once: put.mark(), consumes: put.consumes, ..Moved::to(Self::of(self.user, &put.row.record), acts) }
+    }
+
+    /// §5.6: the same Port, by the second seed.
+    fn scanned_again(self) -> Option<Moved> {
+        let (Any::Bob(mut bob), Some(port)) = (self.machine(), port_of(self.key)) else { return None };
+        let step = bob.scan_again(port, seed_of(self.user, 2)).ok()?;
+        Some(self.made(step, |effect| match effect {
+            BobEffect::Send(request) => Act::Send(fact(self.user, &request.to_vec())),
+            BobEffect::LineFormed(_) | BobEffect::Ended(_) => unreachable!("nothing was asked yet"),
+        }))
+    }
+
+    /// §8.8: a week of looks at the clock is one step here, that of the last look.
+    fn waited(self) -> Option<Moved> {
+        let mut machine = self.machine();
+        let effects = machine.ticks_out(NOW).ok()?;
+        let record = Cbor::read(&machine.record()).with(&[2], Cbor::Uint(self.revision + 1)).write();
+        let acts = effects.into_iter().map(|effect| act(self.user, effect)).collect();
+        Some(Moved::to(Self::of(self.user, &record), acts))
+    }
+
     pub fn assert_no_seed(self, next: Self) {
         if next.used > self.used {
             // Of what the generator gave, nothing stays but the ephemeral key's public half.
@@ -237,15 +324,13 @@ impl Kept {
                 let RecordKey::Request(request_id) = self.key else { return nothing() };
                 Event::LineLinkIssued { request_id, line_link: link(n) }.to_vec()
             }
-            Told::Formed { line, pair, proof } => {
+            Told::Refused(reason, scan) => {
                 let RecordKey::LineLink(line_link) = self.key else { return nothing() };
-                let proof = proof.map(|number| seen().proof(number));
-                let (line_id, pair_hash) = (line_id(line), pair_hash(pair));
-                Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec()
+                Event::Refused { line_link, request_id: request_id(self.user, scan), reason }.to_vec()
             }
-            Told::Refused(reason) => {
+            Told::LinkLost => {
                 let RecordKey::LineLink(line_link) = self.key else { return nothing() };
-                Event::Refused { line_link, reason }.to_vec()
+                Event::LineLinkLost { line_link }.to_vec()
             }
             Told::Packet(number) => {
                 let RecordKey::Line(line_id) = self.key else { return nothing() };
@@ -271,6 +356,27 @@ impl Kept {
             _ => return nothing(),
         };
         Say::It(Input::Event(event))
+    }
+}
+
+/// What a user's tables say of who comes.
+struct Tables {
+    stored: Option<PortHash>,
+    rows: u32,
+}
+
+impl Peers for Tables {
+    /// It is asked of the line that comes only.
+    fn port_of_line(&self, _: &LineId) -> Option<PortHash> {
+        self.stored
+    }
+
+    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
+        (0..32)
+            .filter(|bit| self.rows & 1 << bit != 0)
+            .map(|bit| TicketRow(bit).get())
+            .find(|row| row.ticket == *ticket)
+            .cloned()
     }
 }
 
@@ -300,15 +406,27 @@ impl Face {
                 port: alice.port().cloned(),
                 policy: alice.policy().copied(),
                 used: alice.used(),
+                formed: match alice.phase() {
+                    AlicePhase::Formed(line_id) => Some(number(line_id.as_bytes())),
+                    _ => None,
+                },
                 ..face
             },
-            Any::Bob(bob) => Self { spent: bob.is_spent(), ..face },
+            Any::Bob(bob) => Self {
+                spent: bob.is_spent(),
+                formed: match bob.phase() {
+                    BobPhase::Formed(line_id) => Some(number(line_id.as_bytes())),
+                    _ => None,
+                },
+                ..face
+            },
             Any::Line(line) => {
                 let confirmed = line.confirmed().map(|it| (it, line.safety_number().unwrap().to_string()));
                 let name = |by: &Introduced| (by.name.as_str().to_owned(), by.by.map(|line| number(line.as_bytes())));
                 let line = LineFace {
                     phase: line.phase(),
-                    claims: line.claims(),
+                    port: line.port(),
+                    line_id: line.claims().line_id,
                     confirmed,
                     deadline: line.deadline(),
                     introduced: line.introduced().map(name),
@@ -330,6 +448,7 @@ impl Face {
             port: None,
             policy: None,
             used: 0,
+            formed: None,
             line: None,
             pending: OnceLock::new(),
             cleared: OnceLock::new(),
@@ -337,4 +456,28 @@ impl Face {
             moves: RwLock::default(),
         }
     }
+}
+
+/// Both ends of a line of this name, confirmed, by a Port whose link has the same number.
+pub fn confirmed_line(alice_user: User, bob_user: User, line: Id) -> [Kept; 2] {
+    let mut alice = Any::from(Alice::offer(link(line), PortOptions::new(), seed_of(alice_user, line)).committed());
+    let port = Alice::restore(&alice.record()).unwrap().port().unwrap().clone();
+    let mut bob = Any::from(Bob::scan(port, seed_of(bob_user, 15)).committed());
+    let connects = bob.takes(&Input::Connect(SendProof::Inline));
+    let Some(Fact::Connect { proof, .. }) = connects.into_iter().find_map(|effect| match act(bob_user, effect) {
+        Act::Send(fact) => Some(fact),
+        _ => None,
+    }) else {
+        unreachable!("he connects")
+    };
+    let proof = proof.map(|number| seen().proof(number));
+    let (line_link, line_id, peer, request_id) = (link(line), line_id(line), mark(MARK), request_id(bob_user, 15));
+    let formed = Event::LineFormed { line_link, line_id, peer, proof }.to_vec();
+    let connected = Event::Connected { line_link, request_id, line_id, peer }.to_vec();
+    let mut at_alice = Any::from(new_line(alice.takes(&Input::Event(formed))));
+    let mut at_bob_user = Any::from(new_line(bob.takes(&Input::Event(connected))));
+    let answer = at_bob_user.takes(&Input::Event(arrives(&at_alice.pending())));
+    at_bob_user.takes(&Input::ClearOutbox);
+    at_alice.takes(&Input::Event(arrives(&answer)));
+    [Kept::of(alice_user, &at_alice.record()), Kept::of(bob_user, &at_bob_user.record())]
 }

@@ -5,7 +5,13 @@ use stateright::{Model, Property};
 
 use super::common::expiring;
 use super::ledger::*;
+use super::losses::{FROM_ELSEWHERE, line_from_elsewhere};
 use super::world::*;
+
+/// No Port has the line of another.
+pub const FOREIGN: &str = "a Port has formed no line of another Port (§4.3, §5.3)";
+/// No line has one end only.
+pub const GHOST: &str = "nobody is left waiting on a line whose other end is gone (§8.3)";
 
 impl Model for Scope {
     type State = State;
@@ -13,7 +19,19 @@ impl Model for Scope {
 
     fn init_states(&self) -> Vec<State> {
         let many = self.limit.is_some();
-        let mut state = State { many, deviations: self.deviations, crashes: self.crashes, ..State::default() };
+        let mut state = State {
+            many,
+            losses: self.losses,
+            elsewhere: self.elsewhere,
+            deviations: self.deviations,
+            crashes: self.crashes,
+            ..State::default()
+        };
+        if self.elsewhere.is_some() {
+            for &user in self.cast {
+                state.at_mut(user).lines[usize::from(FROM_ELSEWHERE) - 1] = line_from_elsewhere(user);
+            }
+        }
         for &alice in self.cast.iter().filter(|user| **user < BOB) {
             let seed = seed_of(alice, 1);
             let me = &mut state.me[usize::from(alice)];
@@ -52,8 +70,15 @@ impl Model for Scope {
             if user < BOB && may_deviate && me.backup.is_some() && me.backup != me.port {
                 actions.push(Action::RollBack(user));
             }
+            if may_deviate && self.losses.is_some() && user != THIEF && (me.port.is_some() || me.lines != [None; 3]) {
+                actions.push(Action::Lose(user));
+            }
             for place in PLACES {
                 let Some(held) = state.held(user, place) else { continue };
+                // Nobody does anything about it but name it.
+                if self.elsewhere.is_some() && place == Place::Line(FROM_ELSEWHERE) {
+                    continue;
+                }
                 for Move { told, late, moved } in state.moves(held, &numbers) {
                     let honest = !late && state.honest(user, place, told);
                     if !honest && !may_deviate
@@ -61,7 +86,7 @@ impl Model for Scope {
                     {
                         continue;
                     }
-                    if moved.stray && !honest {
+                    if moved.stray && !honest || told == Told::ScansAgain && me.scans == 2 {
                         continue;
                     }
                     let tell = |stop| Action::Tell { user, place, told, deviates: !honest, moved, stop };
@@ -86,6 +111,8 @@ impl Model for Scope {
         let (user, done) = match action {
             Action::Tell { user, place, told, deviates, moved, stop } => {
                 next.deviations -= u8::from(deviates);
+                next.lied |= self.losses.is_some() && deviates && !State::is_fair(told);
+                next.at_mut(user).scans += u8::from(told == Told::ScansAgain);
                 (user, next.step(user, place, told, moved, &mut Life(stop)))
             }
             Action::Scan(user) => (user, next.scan(user).then_some(())),
@@ -95,6 +122,12 @@ impl Model for Scope {
                 let me = next.at_mut(user);
                 me.port = me.backup;
                 next.rolled_back = self.limit.is_some();
+                next.lied |= self.losses.is_some();
+                (user, Some(()))
+            }
+            Action::Lose(user) => {
+                next.deviations -= 1;
+                next.lose(user);
                 (user, Some(()))
             }
         };
@@ -109,8 +142,13 @@ impl Model for Scope {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
+            // Who scans a Port again may get a second line, by a relay that lies.
             Property::<Self>::always("one Port, one line (§4.3)", |_, state| {
-                state.many || state.me.iter().all(|me| me.yielded <= 1)
+                state.many || state.me.iter().all(|me| me.yielded <= me.scans.max(1))
+            }),
+            Property::<Self>::always(FOREIGN, |_, state| !Self::has_foreign_line(state)),
+            Property::<Self>::always(GHOST, |scope, state| {
+                scope.losses.is_none() || state.lied || scope.settles(state)
             }),
             Property::<Self>::always(
                 "one Superport, as many lines as it is for, and none while it is paused (§14.4)",
@@ -143,9 +181,11 @@ impl Model for Scope {
             Property::<Self>::always(
                 "behind a confirmed end there is one other, of the same Port (§6.5)",
                 |scope, state| {
-                    have_one_other_end(scope.lines(state), &state.known, |a, b| {
-                        (a < BOB) != (b < BOB) && alice_of(a) == alice_of(b)
-                    })
+                    // Or there was, and its user has lost it.
+                    state.lost
+                        || have_one_other_end(scope.lines(state), &state.known, |a, b| {
+                            (a < BOB) != (b < BOB) && alice_of(a) == alice_of(b)
+                        })
                 },
             ),
             Property::<Self>::always("a message is heard once, and was said at the other end (§6.4)", |_, state| {
@@ -185,7 +225,10 @@ impl Scope {
         let ends = self.lines(state).filter_map(|(user, _, line)| Some((user, line.confirmed.as_ref()?)));
         ends.clone().filter(|(user, _)| *user < BOB).all(|(alice, at_alice)| {
             let mut others = ends.clone().filter(|(bob, _)| *bob >= BOB && alice_of(*bob) == alice);
-            others.all(|(_, at_bob)| at_alice == at_bob || state.many && at_alice.0.line_id != at_bob.0.line_id)
+            others.all(|(_, at_bob)| {
+                at_alice == at_bob
+                    || (state.many || state.elsewhere.is_some()) && at_alice.0.line_id != at_bob.0.line_id
+            })
         })
     }
 }
@@ -218,7 +261,7 @@ pub fn have_one_other_end(
             .collect();
         let (mut certain, mut possible) = (0, 0);
         for (other, end, at_other) in ends.clone() {
-            if !opposite(user, other) || at_other.claims != face.claims {
+            if !opposite(user, other) || at_other.line_id != face.line_id {
                 continue;
             }
             // Whether it has the same keys, its own step tells.

@@ -9,7 +9,8 @@ use super::common::cbor::Cbor;
 use super::common::{Effect, bad_proof};
 use super::ledger::Kept;
 
-/// A world of Ports for one has two names for lines, one for many three; both have three for pairs. A contact's line has one of its own.
+/// A world of Ports for one has two names for lines, one for many three; both have two marks: the right one, and another. A contact's line
+/// has a name of its own, and so has a line from elsewhere.
 pub type User = u8;
 pub type Id = u8;
 
@@ -21,7 +22,7 @@ pub fn line_id(n: Id) -> LineId {
     [0xB0 + n; 16].into()
 }
 
-pub fn pair_hash(n: Id) -> PairHash {
+pub fn mark(n: Id) -> PeerMark {
     [0xC0 + n; 32].into()
 }
 
@@ -34,6 +35,11 @@ pub fn seed_of(user: User, n: u8) -> Seed {
     Seed::from_bytes(&seed_bytes(user, n))
 }
 
+/// Of this user's scan.
+pub fn request_id(user: User, scan: u8) -> RequestId {
+    [16 * user + scan; 16].into()
+}
+
 pub const fn number(name: &[u8; 16]) -> Id {
     name[0] & 0x0f
 }
@@ -42,7 +48,7 @@ pub const fn number(name: &[u8; 16]) -> Id {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Fact {
     IssueLineLink { by: User },
-    Connect { by: User, link: Id, proof: Option<Number> },
+    Connect { by: User, link: Id, scan: u8, proof: Option<Number> },
     Packet { by: User, line: Id, payload: Number },
     Disconnect { by: User, line: Id },
     CloseLineLink { by: User, link: Id },
@@ -74,27 +80,40 @@ pub enum Told {
     Issued {
         link: Id,
     },
+    /// To an Alice. `stored`: of which Port the user has a line of this name.
     Formed {
         line: Id,
-        pair: Id,
+        mark: Id,
         proof: Option<Number>,
+        stored: Option<PortHash>,
     },
-    Refused(Reason),
+    /// To a Bob, as the answer to this scan of its Port.
+    Connected {
+        line: Id,
+        mark: Id,
+        scan: u8,
+        stored: Option<PortHash>,
+    },
+    /// The same.
+    Refused(Reason, u8),
+    LinkLost,
     Packet(Number),
     Disconnected,
     Connect(SendProof),
     Says,
+    /// Read the Port again.
+    ScansAgain,
     Policy(Change),
     /// Revoke, cancel or close.
     GivesUp,
     Deadline,
-    /// Somebody comes to a contact port, whose owner has these rows and these lines, a bit each.
+    /// Somebody comes to a contact port, whose owner has these rows, a bit each, and a line of this name of that Port.
     Comes {
         line: Id,
-        pair: Id,
+        mark: Id,
         proof: Option<Number>,
         rows: u32,
-        lines: u8,
+        stored: Option<PortHash>,
     },
     /// The owner hears of a ticket, along this line, and has so many rows.
     Hears {
@@ -165,6 +184,18 @@ pub struct Seen {
     payloads: Vec<Vec<u8>>,
     rows: Vec<&'static TicketNotice>,
     ports: Vec<Vec<u8>>,
+}
+
+/// The Ports that are scanned again, by their links.
+static PORTS: LazyLock<Mutex<HashMap<RecordKey, Port>>> = LazyLock::new(Mutex::default);
+
+pub fn remember(port: &Port) {
+    let key = RecordKey::LineLink(port.line_link());
+    PORTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(key, port.clone());
+}
+
+pub fn port_of(key: RecordKey) -> Option<Port> {
+    PORTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&key).cloned()
 }
 
 static SEEN: LazyLock<Mutex<Seen>> = LazyLock::new(Mutex::default);
@@ -271,35 +302,49 @@ impl Said {
     }
 }
 
-/// What anybody knows who tells somebody something: these payloads and proofs, and so many names for lines.
+/// What anybody knows who tells somebody something: these payloads and proofs, so many names for lines, and so many scans of one Port.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Knowing {
     pub numbers: Vec<Number>,
     pub lines: Id,
-    /// The rows and the lines of a contact port's owner, a bit each.
-    pub tables: Option<(u32, u8)>,
+    pub scans: u8,
+    /// Of which Ports the user has lines of these names.
+    pub stored: [Option<PortHash>; 3],
+    /// The rows of a contact port's owner, a bit each.
+    pub rows: Option<u32>,
 }
 
+/// The two marks.
+pub const MARK: Id = 1;
+const FALSE_MARK: Id = 2;
+
 /// All that can be told.
-pub fn all_told(Knowing { numbers: known, lines, tables }: &Knowing) -> Vec<Told> {
+pub fn all_told(Knowing { numbers: known, lines, scans, stored, rows }: &Knowing) -> Vec<Told> {
     let numbers = || known.iter().flat_map(|number| [*number, number.altered()]).chain(FORGED.iter().copied());
     let proofs = || numbers().filter(|number| number.is_proof).map(Some).chain([None]);
-    let formed = |line| {
-        move |pair| {
-            move |proof| match *tables {
-                Some((rows, lines)) => Told::Comes { line, pair, proof, rows, lines },
-                None => Told::Formed { line, pair, proof },
-            }
+    let formed = |line, mark| {
+        let stored = stored[usize::from(line) - 1];
+        move |proof| match *rows {
+            Some(rows) => Told::Comes { line, mark, proof, rows, stored },
+            None => Told::Formed { line, mark, proof, stored },
         }
     };
     let mut all: Vec<_> = numbers().map(Told::Packet).collect();
     all.extend([1, 2].map(|link| Told::Issued { link }));
     for line in 1..=*lines {
-        for pair in [1, 2, 3] {
-            all.extend(proofs().map(formed(line)(pair)));
+        for mark in [MARK, FALSE_MARK] {
+            all.extend(proofs().map(formed(line, mark)));
+            let stored = stored[usize::from(line) - 1];
+            all.extend((1..=*scans).map(|scan| Told::Connected { line, mark, scan, stored }));
         }
     }
-    all.extend([Reason::UsedByAnother, Reason::Unknown].map(Told::Refused));
+    for scan in 1..=*scans {
+        let used_by_you = (*scans > 1).then_some(Reason::UsedByYou);
+        let reasons = [Reason::UsedByAnother, Reason::Unknown].into_iter().chain(used_by_you);
+        all.extend(reasons.map(|reason| Told::Refused(reason, scan)));
+    }
+    all.extend((*scans > 1).then_some(Told::ScansAgain));
+    all.push(Told::LinkLost);
     all.extend([SendProof::Inline, SendProof::AlongTheLine].map(Told::Connect));
     all.extend([Change::Pause, Change::Resume, Change::Lower, Change::Raise].map(Told::Policy));
     all.extend([Told::Disconnected, Told::Says, Told::GivesUp, Told::Deadline]);
@@ -309,9 +354,9 @@ pub fn all_told(Knowing { numbers: known, lines, tables }: &Knowing) -> Vec<Told
 pub fn fact(by: User, request: &[u8]) -> Fact {
     match Request::decode(request).unwrap() {
         Request::IssueLineLink { .. } => Fact::IssueLineLink { by },
-        Request::Connect { line_link, proof } => {
+        Request::Connect { line_link, request_id, proof } => {
             let proof = proof.map(|proof| seen().number(&Payload::Proof { proof }.to_vec()));
-            Fact::Connect { by, link: number(line_link.as_bytes()), proof }
+            Fact::Connect { by, link: number(line_link.as_bytes()), scan: number(request_id.as_bytes()), proof }
         }
         Request::Packet { line_id, payload } => {
             Fact::Packet { by, line: number(line_id.as_bytes()), payload: seen().number(payload) }

@@ -3,13 +3,14 @@
 use port_protocol::*;
 
 use super::ledger::*;
+use super::losses::{Elsewhere, Losses};
 
 /// The cast. A Bob's number is [`BOB`] more than its Alice's number. The thief has the first Alice's Port. If that Port is for many, one
 /// more Bob has it.
 pub const BOB: User = 2;
 pub const THIEF: User = 4;
 pub const OTHER_BOB: User = 5;
-const CAST: usize = 6;
+pub const CAST: usize = 6;
 
 /// How far to search.
 #[derive(Clone, Debug)]
@@ -27,6 +28,10 @@ pub struct Scope {
     pub revisions: u64,
     /// Who says a word.
     pub speakers: &'static [User],
+    /// Whether users lose what they have, and read a Port again whose use is over. Both cost as much as a lie, and are none.
+    pub losses: Option<Losses>,
+    /// Whether the first Alice and its Bob have a line of another Port, which the relay may name.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 /// One user's store, and the checker's notes on the user.
@@ -44,6 +49,8 @@ pub struct Me {
     pub yielded: u8,
     /// The proofs of these lines, if the Port is for many. An altered proof counts as the same proof.
     pub proofs: Vec<Number>,
+    /// How often the user read a Port.
+    pub scans: u8,
     /// The line on which the user said its word.
     pub spoke: Option<Id>,
     /// The users whose words this user heard.
@@ -54,11 +61,19 @@ pub struct Me {
 pub struct State {
     /// Whether the Port is for many.
     pub many: bool,
+    /// [`Scope::losses`].
+    pub losses: Option<Losses>,
+    /// [`Scope::elsewhere`].
+    pub elsewhere: Option<Elsewhere>,
+    /// Something happened that no honest relay and no honest user does. Only noted where users lose things.
+    pub lied: bool,
+    /// Somebody has lost all that they had.
+    pub lost: bool,
     pub me: [Me; CAST],
     /// Sorted.
     pub known: Vec<Fact>,
-    /// Who was first with the link of each Alice, as an honest relay has it.
-    pub first: [Option<User>; 2],
+    /// Who was first with the link of each Alice, and by which scan, as an honest relay has it.
+    pub first: [Option<(User, u8)>; 2],
     pub deviations: u8,
     pub crashes: u8,
     pub spent_moved: bool,
@@ -82,10 +97,22 @@ pub enum Place {
 /// What happens next. `stop`: after the record was kept and so many of the acts that follow were done, the process is gone.
 #[derive(Clone, Debug)]
 pub enum Action {
-    Tell { user: User, place: Place, told: Told, deviates: bool, moved: &'static Moved, stop: Option<u8> },
+    Tell {
+        user: User,
+        place: Place,
+        told: Told,
+        deviates: bool,
+        moved: &'static Moved,
+        stop: Option<u8>,
+    },
     Scan(User),
-    Wake { user: User, stop: Option<u8> },
+    Wake {
+        user: User,
+        stop: Option<u8>,
+    },
     RollBack(User),
+    /// All that the user has is lost.
+    Lose(User),
 }
 
 impl PartialEq for Action {
@@ -121,7 +148,7 @@ pub fn alice_of(user: User) -> User {
     }
 }
 
-/// An honest relay's names for the line of a link and for a pair.
+/// An honest relay's name for the line of a link; for many, for that of a user.
 pub const fn link_of(alice: User) -> Id {
     alice + 1
 }
@@ -156,11 +183,17 @@ impl State {
 
     /// What would move it.
     pub fn moves(&self, held: Kept, numbers: &[Number]) -> impl Iterator<Item = Move> + use<> {
-        // An Alice with a plain Port loses nothing when it ends a stray line, and it does not look for lines that it has. So these moves
-        // are left out.
-        let many = self.many;
-        let knowing = Knowing { numbers: numbers.to_vec(), lines: if many { 3 } else { 2 }, tables: None };
-        held.moves(knowing).iter().copied().filter(move |it| many || !it.moved.stray)
+        // Who ends a stray line loses nothing by it, and where nobody loses anything, nobody waits on one. So these moves are left out.
+        let strays = self.many || self.losses.is_some();
+        let lines = if self.many || self.elsewhere.is_some() { 3 } else { 2 };
+        let scans = if self.losses.is_some() { 2 } else { 1 };
+        let believed = held.port.as_ref().filter(|_| self.elsewhere == Some(Elsewhere::Believes)).map(Port::hash);
+        let stored = [1, 2, 3].map(|name| {
+            let line = self.held(held.user, Place::Line(name)).and_then(Kept::face)?;
+            Some(believed.unwrap_or(line.port))
+        });
+        let knowing = Knowing { numbers: numbers.to_vec(), lines, scans, stored, rows: None };
+        held.moves(knowing).iter().copied().filter(move |it| strays || !it.moved.stray)
     }
 
     /// Does what a step asks for; `None`: the process went.
@@ -172,11 +205,11 @@ impl State {
             match *act {
                 Act::Show | Act::Ended => {}
                 Act::Send(fact) => {
-                    if let Fact::Connect { by, link, .. } = fact
+                    if let Fact::Connect { by, link, scan, .. } = fact
                         && !self.many
                     {
                         let first = &mut self.first[usize::from(link) - 1];
-                        *first = first.or(Some(by));
+                        *first = first.or(Some((by, scan)));
                     }
                     if let Err(at) = self.known.binary_search(&fact) {
                         self.known.insert(at, fact);
@@ -196,8 +229,8 @@ impl State {
 impl State {
     /// §8.1: words are kept in the transaction of the step that opened them.
     fn hear(&mut self, user: User, place: Place, of: User) {
-        let claims = |user, place| self.held(user, place).and_then(Kept::face).map(|line| line.claims);
-        let said = |name| of != user && claims(of, Place::Line(name)) == claims(user, place);
+        let line_id = |user, place| self.held(user, place).and_then(Kept::face).map(|line| line.line_id);
+        let said = |name| of != user && line_id(of, Place::Line(name)) == line_id(user, place);
         self.false_words |= !self.at(of).spoke.is_some_and(said) || self.at(user).heard.contains(&of);
         let heard = &mut self.at_mut(user).heard;
         heard.push(of);
@@ -231,7 +264,9 @@ impl State {
         if moved.stray || moved.once.is_some_and(|mark| self.at(user).marks.contains(&mark)) {
             // A line that is stored is none that came to nothing: its event came again.
             return match told {
-                Told::Formed { line, .. } if self.many && self.held(user, Place::Line(line)).is_none() => {
+                Told::Formed { line, .. } | Told::Connected { line, .. }
+                    if (self.many || moved.stray) && self.held(user, Place::Line(line)).is_none() =>
+                {
                     self.act(&[Act::Send(Fact::Disconnect { by: user, line })], life)
                 }
                 _ => Some(()),
@@ -245,7 +280,8 @@ impl State {
         let marks = &mut self.at_mut(user).marks;
         marks.extend(moved.once);
         marks.sort_unstable();
-        self.spent_moved |= before.spent;
+        // A second scan is a machine of its own, in the place of the first (§5.6).
+        self.spent_moved |= before.spent && told != Told::ScansAgain;
         let joined = |face: Kept| face.face().is_some_and(|line| line.phase == LinePhase::Joined);
         if joined(next) && !joined(before) || born.is_some_and(joined) && user < BOB {
             let by = match told {
@@ -318,7 +354,14 @@ impl State {
 
     pub fn scan(&mut self, user: User) -> bool {
         let Some(port) = self.at(alice_of(user)).port.and_then(|alice| alice.port.clone()) else { return false };
-        self.at_mut(user).port = Some(Kept::created(user, &Bob::scan(port, seed_of(user, 1))));
+        remember(&port);
+        let me = self.at_mut(user);
+        if me.scans == 2 {
+            return false;
+        }
+        me.scans += 1;
+        let n = me.scans;
+        me.port = Some(Kept::created(user, &Bob::scan(port, seed_of(user, n))));
         true
     }
 
@@ -330,24 +373,33 @@ impl State {
         let alice = alice_of(user);
         let link = link_of(alice);
         let first = self.first[usize::from(alice)];
-        let other = if user < BOB { first } else { (first == Some(user)).then_some(alice) };
+        let other = first.and_then(|(first, _)| match user {
+            user if user < BOB => Some(first),
+            user => (first == user).then_some(alice),
+        });
+        let asked = |bob, scan, with: Option<&Option<Number>>| {
+            self.known.iter().any(|fact| {
+                matches!(fact, Fact::Connect { by, link: of, scan: by_scan, proof }
+                    if (*by, *of, *by_scan) == (bob, link, scan) && with.is_none_or(|with| proof == with))
+            })
+        };
         match (place, told) {
             (Place::Port, Told::Issued { link: of }) => of == link && self.knows(Fact::IssueLineLink { by: user }),
-            (Place::Port, Told::Formed { line, pair, proof }) => {
-                let Some(bob) = first.filter(|first| user < BOB || *first == user) else { return false };
-                let inline = if user < BOB { proof } else { None };
-                (line, pair) == (link, pair_of(bob))
-                    && (user < BOB || proof.is_none())
-                    && self.known.iter().any(|fact| {
-                        matches!(fact, Fact::Connect { by, link: of, proof }
-                            if *by == bob && *of == link && (user >= BOB || *proof == inline))
-                    })
+            (Place::Port, Told::Formed { line, mark, proof, .. }) => {
+                let is_asked = first.is_some_and(|(bob, scan)| asked(bob, scan, Some(&proof)));
+                user < BOB && (line, mark) == (link, MARK) && is_asked
             }
-            (Place::Port, Told::Refused(reason)) => {
-                reason == Reason::UsedByAnother && user >= BOB && first.is_some_and(|first| first != user) && {
-                    let asked = |fact: &Fact| matches!(fact, Fact::Connect { by, .. } if *by == user);
-                    self.known.iter().any(asked)
-                }
+            (Place::Port, Told::Connected { line, mark, scan, .. }) => {
+                (line, mark) == (link, MARK) && first == Some((user, scan)) && asked(user, scan, None)
+            }
+            (Place::Port, Told::Refused(reason, scan)) => {
+                let Some((bob, of)) = first.filter(|first| *first != (user, scan)) else { return false };
+                let is_it = match reason {
+                    Reason::UsedByAnother => bob != user,
+                    Reason::UsedByYou => bob == user && scan != of,
+                    _ => false,
+                };
+                is_it && asked(user, scan, None)
             }
             (Place::Line(_), Told::Packet(payload)) => {
                 other.is_some_and(|by| self.knows(Fact::Packet { by, line: link, payload })) && self.is_of(user, link)
@@ -360,7 +412,12 @@ impl State {
         }
     }
 
-    /// The same for a Port for many: each Bob has a line of its own. The line has the pair's name.
+    /// What a user may do by itself, at the price of a lie, and is none.
+    pub const fn is_fair(told: Told) -> bool {
+        matches!(told, Told::GivesUp | Told::ScansAgain)
+    }
+
+    /// [`honest`](State::honest) for a Port for many: each Bob has a line of its own, with a name of its own.
     fn honest_of_many(&self, user: User, place: Place, told: Told) -> bool {
         let link = link_of(alice_of(user));
         let bob_of =
@@ -369,15 +426,16 @@ impl State {
             |line: Id| bob_of(line).and_then(|bob| if user < BOB { Some(bob) } else { (bob == user).then_some(0) });
         let connects = |bob, with: Option<Number>| {
             self.known.iter().any(|fact| {
-                matches!(fact, Fact::Connect { by, link: of, proof }
+                matches!(fact, Fact::Connect { by, link: of, proof, .. }
                     if *by == bob && *of == link && (user >= BOB || *proof == with))
             })
         };
         match (place, told) {
-            (Place::Port, Told::Formed { line, pair, proof }) => {
-                line == pair
-                    && (user < BOB || proof.is_none() && pair_of(user) == pair)
-                    && bob_of(line).is_some_and(|bob| connects(bob, proof))
+            (Place::Port, Told::Formed { line, mark, proof, .. }) => {
+                user < BOB && mark == MARK && bob_of(line).is_some_and(|bob| connects(bob, proof))
+            }
+            (Place::Port, Told::Connected { line, mark, .. }) => {
+                mark == MARK && bob_of(line) == Some(user) && connects(user, None)
             }
             (Place::Line(line), Told::Packet(payload)) => {
                 other(line).is_some_and(|by| self.knows(Fact::Packet { by, line, payload }))
@@ -419,7 +477,7 @@ impl Scope {
             for &user in self.cast {
                 let _ = state.wake(user, life);
                 state.at_mut(user).down = false;
-                if user >= BOB && user != THIEF && state.at(user).port.is_none() {
+                if user >= BOB && user != THIEF && state.at(user).port.is_none() && state.at(user).scans == 0 {
                     state.scan(user);
                 }
                 for place in PLACES {
@@ -427,7 +485,7 @@ impl Scope {
                     for Move { told, late, .. } in state.moves(held, &state.numbers()) {
                         let wanted = match told {
                             Told::Connect(how) => how == SendProof::Inline && user != THIEF,
-                            Told::Says => false,
+                            Told::Says | Told::ScansAgain => false,
                             _ => !late,
                         };
                         // The one before may have moved it.
@@ -462,9 +520,9 @@ impl Scope {
             return shared.count() >= bobs().filter(|bob| *bob != THIEF).count().min(limit as usize);
         }
         self.cast.iter().filter(|user| **user < BOB).all(|&alice| {
-            let bob = state.first[usize::from(alice)];
+            let bob = state.first[usize::from(alice)].map(|(bob, _)| bob);
             let confirmed =
-                |user| state.at(user).lines.iter().flatten().find_map(|line| line.face()?.confirmed.clone());
+                |user| state.at(user).lines[..2].iter().flatten().find_map(|line| line.face()?.confirmed.clone());
             bob.is_some_and(|bob| confirmed(alice).is_some() && confirmed(alice) == confirmed(bob))
         })
     }

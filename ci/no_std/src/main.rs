@@ -19,7 +19,7 @@ use port_protocol::{
 };
 use relay::{ALICE, BOB, Counter, Post};
 
-const NOW: UnixSeconds = UnixSeconds(1_000_000);
+const NOW: UnixSeconds = UnixSeconds::new(1_000_000).unwrap();
 /// Longer than any request or event in here.
 const BUFFER: usize = 256;
 
@@ -48,8 +48,9 @@ fn handshake(flip: u8) -> Option<()> {
     let Some(BobEffect::Send(request)) = bob.pending().next() else { return None };
 
     // Each is told of the line, Alice with the proof.
-    let formed = relay.ask(BOB, &request, flip, &mut wire)?;
-    let step = bob.handle(&Event::decode(formed).ok()?, &NoPeers, NOW, &mut rng).ok()?;
+    relay.ask(BOB, &request, flip, &mut wire)?;
+    let connected = relay.hear(BOB, &mut wire)?;
+    let step = bob.handle(&Event::decode(connected).ok()?, &NoPeers, NOW, &mut rng).ok()?;
     let mut at_bob = Line::restore(&step.write().new_line?.record).ok()?;
 
     let formed = relay.hear(ALICE, &mut wire)?;

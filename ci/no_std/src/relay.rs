@@ -3,8 +3,8 @@
 use core::convert::Infallible;
 
 use port_protocol::relay::{
-    Claimed, Connect, Decision, Delivery, Departure, Directory, Issued, Limits, LinkClosure, LinkEntry, LinkSetting,
-    LinkState, NewLink, Packet, Pushed, Relay, UserId,
+    Claimed, Connect, Decision, Delivery, Departure, Directory, Issued, Limits, LinkClosure, LinkEntry, LinkSet,
+    LinkSetting, LinkState, MarkKey, NewLink, Packet, PurgeLook, Pushed, Relay, SetDecision, UserId,
 };
 use port_protocol::{Admission, Event, LineId, LineLink, Request, UnixSeconds};
 
@@ -22,7 +22,7 @@ pub struct Post {
 impl Post {
     pub fn new() -> Self {
         let limits = Limits { links: 1, lines: 1, bytes: BUFFER, ..Limits::default() };
-        Self { relay: Relay::new(Table::default(), limits), drawn: Counter(0) }
+        Self { relay: Relay::new(Table::default(), limits, MarkKey::new([3; 32].into())), drawn: Counter(0) }
     }
 
     /// Takes a request, with `flip` done to its last byte on the way, and writes the reply: no bytes if there is none.
@@ -96,6 +96,8 @@ struct Table {
     waiting: [Option<Waiting>; 8],
     /// The last number given.
     last: u64,
+    /// The look before at the clock, for purging.
+    look: Option<UnixSeconds>,
 }
 
 struct Waiting {
@@ -133,8 +135,8 @@ impl Directory for Table {
     type Bytes<'d> = &'d [u8];
 
     fn issue(&mut self, link: &NewLink) -> Result<Issued, Full> {
-        let before = self.link.filter(|(_, entry)| link.now < entry.purge_at);
-        Ok(match before {
+        // There is room for one, and only a purge makes it.
+        Ok(match self.link {
             Some((before, _)) if (before.owner, before.request_id) == (link.owner, link.request_id) => {
                 Issued::Link(before.line_link)
             }
@@ -142,42 +144,59 @@ impl Directory for Table {
             None => {
                 let NewLink { owner, expires, purge_at, .. } = *link;
                 let state = LinkState::Open { expires, version: 0, admits: Admission::One };
-                self.link = Some((*link, LinkEntry { owner, state, purge_at }));
+                self.link = Some((*link, LinkEntry { owner, recognisable: false, state, purge_at }));
                 Issued::Link(link.line_link)
             }
         })
     }
 
     fn claim(&mut self, connect: &Connect) -> Result<Claimed, Full> {
-        // The only link never admits many, so no request has formed a line of such a link.
-        let line = match connect.decide(self.link(connect.line_link).as_deref(), None) {
-            Decision::Form { line, .. } => line,
+        // The only link never admits many, so the request that has formed a line of it is the one that has claimed it.
+        let (line, until) = match connect.decide(self.link(connect.line_link).as_deref(), None) {
+            Decision::Form { line, claimed_until } => (line, claimed_until),
             Decision::Answer(claimed) => return Ok(claimed),
         };
         if self.line.is_some() {
             return Ok(Claimed::TooMany);
         }
-        self.put(line.owner, &connect.event(&line))?;
-        self.line = Some((line.line_id, [Some(line.owner), Some(connect.claim.by)]));
-        if let Some(link) = self.link(connect.line_link) {
-            (link.state, link.purge_at) = (LinkState::Claimed(connect.claim), connect.purge_at);
+        if self.waiting.iter().filter(|place| place.is_none()).count() < 2 {
+            return Err(Full);
+        }
+        let by = connect.claim.by;
+        self.put(line.owner, &connect.line_formed(&line))?;
+        self.put(by, &connect.connected(&line))?;
+        self.line = Some((line.line_id, [Some(line.owner), Some(by)]));
+        if let (Some(until), Some(link)) = (until, self.link(connect.line_link)) {
+            let version = if let LinkState::Open { version, .. } = link.state { version } else { 0 };
+            (link.state, link.purge_at) = (LinkState::Claimed { claim: connect.claim, version }, until);
         }
         Ok(Claimed::Formed(line))
     }
 
-    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Full> {
-        let LinkSetting { line_link, version, admits, expires, purge_at, .. } = *setting;
-        if let Some(link) = self.link(line_link).filter(|link| setting.applies_to(link))
-            && admits != Admission::Many
-        {
-            (link.state, link.purge_at) = (LinkState::Open { expires, version, admits }, purge_at);
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Full> {
+        let LinkSetting { line_link, owner, version, admits, recognisable, expires, purge_at, .. } = *setting;
+        let decision = setting.decide(self.link(line_link).as_deref());
+        let nothing_waits = !self.waiting.iter().flatten().any(|waiting| waiting.at == owner);
+        match (decision, self.link(line_link)) {
+            // The only link counts as the owner's only one, so there is room for it.
+            (SetDecision::Set, Some(link)) if admits != Admission::Many => {
+                let state = LinkState::Open { expires, version, admits };
+                *link = LinkEntry { recognisable, state, purge_at, ..*link };
+            }
+            (SetDecision::Version, Some(LinkEntry { state: LinkState::Claimed { version: before, .. }, .. })) => {
+                *before = version;
+            }
+            (SetDecision::Lost, _) if nothing_waits => return Ok(LinkSet::Lost),
+            _ => {}
         }
-        Ok(())
+        Ok(LinkSet::Done)
     }
 
     fn close_link(&mut self, closure: &LinkClosure) -> Result<(), Full> {
-        if let Some(link) = self.link(closure.line_link).filter(|link| closure.applies_to(link)) {
-            (link.state, link.purge_at) = (LinkState::Closed, closure.purge_at);
+        if let Some(link) = self.link(closure.line_link)
+            && let Some(until) = closure.decide(link)
+        {
+            (link.state, link.purge_at) = (LinkState::Closed, until);
         }
         Ok(())
     }
@@ -242,7 +261,9 @@ impl Directory for Table {
     }
 
     fn purge(&mut self, now: UnixSeconds) -> Result<(), Full> {
-        self.link = self.link.filter(|(_, entry)| now < entry.purge_at);
+        let PurgeLook { due_at, next } = PurgeLook::at(now, self.look);
+        self.link = self.link.filter(|(_, entry)| due_at.is_none_or(|due_at| entry.purge_at > due_at));
+        self.look = Some(next);
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ use port_protocol::{
 };
 use stats::{Found, difference};
 
-const NOW: UnixSeconds = UnixSeconds(1_790_000_000);
+const NOW: UnixSeconds = UnixSeconds::new(1_790_000_000).unwrap();
 const LINK: [u8; 16] = [1; 16];
 /// Clamped, it has a single bit: as far from a random key as can be.
 const FIXED: [u8; 32] = [0; 32];
@@ -94,7 +94,7 @@ fn refuse(proof: &Proof, seed: &[u8; 64]) {
     let event = Event::LineFormed {
         line_link: LINK.into(),
         line_id: [2; 16].into(),
-        pair_hash: [3; 32].into(),
+        peer: [3; 32].into(),
         proof: Some(proof.clone()),
     };
     let Ok(effects) = alice.handle(&event, &NoPeers, NOW, &mut Random(0)).expect("a step").store(keep);

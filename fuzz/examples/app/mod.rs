@@ -16,7 +16,7 @@ fn bundles_of_all_kinds() -> [(&'static str, Bundle); 5] {
     [
         ("plain", port.clone()),
         ("hostile-name", port.clone().named(name("a&b=c?d+e%26\"\\\u{1}👋"))),
-        ("expires", port.named(name("Zoë")).expiring(UnixSeconds(1_800_000_000))),
+        ("expires", port.named(name("Zoë")).expiring(UnixSeconds::new(1_800_000_000).expect("a time"))),
         ("superport", superport.named(name("Shop"))),
         ("contact-port", grant().share([5; 16].into(), Some(name("Alice")))),
     ]
@@ -93,7 +93,7 @@ pub fn events() -> Seeds {
     let mut seeds: Seeds = happened
         .into_iter()
         .map(|(what, happened)| {
-            let event = Event { what: happened, timestamp: Some(UnixSeconds(1_800_000_000)) };
+            let event = Event { what: happened, timestamp: Some(UnixSeconds::new(1_800_000_000).expect("a time")) };
             (what.into(), event.to_json().as_str().into())
         })
         .collect();
@@ -133,7 +133,7 @@ pub fn machines() -> Seeds {
         };
         let (port_id, line_id, pair_hash) = ([3; 16].into(), [2; 16].into(), [2; 32].into());
         let what = Happened::Used { kind: PortKind::Port, port_id, line_id, pair_hash, intro: intro.clone() };
-        let (event, now) = (Event { what, timestamp: None }, UnixSeconds(1_800_000_000));
+        let (event, now) = (Event { what, timestamp: None }, UnixSeconds::new(1_800_000_000).expect("a time"));
         let step = alice.handle(&event, &NoPeers, now, &mut fresh()).expect("a good one");
         let line = step.write().new_line.expect("a line").record;
         let what = if asks { "line-asked" } else { "line-open" };

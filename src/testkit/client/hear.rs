@@ -1,12 +1,13 @@
 //! What comes from the relay, and what a client does about each error.
 
 use alloc::vec::Vec;
-use core::mem;
 
 use super::{AnyMachine, Client, Halt, Input, LONGEST_UNKNOWN, Tables, go_on};
 use crate::testkit::app::{Output, Outside, PowerFailed};
 use crate::testkit::store::Conflict;
-use crate::{BobPhase, Event, LineId, LineLink, LinePhase, OnDuplicate, RecordKey, Rejected, Request, UnixSeconds};
+use crate::{
+    AlicePhase, BobPhase, Event, LineId, LineLink, LinePhase, OnDuplicate, RecordKey, Rejected, Request, UnixSeconds,
+};
 
 /// How many events are kept that came too early (§6.4).
 const MOST_EARLY: usize = 64;
@@ -19,21 +20,31 @@ impl Client {
         let event = Event::decode(bytes).map_err(Rejected::from)?;
         outside.point()?;
         let data = self.data.clone();
-        let tables = Tables::of(&event, self.store.records(), self.store.tickets().cloned());
+        let mut tables = Tables::of(&event, self.store.records(), self.store.tickets().cloned());
         let since = self.unknown.remove(bytes).unwrap_or(outside.now);
+        let held_since = self.held_since(bytes).unwrap_or(outside.now);
         let key = self.machine_of(&event);
         if !self.machines.contains_key(&key) && self.store.get(key).is_some() {
             // Another process made it.
             self.load();
         }
+        if self.faults.believes_any_line {
+            tables.believe_any_line(self.machines.get(&key));
+        }
         let outcome = self.drive(key, Input::Event(&event, &data, &tables), outside);
         match (&outcome, &event) {
-            (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes)),
+            (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes, held_since)),
             (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
             (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { .. } | Event::Disconnected { .. })
-                if self.is_connecting() =>
+                if self.is_connecting() || self.is_offering() && outside.now < held_since.after(LONGEST_UNKNOWN) =>
             {
-                return Err(self.keep_early(bytes));
+                return Err(self.keep_early(bytes, held_since));
+            }
+            // §8.3: somebody at its far end waits for an end that is gone.
+            (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { line_id, .. })
+                if !self.faults.ignores_unknown_lines && self.store.get(key).is_none() =>
+            {
+                self.disconnect(*line_id);
             }
             // §8.4: this Port was used before. The line that it is used for now is unwanted.
             (Err(Halt::Conflict(Conflict::Marked(OnDuplicate::Revoke))), _) => {
@@ -61,8 +72,11 @@ impl Client {
             ) if self.store.get(RecordKey::Line(*line_id)).is_none() => self.disconnect(*line_id),
             (Err(Halt::Rejected(Rejected::UnwantedLink(line_link))), _) => self.close_link(*line_link),
             // §8.3: the tombstone would say so, but it was deleted.
-            (Err(Halt::Rejected(Rejected::WrongMachine)), Event::LineFormed { line_link, line_id, .. })
-                if [RecordKey::LineLink(*line_link), RecordKey::Line(*line_id)]
+            (
+                Err(Halt::Rejected(Rejected::WrongMachine)),
+                Event::LineFormed { line_link, line_id, .. } | Event::Connected { line_link, line_id, .. },
+            ) if !self.faults.ignores_unknown_lines
+                && [RecordKey::LineLink(*line_link), RecordKey::Line(*line_id)]
                     .iter()
                     .all(|key| self.store.get(*key).is_none()) =>
             {
@@ -94,8 +108,14 @@ impl Client {
         self.pool().filter(|_| is_for_pool).unwrap_or(key)
     }
 
-    fn keep_early(&mut self, event: &[u8]) -> Halt {
-        self.early.push_back(event.to_vec());
+    /// Since when this event is kept as one that came too early. It is not kept any longer, unless it is still too early.
+    fn held_since(&mut self, event: &[u8]) -> Option<UnixSeconds> {
+        let place = self.early.iter().position(|(kept, _)| kept == event)?;
+        self.early.remove(place).map(|(_, since)| since)
+    }
+
+    fn keep_early(&mut self, event: &[u8], since: UnixSeconds) -> Halt {
+        self.early.push_back((event.to_vec(), since));
         self.early.drain(..self.early.len().saturating_sub(MOST_EARLY));
         Halt::Early
     }
@@ -106,16 +126,24 @@ impl Client {
         let line = alice.introducer().and_then(|line_id| self.machines.get(&RecordKey::Line(line_id)));
         matches!(line, Some(AnyMachine::Line(line)) if line.phase() != LinePhase::Closed)
             && self.unknown.len() < MOST_UNKNOWN
-            && now.0.saturating_sub(since.0) < LONGEST_UNKNOWN
+            && now < since.after(LONGEST_UNKNOWN)
     }
 
     /// Hands in again what came too early.
     pub(super) fn hear_again(&mut self, outside: &mut Outside<'_>) -> Result<(), PowerFailed> {
-        let early = mem::take(&mut self.early).into_iter().chain(self.unknown.keys().cloned().collect::<Vec<_>>());
+        let early = self.early.iter().map(|(event, _)| event).chain(self.unknown.keys()).cloned().collect::<Vec<_>>();
         early.into_iter().try_for_each(|event| go_on(self.hear(&event, outside)))
     }
 
+    /// Whether a Bob waits for its answer, which comes with the connection at the latest. One that was told to ask later has its answer,
+    /// until it asks again.
     fn is_connecting(&self) -> bool {
-        self.machines.values().any(|it| matches!(it, AnyMachine::Bob(bob) if bob.phase() == BobPhase::Connecting))
+        let is_connecting = |it: &AnyMachine| matches!(it, AnyMachine::Bob(bob) if bob.phase() == BobPhase::Connecting);
+        self.machines.iter().any(|(key, it)| is_connecting(it) && !self.paused.contains(key))
+    }
+
+    /// Whether a line of a Port may be on its way. A Port may be on offer for years, so nobody is held back longer for it than for a ticket.
+    fn is_offering(&self) -> bool {
+        self.machines.values().any(|it| matches!(it, AnyMachine::Alice(alice) if alice.phase() == AlicePhase::Offered))
     }
 }

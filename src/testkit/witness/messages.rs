@@ -7,7 +7,17 @@ use rand_core::SeedableRng;
 
 use super::{Violation, Witness};
 use crate::testkit::app::App;
-use crate::{Admission, Event, Line, LineId, LinePhase, Machine, Payload, Received, RecordKey, Request, UnixSeconds};
+use crate::{
+    Admission, Event, IntroducerMessage, Line, LineId, LinePhase, Machine, Payload, Received, RecordKey, Request,
+    UnixSeconds,
+};
+
+/// What was in a packet.
+enum Opened {
+    Message(Vec<u8>),
+    /// Its bytes.
+    Introducer(Vec<u8>),
+}
 
 impl Witness {
     pub(in super::super) fn says(&mut self, who: usize, line_id: LineId, text: &[u8]) {
@@ -51,11 +61,18 @@ impl Witness {
         Ok(())
     }
 
-    /// The client has acknowledged this event. If it is a packet with a message, the message must have been shown, or be in the inbox.
+    /// The client has acknowledged this event. If it is a packet with a message, the message must have been shown, or be in the inbox. One
+    /// about a contact port must have done what it says.
     pub(in super::super) fn acknowledges(&mut self, who: usize, event: &[u8], app: &impl App) -> Result<(), Violation> {
         let Ok(event @ Event::Packet { line_id, .. }) = Event::decode(event) else { return Ok(()) };
         let data = app.associated_data(&event);
-        let Some(text) = self.message_in(who, line_id, &event, &data) else { return Ok(()) };
+        let text = match self.message_in(who, line_id, &event, &data) {
+            Some(Opened::Message(text)) => text,
+            Some(Opened::Introducer(said)) => {
+                return IntroducerMessage::decode(&said).map_or(Ok(()), |said| self.has_done(who, line_id, &said, app));
+            }
+            None => return Ok(()),
+        };
         if self.heard.contains(&(who, text.clone())) || self.may_lose(who, &text) {
             return Ok(());
         }
@@ -82,7 +99,7 @@ impl Witness {
 
     /// The message in this packet, if this client's line can open it, or could before the packet came. `None` on a line that is over, or
     /// that waits for approval: nobody need hear it any more, or yet.
-    fn message_in(&self, who: usize, line_id: LineId, event: &Event<'_>, data: &[u8]) -> Option<Vec<u8>> {
+    fn message_in(&self, who: usize, line_id: LineId, event: &Event<'_>, data: &[u8]) -> Option<Opened> {
         let now = self.records.get(&(who, RecordKey::Line(line_id)))?;
         // Alice deletes the key of what Bob said early once all of that has come.
         let before = self.early.get(&(who, line_id));
@@ -96,13 +113,14 @@ impl Witness {
 }
 
 /// Opens a packet with the keys of this line's record, even if the line has taken it before.
-fn overhears(record: &[u8], event: &Event<'_>, data: &[u8], now: UnixSeconds) -> Option<Vec<u8>> {
+fn overhears(record: &[u8], event: &Event<'_>, data: &[u8], now: UnixSeconds) -> Option<Opened> {
     let mut line = Line::restore(record).ok()?.with_nothing_taken();
     // No key is made of it.
     let (mut buffer, mut rng) = (Vec::new(), ChaCha8Rng::seed_from_u64(0));
     let step = line.handle_with_aad(event, data, &mut buffer, now, &mut rng).ok()?;
     match step.write().received {
-        Some(Received::Message(text)) => Some(text.to_vec()),
-        _ => None,
+        Some(Received::Message(text)) => Some(Opened::Message(text.to_vec())),
+        Some(Received::Introducer(said)) => Some(Opened::Introducer(said.to_vec())),
+        None => None,
     }
 }

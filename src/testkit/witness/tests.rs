@@ -13,16 +13,13 @@ use crate::{
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
-const NOW: UnixSeconds = UnixSeconds(1_000);
+const NOW: UnixSeconds = match UnixSeconds::new(1_000) {
+    Some(now) => now,
+    None => UnixSeconds::MAX,
+};
 
 fn seen(port: u8, pair: u8, code: Option<u32>) -> Seen {
-    Seen {
-        port: [port; 32].into(),
-        pair_hash: [pair; 32].into(),
-        code: code.map(|n| [n; 8]),
-        early: None,
-        confirmed: false,
-    }
+    Seen { port: [port; 32].into(), peer: [pair; 32].into(), code: code.map(|n| [n; 8]), early: None, confirmed: false }
 }
 
 fn line_id(n: u8) -> LineId {
@@ -75,9 +72,8 @@ fn dead(mut bob: AnyMachine) -> AnyMachine {
     bob
 }
 
-fn line_of(machine: &mut AnyMachine, proof: Option<crate::Proof>) -> AnyMachine {
-    let event = Event::LineFormed { line_link: [1; 16].into(), line_id: line_id(1), pair_hash: [1; 32].into(), proof };
-    let formed = step(machine, Input::Event(&event, &[], &Tables::default())).into_iter().find_map(|one| match one {
+fn line_of(machine: &mut AnyMachine, formed: &Event<'_>) -> AnyMachine {
+    let formed = step(machine, Input::Event(formed, &[], &Tables::default())).into_iter().find_map(|one| match one {
         ToDo::Adopt(line) => Some(AnyMachine::Line(*line)),
         _ => None,
     });
@@ -96,7 +92,10 @@ fn ends() -> [AnyMachine; 2] {
         _ => None,
     });
     let mut alice = AnyMachine::Alice(alice(PortOptions::new()));
-    [line_of(&mut alice, proof), line_of(&mut bob, None)]
+    let (line_link, line_id, request_id) = ([1; 16].into(), line_id(1), [2; 16].into());
+    let formed = Event::LineFormed { line_link, line_id, peer: [1; 32].into(), proof };
+    let connected = Event::Connected { line_link, request_id, line_id, peer: [2; 32].into() };
+    [line_of(&mut alice, &formed), line_of(&mut bob, &connected)]
 }
 
 /// All that each end has to say has come to the other.
@@ -140,7 +139,7 @@ fn the_code_of_a_joined_line_is_its_check_code() {
     assert_eq!(ends.each_ref().map(code), [(alice, alice); 2]);
 }
 
-/// A line keeps its Port and its `pair_hash`, and the code that it gets when it is joined until it is over.
+/// A line keeps its Port and its `peer`, and the code that it gets when it is joined until it is over.
 #[test]
 fn what_a_line_may_become() {
     let (born, joined) = (seen(1, 1, None), seen(1, 1, Some(1)));
@@ -244,7 +243,9 @@ fn a_line_is_confirmed_with_its_other_end_only() {
     assert_eq!(compares(&[], None, false), ALONE);
     assert_eq!(compares(&[(BOB, 1, seen(1, 1, Some(1)))], None, false), Ok(()));
     assert_eq!(compares(&[(BOB, 2, seen(1, 1, Some(1)))], None, false), ALONE);
-    assert_eq!(compares(&[(BOB, 1, seen(1, 2, Some(1)))], None, false), ALONE);
+    // Each end has its own mark of the other.
+    assert_eq!(compares(&[(BOB, 1, seen(1, 2, Some(1)))], None, false), Ok(()));
+    assert_eq!(compares(&[(BOB, 1, seen(1, 1, Some(2)))], None, false), ALONE);
     assert_eq!(compares(&[(BOB, 1, seen(2, 1, Some(1)))], None, false), ALONE);
     // Bob's line may have joined and ended before the kit looked at it. Then Bob has sealed a packet on it.
     let over = [(BOB, 1, seen(1, 1, None))];
@@ -252,7 +253,7 @@ fn a_line_is_confirmed_with_its_other_end_only() {
     assert_eq!(compares(&over, Some((ALICE, 1)), false), ALONE);
     assert_eq!(compares(&over, Some((BOB, 2)), false), ALONE);
     assert_eq!(compares(&over, Some((BOB, 1)), false), Ok(()));
-    assert_eq!(compares(&[(BOB, 1, seen(1, 2, None))], Some((BOB, 1)), false), ALONE);
+    assert_eq!(compares(&[(BOB, 1, seen(2, 1, None))], Some((BOB, 1)), false), ALONE);
     // Bob has another line of that name now. That is allowed only if Bob has forgotten the first one.
     let another = [(BOB, 1, seen(1, 1, Some(2)))];
     assert_eq!(compares(&another, None, false), ALONE);
@@ -276,25 +277,22 @@ fn a_line_with_the_name_of_another_has_its_own_counters() {
 /// §6.5, §6.6.
 #[test]
 fn a_line_is_lost_that_is_not_confirmed_at_both_ends() {
-    let finds = |ends: &[AnyMachine; 2], both: bool, given_up: bool, forgotten: bool| {
+    let finds = |ends: &[AnyMachine; 2], both: bool, forgotten: bool| {
         let stores = [records(&[&ends[ALICE]]), if both { records(&[&ends[BOB]]) } else { vec![] }];
         let mut witness = witness(&[]);
         witness.makers = [(port().hash(), alices())].into();
         stores.iter().enumerate().for_each(|(who, records)| assert_eq!(witness.looks(who, records), Ok(())));
-        witness.given_up.extend(given_up.then_some(LineLink::from([1; 16])));
         witness.forgotten.extend(forgotten.then_some((ALICE, [1; 16].into())));
         witness.finds_lost(&stores)
     };
     let mut ends = ends();
     const LOST: Result<(), Violation> = Err(Violation::Lost(ALICE));
-    assert_eq!(finds(&ends, true, false, false), LOST);
-    assert_eq!(finds(&ends, true, true, false), LOST);
-    assert_eq!(finds(&ends, false, false, false), LOST);
-    assert_eq!(finds(&ends, false, true, false), Ok(()));
-    assert_eq!(finds(&ends, false, false, true), Ok(()));
+    assert_eq!(finds(&ends, true, false), LOST);
+    assert_eq!(finds(&ends, false, false), LOST);
+    assert_eq!(finds(&ends, false, true), Ok(()));
     talk(&mut ends);
-    assert_eq!(finds(&ends, true, false, false), Ok(()));
-    assert_eq!(finds(&ends, false, false, false), LOST);
+    assert_eq!(finds(&ends, true, false), Ok(()));
+    assert_eq!(finds(&ends, false, false), LOST);
 }
 
 /// Alice's end of a line of Port 1. Carol introduced the guest, and Alice's line with Carol is line 9.
@@ -314,8 +312,8 @@ fn introduced() -> Line {
     let mut bob = AnyMachine::Bob(made(Bob::scan(Port::parse(text).unwrap(), Seed::from_bytes(&[2; 64]))));
     let sent = step(&mut bob, Input::Connect(SendProof::Inline));
     let Some(ToDo::Send(request)) = sent.first() else { panic!("{sent:?}") };
-    let Ok(Request::Connect { line_link, proof }) = Request::decode(request) else { panic!("no Connect") };
-    let formed = Event::LineFormed { line_link, line_id: line_id(1), pair_hash: [1; 32].into(), proof };
+    let Ok(Request::Connect { line_link, proof, .. }) = Request::decode(request) else { panic!("no Connect") };
+    let formed = Event::LineFormed { line_link, line_id: line_id(1), peer: [1; 32].into(), proof };
     let known = Tables::of(&formed, [].into_iter(), [ticket]);
     let yielded = step(&mut alice, Input::Event(&formed, &[], &known));
     let line = yielded.into_iter().find_map(|one| match one {
@@ -367,4 +365,77 @@ fn a_second_line_of_one_ticket_and_one_of_what_is_over() {
     assert_eq!(witness.sees(ALICE, &line, &line.record()), Err(Violation::AfterWithdrawal(ALICE)));
     witness.rolled_back(ALICE);
     assert!(!witness.is_over(ALICE, line.port()));
+}
+
+/// §5.6: a Bob whose use is over may be read again in its row, and its maker may have no second line for that.
+#[test]
+fn who_reads_a_port_again_may_have_a_second_line_of_it_but_its_maker_not() {
+    let mut gone = dead(connected(2));
+    let mut witness = witness(&[]);
+    witness.makers = [(port().hash(), alices())].into();
+    assert_eq!(witness.looks(BOB, &records(&[&gone])), Ok(()));
+    step(&mut gone, Input::ScanAgain(&port(), &[3; 64]));
+    assert_eq!(witness.looks(BOB, &records(&[&gone])), Ok(()));
+    assert!(!witness.has_forgotten(BOB, port().hash()) && witness.may_have_two(BOB, port().hash()));
+    assert!(!witness.may_have_two(ALICE, port().hash()));
+}
+
+/// Somebody is on line 1 at the relay. Whether that is found.
+fn ghost(who: usize, on: [bool; 2], stores: &[&[&AnyMachine]; 2], lost: &[usize]) -> bool {
+    let witness = Witness { lost: lost.iter().copied().collect(), ..witness(&[]) };
+    let on = on.map(|is_on| if is_on { vec![line_id(1)] } else { vec![] });
+    match witness.finds_ghosts(&on, &stores.map(records)) {
+        Ok(()) => false,
+        Err(Violation::GhostLine(found)) => {
+            assert_eq!(found, who);
+            true
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// §8.3.
+#[test]
+fn who_is_on_a_line_has_its_record_or_leaves_it() {
+    let [alices, bobs] = &ends();
+    let mut closed = ends();
+    step(&mut closed[BOB], Input::Close);
+    let leaving = &closed[BOB].record().to_vec();
+    let leaving = &AnyMachine::restore(leaving).unwrap();
+    step(&mut closed[BOB], Input::ClearOutbox);
+    let [_, gone] = &closed;
+    let waiting = &connected(3);
+    for (bob, is_ghost) in [(&[bobs][..], false), (&[leaving], false), (&[gone], true), (&[], true), (&[waiting], true)]
+    {
+        assert_eq!(ghost(BOB, [true; 2], &[&[alices], bob], &[]), is_ghost, "{bob:?}");
+        // Who has left is no ghost. Nor is one whom nobody waits for.
+        assert!(!ghost(BOB, [true, false], &[&[alices], bob], &[]));
+        assert!(!ghost(BOB, [false, true], &[&[], bob], &[]));
+    }
+    // Nobody waits if all that both had is lost.
+    assert!(!ghost(ALICE, [true; 2], &[&[], &[]], &[ALICE, BOB]));
+    assert!(ghost(ALICE, [true; 2], &[&[], &[]], &[BOB]));
+    assert!(ghost(BOB, [true; 2], &[&[alices], &[]], &[ALICE, BOB]));
+}
+
+/// §4.3, §5.3.
+#[test]
+fn a_port_has_no_line_of_another_port() {
+    let [alices_line, bobs_line] = ends();
+    for (who, line) in [(ALICE, &alices_line), (BOB, &bobs_line)] {
+        let is_of_another = |of: u8, link: u8, stored: bool, before: bool| {
+            let mut witness = witness(&[]);
+            let made = Made { line_link: [link; 16].into(), ..alices() };
+            witness.makers =
+                [(port().hash(), made), ([7; 32].into(), Made { line_link: [of; 16].into(), ..alices() })].into();
+            let name = (who, RecordKey::Line(line_id(1)));
+            witness.records.extend(stored.then(|| (name, line.record().to_vec())));
+            witness.came.extend(before.then(|| (who, line_id(1), [7; 32].into())));
+            witness.is_of_another(who, RecordKey::LineLink([of; 16].into()), line_id(1))
+        };
+        assert!(!is_of_another(1, 1, true, false));
+        assert!(is_of_another(2, 1, true, false));
+        assert!(!is_of_another(2, 1, false, false), "its record is gone");
+        assert!(!is_of_another(2, 1, true, true), "the name is another line's now");
+    }
 }

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use rand_core::Rng;
 
@@ -9,6 +10,7 @@ use super::{Happened, World, pick};
 use crate::testkit::app::{App, Command};
 use crate::testkit::machine::AnyMachine;
 use crate::testkit::schedule::{Change, Choice, Expiry, Fault, Terms};
+use crate::testkit::violation::Violation;
 use crate::{
     Alice, Introducer, IntroducerName, IntroducerPhase, Line, LineId, LinePhase, Machine, Policy, Pool, PortOptions,
     RecordKey, RelayAddr, UnixSeconds, UseLimit,
@@ -112,11 +114,7 @@ impl<A: App> World<A> {
             Choice::Say(who, n) => {
                 let who = self.user(who);
                 let Some(line_id) = self.line_of(who, n) else { return Ok(false) };
-                // No two alike, so that one that comes twice is seen.
-                self.said = self.said.saturating_add(1);
-                let text = format!("word {}", self.said).into_bytes();
-                self.witness.says(who, line_id, &text);
-                self.command(who, &Command::Say(line_id, text))
+                self.say(who, line_id)
             }
             Choice::Close(who, n) => {
                 let who = self.user(who);
@@ -127,6 +125,21 @@ impl<A: App> World<A> {
             // What befalls a world is no wish.
             _ => Ok(false),
         }
+    }
+
+    /// Says a word along each line that can take one.
+    pub(super) fn say_along_all(&mut self, who: usize) -> Result<(), Violation> {
+        let is_open = |line: &Line| matches!(line.phase(), LinePhase::Joined | LinePhase::Confirmed);
+        let lines: Vec<_> = self.restored::<Line>(who).filter(is_open).map(|line| line.claims().line_id).collect();
+        lines.into_iter().try_for_each(|line_id| self.say(who, line_id).map(drop))
+    }
+
+    fn say(&mut self, who: usize, line_id: LineId) -> Happened {
+        // No two alike, so that one that comes twice is seen.
+        self.said = self.said.saturating_add(1);
+        let text = format!("word {}", self.said).into_bytes();
+        self.witness.says(who, line_id, &text);
+        self.command(who, &Command::Say(line_id, text))
     }
 
     /// Of a contact port.
@@ -140,7 +153,7 @@ impl<A: App> World<A> {
     }
 
     pub(super) fn later(&self, n: u8) -> UnixSeconds {
-        UnixSeconds(self.now.0.saturating_add(1_u64.checked_shl(u32::from(n)).unwrap_or(u64::MAX)))
+        self.now.after(Duration::from_secs(1_u64.checked_shl(u32::from(n)).unwrap_or(u64::MAX)))
     }
 
     fn seed(&mut self, makes: Option<&PortOptions>) -> [u8; 64] {

@@ -1,5 +1,7 @@
 //! §17.1, §17.2: bundles.
 
+use crate::common::at;
+
 use super::{HOSTILE, contact_port, grant, name, port, superport, twice, with};
 use port_protocol::app::{Bundle, BundleError, Grant, Name};
 use port_protocol::{LineLink, PortKind, UnixSeconds};
@@ -37,7 +39,7 @@ fn r17_2_the_order_of_the_members_is_the_apps() {
 #[test]
 fn r17_2_what_is_written_is_read() {
     for bundle in [port(), superport(), contact_port()] {
-        for bundle in [bundle.clone(), bundle.clone().expiring(UnixSeconds(1_790_000_000)), bundle.named(name(""))] {
+        for bundle in [bundle.clone(), bundle.clone().expiring(at(1_790_000_000)), bundle.named(name(""))] {
             assert_eq!(read(bundle.to_json().as_str()), Ok(bundle));
         }
     }
@@ -229,7 +231,7 @@ fn r17_2_a_contact_port_is_shown_with_a_ticket_and_granted_without() {
     let grant = Grant::from_json(&with(&late, "name", Some("Alice".into()))).unwrap();
     assert_eq!(grant.name().map(Name::as_str), Some("Alice"));
     let shared = grant.share([6; 16].into(), None);
-    assert_eq!((shared.name(), shared.expires()), (None, Some(UnixSeconds(1_790_009_600))));
+    assert_eq!((shared.name(), shared.expires()), (None, Some(at(1_790_009_600))));
 }
 
 trait ExpiringLike {
@@ -287,8 +289,8 @@ fn r17_1_escapes_are_read_as_json_has_them() {
     ];
     let mut read_as = 0;
     let count = parts.len();
-    for at in 0..count.pow(3) {
-        let [one, two, three] = [at, at / count, at / count / count].map(|at| parts[at % count]);
+    for n in 0..count.pow(3) {
+        let [one, two, three] = [n, n / count, n / count / count].map(|n| parts[n % count]);
         let text = format!("\"{one}{two}{three}\"");
         let meant = serde_json::from_str::<String>(&text).map_err(|_| BundleError::Malformed);
         let bundle = read(&json.as_str().replace("\"X\"", &text));
@@ -300,7 +302,7 @@ fn r17_1_escapes_are_read_as_json_has_them() {
 
 #[test]
 fn r17_2_the_expiry_is_obeyed() {
-    let at = |text: &str| {
+    let read_at = |text: &str| {
         read(&with(port().to_json().as_str(), "expiryTimestamp", Some(text.into()))).map(|bundle| bundle.expires())
     };
     let good = [
@@ -313,7 +315,7 @@ fn r17_2_the_expiry_is_obeyed() {
         ("9999-12-31T23:59:59Z", 253_402_300_799),
     ];
     for (text, seconds) in good {
-        assert_eq!(at(text), Ok(Some(UnixSeconds(seconds))), "{text}");
+        assert_eq!(read_at(text), Ok(Some(at(seconds))), "{text}");
     }
     let bad = [
         "",
@@ -336,11 +338,11 @@ fn r17_2_the_expiry_is_obeyed() {
         "日2026-09-21T16:53:20Z",
     ];
     for text in bad {
-        assert_eq!(at(text), Err(BundleError::Malformed), "{text}");
+        assert_eq!(read_at(text), Err(BundleError::Malformed), "{text}");
     }
-    let bundle = port().expiring(UnixSeconds(1_790_009_600));
+    let bundle = port().expiring(at(1_790_009_600));
     assert!(bundle.to_json().as_str().contains(r#","expiryTimestamp":"2026-09-21T16:53:20Z","#));
-    assert_eq!(port().expiring(UnixSeconds(u64::MAX)).expires(), Some(UnixSeconds(253_402_300_799)));
+    assert_eq!(port().expiring(UnixSeconds::MAX).expires(), Some(at(253_402_300_799)));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! §17.7: events.
 
+use crate::common::at;
+
 use super::{bob, name, port, twice, with};
 use port_protocol::app::{EncryptedContent, Event, EventError, Happened, Intro, UnauthenticatedKey};
-use port_protocol::{LineLink, PortKind, RecordKey, UnixSeconds};
+use port_protocol::{LineLink, PortKind, RecordKey};
 use serde_json::{Value, json};
 
 fn id(n: u8) -> String {
@@ -64,7 +66,7 @@ fn r17_7_events_are_written_as_the_app_reads_them() {
     let json = format!(r#"{{"lineId":"{}","messageContent":{}}}"#, id(2), content().to_json());
     assert_eq!(text(&message()), json);
     for event in KINDS.map(used).into_iter().chain([ended(), message()]) {
-        let dated = Event { timestamp: Some(UnixSeconds(1_790_009_600)), ..event.clone() };
+        let dated = Event { timestamp: Some(at(1_790_009_600)), ..event.clone() };
         assert!(text(&dated).ends_with(r#","timestamp":"2026-09-21T16:53:20Z"}"#));
         for event in [event, dated] {
             assert_eq!(Event::from_json(&text(&event)), Ok(event));
@@ -219,7 +221,7 @@ fn r17_7_what_is_of_no_line_is_the_callers() {
 #[test]
 fn r17_7_no_key_comes_twice() {
     for event in KINDS.map(used).into_iter().chain([ended(), message()]) {
-        let json = text(&Event { timestamp: Some(UnixSeconds(0)), ..event });
+        let json = text(&Event { timestamp: Some(at(0)), ..event });
         for key in value(&json).as_object().unwrap().keys() {
             assert_eq!(Event::from_json(&twice(&json, key)), Err(EventError::Malformed), "{key}");
         }
@@ -232,7 +234,7 @@ fn r17_7_a_timestamp_is_no_reason_to_lose_an_event() {
         let event = Event::from_json(&with(&text(&ended()), "timestamp", Some(timestamp))).unwrap();
         assert_eq!(event.what, ended().what);
         assert_eq!(Event::from_json(&text(&event)), Ok(event.clone()));
-        event.timestamp.map(|seconds| seconds.0)
+        event.timestamp.map(|seconds| seconds.as_secs())
     };
     assert_eq!(at(json!("2026-09-21T16:53:20Z")), Some(1_790_009_600));
     assert_eq!(at(json!("2026-09-21T16:53:20.123Z")), Some(1_790_009_600));

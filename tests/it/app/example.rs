@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 
 use super::{HOSTILE, contact_port, grant, name, port, reader, with};
 use port_protocol::app::{Bundle, Intro, Name, Scanned};
-use port_protocol::{PortKind, Secret, UnixSeconds};
+use port_protocol::{PortKind, Secret};
 use serde_json::{Value, json};
 
-use crate::common::example;
+use crate::common::{at, example};
 
 fn run(arguments: &[&str]) -> Output {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
@@ -135,11 +135,11 @@ fn a_short_link_gives_the_request_for_its_bundle() {
 #[test]
 fn what_it_cannot_use_it_refuses() {
     let group = with(port().to_json().as_str(), "target", Some(1.into()));
-    let late = port().expiring(UnixSeconds(1));
+    let late = port().expiring(at(1));
     for (text, reason) in [
         ("hello", "not a Port"),
         (
-            "PORT:QUAQCUEAQGBIHBEFQ2DYRCMKROGI3DUPLAQI6QGFVW3I6JLCJLS3EFHKOZ5G5SKNQKOT2626DLI3U3Z6EE4CQX2QEAQSEIZEEUTCOKBJFIVSYLJOF4",
+            "PORT:QUAQCUEAQGBIHBEFQ2DYRCMKROGI3DUPLAQI6QGFVW3I6JLCJLS3EFHKOZ5G5SKNQKOT2626DLI3U3Z6EE4CQX2QEAQSEIZEEUTCOKBJFIVSYLJOF4YK2",
             "example `handshake`",
         ),
         (group.as_str(), "the app itself"),

@@ -1,9 +1,9 @@
 //! §17.3: links.
 
 use super::{HOSTILE, contact_port, name, port, reader, superport, with};
-use crate::common::Commit as _;
+use crate::common::{Commit as _, at};
 use port_protocol::app::{Bundle, BundleError, Name, ScanError, Scanned};
-use port_protocol::{Port, PortError, PortOptions, Seed, UnixSeconds};
+use port_protocol::{Port, PortError, PortOptions, Seed};
 use qrcode::bits::Bits;
 use qrcode::optimize::Segment;
 use qrcode::types::Mode;
@@ -23,7 +23,7 @@ fn json(bundle: &Bundle) -> Value {
 
 #[test]
 fn r17_3_what_is_written_is_read() {
-    for bundle in [port(), superport(), contact_port(), port().expiring(UnixSeconds(1_790_000_000))] {
+    for bundle in [port(), superport(), contact_port(), port().expiring(at(1_790_000_000))] {
         assert_eq!(read(bundle.link().as_str()), Ok(bundle.clone()));
         assert_eq!(reader::read(bundle.link().as_str()), Some(json(&bundle)));
         assert_eq!(bundle.link_for_app().text, bundle.link());
@@ -281,7 +281,7 @@ fn r17_3_a_link_in_a_qr_code() {
     assert_eq!((longest.as_str().len(), qr_versions(longest.as_str())), (560, [18, 17]));
     // With all that there may be: a ticket, and an expiry.
     let shared = vectors.iter().find(|vector| vector.kind == "contact_port").unwrap();
-    let longest = with(shared, longest_name()).expiring(UnixSeconds(1_790_000_000)).link();
+    let longest = with(shared, longest_name()).expiring(at(1_790_000_000)).link();
     assert_eq!((longest.as_str().len(), qr_versions(longest.as_str())), (641, [20, 18]));
 }
 
@@ -297,8 +297,11 @@ fn r17_11_the_text_says_which_dialect() {
 
     // Each by its own rules: no text is good in both.
     let text = native.qr_text().to_string();
-    for bad in [format!("\"{text}\""), format!("{text}A"), "PORT:".into(), "hello".into(), String::new()] {
+    for bad in [format!("\"{text}\""), format!("{text}A"), "hello".into(), String::new()] {
         assert_eq!(Scanned::parse(&bad), Err(PortError::Malformed.into()), "{bad}");
+    }
+    for bad in [&text[..text.len() - 1], "PORT:"] {
+        assert_eq!(Scanned::parse(bad), Err(PortError::Damaged.into()), "{bad}");
     }
     let of_app = native.link("https://porting.me/?").unwrap().to_string();
     assert!(Port::parse(&of_app).is_ok());

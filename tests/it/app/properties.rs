@@ -1,7 +1,8 @@
 //! §17.1: no text makes a reader panic, and what is read is written again and read the same.
 
+use crate::common::at;
+
 use super::{HOSTILE, bob, contact_port, name, port, reader, superport};
-use port_protocol::UnixSeconds;
 use port_protocol::app::{
     Bundle, EncryptedContent, Event, Grant, Happened, Intro, Message, Name, Scanned, UnauthenticatedKey, response,
 };
@@ -42,7 +43,7 @@ fn good() -> Vec<String> {
     let mut texts = Vec::new();
     for bundle in [port(), superport(), contact_port()] {
         for hostile in HOSTILE {
-            let bundle = bundle.clone().named(name(hostile)).expiring(UnixSeconds(1_790_000_000));
+            let bundle = bundle.clone().named(name(hostile)).expiring(at(1_790_000_000));
             let intro = Intro::make(&bob(), [1; 16], &bundle, &name(hostile)).0;
             let used = Happened::Used {
                 kind: bundle.kind(),
@@ -51,7 +52,7 @@ fn good() -> Vec<String> {
                 pair_hash: [6; 32].into(),
                 intro: intro.clone(),
             };
-            let event = Event { what: used, timestamp: Some(UnixSeconds(1)) };
+            let event = Event { what: used, timestamp: Some(at(1)) };
             texts.extend(
                 [bundle.to_json(), bundle.link(), intro.to_json(), event.to_json()].map(|text| text.to_string()),
             );

@@ -7,7 +7,7 @@ use port_protocol::*;
 use sha2::{Digest, Sha256};
 
 use super::cbor::Cbor;
-use super::{line_id, pair_hash, port, proof, seed_bytes};
+use super::{line_id, port, proof, seed_bytes};
 
 /// The line's three keys.
 pub struct Keys {
@@ -35,7 +35,6 @@ pub fn keys(options: PortOptions) -> Keys {
         Cbor::Uint(1),
         Cbor::Bytes(Sha256::digest(port.to_bytes().as_slice()).to_vec()),
         Cbor::Bytes(line_id().as_bytes().to_vec()),
-        Cbor::Bytes(pair_hash().as_bytes().to_vec()),
         proof,
     ]);
     let hkdf = Hkdf::<Sha256>::new(Some(&Sha256::digest(transcript.write())), &secret(options));

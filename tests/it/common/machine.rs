@@ -1,10 +1,11 @@
 //! Every machine behind one face, which holds it to §8.1 at every step.
 
 use std::fmt;
+use std::time::Duration;
 
 use port_protocol::*;
 
-use super::{Kept, NOW, Put, Said, Unused, rng, state_of};
+use super::{DAY, Kept, NOW, Put, Said, Unused, rng, state_of};
 
 /// Whatever can be said to a machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,6 +115,7 @@ impl fmt::Display for Effect {
                 }
                 Request::Disconnect { .. } => f.write_str("Disconnect"),
                 Request::CloseLineLink { .. } => f.write_str("CloseLineLink"),
+                Request::SetLineLink { version: 0, .. } => f.write_str("SetLineLink 0"),
                 Request::SetLineLink { admits, .. } => write!(f, "SetLineLink {admits:?}"),
                 Request::Packet { payload, .. } => match Payload::decode(payload).unwrap() {
                     Payload::Sealed { kind, .. } => write!(f, "{kind:?}"),
@@ -246,9 +248,20 @@ impl Any {
         now: UnixSeconds,
         keep: &mut dyn FnMut(&Put) -> bool,
     ) -> Result<Vec<Effect>, Refusal> {
+        self.apply_with(input, &NoPeers, now, keep)
+    }
+
+    /// The same with these tables.
+    pub fn apply_with(
+        &mut self,
+        input: &Input,
+        peers: &impl Peers,
+        now: UnixSeconds,
+        keep: &mut dyn FnMut(&Put) -> bool,
+    ) -> Result<Vec<Effect>, Refusal> {
         let (before, key, revision, state) = (self.record(), self.key(), self.revision(), self.state());
         let mut put = None;
-        let outcome = self.step(input, now, &mut |asked| {
+        let outcome = self.step_with(input, peers, now, &mut |asked| {
             put = Some(asked.clone());
             keep(asked)
         });
@@ -314,6 +327,17 @@ impl Any {
         self.give(input, NOW).unwrap()
     }
 
+    /// A tick at this time and, where that only notes the look (§8.8), on each of the days after it, until one does more.
+    pub fn ticks_out(&mut self, now: UnixSeconds) -> Result<Vec<Effect>, Refusal> {
+        let (state, mut now) = (self.state(), now);
+        let mut outcome = self.give(&Input::Tick, now);
+        while outcome.is_ok() && self.state() == state && now < UnixSeconds::MAX {
+            now = now.after(Duration::from_secs(DAY));
+            outcome = self.give(&Input::Tick, now);
+        }
+        outcome
+    }
+
     /// [`apply`](Any::apply) without its checks.
     pub fn step(
         &mut self,
@@ -321,11 +345,21 @@ impl Any {
         now: UnixSeconds,
         keep: &mut dyn FnMut(&Put) -> bool,
     ) -> Result<Vec<Effect>, Refusal> {
+        self.step_with(input, &NoPeers, now, keep)
+    }
+
+    fn step_with(
+        &mut self,
+        input: &Input,
+        peers: &impl Peers,
+        now: UnixSeconds,
+        keep: &mut dyn FnMut(&Put) -> bool,
+    ) -> Result<Vec<Effect>, Refusal> {
         match self {
             Self::Alice(alice) => {
                 let step = match input {
                     Input::Event(event) => {
-                        alice.handle(&decoded(event)?, &NoPeers, now, &mut rng()).map_err(Refusal::Rejected)?
+                        alice.handle(&decoded(event)?, peers, now, &mut rng()).map_err(Refusal::Rejected)?
                     }
                     Input::Revoke => alice.revoke().map_err(Refusal::Rejected)?,
                     Input::Tick => alice.tick(now).ok_or(Refusal::NothingDue)?,
@@ -337,7 +371,7 @@ impl Any {
             Self::Bob(bob) => {
                 let step = match input {
                     Input::Event(event) => {
-                        bob.handle(&decoded(event)?, &NoPeers, now, &mut Unused).map_err(Refusal::Rejected)?
+                        bob.handle(&decoded(event)?, peers, now, &mut Unused).map_err(Refusal::Rejected)?
                     }
                     Input::Connect(how) => bob.connect(*how, now).map_err(Refusal::Rejected)?,
                     Input::Cancel => bob.cancel().map_err(Refusal::Rejected)?,

@@ -6,19 +6,22 @@ use sha2::{Digest, Sha256};
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 
 use super::cbor::Cbor;
-use super::{Any, Commit, Effect, Made, NOW, Put, Store, Unused, fresh_bytes, line_link, rng, seed, seed_bytes};
+use super::{
+    Any, Commit, Effect, Made, NOW, Put, Store, Unused, fresh_bytes, line_link, maker, request_id, rng, seed,
+    seed_bytes,
+};
 
 /// What the caller's tables say of everybody.
-pub fn all_are(relationship: Relationship) -> impl Fn(&PairHash) -> Relationship {
-    move |_: &PairHash| relationship
+pub fn all_are(relationship: Relationship) -> impl Fn(&PeerMark) -> Relationship {
+    move |_: &PeerMark| relationship
 }
 
-/// There is a record of this line.
-pub struct There(pub LineId);
+/// There is a record of this line, which this Port has formed.
+pub struct There(pub LineId, pub PortHash);
 
 impl Peers for There {
-    fn has_line(&self, line_id: &LineId) -> bool {
-        *line_id == self.0
+    fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
+        (*line_id == self.0).then_some(self.1)
     }
 }
 
@@ -26,8 +29,15 @@ pub fn id(line: u8) -> LineId {
     [line; 16].into()
 }
 
-pub fn formed(line: u8, pair: u8, proof: Option<Proof>) -> Event<'static> {
-    Event::LineFormed { line_link: line_link(), line_id: id(line), pair_hash: [pair; 32].into(), proof }
+/// To Alice: this user came.
+pub fn formed(line: u8, peer: u8, proof: Option<Proof>) -> Event<'static> {
+    Event::LineFormed { line_link: line_link(), line_id: id(line), peer: [peer; 32].into(), proof }
+}
+
+/// To the Bob of seed `n`: its request formed this line.
+pub fn connected(n: u8, line: u8) -> Event<'static> {
+    let (line_link, request_id, line_id, peer) = (line_link(), request_id(n), id(line), maker());
+    Event::Connected { line_link, request_id, line_id, peer }
 }
 
 pub fn offering(policy: Policy) -> Alice {
@@ -63,12 +73,12 @@ pub fn line_of<'m>(effects: impl IntoIterator<Item = AliceEffect<'m>>) -> Option
     effects.into_iter().find_map(|e| if let AliceEffect::LineFormed(line) = e { Some(line) } else { None })
 }
 
-/// Alice's end and Bob's, of seed `n` and pair `n`, by the use of this line; with empty outboxes.
+/// Alice's end and Bob's, of seed `n` and mark `n`, by the use of this line; with empty outboxes.
 pub fn ends(alice: &mut Alice, n: u8, line: u8) -> (Line, Line) {
     let (mut bob, proof) = connecting(n, alice.port().unwrap());
     let at_alice = line_of(alice.handle(&formed(line, n, Some(proof)), &NoPeers, NOW, &mut rng()).unwrap().committed());
     clear_outbox(alice);
-    let step = bob.handle(&formed(line, n, None), &NoPeers, NOW, &mut Unused).unwrap();
+    let step = bob.handle(&connected(n, line), &NoPeers, NOW, &mut Unused).unwrap();
     let at_bob = step.committed().find_map(|e| if let BobEffect::LineFormed(line) = e { Some(line) } else { None });
     (at_alice.unwrap(), at_bob.unwrap())
 }
@@ -142,7 +152,7 @@ pub fn derived(n: u8, line: u8, port: &Port, proof: &Proof, fresh: &[u8; 32]) ->
     let proof = Cbor::read(&Payload::Proof { proof: proof.clone() }.to_vec()).at(&[1, 1]).clone();
     let port_hash = Sha256::digest(port.to_bytes().as_slice());
     let label = Cbor::Text("port-protocol".to_owned());
-    let fields = [label, Cbor::Uint(1), Cbor::Uint(2), bytes(&port_hash), bytes(&[line; 16]), bytes(&[n; 32]), proof];
+    let fields = [label, Cbor::Uint(1), Cbor::Uint(2), bytes(&port_hash), bytes(&[line; 16]), proof];
     let transcript = Sha256::digest(Cbor::Array(fields.to_vec()).write());
     let [alice_private, bob_private] = [1, n].map(|n| <[u8; 32]>::try_from(&seed_bytes(n)[..32]).unwrap());
     let bob_public = x25519(bob_private, X25519_BASEPOINT_BYTES);

@@ -2,6 +2,10 @@
 
 use super::cbor::Cbor;
 
+const PORT_OUTCOMES: [&str; 9] =
+    ["?", "Revoked", "Expired", "ProofRefused", "Paused", "Blocked", "AlreadyConnected", "LinkLost", "FalseLine"];
+const USE_OUTCOMES: [&str; 7] = ["?", "Cancelled", "Expired", "", "Blocked", "", "FalseLine"];
+
 /// The state that a record holds, in words.
 pub fn state_of(record: &[u8]) -> String {
     let record = Cbor::read(record);
@@ -20,27 +24,25 @@ pub fn state_of(record: &[u8]) -> String {
     match (role, tag) {
         (1, 1) => {
             let options = fields[3].items();
-            let many = options.len() > 2 || options[1].at(&[0, 0]).uint() != 1;
+            let many = options[2] != Cbor::Null || options[1].at(&[0, 0]).uint() != 1;
             format!("{name} Requesting{}", if many { ", many" } else { "" })
         }
         (1, 2) => {
-            let many = if fields.len() > 5 { ", many" } else { "" };
+            let many = if fields.len() > 6 { ", many" } else { "" };
             format!("{name} Offered{many}{}", if fields[4] == Cbor::Bool(true) { ", SetLineLink due" } else { "" })
         }
         (2, 1) => format!("{name} Scanned{}", if fields[0].items().len() > 7 { ", ticket" } else { "" }),
         (2, 2) => {
             let how = if fields[6].uint() == 1 { " inline" } else { "" };
-            let many = if fields.len() > 7 { ", many" } else { "" };
-            format!("{name} Connecting{how}{many}{}", if fields.len() > 8 { ", ticket" } else { "" })
+            let many = if fields[7] == Cbor::Null { "" } else { ", many" };
+            format!("{name} Connecting{how}{many}{}", if fields.len() > 9 { ", ticket" } else { "" })
         }
         _ if fields[0].uint() == 1 => format!("{name} Formed"),
         _ => {
             let end = match &fields[2] {
-                Cbor::Uint(end) => ["?", "Revoked", "Expired", "ProofRefused", "Paused", "Blocked", "AlreadyConnected"]
-                    [*end as usize]
-                    .to_owned(),
+                Cbor::Uint(end) => PORT_OUTCOMES[*end as usize].to_owned(),
                 end if end.items().len() == 2 => format!("Refused {}", end.at(&[1]).uint()),
-                end => ["?", "Cancelled", "Expired", "", "Blocked"][end.at(&[0]).uint() as usize].to_owned(),
+                end => USE_OUTCOMES[end.at(&[0]).uint() as usize].to_owned(),
             };
             let link = if fields[1].at(&[0]).uint() == 1 { ", no link" } else { "" };
             format!("{name} Ended {end}{link}{}", if fields.len() > 3 { "" } else { ", cleared" })

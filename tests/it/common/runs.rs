@@ -29,10 +29,19 @@ impl<K: PartialEq, T: Clone> Made<K, T> {
     }
 }
 
-pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+/// A time in seconds.
+pub const fn at(secs: u64) -> UnixSeconds {
+    match UnixSeconds::new(secs) {
+        Some(time) => time,
+        None => panic!("later than 9999"),
+    }
+}
+
+pub const NOW: UnixSeconds = at(1_800_000_000);
 /// When the Ports of these tests expire, if they do.
-pub const EXPIRY: UnixSeconds = UnixSeconds(NOW.0 + 1_000);
-pub const WEEK: u64 = 7 * 24 * 60 * 60;
+pub const EXPIRY: UnixSeconds = at(NOW.as_secs() + 1_000);
+pub const DAY: u64 = 24 * 60 * 60;
+pub const WEEK: u64 = 7 * DAY;
 
 pub fn line_link() -> LineLink {
     [0xA1; 16].into()
@@ -42,8 +51,19 @@ pub fn line_id() -> LineId {
     [0xB2; 16].into()
 }
 
-pub fn pair_hash() -> PairHash {
+/// What the relay calls Bob, towards Alice.
+pub fn peer() -> PeerMark {
     [0xC3; 32].into()
+}
+
+/// What the relay calls Alice, towards Bob.
+pub fn maker() -> PeerMark {
+    [0xC4; 32].into()
+}
+
+/// The request id of the machine of seed `n`.
+pub fn request_id(n: u8) -> RequestId {
+    <[u8; 16]>::try_from(&seed_bytes(n)[48..]).unwrap().into()
 }
 
 /// 64 bytes, all different.
@@ -61,16 +81,46 @@ pub fn expiring() -> PortOptions {
 
 /// Every optional field, as long as it can be.
 pub fn longest() -> PortOptions {
-    PortOptions::new().expires(UnixSeconds(u64::MAX)).relay(RelayAddr::new(&"r".repeat(64)).unwrap())
+    PortOptions::new().expires(UnixSeconds::MAX).relay(RelayAddr::new(&"r".repeat(64)).unwrap())
 }
 
 pub fn link_issued() -> Vec<u8> {
-    let request_id: [u8; 16] = seed_bytes(1)[48..].try_into().unwrap();
-    Event::LineLinkIssued { request_id: request_id.into(), line_link: line_link() }.to_vec()
+    Event::LineLinkIssued { request_id: request_id(1), line_link: line_link() }.to_vec()
 }
 
 pub fn line_formed(proof: Option<Proof>) -> Vec<u8> {
-    Event::LineFormed { line_link: line_link(), line_id: line_id(), pair_hash: pair_hash(), proof }.to_vec()
+    Event::LineFormed { line_link: line_link(), line_id: line_id(), peer: peer(), proof }.to_vec()
+}
+
+/// To the Bob of seed 2.
+pub fn line_connected() -> Vec<u8> {
+    line_connected_to(2, line_id())
+}
+
+/// To the Bob of seed `n`.
+pub fn line_connected_to(n: u8, line_id: LineId) -> Vec<u8> {
+    Event::Connected { line_link: line_link(), request_id: request_id(n), line_id, peer: maker() }.to_vec()
+}
+
+/// To the Bob of seed 2.
+pub fn refused(reason: Reason) -> Vec<u8> {
+    refused_by(2, reason)
+}
+
+/// To the Bob of seed `n`.
+pub fn refused_by(n: u8, reason: Reason) -> Vec<u8> {
+    Event::Refused { line_link: line_link(), request_id: request_id(n), reason }.to_vec()
+}
+
+/// What the relay tells both, Alice and Bob, when this request forms this line.
+pub fn formed_of(connect: &[u8], line_id: LineId) -> [Vec<u8>; 2] {
+    match Request::decode(connect) {
+        Ok(Request::Connect { line_link, request_id, proof }) => [
+            Event::LineFormed { line_link, line_id, peer: peer(), proof }.to_vec(),
+            Event::Connected { line_link, request_id, line_id, peer: maker() }.to_vec(),
+        ],
+        other => panic!("no Connect: {other:?}"),
+    }
 }
 
 pub fn packet(payload: &Payload<'_>) -> Vec<u8> {
@@ -145,7 +195,7 @@ pub fn lines(how: SendProof, options: PortOptions) -> (Any, Any) {
         bob.takes(&Input::Connect(*how));
         let inline = (*how == SendProof::Inline).then(|| proof(options.clone()));
         let at_alice = new_line(Any::from(offered(options.clone())).takes(&Input::Event(line_formed(inline))));
-        let at_bob = new_line(bob.takes(&Input::Event(line_formed(None))));
+        let at_bob = new_line(bob.takes(&Input::Event(line_connected())));
         (at_alice.into(), at_bob.into())
     })
 }
@@ -207,9 +257,8 @@ fn all_events(options: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
 
     let formed_as = |line_id: [u8; 16], line_link: LineLink, proof: Option<&Proof>| {
         let (line_id, proof) = (line_id.into(), proof.cloned());
-        Event::LineFormed { line_link, line_id, pair_hash: pair_hash(), proof }.to_vec()
+        Event::LineFormed { line_link, line_id, peer: peer(), proof }.to_vec()
     };
-    let refused = |line_link, reason| Event::Refused { line_link, reason }.to_vec();
     let other: LineLink = [0xEE; 16].into();
     vec![
         ("LineLinkIssued", link_issued()),
@@ -224,13 +273,27 @@ fn all_events(options: PortOptions) -> Vec<(&'static str, Vec<u8>)> {
         ("LineFormed, good proof, another's", formed_as([0xB2; 16], other, Some(&good))),
         ("LineFormed again", formed_as([0xEE; 16], line_link(), None)),
         ("LineFormed again, good proof", formed_as([0xEE; 16], line_link(), Some(&good))),
-        ("Refused 1", refused(line_link(), Reason::Unknown)),
-        ("Refused 2", refused(line_link(), Reason::UsedByAnother)),
-        ("Refused 3", refused(line_link(), Reason::UsedByYou)),
-        ("Refused 4", refused(line_link(), Reason::Closed)),
-        ("Refused 5", refused(line_link(), Reason::Expired)),
-        ("Refused 6", refused(line_link(), Reason::Paused)),
-        ("Refused, another's", refused(other, Reason::UsedByAnother)),
+        ("LineLinkLost", Event::LineLinkLost { line_link: line_link() }.to_vec()),
+        ("LineLinkLost, another's", Event::LineLinkLost { line_link: other }.to_vec()),
+        ("Connected", line_connected()),
+        ("Connected again", line_connected_to(2, [0xEE; 16].into())),
+        ("Connected, earlier scan", line_connected_to(3, line_id())),
+        (
+            "Connected, another's",
+            Event::Connected { line_link: other, request_id: request_id(2), line_id: line_id(), peer: maker() }
+                .to_vec(),
+        ),
+        ("Refused 1", refused(Reason::Unknown)),
+        ("Refused 2", refused(Reason::UsedByAnother)),
+        ("Refused 3", refused(Reason::UsedByYou)),
+        ("Refused 4", refused(Reason::Closed)),
+        ("Refused 5", refused(Reason::Expired)),
+        ("Refused 6", refused(Reason::Paused)),
+        ("Refused, earlier scan", refused_by(3, Reason::UsedByAnother)),
+        (
+            "Refused, another's",
+            Event::Refused { line_link: other, request_id: request_id(2), reason: Reason::UsedByAnother }.to_vec(),
+        ),
         ("Disconnected", Event::Disconnected { line_id: line_id() }.to_vec()),
         ("Disconnected, another's", Event::Disconnected { line_id: [0xEE; 16].into() }.to_vec()),
         ("Dropped", Event::Dropped { line_id: line_id() }.to_vec()),
@@ -313,9 +376,12 @@ pub fn reach(options: PortOptions) -> Vec<Vec<u8>> {
         let Entry::Vacant(new) = found.entry(machine.state()) else { continue };
         new.insert(machine.record());
         for input in &inputs {
-            for now in [NOW, UnixSeconds(u64::MAX)] {
+            for now in [NOW, at(2 * NOW.as_secs()), UnixSeconds::MAX] {
                 let mut next = machine.clone();
-                let Ok(effects) = next.give(input, now) else { continue };
+                let Ok(effects) = (if *input == Input::Tick { next.ticks_out(now) } else { next.give(input, now) })
+                else {
+                    continue;
+                };
                 open.push_back(next);
                 open.extend(effects.into_iter().filter_map(|effect| match effect {
                     Effect::LineFormed(line) => Some(Any::from(*line)),

@@ -137,8 +137,13 @@ impl Store {
 
 /// What this store says of its own lines and tickets.
 impl Peers for Store {
-    fn has_line(&self, line_id: &LineId) -> bool {
-        self.records.contains_key(&RecordKey::Line(*line_id))
+    fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
+        let (_, record) = self.records.get(&RecordKey::Line(*line_id))?;
+        Some(match MachineRole::of_record(record).unwrap() {
+            #[cfg(feature = "app")]
+            MachineRole::AppLine => app::UnauthenticatedLine::restore(record).unwrap().port(),
+            _ => Line::restore(record).unwrap().port(),
+        })
     }
 
     fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {

@@ -2,7 +2,7 @@
 
 use port_protocol::UnixSeconds;
 
-use super::{Any, EXPIRY, Input, NOW, Refusal, events, expiring, states, words};
+use super::{Any, EXPIRY, Input, NOW, Refusal, at, events, expiring, states, words};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum When {
@@ -31,7 +31,7 @@ pub fn holds(mine: impl Fn(&str) -> bool, rows: &[Row], refusal: impl Fn(&str, &
     let mut met = vec![false; rows.len()];
     for (state, machine) in states(expiring()).into_iter().filter(|(state, _)| mine(state)) {
         for (name, input) in inputs() {
-            for (now, when) in [(NOW, When::Early), (UnixSeconds(EXPIRY.0 - 1), When::Early), (EXPIRY, When::Late)] {
+            for (now, when) in [(NOW, When::Early), (at(EXPIRY.as_secs() - 1), When::Early), (EXPIRY, When::Late)] {
                 let fits = |row: &Row| {
                     one_of(row.0, &state) && one_of(row.1, &name) && (row.2 == When::Always || row.2 == when)
                 };

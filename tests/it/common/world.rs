@@ -95,17 +95,16 @@ impl SmallRelay {
                 self.answers.insert(request, answer.clone());
                 self.tell(user, answer);
             }
-            Request::Connect { line_link, proof } => {
+            Request::Connect { line_link, request_id, proof: _ } => {
                 let known = self.links.remove(&line_link);
                 let answer = if known == Some(other) {
                     let line_id = [self.made; 16].into();
                     self.open.insert(line_id);
-                    let formed =
-                        |proof| Event::LineFormed { line_link, line_id, pair_hash: pair_hash(), proof }.to_vec();
-                    self.tell(other, formed(proof));
-                    formed(None)
+                    let [to_owner, to_user] = formed_of(bytes, line_id);
+                    self.tell(other, to_owner);
+                    to_user
                 } else {
-                    Event::Refused { line_link, reason: Reason::UsedByAnother }.to_vec()
+                    Event::Refused { line_link, request_id, reason: Reason::UsedByAnother }.to_vec()
                 };
                 self.answers.insert(request, answer.clone());
                 self.tell(user, answer);
@@ -241,7 +240,12 @@ impl World {
     /// Does what an error says.
     pub fn hear(&mut self, user: usize, event: &[u8]) -> Running<Result<(), Refusal>> {
         let Ok(decoded) = Event::decode(event) else { return Ok(Err(Refusal::NoSuchCommand)) };
-        let outcome = self.give(user, decoded.key(), &Input::Event(event.to_vec()))?;
+        let key = decoded.key();
+        if !self.users[user].store.records.contains_key(&key) {
+            self.orphan(user, &decoded);
+            return Ok(Err(Refusal::NoSuchCommand));
+        }
+        let outcome = self.give(user, key, &Input::Event(event.to_vec()))?;
         match outcome {
             Err(Refusal::Rejected(Rejected::UnwantedLine(line_id))) => {
                 self.relay.take(user, &Request::Disconnect { line_id }.to_vec());
@@ -252,6 +256,20 @@ impl World {
             _ => {}
         }
         Ok(outcome)
+    }
+
+    /// §8.3: an event without a machine. Somebody may wait at the far end of a line that nobody has here.
+    fn orphan(&mut self, user: usize, event: &Event<'_>) {
+        let store = &self.users[user].store;
+        let connects = |record: &[u8]| Any::restore(record).unwrap().state().starts_with("Bob Connecting");
+        let line_id = match *event {
+            Event::LineFormed { line_id, .. } | Event::Connected { line_id, .. } => line_id,
+            Event::Packet { line_id, .. } if !store.records.values().any(|(_, record)| connects(record)) => line_id,
+            _ => return,
+        };
+        if store.port_of_line(&line_id).is_none() {
+            self.relay.take(user, &Request::Disconnect { line_id }.to_vec());
+        }
     }
 
     /// The oldest event for this user: heard, then acknowledged; one that comes too early is kept for later. `false`: nothing

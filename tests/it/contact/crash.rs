@@ -85,12 +85,12 @@ impl World {
                 };
                 to.inbox.push_back(event);
             }
-            Request::Connect { line_link, proof } => {
+            Request::Connect { line_link, request_id, proof } => {
                 if self.connected.insert(request.to_vec()) {
                     assert_eq!(self.connected.len(), 1);
                     self.alice.inbox.push_back(formed_on(line_link, BOB, proof).to_vec());
                 }
-                self.bob.inbox.push_back(formed_on(line_link, BOB, None).to_vec());
+                self.bob.inbox.push_back(connected_on(line_link, BOB, request_id).to_vec());
             }
             Request::SetLineLink { .. } => {}
             other => panic!("{other:?}"),

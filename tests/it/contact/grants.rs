@@ -88,7 +88,7 @@ fn r16_5_whom_she_tells_different_things_are_never_confirmed() {
         (false, TicketNotice { name: name("Carola"), ..notice.clone() }),
         (false, TicketNotice { name: name(""), ..notice.clone() }),
         (false, TicketNotice { expires: None, ..notice.clone() }),
-        (false, TicketNotice { expires: Some(UnixSeconds(EXPIRY.0 + 1)), ..notice }),
+        (false, TicketNotice { expires: Some(at(EXPIRY.as_secs() + 1)), ..notice }),
     ];
     for (alike, row) in rows {
         let (mut alice, _) = granted(CAROL);
@@ -135,7 +135,7 @@ fn r2_4_the_longest_port_has_a_ticket() {
     let offer = longest().policy(Policy::unlimited()).introducer(id(CAROL));
     let alice = Alice::offer(link(3), offer, seed(1)).committed();
     let mut carol = Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), id(CAROL)).unwrap().committed();
-    let (_, port) = ticket(&mut carol, 9, &"n".repeat(32), Some(UnixSeconds(u64::MAX)));
+    let (_, port) = ticket(&mut carol, 9, &"n".repeat(32), Some(UnixSeconds::MAX));
     assert_eq!((port.to_bytes().as_slice().len(), port.qr_text().as_str().len()), (MAX_PORT_BYTES, MAX_QR_TEXT));
     // The Port hash leaves the ticket out: it is Alice's own.
     assert_eq!(port.hash(), alice.port().unwrap().hash());

@@ -42,7 +42,7 @@ fn r16_3_introductions_are_padded() {
     let (mut line, _) = contact(CAROL);
     let mut length = |introduction: &IntroducerMessage<'_>| payload_of(&introduce(&mut line, introduction)).len();
     let short = ticket(&mut carol, 8, "Caroline", None).0;
-    let long = ticket(&mut carol, 9, &"n".repeat(32), Some(UnixSeconds(u64::MAX))).0;
+    let long = ticket(&mut carol, 9, &"n".repeat(32), Some(UnixSeconds::MAX)).0;
     let lengths = [short, long].map(|notice| length(&IntroducerMessage::Ticket(notice)));
     assert_eq!(lengths, [lengths[0]; 2]);
     // The longest is within the bound.
@@ -191,12 +191,19 @@ fn r16_3_nobody_is_introduced_once_it_is_over() {
     let alice = Alice::offer(link(CAROL + 1), offer, seed(1)).committed();
     let grant = || Introducer::granted(alice.port().unwrap().to_bytes().as_slice(), id(CAROL)).unwrap().committed();
     let mut carol = grant();
-    assert!(carol.deadline() == Some(EXPIRY) && carol.tick(NOW).is_none());
-    carol.tick(EXPIRY).unwrap().committed().for_each(drop);
-    over(&mut carol, GrantOutcome::Expired);
-    let mut carol = grant();
-    carol.introduce(name("Carol"), None, seed(9), EXPIRY).unwrap().committed().for_each(drop);
-    over(&mut carol, GrantOutcome::Expired);
+    // What was not said is not ended by a clock.
+    assert!(carol.deadline().is_none() && carol.tick(UnixSeconds::MAX).is_none());
+    assert_eq!(carol.introduce(name("Carol"), None, seed(9), EXPIRY).err(), Some(Rejected::Expired));
+    carol.introduce(name("Carol"), None, seed(9), NOW).unwrap().committed().for_each(drop);
+    for ready in [false, true] {
+        let mut carol = Introducer::restore(&carol.record()).unwrap();
+        if ready {
+            carol.mark_announced().unwrap().committed().for_each(drop);
+        }
+        assert!(carol.deadline() == Some(EXPIRY) && carol.tick(NOW).is_none());
+        carol.tick(EXPIRY).unwrap().committed().for_each(drop);
+        over(&mut carol, GrantOutcome::Expired);
+    }
 }
 
 #[test]

@@ -30,7 +30,11 @@ fn name(name: &str) -> IntroducerName {
 }
 
 fn formed_on(line_link: LineLink, line: u8, proof: Option<Proof>) -> Event<'static> {
-    Event::LineFormed { line_link, line_id: id(line), pair_hash: [line; 32].into(), proof }
+    Event::LineFormed { line_link, line_id: id(line), peer: [line; 32].into(), proof }
+}
+
+fn connected_on(line_link: LineLink, line: u8, request_id: RequestId) -> Event<'static> {
+    Event::Connected { line_link, request_id, line_id: id(line), peer: [line; 32].into() }
 }
 
 fn packets(line: &Line) -> Vec<Vec<u8>> {
@@ -88,7 +92,9 @@ fn line_of_alice(alice: &mut Alice, formed: &Event<'_>, peers: &impl Peers) -> L
 }
 
 fn line_of_bob(bob: &mut Bob, line_link: LineLink, line: u8) -> Line {
-    let step = bob.handle(&formed_on(line_link, line, None), &NoPeers, NOW, &mut Unused).unwrap();
+    let Some(BobEffect::Send(Request::Connect { request_id, .. })) = bob.pending().next() else { panic!("{bob:?}") };
+    let connected = connected_on(line_link, line, request_id);
+    let step = bob.handle(&connected, &NoPeers, NOW, &mut Unused).unwrap();
     let Some(BobEffect::LineFormed(line)) = step.committed().next() else { panic!() };
     line
 }
@@ -181,7 +187,7 @@ fn refused(alice: &mut Alice, formed: &Event<'_>, rows: &Rows, now: UnixSeconds)
 pub fn samples() -> [Vec<Vec<u8>>; 2] {
     let (mut messages, mut records) = (Vec::new(), Vec::new());
     let expiring = PortOptions::new().expires(EXPIRY);
-    let full = (longest(), name(&"n".repeat(32)), Some(UnixSeconds(u64::MAX)));
+    let full = (longest(), name(&"n".repeat(32)), Some(UnixSeconds::MAX));
     for (offer, name, expires) in [(PortOptions::new(), name(""), None), (expiring, name("Carol"), Some(EXPIRY)), full]
     {
         let offer = offer.policy(Policy::unlimited()).introducer(id(CAROL));

@@ -10,7 +10,7 @@ fn r16_4_alice_is_told_by_the_contact_whose_port_it_is() {
     assert_eq!(alice.accept_ticket(&notice, id(CAROL), MAX_TICKETS, NOW), Err(Rejected::TooManyTickets));
     assert_eq!(alice.accept_ticket(&notice, id(DAVE), 0, NOW), Err(Rejected::TicketRefused));
     assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, EXPIRY), Err(Rejected::TicketRefused));
-    assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, UnixSeconds(EXPIRY.0 - 1)), Ok(()));
+    assert_eq!(alice.accept_ticket(&notice, id(CAROL), 0, at(EXPIRY.as_secs() - 1)), Ok(()));
     assert_eq!(granted(DAVE).0.accept_ticket(&notice, id(CAROL), 0, NOW), Err(Rejected::WrongMachine));
     assert_eq!(granted(DAVE).0.accept_ticket(&notice, id(DAVE), 0, NOW), Err(Rejected::WrongMachine));
     // Of a Port that has no introducer.
@@ -97,7 +97,7 @@ fn r16_4_an_expired_ticket_is_struck_out_and_no_clock_revives_it() {
     let mut rows = Rows::of(&[&notice]);
     let (_, proof) = bob_of(2, &port);
     let formed = formed_on(link(CAROL + 1), BOB, Some(proof));
-    assert!(alice.handle(&formed, &rows, UnixSeconds(EXPIRY.0 - 1), &mut rng()).unwrap().committed().count() > 0);
+    assert!(alice.handle(&formed, &rows, at(EXPIRY.as_secs() - 1), &mut rng()).unwrap().committed().count() > 0);
     let (mut alice, _) = granted(CAROL);
     let step = alice.handle(&formed, &rows, EXPIRY, &mut rng()).unwrap();
     let mark = ReplayMark::from(*notice.ticket.as_bytes());

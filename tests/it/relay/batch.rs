@@ -1,7 +1,6 @@
 //! Many requests in one transaction, and many deliveries in one read (§13.5, §13.7).
 
 use super::*;
-use crate::common::bad_proof;
 
 /// A database: what a transaction has changed is there when it is committed, or not at all.
 #[derive(Default)]
@@ -29,7 +28,7 @@ fn run(transaction: &mut Memory, rng: &mut Counting, requests: &[(u8, Request<'_
     let mut answers = Vec::new();
     for (from, request) in requests {
         let bytes = request.to_vec();
-        let operation = Operation::prepare(user(*from), &bytes, &limits, rng, NOW);
+        let operation = Operation::prepare(user(*from), &bytes, &limits, &marks(), rng, NOW);
         answers.push(operation.and_then(|operation| match operation.execute(transaction) {
             Ok(response) => Ok(response),
             Err(RelayError::Request(refused)) => Err(refused),
@@ -55,7 +54,7 @@ fn r13_7_many_requests_of_many_users_are_one_transaction() {
     let requests = [
         (ALICE, issue(1)),
         (ALICE, issue(2)),
-        (BOB, Request::Connect { line_link: links[0], proof: Some(bad_proof()) }),
+        (BOB, on_board(links[0])),
         (BOB, Request::Packet { line_id, payload: b"one" }),
         (BOB, Request::Packet { line_id, payload: b"two" }),
         (ALICE, set(links[1], 1, Admission::Nobody)),
@@ -74,7 +73,7 @@ fn r13_7_many_requests_of_many_users_are_one_transaction() {
     let expected: Vec<Answer> =
         requests.iter().map(|(from, request)| Ok(one_by_one.handle(*from, request).unwrap())).collect();
     assert_eq!(answers, expected);
-    let batched = Running { relay: Relay::new(database.memory, Limits::default()), rng, now: NOW };
+    let batched = Running { relay: Relay::new(database.memory, Limits::default(), marks()), rng, now: NOW };
     for of in [ALICE, BOB, CAROL] {
         assert_eq!(batched.waiting(of), one_by_one.waiting(of));
     }
@@ -110,18 +109,21 @@ fn r13_7_a_transaction_that_is_lost_has_never_been() {
     let mut transaction = database.begin();
     assert_eq!(run(&mut transaction, &mut Counting::default(), &requests), lost);
     database.commit(transaction);
-    // The commit was durable and its replies were lost: the same requests get the same replies, and nobody is notified twice.
+    // The commit was durable and its replies were lost: the same requests get the same link and the same line, and nobody is notified twice.
     let mut transaction = database.begin();
     let again = run(&mut transaction, &mut Counting(100), &requests);
-    let replies = |answers: &[Answer]| answers.iter().map(|answer| answer.clone().unwrap().reply).collect::<Vec<_>>();
-    assert_eq!((replies(&again), again[1].as_ref().unwrap().notify), (replies(&lost), [None; 2]));
+    let [Ok(_), Ok(Response { reply: Some(connected), notify: [None, None] })] = &again[..] else {
+        panic!("{again:?}")
+    };
+    assert_eq!(again[0], lost[0]);
+    assert_eq!(connected.to_vec(), database.memory.next(user(BOB), 0).unwrap().unwrap().event);
 }
 
 /// The relay itself may stand on a transaction.
 #[test]
 fn r13_7_a_relay_on_a_transaction_gives_it_back() {
     let mut rng = Counting::default();
-    let mut relay = Relay::new(Memory::new(), Limits::default());
+    let mut relay = Relay::new(Memory::new(), Limits::default(), marks());
     relay.handle(user(ALICE), &issue(1).to_vec(), &mut rng, NOW).unwrap();
     assert_eq!(relay.into_directory().links(), 1);
 }
@@ -141,7 +143,7 @@ impl Directory for Plain {
         self.0.claim(connect)
     }
 
-    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Infallible> {
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Infallible> {
         self.0.set_link(setting)
     }
 
@@ -207,21 +209,4 @@ fn batches<D: Directory<Error: std::fmt::Debug>>(directory: D) {
 fn r13_5_a_batch_is_what_one_after_another_gives() {
     batches(Memory::new());
     batches(Plain(Memory::new()));
-}
-
-/// A statement that looks up the link's owner puts the pair hash into the event's bytes.
-#[test]
-fn r13_3_the_pair_hash_stands_where_it_is_said_to_stand() {
-    for proof in [None, Some(bad_proof())] {
-        let request = Request::Connect { line_link: [7; 16].into(), proof };
-        let request = request.to_vec();
-        let operation = Operation::prepare(user(BOB), &request, &Limits::default(), &mut Counting::default(), NOW);
-        let Ok(Operation::Connect(connect)) = operation else { panic!() };
-        let line = |owner| FormedLine::new(user(owner), user(BOB), connect.claim.line_id);
-        let [of_alice, of_carol] = [line(ALICE), line(CAROL)];
-        let mut event = connect.event(&of_alice).to_vec();
-        event[Connect::PAIR_HASH_OFFSET..][..32].copy_from_slice(of_carol.pair_hash.as_bytes());
-        assert_eq!(event, connect.event(&of_carol).to_vec());
-        assert_ne!(of_alice, of_carol);
-    }
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::*;
-use crate::common::{self, Commit, NOW, Unused, bad_proof, seed};
+use crate::common::{self, Commit, NOW, Unused, seed};
 
 /// A storage that answers wrongly. The docs of [`Directory`] say what each wrong answer costs.
 #[derive(Default)]
@@ -53,7 +53,9 @@ impl Broken {
         let link = self.stale.or_else(|| self.link(connect.line_link));
         let was_set = link.is_some_and(|link| !matches!(link.state, LinkState::Open { version: 0, .. }));
         let before = match self.memory.borrow().clone().claim(connect) {
-            Ok(Claimed::FormedBefore(line)) if was_set && !self.uses_stale => Some(line.line_id),
+            Ok(Claimed::FormedBefore(line)) if was_set && !self.uses_stale => {
+                Some(Use { line_id: line.line_id, recognisable: false })
+            }
             _ => None,
         };
         connect.decide(link.as_ref(), before)
@@ -87,9 +89,9 @@ impl Directory for Broken {
         })
     }
 
-    fn set_link(&mut self, setting: &LinkSetting) -> Result<(), Down> {
+    fn set_link(&mut self, setting: &LinkSetting) -> Result<LinkSet, Down> {
         if self.lost.take() {
-            return Ok(());
+            return Ok(LinkSet::Done);
         }
         self.atomically(|memory| memory.set_link(setting))
     }
@@ -148,11 +150,21 @@ impl Broken {
     /// The line and its event are written. That the link was used is not, nor by which request: the link stays open, and the use
     /// is kept under the digest of a request that nobody makes.
     fn claim_and_lose(&self, connect: &Connect) -> Result<Claimed, Down> {
-        let (line_link, now, admits) = (connect.line_link, connect.now, Admission::Many);
+        let (line_link, now) = (connect.line_link, connect.now);
         let mut connect = Connect { max_uses: usize::MAX, ..connect.clone() };
         connect.claim.request_digest[..16].copy_from_slice(connect.claim.line_id.as_bytes());
         let Some(LinkEntry { owner, purge_at, .. }) = self.link(line_link) else { return Ok(Claimed::Conflict) };
-        let setting = LinkSetting { line_link, owner, version: u64::MAX, admits, now, expires: purge_at, purge_at };
+        let setting = LinkSetting {
+            line_link,
+            owner,
+            version: u64::MAX,
+            admits: Admission::Many,
+            recognisable: false,
+            now,
+            max_links: 1,
+            expires: purge_at,
+            purge_at,
+        };
         self.atomically(|memory| {
             memory.set_link(&setting)?;
             memory.claim(&connect)
@@ -178,11 +190,18 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
         let Some(Event::LineLinkIssued { line_link, .. }) = crash(&mut relay, ALICE, &issue).reply else { panic!() };
         assert_eq!(relay.directory().memory.borrow().links(), 1);
 
-        let request = Request::Connect { line_link, proof: Some(bad_proof()) };
-        let Some(Event::LineFormed { line_id, .. }) = crash(&mut relay, BOB, &request).reply else { panic!() };
+        // If the first attempt was kept, nobody is notified again: the events wait. Bob is told at once.
+        let formed = |relay: &mut Running<Broken>, from: u8, response: Response| {
+            let Event::Connected { line_id, .. } = Event::decode(&relay.waiting(from)[0].1).unwrap() else { panic!() };
+            let told = response.reply.is_some();
+            assert_eq!((told, response.notify[0].is_none()), (kept, kept));
+            line_id
+        };
+        let response = crash(&mut relay, BOB, &on_board(line_link));
+        let line_id = formed(&mut relay, BOB, response);
         assert_eq!(
-            (relay.waits(ALICE), relay.directory().memory.borrow().lines()),
-            (vec!["LineFormed on board".into()], 1)
+            (relay.waits(ALICE), relay.waits(BOB), relay.directory().memory.borrow().lines()),
+            (vec!["LineFormed on board".into()], vec!["Connected".into()], 1)
         );
 
         crash(&mut relay, BOB, &Request::Packet { line_id, payload: b"words" });
@@ -196,17 +215,17 @@ fn r13_7_a_crash_is_healed_by_the_same_request() {
         crash(&mut relay, ALICE, &set(superport, 1, Admission::Many));
         for from in [4, 5] {
             let before = relay.waits(ALICE).len();
-            let formed = crash(&mut relay, from, &connect(superport));
-            assert!(matches!(formed.reply, Some(Event::LineFormed { .. })));
-            // If the first attempt was kept, Alice is not notified again: the event waits.
-            assert_eq!((relay.waits(ALICE).len(), formed.notify[0].is_none()), (before + 1, kept));
+            let response = crash(&mut relay, from, &connect(superport));
+            formed(&mut relay, from, response);
+            assert_eq!((relay.waits(ALICE).len(), relay.waits(from)), (before + 1, vec!["Connected".into()]));
         }
 
         let other = relay.line(ALICE, CAROL, 2);
+        relay.acknowledge_all(CAROL);
         relay.directory().fails.set(Some(kept));
         assert_eq!(relay.relay.remove(user(ALICE), |_| {}), Err(Down));
         relay.relay.remove(user(ALICE), |_| {}).unwrap();
-        assert_eq!(relay.waiting(CAROL), [(1, Event::Disconnected { line_id: other }.to_vec())]);
+        assert_eq!(relay.waiting(CAROL), [(2, Event::Disconnected { line_id: other }.to_vec())]);
     }
 }
 
@@ -221,8 +240,8 @@ fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
     alice.handle(&issued, &NoPeers, NOW, &mut Unused).unwrap().committed().for_each(drop);
     let line_link = alice.port().unwrap().line_link();
 
-    let Event::LineFormed { line_id: first, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
-    let Event::LineFormed { line_id: second, .. } = relay.reply(CAROL, &connect(line_link)) else { panic!() };
+    let first = relay.forms(ALICE, BOB, &connect(line_link));
+    let second = relay.forms(ALICE, CAROL, &connect(line_link));
     assert_ne!(first, second);
     let told = relay.waiting(ALICE);
     alice.handle(&Event::decode(&told[0].1).unwrap(), &NoPeers, NOW, &mut Unused).unwrap().committed().for_each(drop);
@@ -231,7 +250,8 @@ fn r13_7_a_claim_that_was_lost_gives_alice_no_second_line() {
         Some(Rejected::UnwantedLine(second))
     );
     relay.reply(ALICE, &Request::Disconnect { line_id: second });
-    assert_eq!((relay.waits(CAROL), relay.waits(BOB)), (vec!["Disconnected".into()], vec![]));
+    assert_eq!(relay.waits(CAROL), ["Connected", "Disconnected"]);
+    assert_eq!(relay.waits(BOB), ["Connected"]);
 }
 
 /// A lost write of `issue` costs a Port; of `close_link`, nothing, as Alice is closed; of `leave`, what the other end still says.
@@ -252,7 +272,7 @@ fn r13_7_what_a_lost_write_costs() {
     let Some(AliceEffect::Send(close)) = alice.revoke().unwrap().committed().next() else { panic!() };
     relay.directory().lost.set(true);
     assert_eq!(relay.handle(ALICE, &close).unwrap().reply, None);
-    let Event::LineFormed { line_id, .. } = relay.reply(BOB, &connect(line_link)) else { panic!() };
+    let line_id = relay.forms(ALICE, BOB, &connect(line_link));
     let told = relay.waiting(ALICE);
     assert_eq!(
         alice.handle(&Event::decode(&told[0].1).unwrap(), &NoPeers, NOW, &mut Unused).err(),
@@ -261,9 +281,9 @@ fn r13_7_what_a_lost_write_costs() {
 
     relay.directory().lost.set(true);
     assert_eq!(relay.reply(ALICE, &Request::Disconnect { line_id }), Event::Disconnected { line_id });
-    assert_eq!(relay.waits(BOB), Vec::<String>::new());
+    assert_eq!(relay.waits(BOB), ["Connected"]);
     relay.reply(ALICE, &Request::Disconnect { line_id });
-    assert_eq!(relay.waits(BOB), ["Disconnected"]);
+    assert_eq!(relay.waits(BOB), ["Connected", "Disconnected"]);
 }
 
 /// A stale read says that the link is open. The write depends on the row as it is, and nothing moves.
@@ -272,7 +292,7 @@ fn r13_7_a_stale_read_forms_no_second_line() {
     let mut relay = broken(Broken::default());
     let line_link = relay.issue(ALICE, 1);
     let open = relay.directory().link(line_link);
-    relay.reply(BOB, &connect(line_link));
+    relay.forms(ALICE, BOB, &connect(line_link));
     let memory = relay.directory().memory.take();
     let mut stale = broken(Broken { memory: RefCell::new(memory), stale: open, ..Broken::default() });
     stale.rng = relay.rng;
@@ -294,7 +314,7 @@ fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
     let link = |relay: &Running<Broken>| relay.directory().link(line_link);
     let mut stood = vec![link(&relay)];
     relay.handle(ALICE, &set(line_link, 1, Admission::Many)).unwrap();
-    relay.reply(BOB, &connect(line_link));
+    relay.forms(ALICE, BOB, &connect(line_link));
     stood.push(link(&relay));
     relay.handle(ALICE, &set(line_link, 2, Admission::Nobody)).unwrap();
     let before = relay.waiting(ALICE);
@@ -315,7 +335,7 @@ fn r13_7_a_stale_read_of_a_link_for_many_forms_no_second_line() {
     assert_eq!(relay.waiting(ALICE), before);
     relay.handle(ALICE, &set(line_link, 4, Admission::One)).unwrap();
     assert_eq!(relay.handle(BOB, &connect(line_link)), Err(RequestError::Contended.into()));
-    assert!(matches!(relay.reply(CAROL, &connect(line_link)), Event::LineFormed { .. }));
+    relay.forms(ALICE, CAROL, &connect(line_link));
 }
 
 /// A lost write of `set_link` costs the link, until Alice sets it again. After a lost write of `claim`, Bob takes the line it hears of.
@@ -328,7 +348,7 @@ fn r13_7_what_a_lost_write_costs_a_link_for_many() {
     relay.handle(ALICE, &set(line_link, 2, Admission::Many)).unwrap();
     assert_eq!(relay.reply(BOB, &connect(line_link)), refused(line_link, Reason::Paused));
     relay.handle(ALICE, &set(line_link, 2, Admission::Many)).unwrap();
-    assert!(matches!(relay.reply(BOB, &connect(line_link)), Event::LineFormed { .. }));
+    relay.forms(ALICE, BOB, &connect(line_link));
 
     let mut relay = broken(Broken { claim_lost: true, ..Broken::default() });
     let port = alice_on(relay.issue(ALICE, 1)).port().unwrap().clone();
@@ -338,14 +358,12 @@ fn r13_7_what_a_lost_write_costs_a_link_for_many() {
         panic!()
     };
     let request = request.to_vec();
-    let [first, second] = [(); 2].map(|()| {
-        let request = Request::decode(&request).unwrap();
-        relay.reply(BOB, &request)
-    });
-    assert_ne!(first, second);
-    bob.handle(&second, &NoPeers, NOW, &mut Unused).unwrap().committed().for_each(drop);
-    let Event::LineFormed { line_id, .. } = first else { panic!() };
-    assert_eq!(bob.handle(&first, &NoPeers, NOW, &mut Unused).err(), Some(Rejected::UnwantedLine(line_id)));
+    let [_, second] = [(); 2].map(|()| relay.forms(ALICE, BOB, &Request::decode(&request).unwrap()));
+    let waiting = relay.waiting(BOB);
+    let [first_event, second_event] = [0, 1].map(|n: usize| Event::decode(&waiting[n].1).unwrap());
+    assert_ne!(first_event, second_event);
+    bob.handle(&first_event, &NoPeers, NOW, &mut Unused).unwrap().committed().for_each(drop);
+    assert_eq!(bob.handle(&second_event, &NoPeers, NOW, &mut Unused).err(), Some(Rejected::UnwantedLine(second)));
 }
 
 fn alice_on(line_link: LineLink) -> Alice {

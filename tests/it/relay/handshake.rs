@@ -25,18 +25,21 @@ fn r13_two_machines_form_and_confirm_a_line() {
         let mut bob = Bob::scan(Port::parse(text.as_str()).unwrap(), seed(2)).committed();
         let Some(BobEffect::Send(request)) = bob.connect(how, NOW).unwrap().committed().next() else { panic!() };
         let request = request.to_vec();
-        let lost = bytes(&mut relay, BOB, &request);
-        let reply = bytes(&mut relay, BOB, &request);
-        assert_eq!(lost, reply);
-        let Some(BobEffect::LineFormed(line)) = bob
-            .handle(&Event::decode(&reply.unwrap()).unwrap(), &NoPeers, NOW, &mut Unused)
-            .unwrap()
-            .committed()
-            .next()
+        assert_eq!(bytes(&mut relay, BOB, &request), None);
+        // Bob asks again, because it has not read what waits for it. It takes whichever comes first.
+        let reply = bytes(&mut relay, BOB, &request).unwrap();
+        assert_eq!(relay.waiting(BOB), [(1, reply.clone())]);
+        let Some(BobEffect::LineFormed(line)) =
+            bob.handle(&Event::decode(&reply).unwrap(), &NoPeers, NOW, &mut Unused).unwrap().committed().next()
         else {
             panic!()
         };
         let mut at_bob = line;
+        assert_eq!(
+            bob.handle(&Event::decode(&reply).unwrap(), &NoPeers, NOW, &mut Unused).err(),
+            Some(Rejected::Duplicate)
+        );
+        relay.acknowledge_all(BOB);
 
         let delivered = relay.waiting(ALICE);
         let Some(AliceEffect::LineFormed(line)) = alice

@@ -16,8 +16,8 @@ fn r13_8_the_other_ends_of_a_removed_user_hear_disconnected_behind_what_waits() 
     told.sort_unstable();
     assert_eq!(told, [user(BOB), user(CAROL)]);
     assert_eq!(relay.waits(ALICE), Vec::<String>::new());
-    assert_eq!(relay.waits(BOB), ["LineFormed", "farewell", "Disconnected"]);
-    assert_eq!(relay.waits(CAROL), ["LineFormed", "Disconnected"]);
+    assert_eq!(relay.waits(BOB), ["Connected", "LineFormed", "farewell", "Disconnected"]);
+    assert_eq!(relay.waits(CAROL), ["LineFormed", "Connected", "Disconnected"]);
     // What they say now waits for nobody, and other lines go on.
     for (from, line_id) in [(BOB, of_hers), (CAROL, of_carols)] {
         assert_eq!(relay.send(from, line_id, b"?"), Response { reply: None, notify: [Some(user(from)), None] });
@@ -26,7 +26,7 @@ fn r13_8_the_other_ends_of_a_removed_user_hear_disconnected_behind_what_waits() 
     assert_eq!(relay.send(CAROL, not_hers, b"still").notify, [Some(user(BOB)), None]);
     // Nobody is told twice. When Bob and Carol have acknowledged it, no line of Alice's is left.
     assert_eq!(relay.remove(ALICE), []);
-    assert_eq!(relay.waits(BOB), ["LineFormed", "farewell", "Disconnected", "still"]);
+    assert_eq!(relay.waits(BOB), ["Connected", "LineFormed", "farewell", "Disconnected", "still"]);
     relay.acknowledge_all(BOB);
     relay.acknowledge_all(CAROL);
     assert_eq!(relay.directory().lines(), 1);
@@ -37,7 +37,8 @@ fn r13_8_the_links_of_a_removed_user_are_unknown() {
     let mut relay = relay(Limits::default());
     let [open, used, closed] = [1, 2, 3].map(|n| relay.issue(ALICE, n));
     let of_bob = relay.issue(BOB, 1);
-    relay.reply(CAROL, &connect(used));
+    relay.forms(ALICE, CAROL, &connect(used));
+    let line_id = relay.forms(BOB, ALICE, &connect(of_bob));
     let formed = relay.reply(ALICE, &connect(of_bob));
     relay.handle(ALICE, &Request::CloseLineLink { line_link: closed }).unwrap();
 
@@ -49,6 +50,7 @@ fn r13_8_the_links_of_a_removed_user_are_unknown() {
     // Alice used Bob's link, and the link stays used: Carol is refused, and Alice gets the same reply as before.
     assert_eq!(relay.reply(CAROL, &connect(of_bob)), refused(of_bob, Reason::UsedByAnother));
     assert_eq!(relay.reply(ALICE, &connect(of_bob)), formed);
+    assert_eq!(relay.formed_before(ALICE, &connect(of_bob)), line_id);
 }
 
 /// Bob's Connect was prepared, then the owner of the link is removed, then the storage gets the Connect.
@@ -57,11 +59,21 @@ fn r13_8_no_line_is_formed_with_a_removed_user() {
     let mut relay = relay(Limits::default());
     let line_link = relay.issue(ALICE, 1);
     let request = connect(line_link).to_vec();
-    let prepared = Operation::prepare(user(BOB), &request, &Limits::default(), &mut relay.rng, NOW).unwrap();
+    let prepared = Operation::prepare(user(BOB), &request, &Limits::default(), &marks(), &mut relay.rng, NOW).unwrap();
     assert_eq!(relay.remove(ALICE), []);
     let response = prepared.execute(relay.relay.directory_mut()).unwrap();
     assert_eq!(response, Response { reply: Some(refused(line_link, Reason::Unknown)), ..SILENT });
     assert_eq!((relay.directory().lines(), relay.directory().waiting(user(ALICE))), (0, 0));
+}
+
+/// An owner that has removed itself hears that its link is lost, as anybody would, and begins anew by that.
+#[test]
+fn r13_8_a_removed_owner_has_lost_its_links() {
+    let mut relay = relay(Limits::default());
+    let line_link = relay.issue(ALICE, 1);
+    relay.remove(ALICE);
+    assert_eq!(relay.handle(ALICE, &renew(line_link)), Ok(lost(line_link)));
+    assert_eq!(format!("{:?}", relay.directory()), "Memory(0 links, 0 lines, 0 users)");
 }
 
 #[test]

@@ -95,13 +95,12 @@ impl Use {
             AliceEffect::LineFormed(line) => Some(line),
             _ => None,
         });
-        let at_bob =
-            bob.handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap().committed().find_map(
-                |effect| match effect {
-                    BobEffect::LineFormed(line) => Some(line),
-                    _ => None,
-                },
-            );
+        let connected = connected(&bob);
+        let step = bob.handle(&connected, &NoPeers, NOW, &mut Unused).unwrap();
+        let at_bob = step.committed().find_map(|effect| match effect {
+            BobEffect::LineFormed(line) => Some(line),
+            _ => None,
+        });
         let (mut at_alice, mut at_bob) = (at_alice.unwrap(), at_bob.unwrap());
         let joined = [&at_alice, &at_bob].map(|line| Line::restore(&line.record()).unwrap());
         drop(at_bob.seal(TEXT, &[], &mut [0; 128]).unwrap().committed());
@@ -132,7 +131,7 @@ pub fn secrets() -> Vec<(&'static str, Vec<u8>)> {
         ("fresh", random::<32>("fresh").to_vec()),
         ("guest's private key", at(&bob, &[1, 7])),
         ("guest's secret", at(&bob, &[1, 4])),
-        ("ticket", at(&bob, &[1, 8, 0])),
+        ("ticket", at(&bob, &[1, 9, 0])),
         ("epoch 0, to guest", key(&at_bob, 1)),
         ("epoch 0, to host", key(&at_bob, 0)),
         ("epoch 0, exporter", key(&at_bob, 2)),
@@ -183,7 +182,7 @@ pub(super) fn see(see: &mut Shown) {
     #[cfg(feature = "alloc")]
     {
         let mut blocked = Blocked::new();
-        blocked.insert(random("pair hash").into());
+        blocked.insert(random("peer").into());
         see.see("", &blocked);
     }
     let port = shown_port();
@@ -197,7 +196,7 @@ pub(super) fn see(see: &mut Shown) {
     see.see("", &notice());
     for admits in [Admission::Nobody, Admission::One, Admission::Many] {
         see.see("", &admits);
-        see.see("", &Request::SetLineLink { line_link: link(), version: 1, admits });
+        see.see("", &Request::SetLineLink { line_link: link(), version: 1, admits, recognisable: false });
     }
 
     // Alice, in every state, in a step.
@@ -304,8 +303,11 @@ fn r14_7_what_is_done_with_is_kept_nowhere() {
     // A word of Bob's is still to come, for a week.
     let early = ["epoch 0, to host"];
     assert!(early.iter().all(|name| holds(&joined_alice.record(), name) && holds(&at_alice.record(), name)));
-    let week = at_alice.deadline().unwrap();
-    drop(at_alice.tick(week).unwrap().committed());
+    for look in 1..=7 {
+        assert!(early.iter().all(|name| holds(&at_alice.record(), name)), "gone at look {look}");
+        let due = at_alice.deadline().unwrap();
+        drop(at_alice.tick(due).unwrap().committed());
+    }
     assert!(early.iter().all(|name| !holds(&at_alice.record(), name)));
 }
 

@@ -87,9 +87,10 @@ fn r8_7_nothing_is_left_where_it_rested() {
 
     assert!(is_wiped(line_at_alice(None).1, &[of_alice, rad]));
     // A step with a new line that is dropped, and one whose line nobody takes.
-    assert!(is_wiped(connecting(SendProof::Inline).handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap(), &keys));
+    let event = connected(&connecting(SendProof::Inline));
+    assert!(is_wiped(connecting(SendProof::Inline).handle(&event, &NoPeers, NOW, &mut Unused).unwrap(), &keys));
     assert!(is_wiped(
-        connecting(SendProof::Inline).handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap().committed(),
+        connecting(SendProof::Inline).handle(&event, &NoPeers, NOW, &mut Unused).unwrap().committed(),
         &keys
     ));
     let Handshake { joined: [at_alice, at_bob], .. } = Handshake::new();

@@ -6,6 +6,7 @@ mod copies;
 #[cfg(feature = "app")]
 mod app;
 mod contact;
+mod errors;
 mod many;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -13,11 +14,11 @@ mod memory;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 
-use crate::common::{Commit, Unused};
+use crate::common::{self, Commit, Unused};
 use port_protocol::*;
 use sha2::{Digest, Sha256};
 
-const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+const NOW: UnixSeconds = common::at(1_800_000_000);
 const TEXT: &[u8] = b"QZXJVKWQPHZBGXQYFJKZWVQXHPJ";
 
 /// Bytes that stand nowhere by chance.
@@ -38,7 +39,13 @@ fn line_id() -> LineId {
 }
 
 fn formed(proof: Option<Proof>) -> Event<'static> {
-    Event::LineFormed { line_link: link(), line_id: line_id(), pair_hash: random("pair hash").into(), proof }
+    Event::LineFormed { line_link: link(), line_id: line_id(), peer: random("peer").into(), proof }
+}
+
+/// The answer to what this Bob asked.
+fn connected(bob: &Bob) -> Event<'static> {
+    let Some(BobEffect::Send(Request::Connect { request_id, .. })) = bob.pending().next() else { panic!("{bob:?}") };
+    Event::Connected { line_link: link(), request_id, line_id: line_id(), peer: random("maker").into() }
 }
 
 /// Every secret of one handshake, by name.
@@ -113,7 +120,8 @@ fn line_at_alice(proof: Option<Proof>) -> (Alice, Line) {
 
 fn line_at_bob(how: SendProof) -> (Bob, Line) {
     let mut bob = connecting(how);
-    let line = match bob.handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap().committed().next() {
+    let event = connected(&bob);
+    let line = match bob.handle(&event, &NoPeers, NOW, &mut Unused).unwrap().committed().next() {
         Some(BobEffect::LineFormed(line)) => line,
         other => panic!("{other:?}"),
     };
@@ -246,14 +254,16 @@ fn shown() -> Shown {
         see.see("connects", &step);
         step.committed().for_each(|effect| see.see("connects", &effect));
         see.see("connecting", &bob);
-        let step = bob.handle(&formed(None), &NoPeers, NOW, &mut Unused).unwrap();
+        let event = connected(&bob);
+        let step = bob.handle(&event, &NoPeers, NOW, &mut Unused).unwrap();
         see.see("forms a line", &step);
         step.committed().for_each(|effect| see.see("forms a line", &effect));
         see.see("spent", &bob);
         see.see("spent", &bob.phase());
     }
     let mut bob = connecting(SendProof::Inline);
-    let refused = Event::Refused { line_link: link(), reason: Reason::UsedByAnother };
+    let Event::Connected { line_link, request_id, .. } = connected(&bob) else { panic!() };
+    let refused = Event::Refused { line_link, request_id, reason: Reason::UsedByAnother };
     see.see("refused", &refused);
     bob.handle(&refused, &NoPeers, NOW, &mut Unused)
         .unwrap()
@@ -328,16 +338,18 @@ fn shown() -> Shown {
     see.see("", &request_id);
     let requests = [
         Request::IssueLineLink { request_id },
-        Request::Connect { line_link: link(), proof: Some(proof()) },
+        Request::Connect { line_link: link(), request_id, proof: Some(proof()) },
         Request::Packet { line_id: line_id(), payload: &payload },
         Request::Disconnect { line_id: line_id() },
         Request::CloseLineLink { line_link: link() },
-        Request::SetLineLink { line_link: link(), version: 1, admits: Admission::Many },
+        Request::SetLineLink { line_link: link(), version: 1, admits: Admission::Many, recognisable: true },
     ];
     requests.iter().for_each(|request| see.see("", request));
     let events = [
         Event::LineLinkIssued { request_id, line_link: link() },
         formed(Some(proof())),
+        Event::Connected { line_link: link(), request_id, line_id: line_id(), peer: random("maker").into() },
+        Event::LineLinkLost { line_link: link() },
         Event::Disconnected { line_id: line_id() },
         Event::Dropped { line_id: line_id() },
     ];
@@ -345,7 +357,7 @@ fn shown() -> Shown {
     events.iter().for_each(|event| see.see("", &event.key()));
     see.see("", &Payload::Proof { proof: proof() });
     see.see("", &line_id());
-    see.see("", &PairHash::from(random::<32>("pair hash")));
+    see.see("", &PeerMark::from(random::<32>("peer")));
     see.see("", &PacketKind::Message);
     see.see("", &Nonce { epoch: 0, counter: 7 });
     see.see("", &Reason::UsedByAnother);
@@ -366,6 +378,8 @@ fn shown() -> Shown {
         at_bob.handle_with_aad(&sent(&payload), TEXT, &mut opened, NOW, &mut Unused).err(),
         Some(Rejected::UnwantedLine(line_id())),
         Some(Rejected::UnwantedLink(link())),
+        Some(Rejected::Expired),
+        Some(Rejected::FalseLine),
         Some(Rejected::UnsupportedVersion),
         Some(Rejected::OutOfOrder),
         Some(Rejected::TooEarly),
@@ -379,31 +393,7 @@ fn shown() -> Shown {
     rejected.iter().flatten().for_each(|error| see.read("", error));
     let too_small = at_bob.seal(TEXT, &[], &mut []).unwrap_err();
     see.read("", &too_small);
-    for error in [
-        SealError::NotJoined,
-        SealError::Closed,
-        SealError::TooLong,
-        SealError::AssociatedDataTooLong,
-        SealError::Exhausted,
-    ] {
-        see.read("", &error);
-    }
-    see.read("", &DecodeError::Malformed);
-    see.read("", &DecodeError::UnsupportedVersion);
-    see.read("", &BufferTooSmall);
-    for error in [
-        PortError::Malformed,
-        PortError::UnsupportedVersion,
-        PortError::UnsupportedKind,
-        PortError::WeakPublicKey,
-        PortError::BadRelayAddr,
-        PortError::BadLinkBase,
-    ] {
-        see.read("", &error);
-    }
-    for error in [RestoreError::Malformed, RestoreError::UnsupportedVersion, RestoreError::AnotherRole] {
-        see.read("", &error);
-    }
+    errors::read(see);
     see.read("", &X25519Backend::in_use());
     many::see(see);
     shown

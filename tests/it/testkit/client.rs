@@ -1,7 +1,7 @@
 //! What the kit's client does about what comes too early, late, twice, or not at all.
 
 use super::*;
-use crate::common::{Commit, rng};
+use crate::common::{Commit, at, rng};
 
 #[test]
 fn r6_4_a_disconnected_that_overtakes_line_formed_is_kept() {
@@ -36,15 +36,17 @@ fn r6_5_an_end_that_was_confirmed_and_closed_at_once_was_somebody() {
 }
 
 #[test]
-fn r6_6_an_alice_whose_bob_gave_up_unheard_is_not_lost_but_one_whose_bob_vanished_is() {
+fn r8_3_an_alice_whose_bob_gave_up_unheard_or_vanished_is_told_and_one_who_is_not_told_is_found() {
     let unheard = |more: &[Choice]| {
         let used = [Choice::MakePort(0, None), Choice::DeliverAll, Choice::UsePort(1, 0, SendProof::Inline)];
         Schedule([&used, more].concat())
     };
     // The reply is on its way when the connection breaks.
-    assert_eq!(world(StoreFaults::NONE).run(&unheard(&[Choice::GiveUp(1, 0)])), Ok(()));
-    let vanishes = || {
-        Odd(Client::default(), |client, outside, act| {
+    let mut told = world(StoreFaults::NONE);
+    assert_eq!(told.run(&unheard(&[Choice::GiveUp(1, 0)])), Ok(()));
+    assert_eq!(phase(&told, 0), Some(LinePhase::Closed), "{}", told.trace());
+    let vanishes = |faults| {
+        Odd(Client::new(faults), |client, outside, act| {
             client.back_up();
             let done = act(client, outside);
             let bob = client.records().iter().find_map(|record| Bob::restore(record).ok());
@@ -54,7 +56,11 @@ fn r6_6_an_alice_whose_bob_gave_up_unheard_is_not_lost_but_one_whose_bob_vanishe
             done
         })
     };
-    assert_eq!(World::new([vanishes(), vanishes()]).run(&unheard(&[])), Err(Violation::Lost(0)));
+    let ignores = StoreFaults { ignores_unknown_lines: true, ..StoreFaults::NONE };
+    for (faults, found) in [(StoreFaults::NONE, Ok(())), (ignores, Err(Violation::GhostLine(1)))] {
+        let mut world = World::new([vanishes(faults), vanishes(faults)]);
+        assert_eq!(world.run(&unheard(&[])), found, "{}", world.trace());
+    }
 }
 
 #[test]
@@ -75,7 +81,7 @@ fn r6_5_after_dropped_and_a_pause_the_proof_is_sent_again() {
 fn r5_4_of_a_paused_port_a_client_asks_again_after_a_pause() {
     let mut client = Client::default();
     let (mut rng, mut crashes) = (rng(), CrashPoints::default());
-    let mut outside = Outside { now: UnixSeconds(1), rng: &mut rng, crashes: &mut crashes };
+    let mut outside = Outside { now: at(1), rng: &mut rng, crashes: &mut crashes };
     let alice = Alice::offer([1; 16].into(), PortOptions::new(), Seed::from_bytes(&[1; 64])).committed();
     let text = alice.port().unwrap().qr_text().to_string();
     let use_port = Command::UsePort { seed: [2; 64], text, send_proof: SendProof::Inline };
@@ -85,7 +91,8 @@ fn r5_4_of_a_paused_port_a_client_asks_again_after_a_pause() {
     };
     let connect = asks(&mut client, &use_port, &mut outside);
     assert_eq!((connect.len(), asks(&mut client, &Command::Tick, &mut outside)), (1, vec![]));
-    let paused = Event::Refused { line_link: [1; 16].into(), reason: Reason::Paused }.to_vec();
+    let paused =
+        Event::Refused { line_link: [1; 16].into(), request_id: [2; 16].into(), reason: Reason::Paused }.to_vec();
     for _ in 0..2 {
         assert_eq!(client.deliver(&paused, &mut outside), Ok(Receipt::Acknowledged));
         assert_eq!(client.output(), []);
@@ -131,7 +138,7 @@ fn r8_3_what_is_dead_and_settled_may_be_deleted() {
     let revoked = [Choice::UsePort(1, 0, SendProof::Inline), Choice::GiveUp(0, 0), Choice::DeliverAll];
     play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll], &revoked]);
     assert_eq!((world.apps()[0].records().len(), phase(&world, 1)), (0, Some(LinePhase::Closed)), "{}", world.trace());
-    // A Port that was given up is scanned again, under the key of before: at a lower revision.
+    // A Port that was given up and deleted is scanned anew, under the key of before: at a lower revision.
     let mut world = tidy();
     let given_up = [Choice::UsePort(1, 0, SendProof::Inline), Choice::GiveUp(1, 0)];
     play(&mut world, &[&[Choice::MakePort(0, None), Choice::DeliverAll], &given_up]);
@@ -194,7 +201,7 @@ fn r8_1_an_app_may_look_at_the_clock_over_an_event_that_is_refused() {
         act(client, outside)
     })]);
     let expired = [Choice::MakePort(0, Some(0)), Choice::DeliverAll, Choice::Clock(2)];
-    play(&mut world, &[&expired, &[Choice::AnswerUnasked(0, Answer::Refusal)]]);
+    play(&mut world, &[&expired, &[Choice::AnswerUnasked(0, Answer::Line)]]);
     let alice = Alice::restore(&world.apps()[0].records()[0]).unwrap();
     assert_eq!(alice.phase(), AlicePhase::Ended(PortOutcome::Expired));
 }

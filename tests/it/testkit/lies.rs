@@ -60,16 +60,21 @@ fn lie(world: &mut World<Listener>, choice: Choice) -> (usize, Vec<u8>) {
 }
 
 /// The lines that were honestly formed, in order, as the relay told their users.
-fn formed(world: &World<Listener>) -> Vec<(LineLink, LineId, PairHash)> {
-    let mut lines = vec![];
-    for delivery in world.events() {
-        if let Event::LineFormed { line_link, line_id, pair_hash, .. } = Event::decode(&delivery.event).unwrap()
-            && !lines.contains(&(line_link, line_id, pair_hash))
-        {
-            lines.push((line_link, line_id, pair_hash));
-        }
-    }
-    lines
+fn formed(world: &World<Listener>) -> Vec<(LineLink, LineId, PeerMark)> {
+    let formed = |delivery: &Delivery| match Event::decode(&delivery.event).unwrap() {
+        Event::LineFormed { line_link, line_id, peer, .. } => Some((line_link, line_id, peer)),
+        _ => None,
+    };
+    world.events().iter().filter_map(formed).collect()
+}
+
+/// What this user asked of which link, in order.
+fn uses(world: &World<Listener>) -> Vec<(LineLink, RequestId)> {
+    let asked = |request: &Vec<u8>| match Request::decode(request).unwrap() {
+        Request::Connect { line_link, request_id, .. } => Some((line_link, request_id)),
+        _ => None,
+    };
+    world.requests().iter().filter_map(asked).collect()
 }
 
 /// The proofs that were sent, on board or along the line, in order.
@@ -162,26 +167,26 @@ fn r6_3_a_packet_crosses_to_another_line_or_another_end() {
 fn r4_3_a_used_port_is_claimed_once_more_in_each_way() {
     let mut fresh = vec![];
     for n in 0..2 {
-        for claim in [Claim::SameProof, Claim::ForeignProof, Claim::NoProof, Claim::OtherPair, Claim::SameLine] {
+        for claim in [Claim::SameProof, Claim::ForeignProof, Claim::NoProof, Claim::OtherPeer, Claim::SameLine] {
             let mut world = world(TWO_LINES);
             let (lines, good) = (formed(&world), proofs(&world)[n].clone());
-            let (line_link, first, pair) = lines[n];
+            let (line_link, first, mark) = lines[n];
             let other = lines[1 - n].1;
             let (to, event) = lie(&mut world, Choice::ClaimTwice(n as u8, claim));
-            let Ok(Event::LineFormed { line_link: of, line_id, pair_hash, proof }) = Event::decode(&event) else {
+            let Ok(Event::LineFormed { line_link: of, line_id, peer, proof }) = Event::decode(&event) else {
                 panic!("{event:?}")
             };
             assert_eq!((to, of), (ALICE, line_link));
             match claim {
-                Claim::SameProof | Claim::OtherPair | Claim::SameLine => assert_eq!(proof, Some(good)),
+                Claim::SameProof | Claim::OtherPeer | Claim::SameLine => assert_eq!(proof, Some(good)),
                 Claim::ForeignProof => assert!(proof.is_some_and(|proof| proof != good)),
                 Claim::NoProof => assert_eq!(proof, None),
             }
             match claim {
-                Claim::OtherPair => assert!(line_id == first && pair_hash != pair),
-                Claim::SameLine => assert_eq!((line_id, pair_hash), (other, pair)),
+                Claim::OtherPeer => assert!(line_id == first && peer != mark),
+                Claim::SameLine => assert_eq!((line_id, peer), (other, mark)),
                 _ => {
-                    assert!(![first, other].contains(&line_id) && pair_hash == pair);
+                    assert!(![first, other].contains(&line_id) && peer == mark);
                     fresh.push((line_id, told(&mut world, Choice::ClaimTwice(n as u8, Claim::NoProof))));
                 }
             }
@@ -222,12 +227,86 @@ fn r7_2_an_answer_that_nobody_asked_for_is_none_that_there_was() {
         assert_eq!((who, line_link, proof), (to, last, None));
         assert!(lines.iter().all(|(_, of, _)| *of != line_id));
 
-        let (who, event) = lie(&mut world, Choice::AnswerUnasked(to as u8, Answer::Refusal));
-        let refusal = Event::Refused { line_link: last, reason: Reason::UsedByAnother };
-        assert_eq!((who, event), (to, refusal.to_vec()));
+        let lost = lie(&mut world, Choice::AnswerUnasked(to as u8, Answer::LinkLost));
+        assert_eq!(lost, (to, Event::LineLinkLost { line_link: *was }.to_vec()));
     }
-    // Carol has asked for no link.
-    assert_eq!(told(&mut world(TWO_LINES), Choice::AnswerUnasked(CAROL as u8, Answer::SecondLink)), []);
+    // Carol has asked for no link, and Alice has asked to use none. Bob has one line only, and it is of another Port than Bob's own.
+    let nothing = [
+        (CAROL, Answer::SecondLink),
+        (CAROL, Answer::TakenLine),
+        (ALICE, Answer::Connected(Asked::Now)),
+        (ALICE, Answer::Refusal(Asked::Before)),
+        (BOB, Answer::ConnectedToTaken),
+    ];
+    for (to, answer) in nothing {
+        assert_eq!(told(&mut world(TWO_LINES), Choice::AnswerUnasked(to as u8, answer)), [], "{answer:?}");
+    }
+}
+
+/// §4.3, §5.3: the line that is named has another Port formed.
+#[test]
+fn r4_3_a_line_of_another_port_is_named_to_either_end() {
+    let mut world = world(TWO_LINES);
+    let lines = formed(&world);
+    // Of Alice's last Port, the line with Bob. Of Bob's own, the same one.
+    for (to, link) in [(ALICE, links(&world)[1].1), (BOB, links(&world)[2].1)] {
+        let (who, event) = lie(&mut world, Choice::AnswerUnasked(to as u8, Answer::TakenLine));
+        let Ok(Event::LineFormed { line_link, line_id, proof: None, .. }) = Event::decode(&event) else {
+            panic!("{event:?}")
+        };
+        assert_eq!((who, line_link, line_id), (to, link, lines[0].1));
+    }
+    // Bob uses the first Port once more, and then a third Port.
+    let uses_third = [Choice::MakePort(2, None), Choice::DeliverAll, Choice::UsePort(1, 3, SendProof::Inline)];
+    for choice in uses_third {
+        assert_eq!(world.perform(choice), Ok(()), "{}", world.trace());
+    }
+    let (link, request) = uses(&world)[2];
+    let (who, event) = lie(&mut world, Choice::AnswerUnasked(BOB as u8, Answer::ConnectedToTaken));
+    let Ok(Event::Connected { line_link, request_id, line_id, .. }) = Event::decode(&event) else {
+        panic!("{event:?}")
+    };
+    assert_eq!((who, line_link, request_id, line_id), (BOB, link, request, lines[0].1));
+}
+
+/// §5.6.
+#[test]
+fn r5_6_an_answer_names_the_last_request_or_an_earlier_one() {
+    let mut world = world(TWO_LINES);
+    let lines = formed(&world);
+    // Carol asks for Bob's Port, gives up, and asks again.
+    let again = [
+        Choice::UsePort(2, 2, SendProof::Inline),
+        Choice::GiveUp(2, 1),
+        Choice::GiveUp(2, 0),
+        Choice::UsePort(2, 2, SendProof::Inline),
+    ];
+    let answered = |world: &mut World<Listener>, answer| {
+        let (who, event) = lie(world, Choice::AnswerUnasked(CAROL as u8, answer));
+        assert_eq!(who, CAROL);
+        match Event::decode(&event).unwrap() {
+            Event::Connected { line_link, request_id, line_id, .. } => {
+                assert!(lines.iter().all(|(_, of, _)| *of != line_id));
+                (line_link, request_id)
+            }
+            Event::Refused { line_link, request_id, reason: Reason::UsedByAnother } => (line_link, request_id),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (_, of_alices) = uses(&world)[1];
+    let (link, never) = answered(&mut world, Answer::Connected(Asked::Before));
+    assert!(link == links(&world)[1].1 && never != of_alices, "there was none before");
+    for choice in again {
+        assert_eq!(world.perform(choice), Ok(()), "{}", world.trace());
+    }
+    let asked = uses(&world);
+    assert_eq!(asked.len(), 4, "{}", world.trace());
+    let [.., before, now] = asked[..] else { unreachable!() };
+    assert_eq!((before.0, now.0), (links(&world)[2].1, links(&world)[2].1));
+    assert_eq!(answered(&mut world, Answer::Connected(Asked::Before)), before);
+    assert_eq!(answered(&mut world, Answer::Refusal(Asked::Before)), before);
+    assert_eq!(answered(&mut world, Answer::Refusal(Asked::Now)), now);
+    assert_eq!(answered(&mut world, Answer::Connected(Asked::Now)), now);
 }
 
 #[test]
@@ -286,7 +365,7 @@ fn r6_6_what_is_sent_along_a_line_that_is_none_comes_to_nobody() {
     let used =
         [&TWO_LINES[..2], &[Choice::UsePort(1, 0, SendProof::AlongTheLine), Choice::Drop, Choice::Drop]].concat();
     let mut world = world(&used);
-    lie(&mut world, Choice::AnswerUnasked(1, Answer::Line));
+    lie(&mut world, Choice::AnswerUnasked(1, Answer::Connected(Asked::Now)));
     let last = world.requests().last().map(|last| Request::decode(last));
     assert!(matches!(last, Some(Ok(Request::Packet { .. }))), "{}", world.trace());
     assert_eq!(told(&mut world, Choice::DeliverAll), []);
@@ -320,8 +399,11 @@ fn r7_2_a_link_that_is_asked_for_twice_is_learned_once() {
     let mut world = world(&asked);
     let (_, line_link, owner) = links(&world)[1];
     assert_eq!(owner, BOB);
-    let (_, event) = lie(&mut world, Choice::AnswerUnasked(CAROL as u8, Answer::Refusal));
-    assert_eq!(event, Event::Refused { line_link, reason: Reason::UsedByAnother }.to_vec());
+    let (_, event) = lie(&mut world, Choice::AnswerUnasked(CAROL as u8, Answer::Line));
+    assert!(
+        matches!(Event::decode(&event), Ok(Event::LineFormed { line_link: of, .. }) if of == line_link),
+        "{event:?}"
+    );
 }
 
 /// Two lines without a proof: the one that comes is of the line that it comes along.

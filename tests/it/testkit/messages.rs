@@ -80,7 +80,7 @@ fn r8_1_drawn_schedules_find_an_app_that_loses_messages() {
     let honest = |seed| Schedule::from_seed(seed, 100).with_only(Fault::is_honest);
     let hostile = |seed| Schedule::from_seed(seed, 100);
     let finds = |run: &dyn Fn(u64) -> Result<(), Violation>| {
-        let found: Vec<_> = (0..50).filter_map(|seed| run(seed).err()).collect();
+        let found: Vec<_> = (0..100).filter_map(|seed| run(seed).err()).collect();
         assert!(found.iter().all(|it| matches!(it, Violation::MessageLost(_))), "{found:?}");
         found.len()
     };
@@ -89,7 +89,7 @@ fn r8_1_drawn_schedules_find_an_app_that_loses_messages() {
         finds(&|seed| splits().run(&hostile(seed))),
         finds(&|seed| acts_last().run(&honest(seed))),
     ];
-    println!("of 50 schedules each: {found:?}");
+    println!("of 100 schedules each: {found:?}");
     assert!(found.iter().all(|found| *found > 0), "{found:?}");
 }
 
@@ -195,5 +195,31 @@ fn r11_a_message_that_went_with_a_backup_is_not_counted() {
         let rolls_back: Vec<_> = rolls_back.iter().map(|how| Choice::RollBack(ALICE, *how)).collect();
         play(&mut hearer, &[CONFIRMED, &seen, &rolls_back]);
         assert_eq!((hearer.finish(), hearer.count_of(Fault::RollBack)), (finishes, rolls_back.len()));
+    }
+}
+
+/// §16.3: a grant, a ticket and a withdrawal, each of which its reader's process dies over.
+#[test]
+fn r16_3_what_is_said_of_a_contact_port_is_not_lost_and_an_app_that_loses_it_is_found() {
+    use super::contact::{ALICE, CAROL, GRANTED, INTRODUCED, schedule};
+    let (before_grant, grant) = GRANTED.split_at(4);
+    let withdrawn = [Choice::Withdraw(ALICE, 0), Choice::DeliverAll];
+    let before_end = [GRANTED, INTRODUCED].concat();
+    for (reader, before, said) in
+        [(CAROL, before_grant, grant), (ALICE, GRANTED, INTRODUCED), (CAROL, &before_end, &withdrawn)]
+    {
+        let mut found = 0;
+        for after in 0..20 {
+            let dies = schedule(&[before, &[Choice::Crash(reader, after)], said]);
+            let mut whole = world(StoreFaults::NONE);
+            assert_eq!(whole.run(&dies), Ok(()), "{}", whole.trace());
+            let faults = StoreFaults { splits_received: true, ..StoreFaults::NONE };
+            match world(faults).run(&dies) {
+                Ok(()) => {}
+                Err(Violation::MessageLost(who)) if who == usize::from(reader) => found += 1,
+                other => panic!("{other:?} by {dies:?}"),
+            }
+        }
+        assert!(found > 0, "{reader}, {said:?}");
     }
 }

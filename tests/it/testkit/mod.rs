@@ -38,9 +38,10 @@ macro_rules! leaves {
 }
 
 mod client;
-mod contact;
+pub mod contact;
+mod ghosts;
 mod lies;
-mod many;
+pub mod many;
 mod messages;
 mod pool;
 mod rollback;

@@ -38,7 +38,7 @@ fn confirmed(world: &World, who: &[u8]) -> usize {
 /// An app whose clock stands still.
 struct Stopped(Client);
 
-const BEGIN: UnixSeconds = UnixSeconds(1_000_000);
+const BEGIN: UnixSeconds = crate::common::at(1_000_000);
 
 fn stopped<'a>(outside: &'a mut Outside<'_>) -> Outside<'a> {
     Outside { now: BEGIN, rng: outside.rng, crashes: outside.crashes }

@@ -138,10 +138,12 @@ fn r6_3_two_packets_under_one_counter_are_found_and_one_that_is_sent_again_is_no
 fn r6_5_a_line_that_nobody_else_has_is_not_confirmed() {
     let (alice, bob) = common::confirmed();
     for who in [ALICE, BOB] {
-        assert_eq!(found_with(who, &[alice.record()], NOTHING), Err(Violation::ConfirmedAlone(who)));
-        // Both ends are not two people.
+        for end in [&alice, &bob] {
+            assert_eq!(found_with(who, &[end.record()], NOTHING), Err(Violation::ConfirmedAlone(who)));
+        }
+        // Both ends are not two people. They have one key, and each has its own mark of the other.
         let both = [alice.record(), bob.record()];
-        assert_eq!(found_with(who, &both, NOTHING), Err(Violation::ConfirmedAlone(who)));
+        assert_eq!(found_with(who, &both, NOTHING), Err(Violation::Overwritten(who)));
     }
 }
 
@@ -204,7 +206,7 @@ fn r8_7_a_store_shows_no_record_and_a_command_no_seed() {
     let command = Command::MakePort { seed: [7; 64], options: PortOptions::new() };
     assert_eq!(
         format!("{command:?}"),
-        "MakePort(PortOptions { terms: Terms { expires: None, relay: None }, policy: Policy { uses: Once, repeat: Replace, paused: false, asks: false, closes_at: None }, introducer: None })"
+        "MakePort(PortOptions { terms: Terms { expires: None, relay: None }, policy: Policy { uses: Once, repeat: Replace, paused: false, asks: false, closes_at: None }, introducer: None, recognisable: false })"
     );
     let command = Command::Say([9; 16].into(), b"a word".to_vec());
     assert_eq!(format!("{command:?}"), "Say(LineId(09090909090909090909090909090909), 6 bytes)");

@@ -5,8 +5,10 @@ use hkdf::Hkdf;
 use super::many;
 use super::messages::REASONS;
 use super::play::{AtAlice, AtBob, Play, restored};
-use super::proofs::{dh, encrypt, formed, packet, proof_of, public_key};
+use super::proofs::{connected, connected_of, dh, encrypt, formed, packet, proof_of, public_key, refused_to};
 use super::*;
+
+const DAY: u64 = 24 * 60 * 60;
 
 /// A whole line: what the specification quotes (Appendix A).
 fn worked_example() -> Play {
@@ -151,7 +153,8 @@ pub fn plays() -> Vec<(String, Play)> {
         short(plain(), false, NOW, |play| {
             play.issue(); // WrongMachine
             play.alice(packet(&[0x01])); // WrongMachine
-            play.alice(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Unknown }); // OutOfOrder
+            play.alice(refused_to(BOB, Reason::Unknown)); // OutOfOrder
+            play.alice(connected()); // WrongMachine: on its way to Bob
             play.revoke();
             play.alice(formed(None)); // UnwantedLine
             play.clear_alice();
@@ -167,7 +170,7 @@ pub fn plays() -> Vec<(String, Play)> {
     );
     add(
         "offered: not yet expired",
-        short(until(), false, UnixSeconds(LATER.0 - 1), |play| {
+        short(until(), false, at(LATER.as_secs() - 1), |play| {
             play.tick_alice(); // NotYet
             play.alice(formed(None));
         }),
@@ -195,7 +198,7 @@ pub fn plays() -> Vec<(String, Play)> {
             play.alice(Event::LineFormed {
                 line_link: LINE_LINK.into(),
                 line_id: another(0).into(),
-                pair_hash: PAIR_HASH.into(),
+                peer: OF_BOB.into(),
                 proof: None,
             });
             play.revoke(); // OutOfOrder
@@ -220,23 +223,30 @@ pub fn plays() -> Vec<(String, Play)> {
             play.alice(formed(None));
             play.new_line(AtAlice);
             play.clear_line(AtAlice); // Nothing
-            play.now = UnixSeconds(NOW.0 + 7 * 24 * 60 * 60 - 1);
+            play.now = at(NOW.as_secs() + DAY - 1);
             play.tick_line(AtAlice); // NotYet
-            play.now = UnixSeconds(NOW.0 + 7 * 24 * 60 * 60);
+            // A clock that is a year ahead costs a day.
+            play.now = at(NOW.as_secs() + 365 * DAY);
             play.tick_line(AtAlice);
+            play.tick_line(AtAlice); // NotYet
+            for day in 1..7 {
+                play.now = at(NOW.as_secs() + (365 + day) * DAY);
+                play.tick_line(AtAlice);
+            }
         }),
     );
     add(
-        "awaiting proof: too late",
+        "awaiting proof: behind the Port's expiry",
         short(until(), false, NOW, |play| {
             let _ = play.connect(SendProof::AlongTheLine);
-            play.bob(formed(None));
+            play.bob(connected());
             play.new_line(AtBob);
             let proof = play.log.sent();
             play.alice(formed(None));
             play.new_line(AtAlice);
             play.now = LATER;
-            play.packet(AtAlice, &proof);
+            play.tick_line(AtAlice); // NotYet
+            play.packet(AtAlice, &proof); // the Port was used in time
         }),
     );
     add(
@@ -261,7 +271,7 @@ pub fn plays() -> Vec<(String, Play)> {
         "joined: disconnected",
         short(plain(), false, NOW, |play| {
             let _ = play.connect(SendProof::Inline);
-            play.bob(formed(None));
+            play.bob(connected());
             play.new_line(AtBob);
             play.packet(AtBob, &[0x01]); // Malformed
             play.line(AtBob, Event::Dropped { line_id: another(0).into() }); // WrongMachine
@@ -275,7 +285,7 @@ pub fn plays() -> Vec<(String, Play)> {
         "joined: closed before it is confirmed",
         short(plain(), false, NOW, |play| {
             let proof = play.connect(SendProof::Inline);
-            play.bob(formed(None));
+            play.bob(connected());
             play.new_line(AtBob);
             play.alice(formed(proof));
             play.new_line(AtAlice);
@@ -287,7 +297,7 @@ pub fn plays() -> Vec<(String, Play)> {
     add(
         "scanned: cancelled",
         short(plain(), false, NOW, |play| {
-            play.bob(formed(None)); // OutOfOrder
+            play.bob(connected()); // OutOfOrder
             play.cancel();
             play.clear_bob();
             play.cancel(); // OutOfOrder
@@ -295,15 +305,13 @@ pub fn plays() -> Vec<(String, Play)> {
         }),
     );
     add(
-        "scanned: expired",
+        "scanned: expired by the clock",
         short(until(), false, LATER, |play| {
-            play.tick_bob();
-            play.clear_bob();
-        }),
-    );
-    add(
-        "scanned: connects too late",
-        short(until(), false, LATER, |play| {
+            play.tick_bob(); // NotYet: nothing was sent
+            let _ = play.connect(SendProof::Inline); // Expired
+            play.clear_bob(); // Nothing
+            // The clock was wrong.
+            play.now = at(LATER.as_secs() - 1);
             let _ = play.connect(SendProof::Inline);
         }),
     );
@@ -313,9 +321,11 @@ pub fn plays() -> Vec<(String, Play)> {
             let proof = play.connect(SendProof::Inline);
             let _ = play.connect(SendProof::Inline); // OutOfOrder
             play.bob(formed(proof)); // WrongMachine: on its way to Alice
+            play.bob(formed(None)); // WrongMachine
+            play.bob(Event::LineLinkLost { line_link: LINE_LINK.into() }); // WrongMachine
             play.clear_bob(); // Nothing
             play.cancel();
-            play.bob(formed(None)); // UnwantedLine
+            play.bob(connected()); // UnwantedLine
             play.clear_bob();
         }),
     );
@@ -332,7 +342,7 @@ pub fn plays() -> Vec<(String, Play)> {
         short(until(), false, NOW, |play| {
             let _ = play.connect(SendProof::Inline);
             play.now = LATER;
-            play.bob(formed(None));
+            play.bob(connected());
             play.clear_bob();
         }),
     );
@@ -340,10 +350,55 @@ pub fn plays() -> Vec<(String, Play)> {
         "connecting: refused, Paused, and asking again",
         short(plain(), false, NOW, |play| {
             let _ = play.connect(SendProof::Inline);
-            play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // Paused
-            play.bob(formed(None));
-            play.bob(Event::Refused { line_link: LINE_LINK.into(), reason: Reason::Paused }); // OutOfOrder
+            play.bob(refused_to(BOB, Reason::Paused)); // Paused
+            play.bob(connected());
+            play.bob(refused_to(BOB, Reason::Paused)); // OutOfOrder
             play.clear_bob();
+        }),
+    );
+    add(
+        "offered: its link is lost",
+        short(plain(), false, NOW, |play| {
+            play.alice(Event::LineLinkLost { line_link: another(0).into() }); // WrongMachine
+            play.alice(Event::LineLinkLost { line_link: LINE_LINK.into() });
+            play.alice(Event::LineLinkLost { line_link: LINE_LINK.into() }); // OutOfOrder
+            play.clear_alice();
+            play.alice(formed(None)); // UnwantedLine
+        }),
+    );
+    add(
+        "offered: its maker is recognisable",
+        short(plain().recognisable(true), false, NOW, |play| {
+            play.clear_alice();
+            play.alice(formed(None));
+        }),
+    );
+    add(
+        "requesting: its maker is recognisable",
+        short(plain().recognisable(true), true, NOW, |play| {
+            play.issue();
+            play.clear_alice();
+            play.clear_alice(); // Nothing
+        }),
+    );
+    add(
+        "scanned twice",
+        short(plain(), false, NOW, |play| {
+            play.scan_again(0x60); // OutOfOrder: the first use is not over
+            let _ = play.connect(SendProof::Inline);
+            play.scan_again(0x60); // OutOfOrder
+            play.cancel();
+            play.scan_again(0x60); // OutOfOrder: its outbox is not cleared
+            play.clear_bob();
+            play.scan_again(0x60);
+            play.bob(connected()); // UnwantedLine: nobody connects
+            play.bob(refused_to(0x60, Reason::Closed)); // OutOfOrder
+            let _ = play.connect(SendProof::Inline);
+            play.bob(connected()); // UnwantedLine: it answers the first use
+            play.bob(refused_to(BOB, Reason::Closed)); // OutOfOrder
+            play.bob(connected_of(0x60));
+            play.bob(connected_of(0x60)); // Duplicate
+            play.scan_again(0x20);
         }),
     );
     for reason in REASONS.into_iter().filter(|reason| *reason != Reason::Paused) {
@@ -351,8 +406,8 @@ pub fn plays() -> Vec<(String, Play)> {
             &format!("connecting: refused, {reason:?}"),
             short(plain(), false, NOW, |play| {
                 let _ = play.connect(SendProof::Inline);
-                play.bob(Event::Refused { line_link: LINE_LINK.into(), reason });
-                play.bob(Event::Refused { line_link: LINE_LINK.into(), reason }); // OutOfOrder
+                play.bob(refused_to(BOB, reason));
+                play.bob(refused_to(BOB, reason)); // OutOfOrder
                 play.clear_bob();
             }),
         );
@@ -373,7 +428,6 @@ fn derived(play: &Play) -> Value {
         1.into(),
         Cbor::Bytes(port.hash().as_bytes().to_vec()),
         Cbor::Bytes(LINE_ID.to_vec()),
-        Cbor::Bytes(PAIR_HASH.to_vec()),
         Cbor::Array(proof.into_iter().map(Cbor::Bytes).collect()),
     ]));
     let transcript_hash = Sha256::digest(&transcript);

@@ -1,6 +1,6 @@
 //! Requests, events, payloads (§7).
 
-use super::proofs::{formed, proof_of};
+use super::proofs::{connected, formed, proof_of, refused_to, request_of};
 use super::*;
 
 fn message(name: &str, fields: Value, bytes: &[u8]) -> Value {
@@ -13,20 +13,21 @@ pub fn messages() {
     let proof = proof_of(&key, &encrypted_rad).1;
     let as_json = json!({ "public_key_bob": hex(key), "encrypted_rad": hex(encrypted_rad) });
     let (odd, odd_json) = (proof_of(&[], &[1; 64]).1, json!({ "public_key_bob": "", "encrypted_rad": hex([1; 64]) }));
-    let (id, link, line, pair) = (counting::<16>(0xc0), LINE_LINK, LINE_ID, PAIR_HASH);
+    let (id, link, line) = (counting::<16>(0xc0), LINE_LINK, LINE_ID);
+    let (request_id, of_bob) = (request_of(BOB), hex(request_of(BOB).as_bytes()));
     let payload = [0x81, 0x01];
 
     let requests = [
         ("IssueLineLink", Request::IssueLineLink { request_id: id.into() }, json!({ "request_id": hex(id) })),
         (
             "Connect, proof inline",
-            Request::Connect { line_link: link.into(), proof: Some(proof.clone()) },
-            json!({ "line_link": hex(link), "proof": as_json }),
+            Request::Connect { line_link: link.into(), request_id, proof: Some(proof.clone()) },
+            json!({ "line_link": hex(link), "request_id": of_bob, "proof": as_json }),
         ),
         (
             "Connect, without proof",
-            Request::Connect { line_link: link.into(), proof: None },
-            json!({ "line_link": hex(link), "proof": null }),
+            Request::Connect { line_link: link.into(), request_id, proof: None },
+            json!({ "line_link": hex(link), "request_id": of_bob, "proof": null }),
         ),
         (
             "Packet",
@@ -42,12 +43,20 @@ pub fn messages() {
         ("CloseLineLink", Request::CloseLineLink { line_link: link.into() }, json!({ "line_link": hex(link) })),
     ];
     let mut requests = requests.map(|(name, request, fields)| (name.to_owned(), request, fields)).to_vec();
-    for (number, (admits, version)) in
-        (1..).zip([(Admission::Nobody, 23), (Admission::One, 24), (Admission::Many, 1 << 32)])
-    {
-        let request = Request::SetLineLink { line_link: link.into(), version, admits };
-        let fields = json!({ "line_link": hex(link), "version": version, "admission": number });
-        requests.push((format!("SetLineLink, {admits:?}"), request, fields));
+    for (admits, version, recognisable) in [
+        (Admission::One, 0, false),
+        (Admission::Nobody, 23, false),
+        (Admission::One, 24, true),
+        (Admission::Many, 1 << 32, false),
+        (Admission::Many, u64::MAX, true),
+    ] {
+        let request = Request::SetLineLink { line_link: link.into(), version, admits, recognisable };
+        let number = [Admission::Nobody, Admission::One, Admission::Many].iter().position(|each| *each == admits);
+        let number = number.unwrap() + 1;
+        let fields = json!({
+            "line_link": hex(link), "version": version, "admission": number, "recognisable": recognisable,
+        });
+        requests.push((format!("SetLineLink, version {version}: {admits:?}"), request, fields));
     }
     let requests = named(requests.into_iter().map(|(name, request, fields)| {
         let bytes = request.to_vec();
@@ -57,7 +66,7 @@ pub fn messages() {
     }));
 
     let line_formed =
-        |proof: Value| json!({ "line_link": hex(link), "line_id": hex(line), "pair_hash": hex(pair), "proof": proof });
+        |proof: Value| json!({ "line_link": hex(link), "line_id": hex(line), "peer": hex(OF_BOB), "proof": proof });
     let mut events = vec![
         (
             "LineLinkIssued".to_owned(),
@@ -74,10 +83,16 @@ pub fn messages() {
         ),
         ("Disconnected".to_owned(), Event::Disconnected { line_id: line.into() }, json!({ "line_id": hex(line) })),
         ("Dropped".to_owned(), Event::Dropped { line_id: line.into() }, json!({ "line_id": hex(line) })),
+        (
+            "Connected".to_owned(),
+            connected(),
+            json!({ "line_link": hex(link), "request_id": of_bob, "line_id": hex(line), "peer": hex(OF_ALICE) }),
+        ),
+        ("LineLinkLost".to_owned(), Event::LineLinkLost { line_link: link.into() }, json!({ "line_link": hex(link) })),
     ];
     for (number, reason) in (1..).zip(REASONS) {
-        let event = Event::Refused { line_link: link.into(), reason };
-        events.push((format!("Refused, {reason:?}"), event, json!({ "line_link": hex(link), "reason": number })));
+        let fields = json!({ "line_link": hex(link), "request_id": of_bob, "reason": number });
+        events.push((format!("Refused, {reason:?}"), refused_to(BOB, reason), fields));
     }
     let events = named(events.into_iter().map(|(name, event, fields)| {
         let bytes = event.to_vec();
@@ -114,10 +129,12 @@ pub fn messages() {
     }));
 
     // One surplus or missing thing at a time.
-    let connect = Request::Connect { line_link: link.into(), proof: Some(proof.clone()) }.to_vec();
-    let bare = Request::Connect { line_link: link.into(), proof: None }.to_vec();
-    let setting = Request::SetLineLink { line_link: link.into(), version: 7, admits: Admission::Many }.to_vec();
-    let refusal = Event::Refused { line_link: link.into(), reason: Reason::Unknown }.to_vec();
+    let connect = Request::Connect { line_link: link.into(), request_id, proof: Some(proof.clone()) }.to_vec();
+    let bare = Request::Connect { line_link: link.into(), request_id, proof: None }.to_vec();
+    let admits = Admission::Many;
+    let setting = Request::SetLineLink { line_link: link.into(), version: 7, admits, recognisable: true }.to_vec();
+    let refusal = refused_to(BOB, Reason::Unknown).to_vec();
+    let lost = Event::LineLinkLost { line_link: link.into() }.to_vec();
     let nonce = Nonce { epoch: 0, counter: 5 };
     let sealed = Payload::Sealed { kind: PacketKind::Message, nonce, ciphertext: &[0xcc; 16] }.to_vec();
     let body = |bytes: &[u8], change: &dyn Fn(&mut Vec<Cbor>)| {
@@ -135,7 +152,7 @@ pub fn messages() {
     let proof_with = |key: usize, rad: usize, more: bool| {
         let mut proof = vec![Cbor::Bytes(vec![1; key]), Cbor::Bytes(vec![1; rad])];
         proof.extend(more.then_some(Cbor::Null));
-        body(&connect, &move |fields| fields[2] = Cbor::Array(proof.clone()))
+        body(&connect, &move |fields| fields[3] = Cbor::Array(proof.clone()))
     };
     use DecodeError::{Malformed, UnsupportedVersion};
     let refused_requests = [
@@ -153,6 +170,9 @@ pub fn messages() {
         ("an absent field written as null", body(&bare, &|fields| fields.push(Cbor::Null)), Malformed),
         ("a surplus field", body(&connect, &|fields| fields.push(0.into())), Malformed),
         ("a missing field", body(&bare, &|fields| fields.truncate(1)), Malformed),
+        ("no request_id", body(&bare, &|fields| fields.truncate(2)), Malformed),
+        ("a proof in the place of the request_id", body(&connect, &|fields| drop(fields.remove(2))), Malformed),
+        ("request_id of 17 bytes", body(&bare, &|fields| fields[2] = Cbor::Bytes(vec![1; 17])), Malformed),
         ("line_link of 15 bytes", body(&bare, &|fields| fields[1] = Cbor::Bytes(vec![1; 15])), Malformed),
         ("line_link as text", body(&bare, &|fields| fields[1] = Cbor::Text("0123456789abcdef".into())), Malformed),
         ("array of indefinite length", splice(&bare, 2, 1, &[0x9f]).into_iter().chain([0xff]).collect(), Malformed),
@@ -167,19 +187,27 @@ pub fn messages() {
         ("admission 0", body(&setting, &|fields| fields[3] = 0.into()), Malformed),
         ("admission 4", body(&setting, &|fields| fields[3] = 4.into()), Malformed),
         ("no admission", body(&setting, &|fields| fields.truncate(3)), Malformed),
+        ("recognisable as a number", body(&setting, &|fields| fields[4] = 1.into()), Malformed),
+        ("not said whether recognisable", body(&setting, &|fields| fields.truncate(4)), Malformed),
         ("a setting's version in two bytes", splice(&setting, 21, 1, &[0x18, 0x07]), Malformed),
         ("a map", body(&bare, &|fields| fields[1] = Cbor::Map(vec![])), Malformed),
     ];
     let refused_events = [
         ("a request", connect.clone(), Malformed),
-        ("reason 0", body(&refusal, &|fields| fields[2] = 0.into()), Malformed),
-        ("reason 7", body(&refusal, &|fields| fields[2] = 7.into()), Malformed),
+        ("reason 0", body(&refusal, &|fields| fields[3] = 0.into()), Malformed),
+        ("reason 7", body(&refusal, &|fields| fields[3] = 7.into()), Malformed),
+        ("a refusal without request_id", body(&refusal, &|fields| drop(fields.remove(2))), Malformed),
         ("reason in two bytes", splice(&refusal, refusal.len() - 1, 1, &[0x18, 0x01]), Malformed),
+        ("a mark of 31 bytes", body(&formed(None).to_vec(), &|fields| fields[3] = Cbor::Bytes(vec![1; 31])), Malformed),
         (
-            "pair_hash of 31 bytes",
-            body(&formed(None).to_vec(), &|fields| fields[3] = Cbor::Bytes(vec![1; 31])),
+            "Connected with a mark of 33 bytes",
+            body(&connected().to_vec(), &|fields| fields[4] = Cbor::Bytes(vec![1; 33])),
             Malformed,
         ),
+        ("Connected with a proof", body(&connected().to_vec(), &|fields| fields.push(0.into())), Malformed),
+        ("Connected without a mark", body(&connected().to_vec(), &|fields| fields.truncate(4)), Malformed),
+        ("LineLinkLost with a reason", body(&lost, &|fields| fields.push(1.into())), Malformed),
+        ("a tag that no event has", body(&lost, &|fields| fields[0] = 40.into()), Malformed),
         ("version 2, anything else", vec![0x82, 0x02, 0xf5], UnsupportedVersion),
     ];
     let refused_payloads = [

@@ -13,6 +13,8 @@
 
 mod handshakes;
 mod many;
+#[cfg(feature = "relay")]
+mod marks;
 mod messages;
 mod packets;
 mod play;
@@ -25,18 +27,20 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use crate::common::{Commit, Unused};
+use crate::common::{Commit, Unused, at};
 use ciborium::Value as Cbor;
 use hex::encode as hex;
 use port_protocol::*;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
-const LATER: UnixSeconds = UnixSeconds(1_800_003_600);
+const NOW: UnixSeconds = at(1_800_000_000);
+const LATER: UnixSeconds = at(1_800_003_600);
 const LINE_LINK: [u8; 16] = counting(0x80);
 const LINE_ID: [u8; 16] = counting(0x90);
-const PAIR_HASH: [u8; 32] = counting(0xa0);
+/// Bob's mark for Alice, and Alice's for Bob.
+const OF_BOB: [u8; 32] = counting(0xa0);
+const OF_ALICE: [u8; 32] = counting(0xe0);
 const ALICE: u8 = 0x00;
 const BOB: u8 = 0x40;
 const BASE: &str = "https://port.example/p";

@@ -1,6 +1,6 @@
 //! One Alice, one Bob, their line; every step written down.
 
-use super::proofs::{formed, packet};
+use super::proofs::{connected, formed, packet, request_of};
 use super::*;
 
 pub trait Show {
@@ -84,7 +84,7 @@ pub fn restored<M: Shown>(record: &[u8]) -> Value {
         "record": hex(record),
         "key": hex(machine.key().to_bytes()),
         "revision": machine.revision(),
-        "deadline": machine.deadline().map(|deadline| deadline.0),
+        "deadline": machine.deadline().map(|deadline| deadline.as_secs()),
         "pending": machine.pending_shown(),
     })
 }
@@ -122,7 +122,7 @@ impl Log {
         let expected = expected.unwrap();
         assert_eq!(expected.revision + 1, revision);
         let restored = restored::<M>(record);
-        assert_eq!(restored["deadline"], json!(deadline.map(|deadline| deadline.0)));
+        assert_eq!(restored["deadline"], json!(deadline.map(|deadline| deadline.as_secs())));
         self.records.push(restored);
         let received = write.received.as_ref().map(|received| match received {
             Received::Message(text) => json!({ "message": hex(text) }),
@@ -183,7 +183,7 @@ impl Play {
     }
 
     pub fn what(&self, who: &str, does: &str, more: Value) -> Value {
-        let mut what = json!({ "who": who, "does": does, "now": self.now.0 });
+        let mut what = json!({ "who": who, "does": does, "now": self.now.as_secs() });
         what.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
         what
     }
@@ -208,7 +208,7 @@ impl Play {
     }
 
     pub fn issue(&mut self) {
-        let request_id = counting::<16>(ALICE + 48).into();
+        let request_id = request_of(ALICE);
         self.alice(Event::LineLinkIssued { request_id, line_link: LINE_LINK.into() });
     }
 
@@ -217,6 +217,14 @@ impl Play {
         let bytes = hex(port.to_bytes().as_slice());
         let what = self.what("bob", "scan", json!({ "seed": hex(counting::<64>(BOB)), "port": bytes }));
         self.bob = Some(self.log.created(what, Bob::scan(port, seed(BOB))));
+    }
+
+    /// Bob reads the same Port again, with another seed.
+    pub fn scan_again(&mut self, first: u8) {
+        let port = self.alice.as_ref().unwrap().port().unwrap().clone();
+        let bytes = hex(port.to_bytes().as_slice());
+        let what = self.what("bob", "scan_again", json!({ "seed": hex(counting::<64>(first)), "port": bytes }));
+        self.log.step(what, self.bob.as_mut().unwrap().scan_again(port, seed(first)));
     }
 
     pub fn connect(&mut self, how: SendProof) -> Option<Proof> {
@@ -329,7 +337,7 @@ impl Play {
         self.alice(formed(proof));
         self.new_line(AtAlice);
         let confirm = if how == SendProof::Inline { self.log.sent() } else { Vec::new() };
-        self.bob(formed(None));
+        self.bob(connected());
         self.new_line(AtBob);
         if how == SendProof::Inline { confirm } else { self.log.sent() }
     }

@@ -2,6 +2,7 @@
 
 use super::play::as_json;
 use super::*;
+use crate::port::qr;
 
 pub fn port(options: PortOptions) -> Port {
     Alice::offer(LINE_LINK.into(), options, seed(ALICE)).committed().port().unwrap().clone()
@@ -39,7 +40,7 @@ fn good_port(port: &Port, ticket: Option<&Cbor>) -> Value {
         "line_link": hex(port.line_link().as_bytes()),
         "public_key": hex(port.public_key().as_bytes()),
         "rad": hex(port.rad().expose()),
-        "expires": port.expires().map(|expires| expires.0),
+        "expires": port.expires().map(UnixSeconds::as_secs),
         "relay": port.relay().map(RelayAddr::as_str),
         "ticket": ticket.map(as_json),
         "hashed_ticket": ticket.map(|ticket| hex(hashed_ticket(ticket))),
@@ -134,7 +135,18 @@ fn bad_bytes() -> Vec<(String, Vec<u8>, PortError)> {
         ("ticket's secret as text", of_contact(other(0, text("0123456789abcdef"))), Malformed),
         ("ticket's name as bytes", of_contact(other(1, bytes(5))), Malformed),
         ("ticket's name of 33 bytes", of_contact(other(1, text(&"n".repeat(33)))), Malformed),
+        ("ticket's name with a line end", of_contact(other(1, text("Carol\nDave"))), Malformed),
+        ("ticket's name with a control of direction", of_contact(other(1, text("Carol\u{202e}evaD"))), Malformed),
+        ("ticket's name with a zero-width space", of_contact(other(1, text("Car\u{200b}ol"))), Malformed),
+        ("ticket's name of tags", of_contact(other(1, text("\u{e0043}\u{e0061}"))), Malformed),
         ("ticket's expires as text", of_contact(other(2, text("never"))), Malformed),
+        (
+            "ticket's expires after the year 9999",
+            of_contact(other(2, (UnixSeconds::MAX.as_secs() + 1).into())),
+            Malformed,
+        ),
+        ("expires after the year 9999", with(5, (UnixSeconds::MAX.as_secs() + 1).into()), Malformed),
+        ("expires in milliseconds", with(5, (LATER.as_secs() * 1000).into()), Malformed),
         ("ticket's expires null", of_contact(other(2, Cbor::Null)), Malformed),
         ("ticket of four", of_contact(longer_ticket), Malformed),
         ("ticket of one", of_contact(Cbor::Array(vec![bytes(16)])), Malformed),
@@ -184,7 +196,7 @@ fn bad_texts() -> Vec<(&'static str, String, PortError)> {
     let text = port(PortOptions::new()).qr_text().to_string();
     let base32 = text.strip_prefix("PORT:").unwrap();
     let mut last = base32.to_owned();
-    // The lowest bits of the last character stand for nothing: 71 bytes are 113.6 characters.
+    // The lowest bit of the last character stands for nothing: 73 bytes are 116.8 characters.
     let canonical = last.pop().unwrap();
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let other = alphabet.chars().nth(alphabet.find(canonical).unwrap() | 1).unwrap();
@@ -192,18 +204,29 @@ fn bad_texts() -> Vec<(&'static str, String, PortError)> {
     // §1.3: of another version, whatever follows.
     let base32_of = |bytes: &[u8]| data_encoding::BASE32_NOPAD.encode(bytes);
     let of_bytes = |bytes: &[u8]| format!("PORT:{}", base32_of(bytes));
+    let swapped = format!("{}{}{}", &text[..60], text[60..62].chars().rev().collect::<String>(), &text[62..]);
+    assert_ne!(swapped, text);
+    let mut of_another_kind = array(port(PortOptions::new()).to_bytes().as_slice());
+    of_another_kind[1] = 4.into();
     let long = [&[0x85, 2], &[7; 498][..]].concat();
     let widest = [&[0x9b][..], &5_u64.to_be_bytes(), &[0x1b], &2_u64.to_be_bytes()].concat();
     vec![
         ("nothing", String::new(), Malformed),
         ("no prefix", base32.into(), Malformed),
-        ("prefix alone", "PORT:".into(), Malformed),
+        ("prefix alone", "PORT:".into(), Damaged),
         ("prefix in lower case", text.replace("PORT:", "port:"), Malformed),
         ("Base32 in lower case", format!("PORT:{}", base32.to_lowercase()), Malformed),
         ("padded", format!("{text}======"), Malformed),
         ("another last character for the same bytes", format!("PORT:{last}{other}"), Malformed),
-        ("cut by a character", text[..text.len() - 1].into(), Malformed),
+        ("cut by a character", text[..text.len() - 1].into(), Damaged),
         ("a character more", format!("{text}A"), Malformed),
+        ("another last character", format!("PORT:{last}{}", if canonical == 'A' { 'C' } else { 'A' }), Damaged),
+        ("two neighbours in the other order", swapped, Damaged),
+        ("without a check", of_bytes(port(PortOptions::new()).to_bytes().as_slice()), Damaged),
+        ("a check alone", of_bytes(&[0xff, 0xff]), Damaged),
+        ("one byte", of_bytes(&[0x85]), Damaged),
+        ("a right check of what is no Port", qr(&[0x85, 1, 1]), Malformed),
+        ("a right check, of an unknown kind", qr(&cbor(&of_another_kind.into())), UnsupportedKind),
         ("a character that is not in Base32", text.replacen("QUAQ", "QUA1", 1), Malformed),
         ("white space inside", format!("PORT: {base32}"), Malformed),
         ("zero-width space inside", format!("PORT:\u{200b}{base32}"), Malformed),
@@ -218,9 +241,10 @@ fn bad_texts() -> Vec<(&'static str, String, PortError)> {
         ("prefix in the fragment", format!("https://port.example/#{text}"), Malformed),
         ("query in the place of the fragment", format!("https://port.example/?{base32}"), Malformed),
         ("a base without a fragment", "https://port.example/".into(), Malformed),
-        ("longer than any Port", format!("PORT:{}", "A".repeat(400)), Malformed),
-        ("no whole byte", "PORT:Q".into(), Malformed),
-        ("no version", "PORT:QU".into(), Malformed),
+        ("longer than any Port", format!("PORT:{}", "A".repeat(400)), Damaged),
+        ("longer than any Port, with a right check", qr(&[0x85; 208]), Malformed),
+        ("no whole byte", "PORT:Q".into(), Damaged),
+        ("no version", "PORT:QU".into(), Damaged),
         ("version 2", of_bytes(&[0x85, 2]), UnsupportedVersion),
         ("version 2, as a link", format!("{BASE}#{}", base32_of(&[0x85, 2])), UnsupportedVersion),
         ("version 2 behind an empty array", of_bytes(&[0x80, 2]), UnsupportedVersion),
@@ -232,21 +256,22 @@ fn bad_texts() -> Vec<(&'static str, String, PortError)> {
             UnsupportedVersion,
         ),
         ("version 2, longer, of a length that no Base32 has", format!("{}A", of_bytes(&long)), UnsupportedVersion),
-        ("an array in the place of the version", of_bytes(&[0x85; 10]), Malformed),
+        ("an array in the place of the version", of_bytes(&[0x85; 10]), Damaged),
         ("version 2 in nine bytes, of an array whose length has nine", of_bytes(&widest), UnsupportedVersion),
-        ("version 2 of an array of indefinite length", of_bytes(&[0x9f, 2, 0xff]), Malformed),
-        ("version 2 without an array", of_bytes(&[2]), Malformed),
+        ("version 2 of an array of indefinite length", of_bytes(&[0x9f, 2, 0xff]), Damaged),
+        ("version 2 without an array", of_bytes(&[2]), Damaged),
         ("version 2, with a character that is not in Base32", format!("{}1", of_bytes(&[0x85, 2])), Malformed),
         ("version 2, with such a character behind any Port's length", format!("{}1", of_bytes(&long)), Malformed),
         ("version 2, in lower case", of_bytes(&long).to_lowercase().replace("port:", "PORT:"), Malformed),
-        ("version 1 of a length that no Base32 has", format!("{text}AAAA"), Malformed),
-        ("version 1, longer than any Port", format!("{text}{}", "A".repeat(400)), Malformed),
+        ("version 1 of a length that no Base32 has", format!("{text}BBBB"), Damaged),
+        ("zeros behind, which leave the check right", format!("{text}AAAA"), Malformed),
+        ("version 1, longer than any Port", format!("{text}{}", "B".repeat(400)), Damaged),
     ]
 }
 
 #[test]
 pub fn ports() {
-    let at = |expires: u64| PortOptions::new().expires(UnixSeconds(expires));
+    let expires = |secs: u64| PortOptions::new().expires(at(secs));
     let longest = "a".repeat(64);
     let every = "-._~:/?#[]@!$&'()*+,;=%azAZ09";
     let accepted = [
@@ -254,28 +279,29 @@ pub fn ports() {
         ("with expiry", PortOptions::new().expires(LATER)),
         ("with relay", PortOptions::new().relay(relay(RELAY))),
         ("with both", PortOptions::new().expires(LATER).relay(relay(RELAY))),
-        ("longest", at(1 << 52).relay(relay(&longest))),
+        ("longest", expires(UnixSeconds::MAX.as_secs()).relay(relay(&longest))),
         ("relay of one byte", PortOptions::new().relay(relay("r"))),
         ("relay of every sign", PortOptions::new().relay(relay(every))),
-        ("expires 0", at(0)),
-        ("expires 23", at(23)),
-        ("expires 24", at(24)),
-        ("expires 255", at(255)),
-        ("expires 256", at(256)),
-        ("expires 65535", at(65_535)),
-        ("expires 65536", at(65_536)),
-        ("expires 4294967295", at(0xffff_ffff)),
-        ("expires 4294967296", at(0x1_0000_0000)),
+        ("expires 0", expires(0)),
+        ("expires 23", expires(23)),
+        ("expires 24", expires(24)),
+        ("expires 255", expires(255)),
+        ("expires 256", expires(256)),
+        ("expires 65535", expires(65_535)),
+        ("expires 65536", expires(65_536)),
+        ("expires 4294967295", expires(0xffff_ffff)),
+        ("expires 4294967296", expires(0x1_0000_0000)),
         ("Superport", PortOptions::new().policy(Policy::up_to(3).closes_at(Some(LATER)))),
         ("Superport with both", PortOptions::new().policy(Policy::unlimited()).expires(LATER).relay(relay(RELAY))),
     ];
-    let full = || contact().expires(UnixSeconds(u64::MAX)).relay(relay(&longest));
+    let full = || contact().expires(UnixSeconds::MAX).relay(relay(&longest));
     let of_contact = [
         ("contact port", contact(), ticket(0x33, "", None)),
         ("contact port with a name", contact(), ticket(0x33, "Carol é", None)),
-        ("contact port with an expiring ticket", contact().expires(LATER), ticket(0x44, "Carol", Some(NOW.0))),
+        ("contact port with a name that needs its invisible characters", contact(), ticket(0x33, "👩‍👧می‌خوا❤️", None)),
+        ("contact port with an expiring ticket", contact().expires(LATER), ticket(0x44, "Carol", Some(NOW.as_secs()))),
         ("contact port with a relay", contact().relay(relay(RELAY)), ticket(0x44, "Carol", Some(0))),
-        ("longest contact port", full(), ticket(0x55, &"n".repeat(32), Some(u64::MAX))),
+        ("longest contact port", full(), ticket(0x55, &"n".repeat(32), Some(UnixSeconds::MAX.as_secs()))),
     ];
     let of_contact = of_contact.map(|(name, options, ticket)| {
         let port = Port::from_bytes(&with_ticket(&port(options), &ticket)).unwrap();
@@ -293,7 +319,11 @@ pub fn ports() {
         ("link on a bare host", format!("https://port.example#{fragment}")),
         ("link with a query", format!("https://port.example/a?b=c#{fragment}")),
         ("link to an address", format!("https://[2001:db8::1]:8443/#{fragment}")),
+        ("link to an IPv4 address", format!("https://192.0.2.1/#{fragment}")),
+        ("link to an onion service", format!("http://expyuzz4wqqyqhjn.onion/p#{fragment}")),
+        ("link with a user's name", format!("https://user@port.example./#{fragment}")),
     ];
+    let long_label = format!("https://{}/", "a".repeat(64));
     let bases = [
         ("http", "http://port.example/"),
         ("no host", "https://"),
@@ -301,6 +331,19 @@ pub fn ports() {
         ("a space", "https://port.example/ "),
         ("not in ASCII", "https://pört.example/"),
         ("host begins with a dot", "https://.example/"),
+        ("http, and a host that has onion elsewhere", "http://a.onion.example/"),
+        ("onion alone", "http://onion/"),
+        ("no host before the port", "https://:443/"),
+        ("a bracket", "https://["),
+        ("no IPv6 address", "https://[::g]/"),
+        ("a zone", "https://[fe80::1%25eth0]/"),
+        ("port above 65535", "https://port.example:65536/"),
+        ("port with a sign", "https://port.example:+1/"),
+        ("an empty label", "https://port..example/"),
+        ("ends in a number, and no IPv4 address", "https://1.2.3/"),
+        ("ends in a hexadecimal number", "https://port.0x1f/"),
+        ("percent in the host", "https://port%2eexample/"),
+        ("a label of 64", &long_label),
     ];
     known(
         "ports.json",

@@ -32,7 +32,26 @@ pub fn encrypt(secret: &[u8; 32], iv: &[u8; 16], blocks: &[u8]) -> Vec<u8> {
 }
 
 pub fn formed(proof: Option<Proof>) -> Event<'static> {
-    Event::LineFormed { line_link: LINE_LINK.into(), line_id: LINE_ID.into(), pair_hash: PAIR_HASH.into(), proof }
+    Event::LineFormed { line_link: LINE_LINK.into(), line_id: LINE_ID.into(), peer: OF_BOB.into(), proof }
+}
+
+/// The answer to the Bob of this seed.
+pub fn connected_of(bob: u8) -> Event<'static> {
+    let (line_link, request_id) = (LINE_LINK.into(), request_of(bob));
+    Event::Connected { line_link, request_id, line_id: LINE_ID.into(), peer: OF_ALICE.into() }
+}
+
+pub fn connected() -> Event<'static> {
+    connected_of(BOB)
+}
+
+pub fn refused_to(bob: u8, reason: Reason) -> Event<'static> {
+    Event::Refused { line_link: LINE_LINK.into(), request_id: request_of(bob), reason }
+}
+
+/// The `request_id` of a seed (§8.5).
+pub fn request_of(seed: u8) -> RequestId {
+    counting::<16>(seed.wrapping_add(48)).into()
 }
 
 pub fn packet(payload: &[u8]) -> Event<'_> {

@@ -4,28 +4,8 @@ use port_protocol::*;
 use sha2::{Digest, Sha256};
 
 use crate::common::cbor::Cbor;
-use crate::common::{Commit, EXPIRY, Put, of_line, rng};
+use crate::common::{EXPIRY, of_line};
 use crate::ledger::*;
-
-/// What Alice's tables say of who comes.
-struct Tables {
-    rows: u32,
-    lines: u8,
-}
-
-impl Peers for Tables {
-    fn has_line(&self, line_id: &LineId) -> bool {
-        self.lines & 1 << number(line_id.as_bytes()) != 0
-    }
-
-    fn ticket(&self, ticket: &TicketHash) -> Option<TicketNotice> {
-        (0..32)
-            .filter(|bit| self.rows & 1 << bit != 0)
-            .map(|bit| TicketRow(bit).get())
-            .find(|row| row.ticket == *ticket)
-            .cloned()
-    }
-}
 
 /// What a contact's ticket is known by (§16.2): its secret is the second part of a seed.
 pub fn ticket_of(contact: User, n: u8) -> TicketHash {
@@ -72,12 +52,6 @@ impl Kept {
     /// What an Alice or a Line does about introductions.
     pub fn introduced(self, told: Told, now: UnixSeconds) -> Option<Moved> {
         match told {
-            Told::Comes { line, pair, proof, rows, lines } => {
-                let RecordKey::LineLink(line_link) = self.key else { return None };
-                let proof = proof.map(|number| seen().proof(number));
-                let event = Event::LineFormed { line_link, line_id: line_id(line), pair_hash: pair_hash(pair), proof };
-                self.used(&event, &Tables { rows, lines }, now)
-            }
             // As a step: nothing moves.
             Told::Hears { row, from, rows } => {
                 let alice = Alice::restore(&self.record).unwrap();
@@ -94,37 +68,6 @@ impl Kept {
             }
             _ => None,
         }
-    }
-
-    fn used(self, event: &Event<'_>, tables: &Tables, now: UnixSeconds) -> Option<Moved> {
-        let mut alice = Alice::restore(&self.record).unwrap();
-        match alice.handle(event, tables, now, &mut rng()) {
-            Ok(step) => {
-                let moved = self.made(step, |effect| match effect {
-                    AliceEffect::Send(Request::SetLineLink { .. }) | AliceEffect::PortReady(_) => Act::Show,
-                    AliceEffect::Send(request) => Act::Send(fact(self.user, &request.to_vec())),
-                    AliceEffect::LineFormed(line) => Act::Adopt(Self::of(self.user, &line.record())),
-                    AliceEffect::Ended(_) => Act::Ended,
-                });
-                self.assert_no_seed(moved.next);
-                Some(moved)
-            }
-            Err(Rejected::UnwantedLine(line)) => Some(self.stray(line)),
-            Err(Rejected::UnknownTicket(line)) => Some(Moved { unknown: true, ..self.stray(line) }),
-            Err(_) => None,
-        }
-    }
-
-    fn stray(self, line: LineId) -> Moved {
-        let acts = vec![Act::Send(Fact::Disconnect { by: self.user, line: number(line.as_bytes()) })];
-        Moved { stray: true, ..Moved::to(self, acts) }
-    }
-
-    fn made<'m, M: Machine>(self, step: Step<'m, M>, act: impl Fn(M::Effect<'m>) -> Act) -> Moved {
-        let put = Put::step(&step);
-        assert_eq!(put.row.expected, Some(Expected { key: self.key, revision: self.revision }));
-        let acts = step.committed().map(act).collect();
-        Moved { once: put.mark(), consumes: put.consumes, ..Moved::to(Self::of(self.user, &put.row.record), acts) }
     }
 }
 

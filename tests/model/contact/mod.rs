@@ -19,7 +19,7 @@ use crate::ledger::*;
 use crate::world::Life;
 use machines::{name_of, ticket_of};
 
-/// The cast. The link of a contact's contact port has the contact's number. A guest's line has the number of the guest's pair.
+/// The cast. The link of a contact's contact port has the contact's number. So has each guest's line a number of the guest's.
 pub const ALICE: User = 0;
 pub const CAROL: User = 1;
 pub const DAVE: User = 2;
@@ -135,7 +135,7 @@ const fn is_contact(user: User) -> bool {
     user == CAROL || user == DAVE
 }
 
-/// An honest relay's number for a guest's pair, and for the guest's line.
+/// An honest relay's number for a guest's line.
 const fn pair_of(guest: User) -> Id {
     guest - DAVE
 }
@@ -218,11 +218,10 @@ impl State {
         let Some(held) = self.held(user, place) else { return &[] };
         let bits = |all: &mut dyn Iterator<Item = u8>| all.fold(0u32, |bits, bit| bits | 1 << bit);
         let lines = &self.me[usize::from(user)].lines;
-        let tables = (user == ALICE && matches!(place, Place::Port(_))).then(|| {
-            let stored = (1..).zip(lines).filter(|(_, line)| line.is_some()).map(|(name, _)| name);
-            (bits(&mut self.rows.iter().map(|row| row.0)), bits(&mut { stored }) as u8)
-        });
-        held.moves(Knowing { numbers: numbers.to_vec(), lines: 3, tables })
+        let rows =
+            (user == ALICE && matches!(place, Place::Port(_))).then(|| bits(&mut self.rows.iter().map(|row| row.0)));
+        let stored = [0, 1, 2].map(|name| lines[name].and_then(Kept::face).map(|line| line.port));
+        held.moves(Knowing { numbers: numbers.to_vec(), lines: 3, scans: 1, stored, rows })
     }
 
     /// Does what a step asks for; `None`: the process went.
@@ -423,7 +422,7 @@ impl State {
             port = Port::from_bytes(&Cbor::Array(items).write()).unwrap();
         }
         *self.slot(guest.user, Place::Port(0)) =
-            Some(Kept::created(guest.user, &Bob::scan(port, seed_of(guest.user, 0))));
+            Some(Kept::created(guest.user, &Bob::scan(port, seed_of(guest.user, 1))));
         true
     }
 }

@@ -4,33 +4,12 @@ use port_protocol::*;
 use stateright::{Model, Property};
 
 use super::*;
-use crate::common::{Any, Commit, Input, arrives, expiring, new_line};
+use crate::common::expiring;
 use crate::properties::{End, have_one_other_end, share_no_keys};
 
 /// Alice's line with a contact, confirmed: both ends.
 fn line_of(contact: User) -> [Kept; 2] {
-    let line = line_with(contact);
-    let mut alice = Any::from(Alice::offer(link(line), PortOptions::new(), seed_of(ALICE, line)).committed());
-    let port = Alice::restore(&alice.record()).unwrap().port().unwrap().clone();
-    let mut bob = Any::from(Bob::scan(port, seed_of(contact, 15)).committed());
-    let connects = bob.takes(&Input::Connect(SendProof::Inline));
-    let Some(Fact::Connect { proof, .. }) = connects.into_iter().find_map(|effect| match act(contact, effect) {
-        Act::Send(fact) => Some(fact),
-        _ => None,
-    }) else {
-        unreachable!("he connects")
-    };
-    let formed = |proof| {
-        let (line_link, line_id, pair_hash) = (link(line), line_id(line), pair_hash(line));
-        Input::Event(Event::LineFormed { line_link, line_id, pair_hash, proof }.to_vec())
-    };
-    let proof = proof.map(|number| seen().proof(number));
-    let mut at_alice = Any::from(new_line(alice.takes(&formed(proof))));
-    let mut at_contact = Any::from(new_line(bob.takes(&formed(None))));
-    let answer = at_contact.takes(&Input::Event(arrives(&at_alice.pending())));
-    at_contact.takes(&Input::ClearOutbox);
-    at_alice.takes(&Input::Event(arrives(&answer)));
-    [Kept::of(ALICE, &at_alice.record()), Kept::of(contact, &at_contact.record())]
+    confirmed_line(ALICE, contact, line_with(contact))
 }
 
 impl Model for Scope {
@@ -277,7 +256,7 @@ impl Scope {
     fn confirmed<'s>(&'s self, state: &'s State) -> impl Iterator<Item = (&'s LineFace, &'s Guest, &'s LineFace)> {
         let confirmed = || self.ends(state).filter(|(_, _, end)| end.confirmed.is_some());
         confirmed().filter(|(user, ..)| *user == ALICE).flat_map(move |(_, _, alice)| {
-            let others = confirmed().filter(|(_, _, end)| end.claims.line_id == alice.claims.line_id);
+            let others = confirmed().filter(|(_, _, end)| end.line_id == alice.line_id);
             others.filter_map(move |(user, _, end)| Some((alice, self.guest(user)?, end)))
         })
     }

@@ -9,7 +9,7 @@ impl State {
     pub fn honest(&self, scope: &Scope, user: User, place: Place, of: &Move) -> bool {
         let connects = |bob, port: User, with: Option<Number>| {
             self.known.iter().any(|fact| {
-                matches!(fact, Fact::Connect { by, link, proof }
+                matches!(fact, Fact::Connect { by, link, proof, .. }
                     if *by == bob && *link == port && (user != ALICE || *proof == with))
             })
         };
@@ -21,13 +21,13 @@ impl State {
         };
         match (place, of.told) {
             _ if of.late => false,
-            (Place::Port(n), Told::Comes { line, pair, proof, .. }) => {
-                line == pair
+            (Place::Port(n), Told::Comes { line, mark, proof, .. }) => {
+                mark == MARK
                     && guest_of(line).is_some_and(|guest| connects(guest.user, n as User + 1, proof))
                     && !(of.moved.unknown && self.may_hear_of_him(n as User + 1))
             }
-            (Place::Port(_), Told::Formed { line, pair, proof: None }) => {
-                line == pair
+            (Place::Port(_), Told::Connected { line, mark, .. }) => {
+                mark == MARK
                     && scope
                         .guest(user)
                         .is_some_and(|guest| pair_of(user) == line && connects(user, guest.through, None))

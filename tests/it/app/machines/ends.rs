@@ -16,8 +16,12 @@ fn r17_10_ends_of_a_port() {
         let bundle = shown(&alice, 7);
         assert_eq!(bundle.expires(), Some(NOW));
         let mut bob = Bob::scan(&bundle, seed(2)).committed();
-        assert_eq!((alice.deadline(), bob.deadline()), (Some(NOW), Some(NOW)));
-        bob.connect(&name("Bob"), NOW).unwrap().committed().for_each(drop);
+        // What was not sent is not ended by a clock.
+        assert_eq!((alice.deadline(), bob.deadline()), (Some(NOW), None));
+        assert_eq!(bob.connect(&name("Bob"), NOW).err(), Some(Rejected::Expired));
+        bob.connect(&name("Bob"), at(NOW.as_secs() - 1)).unwrap().committed().for_each(drop);
+        assert_eq!(bob.deadline(), Some(NOW));
+        bob.tick(NOW).unwrap().committed().for_each(drop);
         assert_eq!(bob.phase(), BobPhase::Ended(UseOutcome::Expired));
         alice.tick(NOW).unwrap().committed().for_each(drop);
         assert_eq!(alice.phase(), AlicePhase::Ended(PortOutcome::Expired));
@@ -36,7 +40,7 @@ fn r17_10_ends_of_a_port() {
         "{effects:?}"
     );
     let mut bob = connecting(&bundle, 2);
-    let there = Tables { lines: vec![line_id(2)], ..Tables::default() };
+    let there = Tables { lines: vec![(line_id(2), hash_of(&bundle))], ..Tables::default() };
     let step = bob.connected(line_id(2), Some(pair(2)), &there, NOW).unwrap();
     assert!(step.write().new_line.is_none());
     step.committed().for_each(drop);
@@ -67,7 +71,7 @@ fn r17_10_a_line_of_no_pair_is_disconnected() {
     assert_eq!(bob.connected(line_id(2), None, &NoPeers, NOW).err(), Some(Rejected::UnwantedLine(line_id(2))));
 
     // A line that is there is not ended.
-    let there = Tables { lines: vec![line_id(2)], ..Tables::default() };
+    let there = Tables { lines: vec![(line_id(2), hash_of(&bundle))], ..Tables::default() };
     assert_eq!(bob.connected(line_id(2), None, &there, NOW).err(), Some(Rejected::Duplicate));
     let mut bob = connecting(&bundle, 2);
     bob.connected(line_id(2), None, &there, NOW).unwrap().committed().for_each(drop);
@@ -112,10 +116,10 @@ fn r17_10_what_a_bundle_cannot_say_is_not_kept() {
     let plain = Alice::offer(link(), PortOptions::new(), seed(1)).write().row.record.to_vec();
     let relay = PortOptions::new().relay(RelayAddr::new("relay.example").unwrap());
     assert_eq!(Alice::offer(link(), relay, seed(1)).write().row.record.to_vec(), plain);
-    let last = UnixSeconds(253_402_300_799);
-    let alice = Alice::request(PortOptions::new().expires(UnixSeconds(u64::MAX)), seed(1)).committed();
+    let last = at(253_402_300_799);
+    let alice = Alice::request(PortOptions::new().expires(UnixSeconds::MAX), seed(1)).committed();
     assert_eq!(alice.deadline(), Some(last));
-    let alice = Alice::offer(link(), PortOptions::new().expires(UnixSeconds(u64::MAX)), seed(1)).committed();
+    let alice = Alice::offer(link(), PortOptions::new().expires(UnixSeconds::MAX), seed(1)).committed();
     assert_eq!((alice.deadline(), shown(&alice, 7).expires()), (Some(last), Some(last)));
 }
 
@@ -201,4 +205,38 @@ fn r17_10_events_of_others_are_refused() {
         assert_eq!(line.handle(&event).err(), Some(Rejected::WrongMachine));
     }
     assert_eq!(line.handle(&message(2)).err(), Some(Rejected::OutOfOrder));
+}
+
+/// M2: the server says that this Port formed a line that another Port has formed.
+#[test]
+fn r4_3_a_line_of_another_port_is_the_servers_lie_in_this_dialect_too() {
+    let elsewhere = hash_of(&shown(&Alice::offer([9; 16].into(), PortOptions::new(), seed(5)).committed(), 7));
+    for kind in KINDS {
+        let lie = Tables { lines: vec![(line_id(2), elsewhere)], ..knowing(7) };
+        let mut alice = alice(kind);
+        let bundle = shown(&alice, 7);
+        assert_ne!(hash_of(&bundle), elsewhere);
+        let (before, event) = (alice.record().to_vec(), used(kind, 2, intro_of(&connecting(&bundle, 2))));
+        match alice.handle(&event, &lie, NOW, &mut Unused) {
+            Ok(step) => {
+                assert!(kind == PortKind::Port && step.write().new_line.is_none());
+                step.committed().for_each(drop);
+                let effects: Vec<_> = alice.pending().collect();
+                // The server has no request that closes an id for one use.
+                assert!(matches!(effects[..], [AliceEffect::Ended(PortOutcome::FalseLine)]), "{effects:?}");
+            }
+            Err(error) => {
+                assert_eq!((kind == PortKind::Port, error), (false, Rejected::FalseLine));
+                assert_eq!(alice.record()[..], before[..]);
+            }
+        }
+        for pair_hash in [Some(pair(2)), None] {
+            let mut bob = connecting(&bundle, 2);
+            let step = bob.connected(line_id(2), pair_hash, &lie, NOW).unwrap();
+            assert!(step.write().new_line.is_none());
+            step.committed().for_each(drop);
+            let effects: Vec<_> = bob.pending().collect();
+            assert!(matches!(effects[..], [BobEffect::Ended(UseOutcome::FalseLine)]), "{effects:?}");
+        }
+    }
 }

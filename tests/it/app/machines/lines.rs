@@ -50,7 +50,7 @@ fn r17_10_our_alice_and_the_apps_bob() {
         let line = formed(step.committed());
         let plain: Value = serde_json::from_str(&vector.intro_plaintext).unwrap();
         assert_eq!(line.name().unwrap().as_str(), plain["name"]);
-        assert_eq!(line.claims(), RelayClaims { line_id: line_id(9), pair_hash: pair(9) });
+        assert_eq!(line.claims(), RelayClaims { line_id: line_id(9), peer: pair(9) });
         assert_eq!((line.kind(), line.phase()), (bundle.kind(), LinePhase::Open));
         assert_eq!(line.introduced_by(), bundle.ticket().map(|_| CAROL.into()));
         speaks(&line, &vector);
@@ -88,7 +88,7 @@ fn r17_10_our_bob_and_the_apps_alice() {
             else {
                 panic!()
             };
-            assert_eq!(line.claims(), RelayClaims { line_id, pair_hash: pair_hash.unwrap() });
+            assert_eq!(line.claims(), RelayClaims { line_id, peer: pair_hash.unwrap() });
             assert_eq!(line.kind(), bundle.kind());
             speaks(&line, &vector);
         }
@@ -133,7 +133,7 @@ fn r17_10_the_dialects_are_apart() {
             .unwrap();
     let port = native.port().unwrap().hash();
     let formed =
-        port_protocol::Event::LineFormed { line_link: link(), line_id: line_id(2), pair_hash: pair(2), proof: None };
+        port_protocol::Event::LineFormed { line_link: link(), line_id: line_id(2), peer: pair(2), proof: None };
     let step = native.handle(&formed, &NoPeers, NOW, &mut Unused).unwrap();
     assert_eq!(mark_of(&step), Some(ReplayMark::from(port_bytes(&port))));
     assert_ne!(mark, ReplayMark::from(port_bytes(&port)));

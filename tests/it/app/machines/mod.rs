@@ -8,16 +8,16 @@ mod records;
 mod requests;
 
 use super::name;
-pub use crate::common::Unused;
 pub use crate::common::store::{Commit, Conflict, Put, Store};
+pub use crate::common::{Unused, at};
 use port_protocol::app::{
     Alice, AliceEffect, Bob, BobEffect, Bundle, Content, Event, Happened, Intro, Request, UnauthenticatedLine,
 };
 use port_protocol::*;
 pub use records::records;
 
-pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
-pub const LATER: UnixSeconds = UnixSeconds(1_800_000_001);
+pub const NOW: UnixSeconds = at(1_800_000_000);
+pub const LATER: UnixSeconds = at(1_800_000_001);
 
 pub fn seed(n: u8) -> Seed {
     Seed::from_bytes(&[n; 64])
@@ -31,7 +31,7 @@ pub fn line_id(n: u8) -> LineId {
     [n; 16].into()
 }
 
-pub fn pair(n: u8) -> PairHash {
+pub fn pair(n: u8) -> PeerMark {
     [n; 32].into()
 }
 
@@ -84,17 +84,18 @@ pub fn used(kind: PortKind, n: u8, intro: Intro) -> Event {
 #[derive(Default)]
 pub struct Tables {
     pub tickets: Vec<TicketNotice>,
-    pub lines: Vec<LineId>,
-    pub blocked: Option<PairHash>,
-    pub connected: Option<(PairHash, LineId)>,
+    /// The stored lines, and the Port of each.
+    pub lines: Vec<(LineId, PortHash)>,
+    pub blocked: Option<PeerMark>,
+    pub connected: Option<(PeerMark, LineId)>,
 }
 
 impl Peers for Tables {
-    fn has_line(&self, line_id: &LineId) -> bool {
-        self.lines.contains(line_id)
+    fn port_of_line(&self, line_id: &LineId) -> Option<PortHash> {
+        self.lines.iter().find(|(there, _)| there == line_id).map(|(_, port)| *port)
     }
 
-    fn relationship(&self, pair_hash: &PairHash) -> Relationship {
+    fn relationship(&self, pair_hash: &PeerMark) -> Relationship {
         match self.connected {
             _ if self.blocked == Some(*pair_hash) => Relationship::Blocked,
             Some((pair, line_id)) if pair == *pair_hash => Relationship::Connected(line_id),
@@ -120,6 +121,15 @@ pub fn knowing(ticket: u8) -> Tables {
 pub fn formed<'m>(effects: impl Iterator<Item = AliceEffect<'m>>) -> UnauthenticatedLine {
     let mut effects = effects;
     effects.find_map(|effect| if let AliceEffect::LineFormed(line) = effect { Some(line) } else { None }).unwrap()
+}
+
+/// The hash of the Port that this bundle shows.
+pub fn hash_of(bundle: &Bundle) -> PortHash {
+    let mut bob = connecting(bundle, 9);
+    match bob.connected(line_id(9), Some(pair(9)), &NoPeers, NOW).unwrap().committed().next() {
+        Some(BobEffect::LineFormed(line)) => line.port(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Both ends of a line.

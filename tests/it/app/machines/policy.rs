@@ -100,7 +100,8 @@ fn r17_10_policies_hold() {
         // No line is ever confirmed, so none takes the place of another.
         refused(refuses(policy.on_repeat(OnRepeat::Replace), &connected(), NOW), unwanted);
         assert!(refuses(policy.on_repeat(OnRepeat::Allow), &connected(), NOW).is_ok());
-        let again = Tables { lines: vec![line_id(2)], ..knowing(7) };
+        let port = hash_of(&shown(&alice(kind), 7));
+        let again = Tables { lines: vec![(line_id(2), port)], ..knowing(7) };
         refused(refuses(policy, &again, NOW), Rejected::Duplicate);
     }
 }

@@ -88,7 +88,7 @@ fn r17_10_records_are_strict_and_of_their_own_roles() {
     assert_eq!(forged.phase(), BobPhase::Scanned);
     // Nor has it room in the record of a Bob that connects already.
     let record = connecting(&shown(&alice(PortKind::ContactPort), 7), 2).record();
-    let longest = Cbor::read(&record).with(&[3, 1, 5, 1], Cbor::Bytes(vec![7; 304])).with(&[3, 1, 8, 1], text(32));
+    let longest = Cbor::read(&record).with(&[3, 1, 5, 1], Cbor::Bytes(vec![7; 304])).with(&[3, 1, 9, 1], text(32));
     for (relay, fits) in [(20, true), (64, false)] {
         let forged = longest.clone().with(&[3, 1, 3], Cbor::Array(vec![Cbor::Null, text(relay)])).write();
         assert_eq!(forged.len() <= MAX_RECORD, fits, "{}", forged.len());

@@ -9,11 +9,12 @@ use hkdf::Hkdf;
 use super::packets::{sealed, with_counters};
 use super::play::{AtAlice, AtBob, End, Log, Shown, of, of_policy, restored};
 use super::ports::{hashed_ticket, ticket, with_ticket};
-use super::proofs::{dh, encrypt, proof_of, public_key};
+use super::proofs::{dh, encrypt, proof_of, public_key, refused_to, request_of};
 use super::*;
 pub use plays::plays;
 
-const WEEK: u64 = 7 * 24 * 60 * 60;
+const DAY: u64 = 24 * 60 * 60;
+const WEEK: u64 = 7 * DAY;
 const INTRODUCER: [u8; 16] = counting(0x11);
 const OLD_LINE: [u8; 16] = counting(0x22);
 
@@ -27,8 +28,8 @@ struct Guest {
 
 /// What the caller's tables say of every guest.
 struct Tables {
-    /// Whether there is a record of the line, whichever it is.
-    has_line: bool,
+    /// Of which Port the line is of which there is a record, whichever line comes.
+    port_of_line: Option<PortHash>,
     relationship: Relationship,
     tickets: Vec<TicketNotice>,
 }
@@ -61,11 +62,11 @@ impl rand_core::TryRng for Drawing {
 impl rand_core::TryCryptoRng for Drawing {}
 
 impl Peers for Tables {
-    fn has_line(&self, _: &LineId) -> bool {
-        self.has_line
+    fn port_of_line(&self, _: &LineId) -> Option<PortHash> {
+        self.port_of_line
     }
 
-    fn relationship(&self, _: &PairHash) -> Relationship {
+    fn relationship(&self, _: &PeerMark) -> Relationship {
         self.relationship
     }
 
@@ -81,11 +82,15 @@ impl Tables {
         let tickets = self.tickets.iter().map(|notice| {
             json!({
                 "line_link": hex(notice.line_link.as_bytes()), "ticket": hex(notice.ticket.as_bytes()),
-                "name": notice.name.as_str(), "expires": notice.expires.map(|expires| expires.0),
+                "name": notice.name.as_str(), "expires": notice.expires.map(UnixSeconds::as_secs),
             })
         });
         let relationship = name_of(&self.relationship);
-        json!({ "has_line": self.has_line, "relationship": relationship, "line_id": line_id, "tickets": tickets.collect::<Vec<_>>() })
+        let port_of_line = self.port_of_line.map(|port| hex(port.as_bytes()));
+        json!({
+            "port_of_line": port_of_line, "relationship": relationship, "line_id": line_id,
+            "tickets": tickets.collect::<Vec<_>>(),
+        })
     }
 }
 
@@ -110,8 +115,16 @@ fn line_of(n: usize) -> [u8; 16] {
 }
 
 fn formed(n: usize, proof: Option<Proof>) -> Event<'static> {
-    let (line_id, pair_hash) = (line_of(n).into(), counting(0xa0 + n as u8).into());
-    Event::LineFormed { line_link: LINE_LINK.into(), line_id, pair_hash, proof }
+    let (line_id, peer) = (line_of(n).into(), counting(0xa0 + n as u8).into());
+    Event::LineFormed { line_link: LINE_LINK.into(), line_id, peer, proof }
+}
+
+/// The seeds of the guests.
+const SEEDS: [u8; 3] = [0x40, 0xc0, 0x60];
+
+fn connected(n: usize) -> Event<'static> {
+    let (line_link, request_id) = (LINE_LINK.into(), request_of(SEEDS[n]));
+    Event::Connected { line_link, request_id, line_id: line_of(n).into(), peer: OF_ALICE.into() }
 }
 
 impl Host {
@@ -120,15 +133,15 @@ impl Host {
         Self {
             log: Log::default(),
             alice: None,
-            guests: [("bob", 0x40), ("bob 2", 0xc0), ("bob 3", 0x60)].map(guest),
-            tables: Tables { has_line: false, relationship: Relationship::Unknown, tickets: Vec::new() },
+            guests: [("bob", SEEDS[0]), ("bob 2", SEEDS[1]), ("bob 3", SEEDS[2])].map(guest),
+            tables: Tables { port_of_line: None, relationship: Relationship::Unknown, tickets: Vec::new() },
             now: NOW,
             drawn: 0,
         }
     }
 
     fn what(&self, who: &str, does: &str, more: Value) -> Value {
-        let mut what = json!({ "who": who, "does": does, "now": self.now.0 });
+        let mut what = json!({ "who": who, "does": does, "now": self.now.as_secs() });
         what.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
         what
     }
@@ -193,6 +206,11 @@ impl Host {
     fn port_with(&self, ticket: Option<&Cbor>) -> Port {
         let port = self.alice.as_ref().unwrap().port().unwrap();
         ticket.map_or_else(|| port.clone(), |ticket| Port::from_bytes(&with_ticket(port, ticket)).unwrap())
+    }
+
+    /// The Port's hash.
+    fn port_hash(&self) -> PortHash {
+        self.alice.as_ref().unwrap().port().unwrap().hash()
     }
 
     // --------------------------------------------------------------------------------------------------------- Bob
@@ -309,6 +327,14 @@ impl Host {
         self.line((n, end), "tick", Value::Null, |line, _, now| line.tick(now).ok_or("NotYet"));
     }
 
+    /// Seven looks at the clock, a day apart (§8.8).
+    fn look_for_a_week(&mut self, n: usize) {
+        for day in 1..=7 {
+            self.now = at(NOW.as_secs() + day * DAY);
+            self.tick(n, AtAlice);
+        }
+    }
+
     fn clear_outbox(&mut self, n: usize, end: End) {
         self.line((n, end), "clear_outbox", Value::Null, |line, _, _| line.clear_outbox().ok_or("Nothing"));
     }
@@ -323,7 +349,7 @@ impl Host {
         self.alice(formed(n, proof));
         self.new_line(n, AtAlice);
         let first = if self.log.last("send").is_empty() { Vec::new() } else { self.log.sent() };
-        self.bob(n, formed(n, None));
+        self.bob(n, connected(n));
         self.new_line(n, AtBob);
         first
     }
@@ -374,7 +400,6 @@ fn derived(host: &Host, uses: &[(usize, Option<Cbor>)]) -> Value {
             (port.kind() as u8).into(),
             bytes(port.hash().as_bytes()),
             bytes(&line_of(*n)),
-            bytes(&counting::<32>(0xa0 + *n as u8)),
             proof.clone(),
         ];
         transcript.extend(ticket.clone());
@@ -434,7 +459,7 @@ pub fn many_uses() {
         ("a Superport that requires approval", vec![(BOB_1, None), (BOB_2, None), (BOB_3, None)]),
         (
             "a contact port",
-            vec![(BOB_1, Some(ticket(0x33, "Carol", None))), (BOB_2, Some(ticket(0x44, "", Some(LATER.0))))],
+            vec![(BOB_1, Some(ticket(0x33, "Carol", None))), (BOB_2, Some(ticket(0x44, "", Some(LATER.as_secs()))))],
         ),
     ]);
     known(

@@ -17,7 +17,7 @@ fn a_superport() -> Host {
     host.new_line(BOB_1, AtAlice);
     let confirm = host.log.sent();
     let other = host.come(BOB_2);
-    host.bob(BOB_1, formed(BOB_1, None));
+    host.bob(BOB_1, connected(BOB_1));
     host.new_line(BOB_1, AtBob);
 
     // Epoch 0: Bob's early messages, the first of them late. Alice seals in epoch 1 at once.
@@ -64,7 +64,7 @@ fn a_superport() -> Host {
 
 /// A message of Bob's that never comes; a proof along the line that travels inline all the same; everything a Port can carry.
 fn a_week_later() -> Host {
-    let mut host = Host::offering(many().expires(UnixSeconds(NOW.0 + 2 * WEEK)).relay(relay(RELAY)));
+    let mut host = Host::offering(many().expires(at(NOW.as_secs() + 2 * WEEK)).relay(relay(RELAY)));
     host.scan(BOB_1, None);
     let proof = host.connect(BOB_1, SendProof::AlongTheLine);
     let confirm = host.admit(BOB_1, proof);
@@ -73,36 +73,37 @@ fn a_week_later() -> Host {
     host.packet(BOB_1, AtBob, &confirm);
     let answer = host.log.sent();
     host.packet(BOB_1, AtAlice, &answer);
-    host.now = UnixSeconds(NOW.0 + WEEK - 1);
+    host.now = at(NOW.as_secs() + DAY - 1);
     host.tick(BOB_1, AtAlice); // NotYet
-    host.now = UnixSeconds(NOW.0 + WEEK);
-    host.tick(BOB_1, AtAlice);
+    host.look_for_a_week(BOB_1);
     host.tick(BOB_1, AtAlice); // NotYet: never more
     host.packet(BOB_1, AtAlice, &lost); // Forged
     // Neither heard the other for a week: Confirm stays, and is sent again.
     host.now = NOW;
     let confirm = host.join(BOB_2);
-    host.now = UnixSeconds(NOW.0 + WEEK);
-    host.tick(BOB_2, AtAlice);
+    host.look_for_a_week(BOB_2);
     host.confirm(BOB_2, &confirm);
-    host.now = UnixSeconds(NOW.0 + 2 * WEEK);
-    let proof = host.come(BOB_3); // ended: Expired
+    host.now = at(NOW.as_secs() + 2 * WEEK);
+    let proof = host.come(BOB_3); // Expired
     assert!(proof.is_none());
     host.tick_alice();
     host.clear_alice();
     host
 }
 
-/// The week is over by the clock, before the deadline is seen to, and before anything of epoch 0 is opened.
-fn a_week_later_by_the_clock() -> Host {
+/// A clock that jumps ends nothing: no event ends a span, and a look at it counts for a day at most.
+fn a_clock_that_jumps() -> Host {
     let mut host = Host::offering(many());
     let confirm = host.join(BOB_1);
     let late = host.seal(BOB_1, AtBob, "late", b"");
-    host.now = UnixSeconds(NOW.0 + WEEK);
+    let later = host.seal(BOB_1, AtBob, "later", b"");
+    host.now = at(NOW.as_secs() + WEEK);
     host.packet(BOB_1, AtAlice, &late);
-    host.now = NOW;
-    host.packet(BOB_1, AtAlice, &late); // Forged
-    host.confirm(BOB_1, &confirm);
+    host.now = at(NOW.as_secs() + 52 * WEEK);
+    host.tick(BOB_1, AtAlice);
+    host.tick(BOB_1, AtAlice); // NotYet
+    host.packet(BOB_1, AtAlice, &later);
+    host.confirm(BOB_1, &confirm); // all came
     host
 }
 
@@ -176,15 +177,17 @@ fn at_the_limit() -> Host {
     host.set_policy(Policy::up_to(1)); // below what was used
     host.set_policy(Policy::once()); // PolicyMismatch
     host.set_policy(Policy::unlimited().on_repeat(OnRepeat::Allow));
-    host.tables.has_line = true;
+    host.tables.port_of_line = Some(host.port_hash());
     host.alice(formed(BOB_2, None)); // Duplicate: the caller has a record of this line
-    host.tables.has_line = false;
+    host.tables.port_of_line = Some([5; 32].into());
+    host.alice(formed(BOB_2, None)); // FalseLine: it is another Port's
+    host.tables.port_of_line = None;
     host.tables.relationship = Relationship::Connected(OLD_LINE.into());
     let _ = host.admit(BOB_3, third); // replaces nothing, at Alice
-    host.tables.has_line = true;
+    host.tables.port_of_line = Some([5; 32].into());
     host.revoke();
     host.alice(formed(BOB_1, None)); // Duplicate
-    host.tables.has_line = false;
+    host.tables.port_of_line = None;
     host.alice(formed(BOB_1, None)); // UnwantedLine
     host.set_policy(Policy::unlimited()); // OutOfOrder
     host.clear_alice();
@@ -202,13 +205,19 @@ fn closes() -> Host {
     host
 }
 
-/// It holds for a proof to come, too.
+/// It does not hold for a proof to come: the Port was used in time.
 fn closes_before_the_proof() -> Host {
     let mut host = Host::offering(PortOptions::new().policy(Policy::once().closes_at(Some(LATER))));
+    host.scan(BOB_1, None);
+    let _ = host.connect(BOB_1, SendProof::AlongTheLine);
+    host.bob(BOB_1, connected(BOB_1));
+    host.new_line(BOB_1, AtBob);
+    let proof = host.log.sent();
     host.alice(formed(BOB_1, None));
     host.new_line(BOB_1, AtAlice);
     host.now = LATER;
-    host.tick(BOB_1, AtAlice);
+    host.tick(BOB_1, AtAlice); // NotYet
+    host.packet(BOB_1, AtAlice, &proof);
     host
 }
 
@@ -247,7 +256,7 @@ fn a_superport_that_requires_approval() -> Host {
     host.clear_outbox(BOB_2, AtAlice);
     host.decline(BOB_2); // OutOfOrder
 
-    host.now = UnixSeconds(NOW.0 + WEEK);
+    host.now = at(NOW.as_secs() + WEEK);
     host.tick(BOB_3, AtAlice); // NotYet: an approval may take any time
     host.close(BOB_3, AtAlice); // nothing is said to Bob
     host
@@ -258,7 +267,7 @@ fn a_port_that_requires_approval() -> Host {
     let mut host = Host::offering(PortOptions::new().policy(Policy::once().require_approval(true)));
     host.scan(BOB_1, None);
     let _ = host.connect(BOB_1, SendProof::AlongTheLine);
-    host.bob(BOB_1, formed(BOB_1, None));
+    host.bob(BOB_1, connected(BOB_1));
     host.new_line(BOB_1, AtBob);
     let proof = host.log.sent();
     host.alice(formed(BOB_1, None));
@@ -291,8 +300,34 @@ fn a_plain_port(policy: Policy, relationship: Relationship) -> Host {
     host.tables.relationship = relationship;
     host.alice(formed(BOB_1, proof));
     host.clear_alice();
-    host.bob(BOB_1, formed(BOB_1, None));
+    host.bob(BOB_1, connected(BOB_1));
     host.clear_bob(BOB_1);
+    host
+}
+
+/// The relay names a line of another Port: each machine is told, and the line is not ended.
+fn a_line_of_another_port() -> Host {
+    let mut host = Host::offering(PortOptions::new());
+    let proof = host.come(BOB_1);
+    host.tables.port_of_line = Some([5; 32].into());
+    host.alice(formed(BOB_1, proof.clone())); // ended: FalseLine
+    host.alice(formed(BOB_1, proof)); // Duplicate
+    host.clear_alice();
+    host.bob(BOB_1, connected(BOB_1)); // ended: FalseLine
+    host.clear_bob(BOB_1);
+    host
+}
+
+/// The relay has not heard yet that the Port is for many, and takes it for used. That is no end (§14.2).
+fn used_before_the_relay_knows() -> Host {
+    let mut host = Host::offering(many());
+    let proof = host.come(BOB_1);
+    host.bob(BOB_1, refused_to(SEEDS[BOB_1], Reason::UsedByAnother)); // Paused
+    host.bob(BOB_1, refused_to(SEEDS[BOB_1], Reason::Paused)); // Paused
+    let _ = host.admit(BOB_1, proof);
+    let _ = host.come(BOB_2);
+    host.bob(BOB_2, refused_to(SEEDS[BOB_2], Reason::UsedByYou)); // ended: Refused(UsedByYou)
+    host.alice(Event::LineLinkLost { line_link: LINE_LINK.into() }); // ended: LinkLost
     host
 }
 
@@ -300,16 +335,16 @@ fn a_plain_port(policy: Policy, relationship: Relationship) -> Host {
 fn a_line_that_is_there() -> Host {
     let mut host = Host::offering(PortOptions::new());
     let proof = host.come(BOB_1);
-    host.tables.has_line = true;
+    host.tables.port_of_line = Some(host.port_hash());
     host.alice(formed(BOB_1, proof.clone())); // Spent with that line; the mark is there
     host.alice(formed(BOB_1, proof.clone())); // Duplicate: it is this Port's line
     host.alice(formed(BOB_2, proof.clone())); // Duplicate: it is another's
-    host.bob(BOB_1, formed(BOB_1, None)); // ended: Refused(UsedByYou)
-    host.bob(BOB_1, formed(BOB_1, None)); // Duplicate
+    host.bob(BOB_1, connected(BOB_1)); // ended: Refused(UsedByYou)
+    host.bob(BOB_1, connected(BOB_1)); // Duplicate
     host.clear_bob(BOB_1);
-    host.tables.has_line = false;
+    host.tables.port_of_line = None;
     host.alice(formed(BOB_2, proof)); // UnwantedLine
-    host.bob(BOB_1, formed(BOB_1, None)); // UnwantedLine
+    host.bob(BOB_1, connected(BOB_1)); // UnwantedLine
     host
 }
 
@@ -330,8 +365,11 @@ fn a_contact_port() -> Host {
     let policy = Policy::unlimited();
     let mut host = Host::offering(PortOptions::new().introducer(INTRODUCER.into()).policy(policy).relay(relay(RELAY)));
     host.clear_alice();
-    let tickets =
-        [ticket(0x33, "Carol", None), ticket(0x44, "", Some(LATER.0)), ticket(0x55, &"c".repeat(32), Some(NOW.0))];
+    let tickets = [
+        ticket(0x33, "Carol", None),
+        ticket(0x44, "", Some(LATER.as_secs())),
+        ticket(0x55, &"c".repeat(32), Some(NOW.as_secs())),
+    ];
     let mut proofs = Vec::new();
     for (n, ticket) in tickets.iter().enumerate() {
         host.scan(n, Some(ticket));
@@ -386,7 +424,7 @@ pub fn plays() -> BTreeMap<&'static str, Host> {
     BTreeMap::from([
         ("a Superport", a_superport()),
         ("a week later", a_week_later()),
-        ("a week later, by the clock", a_week_later_by_the_clock()),
+        ("a clock that jumps", a_clock_that_jumps()),
         ("closed in epoch 0", closed_in_epoch_0()),
         ("sixty-four early messages", sixty_four()),
         ("at the limit", at_the_limit()),
@@ -401,6 +439,8 @@ pub fn plays() -> BTreeMap<&'static str, Host> {
         ("a plain Port: connected already", plain(Policy::once().on_repeat(OnRepeat::Refuse), connected)),
         ("a plain Port: replaces", plain(Policy::once(), connected)),
         ("a line that is there", a_line_that_is_there()),
+        ("a line of another Port", a_line_of_another_port()),
+        ("used before the relay knows", used_before_the_relay_knows()),
         ("a contact port", a_contact_port()),
         ("a contact port for one", a_contact_port_for_one()),
     ])
