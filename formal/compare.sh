@@ -62,7 +62,7 @@ answers() {
         fi
     elif [ -z "$FORMAL_BLESS" ] && ! cmp -s "$scratch/expected" "$scratch/seen"; then
         echo "  ! not as in results.txt (-: there, +: now)"
-        diff -U 0 "$scratch/expected" "$scratch/seen" | sed -n '4,$s/^/  ! /p'
+        diff -U 0 "$scratch/expected" "$scratch/seen" | grep '^[-+][^-+]' | sed 's/^/  ! /'
         differs=$((differs + 1))
     fi
     { echo "== $title"; sed 's/^/  /' "$scratch/seen"; } >>"$scratch/all"
