@@ -25,6 +25,8 @@ pub mod table;
 #[cfg(feature = "alloc")]
 pub mod world;
 
+use port_protocol::UnixSeconds;
+
 pub use commit::Commit;
 #[cfg(feature = "alloc")]
 pub use example::example;
@@ -37,3 +39,11 @@ pub use rng::*;
 pub use runs::*;
 #[cfg(feature = "alloc")]
 pub use store::*;
+
+/// A time in seconds.
+pub const fn at(secs: u64) -> UnixSeconds {
+    match UnixSeconds::new(secs) {
+        Some(time) => time,
+        None => panic!("later than 9999"),
+    }
+}

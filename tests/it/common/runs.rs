@@ -29,14 +29,6 @@ impl<K: PartialEq, T: Clone> Made<K, T> {
     }
 }
 
-/// A time in seconds.
-pub const fn at(secs: u64) -> UnixSeconds {
-    match UnixSeconds::new(secs) {
-        Some(time) => time,
-        None => panic!("later than 9999"),
-    }
-}
-
 pub const NOW: UnixSeconds = at(1_800_000_000);
 /// When the Ports of these tests expire, if they do.
 pub const EXPIRY: UnixSeconds = at(NOW.as_secs() + 1_000);
