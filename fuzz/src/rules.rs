@@ -56,11 +56,12 @@ struct Given {
     by: User,
     request: Vec<u8>,
     line_id: LineId,
+    user_sees: PeerMark,
 }
 
 enum State {
     Open { expires: UnixSeconds, version: u64, admits: Admission },
-    Claimed { by: User, request: Vec<u8>, line_id: LineId, version: u64 },
+    Claimed { by: User, request: Vec<u8>, line_id: LineId, user_sees: PeerMark, version: u64 },
     Closed,
 }
 
@@ -118,22 +119,32 @@ impl Rules {
         }
     }
 
-    /// §13.2: a setting of the version that the link has, or of a later one, and its lifetime begins anew, whatever has become of it
-    /// meanwhile. One that was used is open again if it turns out to be for many.
+    /// §13.2, the table.
     fn set(&mut self, from: User, line_link: LineLink, new: u64, admits: Admission, recognisable: bool) {
         let Some(at) = self.of_owner(line_link, from) else { return };
-        let sets = match self.links[at].state {
-            State::Open { version, .. } => new >= version,
-            State::Claimed { version, .. } => new > version && admits == Admission::Many,
-            State::Closed => false,
-        };
-        if sets {
-            let expires = later(self.now, self.limits.lifetime_secs);
-            let link = &mut self.links[at];
-            link.state = State::Open { expires, version: new, admits };
-            link.recognisable = recognisable;
-            link.purge_at = later(expires, self.limits.retention_secs);
+        let is_due = self.now >= self.links[at].purge_at;
+        match &mut self.links[at].state {
+            State::Open { version, .. } if new >= *version => {}
+            State::Claimed { version, .. } if new > *version && admits == Admission::Many => {}
+            State::Claimed { version, .. } if new > *version => {
+                *version = new;
+                return;
+            }
+            _ => return,
         }
+        if is_due && self.links_of(from) >= self.limits.links {
+            return;
+        }
+        let expires = later(self.now, self.limits.lifetime_secs);
+        let link = &mut self.links[at];
+        link.state = State::Open { expires, version: new, admits };
+        link.recognisable = recognisable;
+        link.purge_at = later(expires, self.limits.retention_secs);
+    }
+
+    /// Those that are not due.
+    fn links_of(&self, owner: User) -> usize {
+        self.links.iter().filter(|link| link.owner == owner && self.now < link.purge_at).count()
     }
 
     /// §4.6: who sets a link that there is not, or that is closed, is told so once it has heard all else.
@@ -147,13 +158,13 @@ impl Rules {
         self.links.iter().position(|link| (link.name, link.owner) == (line_link, owner))
     }
 
-    /// §13.3: the retention, from now; but not from before the link was issued or set.
+    /// §13.3: the retention, from now, but not from before the link was issued or set; and no longer than without what happens now.
     fn kept_until(&self, at: usize) -> UnixSeconds {
         let set_at = match self.links[at].state {
             State::Open { expires, .. } => expires.as_secs() - self.limits.lifetime_secs,
             _ => 0,
         };
-        later(self.now.max(at_second(set_at)), self.limits.retention_secs)
+        later(self.now.max(at_second(set_at)), self.limits.retention_secs).min(self.links[at].purge_at)
     }
 
     /// §13.3: what was due at a look at the clock, and a day has passed since then. Two links at a time, the longest due first. A clock
@@ -180,10 +191,10 @@ impl Rules {
     /// §13.2.
     fn issue(&mut self, owner: User, request_id: RequestId, got: &Outcome) -> Outcome {
         let now = self.now;
-        let kept = self.links.iter().filter(|link| link.owner == owner);
-        let line_link = if let Some(link) = kept.clone().find(|link| link.request_id == request_id) {
+        let mut kept = self.links.iter().filter(|link| link.owner == owner);
+        let line_link = if let Some(link) = kept.find(|link| link.request_id == request_id) {
             link.name
-        } else if kept.filter(|link| now < link.purge_at).count() >= self.limits.links {
+        } else if self.links_of(owner) >= self.limits.links {
             return Err(RequestError::TooManyLinks.into());
         } else {
             let Ok(Response { reply: Some(Event::LineLinkIssued { line_link: name, .. }), .. }) = got else {
@@ -222,23 +233,19 @@ impl Rules {
         }
         let of_this_link = (!link.recognisable).then_some(line_link);
         let given = link.given.iter().filter(|given| given.by == by && self.is_on_it(given.line_id));
-        let before = given.clone().find(|given| given.request == bytes).map(|given| given.line_id);
+        let before = given.clone().find(|given| given.request == bytes).map(|given| (given.line_id, given.user_sees));
         let (uses, before) = match &link.state {
             _ if before.is_some() => (0, before),
             State::Claimed { by: first, .. } if *first != by => return refused(Reason::UsedByAnother),
             State::Claimed { request, .. } if request != bytes => return refused(Reason::UsedByYou),
-            State::Claimed { line_id, .. } => (0, Some(*line_id)),
+            State::Claimed { line_id, user_sees, .. } => (0, Some((*line_id, *user_sees))),
             State::Closed => return refused(Reason::Closed),
             State::Open { expires, .. } if now >= *expires => return refused(Reason::Expired),
             State::Open { admits: Admission::Nobody, .. } => return refused(Reason::Paused),
             State::Open { .. } => (given.count(), None),
         };
-        if let Some(line_id) = before {
-            let Ok(Response { reply: Some(Event::Connected { peer, .. }), .. }) = got else {
-                panic!("the same answer was due: {got:?}");
-            };
-            self.sees((by, owner, of_this_link), *peer);
-            let reply = Event::Connected { line_link, request_id, line_id, peer: *peer };
+        if let Some((line_id, peer)) = before {
+            let reply = Event::Connected { line_link, request_id, line_id, peer };
             return Ok(Response { reply: Some(reply), notify: [None; 2] });
         }
         let is_for_many = matches!(self.links[at].state, State::Open { admits: Admission::Many, .. });
@@ -257,9 +264,9 @@ impl Rules {
         self.lines.push(Line { name: line_id, ends: [(owner, true), (by, true)] });
         let until = self.kept_until(at);
         let link = &mut self.links[at];
-        link.given.push(Given { by, request: bytes.to_vec(), line_id });
+        link.given.push(Given { by, request: bytes.to_vec(), line_id, user_sees });
         if let (State::Open { version, .. }, false) = (&link.state, is_for_many) {
-            link.state = State::Claimed { by, request: bytes.to_vec(), line_id, version: *version };
+            link.state = State::Claimed { by, request: bytes.to_vec(), line_id, user_sees, version: *version };
             link.purge_at = until;
         }
         Ok(Response { reply: None, notify: [Some(id(owner)), Some(id(by))] })

@@ -20,8 +20,12 @@ use crate::{
 mod hear;
 mod ports;
 
-/// How long an event with an unknown ticket is kept (§16.7), and a packet of an unknown line (§6.4).
+/// How long an event with an unknown ticket is kept (§16.7).
 pub(super) const LONGEST_UNKNOWN: Duration = Duration::from_secs(3600);
+
+/// How long a packet of an unknown line is kept while a Port is on offer (§6.4). What forms the line comes with the connection, if it was
+/// lost on its way.
+pub(super) const LONGEST_HELD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The kit's own app: a store, and for each event one transaction.
 ///

@@ -9,8 +9,8 @@ use self::owners::{Made, Wish};
 use super::machine::AnyMachine;
 use super::violation::Violation;
 use crate::{
-    AlicePhase, Bob, BobPhase, Line, LineId, LineLink, LinePhase, Machine, Nonce, PeerMark, Policy, PortHash,
-    RecordKey, RelayClaims, RequestId, Secret, UnixSeconds,
+    AlicePhase, Bob, BobPhase, GrantOutcome, IntroducerPhase, Line, LineId, LineLink, LinePhase, Machine, Nonce,
+    PeerMark, Policy, PortHash, RecordKey, RelayClaims, RequestId, Secret, UnixSeconds,
 };
 
 /// A line that was once stored.
@@ -77,6 +77,8 @@ pub(super) struct Witness {
     let_in: BTreeSet<(usize, LineId)>,
     /// Every line that was ever seen.
     came: BTreeSet<(usize, LineId, PortHash)>,
+    /// The lines along which these clients have heard that a contact port is withdrawn.
+    heard_withdrawn: BTreeSet<(usize, LineId)>,
     /// The lines along which contact ports were granted to these clients.
     granted: BTreeSet<(usize, LineId)>,
     /// The line along which each contact port was granted.
@@ -200,7 +202,12 @@ impl Witness {
                     });
                 }
                 AnyMachine::Introducer(introducer) => {
-                    self.granted.extend(introducer.line_id().map(|line_id| (who, line_id)));
+                    if let RecordKey::Introducer(line_id) = introducer.key() {
+                        self.granted.insert((who, line_id));
+                        if introducer.phase() == IntroducerPhase::Ended(GrantOutcome::Withdrawn) {
+                            self.heard_withdrawn.insert((who, line_id));
+                        }
+                    }
                 }
                 AnyMachine::Pool(_) => {}
             }

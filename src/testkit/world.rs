@@ -12,7 +12,7 @@ use rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
 
 use super::app::{App, Command, CrashPoints, Output, Outside, PowerFailed, Receipt, RollBack};
-use super::client::{Client, LONGEST_UNKNOWN};
+use super::client::{Client, LONGEST_HELD, LONGEST_UNKNOWN};
 use super::lies::flip;
 use super::refused::{Moved, Refused};
 use super::relay::{Delivery, HostileRelay};
@@ -38,6 +38,8 @@ const MOST_EVENTS: usize = 10_000;
 pub struct World<A = Client> {
     pub(super) apps: Vec<A>,
     crashes: Vec<CrashPoints>,
+    /// Since when each client has had its connection.
+    connected: Vec<UnixSeconds>,
     pub(super) relay: HostileRelay,
     pub(super) rng: ChaCha8Rng,
     pub(super) now: UnixSeconds,
@@ -74,6 +76,7 @@ impl<A: App> World<A> {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         Self {
             crashes: apps.iter().map(|_| CrashPoints::default()).collect(),
+            connected: apps.iter().map(|_| BEGIN).collect(),
             relay: HostileRelay::new(apps.len(), limits, ChaCha8Rng::from_rng(&mut rng)),
             apps,
             rng,
@@ -254,6 +257,12 @@ impl<A: App> World<A> {
             Choice::Forge(n, forgery) => self.forge(n, forgery),
             Choice::Clock(n) => {
                 self.pass_until(self.later(n).min(LATEST));
+                // No connection lasts for a day.
+                for who in 0..self.apps.len() {
+                    if self.connected.get(who).is_some_and(|since| self.now >= since.after(LONGEST_HELD)) {
+                        self.start(who)?;
+                    }
+                }
                 Ok(true)
             }
             Choice::Crash(who, after) => {
@@ -307,6 +316,9 @@ impl<A: App> World<A> {
 
     /// What was under way to this client is lost with the connection. What waits at the relay comes again.
     fn reconnect(&mut self, who: usize) {
+        if let Some(since) = self.connected.get_mut(who) {
+            *since = self.now;
+        }
         self.waiting.retain(|delivery| delivery.to != who);
         let deliveries = self.relay.reconnect(who);
         self.send(deliveries);

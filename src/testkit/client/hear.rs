@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{AnyMachine, Client, Halt, Input, LONGEST_UNKNOWN, Tables, go_on};
+use super::{AnyMachine, Client, Halt, Input, LONGEST_HELD, LONGEST_UNKNOWN, Tables, go_on};
 use crate::testkit::app::{Output, Outside, PowerFailed};
 use crate::testkit::store::Conflict;
 use crate::{
@@ -36,7 +36,7 @@ impl Client {
             (Err(Halt::Rejected(Rejected::TooEarly)), _) => return Err(self.keep_early(bytes, held_since)),
             (Err(Halt::Rejected(Rejected::Paused)), _) => drop(self.paused.insert(event.key())),
             (Err(Halt::Rejected(Rejected::WrongMachine)), Event::Packet { .. } | Event::Disconnected { .. })
-                if self.is_connecting() || self.is_offering() && outside.now < held_since.after(LONGEST_UNKNOWN) =>
+                if self.is_connecting() || self.is_offering() && outside.now < held_since.after(LONGEST_HELD) =>
             {
                 return Err(self.keep_early(bytes, held_since));
             }
@@ -142,7 +142,8 @@ impl Client {
         self.machines.iter().any(|(key, it)| is_connecting(it) && !self.paused.contains(key))
     }
 
-    /// Whether a line of a Port may be on its way. A Port may be on offer for years, so nobody is held back longer for it than for a ticket.
+    /// Whether a line of a Port may be on its way. A Port may be on offer for years, so nothing is held back for it longer than a connection
+    /// lasts.
     fn is_offering(&self) -> bool {
         self.machines.values().any(|it| matches!(it, AnyMachine::Alice(alice) if alice.phase() == AlicePhase::Offered))
     }

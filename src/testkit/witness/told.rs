@@ -8,7 +8,7 @@ use crate::{Introducer, IntroducerMessage, LineId, MAX_TICKETS, RecordKey, Ticke
 impl Witness {
     /// The client has acknowledged a packet with this message.
     pub(super) fn has_done(
-        &self,
+        &mut self,
         who: usize,
         from: LineId,
         said: &IntroducerMessage<'_>,
@@ -25,11 +25,14 @@ impl Witness {
             IntroducerMessage::Ticket(notice) => {
                 app.tickets().is_some_and(|rows| self.misses_ticket(who, from, notice, &rows))
             }
-            // It would still end the right.
-            IntroducerMessage::Withdrawn { .. } => match self.machine(who, RecordKey::Introducer(from)) {
-                Some(AnyMachine::Introducer(mut introducer)) => introducer.handle(said, from).is_ok(),
-                _ => false,
-            },
+            // It would still end the right. A grant that comes after it begins the right anew, and this one does not end that one too.
+            IntroducerMessage::Withdrawn { .. } => {
+                let is_first = self.heard_withdrawn.insert((who, from));
+                match self.machine(who, RecordKey::Introducer(from)) {
+                    Some(AnyMachine::Introducer(mut introducer)) => is_first && introducer.handle(said, from).is_ok(),
+                    _ => false,
+                }
+            }
         };
         if is_lost { Err(Violation::MessageLost(who)) } else { Ok(()) }
     }

@@ -41,7 +41,7 @@ fn terms(n: u8) -> Terms {
 }
 
 /// Drawn from a seed, behind a grant; but people grant, introduce and withdraw more than they talk.
-pub fn with_contacts(seed: u64) -> Schedule {
+pub(super) fn with_contacts(seed: u64) -> Schedule {
     let Schedule(mut choices) = Schedule::from_seed(seed, 120);
     for (n, choice) in choices.iter_mut().enumerate() {
         let n = n as u8;

@@ -132,3 +132,25 @@ fn r10_each_of_the_two_is_found_by_chance() {
     println!("{ghosts} ghosts, {foreign} lines of other Ports");
     assert!(ghosts > 3 && foreign > 0, "{ghosts}, {foreign}");
 }
+
+/// Thousands of worlds: some minutes. `cargo test --release --all-features --test it testkit::ghosts -- --ignored`
+#[test]
+#[ignore = "takes long; run it when src/ or the kit's client changes what it sends or keeps"]
+fn r8_3_nobody_is_left_waiting_in_thousands_of_worlds() {
+    let (mut lost, mut given_up) = (0, 0);
+    let honest = |schedule: Schedule| schedule.with_only(Fault::is_honest);
+    all_hold(
+        0..2000,
+        |seed| honest(Schedule::from_seed(seed, 120)),
+        |world| {
+            lost += world.count_of(Fault::Lose);
+            given_up += world.trace().matches("wants GiveUp").count();
+        },
+    );
+    println!("{lost} devices lost, {given_up} machines given up");
+    assert!(lost > 500 && given_up > 1000, "{lost}, {given_up}");
+    all_hold(2000..3000, |seed| Schedule::from_seed(seed, 120), |_| {});
+    all_hold(4000..4600, |seed| honest(super::contact::with_contacts(seed)), |_| {});
+    all_hold(4600..5200, |seed| honest(super::many::for_many(seed)), |_| {});
+    all_hold(5200..5600, super::contact::with_contacts, |_| {});
+}

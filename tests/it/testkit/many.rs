@@ -4,7 +4,7 @@ use super::*;
 use crate::common::{self, Commit, rng};
 
 /// Drawn from a seed, but with Ports for many in the place of plain Ports, and with more decisions of their owners.
-pub fn for_many(seed: u64) -> Schedule {
+pub(super) fn for_many(seed: u64) -> Schedule {
     let Schedule(mut choices) = Schedule::from_seed(seed, 120);
     for (n, choice) in choices.iter_mut().enumerate() {
         let n = n as u8;

@@ -38,10 +38,10 @@ macro_rules! leaves {
 }
 
 mod client;
-pub mod contact;
+mod contact;
 mod ghosts;
 mod lies;
-pub mod many;
+mod many;
 mod messages;
 mod pool;
 mod rollback;
