@@ -25,6 +25,7 @@
 #[allow(dead_code, unused_imports, reason = "what all other tests share: here a part is used")]
 #[path = "../it/common/mod.rs"]
 mod common;
+mod complete;
 mod contact;
 mod ledger;
 mod losses;
