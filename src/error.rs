@@ -106,8 +106,8 @@ pub enum Rejected {
     UnsupportedVersion,
     /// The event is for another machine. Find it by [`Event::key`](crate::Event::key). If there is no such machine:
     ///
-    /// - Keep a `Packet` or `Disconnected` as long as a Bob is connecting: it may have overtaken Bob's `Connected`. If no Bob is, and there
-    ///   is no row of its line, answer a `Packet` with [`Request::Disconnect`](crate::Request::Disconnect) for that line: somebody at its
+    /// - Keep a `Packet` or `Disconnected` as long as a Bob is connecting, and was not told to wait ([`Paused`](Self::Paused)): it may have
+    ///   overtaken Bob's `Connected`. If no Bob is, and there is no row of its line, answer a `Packet` with [`Request::Disconnect`](crate::Request::Disconnect) for that line: somebody at its
     ///   far end waits for an end that is gone (§8.3).
     /// - Hand a `LineLinkIssued` to the [`Pool`](crate::Pool). If no pool requested it, and there is no record of its line link, send
     ///   [`Request::CloseLineLink`](crate::Request::CloseLineLink) for that link (§7.2).
