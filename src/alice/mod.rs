@@ -136,8 +136,8 @@ impl Alice {
         match (state, event) {
             // That is for a Bob.
             (_, Event::Connected { .. }) => Err(Rejected::WrongMachine),
-            (State::Requesting(_), Event::LineLinkIssued { line_link, .. }) => self.issued(*line_link, now),
-            (State::Offered(_), Event::LineLinkLost { .. }) => self.lost(),
+            (State::Requesting(_), Event::LineLinkIssued { line_link, .. }) => self.link_issued(*line_link, now),
+            (State::Offered(_), Event::LineLinkLost { .. }) => self.link_lost(),
             (State::Offered(offered), Event::LineFormed { line_id, peer, proof, .. }) => {
                 let visitor = Visitor { line_id: *line_id, peer: *peer, relationship: peers.relationship(peer) };
                 match (peers.port_of_line(line_id), offered.is_for_many()) {
@@ -153,7 +153,7 @@ impl Alice {
 
     /// §4.2.
     #[inline(never)]
-    fn issued(&mut self, line_link: LineLink, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
+    fn link_issued(&mut self, line_link: LineLink, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let State::Requesting(requesting) = &self.0.state else { return Err(Rejected::OutOfOrder) };
         let next = requesting.issued(line_link, now);
         Ok(Step::new(self, next).outbox(0..NEW))
@@ -161,7 +161,7 @@ impl Alice {
 
     /// §4.6.
     #[inline(never)]
-    fn lost(&mut self) -> Result<Step<'_, Self>, Rejected> {
+    fn link_lost(&mut self) -> Result<Step<'_, Self>, Rejected> {
         let next = State::Spent(self.offered()?.lost());
         Ok(Step::new(self, next))
     }
