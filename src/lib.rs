@@ -142,7 +142,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `std` | yes | `alloc`, [`UnixSeconds::now`], and `std` in dependencies that need it |
+//! | `std` | yes | `alloc`, `UnixSeconds::now`, and `std` in dependencies that need it |
 //! | `alloc` | with `std` | `to_vec()` beside `encode_into()`; a `Vec` as a [`Buffer`]; the set `Blocked` |
 //! | `getrandom` | yes | `Seed::from_os` |
 //! | `precomputed-tables` | yes | faster key generation for about 30 KiB of tables |
