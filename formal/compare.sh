@@ -1,7 +1,7 @@
 # For run.sh here and in epochs/, which source it: runs ProVerif on a model, prints a line for each query, and compares with results.txt.
 # Not to be run by itself.
 
-limit=${FORMAL_LIMIT:-3600}     # seconds for one model
+limit=${FORMAL_LIMIT:-3600}     # seconds of processor time for one model
 only=${*:+" $* "}              # models that were named on the command line
 if [ -n "$FORMAL_BLESS" ] && [ $# -ne 0 ]; then
     echo "run.sh: results.txt is written from a run of everything" >&2
@@ -41,9 +41,9 @@ answers() {
     for library; do libraries="$libraries -lib $library.pvl"; done
     ran=$((ran + 1))
     started=$(date +%s)
-    # The libraries' names are ours, and have no blanks.
-    # shellcheck disable=SC2086
-    (cd "$directory" && timeout "$limit" proverif $libraries "$file") >"$scratch/log" 2>&1
+    # The libraries' names are ours, and have no blanks. Every sh that is in use has `ulimit -t`.
+    # shellcheck disable=SC2086,SC3045
+    (cd "$directory" && ulimit -t "$limit" && exec proverif $libraries "$file") >"$scratch/log" 2>&1
     ended=$?
     echo "== $title"
     # Of each answer: true, false or "cannot be proved" first. ProVerif numbers its variables apart, which no reader needs.
@@ -52,7 +52,7 @@ answers() {
     sed 's/^/  /' "$scratch/seen"
     awk -v title="== $title" '/^== / { here = $0 == title; next } here' results.txt | sed 's/^  //' >"$scratch/expected"
     if [ "$ended" -ne 0 ]; then
-        echo "  ! ProVerif did not end well: exit $ended (124: not within $limit s)"
+        echo "  ! ProVerif did not end well: exit status $ended (above 128: stopped by a signal, perhaps after $limit s)"
         grep -A 3 '^Error\|^File' "$scratch/log" | sed 's/^/  ! /'
         differs=$((differs + 1))
     elif [ -n "$FORMAL_REACH" ]; then
