@@ -107,12 +107,13 @@ pub enum Rejected {
     /// The event is for another machine. Find it by [`Event::key`](crate::Event::key). If there is no such machine:
     ///
     /// - Keep a `Packet` or `Disconnected` as long as a Bob is connecting, and was not told to wait ([`Paused`](Self::Paused)): it may have
-    ///   overtaken Bob's `Connected`. If no Bob is, and there is no row of its line, answer a `Packet` with [`Request::Disconnect`](crate::Request::Disconnect) for that line: somebody at its
-    ///   far end waits for an end that is gone (§8.3).
+    ///   overtaken Bob's `Connected`. If no Bob is, and there is no row of its line, answer a `Packet` with
+    ///   [`Request::Disconnect`](crate::Request::Disconnect) for that line: its far end waits for an end that is gone (§8.3).
+    /// - If your transport does not keep the relay's order, keep such an event for a day while a Port is on offer, too (§6.4).
     /// - Hand a `LineLinkIssued` to the [`Pool`](crate::Pool). If no pool requested it, and there is no record of its line link, send
     ///   [`Request::CloseLineLink`](crate::Request::CloseLineLink) for that link (§7.2).
-    /// - For a `LineFormed` or `Connected`: if there is no row of its line either, send [`Request::Disconnect`](crate::Request::Disconnect) for that
-    ///   line, so that its far end does not wait (§8.3).
+    /// - For a `LineFormed` or `Connected`: if there is no row of its line, send
+    ///   [`Request::Disconnect`](crate::Request::Disconnect) for that line, so that its far end does not wait (§8.3).
     /// - Drop any other event.
     #[error("for another machine")]
     WrongMachine,

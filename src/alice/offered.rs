@@ -219,10 +219,13 @@ impl Offered {
         let line_link = self.port.line_link;
         let (tombstone, line) = match line {
             Ok(line) => (Tombstone::Formed { line_link, line_id }, line),
-            // The line is another Port's, and a good one.
-            Err(PortOutcome::FalseLine) => (self.end(PortOutcome::FalseLine), None),
             Err(outcome) => (self.ended(outcome, FinalRequest::Disconnect(line_id)), None),
         };
+        Self::spent_as(hash, tombstone, line)
+    }
+
+    /// The step to this tombstone. Its mark is that of every use of a Port for one use (§8.4).
+    fn spent_as<L>(hash: PortHash, tombstone: Tombstone<PortOutcome>, line: Option<L>) -> Next<L> {
         let unique = Some((ReplayMark::from(*hash.as_bytes()), OnDuplicate::Revoke));
         Next {
             port: After::Spent(tombstone),
@@ -242,7 +245,8 @@ impl Offered {
     ) -> Result<Next<L>, Rejected> {
         match (self.is_for_many(), of_line == hash) {
             (false, true) => Ok(self.spent(hash, line_id, Ok(None))),
-            (false, false) => Ok(self.spent(hash, line_id, Err(PortOutcome::FalseLine))),
+            // That line is a good one, so it is not ended.
+            (false, false) => Ok(Self::spent_as(hash, self.end(PortOutcome::FalseLine), None)),
             (true, true) => Err(Rejected::Duplicate),
             (true, false) => Err(Rejected::FalseLine),
         }

@@ -49,8 +49,8 @@ impl Bob {
     /// Uses the bundle, under this name.
     ///
     /// # Errors
-    /// [`Rejected::Expired`]: the bundle has expired, by this clock. Nothing was sent. [`Rejected::OutOfOrder`]: it was used before. [`Rejected::Malformed`]: it was restored from a record that was forged. The request
-    /// is [`pending`](crate::Machine::pending).
+    /// [`Rejected::Expired`]: the bundle has expired, by this clock. Nothing was sent. [`Rejected::OutOfOrder`]: it was used before. The
+    /// request is [`pending`](crate::Machine::pending). [`Rejected::Malformed`]: it was restored from a record that was forged.
     pub fn connect(&mut self, name: &Name, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let prove = |private_key: &PrivateKey, iv: &[u8; 16], port: &Port| intro::prove(private_key, iv, port, name);
         let step = self.connect_by(prove, SendProof::Inline, |_| false, now)?;

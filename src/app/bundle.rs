@@ -397,10 +397,10 @@ pub(crate) fn seconds(text: &str) -> Option<UnixSeconds> {
     Some(u64::try_from(date.unix_timestamp()).ok().and_then(UnixSeconds::new).unwrap_or_default())
 }
 
-/// Writes a time in the same form, to the second. `None` after the year 9999.
+/// Writes a time in the same form, to the second. Every time that there is has one.
 pub(crate) fn date(seconds: UnixSeconds) -> Option<String> {
     let date = OffsetDateTime::from_unix_timestamp(seconds.as_secs().try_into().ok()?).ok()?;
     let ((year, month, day), (hour, minute, second)) = (date.to_calendar_date(), date.to_hms());
     let month = u8::from(month);
-    (year <= 9999).then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
 }

@@ -205,6 +205,5 @@ fn timestamp(value: &RawValue) -> Option<UnixSeconds> {
         }
     };
     // §17.7: a time outside of the years 1970 to 9999 counts as none, because it can't be written again.
-    let seconds = UnixSeconds::new(u64::try_from(seconds).ok()?)?;
-    date(seconds).map(|_| seconds)
+    UnixSeconds::new(u64::try_from(seconds).ok()?)
 }

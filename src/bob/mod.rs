@@ -119,8 +119,8 @@ impl Bob {
     /// `send_proof` (§14.4).
     ///
     /// # Errors
-    /// [`Rejected::Expired`]: the Port has expired, by this clock. Nothing was sent, so Bob stays as it is. [`Rejected::OutOfOrder`]: you called this before, or gave the Port up. While Bob is connecting, the same request is
-    /// [`pending`](crate::Machine::pending).
+    /// [`Rejected::Expired`]: the Port has expired, by this clock. Nothing was sent, so Bob stays as it is. [`Rejected::OutOfOrder`]: you
+    /// called this before, or gave the Port up. While Bob is connecting, the same request is [`pending`](crate::Machine::pending).
     pub fn connect(&mut self, send_proof: SendProof, now: UnixSeconds) -> Result<Step<'_, Self>, Rejected> {
         let keeps_key = |port: &Port| port.kind.is_for_many();
         self.connect_by(proof::prove, send_proof, keeps_key, now)

@@ -181,8 +181,8 @@ impl Line {
 
     /// Seals a message (§6.3). `buffer` must have room for the message and [`SEAL_OVERHEAD`] bytes. The packet to send is the step's
     /// effect. The relay can see how long the packet is. Send only that effect, never the bytes of `buffer`: if you then drop the step, the
-    /// next message gets the same number, and two packets under one number must never go out. The outbox does not hold this packet: keep the message until you know that the other end has it. If
-    /// needed, seal it again.
+    /// next message gets the same number, and two packets under one number must never go out. The outbox does not hold this packet: keep
+    /// the message until you know that the other end has it. If needed, seal it again.
     ///
     /// # Errors
     /// [`SealError`]: each variant says what to do. The machine is unchanged.

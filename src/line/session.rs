@@ -21,7 +21,8 @@ use crate::secret::{Secret, derive_into};
 /// A caller's messages stop here. The counters above are for the machine's own packets.
 const LAST_COUNTER: u64 = 1 << 48;
 
-/// What both ends must have seen alike (§6.1). A field left out could be told differently to each end: so are the marks, which differ.
+/// What both ends must have seen alike (§6.1). A field that is left out could be told differently to each end.
+/// The marks are left out, because they differ.
 #[derive(Encode)]
 struct Transcript<'a> {
     #[n(0)]

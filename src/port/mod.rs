@@ -38,7 +38,7 @@ pub enum PortKind {
     /// By many users, each with a line of its own (§14).
     #[n(2)]
     Superport = 2,
-    /// By guests whom one contact of its maker introduces (§16).
+    /// By guests that one contact of its maker introduces (§16).
     #[n(3)]
     ContactPort = 3,
 }

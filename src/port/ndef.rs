@@ -1,6 +1,6 @@
 //! A Port on an NFC tag: an NDEF message with a URI record (§2.8).
 
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use super::Port;
 use super::find::Finder;
@@ -141,22 +141,16 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-/// A text that is put together. Zeroized on drop.
-struct Whole(Bytes<1024>);
-
-impl Drop for Whole {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
+/// A text that is put together.
+type Whole = Zeroizing<Bytes<1024>>;
 
 fn uri(payload: &[u8], finder: &mut Finder) -> Option<()> {
     let (number, rest) = payload.split_first()?;
     let prefix = PREFIXES.iter().find(|(of, _)| of == number).map_or("", |(_, prefix)| prefix);
-    let mut whole = Whole(Bytes::EMPTY);
-    let fits = whole.0.append(prefix.as_bytes()).and_then(|()| whole.0.append(rest));
+    let mut whole = Whole::new(Bytes::EMPTY);
+    let fits = whole.append(prefix.as_bytes()).and_then(|()| whole.append(rest));
     // In a longer one the base is not judged.
-    look(if fits.is_some() { whole.0.as_slice() } else { rest }, finder);
+    look(if fits.is_some() { whole.as_slice() } else { rest }, finder);
     Some(())
 }
 
@@ -177,14 +171,14 @@ fn text(payload: &[u8], finder: &mut Finder) -> Option<()> {
     // A mark of the order of bytes; without one it is the other order.
     let is_little = text.starts_with(&[0xff, 0xfe]);
     let units = pairs.map(|pair| if is_little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) });
-    let mut whole = Whole(Bytes::EMPTY);
+    let mut whole = Whole::new(Bytes::EMPTY);
     for c in char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)) {
         // What does not fit is cut off, and said to be.
-        if whole.0.append(c.encode_utf8(&mut [0; 4]).as_bytes()).is_none() {
+        if whole.append(c.encode_utf8(&mut [0; 4]).as_bytes()).is_none() {
             break;
         }
     }
-    look(whole.0.as_slice(), finder);
+    look(whole.as_slice(), finder);
     Some(())
 }
 

@@ -62,7 +62,7 @@ impl PortOptions {
         self
     }
 
-    /// Makes it a contact port for the contact at the far end of this line (§16): only guests whom that contact introduces get in. When
+    /// Makes it a contact port for the contact at the far end of this line (§16): only guests of that contact get in. When
     /// the line ends, [`revoke`](crate::Alice::revoke) the Port, and keep the line's record until then (§16.6).
     #[must_use]
     pub const fn introducer(mut self, line_id: LineId) -> Self {
@@ -71,7 +71,7 @@ impl PortOptions {
     }
 
     /// Lets the users of this Port recognise its maker (§14.6): the relay gives one user the same [`PeerMark`](crate::PeerMark) of Alice at
-    /// each of its recognisable Ports. Then a user can block Alice, and learns that a line replaces an older one. But who uses two of
+    /// each of its recognisable Ports. Then a user can block Alice, and learns that a line replaces an older one. But a user of two of
     /// these Ports knows that one maker made both. Off by default.
     ///
     /// The relay must be told before the Port is used, so a Port for one use needs a network before it is shown, too.

@@ -4,8 +4,8 @@ use core::fmt::Write as _;
 use core::{fmt, str};
 
 use crc::{CRC_16_IBM_3740, Crc, NoTable};
-use data_encoding::BASE32_NOPAD;
-use zeroize::Zeroize;
+use data_encoding::{BASE32_NOPAD, Encoding};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::base::is_link_base;
 use super::{MAX_PORT_BYTES, Port};
@@ -24,33 +24,28 @@ pub(super) const CHECK: usize = 2;
 /// a text is short, and the table is half a kilobyte.
 const CRC: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_IBM_3740);
 
-/// A Port's bytes with the check behind them. Zeroized on drop.
-struct Checked(Bytes<{ MAX_PORT_BYTES + CHECK }>);
-
-impl Drop for Checked {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
+/// A Port's bytes with the check behind them.
+type Checked = Zeroizing<Bytes<{ MAX_PORT_BYTES + CHECK }>>;
 
 impl Port {
     /// The QR text (§2.5): `PORT:` and Base32 of the bytes and their check, all in QR's alphanumeric set. 122 characters for a plain
     /// Port, which fit a version 5 code at level M.
     pub fn qr_text(&self) -> QrText {
-        let (bytes, mut checked, mut text) = (self.to_bytes(), Checked(Bytes::EMPTY), QrText(Bytes::EMPTY));
+        let (bytes, mut checked, mut text) = (self.to_bytes(), Checked::new(Bytes::EMPTY), QrText(Bytes::EMPTY));
         // Bounds: both have room for the longest Port (§2.5).
-        let _ = checked.0.append(bytes.as_slice());
-        let _ = checked.0.append(&CRC.checksum(bytes.as_slice()).to_be_bytes());
-        let _ = write!(text.0, "{QR_PREFIX}{}", BASE32_NOPAD.encode_display(checked.0.as_slice()));
+        let _ = checked.append(bytes.as_slice());
+        let _ = checked.append(&CRC.checksum(bytes.as_slice()).to_be_bytes());
+        let _ = write!(text.0, "{QR_PREFIX}{}", BASE32_NOPAD.encode_display(checked.as_slice()));
         text
     }
 
     /// A link on `base` (§2.6), to be written with `Display`. Everything about the Port stands behind the `#`, which
     /// no browser sends to the web server.
     ///
-    /// Choose the base well, because other software finds the link in a text by its form: a short `https://` URL on a host name without a
-    /// hyphen, without a user name, without a stop at its end, and not on an address. Each of these ends a link early somewhere. Its page
-    /// should run no script, which could read the Port, and should not redirect. `docs/texts.md` has what was measured.
+    /// Other software finds a link in a text by its form. So choose a short base in lower case, with a name as its host and with a path, as
+    /// `https://example.org/p`. Without a path, or with a user name, a stop at the end of the host or an address, several linkifiers make no
+    /// link, or cut it before the Port. At a hyphen mail breaks the line. The page should run no script, which could read the Port, and
+    /// should not redirect. `docs/texts.md` has what was measured.
     ///
     /// # Errors
     /// [`PortError::BadLinkBase`]: the base is not `https://` and a host, nor `http://` and a host that ends in `.onion`; or no URL parser
@@ -83,13 +78,13 @@ impl Port {
         if is_of_another_version(base32) {
             return Err(PortError::UnsupportedVersion);
         }
-        let (mut checked, mut crc, mut is_too_long) = (Checked(Bytes::EMPTY), CRC.digest(), false);
-        for (group, length) in groups(base32) {
+        let (mut checked, mut crc, mut is_too_long) = (Checked::new(Bytes::EMPTY), CRC.digest(), false);
+        for (group, length) in groups::<8, 5>(&BASE32_NOPAD, base32) {
             let bytes = group.get(..length).unwrap_or_default();
             crc.update(bytes);
-            is_too_long |= checked.0.append(bytes).is_none();
+            is_too_long |= checked.append(bytes).is_none();
         }
-        let bytes = match checked.0.as_slice().split_last_chunk::<CHECK>() {
+        let bytes = match checked.as_slice().split_last_chunk::<CHECK>() {
             Some((bytes, _)) if !bytes.is_empty() && crc.finalize() == 0 => bytes,
             _ => return Err(PortError::Damaged),
         };
@@ -106,21 +101,24 @@ pub(super) const fn is_in_base32(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'2'..=b'7')
 }
 
-/// The whole bytes that Base32 stands for, up to five at a time. Bits that are left over behind the last are ignored.
-fn groups(base32: &[u8]) -> impl Iterator<Item = ([u8; 5], usize)> {
-    base32.chunks(8).map(|digits| {
-        let (mut whole, mut bytes) = ([b'A'; 8], [0; 5]);
+/// The whole bytes that these digits stand for: `B` for every `D` digits. Bits that are left over behind the last are ignored.
+pub(super) fn groups<const D: usize, const B: usize>(
+    encoding: &Encoding,
+    digits: &[u8],
+) -> impl Iterator<Item = ([u8; B], usize)> {
+    digits.chunks(D).map(|digits| {
+        let (mut whole, mut bytes) = ([b'A'; D], [0; B]);
         whole.iter_mut().zip(digits).for_each(|(to, from)| *to = *from);
-        // The alphabet was checked, and the length is eight.
-        let _ = BASE32_NOPAD.decode_mut(&whole, &mut bytes);
-        (bytes, digits.len().saturating_mul(5) / 8)
+        // The alphabet was checked, and the length is that of a whole group.
+        let _ = encoding.decode_mut(&whole, &mut bytes);
+        (bytes, digits.len().saturating_mul(B).checked_div(D).unwrap_or_default())
     })
 }
 
 /// Looks at the first bytes only, whatever the length of the text (§1.3): 20 bytes hold an array's head and a version of any size.
 pub(super) fn is_of_another_version(base32: &[u8]) -> bool {
     let mut front = Bytes::<20>::EMPTY;
-    for (group, length) in groups(base32).take(4) {
+    for (group, length) in groups::<8, 5>(&BASE32_NOPAD, base32).take(4) {
         let _ = front.append(group.get(..length).unwrap_or_default());
     }
     cbor::is_of_another_version(front.as_slice())

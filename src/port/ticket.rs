@@ -16,7 +16,7 @@ pub const MAX_TICKETS: usize = 256;
 
 const MAX_NAME: usize = 32;
 
-/// The name by which an introducer goes at the two whom it introduces: a text of at most 32 bytes (§16.2). Both are told the same. It has no
+/// The name by which an introducer goes at the two ends that it introduces: a text of at most 32 bytes (§16.2). Both are told the same. It has no
 /// control characters, line ends, or characters that are invisible or turn the direction of others, so that it can't pass for another
 /// name, or for more of a message than itself.
 #[derive(Clone, PartialEq, Eq)]

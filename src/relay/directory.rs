@@ -39,7 +39,7 @@ use crate::time::UnixSeconds;
 /// A user that leaves a line loses its row of `ends`. The columns from `line_link` on are the same in both rows of a line: they are the
 /// [`Use`](super::Use) that formed it. So a use is known, and counts, until both users have left.
 ///
-/// The marks in `LineFormed` and `Connected` depend on the link's owner, whom the database knows. Read the link first, in the same
+/// The marks in `LineFormed` and `Connected` depend on the link's owner, which the database knows. Read the link first, in the same
 /// transaction, and let [`Connect::decide`] make the marks. Or let the database do it: HMAC-SHA256 is
 /// `sha256(outer || sha256(inner || viewer || peer || link))`, where `inner` and `outer` are the key, filled up with zeros to 64 bytes, with
 /// each byte XORed with 0x36 and 0x5c.
@@ -135,7 +135,7 @@ pub trait Directory {
     /// The storage's own.
     fn claim(&mut self, connect: &Connect) -> Result<Claimed, Self::Error>;
 
-    /// Sets whom a link admits, its version, whether it is [`recognisable`](LinkSetting::recognisable),
+    /// Sets which users a link admits, its version, whether it is [`recognisable`](LinkSetting::recognisable),
     /// [`expires`](LinkSetting::expires) and [`purge_at`](LinkSetting::purge_at), and opens it, if [`LinkSetting::decide`] says
     /// [`Set`](super::SetDecision::Set) of the link as it is. But a link that is due is set only if its owner has fewer than
     /// [`max_links`](LinkSetting::max_links) that are not. Sets the version alone if `decide` says

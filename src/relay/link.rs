@@ -15,8 +15,8 @@ pub struct LinkEntry {
     pub recognisable: bool,
     /// What became of the link.
     pub state: LinkState,
-    /// From this second on, the link is *due*: to users that connect it is as one that never existed, and a purge may delete it. Its owner
-    /// can set it until then, and it lives again.
+    /// From this second on, the link is *due*: to users that connect it is as one that never existed, and a purge may delete it. Until
+    /// one has deleted it, its owner can set it, and it lives again.
     pub purge_at: UnixSeconds,
 }
 

@@ -151,7 +151,7 @@ pub struct Connect {
     pub max_uses: usize,
 }
 
-/// A user sets whom a line link admits (§13.2). [`decide`](Self::decide) says whether the link changes.
+/// A user sets which users a line link admits (§13.2). [`decide`](Self::decide) says whether the link changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinkSetting {
     /// The link.

@@ -38,7 +38,8 @@ pub enum Choice {
     AnswerUnasked(u8, Answer),
     /// The relay forges an event about this line.
     Forge(u8, Forgery),
-    /// Time passes: this power of two in seconds. A connection that is a day old comes back ([`Wake`](Choice::Wake)). From 38 on, all time but the last hundred days.
+    /// Time passes: this power of two in seconds. A connection that is a day old comes back ([`Wake`](Choice::Wake)). From 38 on, all
+    /// time passes but the last hundred days.
     Clock(u8),
     /// The process of this client dies at the point that comes after this many ([`CrashPoints`](super::CrashPoints)), and starts again.
     Crash(u8, u8),

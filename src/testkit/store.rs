@@ -28,7 +28,7 @@ pub struct StoreFaults {
     pub keeps_restored_ports: bool,
     /// It leaves a contact port open when the line with the introducer is over (§16.6).
     pub keeps_orphaned_ports: bool,
-    /// It drops what comes of a line that it has no record of, and does not leave that line (§8.3). Whoever is at its far end waits.
+    /// It drops what comes of a line that it has no record of, and does not leave that line (§8.3). The far end waits.
     pub ignores_unknown_lines: bool,
     /// It takes each line that it has a record of for one of the Port that the event is for (§4.3, §5.3).
     pub believes_any_line: bool,

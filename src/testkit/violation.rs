@@ -68,8 +68,8 @@ pub enum Violation {
     #[error("client {0} heard what the other end did not say")]
     HeardUnsaid(usize),
     /// §8.1: a message was acknowledged to the relay, and the app has not kept it; or it was kept, and never shown. The relay does not
-    /// bring it again, and the other end believes that it arrived. A message about a contact port is kept if what it says is done (§16.3). Keep [`Write::received`](crate::Write::received) in the transaction
-    /// of the step.
+    /// bring it again, and the other end believes that it arrived. A message about a contact port is kept if what it says is done
+    /// (§16.3). Keep [`Write::received`](crate::Write::received) in the transaction of the step.
     #[error("client {0} acknowledged a message and lost it")]
     MessageLost(usize),
     /// §6.2, §8.7: a request, or the record of a joined line, holds a private key or RAD.
@@ -84,8 +84,8 @@ pub enum Violation {
     /// Nothing was forged or rolled back, and both ends tried again, and still a machine waits for ever.
     #[error("something of client {0} was lost for good")]
     Lost(usize),
-    /// §8.3: nothing was forged or rolled back, each client tried again, and whoever has a line has said something along it. Still the
-    /// relay has this client on a line that the client has no open record of. Whoever is at the far end waits for ever.
+    /// §8.3: nothing was forged or rolled back, each client tried again, and each end of a line has said something along it. Still the
+    /// relay has this client on a line that the client has no open record of. The far end waits for ever.
     #[error("client {0} is on a line that it has no record of")]
     GhostLine(usize),
     /// §4.3, §5.3: a Port has formed a line that another Port had formed. The user of the Port that has it waits in vain.

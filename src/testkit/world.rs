@@ -153,7 +153,7 @@ impl<A: App> World<A> {
         self.witness.finds_lost(&self.stores())
     }
 
-    /// Whoever has a line says something along it, and whoever waits for a proof waits no longer: so an end that is gone is noticed.
+    /// Each end of a line says something along it, and an end that waits for a proof waits no longer: so an end that is gone is noticed.
     fn look_for_the_lost(&mut self) -> Result<(), Violation> {
         for who in 0..self.apps.len() {
             self.say_along_all(who)?;

@@ -11,9 +11,11 @@ mod wrapper;
 
 use core::str;
 
-use zeroize::Zeroize;
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::Zeroizing;
 
 use super::Port;
+use super::text::groups;
 use crate::cbor::Bytes;
 use crate::error::FindError;
 use cursor::{gap, skip_invisible, unit, visible};
@@ -229,16 +231,8 @@ impl Finder {
 
     /// Reads a link that is written in Base64, as some filters do.
     fn unwrap(&mut self, text: &str, at: usize, link: &mut Option<Link>) -> usize {
-        let (inner, end) = Inner::decode(text, at);
-        let decoded = match str::from_utf8(inner.0.as_slice()) {
-            Ok(decoded) => decoded,
-            Err(error) => inner
-                .0
-                .as_slice()
-                .get(..error.valid_up_to())
-                .and_then(|good| str::from_utf8(good).ok())
-                .unwrap_or_default(),
-        };
+        let (inner, end) = from_base64(text, at);
+        let decoded = inner.as_slice().utf8_chunks().next().map_or("", |chunk| chunk.valid());
         if decoded.contains("://") {
             *link = None;
             self.scan(decoded, false);
@@ -340,46 +334,25 @@ fn is_short_link(text: &str, slash: usize) -> bool {
         && wrapper::is_wrapper(host, path)
 }
 
-/// A text that was written in Base64. Zeroized on drop: it may hold a Port.
-struct Inner(Bytes<1024>);
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl Inner {
-    /// As much as fits of the Base64 from here, and where it ends.
-    fn decode(text: &str, mut at: usize) -> (Self, usize) {
-        let (mut inner, mut bits, mut count) = (Self(Bytes::EMPTY), 0_u32, 0_u32);
-        while let Some(unit) = unit(text, at) {
-            let Some(value) = base64(unit.what) else { break };
-            at = unit.end;
-            bits = bits << 6 | value;
-            count = count.saturating_add(6);
-            if let Some(left) = count.checked_sub(8) {
-                let [.., byte] = (bits >> left).to_be_bytes();
-                if inner.0.append(&[byte]).is_none() {
-                    break;
-                }
-                count = left;
-            }
+/// As much as fits of the text whose Base64 begins here, in either alphabet, and where the Base64 ends.
+fn from_base64(text: &str, mut at: usize) -> (Zeroizing<Bytes<1024>>, usize) {
+    let (mut digits, mut decoded) = (Zeroizing::new(Bytes::<1366>::EMPTY), Zeroizing::new(Bytes::EMPTY));
+    while let Some(unit) = unit(text, at) {
+        let digit = match u8::try_from(unit.what) {
+            Ok(b'+') => b'-',
+            Ok(b'/') => b'_',
+            Ok(digit) if digit.is_ascii_alphanumeric() || matches!(digit, b'-' | b'_') => digit,
+            _ => break,
+        };
+        at = unit.end;
+        if digits.append(&[digit]).is_none() {
+            break;
         }
-        (inner, at)
     }
-}
-
-fn base64(c: char) -> Option<u32> {
-    let from = |first: char, value: u32| u32::from(c).checked_sub(first.into())?.checked_add(value);
-    match c {
-        'A'..='Z' => from('A', 0),
-        'a'..='z' => from('a', 26),
-        '0'..='9' => from('0', 52),
-        '+' | '-' => Some(62),
-        '/' | '_' => Some(63),
-        _ => None,
+    for (group, length) in groups::<4, 3>(&BASE64URL_NOPAD, digits.as_slice()) {
+        let _ = decoded.append(group.get(..length).unwrap_or_default());
     }
+    (decoded, at)
 }
 
 /// Where the next character stands.

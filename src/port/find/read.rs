@@ -6,7 +6,7 @@ use super::cursor::{gap, skip_invisible, unit};
 use super::form::{Form, form};
 use crate::cbor::Bytes;
 use crate::error::PortError;
-use crate::port::text::{CHECK, is_of_another_version};
+use crate::port::text::{CHECK, is_in_base32, is_of_another_version};
 use crate::port::{MAX_PORT_BYTES, Port};
 
 /// The Base32 of the longest Port and its check.
@@ -39,13 +39,13 @@ pub(super) fn read(text: &str, from: usize) -> (Found, usize) {
     while !digits.are_whole() {
         at = skip_invisible(text, at);
         match digit(text, at) {
-            Some((digit, end)) if digits.count < MAX_DIGITS => {
+            Some((digit, end)) if digits.count() < MAX_DIGITS => {
                 digits.push(digit);
                 at = end;
             }
             _ => {
                 if first.is_none() {
-                    first = Some((digits.judge(text, from, at), at, digits.count));
+                    first = Some((digits.judge(text, from, at), at, digits.count()));
                 }
                 match gap(text, at).filter(|gap| digit(text, gap.end).is_some()) {
                     Some(gap) if digits.may_go_on() => {
@@ -61,7 +61,7 @@ pub(super) fn read(text: &str, from: usize) -> (Found, usize) {
     let followed = text.as_bytes().get(at).is_some_and(u8::is_ascii_alphanumeric) && !super::marker::is_start(text, at);
     match (whole, first) {
         (Some(Ok(port)), _) if !followed => (Found::Port(port), at),
-        (Some(Err(PortError::UnsupportedKind)), _) if !followed => (Found::OtherVersion(digits.count), at),
+        (Some(Err(PortError::UnsupportedKind)), _) if !followed => (Found::OtherVersion(digits.count()), at),
         // One line, or two that are as long as a Port; or a right check, and more behind it, or a maker that is broken.
         (Some(result), first)
             if first.is_none() || only_wraps && !followed || !matches!(result, Err(PortError::Damaged)) =>
@@ -70,7 +70,7 @@ pub(super) fn read(text: &str, from: usize) -> (Found, usize) {
         }
         // Lines that break within the form of a Port.
         (None, Some((Found::CutOff(_), end, count)))
-            if only_wraps && digits.form == Form::Other && digits.count.saturating_sub(count) >= LONG =>
+            if only_wraps && digits.form == Form::Other && digits.count().saturating_sub(count) >= LONG =>
         {
             (Found::Damaged, end)
         }
@@ -83,14 +83,13 @@ pub(super) fn read(text: &str, from: usize) -> (Found, usize) {
 fn digit(text: &str, at: usize) -> Option<(u8, usize)> {
     let unit = unit(text, at)?;
     let digit = u8::try_from(unit.what).ok()?.to_ascii_uppercase();
-    matches!(digit, b'A'..=b'Z' | b'2'..=b'7').then_some((digit, unit.end))
+    is_in_base32(digit).then_some((digit, unit.end))
 }
 
 /// Base32 as far as it was read. Zeroized on drop.
 struct Digits {
     /// In upper case.
     text: Bytes<MAX_DIGITS>,
-    count: usize,
     /// The whole bytes, and the bits that are left over.
     bytes: Bytes<{ MAX_PORT_BYTES + CHECK + 1 }>,
     bits: u16,
@@ -108,13 +107,16 @@ impl Drop for Digits {
 
 impl Digits {
     const fn new() -> Self {
-        Self { text: Bytes::EMPTY, count: 0, bytes: Bytes::EMPTY, bits: 0, bit_count: 0, form: Form::Beginning }
+        Self { text: Bytes::EMPTY, bytes: Bytes::EMPTY, bits: 0, bit_count: 0, form: Form::Beginning }
+    }
+
+    fn count(&self) -> usize {
+        self.text.as_slice().len()
     }
 
     fn push(&mut self, digit: u8) {
         let value = if digit.is_ascii_uppercase() { digit.wrapping_sub(b'A') } else { digit.wrapping_sub(b'2' - 26) };
         let _ = self.text.append(&[digit]);
-        self.count = self.count.saturating_add(1);
         self.bits = self.bits << 5 | u16::from(value);
         self.bit_count = self.bit_count.saturating_add(5);
         if let Some(left) = self.bit_count.checked_sub(8) {
@@ -129,12 +131,12 @@ impl Digits {
     }
 
     fn are_whole(&self) -> bool {
-        matches!(self.form, Form::Whole(bytes) if self.count >= bytes.saturating_add(CHECK).saturating_mul(8).div_ceil(5))
+        matches!(self.form, Form::Whole(bytes) if self.count() >= bytes.saturating_add(CHECK).saturating_mul(8).div_ceil(5))
     }
 
     /// More of a Port may stand on the next line.
     fn may_go_on(&self) -> bool {
-        self.count > 0 && self.form != Form::Other && !is_of_another_version(self.text.as_slice())
+        self.count() > 0 && self.form != Form::Other && !is_of_another_version(self.text.as_slice())
     }
 
     /// Whether a Port begins with this, to the last bit.
@@ -155,7 +157,7 @@ impl Digits {
     /// What an unbroken run is that ends before a Port does.
     fn judge(&self, text: &str, from: usize, at: usize) -> Found {
         if is_of_another_version(self.text.as_slice()) {
-            return Found::OtherVersion(self.count);
+            return Found::OtherVersion(self.count());
         }
         let is_beginning = self.are_a_beginning();
         let (length, longest) = word(text, from);
@@ -164,12 +166,12 @@ impl Digits {
         let foreign = behind.next().filter(|c| c.is_alphanumeric());
         let goes_on = behind.next().is_some_and(|c| c.is_ascii_alphanumeric());
         let is_inside = foreign.is_some_and(|c| c.is_ascii() || goes_on);
-        match (self.count, is_beginning) {
+        match (self.count(), is_beginning) {
             (1.., true) if is_inside && length >= LONG => Found::Damaged,
             (0, _) | (_, false) if longest >= LONG => Found::Damaged,
             _ if foreign.is_some_and(|c| c.is_ascii()) => Found::Other,
             (0, _) => Found::Nothing,
-            (_, true) => Found::CutOff(self.count),
+            (_, true) => Found::CutOff(self.count()),
             (_, false) => Found::Other,
         }
     }

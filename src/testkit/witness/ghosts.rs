@@ -17,7 +17,7 @@ impl Witness {
         line.is_some_and(|line| !is_it(line.port()) && !was_it())
     }
 
-    /// After each client has tried again: whoever is on a line at the relay has an open record of it. `on` has the lines that each
+    /// After each client has tried again: each client that is on a line at the relay has an open record of it. `on` has the lines that each
     /// client is on.
     pub(in super::super) fn finds_ghosts(&self, on: &[Vec<LineId>], stores: &[Vec<Vec<u8>>]) -> Result<(), Violation> {
         for (who, lines) in on.iter().enumerate() {

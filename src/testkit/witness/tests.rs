@@ -408,7 +408,7 @@ fn who_is_on_a_line_has_its_record_or_leaves_it() {
     for (bob, is_ghost) in [(&[bobs][..], false), (&[leaving], false), (&[gone], true), (&[], true), (&[waiting], true)]
     {
         assert_eq!(ghost(BOB, [true; 2], &[&[alices], bob], &[]), is_ghost, "{bob:?}");
-        // Who has left is no ghost. Nor is one whom nobody waits for.
+        // A client that has left is no ghost. Nor is one that nobody waits for.
         assert!(!ghost(BOB, [true, false], &[&[alices], bob], &[]));
         assert!(!ghost(BOB, [false, true], &[&[], bob], &[]));
     }

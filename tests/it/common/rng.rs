@@ -33,6 +33,19 @@ pub struct Zeros;
 #[derive(Clone, Debug)]
 pub struct Unused;
 
+/// The names that a relay draws, 16 bytes each: 1, 2, 3, … Behind these there are zeros.
+#[cfg(feature = "relay")]
+#[derive(Clone, Default, Debug)]
+pub struct Names(pub u128);
+
+#[cfg(feature = "relay")]
+impl Names {
+    /// The last that was drawn.
+    pub fn last<T: From<[u8; 16]>>(&self) -> T {
+        self.0.to_be_bytes().into()
+    }
+}
+
 macro_rules! generator {
     ($name:ty, $self:ident, $out:ident => $fill:expr) => {
         impl TryRng for $name {
@@ -66,3 +79,9 @@ generator!(Counting, self, out => for byte in out {
 });
 generator!(Zeros, self, out => out.fill(0));
 generator!(Unused, self, out => assert!(out.is_empty(), "{} bytes were drawn", out.len()));
+#[cfg(feature = "relay")]
+generator!(Names, self, out => {
+    self.0 += 1;
+    out.fill(0);
+    out[..16].copy_from_slice(&self.0.to_be_bytes());
+});

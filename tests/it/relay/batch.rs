@@ -23,7 +23,7 @@ impl Database {
 type Answer = Result<Response, RequestError>;
 
 /// The responses to these requests, all in one transaction. The caller commits it and then sends them.
-fn run(transaction: &mut Memory, rng: &mut Counting, requests: &[(u8, Request<'_>)]) -> Vec<Answer> {
+fn run(transaction: &mut Memory, rng: &mut Names, requests: &[(u8, Request<'_>)]) -> Vec<Answer> {
     let limits = Limits { links: 3, ..Limits::default() };
     let mut answers = Vec::new();
     for (from, request) in requests {
@@ -42,14 +42,14 @@ fn issue(request_id: u8) -> Request<'static> {
     Request::IssueLineLink { request_id: [request_id; 16].into() }
 }
 
-/// The names that `Counting` draws.
+/// The names that `Names` draws.
 fn name<T: From<[u8; 16]>>(n: u128) -> T {
     n.to_be_bytes().into()
 }
 
 #[test]
 fn r13_7_many_requests_of_many_users_are_one_transaction() {
-    let (mut database, mut rng) = (Database::default(), Counting::default());
+    let (mut database, mut rng) = (Database::default(), Names::default());
     let (links, line_id) = ([1, 2].map(name::<LineLink>), name::<LineId>(3));
     let requests = [
         (ALICE, issue(1)),
@@ -86,7 +86,7 @@ fn r13_7_many_requests_of_many_users_are_one_transaction() {
 /// A refused request has written nothing, so the others of its transaction stand.
 #[test]
 fn r13_7_a_refused_request_leaves_its_transaction_whole() {
-    let (mut database, mut rng) = (Database::default(), Counting::default());
+    let (mut database, mut rng) = (Database::default(), Names::default());
     let mut transaction = database.begin();
     let requests = [(ALICE, issue(1)), (ALICE, issue(2)), (ALICE, issue(3)), (ALICE, issue(4)), (BOB, issue(1))];
     let answers = run(&mut transaction, &mut rng, &requests);
@@ -99,7 +99,7 @@ fn r13_7_a_refused_request_leaves_its_transaction_whole() {
 /// The relay dies before it commits: nobody has had a reply, and the same requests again do what they would have done.
 #[test]
 fn r13_7_a_transaction_that_is_lost_has_never_been() {
-    let (mut database, mut rng) = (Database::default(), Counting::default());
+    let (mut database, mut rng) = (Database::default(), Names::default());
     let requests = [(ALICE, issue(1)), (BOB, connect(name(1)))];
     let mut transaction = database.begin();
     let lost = run(&mut transaction, &mut rng, &requests);
@@ -107,11 +107,11 @@ fn r13_7_a_transaction_that_is_lost_has_never_been() {
     assert!(lost.iter().all(Result::is_ok) && database.memory.links() == 0);
 
     let mut transaction = database.begin();
-    assert_eq!(run(&mut transaction, &mut Counting::default(), &requests), lost);
+    assert_eq!(run(&mut transaction, &mut Names::default(), &requests), lost);
     database.commit(transaction);
     // The commit was durable and its replies were lost: the same requests get the same link and the same line, and nobody is notified twice.
     let mut transaction = database.begin();
-    let again = run(&mut transaction, &mut Counting(100), &requests);
+    let again = run(&mut transaction, &mut Names(100), &requests);
     let [Ok(_), Ok(Response { reply: Some(connected), notify: [None, None] })] = &again[..] else {
         panic!("{again:?}")
     };
@@ -122,7 +122,7 @@ fn r13_7_a_transaction_that_is_lost_has_never_been() {
 /// The relay itself may stand on a transaction.
 #[test]
 fn r13_7_a_relay_on_a_transaction_gives_it_back() {
-    let mut rng = Counting::default();
+    let mut rng = Names::default();
     let mut relay = Relay::new(Memory::new(), Limits::default(), marks());
     relay.handle(user(ALICE), &issue(1).to_vec(), &mut rng, NOW).unwrap();
     assert_eq!(relay.into_directory().links(), 1);

@@ -51,7 +51,7 @@ fn r13_3_a_clock_that_went_back_does_not_end_the_retention_early() {
     relay.handle(ALICE, &set(set_since, 1, Admission::One)).unwrap();
     for back in [1, 99 * DAY, 50 * YEAR] {
         let mut relay = Running::with(relay.directory().clone(), Limits::default());
-        relay.rng = Counting(100);
+        relay.rng = Names(100);
         relay.now = at(NOW.as_secs().saturating_sub(back));
         relay.forms(ALICE, BOB, &connect(claimed));
         relay.forms(ALICE, BOB, &connect(set_since));
@@ -238,7 +238,7 @@ fn r13_6_a_link_that_is_closed_after_a_refusal_makes_room_in_its_time() {
     let issue = |memory: &mut Memory, n: u8, now| {
         let request = Request::IssueLineLink { request_id: [n; 16].into() }.to_vec();
         let limits = Limits { links: 2, ..Limits::default() };
-        let prepared = Operation::prepare(user(ALICE), &request, &limits, &marks(), &mut Counting(n.into()), now);
+        let prepared = Operation::prepare(user(ALICE), &request, &limits, &marks(), &mut Names(n.into()), now);
         let Ok(Operation::Issue(link)) = prepared else { panic!("{prepared:?}") };
         // No purge, which would count anew.
         memory.issue(&link).unwrap()
@@ -247,8 +247,7 @@ fn r13_6_a_link_that_is_closed_after_a_refusal_makes_room_in_its_time() {
     issue(&mut memory, 2, NOW);
     assert_eq!(issue(&mut memory, 3, NOW), Issued::TooMany);
     let request = Request::CloseLineLink { line_link: first }.to_vec();
-    let prepared =
-        Operation::prepare(user(ALICE), &request, &Limits::default(), &marks(), &mut Counting::default(), NOW);
+    let prepared = Operation::prepare(user(ALICE), &request, &Limits::default(), &marks(), &mut Names::default(), NOW);
     prepared.unwrap().execute(&mut memory).unwrap();
     assert_eq!(issue(&mut memory, 3, at(NOW.as_secs() + 30 * DAY - 1)), Issued::TooMany);
     assert!(matches!(issue(&mut memory, 3, at(NOW.as_secs() + 30 * DAY)), Issued::Link(_)));
@@ -331,7 +330,7 @@ fn r13_2_version_0_is_the_link_as_it_was_issued_whatever_else_is_said() {
     for (admits, recognisable) in [(Admission::Nobody, true), (Admission::Many, false), (Admission::One, true)] {
         let request = Request::SetLineLink { line_link, version: 0, admits, recognisable }.to_vec();
         let prepared =
-            Operation::prepare(user(ALICE), &request, &Limits::default(), &marks(), &mut Counting::default(), NOW);
+            Operation::prepare(user(ALICE), &request, &Limits::default(), &marks(), &mut Names::default(), NOW);
         let Ok(Operation::SetLink(setting)) = prepared else { panic!("{prepared:?}") };
         assert_eq!((setting.version, setting.admits, setting.recognisable), (0, Admission::One, false));
     }

@@ -9,7 +9,7 @@ use crate::common::Commit;
 fn r13_1_what_is_not_a_request_is_refused_and_nothing_moves() {
     let mut relay = relay(Limits::default());
     let request = connect(relay.issue(ALICE, 1)).to_vec();
-    let mut give = |bytes: &[u8]| relay.relay.handle(user(BOB), bytes, &mut Counting::default(), NOW);
+    let mut give = |bytes: &[u8]| relay.relay.handle(user(BOB), bytes, &mut Names::default(), NOW);
     assert_eq!(give(b""), Err(RequestError::Malformed.into()));
     assert_eq!(give(&request[..request.len() - 1]), Err(RequestError::Malformed.into()));
     assert_eq!(give(&[&request[..], b"\0"].concat()), Err(RequestError::Malformed.into()));
@@ -61,7 +61,7 @@ fn r13_2_a_pool_of_links_is_as_many_requests() {
 #[test]
 fn r13_2_a_link_is_16_bytes_from_the_generator() {
     let mut relay = relay(Limits::default());
-    relay.rng = Counting(0xABCD);
+    relay.rng = Names(0xABCD);
     assert_eq!(relay.issue(ALICE, 1).as_bytes(), &0xABCE_u128.to_be_bytes());
 }
 
@@ -70,12 +70,12 @@ fn r13_2_a_link_is_16_bytes_from_the_generator() {
 fn r13_2_a_name_that_is_taken_is_never_given_again() {
     let mut relay = relay(Limits::default());
     let link = relay.issue(ALICE, 1);
-    relay.rng = Counting::default();
+    relay.rng = Names::default();
     assert_eq!(relay.try_issue(BOB, 1), Err(RequestError::Contended.into()));
     let line_id = relay.line(ALICE, BOB, 2);
     let third = relay.issue(ALICE, 3);
     let before = relay.waiting(ALICE);
-    relay.rng = Counting(u128::from_be_bytes(*line_id.as_bytes()) - 1);
+    relay.rng = Names(u128::from_be_bytes(*line_id.as_bytes()) - 1);
     assert_eq!(relay.handle(CAROL, &connect(third)), Err(RequestError::Contended.into()));
     assert_eq!((relay.waiting(ALICE), relay.directory().lines()), (before, 1));
     relay.forms(ALICE, CAROL, &connect(third));

@@ -57,7 +57,7 @@ fn r13_3_a_user_sees_another_mark_at_each_link() {
     // Names that have nothing in common.
     let draws = |relay: &mut Running<Memory>, n: u8| {
         let name: [u8; 16] = hmac(&[&[n]]).as_bytes()[..16].try_into().unwrap();
-        relay.rng = Counting(u128::from_be_bytes(name));
+        relay.rng = Names(u128::from_be_bytes(name));
     };
     let links = [1, 2, 3, 4].map(|n| {
         draws(&mut relay, n);

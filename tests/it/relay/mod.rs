@@ -22,6 +22,7 @@ use std::convert::Infallible;
 
 use core::time::Duration;
 
+use crate::common::rng::Names;
 use crate::common::{DAY, NOW, at, bad_proof};
 use port_protocol::relay::*;
 use port_protocol::*;
@@ -34,40 +35,10 @@ const ALICE: u8 = 1;
 const BOB: u8 = 2;
 const CAROL: u8 = 3;
 
-/// 16 bytes at a time: 1, 2, 3, …
-#[derive(Default)]
-struct Counting(u128);
-
-impl Counting {
-    fn last(&self) -> LineLink {
-        self.0.to_be_bytes().into()
-    }
-}
-
-impl rand_core::TryRng for Counting {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        unreachable!("names are drawn as a whole")
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        unreachable!("names are drawn as a whole")
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.0 += 1;
-        bytes.copy_from_slice(&self.0.to_be_bytes());
-        Ok(())
-    }
-}
-
-impl rand_core::TryCryptoRng for Counting {}
-
 /// A relay, its clock and its randomness.
 struct Running<D> {
     relay: Relay<D>,
-    rng: Counting,
+    rng: Names,
     now: UnixSeconds,
 }
 
@@ -75,7 +46,7 @@ type Outcome<D> = Result<Response, RelayError<<D as Directory>::Error>>;
 
 impl<D: Directory<Error: std::fmt::Debug>> Running<D> {
     fn with(directory: D, limits: Limits) -> Self {
-        Self { relay: Relay::new(directory, limits, marks()), rng: Counting::default(), now: NOW }
+        Self { relay: Relay::new(directory, limits, marks()), rng: Names::default(), now: NOW }
     }
 
     fn wait(&mut self, secs: u64) {

@@ -7,40 +7,15 @@ mod links;
 mod marks;
 mod nobody_waits;
 
-use std::convert::Infallible;
 use std::time::Duration;
 
+use crate::common::rng::Names;
 use crate::common::*;
 use port_protocol::relay::*;
 use port_protocol::*;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
-
-/// 16 or 32 bytes at a time: 1, 2, 3, …
-#[derive(Clone, Default)]
-struct Names(u64);
-
-impl rand_core::TryRng for Names {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        unreachable!("names are drawn as a whole")
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        unreachable!("names are drawn as a whole")
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.0 += 1;
-        bytes.fill(0);
-        bytes[..8].copy_from_slice(&self.0.to_be_bytes());
-        Ok(())
-    }
-}
-
-impl rand_core::TryCryptoRng for Names {}
 
 /// One user's app.
 struct Client {
