@@ -10,7 +10,7 @@ import sys
 
 SRC = pathlib.Path(__file__).resolve().parent.parent / "src"
 # Inside these a machine's file and the files of its parts may name each other.
-OWN_FOLDERS = ("alice", "bob", "line", "introducer", "relay", "app", "testkit")
+OWN_FOLDERS = ("alice", "bob", "line", "introducer", "relay", "app", "portal", "testkit")
 
 
 def module_of(path):

@@ -199,6 +199,8 @@ mod message;
 mod outcome;
 mod pool;
 mod port;
+#[cfg(feature = "portal")]
+pub mod portal;
 mod proof;
 #[cfg(feature = "relay")]
 pub mod relay;

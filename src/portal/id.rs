@@ -1,0 +1,1 @@
+//! The ID of a Portal: a hash of its public key.

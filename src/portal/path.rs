@@ -1,0 +1,1 @@
+//! Paths, canonical before they are matched.
