@@ -162,9 +162,9 @@ impl App {
     ///
     /// # Errors
     /// [`GrantError::BadCredential`]: it is not.
-    pub fn authenticate(&self, credential: &[u8]) -> Result<Caller<'_>, GrantError> {
+    pub fn authenticate(&self, credential: &[u8]) -> Result<AuthenticatedApp<'_>, GrantError> {
         let hashed: [u8; 32] = Sha256::digest(credential).into();
-        if bool::from(hashed.ct_eq(&self.state.credential)) { Ok(Caller(self)) } else { Err(GrantError::BadCredential) }
+        if bool::from(hashed.ct_eq(&self.state.credential)) { Ok(AuthenticatedApp(self)) } else { Err(GrantError::BadCredential) }
     }
 
     fn step(&mut self, state: State) -> Step<'_, Self> {
@@ -193,9 +193,9 @@ fn hash(credential: &AppCredential) -> [u8; 32] {
 
 /// An app that has shown its credential. Only it can make a [`Request`], and gets a list of peers.
 #[derive(Clone, Copy, Debug)]
-pub struct Caller<'a>(&'a App);
+pub struct AuthenticatedApp<'a>(&'a App);
 
-impl<'a> Caller<'a> {
+impl<'a> AuthenticatedApp<'a> {
     /// The app's name.
     pub const fn app(&self) -> &'a AppName {
         &self.0.state.name
@@ -206,7 +206,7 @@ impl<'a> Caller<'a> {
         &self,
         id: RequestId,
         method: Method<'r>,
-        target: Target<'r>,
+        target: Target,
         headers: Headers<'r>,
         body: Part<'r>,
     ) -> Request<'r> {

@@ -7,7 +7,7 @@ use core::fmt;
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
-use super::app::Caller;
+use super::app::AuthenticatedApp;
 use super::error::{AskError, HearError, Reason, Refusal};
 use super::memory::MAX_TAKEN;
 use super::message::{Message, SessionId};
@@ -104,7 +104,7 @@ impl Peer {
     pub fn ask<R: CryptoRng + ?Sized>(
         &mut self,
         portal: &Portal,
-        app: Caller<'_>,
+        app: AuthenticatedApp<'_>,
         request: &Request<'_>,
         now: UnixSeconds,
         rng: &mut R,

@@ -199,8 +199,8 @@ pub struct Request<'a> {
     #[b(2)]
     pub method: Method<'a>,
     /// Path and query.
-    #[b(3)]
-    pub target: Target<'a>,
+    #[n(3)]
+    pub target: Target,
     /// The headers that are carried.
     #[b(4)]
     pub headers: Headers<'a>,

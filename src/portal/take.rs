@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::app::AppName;
 use super::error::{PeerError, Reason, Refusal};
-use super::manifest::Manifest;
+use super::manifest::{Caller, Manifest};
 use super::memory::{self, MAX_TAKEN, Memory, Phase, Rest, Taken};
 use super::own::{Incoming, Reply, ReplyTo, TakenOpening};
 use super::peer::{Known, Peer, State};
@@ -273,7 +273,7 @@ impl<'p> Taking<'p> {
         if !memory::is_fresh(id.created, self.now) || id.created <= self.floor {
             return refused(Reason::Stale, replying);
         }
-        if !manifest(request.app()).is_some_and(|manifest| manifest.admits_peer(&request.target)) {
+        if !manifest(request.app()).is_some_and(|manifest| manifest.admits(Caller::Peer, &request.target).is_ok()) {
             return refused(Reason::NotServed, replying);
         }
         if self.requests >= MAX_TAKEN || self.peer.memory.requests.contains_key(&id.nonce) {

@@ -1,0 +1,4 @@
+//! Portals (docs/portal.md).
+
+mod manifest;
+mod path;
