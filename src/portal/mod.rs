@@ -6,3 +6,5 @@ pub mod freeshard;
 mod id;
 mod manifest;
 mod path;
+
+pub use id::{NotAShortId, PORTAL_ID_TEXT, PortalId, PortalIdError, ShortId};

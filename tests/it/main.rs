@@ -26,6 +26,8 @@ mod policy;
 mod pool;
 mod pools;
 mod port;
+#[cfg(feature = "portal")]
+mod portal;
 mod proof;
 mod properties;
 mod read_port;

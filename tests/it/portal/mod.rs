@@ -1,0 +1,3 @@
+//! Chapter 18: Portals.
+
+mod id;
