@@ -189,6 +189,7 @@ mod alice;
 pub mod app;
 mod bob;
 mod cbor;
+mod checked;
 mod dialect;
 mod error;
 mod id;

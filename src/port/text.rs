@@ -3,13 +3,12 @@
 use core::fmt::Write as _;
 use core::{fmt, str};
 
-use crc::{CRC_16_IBM_3740, Crc, NoTable};
-use data_encoding::{BASE32_NOPAD, Encoding};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use super::base::is_link_base;
 use super::{MAX_PORT_BYTES, Port};
-use crate::cbor::{self, Bytes};
+use crate::cbor::Bytes;
+use crate::checked::{self, CHECK, Unchecked, is_in_base32, is_of_another_version};
 use crate::error::PortError;
 
 /// The longest QR text, in characters: `PORT:` and the Base32 of the longest Port with its check.
@@ -17,25 +16,18 @@ pub const MAX_QR_TEXT: usize = 340;
 
 pub(super) const QR_PREFIX: &str = "PORT:";
 
-/// How many bytes the check has.
-pub(super) const CHECK: usize = 2;
-
-/// It tells a text that was changed on its way. Behind a text that is whole it makes the checksum of the whole zero. Without a table:
-/// a text is short, and the table is half a kilobyte.
-const CRC: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_IBM_3740);
-
-/// A Port's bytes with the check behind them.
-type Checked = Zeroizing<Bytes<{ MAX_PORT_BYTES + CHECK }>>;
+/// The longest Port and its check.
+const MAX_CHECKED: usize = MAX_PORT_BYTES + CHECK;
 
 impl Port {
     /// The QR text (§2.5): `PORT:` and Base32 of the bytes and their check, all in QR's alphanumeric set. 122 characters for a plain
     /// Port, which fit a version 5 code at level M.
     pub fn qr_text(&self) -> QrText {
-        let (bytes, mut checked, mut text) = (self.to_bytes(), Checked::new(Bytes::EMPTY), QrText(Bytes::EMPTY));
+        let (bytes, mut text) = (self.to_bytes(), QrText(Bytes::EMPTY));
         // Bounds: both have room for the longest Port (§2.5).
-        let _ = checked.append(bytes.as_slice());
-        let _ = checked.append(&CRC.checksum(bytes.as_slice()).to_be_bytes());
-        let _ = write!(text.0, "{QR_PREFIX}{}", BASE32_NOPAD.encode_display(checked.as_slice()));
+        let checked = checked::with_check::<MAX_CHECKED>(bytes.as_slice());
+        let _ = text.0.write_str(QR_PREFIX);
+        let _ = checked::write_base32(&mut text.0, checked.as_slice());
         text
     }
 
@@ -78,50 +70,14 @@ impl Port {
         if is_of_another_version(base32) {
             return Err(PortError::UnsupportedVersion);
         }
-        let (mut checked, mut crc, mut is_too_long) = (Checked::new(Bytes::EMPTY), CRC.digest(), false);
-        for (group, length) in groups::<8, 5>(&BASE32_NOPAD, base32) {
-            let bytes = group.get(..length).unwrap_or_default();
-            crc.update(bytes);
-            is_too_long |= checked.append(bytes).is_none();
-        }
-        let bytes = match checked.as_slice().split_last_chunk::<CHECK>() {
-            Some((bytes, _)) if !bytes.is_empty() && crc.finalize() == 0 => bytes,
-            _ => return Err(PortError::Damaged),
-        };
-        if is_too_long {
-            return Err(PortError::Malformed);
-        }
-        let port = Self::from_bytes(bytes)?;
+        let checked = checked::read::<MAX_CHECKED>(base32).map_err(|error| match error {
+            Unchecked::Damaged => PortError::Damaged,
+            Unchecked::TooLong => PortError::Malformed,
+        })?;
+        let port = Self::from_bytes(checked::without_check(checked.as_slice()))?;
         // Base32 has unused bits at its end: only one last character is canonical.
         if port.qr_text().base32().as_bytes() == base32 { Ok(port) } else { Err(PortError::Malformed) }
     }
-}
-
-pub(super) const fn is_in_base32(byte: u8) -> bool {
-    matches!(byte, b'A'..=b'Z' | b'2'..=b'7')
-}
-
-/// The whole bytes that these digits stand for: `B` for every `D` digits. Bits that are left over behind the last are ignored.
-pub(super) fn groups<const D: usize, const B: usize>(
-    encoding: &Encoding,
-    digits: &[u8],
-) -> impl Iterator<Item = ([u8; B], usize)> {
-    digits.chunks(D).map(|digits| {
-        let (mut whole, mut bytes) = ([b'A'; D], [0; B]);
-        whole.iter_mut().zip(digits).for_each(|(to, from)| *to = *from);
-        // The alphabet was checked, and the length is that of a whole group.
-        let _ = encoding.decode_mut(&whole, &mut bytes);
-        (bytes, digits.len().saturating_mul(B).checked_div(D).unwrap_or_default())
-    })
-}
-
-/// Looks at the first bytes only, whatever the length of the text (§1.3): 20 bytes hold an array's head and a version of any size.
-pub(super) fn is_of_another_version(base32: &[u8]) -> bool {
-    let mut front = Bytes::<20>::EMPTY;
-    for (group, length) in groups::<8, 5>(&BASE32_NOPAD, base32).take(4) {
-        let _ = front.append(group.get(..length).unwrap_or_default());
-    }
-    cbor::is_of_another_version(front.as_slice())
 }
 
 /// What messengers and copying leave around a text.

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::error::{GrantError, RequestError};
-use super::id::PortalId;
 use super::headers::Headers;
+use super::id::PortalId;
 use super::path::Target;
 use super::peer::Peer;
 use super::request::{Method, Part, Request, RequestId};
@@ -164,7 +164,11 @@ impl App {
     /// [`GrantError::BadCredential`]: it is not.
     pub fn authenticate(&self, credential: &[u8]) -> Result<AuthenticatedApp<'_>, GrantError> {
         let hashed: [u8; 32] = Sha256::digest(credential).into();
-        if bool::from(hashed.ct_eq(&self.state.credential)) { Ok(AuthenticatedApp(self)) } else { Err(GrantError::BadCredential) }
+        if bool::from(hashed.ct_eq(&self.state.credential)) {
+            Ok(AuthenticatedApp(self))
+        } else {
+            Err(GrantError::BadCredential)
+        }
     }
 
     fn step(&mut self, state: State) -> Step<'_, Self> {

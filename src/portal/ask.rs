@@ -113,7 +113,8 @@ impl Peer {
         if request.app() != app.app() {
             return Err(AskError::NotGranted);
         }
-        let ask = if self.has_session(now) || request.may_be_early() { Ask::Request(request.clone()) } else { Ask::Hello };
+        let ask =
+            if self.has_session(now) || request.may_be_early() { Ask::Request(request.clone()) } else { Ask::Hello };
         self.send(portal, ask, now, rng)
     }
 

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use crate::cbor::{Bytes, text_newtype};
 use super::error::PeerError;
+use crate::cbor::{Bytes, text_newtype};
 
 /// Stub.
 #[derive(Clone, PartialEq, Eq)]

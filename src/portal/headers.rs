@@ -70,9 +70,10 @@ impl<'a> Headers<'a> {
         if !is_value(value) || self.get(name).is_some() {
             return Err(RequestError::BadHeader);
         }
-        let length = self.iter().chain([(name, value)]).fold(0_usize, |sum, (name, value)| {
-            sum.saturating_add(name.len()).saturating_add(value.len())
-        });
+        let length = self
+            .iter()
+            .chain([(name, value)])
+            .fold(0_usize, |sum, (name, value)| sum.saturating_add(name.len()).saturating_add(value.len()));
         if length > MAX_HEADER_BYTES || self.0.len() >= MAX_HEADERS {
             return Err(RequestError::TooLong);
         }
@@ -101,7 +102,9 @@ fn is_carried(name: &str) -> bool {
 
 fn is_value(value: &str) -> bool {
     let is_blank = |c: char| matches!(c, ' ' | '\t');
-    value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) && !value.starts_with(is_blank) && !value.ends_with(is_blank)
+    value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+        && !value.starts_with(is_blank)
+        && !value.ends_with(is_blank)
 }
 
 impl<C> Encode<C> for Headers<'_> {

@@ -28,7 +28,7 @@ pub use ask::{Heard, Outgoing, Waiting};
 pub use card::PortalAddr;
 pub use error::{AskError, GrantError, HearError, PeerError, Reason, Refusal, RequestError};
 pub use headers::{Headers, MAX_HEADER_BYTES, MAX_HEADERS};
-pub use id::{PortalId, ShortId};
+pub use id::{NotAShortId, PORTAL_ID_TEXT, PortalId, PortalIdError, ShortId};
 pub use manifest::{Access, Caller, Manifest, ManifestError, PathEntry, Refused, Warning};
 pub use message::MAX_MESSAGE;
 pub use name::PortalName;

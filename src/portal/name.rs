@@ -22,7 +22,11 @@ impl PortalName {
     /// # Errors
     /// [`PeerError::BadName`] if it is longer than 32 bytes, or has a character that hides or moves others. Choose another.
     pub fn new(name: &str) -> Result<Self, PeerError> {
-        if is_plain(name) { Bytes::new(name.as_bytes()).map(Self).ok_or(PeerError::BadName) } else { Err(PeerError::BadName) }
+        if is_plain(name) {
+            Bytes::new(name.as_bytes()).map(Self).ok_or(PeerError::BadName)
+        } else {
+            Err(PeerError::BadName)
+        }
     }
 }
 

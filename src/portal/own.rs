@@ -126,7 +126,13 @@ impl Portal {
                 let [mark @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *handshake.ephemeral().as_bytes();
                 let opening = TakenOpening { created, name, key, mark: OpeningMark(mark) };
                 let reply = ReplyTo::Opening(handshake);
-                Ok(Received::Incoming(Incoming { from: PortalId::of(&key), opening: Some(opening), done: Vec::new(), ask, reply }))
+                Ok(Received::Incoming(Incoming {
+                    from: PortalId::of(&key),
+                    opening: Some(opening),
+                    done: Vec::new(),
+                    ask,
+                    reply,
+                }))
             }
             Message::Exchange(id, number, ciphertext) => {
                 let entry = self.sessions.get_mut(&id).filter(|entry| !entry.session.is_over(now));
@@ -275,7 +281,11 @@ impl Incoming<'_> {
 impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, opening, done: _, ask, reply: _ } = self;
-        f.debug_struct("Incoming").field("from", from).field("is_opening", &opening.is_some()).field("ask", ask).finish_non_exhaustive()
+        f.debug_struct("Incoming")
+            .field("from", from)
+            .field("is_opening", &opening.is_some())
+            .field("ask", ask)
+            .finish_non_exhaustive()
     }
 }
 

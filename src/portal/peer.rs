@@ -261,7 +261,11 @@ impl Peer {
     ///
     /// # Errors
     /// [`PeerError::Blocked`]: the owner blocked or removed the peer since.
-    pub fn looked_up(&mut self, answer: Option<&[u8]>, now: UnixSeconds) -> Result<Step<'_, Self, LookedUp>, PeerError> {
+    pub fn looked_up(
+        &mut self,
+        answer: Option<&[u8]>,
+        now: UnixSeconds,
+    ) -> Result<Step<'_, Self, LookedUp>, PeerError> {
         if self.is_blocked() {
             return Err(PeerError::Blocked);
         }
@@ -340,7 +344,8 @@ impl Peer {
         }
         if is_gone {
             let keys = self.memory.openings.keys().map(|mark| PortalKey::Opening(self.id, *mark));
-            let requests = self.memory.requests.keys().map(|nonce| PortalKey::Request(self.id, step::RequestMark(*nonce)));
+            let requests =
+                self.memory.requests.keys().map(|nonce| PortalKey::Request(self.id, step::RequestMark(*nonce)));
             let delete = keys.chain(requests).chain([PortalKey::Peer(self.id)]).collect();
             let change = Change { state: None, memory: Vec::new() };
             return Some(Step::new(self, change, Write { put: Vec::new(), delete }, true));

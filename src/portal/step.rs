@@ -224,7 +224,10 @@ pub(super) fn record<S: Encode<()>>(role: u8, revision: u64, state: &S) -> Zeroi
     Zeroizing::new(bytes)
 }
 
-pub(super) fn restore<'b, S: Encode<()> + Decode<'b, ()>>(role: u8, record: &'b [u8]) -> Result<(u64, S), RestoreError> {
+pub(super) fn restore<'b, S: Encode<()> + Decode<'b, ()>>(
+    role: u8,
+    record: &'b [u8],
+) -> Result<(u64, S), RestoreError> {
     match cbor::decode::<Layout<S>>(record) {
         Ok(layout) if layout.role == role => Ok((layout.revision, layout.state)),
         Ok(_) => Err(RestoreError::AnotherRole),

@@ -244,7 +244,8 @@ impl<'p> Taking<'p> {
 
     /// A request that is remembered, and not forgotten in this step.
     fn taken(&self, id: &RequestId) -> Option<&'p Taken> {
-        let is_forgotten = |change: &memory::Change| matches!(change, memory::Change::Forget(nonce) if *nonce == id.nonce);
+        let is_forgotten =
+            |change: &memory::Change| matches!(change, memory::Change::Forget(nonce) if *nonce == id.nonce);
         let taken = self.peer.memory.requests.get(&id.nonce);
         taken.filter(|taken| taken.created == id.created && !self.changes.iter().any(is_forgotten))
     }

@@ -15,8 +15,8 @@ use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
 use super::Port;
-use super::text::groups;
 use crate::cbor::Bytes;
+use crate::checked::groups;
 use crate::error::FindError;
 use cursor::{gap, skip_invisible, unit, visible};
 use marker::Link;

@@ -5,12 +5,12 @@ use zeroize::Zeroize;
 use super::cursor::{gap, skip_invisible, unit};
 use super::form::{Form, form};
 use crate::cbor::Bytes;
+use crate::checked::{CHECK, digits_of, is_in_base32, is_of_another_version};
 use crate::error::PortError;
-use crate::port::text::{CHECK, is_in_base32, is_of_another_version};
 use crate::port::{MAX_PORT_BYTES, Port};
 
 /// The Base32 of the longest Port and its check.
-const MAX_DIGITS: usize = (MAX_PORT_BYTES + CHECK).saturating_mul(8).div_ceil(5);
+const MAX_DIGITS: usize = digits_of(MAX_PORT_BYTES);
 
 /// So much Base32 is no word.
 pub(super) const LONG: usize = 32;
@@ -131,7 +131,7 @@ impl Digits {
     }
 
     fn are_whole(&self) -> bool {
-        matches!(self.form, Form::Whole(bytes) if self.count() >= bytes.saturating_add(CHECK).saturating_mul(8).div_ceil(5))
+        matches!(self.form, Form::Whole(bytes) if self.count() >= digits_of(bytes))
     }
 
     /// More of a Port may stand on the next line.

@@ -1,4 +1,7 @@
-//! Portals (docs/portal.md).
+//! Chapter 18: Portals.
 
+mod id;
 mod manifest;
+mod once;
 mod path;
+mod world;
