@@ -274,8 +274,9 @@ impl<'p> Taking<'p> {
         if !memory::is_fresh(id.created, self.now) || id.created <= self.floor {
             return refused(Reason::Stale, replying);
         }
-        if !manifest(request.app()).is_some_and(|manifest| manifest.admits(Caller::Peer, &request.target).is_ok()) {
-            return refused(Reason::NotServed, replying);
+        match manifest(request.app()).map(|manifest| manifest.admits(Caller::Peer, &request.target)) {
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return refused(Reason::NotServed, replying),
         }
         if self.requests >= MAX_TAKEN || self.peer.memory.requests.contains_key(&id.nonce) {
             return refused(Reason::Full, replying);
