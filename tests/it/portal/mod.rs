@@ -1,7 +1,10 @@
 //! Chapter 18: Portals.
 
+mod apps;
 mod id;
 mod manifest;
 mod once;
+mod parts;
 mod path;
+mod peers;
 mod world;

@@ -113,6 +113,16 @@ impl Side {
         self.peer.ask(&self.portal, app, &request, NOW, &mut self.rng).unwrap()
     }
 
+    pub fn ask_part(&mut self, id: RequestId, number: u64, part: Part<'_>) -> Outgoing {
+        let app = self.app.authenticate(self.credential.expose()).unwrap();
+        self.peer.ask_part(&self.portal, app, id, number, part, NOW, &mut self.rng).unwrap()
+    }
+
+    pub fn ask_more(&mut self, id: RequestId, number: u64) -> Outgoing {
+        let app = self.app.authenticate(self.credential.expose()).unwrap();
+        self.peer.ask_more(&self.portal, app, id, number, NOW, &mut self.rng).unwrap()
+    }
+
     /// What this Portal does with a message: `app` is its app, and gets what is delivered.
     pub fn serve(&mut self, message: &[u8], app: &mut dyn FnMut(&Request<'_>) -> Vec<u8>) -> Result<Vec<u8>, Refusal> {
         self.serve_at(NOW, message, app)
@@ -148,7 +158,7 @@ impl Side {
         portal.seal(peer, reply, now, rng)
     }
 
-    pub fn hear(&mut self, waiting: &Waiting, message: &[u8]) -> Result<String, HearError> {
+    pub fn hear(&mut self, waiting: &mut Waiting, message: &[u8]) -> Result<String, HearError> {
         let Self { portal, store, peer, .. } = self;
         let mut buffer = Vec::new();
         let Ok(heard) = peer.hear(portal, waiting, message, &mut buffer, NOW)?.store(|write| store.keep(write));
