@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use port_protocol::portal::*;
 
 use super::world::*;
+use crate::common::rng::rng;
 
 /// R18.10.2, R18.10.3: none, some, all; none if nothing was said.
 #[test]
@@ -12,8 +13,7 @@ fn r18_10_an_app_gets_the_peers_that_its_owner_granted() {
     let [a, b] = Side::pair();
     let peers = [&a.peer, &b.peer];
     let mut store = Store::default();
-    let mut rng = a.rng.clone();
-    let (created, credential) = App::install(AppName::new("photos").unwrap(), &mut rng);
+    let (created, credential) = App::install(AppName::new("photos").unwrap(), &mut rng());
     let Ok(mut app) = created.store(|write| store.keep(write));
     for (grant, count) in [
         (None, 0),

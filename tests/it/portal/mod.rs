@@ -7,4 +7,5 @@ mod once;
 mod parts;
 mod path;
 mod peers;
+mod sessions;
 mod world;

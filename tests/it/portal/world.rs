@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use port_protocol::UnixSeconds;
 use port_protocol::portal::*;
-
-use crate::common::rng::{Counting, rng_from};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 pub const NOW: UnixSeconds = UnixSeconds::new(1_790_000_000).unwrap();
 
@@ -47,7 +47,7 @@ pub struct Side {
     pub peer: Peer,
     pub app: App,
     pub credential: AppCredential,
-    pub rng: Counting,
+    pub rng: StdRng,
 }
 
 pub const MANIFEST: &str =
@@ -64,7 +64,7 @@ pub fn app_name() -> AppName {
 impl Side {
     /// Both Portals: each owner has entered the other, and granted all. The keys are known.
     pub fn pair() -> [Self; 2] {
-        let mut rngs = [rng_from(1), rng_from(101)];
+        let mut rngs = [1, 2].map(StdRng::seed_from_u64);
         let portals = [0, 1].map(|at| {
             let name = PortalName::new(["Ada's", "Ben's"][at]).unwrap();
             Portal::create(name, &mut rngs[at])
@@ -79,7 +79,7 @@ impl Side {
         [Self::new(a, store_a, rng_a, id_b, &key_b), Self::new(b, store_b, rng_b, id_a, &key_a)]
     }
 
-    fn new(portal: Portal, mut store: Store, mut rng: Counting, other: PortalId, key: &[u8]) -> Self {
+    fn new(portal: Portal, mut store: Store, mut rng: StdRng, other: PortalId, key: &[u8]) -> Self {
         let address = PortalAddr::new("https://other.example/portal").unwrap();
         let name = PortalName::new("a friend").unwrap();
         let Entered { created, same_short } = Peer::enter(&portal, other, Some(address), name, [], NOW).unwrap();
