@@ -87,11 +87,9 @@ fn r18_5_a_private_part_of_a_public_app_stays_private_however_it_is_spelled() {
             assert_eq!(manifest.admits(caller, &target(spelled)), Err(Refused::LetterCase), "{spelled}");
         }
     }
-    for spelled in ["//admin", "/./admin", "/x/../admin", "/x;/../admin", "/admin;x", "/x%2f..%2fadmin", "/%2561dmin"] {
-        assert_eq!(
-            as_built(&paths, spelled).filter(|_| spelled != "/admin;x"),
-            Some(Public).filter(|_| spelled != "/admin;x")
-        );
+    for spelled in ["//admin", "/./admin", "/x/../admin", "/x;/../admin", "/x%2f..%2fadmin", "/%2561dmin", "/%5cadmin"]
+    {
+        assert_eq!(as_built(&paths, spelled), Some(Public));
         assert!(Target::parse(spelled).is_err(), "{spelled}");
     }
 }
