@@ -1,3 +1,6 @@
 //! Chapter 18: Portals.
 
+mod card;
+mod find;
 mod id;
+mod line;
