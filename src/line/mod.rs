@@ -10,7 +10,7 @@ mod phase;
 mod seal;
 mod session;
 mod transition;
-mod window;
+pub(crate) mod window;
 
 use core::fmt;
 

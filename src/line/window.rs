@@ -17,6 +17,12 @@ impl Window {
     /// Nothing was accepted.
     pub(super) const EMPTY: Self = Self { next: 0, seen: 0 };
 
+    /// By how many counters it reaches further than another.
+    #[cfg(feature = "portal")]
+    pub(crate) const fn ahead_of(&self, other: &Self) -> u64 {
+        self.next.saturating_sub(other.next)
+    }
+
     /// The window after this counter. Keep it only if the packet opens.
     ///
     /// # Errors

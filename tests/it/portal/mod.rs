@@ -4,3 +4,7 @@ mod card;
 mod find;
 mod id;
 mod line;
+mod manifest;
+mod once;
+mod path;
+mod world;

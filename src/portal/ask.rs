@@ -1,0 +1,272 @@
+//! The caller: asks a peer, and hears what it says (§18.6, §18.8).
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::fmt;
+
+use minicbor::{Decode, Encode};
+use rand_core::CryptoRng;
+
+use super::app::AuthenticatedApp;
+use super::error::{AskError, HearError, Reason, Refusal};
+use super::memory::MAX_TAKEN;
+use super::message::{Message, SessionId};
+use super::name::PortalName;
+use super::noise::Initiator;
+use super::own::{Exchange, Opening, Portal};
+use super::peer::{Peer, State};
+use super::request::{Answer, Ask, Part, Request, RequestId, RequestNonce, Say};
+use super::session::CallerSession;
+use super::step::Step;
+use crate::cbor;
+use crate::secret::Secret;
+use crate::time::UnixSeconds;
+
+/// The caller's end of the session with one peer, in memory only.
+#[derive(Default)]
+pub(super) struct Asking {
+    session: Option<CallerSession>,
+    /// Ids that were drawn here, and not asked under yet.
+    drawn: BTreeSet<RequestNonce>,
+    /// Of those, what was asked once, and in an Exchange. What was asked twice, or in an Opening, may still be on its way when the peer has
+    /// forgotten it, and would be delivered again.
+    once: BTreeSet<RequestNonce>,
+    /// What the peer may forget, and was not told yet.
+    done: Vec<RequestNonce>,
+}
+
+impl Asking {
+    /// Notes that a request goes out.
+    fn asked(&mut self, nonce: RequestNonce, is_exchange: bool) {
+        let is_first = self.drawn.remove(&nonce);
+        self.once.remove(&nonce);
+        if is_first && is_exchange && self.once.len() < MAX_TAKEN {
+            self.once.insert(nonce);
+        }
+    }
+}
+
+/// A message to POST to the peer's address, and what its answer is read by.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The message.
+    pub message: Vec<u8>,
+    /// Hand it to [`Peer::hear`] with the answer.
+    pub waiting: Waiting,
+}
+
+/// What an answer is read by. If no answer comes, drop it, and ask again under the same id.
+pub struct Waiting(For);
+
+enum For {
+    /// Noise message 2.
+    Opened(Initiator),
+    /// The Reply to this number.
+    Reply(SessionId, u64),
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            For::Opened(_) => "Waiting(Opened)",
+            For::Reply(..) => "Waiting(Reply)",
+        })
+    }
+}
+
+/// What a peer said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Heard<'b> {
+    /// The app's answer, or the first part of it. If [`has_more`](Part::has_more), ask for the rest by [`Peer::ask_more`] from number 1 on.
+    /// When the app has it all, call [`Peer::done`].
+    Answer(Answer<'b>),
+    /// The peer wants the next part of the request's body: [`Peer::ask_part`].
+    Continue,
+    /// The next part of the answer's body.
+    Part(Part<'b>),
+    /// A session is open, and nothing was asked in it yet. Ask the same again.
+    Opened,
+    /// The app has not answered yet. Ask the same again in a second.
+    Working,
+    /// The peer refused: the reason says what to do. For [`Reason::TooEarly`] ask the same again: there is a session now.
+    Refused(Reason),
+}
+
+impl Peer {
+    /// Asks the peer: the message for its address. A request that changes something, or has a body, needs a session. Without one this opens it
+    /// first: then [`hear`](Peer::hear) says [`Heard::Opened`], and you ask the same again.
+    ///
+    /// **Ask again under the same id** if no answer comes, also after a crash of either Portal: the app there gets the request once.
+    ///
+    /// # Errors
+    /// [`AskError`]: nothing was asked.
+    pub fn ask<R: CryptoRng + ?Sized>(
+        &mut self,
+        portal: &Portal,
+        app: AuthenticatedApp<'_>,
+        request: &Request<'_>,
+        now: UnixSeconds,
+        rng: &mut R,
+    ) -> Result<Outgoing, AskError> {
+        app.may_ask(self)?;
+        if request.app() != app.app() {
+            return Err(AskError::NotGranted);
+        }
+        let ask =
+            if self.has_session(now) || request.may_be_early() { Ask::Request(request.clone()) } else { Ask::Hello };
+        self.send(portal, ask, now, rng)
+    }
+
+    /// Sends the next part of a request's body: the first behind that of [`ask`](Peer::ask) has number 1.
+    ///
+    /// # Errors
+    /// As of [`ask`](Peer::ask).
+    pub fn ask_part<R: CryptoRng + ?Sized>(
+        &mut self,
+        portal: &Portal,
+        id: RequestId,
+        number: u64,
+        part: Part<'_>,
+        now: UnixSeconds,
+        rng: &mut R,
+    ) -> Result<Outgoing, AskError> {
+        let ask = if self.has_session(now) { Ask::BodyPart(id, number, part) } else { Ask::Hello };
+        self.send(portal, ask, now, rng)
+    }
+
+    /// Asks for the next part of an answer's body: the first behind that of [`Heard::Answer`] has number 1.
+    ///
+    /// # Errors
+    /// As of [`ask`](Peer::ask).
+    pub fn ask_more<R: CryptoRng + ?Sized>(
+        &mut self,
+        portal: &Portal,
+        id: RequestId,
+        number: u64,
+        now: UnixSeconds,
+        rng: &mut R,
+    ) -> Result<Outgoing, AskError> {
+        let ask = if self.has_session(now) { Ask::More(id, number) } else { Ask::Hello };
+        self.send(portal, ask, now, rng)
+    }
+
+    /// The app has the answer to this request, and will not ask for it again. If it was asked once, in a session, the peer is told so with what is
+    /// asked next, and forgets it. All else it forgets eleven minutes after it was asked.
+    pub fn done(&mut self, id: RequestId) {
+        if self.asking.once.remove(&id.nonce) && self.asking.done.len() < MAX_TAKEN {
+            self.asking.done.push(id.nonce);
+        }
+    }
+
+    /// A new request's name.
+    pub fn draw_id<R: CryptoRng + ?Sized>(&mut self, now: UnixSeconds, rng: &mut R) -> RequestId {
+        let id = RequestId::draw(now, rng);
+        if self.asking.drawn.len() < MAX_TAKEN {
+            self.asking.drawn.insert(id.nonce);
+        }
+        id
+    }
+
+    fn has_session(&self, now: UnixSeconds) -> bool {
+        self.asking.session.as_ref().is_some_and(|session| !session.is_over(now))
+    }
+
+    fn send<R: CryptoRng + ?Sized>(
+        &mut self,
+        portal: &Portal,
+        ask: Ask<'_>,
+        now: UnixSeconds,
+        rng: &mut R,
+    ) -> Result<Outgoing, AskError> {
+        if self.is_blocked() {
+            return Err(AskError::NotGranted);
+        }
+        let key = *self.public_key().ok_or(AskError::Unverified)?;
+        if let Ask::Request(request) = &ask {
+            let is_exchange = self.has_session(now);
+            self.asking.asked(request.id.nonce, is_exchange);
+        }
+        if let Some(session) = self.asking.session.as_mut().filter(|session| !session.is_over(now)) {
+            let exchange = Exchange { done: core::mem::take(&mut self.asking.done), ask };
+            let mut payload = cbor::encode_to_vec(&exchange);
+            let number = session.encrypt(&mut payload, 0);
+            let message = Message::Exchange(session.id, number, &payload).to_vec();
+            return Ok(Outgoing { message, waiting: Waiting(For::Reply(session.id, number)) });
+        }
+        let payload = cbor::encode_to_vec(&Opening { created: now, name: portal.name.clone(), ask });
+        let mut ephemeral = Secret::ZERO;
+        rng.fill_bytes(ephemeral.expose_mut());
+        let mut noise = Vec::with_capacity(payload.len().saturating_add(96));
+        let initiator = Initiator::write(&portal.pair, &key, ephemeral, &payload, &mut noise);
+        Ok(Outgoing { message: Message::Opening(&noise).to_vec(), waiting: Waiting(For::Opened(initiator)) })
+    }
+
+    /// Reads what the peer answered. It is opened into `buffer`, which holds it in the clear afterwards: wiping it is the caller's.
+    ///
+    /// The step writes only if the peer has a new name for itself.
+    ///
+    /// # Errors
+    /// [`HearError`]: what to do stands there. A message that is not the peer's changes nothing: the true one may still come, and
+    /// `waiting` reads it.
+    pub fn hear<'m, 'b>(
+        &'m mut self,
+        portal: &Portal,
+        waiting: &Waiting,
+        message: &[u8],
+        buffer: &'b mut Vec<u8>,
+        now: UnixSeconds,
+    ) -> Result<Step<'m, Self, Heard<'b>>, HearError> {
+        if self.is_blocked() {
+            return Err(HearError::Misplaced);
+        }
+        buffer.clear();
+        let mut state = None;
+        let said = match (&waiting.0, Message::decode(message).map_err(|_| HearError::Forged)?) {
+            (For::Opened(initiator), Message::Opened(noise)) => {
+                let (payload, keys) = initiator.read(&portal.pair, noise).map_err(|_| HearError::Forged)?;
+                buffer.extend_from_slice(&payload);
+                let Opened { session, name, say } = cbor::decode(buffer).map_err(|_| HearError::Forged)?;
+                self.asking.session = Some(CallerSession::new(session, keys, now));
+                if name != self.state.own_name {
+                    state = Some(State { own_name: name, ..self.state.clone() });
+                }
+                say
+            }
+            (For::Reply(id, number), Message::Reply(ciphertext)) => {
+                let session = self.asking.session.as_ref().filter(|session| session.id == *id);
+                let session = session.ok_or(HearError::Misplaced)?;
+                buffer.extend_from_slice(ciphertext);
+                let length = session.decrypt(*number, buffer).map_err(|_| HearError::Forged)?;
+                cbor::decode(buffer.get(..length).unwrap_or_default()).map_err(|_| HearError::Forged)?
+            }
+            (waiting, Message::Refusal(refusal)) => {
+                if let (For::Reply(id, _), Refusal::NoSession) = (waiting, refusal) {
+                    self.asking.session.take_if(|session| session.id == *id);
+                }
+                return Err(HearError::Refused(refusal));
+            }
+            _ => return Err(HearError::Forged),
+        };
+        let heard = match said {
+            Say::Hello => Heard::Opened,
+            Say::Answer(answer) => Heard::Answer(answer),
+            Say::Continue => Heard::Continue,
+            Say::Part(part) => Heard::Part(part),
+            Say::Refused(reason) => Heard::Refused(reason),
+            Say::Working => Heard::Working,
+        };
+        Ok(self.step_with(state, Vec::new(), Vec::new(), heard))
+    }
+}
+
+/// The payload of Opened.
+#[derive(Encode, Decode)]
+struct Opened<'b> {
+    #[n(0)]
+    session: SessionId,
+    #[n(1)]
+    name: PortalName,
+    #[b(2)]
+    say: Say<'b>,
+}

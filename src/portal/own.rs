@@ -1,0 +1,320 @@
+//! Portal: this one's own key, and its end of the sessions that its peers opened (§18.6).
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::fmt;
+
+use minicbor::{Decode, Encode};
+use rand_core::CryptoRng;
+
+use super::error::Refusal;
+use super::id::PortalId;
+use super::message::{Message, SessionId};
+use super::name::PortalName;
+use super::noise::{KeyPair, Responder};
+use super::peer::Peer;
+use super::request::{Ask, RequestNonce};
+use super::session::CalleeSession;
+use super::step::{Created, OpeningMark, PortalKey, Row};
+use crate::cbor;
+use crate::error::RestoreError;
+use crate::port::PublicKey;
+use crate::secret::Secret;
+use crate::time::UnixSeconds;
+
+/// How many sessions of one peer a Portal keeps.
+const SESSIONS_OF_A_PEER: usize = 4;
+/// How many sessions a Portal keeps of all peers, if [`Portal::with_sessions`] says nothing else.
+const SESSIONS: usize = 1_024;
+
+/// This Portal: its private key, its name for itself, and its end of the sessions that peers opened. Those are in memory only: after a restart
+/// peers open new ones.
+pub struct Portal {
+    pub(super) pair: KeyPair,
+    id: PortalId,
+    pub(super) name: PortalName,
+    sessions: BTreeMap<SessionId, Entry>,
+    max_sessions: usize,
+    /// Counts the uses of sessions.
+    uses: u64,
+}
+
+struct Entry {
+    peer: PortalId,
+    last_use: u64,
+    session: CalleeSession,
+}
+
+#[derive(Debug, Encode, Decode)]
+struct State {
+    #[n(0)]
+    private: Secret<32>,
+    #[n(1)]
+    name: PortalName,
+}
+
+impl Portal {
+    const ROLE: u8 = 32;
+
+    /// A new Portal, with a key of its own. **Its ID is this key's hash: keep the record where only this Portal can read it, and keep a copy.**
+    /// With the record lost the ID is lost; who has the record is this Portal.
+    pub fn create<R: CryptoRng + ?Sized>(name: PortalName, rng: &mut R) -> Created<Self> {
+        let mut private = Secret::ZERO;
+        rng.fill_bytes(private.expose_mut());
+        let record = super::step::record(Self::ROLE, 0, &State { private: private.clone(), name: name.clone() });
+        Created::new(Self::new(State { private, name }), Row::new(PortalKey::Portal, 0, record))
+    }
+
+    /// Loads the Portal from its record. It has no sessions then.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: each variant says what to do.
+    pub fn restore(record: &[u8]) -> Result<Self, RestoreError> {
+        super::step::restore(Self::ROLE, record).map(|(_, state)| Self::new(state))
+    }
+
+    fn new(state: State) -> Self {
+        let pair = KeyPair::new(state.private);
+        let id = PortalId::of(&pair.public);
+        Self { pair, id, name: state.name, sessions: BTreeMap::new(), max_sessions: SESSIONS, uses: 0 }
+    }
+
+    /// Keeps at most so many sessions, at least one: each takes some 5 KiB. A session more ends the one that was used least recently. 1,024 if
+    /// nothing is said.
+    #[must_use]
+    pub fn with_sessions(self, max: usize) -> Self {
+        Self { max_sessions: max.max(1), ..self }
+    }
+
+    /// This Portal's ID.
+    pub const fn id(&self) -> PortalId {
+        self.id
+    }
+
+    /// This Portal's public key.
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.pair.public
+    }
+
+    /// Its name for itself.
+    pub const fn name(&self) -> &PortalName {
+        &self.name
+    }
+
+    /// Reads the body of an HTTP POST: a message of another Portal (§18.6). The message is opened into `buffer`, which may hold what an app asked
+    /// in the clear afterwards: wiping it is the caller's.
+    ///
+    /// What comes of it is either an answer for anybody, or an [`Incoming`] of a Portal that has shown its key. Hand it to
+    /// [`Peer::take`] of that peer. If there is no such peer, answer [`Refusal::Unknown`].
+    ///
+    /// # Errors
+    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed.
+    pub fn receive<'b>(
+        &mut self,
+        message: &[u8],
+        buffer: &'b mut Vec<u8>,
+        now: UnixSeconds,
+    ) -> Result<Received<'b>, Refusal> {
+        buffer.clear();
+        match Message::decode(message).map_err(|_| Refusal::Unknown)? {
+            Message::WhoAreYou => Ok(Received::WhoAreYou(Message::IAm(self.pair.public).to_vec())),
+            Message::Opening(noise) => {
+                let (handshake, payload) = Responder::read(&self.pair, noise).map_err(|_| Refusal::Unknown)?;
+                buffer.extend_from_slice(&payload);
+                let key = *handshake.caller();
+                let Opening { created, name, ask } = cbor::decode(buffer).map_err(|_| Refusal::Unknown)?;
+                let [mark @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *handshake.ephemeral().as_bytes();
+                let opening = TakenOpening { created, name, key, mark: OpeningMark(mark) };
+                let reply = ReplyTo::Opening(handshake);
+                Ok(Received::Incoming(Incoming {
+                    from: PortalId::of(&key),
+                    opening: Some(opening),
+                    done: Vec::new(),
+                    ask,
+                    reply,
+                }))
+            }
+            Message::Exchange(id, number, ciphertext) => {
+                let entry = self.sessions.get_mut(&id).filter(|entry| !entry.session.is_over(now));
+                let entry = entry.ok_or(Refusal::NoSession)?;
+                buffer.extend_from_slice(ciphertext);
+                let length = entry.session.decrypt(number, buffer).map_err(|_| Refusal::NoSession)?;
+                self.uses = self.uses.saturating_add(1);
+                entry.last_use = self.uses;
+                let payload = buffer.get(..length).unwrap_or_default();
+                let Exchange { done, ask } = cbor::decode(payload).map_err(|_| Refusal::NoSession)?;
+                let reply = ReplyTo::Exchange(id, number);
+                Ok(Received::Incoming(Incoming { from: entry.peer, opening: None, done, ask, reply }))
+            }
+            _ => Err(Refusal::Unknown),
+        }
+    }
+
+    /// Encrypts a reply: the body of the HTTP answer. Each reply goes out once; asked again, the peer gets a new one with the same answer.
+    ///
+    /// # Errors
+    /// [`Refusal::Unknown`] if the peer was blocked since, or is another: it gets nothing. [`Refusal::NoSession`] if the session has ended since.
+    /// Send its [`to_vec`](Refusal::to_vec).
+    pub fn seal<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &Peer,
+        reply: Reply,
+        now: UnixSeconds,
+        rng: &mut R,
+    ) -> Result<Vec<u8>, Refusal> {
+        let Reply { from, to, mut say } = reply;
+        if from != peer.id() || peer.is_blocked() {
+            return Err(Refusal::Unknown);
+        }
+        match to {
+            ReplyTo::Exchange(id, number) => {
+                let entry = self.sessions.get(&id).filter(|entry| entry.peer == from).ok_or(Refusal::NoSession)?;
+                entry.session.encrypt(number, &mut say, 0).ok_or(Refusal::NoSession)?;
+                Ok(Message::Reply(&say).to_vec())
+            }
+            ReplyTo::Opening(handshake) => {
+                let (mut ephemeral, mut id) = (Secret::ZERO, [0; 16]);
+                rng.fill_bytes(ephemeral.expose_mut());
+                rng.fill_bytes(&mut id);
+                let id = SessionId(id);
+                let mut payload = Vec::with_capacity(say.len().saturating_add(64));
+                // Encoding into a vector does not fail. `say` is encoded already.
+                let mut e = minicbor::Encoder::new(&mut payload);
+                let _ = e.array(3).and_then(|e| e.encode(id)).and_then(|e| e.encode(&self.name));
+                payload.append(&mut say);
+                let mut noise = Vec::with_capacity(payload.len().saturating_add(64));
+                let keys = handshake.write(&ephemeral, &payload, &mut noise);
+                self.make_room(&from, now);
+                self.uses = self.uses.saturating_add(1);
+                let session = CalleeSession::new(keys, now);
+                self.sessions.insert(id, Entry { peer: from, last_use: self.uses, session });
+                Ok(Message::Opened(&noise).to_vec())
+            }
+        }
+    }
+
+    /// Ends all sessions with this Portal. Call it when a peer is blocked or removed: then what it sends is not even decrypted.
+    pub fn end_sessions(&mut self, peer: &PortalId) {
+        self.sessions.retain(|_, entry| entry.peer != *peer);
+    }
+
+    /// For one session more of this peer.
+    fn make_room(&mut self, peer: &PortalId, now: UnixSeconds) {
+        self.sessions.retain(|_, entry| !entry.session.is_over(now));
+        let oldest = |entries: &BTreeMap<SessionId, Entry>, of: Option<&PortalId>| {
+            let entries = entries.iter().filter(|(_, entry)| of.is_none_or(|peer| entry.peer == *peer));
+            let (count, oldest) = entries.fold((0_usize, None), |(count, oldest), (id, entry)| {
+                (count.saturating_add(1), Some((entry.last_use, *id)).min(oldest.or(Some((u64::MAX, *id)))))
+            });
+            (count, oldest.map(|(_, id)| id))
+        };
+        for (of, max) in [(Some(peer), SESSIONS_OF_A_PEER), (None, self.max_sessions)] {
+            if let (count, Some(id)) = oldest(&self.sessions, of)
+                && count >= max
+            {
+                self.sessions.remove(&id);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Portal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pair: _, id, name: _, sessions, max_sessions: _, uses: _ } = self;
+        f.debug_struct("Portal").field("id", id).field("sessions", &sessions.len()).finish_non_exhaustive()
+    }
+}
+
+/// The payload of an Opening.
+#[derive(Encode, Decode)]
+pub(super) struct Opening<'b> {
+    #[n(0)]
+    pub(super) created: UnixSeconds,
+    #[n(1)]
+    pub(super) name: PortalName,
+    #[b(2)]
+    pub(super) ask: Ask<'b>,
+}
+
+/// The payload of an Exchange.
+#[derive(Encode, Decode)]
+pub(super) struct Exchange<'b> {
+    #[n(0)]
+    pub(super) done: Vec<RequestNonce>,
+    #[b(1)]
+    pub(super) ask: Ask<'b>,
+}
+
+/// What a message of another Portal is.
+#[derive(Debug)]
+pub enum Received<'b> {
+    /// Somebody asks for this Portal's key. Send these bytes as the answer: whoever knows the ID may have the key.
+    WhoAreYou(Vec<u8>),
+    /// It comes from a Portal that has shown its key.
+    Incoming(Incoming<'b>),
+}
+
+/// What a Portal asks that has shown its key, and how to reply. Hand it to [`Peer::take`].
+pub struct Incoming<'b> {
+    pub(super) from: PortalId,
+    pub(super) opening: Option<TakenOpening>,
+    pub(super) done: Vec<RequestNonce>,
+    pub(super) ask: Ask<'b>,
+    pub(super) reply: ReplyTo,
+}
+
+impl Incoming<'_> {
+    /// Who asks: the hash of the key that was shown.
+    pub const fn from(&self) -> &PortalId {
+        &self.from
+    }
+
+    /// Which app is asked, if an app is.
+    pub const fn app(&self) -> Option<&super::app::AppName> {
+        match &self.ask {
+            Ask::Request(request) => Some(request.app()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Incoming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, opening, done: _, ask, reply: _ } = self;
+        f.debug_struct("Incoming")
+            .field("from", from)
+            .field("is_opening", &opening.is_some())
+            .field("ask", ask)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an Opening says beside what it asks.
+pub(super) struct TakenOpening {
+    pub(super) created: UnixSeconds,
+    pub(super) name: PortalName,
+    pub(super) key: PublicKey,
+    pub(super) mark: OpeningMark,
+}
+
+/// How to reply. It can't be copied, so no number is used for two replies.
+#[derive(Debug)]
+pub(super) enum ReplyTo {
+    Opening(Responder),
+    Exchange(SessionId, u64),
+}
+
+/// A reply that is not encrypted yet. Hand it to [`Portal::seal`]. `Debug` shows only to whom it goes.
+pub struct Reply {
+    pub(super) from: PortalId,
+    pub(super) to: ReplyTo,
+    /// The canonical encoding of a [`Say`](super::request::Say).
+    pub(super) say: Vec<u8>,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to: _, say } = self;
+        f.debug_struct("Reply").field("to", from).field("bytes", &say.len()).finish_non_exhaustive()
+    }
+}

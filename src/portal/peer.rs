@@ -1,0 +1,423 @@
+//! Peer: another Portal, as this one's owner entered it (§18.4).
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use minicbor::{Decode, Encode};
+
+use super::ask::Asking;
+use super::card::PortalAddr;
+use super::error::PeerError;
+use super::id::PortalId;
+use super::memory::{self, Memory};
+use super::message::Message;
+use super::name::PortalName;
+use super::own::Portal;
+use super::step::{self, Created, Machine, PortalKey, Row, Step, Write};
+use crate::error::RestoreError;
+use crate::port::PublicKey;
+use crate::time::UnixSeconds;
+
+/// The pause before the second try, in seconds. Each pause is twice the one before.
+const FIRST_PAUSE: u64 = 60;
+/// The longest pause is a day: 60 seconds, doubled eleven times, is more.
+const LONGEST_PAUSE: u64 = 24 * 60 * 60;
+const MAX_DOUBLINGS: u8 = 11;
+/// For how long a removed peer's row stays, in seconds: until nothing that it sent before can be taken.
+const REMOVED: u64 = memory::AHEAD + memory::BEHIND + memory::AHEAD;
+
+/// Another Portal, as this one's owner entered it (§18.4): its ID, and its key once that is known; the owner's name for it, and its own. Its record
+/// has at most 200 bytes, as long as its times lie before 2106.
+///
+/// It also remembers what was taken from the peer, each in a row of its own (§18.8), and holds this Portal's session with it, in memory.
+pub struct Peer {
+    pub(super) revision: u64,
+    pub(super) state: State,
+    pub(super) id: PortalId,
+    pub(super) memory: Memory,
+    pub(super) asking: Asking,
+}
+
+/// All that a peer's record holds.
+#[derive(Clone, Debug, Encode, Decode)]
+pub struct State {
+    #[n(0)]
+    pub(super) known: Known,
+    #[n(1)]
+    pub(super) address: Option<PortalAddr>,
+    #[n(2)]
+    pub(super) name: PortalName,
+    #[n(3)]
+    pub(super) own_name: PortalName,
+    #[n(4)]
+    pub(super) standing: Standing,
+    /// Whatever was created at or before it is refused.
+    #[n(5)]
+    pub(super) floor: UnixSeconds,
+    /// When it is looked up next.
+    #[n(6)]
+    pub(super) retry: Option<Retry>,
+}
+
+impl State {
+    const fn deadline(&self) -> Option<UnixSeconds> {
+        match (self.standing, self.retry) {
+            (Standing::Entered, Some(retry)) => Some(retry.next),
+            (Standing::Removed(until), _) => Some(until),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of its key. The ID is the key's hash, so a record needs only one of them.
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(flat)]
+pub(super) enum Known {
+    #[n(0)]
+    Id(#[n(0)] PortalId),
+    #[n(1)]
+    Key(#[cbor(n(0), with = "super::message::key")] PublicKey),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(flat)]
+pub(super) enum Standing {
+    #[n(0)]
+    Entered,
+    #[n(1)]
+    Blocked,
+    /// Its row goes at this time.
+    #[n(2)]
+    Removed(#[n(0)] UnixSeconds),
+}
+
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+pub(super) struct Retry {
+    #[n(0)]
+    doublings: u8,
+    #[n(1)]
+    next: UnixSeconds,
+}
+
+/// What came of asking a peer who it is. Show the owner all but [`Verified`](LookedUp::Verified).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LookedUp {
+    /// It answered with the key that hashes to its ID. The key is pinned, and is never replaced.
+    Verified,
+    /// A Portal answered with a key that is not the peer's. Nothing is kept of it, and a key that is pinned stays. Tell the owner: the address
+    /// is wrong, or somebody stands in between. It is asked again at the [`deadline`](Peer::deadline).
+    WrongKey,
+    /// Nobody answered, or something that is no Portal. It is asked again at the [`deadline`](Peer::deadline).
+    Unreachable,
+}
+
+/// A peer that is about to be entered.
+#[derive(Debug)]
+pub struct Entered {
+    /// Store it.
+    pub created: Created<Peer>,
+    /// Another peer whose ID has the same first six characters. Tell the owner, and show both IDs in full. No rule looks at a short ID, so both
+    /// are peers.
+    pub same_short: Option<PortalId>,
+}
+
+impl Peer {
+    const ROLE: u8 = 33;
+
+    /// The owner enters a peer. `others` are the peers that there are. Without an address it can ask, but can't be asked.
+    ///
+    /// # Errors
+    /// [`PeerError::Own`]; and [`PeerError::Known`] if it is one of `others`. A peer that was removed minutes ago is still among them: call
+    /// [`enter_again`](Peer::enter_again).
+    pub fn enter<'p>(
+        portal: &Portal,
+        id: PortalId,
+        address: Option<PortalAddr>,
+        name: PortalName,
+        others: impl IntoIterator<Item = &'p Peer>,
+        now: UnixSeconds,
+    ) -> Result<Entered, PeerError> {
+        if id == portal.id() {
+            return Err(PeerError::Own);
+        }
+        let mut same_short = None;
+        for other in others {
+            if other.id == id {
+                return Err(PeerError::Known);
+            }
+            if other.id.short() == id.short() && !other.is_removed() {
+                same_short = Some(other.id);
+            }
+        }
+        let retry = address.is_some().then_some(Retry { doublings: 0, next: now });
+        let state = State {
+            known: Known::Id(id),
+            address,
+            name,
+            own_name: PortalName::NONE,
+            standing: Standing::Entered,
+            floor: UnixSeconds::default(),
+            retry,
+        };
+        let peer = Self { revision: 0, state, id, memory: Memory::default(), asking: Asking::default() };
+        let row = peer.row(0, &peer.state);
+        Ok(Entered { created: Created::new(peer, row), same_short })
+    }
+
+    /// Loads a peer from its record, and from all records of its memory: the rows whose keys are
+    /// [`PortalKey::Opening`] and [`PortalKey::Request`] of this peer.
+    ///
+    /// **Leave out no record of its memory, and never put an older copy in its place**: what was forgotten could be delivered again.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: each variant says what to do.
+    pub fn restore<'r>(record: &[u8], memory: impl IntoIterator<Item = &'r [u8]>) -> Result<Self, RestoreError> {
+        let (revision, state): (_, State) = step::restore(Self::ROLE, record)?;
+        let id = match &state.known {
+            Known::Id(id) => *id,
+            Known::Key(key) => PortalId::of(key),
+        };
+        Ok(Self { revision, state, id, memory: Memory::restore(memory)?, asking: Asking::default() })
+    }
+
+    /// Its full ID, the only name that it has.
+    pub const fn id(&self) -> PortalId {
+        self.id
+    }
+
+    /// The owner's name for it.
+    pub const fn name(&self) -> &PortalName {
+        &self.state.name
+    }
+
+    /// Its own name for itself: its word. Show it beside the owner's name, and not in its place.
+    pub const fn own_name(&self) -> &PortalName {
+        &self.state.own_name
+    }
+
+    /// Where it is reached.
+    pub const fn address(&self) -> Option<&PortalAddr> {
+        self.state.address.as_ref()
+    }
+
+    /// Its key, once that is known.
+    pub const fn public_key(&self) -> Option<&PublicKey> {
+        match &self.state.known {
+            Known::Id(_) => None,
+            Known::Key(key) => Some(key),
+        }
+    }
+
+    /// Whether its key is known.
+    pub const fn is_verified(&self) -> bool {
+        self.public_key().is_some()
+    }
+
+    /// Whether the owner blocked or removed it: then it gets nothing.
+    pub const fn is_blocked(&self) -> bool {
+        !matches!(self.state.standing, Standing::Entered)
+    }
+
+    /// Whether the owner removed it. It is no peer any more: show it nowhere. Its row stays for some minutes, so that nothing of it comes again.
+    pub const fn is_removed(&self) -> bool {
+        matches!(self.state.standing, Standing::Removed(_))
+    }
+
+    /// Whether the last try to reach it failed.
+    pub const fn is_unreachable(&self) -> bool {
+        matches!(self.state.retry, Some(Retry { doublings: 1.., .. }))
+    }
+
+    pub(super) const fn can_be_asked(&self) -> bool {
+        self.is_verified() && !self.is_blocked() && self.state.address.is_some()
+    }
+
+    /// When to do what is due: [`look_up`](Peer::look_up) if [`is_look_up_due`](Peer::is_look_up_due), and else [`tick`](Peer::tick). `None`: never.
+    pub fn deadline(&self) -> Option<UnixSeconds> {
+        self.state.deadline().into_iter().chain(self.memory.deadline()).min()
+    }
+
+    /// Whether the peer is to be looked up now.
+    pub fn is_look_up_due(&self, now: UnixSeconds) -> bool {
+        !self.is_blocked() && self.state.retry.is_some_and(|retry| retry.next <= now)
+    }
+
+    /// Asks the peer who it is: the address, and the message for it. Send the message as [`Portal::receive`] says, and hand the
+    /// answer to [`looked_up`](Peer::looked_up).
+    ///
+    /// # Errors
+    /// [`PeerError::NoAddress`], [`PeerError::Blocked`].
+    pub fn look_up(&self) -> Result<(&PortalAddr, Vec<u8>), PeerError> {
+        if self.is_blocked() {
+            return Err(PeerError::Blocked);
+        }
+        let address = self.address().ok_or(PeerError::NoAddress)?;
+        Ok((address, Message::WhoAreYou.to_vec()))
+    }
+
+    /// What the peer answered; `None` if nobody did. It is no error if the answer is not good, but an outcome.
+    ///
+    /// # Errors
+    /// [`PeerError::Blocked`]: the owner blocked or removed the peer since.
+    pub fn looked_up(
+        &mut self,
+        answer: Option<&[u8]>,
+        now: UnixSeconds,
+    ) -> Result<Step<'_, Self, LookedUp>, PeerError> {
+        if self.is_blocked() {
+            return Err(PeerError::Blocked);
+        }
+        let outcome = match answer.map(Message::decode) {
+            Some(Ok(Message::IAm(key))) if PortalId::of(&key) == self.id => Ok(key),
+            Some(Ok(Message::IAm(_))) => Err(LookedUp::WrongKey),
+            _ => Err(LookedUp::Unreachable),
+        };
+        let (known, retry, outcome) = match outcome {
+            Ok(key) => (Known::Key(key), None, LookedUp::Verified),
+            Err(outcome) => (self.state.known, Some(self.later(now)), outcome),
+        };
+        Ok(self.step(State { known, retry, ..self.state.clone() }, outcome))
+    }
+
+    /// A message could not be delivered to the peer's address. It is looked up again, with pauses.
+    ///
+    /// # Errors
+    /// As of [`looked_up`](Peer::looked_up).
+    pub fn unreachable(&mut self, now: UnixSeconds) -> Result<Step<'_, Self, LookedUp>, PeerError> {
+        self.looked_up(None, now)
+    }
+
+    fn later(&self, now: UnixSeconds) -> Retry {
+        let doublings = self.state.retry.map_or(0, |retry| retry.doublings);
+        let pause = FIRST_PAUSE.checked_shl(u32::from(doublings)).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
+        let next = now.after(Duration::from_secs(pause));
+        Retry { doublings: doublings.saturating_add(1).min(MAX_DOUBLINGS), next }
+    }
+
+    /// The owner's new name for it.
+    pub fn rename(&mut self, name: PortalName) -> Step<'_, Self> {
+        self.step(State { name, ..self.state.clone() }, ())
+    }
+
+    /// The peer moved. It is looked up at once.
+    pub fn set_address(&mut self, address: PortalAddr, now: UnixSeconds) -> Step<'_, Self> {
+        let retry = Some(Retry { doublings: 0, next: now });
+        self.step(State { address: Some(address), retry, ..self.state.clone() }, ())
+    }
+
+    /// The owner blocks the peer: from this step on it gets nothing, not even an answer to what it asked before. Then call
+    /// [`Portal::end_sessions`].
+    pub fn block(&mut self) -> Step<'_, Self> {
+        self.stand(Standing::Blocked)
+    }
+
+    /// The owner lets a blocked or removed peer in again.
+    pub fn unblock(&mut self) -> Step<'_, Self> {
+        self.stand(Standing::Entered)
+    }
+
+    /// The owner removes the peer: from this step on it is a stranger. Then call [`Portal::end_sessions`]. The row stays for eleven minutes, because
+    /// a peer that is entered again must not get delivered what was delivered before. Then [`tick`](Peer::tick) deletes it.
+    pub fn remove(&mut self, now: UnixSeconds) -> Step<'_, Self> {
+        self.stand(Standing::Removed(now.plus(REMOVED)))
+    }
+
+    fn stand(&mut self, standing: Standing) -> Step<'_, Self> {
+        self.step(State { standing, ..self.state.clone() }, ())
+    }
+
+    /// The owner enters a peer that was removed minutes ago, under another name perhaps.
+    pub fn enter_again(&mut self, address: Option<PortalAddr>, name: PortalName, now: UnixSeconds) -> Step<'_, Self> {
+        let retry = address.is_some().then_some(Retry { doublings: 0, next: now });
+        self.step(State { standing: Standing::Entered, address, name, retry, ..self.state.clone() }, ())
+    }
+
+    /// Forgets what need not be remembered any more. `None` if there is nothing to forget. The step returns true if the peer's own row was
+    /// deleted: drop the machine then.
+    pub fn tick(&mut self, now: UnixSeconds) -> Option<Step<'_, Self, bool>> {
+        let (forgotten, floor) = self.memory.expired(now);
+        let is_gone = matches!(self.state.standing, Standing::Removed(until) if until <= now);
+        if floor.is_none() && !is_gone {
+            return None;
+        }
+        if is_gone {
+            let keys = self.memory.openings.keys().map(|mark| PortalKey::Opening(self.id, *mark));
+            let requests =
+                self.memory.requests.keys().map(|nonce| PortalKey::Request(self.id, step::RequestMark(*nonce)));
+            let delete = keys.chain(requests).chain([PortalKey::Peer(self.id)]).collect();
+            let change = Change { state: None, memory: Vec::new() };
+            return Some(Step::new(self, change, Write { put: Vec::new(), delete }, true));
+        }
+        let state = State { floor: self.state.floor.max(floor.unwrap_or_default()), ..self.state.clone() };
+        Some(self.step_with(Some(state), forgotten, Vec::new(), false))
+    }
+
+    /// The next step of the peer's own row.
+    fn step<T>(&mut self, state: State, then: T) -> Step<'_, Self, T> {
+        self.step_with(Some(state), Vec::new(), Vec::new(), then)
+    }
+
+    /// The next step: of its own row, if there is a new state, and of its memory. `put` are the rows of the memory.
+    pub(super) fn step_with<T>(
+        &mut self,
+        state: Option<State>,
+        memory: Vec<memory::Change>,
+        mut put: Vec<Row>,
+        then: T,
+    ) -> Step<'_, Self, T> {
+        if let Some(state) = &state {
+            put.push(self.row(self.revision.saturating_add(1), state));
+        }
+        let delete = memory.iter().filter_map(|change| memory::deleted(self.id, change)).collect();
+        Step::new(self, Change { state, memory }, Write { put, delete }, then)
+    }
+
+    fn row(&self, revision: u64, state: &State) -> Row {
+        let mut row = Row::new(PortalKey::Peer(self.id), revision, step::record(Self::ROLE, revision, state));
+        row.deadline = state.deadline();
+        row
+    }
+}
+
+/// What a step changes of a peer.
+pub struct Change {
+    state: Option<State>,
+    memory: Vec<memory::Change>,
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, memory } = self;
+        f.debug_struct("Change").field("state", state).field("memory", &memory.len()).finish()
+    }
+}
+
+impl Machine for Peer {
+    type Change = Change;
+
+    fn apply(&mut self, Change { state, memory }: Change) {
+        if let Some(state) = state {
+            self.revision = self.revision.saturating_add(1);
+            self.state = state;
+            if self.is_blocked() {
+                self.asking = Asking::default();
+            }
+        }
+        memory.into_iter().for_each(|change| self.memory.apply(change));
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { revision, state, id, memory, asking: _ } = self;
+        f.debug_struct("Peer")
+            .field("id", id)
+            .field("revision", revision)
+            .field("standing", &state.standing)
+            .field("openings", &memory.openings.len())
+            .field("requests", &memory.requests.len())
+            .finish_non_exhaustive()
+    }
+}

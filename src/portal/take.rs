@@ -1,0 +1,330 @@
+//! The callee: takes what a peer asks, once, and replies (§18.8, §18.9).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use super::app::AppName;
+use super::error::{PeerError, Reason, Refusal};
+use super::manifest::{Caller, Manifest};
+use super::memory::{self, MAX_TAKEN, Memory, Phase, Rest, Taken};
+use super::own::{Incoming, Reply, ReplyTo, TakenOpening};
+use super::peer::{Known, Peer, State};
+use super::request::{Answer, Ask, Part, Request, RequestId, RequestNonce, Say};
+use super::step::{Row, Step};
+use crate::cbor;
+use crate::time::UnixSeconds;
+
+/// What came of something that a peer asked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Asked<'b> {
+    /// Hand it to the app, once. With more of the body to come, call [`Pending::proceed`] when the app can take the next part; else
+    /// [`Peer::answer`] with what the app answers. The app may answer before it has all.
+    Request(Request<'b>, Pending),
+    /// The next part of the body of a request that the app is getting. Then do as for [`Request`](Asked::Request).
+    BodyPart(Part<'b>, Pending),
+    /// The peer wants the next part of the app's answer. Call [`Peer::answer_part`] with it.
+    More(Pending),
+    /// There is nothing for the app. Send this.
+    Reply(Reply),
+}
+
+/// A request that the app is to answer, or to take more of, and how to reply to what the peer asked last.
+pub struct Pending {
+    id: RequestId,
+    reply: Replying,
+}
+
+/// To whom a reply goes, and how.
+struct Replying(super::id::PortalId, ReplyTo);
+
+impl Replying {
+    fn say(self, say: Vec<u8>) -> Reply {
+        Reply { from: self.0, to: self.1, say }
+    }
+}
+
+impl Pending {
+    /// The request's name: give it to the app, too, if it wants to tell requests apart.
+    pub const fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// Asks the peer for the next part of the body. Only while more of it is to come.
+    pub fn proceed(self) -> Reply {
+        self.reply.say(say(&Say::Continue))
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Peer {
+    /// Takes what this peer asks. `manifest` finds what an app of this Portal serves. `None`: there is no such app.
+    ///
+    /// Store the step, **and only then** hand the request to the app: so it gets it once, whatever crashes.
+    ///
+    /// # Errors
+    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec). The peer is unchanged.
+    pub fn take<'m, 'b, 'a>(
+        &'m mut self,
+        incoming: Incoming<'b>,
+        manifest: impl FnOnce(&AppName) -> Option<&'a Manifest>,
+        now: UnixSeconds,
+    ) -> Result<Step<'m, Self, Asked<'b>>, Refusal> {
+        let Incoming { from, opening, done, ask, reply } = incoming;
+        if from != self.id || self.is_blocked() {
+            return Err(Refusal::Unknown);
+        }
+        let mut taking = Taking::new(self, now);
+        let is_early = opening.is_some();
+        if let Some(opening) = opening {
+            taking.opening(opening)?;
+        }
+        taking.done(&done);
+        let replying = Replying(from, reply);
+        let asked = match ask {
+            Ask::Hello => Asked::Reply(replying.say(say(&Say::Hello))),
+            Ask::Request(request) => taking.request(request, is_early, manifest, replying),
+            Ask::BodyPart(id, number, part) if !is_early => taking.body_part(id, number, part, replying),
+            Ask::More(id, number) if !is_early => taking.more(id, number, replying),
+            Ask::BodyPart(..) | Ask::More(..) => refused(Reason::TooEarly, replying),
+        };
+        let Taking { state, changes, put, .. } = taking;
+        Ok(self.step_with(state, changes, put, asked))
+    }
+
+    /// The app's answer to a request, or the first part of it. Store the step, and then send the reply by
+    /// [`Portal::seal`](super::Portal::seal). From then on the peer gets this answer whenever it asks for it again.
+    ///
+    /// # Errors
+    /// [`PeerError::Misplaced`]: the request was answered, or is too old. [`PeerError::Blocked`]: the owner blocked the peer since. Drop the
+    /// answer.
+    pub fn answer(&mut self, pending: Pending, answer: &Answer<'_>) -> Result<Step<'_, Self, Reply>, PeerError> {
+        let Pending { id, reply } = pending;
+        let taken = self.pending(&id, &reply)?;
+        if !matches!(taken.phase, Phase::Receiving { .. } | Phase::Working) {
+            return Err(PeerError::Misplaced);
+        }
+        let said = say(&Say::Answer(answer.clone()));
+        let rest = if answer.body.has_more() { Rest::Next { number: 1, last: None } } else { Rest::Gone };
+        let row = memory::request_row(self.id, id.created, id.nonce, Some(&said));
+        let phase = Phase::Answered { say: Zeroizing::new(said.clone()), rest };
+        Ok(self.step_with(None, [changed(id, phase)].into(), [row].into(), reply.say(said)))
+    }
+
+    /// The next part of the app's answer. It is kept until the peer asks for the one behind it, in memory only.
+    ///
+    /// # Errors
+    /// As of [`answer`](Peer::answer).
+    pub fn answer_part(&mut self, pending: Pending, part: &Part<'_>) -> Result<Step<'_, Self, Reply>, PeerError> {
+        let Pending { id, reply } = pending;
+        let taken = self.pending(&id, &reply)?;
+        let Phase::Answered { say: first, rest: Rest::Asked { number } } = &taken.phase else {
+            return Err(PeerError::Misplaced);
+        };
+        let said = say(&Say::Part(*part));
+        let rest = Rest::Next { number: number.saturating_add(1), last: Some(Zeroizing::new(said.clone())) };
+        let phase = Phase::Answered { say: first.clone(), rest };
+        Ok(self.step_with(None, [changed(id, phase)].into(), Vec::new(), reply.say(said)))
+    }
+
+    fn pending(&self, id: &RequestId, reply: &Replying) -> Result<&Taken, PeerError> {
+        if self.is_blocked() {
+            return Err(PeerError::Blocked);
+        }
+        let taken = self.memory.requests.get(&id.nonce).filter(|taken| taken.created == id.created);
+        taken.filter(|_| reply.0 == self.id).ok_or(PeerError::Misplaced)
+    }
+}
+
+fn say(say: &Say<'_>) -> Vec<u8> {
+    cbor::encode_to_vec(say)
+}
+
+fn refused<'b>(reason: Reason, replying: Replying) -> Asked<'b> {
+    Asked::Reply(replying.say(say(&Say::Refused(reason))))
+}
+
+fn changed(id: RequestId, phase: Phase) -> memory::Change {
+    memory::Change::Request(id.nonce, Taken { created: id.created, phase })
+}
+
+/// A step of the callee while it is prepared.
+struct Taking<'p> {
+    peer: &'p Peer,
+    now: UnixSeconds,
+    /// The next state of the peer's own row, if it changes.
+    state: Option<State>,
+    changes: Vec<memory::Change>,
+    put: Vec<Row>,
+    /// What is remembered before this step, without what the step forgets.
+    openings: usize,
+    requests: usize,
+    floor: UnixSeconds,
+}
+
+impl<'p> Taking<'p> {
+    /// Begins with forgetting what is old.
+    fn new(peer: &'p Peer, now: UnixSeconds) -> Self {
+        let Memory { openings, requests } = &peer.memory;
+        let mut taking = Self {
+            peer,
+            now,
+            state: None,
+            changes: Vec::new(),
+            put: Vec::new(),
+            openings: openings.len(),
+            requests: requests.len(),
+            floor: peer.state.floor,
+        };
+        if peer.memory.deadline().is_some_and(|deadline| deadline <= now) {
+            let (changes, floor) = peer.memory.expired(now);
+            let is_opening = |change: &&memory::Change| matches!(change, memory::Change::ForgetOpening(_));
+            let openings = changes.iter().filter(is_opening).count();
+            taking.openings = taking.openings.saturating_sub(openings);
+            taking.requests = taking.requests.saturating_sub(changes.len().saturating_sub(openings));
+            taking.floor = taking.floor.max(floor.unwrap_or_default());
+            taking.changes = changes;
+            let floor = taking.floor;
+            taking.state().floor = floor;
+        }
+        taking
+    }
+
+    /// The peer's next state, to be changed.
+    fn state(&mut self) -> &mut State {
+        self.state.get_or_insert_with(|| self.peer.state.clone())
+    }
+
+    /// §18.8, rule 1.
+    fn opening(&mut self, opening: TakenOpening) -> Result<(), Refusal> {
+        let TakenOpening { created, name, key, mark } = opening;
+        // Before the clock is looked at: else an old Opening, sent again, would tell whether its caller is still a peer.
+        if created <= self.floor || self.peer.memory.openings.contains_key(&mark) {
+            return Err(Refusal::Unknown);
+        }
+        if !memory::is_fresh(created, self.now) {
+            return Err(Refusal::ClocksDiffer);
+        }
+        if self.openings >= MAX_TAKEN {
+            return Err(Refusal::Busy);
+        }
+        self.changes.push(memory::Change::Opening(mark, created));
+        self.put.push(memory::opening_row(self.peer.id, mark, created));
+        if !self.peer.is_verified() {
+            // The caller has shown the private key of this one, and it hashes to the peer's ID.
+            let state = self.state();
+            (state.known, state.retry) = (Known::Key(key), None);
+        }
+        if self.peer.state.own_name != name {
+            self.state().own_name = name;
+        }
+        Ok(())
+    }
+
+    /// §18.8, rule 5.
+    fn done(&mut self, done: &[RequestNonce]) {
+        for nonce in done.iter().take(MAX_TAKEN) {
+            let taken = self.peer.memory.requests.get(nonce);
+            let Some(Taken { phase: Phase::Answered { .. }, .. }) = taken else { continue };
+            let is_forgotten = |change: &memory::Change| matches!(change, memory::Change::Forget(old) if old == nonce);
+            if self.changes.iter().any(is_forgotten) {
+                continue;
+            }
+            self.changes.push(memory::Change::Forget(*nonce));
+            self.requests = self.requests.saturating_sub(1);
+        }
+    }
+
+    /// A request that is remembered, and not forgotten in this step.
+    fn taken(&self, id: &RequestId) -> Option<&'p Taken> {
+        let is_forgotten =
+            |change: &memory::Change| matches!(change, memory::Change::Forget(nonce) if *nonce == id.nonce);
+        let taken = self.peer.memory.requests.get(&id.nonce);
+        taken.filter(|taken| taken.created == id.created && !self.changes.iter().any(is_forgotten))
+    }
+
+    /// §18.8, rules 2, 3 and 7.
+    fn request<'b, 'a>(
+        &mut self,
+        request: Request<'b>,
+        is_early: bool,
+        manifest: impl FnOnce(&AppName) -> Option<&'a Manifest>,
+        replying: Replying,
+    ) -> Asked<'b> {
+        let id = request.id;
+        if is_early && !request.may_be_early() {
+            return refused(Reason::TooEarly, replying);
+        }
+        if let Some(taken) = self.taken(&id) {
+            return Asked::Reply(replying.say(match &taken.phase {
+                Phase::Answered { say, .. } => say.to_vec(),
+                Phase::Receiving { next: 1 } => say(&Say::Continue),
+                Phase::Receiving { .. } => say(&Say::Refused(Reason::Malformed)),
+                Phase::Working => say(&Say::Working),
+                Phase::Interrupted => say(&Say::Refused(Reason::Interrupted)),
+            }));
+        }
+        if !memory::is_fresh(id.created, self.now) || id.created <= self.floor {
+            return refused(Reason::Stale, replying);
+        }
+        match manifest(request.app()).map(|manifest| manifest.admits(Caller::Peer, &request.target)) {
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return refused(Reason::NotServed, replying),
+        }
+        if self.requests >= MAX_TAKEN || self.peer.memory.requests.contains_key(&id.nonce) {
+            return refused(Reason::Full, replying);
+        }
+        let phase = if request.body.has_more() { Phase::Receiving { next: 1 } } else { Phase::Working };
+        self.changes.push(changed(id, phase));
+        self.put.push(memory::request_row(self.peer.id, id.created, id.nonce, None));
+        Asked::Request(request, Pending { id, reply: replying })
+    }
+
+    /// §18.9, rule 2.
+    fn body_part<'b>(&mut self, id: RequestId, number: u64, part: Part<'b>, replying: Replying) -> Asked<'b> {
+        let Some(taken) = self.taken(&id) else { return refused(Reason::Malformed, replying) };
+        match &taken.phase {
+            Phase::Receiving { next } if *next == number => {
+                let next = number.saturating_add(1);
+                let phase = if part.has_more() { Phase::Receiving { next } } else { Phase::Working };
+                self.changes.push(changed(id, phase));
+                Asked::BodyPart(part, Pending { id, reply: replying })
+            }
+            // The reply to the last part was lost.
+            Phase::Receiving { next } if number.checked_add(1) == Some(*next) => {
+                Asked::Reply(replying.say(say(&Say::Continue)))
+            }
+            Phase::Working => Asked::Reply(replying.say(say(&Say::Working))),
+            Phase::Answered { say, .. } => Asked::Reply(replying.say(say.to_vec())),
+            Phase::Interrupted => refused(Reason::Interrupted, replying),
+            Phase::Receiving { .. } => refused(Reason::Malformed, replying),
+        }
+    }
+
+    /// §18.9, rule 3.
+    fn more<'b>(&mut self, id: RequestId, number: u64, replying: Replying) -> Asked<'b> {
+        let Some(Taken { phase: Phase::Answered { say: first, rest }, .. }) = self.taken(&id) else {
+            return refused(Reason::Malformed, replying);
+        };
+        match rest {
+            Rest::Next { number: next, .. } if *next == number => {
+                let phase = Phase::Answered { say: first.clone(), rest: Rest::Asked { number } };
+                self.changes.push(changed(id, phase));
+                Asked::More(Pending { id, reply: replying })
+            }
+            Rest::Next { number: next, last: Some(last) } if number.checked_add(1) == Some(*next) => {
+                Asked::Reply(replying.say(last.to_vec()))
+            }
+            Rest::Asked { number: asked } if *asked == number => Asked::Reply(replying.say(say(&Say::Working))),
+            Rest::Gone => refused(Reason::Interrupted, replying),
+            Rest::Next { .. } | Rest::Asked { .. } => refused(Reason::Malformed, replying),
+        }
+    }
+}
