@@ -51,9 +51,10 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// The URL is brought into the form that the real system's HTTP client gives it (§19.4). `None` if no request can have this URL, or if a header
-    /// has a line break.
+    /// has a line break or begins with a space.
     pub fn new(method: &str, url: &str, headers: &'a [Header<'a>]) -> Option<Self> {
-        let broken = headers.iter().any(|(name, value)| name.contains(BREAKS) || value.contains(BREAKS));
+        let is_broken = |text: &str| text.contains(['\r', '\n']) || text.starts_with(char::is_whitespace);
+        let broken = headers.iter().any(|(name, value)| is_broken(name) || is_broken(value));
         let token = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_graphic());
         let url = Url::new(url).filter(|_| token && !broken)?;
         Some(Self { method: method.to_ascii_uppercase(), url, headers })
@@ -88,8 +89,6 @@ impl<'a> Message<'a> {
         })
     }
 }
-
-const BREAKS: [char; 2] = ['\r', '\n'];
 
 /// The two header fields of a signature, parsed (§19.5).
 ///
@@ -285,9 +284,7 @@ fn dictionary(field: &str) -> Result<Dictionary, BadSignature> {
 
 /// The library takes a byte sequence without its `=`. The real system does not.
 fn is_padded(signature: &str) -> bool {
-    let mut parts = signature.split(':');
-    let bytes = parts.nth(1).unwrap_or_default();
-    bytes.len() % 4 == 0 && parts.count() == 1
+    signature.split(':').skip(1).step_by(2).all(|bytes| bytes.len() % 4 == 0)
 }
 
 fn serialised(item: &Item) -> String {

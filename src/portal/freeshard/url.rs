@@ -22,7 +22,7 @@ impl Url {
     /// and an empty query or fragment is dropped. A URL of another scheme than HTTP stays as it is.
     pub(super) fn new(url: &str) -> Option<Self> {
         let (scheme, rest) = url.trim_start().split_once("://")?;
-        if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return None;
         }
         let scheme = scheme.to_ascii_lowercase();
