@@ -129,6 +129,10 @@ impl Peer {
     ///
     /// # Errors
     /// As of [`ask`](Peer::ask).
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "who asks whom for which part, and when: no two of them belong together"
+    )]
     pub fn ask_part<R: CryptoRng + ?Sized>(
         &mut self,
         portal: &Portal,
