@@ -1,24 +1,67 @@
-//! The base of a link (§2.6).
+//! The base of a link (§2.6), and the address of a Portal (§18.3).
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::addr::is_in_urls;
 
 /// Whether a link can stand on it: `https://` and any host, or `http://` and an onion service, which needs no TLS.
-pub(super) fn is_link_base(base: &str) -> bool {
-    let (rest, is_secure) = match (base.strip_prefix("https://"), base.strip_prefix("http://")) {
-        (Some(rest), _) => (rest, true),
-        (None, Some(rest)) => (rest, false),
-        (None, None) => return false,
+pub(crate) fn is_link_base(base: &str) -> bool {
+    Base::read(base).is_some_and(|base| {
+        base.user.is_none_or(|user| user.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            && (base.is_secure || is_onion(base.host))
+    })
+}
+
+/// Whether a Portal can be reached there (§18.3): a base without user name and query. A loopback address needs no TLS, either.
+#[cfg(feature = "portal")]
+pub(crate) fn is_address(address: &str) -> bool {
+    !address.contains('?')
+        && Base::read(address).is_some_and(|base| {
+            base.user.is_none() && (base.is_secure || is_onion(base.host) || is_loopback(base.host))
+        })
+}
+
+/// Whether it leads to this machine, as far as can be seen in it.
+#[cfg(feature = "portal")]
+pub(crate) fn is_local(address: &str) -> bool {
+    let is_localhost = |host: &str| {
+        let name = host.strip_suffix('.').unwrap_or(host);
+        name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
     };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let (user, at_host) = authority.rsplit_once('@').unwrap_or(("x", authority));
-    let (host, port) = split_port(at_host);
-    rest.bytes().all(|byte| byte != b'#' && is_in_urls(byte))
-        && user.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && port.is_none_or(is_port)
-        && is_host(host)
-        && (is_secure || is_onion(host))
+    Base::read(address).is_some_and(|base| is_loopback(base.host) || is_localhost(base.host))
+}
+
+/// An address of this machine.
+#[cfg(feature = "portal")]
+fn is_loopback(host: &str) -> bool {
+    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).and_then(|host| host.parse().ok());
+    let v4 = host.strip_suffix('.').unwrap_or(host).parse().ok();
+    v6.is_some_and(|v6: Ipv6Addr| v6.to_canonical().is_loopback()) || v4.is_some_and(|v4: Ipv4Addr| v4.is_loopback())
+}
+
+struct Base<'a> {
+    is_secure: bool,
+    user: Option<&'a str>,
+    host: &'a str,
+}
+
+impl<'a> Base<'a> {
+    /// A URL that every parser opens, without a fragment.
+    fn read(base: &'a str) -> Option<Self> {
+        let (rest, is_secure) = match (base.strip_prefix("https://"), base.strip_prefix("http://")) {
+            (Some(rest), _) => (rest, true),
+            (None, rest) => (rest?, false),
+        };
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let (user, at_host) = match authority.rsplit_once('@') {
+            Some((user, at_host)) => (Some(user), at_host),
+            None => (None, authority),
+        };
+        let (host, port) = split_port(at_host);
+        let is_good =
+            rest.bytes().all(|byte| byte != b'#' && is_in_urls(byte)) && port.is_none_or(is_port) && is_host(host);
+        is_good.then_some(Self { is_secure, user, host })
+    }
 }
 
 /// The host and what stands behind its colon.
