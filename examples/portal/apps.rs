@@ -29,7 +29,7 @@ pub trait Service: Send + Sync {
 
 /// A request that an app is working on: its body comes in parts, and the answer's body is read in parts.
 pub trait Work: Read + Send {
-    fn take(&mut self, body: &[u8]);
+    fn receive(&mut self, body: &[u8]);
     /// All of the body has come: the head of the answer.
     fn head(&mut self) -> (Status, Vec<(&'static str, &'static str)>);
 }
@@ -47,7 +47,7 @@ pub struct Call {
 impl Call {
     /// The host adds who it was: the full ID, and the owner's name for it. No header of these names comes from outside.
     pub fn new(peer: &Peer, request: &Request<'_>) -> Self {
-        let who = [("portal-peer-id", peer.id().to_string()), ("portal-peer-name", peer.name().to_string())];
+        let who = [("portal-peer-id", peer.id().to_string()), ("portal-peer-name", peer.name().as_str().to_owned())];
         let carried = request.headers.iter().map(|(name, value)| (name, value.to_owned()));
         let headers = who.into_iter().chain(carried).map(|(name, value)| (name.to_owned(), value)).collect();
         Self { id: request.id, method: request.method.as_str().to_owned(), target: request.target.clone(), headers }
@@ -107,7 +107,7 @@ struct Working {
 }
 
 impl Work for Working {
-    fn take(&mut self, body: &[u8]) {
+    fn receive(&mut self, body: &[u8]) {
         self.body.extend_from_slice(body);
     }
 

@@ -84,7 +84,7 @@ impl Host {
     /// Hands a part of a body to the app, and either asks for the next one or answers.
     fn go_on(&self, from: PortalId, pending: Pending, mut work: Box<dyn Work>, part: &Part<'_>) -> Result<Reply, Stop> {
         let id = pending.id();
-        work.take(part.bytes());
+        work.receive(part.bytes());
         if part.has_more() {
             self.machines().keep_work(from, id, work, true);
             return Ok(pending.proceed());

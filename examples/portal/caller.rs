@@ -83,7 +83,9 @@ impl Host {
         let machines = self.machines();
         let app = machines.authenticate(from)?;
         let peers = app.peers(machines.peers.values());
-        Ok(peers.map(|peer| (peer.id(), peer.name().to_string(), peer.own_name().to_string())).collect())
+        Ok(peers
+            .map(|peer| (peer.id(), peer.name().as_str().to_owned(), peer.own_name().as_str().to_owned()))
+            .collect())
     }
 
     /// A name for a new request of an app.
@@ -136,7 +138,9 @@ impl Host {
                 Ok(peer.ask_part(&machines.portal, id, number, part_of(&bytes), now, &mut rand::rng())?)
             })?;
         }
-        let Said::Answer { status, headers, mut bytes, mut has_more } = said else { return Err(HearError::Forged.into()) };
+        let Said::Answer { status, headers, mut bytes, mut has_more } = said else {
+            return Err(HearError::Forged.into());
+        };
         for number in 1.. {
             into.write_all(&bytes).map_err(|_| Problem::NoAnswer)?;
             if !has_more {
@@ -183,10 +187,17 @@ impl Host {
                 Ok(step) => match step.store(|write| store.keep(write))? {
                     Heard::Answer(Answer { status, headers, body }) => {
                         let headers = headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-                        return Ok(Said::Answer { status, headers, bytes: body.bytes().to_vec(), has_more: body.has_more() });
+                        return Ok(Said::Answer {
+                            status,
+                            headers,
+                            bytes: body.bytes().to_vec(),
+                            has_more: body.has_more(),
+                        });
                     }
                     Heard::Continue => return Ok(Said::Continue),
-                    Heard::Part(part) => return Ok(Said::Part { bytes: part.bytes().to_vec(), has_more: part.has_more() }),
+                    Heard::Part(part) => {
+                        return Ok(Said::Part { bytes: part.bytes().to_vec(), has_more: part.has_more() });
+                    }
                     // There is a session now.
                     Heard::Opened | Heard::Refused(Reason::TooEarly) => {}
                     Heard::Refused(reason) => return Err(reason.into()),

@@ -27,16 +27,28 @@ pub fn everywhere() -> Outcome {
             surely(&world.ada, world.ada.photos(), &world.ben.host.id(), "GET", "/shared/sea", b"", 200)?,
         ];
         world.deliveries()?;
-        if !world.ben.photos.keeper.has("/shared/sea", &photo) || !world.ben.notes.keeper.has("/peer/notes", b"Ada: Once.\n") {
+        if !world.ben.photos.keeper.has("/shared/sea", &photo)
+            || !world.ben.notes.keeper.has("/peer/notes", b"Ada: Once.\n")
+        {
             return Err(format!("point {point}: not what was sent").into());
         }
         let Some(failed_at) = power.failed_at() else {
             println!();
             let [same, looked, anew] = counts;
-            check("§18.8", &format!("{point} points. Each time each request was delivered at most once, and the app had its answer in the end:"), point > 20)?;
+            check(
+                "§18.8",
+                &format!(
+                    "{point} points. Each time each request was delivered at most once, and the app had its answer in the end:"
+                ),
+                point > 20,
+            )?;
             check("§18.8.2", &format!("  {same} times under the same id,"), same > 0)?;
             check("§18.8", &format!("  {looked} times it was told to look, and it was done,"), looked > 0)?;
-            return check("§18.8", &format!("  {anew} times it was told to look, it was not done, and it asked under a new id."), anew > 0);
+            return check(
+                "§18.8",
+                &format!("  {anew} times it was told to look, it was not done, and it asked under a new id."),
+                anew > 0,
+            );
         };
         let told = told.into_iter().max().unwrap_or_default();
         counts[told as usize] += 1;
@@ -83,7 +95,15 @@ fn small(world: &World) -> Outcome<Told> {
 }
 
 /// What may be done twice: it is asked under a new id if it was interrupted.
-fn surely(place: &Place, from: Credentials<'_>, to: &PortalId, method: &str, target: &str, body: &[u8], status: u16) -> Outcome<Told> {
+fn surely(
+    place: &Place,
+    from: Credentials<'_>,
+    to: &PortalId,
+    method: &str,
+    target: &str,
+    body: &[u8],
+    status: u16,
+) -> Outcome<Told> {
     let id = place.host.draw_id(to)?;
     match ask_until_told(place, from, to, id, method, target, body) {
         Ok((came, _)) if came == status => Ok(Told::SameId),
@@ -95,13 +115,28 @@ fn surely(place: &Place, from: Credentials<'_>, to: &PortalId, method: &str, tar
     }
 }
 
-fn surely_got(place: &Place, from: Credentials<'_>, to: &PortalId, method: &str, target: &str, body: &[u8]) -> Outcome<(u16, Vec<u8>)> {
+fn surely_got(
+    place: &Place,
+    from: Credentials<'_>,
+    to: &PortalId,
+    method: &str,
+    target: &str,
+    body: &[u8],
+) -> Outcome<(u16, Vec<u8>)> {
     let id = place.host.draw_id(to)?;
     Ok(ask_until_told(place, from, to, id, method, target, body)?)
 }
 
 /// The app is another process: when its host comes back, it asks again under the id that it kept.
-fn ask_until_told(place: &Place, from: Credentials<'_>, to: &PortalId, id: port_protocol::portal::RequestId, method: &str, target: &str, body: &[u8]) -> Got {
+fn ask_until_told(
+    place: &Place,
+    from: Credentials<'_>,
+    to: &PortalId,
+    id: port_protocol::portal::RequestId,
+    method: &str,
+    target: &str,
+    body: &[u8],
+) -> Got {
     loop {
         match place.ask_as(from, to, id, method, target, body) {
             Err(Problem::Store(_) | Problem::NoAnswer) => {}

@@ -37,7 +37,7 @@ pub type Entering = Result<Option<PortalId>, PeerError>;
 
 impl Host {
     pub fn new(name: &str, power: Power, network: Arc<dyn Network>) -> Result<Self, Box<dyn std::error::Error>> {
-        let mut store = Store { power, ..Store::default() };
+        let mut store = Store::new(power);
         let portal = Portal::create(PortalName::new(name)?, &mut rand::rng()).store(|write| store.keep(write))?;
         let machines = Machines {
             portal,
@@ -95,7 +95,9 @@ impl Host {
         let due: Vec<_> = {
             let machines = self.machines();
             let due = machines.peers.values().filter(|peer| peer.is_look_up_due(now));
-            due.filter_map(|peer| Some((peer.id(), peer.look_up().ok()?))).map(|(id, (address, message))| (id, address.clone(), message)).collect()
+            due.filter_map(|peer| Some((peer.id(), peer.look_up().ok()?)))
+                .map(|(id, (address, message))| (id, address.clone(), message))
+                .collect()
         };
         let mut outcomes = Vec::new();
         for (id, address, message) in due {
@@ -103,7 +105,9 @@ impl Host {
             let mut machines = self.machines();
             let Machines { peers, store, .. } = &mut *machines;
             // Removed or blocked meanwhile.
-            let Some(Ok(step)) = peers.get_mut(&id).map(|peer| peer.looked_up(answer.as_deref(), now)) else { continue };
+            let Some(Ok(step)) = peers.get_mut(&id).map(|peer| peer.looked_up(answer.as_deref(), now)) else {
+                continue;
+            };
             outcomes.push((id, step.store(|write| store.keep(write))?));
         }
         let mut machines = self.machines();

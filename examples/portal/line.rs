@@ -58,11 +58,17 @@ pub fn exchange(adas: &PortalCard, bens: &PortalCard) -> Outcome<Exchanged> {
     // The line is confirmed at both ends: what comes over it is of the owner who stands at the other.
     let numbers = [&at_ada, &at_ben].map(|line| line.safety_number().map(|number| number.to_string()));
     let [Some(adas_number), Some(bens_number)] = numbers else { return Err("the line is not confirmed".into()) };
-    let step = at_ada.seal(&adas.to_message(), &[], &mut Vec::new())?.store(|write| ada_store.keep(write))?;
-    send(&mut relay, ADA, step)?;
+    send(
+        &mut relay,
+        ADA,
+        at_ada.seal(&adas.to_message(), &[], &mut Vec::new())?.store(|write| ada_store.keep(write))?,
+    )?;
     let at_bens = receive(&mut relay, BEN, &mut at_ben, &mut ben_store)?.ok_or("no message")?;
-    let step = at_ben.seal(&bens.to_message(), &[], &mut Vec::new())?.store(|write| ben_store.keep(write))?;
-    send(&mut relay, BEN, step)?;
+    send(
+        &mut relay,
+        BEN,
+        at_ben.seal(&bens.to_message(), &[], &mut Vec::new())?.store(|write| ben_store.keep(write))?,
+    )?;
     let at_adas = receive(&mut relay, ADA, &mut at_ada, &mut ada_store)?.ok_or("no message")?;
     Ok(Exchanged {
         port,

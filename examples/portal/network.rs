@@ -8,7 +8,6 @@ use ureq::Agent;
 
 use crate::host::Host;
 use crate::http;
-use crate::power::Power;
 
 /// What a Portal needs of the network.
 pub trait Network: Send + Sync {
@@ -33,7 +32,6 @@ pub enum Mode {
 pub struct Wire {
     client: Agent,
     pub mode: Mode,
-    pub power: Power,
     carried: Mutex<Carried>,
 }
 
@@ -51,8 +49,8 @@ pub struct Carried {
 }
 
 impl Wire {
-    pub fn new(mode: Mode, power: Power) -> Self {
-        Self { client: http::client(), mode, power, carried: Mutex::default() }
+    pub fn new(mode: Mode) -> Self {
+        Self { client: http::client(), mode, carried: Mutex::default() }
     }
 
     pub fn carried(&self) -> MutexGuard<'_, Carried> {
@@ -98,7 +96,7 @@ fn is_who_are_you(message: &[u8]) -> bool {
 
 impl Network for Wire {
     fn post(&self, address: &str, message: &[u8]) -> Result<Vec<u8>, NoAnswer> {
-        self.fails_at(address, "while the message is on its way")?;
+        self.fails_at("while the message is on its way")?;
         if self.mode == Mode::Tamper {
             let flipped = self.flipped(message);
             self.attack(address, &flipped, "a message with a flipped bit");
@@ -112,7 +110,7 @@ impl Network for Wire {
         if self.mode == Mode::Replay && !is_who_are_you(message) {
             self.attack(address, message, "a message sent again at once");
         }
-        self.fails_at(address, "while the answer is on its way")?;
+        self.fails_at("while the answer is on its way")?;
         let spoiled = match self.mode {
             Mode::Tamper => Some(self.flipped(&answer)),
             // The last answer to something else.
@@ -142,19 +140,18 @@ impl Wire {
     }
 
     /// For `--crash`: the process of either Portal may stop here. What it had in memory is gone then, and the message with it.
-    fn fails_at(&self, address: &str, point: &str) -> Result<(), NoAnswer> {
-        let hosts: Vec<_> = self.carried().hosts.iter().map(|(at, host)| (at.clone(), host.clone())).collect();
-        for (at, host) in hosts {
+    fn fails_at(&self, point: &str) -> Result<(), NoAnswer> {
+        let hosts: Vec<_> = self.carried().hosts.values().cloned().collect();
+        for host in hosts {
             let power = host.machines().store.power.clone();
             if power.lasts(point).is_err() {
                 let restarted = host.machines().restart();
                 if restarted.is_err() {
-                    self.carried().wrong.push(format!("{at} did not start again"));
+                    self.carried().wrong.push("a Portal did not start again".to_owned());
                 }
                 return Err(NoAnswer);
             }
         }
-        let _ = address;
         Ok(())
     }
 }

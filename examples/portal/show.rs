@@ -23,5 +23,9 @@ pub fn check(rule: &str, text: &str, is_so: bool) -> Result<(), Box<dyn Error>> 
 
 /// Tells what came, if it is what should come.
 pub fn equal<T: PartialEq + Debug>(rule: &str, text: &str, came: &T, should: &T) -> Result<(), Box<dyn Error>> {
-    if came == should { check(rule, text, true) } else { Err(format!("{rule} {text}: {came:?}, and not {should:?}").into()) }
+    if came == should {
+        check(rule, text, true)
+    } else {
+        Err(format!("{rule} {text}: {came:?}, and not {should:?}").into())
+    }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::power::Power;
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Store {
     rows: BTreeMap<Vec<u8>, Stored>,
     /// For `--crash`.
@@ -35,6 +35,10 @@ pub enum StoreError {
 }
 
 impl Store {
+    pub fn new(power: Power) -> Self {
+        Self { rows: BTreeMap::new(), power }
+    }
+
     /// One transaction: all of a step's write, or nothing.
     pub fn keep(&mut self, write: &Write) -> Result<(), StoreError> {
         self.power.lasts("before a write")?;

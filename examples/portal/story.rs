@@ -50,7 +50,10 @@ pub fn under(mode: Mode) -> Outcome {
         world.ben.host.tick()?;
         world.ben.host.machines().ahead -= hours;
         world.wire.replay_all("after Ben's clock jumped ahead and back");
-        tell("§18.8.1", "Each message was sent again at once, at the end, after a new start, eleven minutes later, and after a jump of the clock.");
+        tell(
+            "§18.8.1",
+            "Each message was sent again at once, at the end, after a new start, eleven minutes later, and after a jump of the clock.",
+        );
     }
     ended(&world)
 }
@@ -61,8 +64,16 @@ fn ended(world: &World) -> Outcome {
     let carried = world.wire.carried();
     if world.wire.mode != Mode::Honest {
         let (refused, spoiled) = (carried.refused, carried.spoiled);
-        check("§18.6.3", &format!("{refused} bad messages were refused, and no row of a store changed by them."), refused > 0)?;
+        check(
+            "§18.6.3",
+            &format!("{refused} bad messages were refused, and no row of a store changed by them."),
+            refused > 0,
+        )?;
         check("§18.6.6", &format!("{spoiled} bad answers were not heard. The true ones went through."), spoiled > 0)?;
     }
-    check("§18.8", &format!("{} messages were carried; {deliveries} requests reached an app, each once.", carried.messages.len()), deliveries > 0)
+    check(
+        "§18.8",
+        &format!("{} messages were carried; {deliveries} requests reached an app, each once.", carried.messages.len()),
+        deliveries > 0,
+    )
 }

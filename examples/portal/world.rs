@@ -40,7 +40,7 @@ pub type Got = Result<(u16, Vec<u8>), Problem>;
 
 impl World {
     pub fn new(mode: Mode, power: &Power) -> Outcome<Self> {
-        let wire = Arc::new(Wire::new(mode, power.clone()));
+        let wire = Arc::new(Wire::new(mode));
         let place = |whose: &'static str| Place::new(whose, &wire, power.of(whose));
         let (ada, ben, carl) = (place("Ada's")?, place("Ben's")?, place("Carl's")?);
         Ok(Self { wire, ada, ben, carl })
@@ -135,7 +135,12 @@ impl Place {
         mut body: &[u8],
     ) -> Got {
         let mut into = Vec::new();
-        let headers = [("content-type", "text/plain"), ("cookie", "secret"), ("portal-peer-id", "somebody-else"), ("app-mood", "good")];
+        let headers = [
+            ("content-type", "text/plain"),
+            ("cookie", "secret"),
+            ("portal-peer-id", "somebody-else"),
+            ("app-mood", "good"),
+        ];
         let asked = AppRequest { id, method, target, headers: &headers };
         let (status, _) = self.host.app_asks(from, to, &asked, &mut body, &mut into)?;
         Ok((status.as_u16(), into))
