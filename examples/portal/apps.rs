@@ -78,9 +78,10 @@ impl Keeper {
 
     /// How many requests came; an error if one of them came twice.
     pub fn deliveries(&self) -> Result<usize, String> {
-        match self.kept().calls.iter().find(|(_, times)| **times > 1) {
+        let kept = self.kept();
+        match kept.calls.iter().find(|(_, times)| **times > 1) {
             Some((call, times)) => Err(format!("{call:?} was delivered {times} times")),
-            None => Ok(self.kept().calls.len()),
+            None => Ok(kept.calls.len()),
         }
     }
 

@@ -6,19 +6,27 @@ use super::addr::is_in_urls;
 
 /// Whether a link can stand on it: `https://` and any host, or `http://` and an onion service, which needs no TLS.
 pub(crate) fn is_link_base(base: &str) -> bool {
-    Base::read(base).is_some_and(|base| {
-        base.user.is_none_or(|user| user.starts_with(|c: char| c.is_ascii_alphanumeric()))
-            && (base.is_secure || is_onion(base.host))
+    let is_user = |user: &str| user.starts_with(|c: char| c.is_ascii_alphanumeric());
+    split_scheme(base).is_some_and(|(is_secure, rest)| {
+        Place::read(rest).is_some_and(|place| place.user.is_none_or(is_user) && (is_secure || is_onion(place.host)))
     })
 }
 
-/// Whether a Portal can be reached there (§18.3): a base without user name and query. A loopback address needs no TLS, either.
+/// Whether it begins with `https://` or `http://`, and what stands behind that.
+pub(crate) fn split_scheme(url: &str) -> Option<(bool, &str)> {
+    match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => Some((true, rest)),
+        (None, rest) => Some((false, rest?)),
+    }
+}
+
+/// Whether a Portal is reached there by TLS (§18.3): not at an onion service or a loopback address. `None`: this is no address of a Portal,
+/// which has no user name and no query. It stands there without its scheme: an empty port would be a scheme that was left in.
 #[cfg(feature = "portal")]
-pub(crate) fn is_address(address: &str) -> bool {
-    !address.contains('?')
-        && Base::read(address).is_some_and(|base| {
-            base.user.is_none() && (base.is_secure || is_onion(base.host) || is_loopback(base.host))
-        })
+pub(crate) fn needs_tls(address: &str) -> Option<bool> {
+    let place = Place::read(address)
+        .filter(|place| place.user.is_none() && place.port != Some("") && !address.contains('?'))?;
+    Some(!is_onion(place.host) && !is_loopback(place.host))
 }
 
 /// Whether it leads to this machine, as far as can be seen in it.
@@ -28,7 +36,7 @@ pub(crate) fn is_local(address: &str) -> bool {
         let name = host.strip_suffix('.').unwrap_or(host);
         name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
     };
-    Base::read(address).is_some_and(|base| is_loopback(base.host) || is_localhost(base.host))
+    Place::read(address).is_some_and(|place| is_loopback(place.host) || is_localhost(place.host))
 }
 
 /// An address of this machine.
@@ -39,19 +47,16 @@ fn is_loopback(host: &str) -> bool {
     v6.is_some_and(|v6: Ipv6Addr| v6.to_canonical().is_loopback()) || v4.is_some_and(|v4: Ipv4Addr| v4.is_loopback())
 }
 
-struct Base<'a> {
-    is_secure: bool,
+/// What stands behind the scheme of a URL that every parser opens.
+struct Place<'a> {
     user: Option<&'a str>,
     host: &'a str,
+    port: Option<&'a str>,
 }
 
-impl<'a> Base<'a> {
-    /// A URL that every parser opens, without a fragment.
-    fn read(base: &'a str) -> Option<Self> {
-        let (rest, is_secure) = match (base.strip_prefix("https://"), base.strip_prefix("http://")) {
-            (Some(rest), _) => (rest, true),
-            (None, rest) => (rest?, false),
-        };
+impl<'a> Place<'a> {
+    /// `None`: not every parser opens it, or it has a fragment.
+    fn read(rest: &'a str) -> Option<Self> {
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
         let (user, at_host) = match authority.rsplit_once('@') {
             Some((user, at_host)) => (Some(user), at_host),
@@ -60,7 +65,7 @@ impl<'a> Base<'a> {
         let (host, port) = split_port(at_host);
         let is_good =
             rest.bytes().all(|byte| byte != b'#' && is_in_urls(byte)) && port.is_none_or(is_port) && is_host(host);
-        is_good.then_some(Self { is_secure, user, host })
+        is_good.then_some(Self { user, host, port })
     }
 }
 

@@ -2,33 +2,37 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, str};
 
-use minicbor::{Decode, Decoder, Encode};
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use thiserror::Error;
 
 use super::id::PortalId;
-use crate::cbor::{self, Bytes, text_newtype};
+use crate::cbor::{self, Bytes};
 use crate::checked::{self, CHECK, Unchecked, is_of_another_version};
 use crate::error::DecodeError;
-use crate::port::base::{is_address, is_link_base, is_local};
+use crate::port::base::{is_link_base, is_local, needs_tls, split_scheme};
 use crate::port::find::form::CARD_KIND;
 use crate::port::ndef;
 use crate::port::text::base32_in;
 
-/// The longest card, in bytes: 37, and up to 74 for the address.
-pub const MAX_CARD_BYTES: usize = 111;
+/// The longest card, in bytes: 37, and up to 66 for the address.
+pub const MAX_CARD_BYTES: usize = 103;
 
 const MAX_CHECKED: usize = MAX_CARD_BYTES + CHECK;
-/// The URL of an onion service has 69 bytes.
-const MAX_ADDRESS: usize = 72;
+/// The host of an onion service has 62 bytes.
+const MAX_ADDRESS: usize = 64;
 const QR_PREFIX: &str = "PORTAL:";
 
-/// Where a Portal can be reached: a URL of at most 72 bytes (§18.3).
+/// Where a Portal can be reached: a URL of at most 64 bytes behind its scheme (§18.3).
 ///
-/// It comes from whoever made the card. Only its form is checked: `https://` and a host, `http://` and a host that ends in `.onion`, or
-/// `http://` and a loopback address; without user name, query and fragment. **A request to it is sent by your Portal**: allow no address in
-/// your own network but those that the owner wants, also behind a name. See [`is_local`](Self::is_local).
+/// The host says which scheme it is: `http://` for an onion service, whose name says which key answers, and for a loopback address, as in
+/// tests; `https://` for any other. There is no user name, no query and no fragment. `Display` writes the whole URL, to which the Portal's
+/// messages are sent.
+///
+/// It comes from whoever made the card. Only its form is checked. **Your Portal sends the requests**: of addresses in your own network allow
+/// only those that the owner wants, also behind a name. See [`is_local`](Self::is_local).
 #[derive(Clone, PartialEq, Eq)]
 pub struct PortalAddr(Bytes<MAX_ADDRESS>);
 
@@ -36,25 +40,53 @@ impl PortalAddr {
     /// Takes a URL.
     ///
     /// # Errors
-    /// [`CardError::BadAddress`]: it is longer than 72 bytes, or has another form. Choose another.
-    pub fn new(address: &str) -> Result<Self, CardError> {
-        Bytes::new(address.as_bytes()).filter(|_| is_address(address)).map(Self).ok_or(CardError::BadAddress)
+    /// [`CardError::BadAddress`]: it is longer than 64 bytes behind its scheme, or not of this form. Choose another.
+    pub fn new(url: &str) -> Result<Self, CardError> {
+        let (is_secure, address) = split_scheme(url).ok_or(CardError::BadAddress)?;
+        if needs_tls(address) == Some(is_secure) { Self::read(address) } else { Err(CardError::BadAddress) }
+    }
+
+    /// Without its scheme.
+    fn read(address: &str) -> Result<Self, CardError> {
+        needs_tls(address).and_then(|_| Bytes::new(address.as_bytes())).map(Self).ok_or(CardError::BadAddress)
+    }
+
+    /// What stands behind the scheme.
+    fn rest(&self) -> &str {
+        str::from_utf8(self.0.as_slice()).unwrap_or_default()
     }
 
     /// Whether its host is a loopback address or `localhost`. In a test that is good. Refuse it in a card that came from elsewhere: it makes
     /// your Portal talk to its own machine. Other names can lead there, too.
     pub fn is_local(&self) -> bool {
-        is_local(self.as_str())
+        is_local(self.rest())
+    }
+}
+
+impl fmt::Display for PortalAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if needs_tls(self.rest()) == Some(false) { "http://" } else { "https://" };
+        write!(f, "{scheme}{}", self.rest())
     }
 }
 
 impl fmt::Debug for PortalAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
+        write!(f, "\"{self}\"")
     }
 }
 
-text_newtype!(PortalAddr);
+impl<C> Encode<C> for PortalAddr {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.str(self.rest())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for PortalAddr {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        Self::read(d.str()?).map_err(|_| decode::Error::message("PortalAddr"))
+    }
+}
 
 /// What an owner shows so that others can enter its Portal as a peer: the ID, and perhaps an address (§18.3). It is no secret.
 ///
@@ -101,7 +133,7 @@ impl PortalCard {
 
     /// The canonical bytes: 37 without an address, at most [`MAX_CARD_BYTES`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let address = self.address.as_ref().map(PortalAddr::as_str);
+        let address = self.address.as_ref().map(PortalAddr::rest);
         cbor::encode_to_vec(&Layout { version: cbor::VERSION, kind: CARD_KIND, id: self.id, address })
     }
 
@@ -116,7 +148,7 @@ impl PortalCard {
         })?;
         match (layout.version, layout.kind) {
             (cbor::VERSION, CARD_KIND) => {
-                Ok(Self { id: layout.id, address: layout.address.map(PortalAddr::new).transpose()? })
+                Ok(Self { id: layout.id, address: layout.address.map(PortalAddr::read).transpose()? })
             }
             (cbor::VERSION, _) => Err(CardError::Malformed),
             _ => Err(CardError::UnsupportedVersion),
@@ -124,7 +156,7 @@ impl PortalCard {
     }
 
     /// The text of a QR code: `PORTAL:` and Base32 of the bytes and their check, all in QR's alphanumeric set. Without an address it has 70
-    /// characters, which fit a version 4 code at level M; with one of 30 bytes 121, which fit version 5; at most 188.
+    /// characters, which fit a version 4 code at level M; with one of 30 bytes 121, which fit version 5; at most 175.
     pub fn qr_text(&self) -> String {
         [QR_PREFIX, &self.base32()].concat()
     }
@@ -234,7 +266,7 @@ pub enum CardError {
     /// It is of another version. Tell the user to update the app.
     #[error("a Portal's card of a version that this crate does not know")]
     UnsupportedVersion,
-    /// The address is longer than 72 bytes, or not of the form that [`PortalAddr`] has. If you chose it, choose another. In a card that came
+    /// The address is longer than 64 bytes, or not of the form that [`PortalAddr`] has. If you chose it, choose another. In a card that came
     /// from elsewhere, its maker is broken: do not use it.
     #[error("not the address of a Portal")]
     BadAddress,

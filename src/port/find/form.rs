@@ -37,7 +37,7 @@ pub(crate) fn card(bytes: &[u8]) -> Form {
         (0x83, ..) => Form::Whole(BARE),
         (_, None, _) | (_, Some(0x78), None) => Form::Beginning,
         (_, Some(head @ 0x61..=0x77), _) => Form::Whole(BARE.saturating_add(head).saturating_sub(0x5f)),
-        (_, Some(0x78), Some(length @ 24..=72)) => Form::Whole(BARE.saturating_add(length).saturating_add(2)),
+        (_, Some(0x78), Some(length @ 24..=64)) => Form::Whole(BARE.saturating_add(length).saturating_add(2)),
         _ => Form::Other,
     }
 }
