@@ -47,9 +47,9 @@ pub struct Call {
 impl Call {
     /// The host adds who it was: the full ID, and the owner's name for it. No header of these names comes from outside.
     pub fn new(peer: &Peer, request: &Request<'_>) -> Self {
-        let who = [("portal-peer-id", peer.id().to_string()), ("portal-peer-name", peer.name().as_str().to_owned())];
         let carried = request.headers.iter().map(|(name, value)| (name, value.to_owned()));
-        let headers = who.into_iter().chain(carried).map(|(name, value)| (name.to_owned(), value)).collect();
+        let headers =
+            peer.headers_for_app().into_iter().chain(carried).map(|(name, value)| (name.to_owned(), value)).collect();
         Self { id: request.id, method: request.method.as_str().to_owned(), target: request.target.clone(), headers }
     }
 

@@ -1,5 +1,6 @@
 //! What a Portal's server does for its own apps.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
@@ -81,7 +82,7 @@ impl Host {
     /// An app asks for the peers. Gives the full ID of each, the owner's name, and the peer's own name.
     pub fn app_peers(&self, from: Credentials<'_>) -> Result<Vec<(PortalId, String, String)>, Problem> {
         let machines = self.machines();
-        let app = machines.authenticate(from)?;
+        let app = authenticate(&machines.apps, from)?;
         let peers = app.peers(machines.peers.values());
         Ok(peers
             .map(|peer| (peer.id(), peer.name().as_str().to_owned(), peer.own_name().as_str().to_owned()))
@@ -122,20 +123,18 @@ impl Host {
     ) -> Result<(Status, Vec<(String, String)>), Problem> {
         let AppRequest { id, method, target, headers } = *asked;
         let mut bytes = read_part(&mut body);
-        let mut said = self.exchange(to, |machines, now| {
-            let app = machines.apps.get(&AppName::new(from.app)?).ok_or(GrantError::BadCredential)?;
-            let app = app.authenticate(from.credential)?;
+        let mut said = self.exchange(to, |Machines { portal, peers, apps, .. }, now| {
+            let (app, peer) = (authenticate(apps, from)?, peers.get_mut(to).ok_or(GrantError::NotGranted)?);
             let headers = Headers::carried(headers.iter().copied())?;
             let request = app.request(id, Method::new(method)?, Target::parse(target)?, headers, part_of(&bytes));
-            let peer = machines.peers.get_mut(to).ok_or(GrantError::NotGranted)?;
-            Ok(peer.ask(&machines.portal, app, &request, now, &mut rand::rng())?)
+            Ok(peer.ask(portal, app, &request, now, &mut rand::rng())?)
         })?;
         for number in 1.. {
             let Said::Continue = said else { break };
             bytes = read_part(&mut body);
-            said = self.exchange(to, |machines, now| {
-                let peer = machines.peers.get_mut(to).ok_or(GrantError::NotGranted)?;
-                Ok(peer.ask_part(&machines.portal, id, number, part_of(&bytes), now, &mut rand::rng())?)
+            said = self.exchange(to, |Machines { portal, peers, apps, .. }, now| {
+                let (app, peer) = (authenticate(apps, from)?, peers.get_mut(to).ok_or(GrantError::NotGranted)?);
+                Ok(peer.ask_part(portal, app, id, number, part_of(&bytes), now, &mut rand::rng())?)
             })?;
         }
         let Said::Answer { status, headers, mut bytes, mut has_more } = said else {
@@ -146,17 +145,22 @@ impl Host {
             if !has_more {
                 break;
             }
-            let said = self.exchange(to, |machines, now| {
-                let peer = machines.peers.get_mut(to).ok_or(GrantError::NotGranted)?;
-                Ok(peer.ask_more(&machines.portal, id, number, now, &mut rand::rng())?)
+            let said = self.exchange(to, |Machines { portal, peers, apps, .. }, now| {
+                let (app, peer) = (authenticate(apps, from)?, peers.get_mut(to).ok_or(GrantError::NotGranted)?);
+                Ok(peer.ask_more(portal, app, id, number, now, &mut rand::rng())?)
             })?;
             let Said::Part { bytes: next, has_more: more } = said else { return Err(HearError::Forged.into()) };
             (bytes, has_more) = (next, more);
         }
+        Ok((status, headers))
+    }
+
+    /// The app has the answer, and will not ask for it again: the peer may forget the request. Not before: what the host has written to an app that
+    /// then crashes, the app has to ask for again.
+    pub fn app_has(&self, to: &PortalId, id: RequestId) {
         if let Some(peer) = self.machines().peers.get_mut(to) {
             peer.done(id);
         }
-        Ok((status, headers))
     }
 
     /// Asks until something is said that is the peer's: under the same id each time, so that it is one request however often it is asked.
@@ -167,14 +171,14 @@ impl Host {
     ) -> Result<Said, Problem> {
         let mut problem = Problem::NoAnswer;
         for _ in 0..TRIES {
-            let (address, outgoing) = {
+            let (address, mut outgoing) = {
                 let mut machines = self.machines();
                 let now = machines.now();
                 let outgoing = message(&mut machines, now)?;
                 let address = machines.peers.get(to).and_then(|peer| peer.address().cloned());
                 (address.ok_or(AskError::Unverified)?, outgoing)
             };
-            let Ok(answer) = self.network.post(address.as_str(), &outgoing.message) else {
+            let Ok(answer) = self.network.post(&address.to_string(), &outgoing.message) else {
                 problem = Problem::NoAnswer;
                 continue;
             };
@@ -183,7 +187,7 @@ impl Host {
             let now = machines.now();
             let Machines { portal, peers, store, .. } = &mut *machines;
             let peer = peers.get_mut(to).ok_or(GrantError::NotGranted)?;
-            match peer.hear(portal, &outgoing.waiting, &answer, &mut buffer, now) {
+            match peer.hear(portal, &mut outgoing.waiting, &answer, &mut buffer, now) {
                 Ok(step) => match step.store(|write| store.keep(write))? {
                     Heard::Answer(Answer { status, headers, body }) => {
                         let headers = headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -217,10 +221,11 @@ impl Host {
     }
 }
 
-impl Machines {
-    /// The first thing of each call of an app.
-    fn authenticate(&self, Credentials { app, credential }: Credentials<'_>) -> Result<AuthenticatedApp<'_>, Problem> {
-        let app = self.apps.get(&AppName::new(app)?).ok_or(GrantError::BadCredential)?;
-        Ok(app.authenticate(credential)?)
-    }
+/// The first thing of each call of an app.
+fn authenticate<'a>(
+    apps: &'a BTreeMap<AppName, App>,
+    Credentials { app, credential }: Credentials<'_>,
+) -> Result<AuthenticatedApp<'a>, Problem> {
+    let app = apps.get(&AppName::new(app)?).ok_or(GrantError::BadCredential)?;
+    Ok(app.authenticate(credential)?)
 }

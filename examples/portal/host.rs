@@ -101,7 +101,7 @@ impl Host {
         };
         let mut outcomes = Vec::new();
         for (id, address, message) in due {
-            let answer = self.network.post(address.as_str(), &message).ok();
+            let answer = self.network.post(&address.to_string(), &message).ok();
             let mut machines = self.machines();
             let Machines { peers, store, .. } = &mut *machines;
             // Removed or blocked meanwhile.
@@ -112,30 +112,34 @@ impl Host {
         }
         let mut machines = self.machines();
         let Machines { peers, store, work, .. } = &mut *machines;
-        let mut gone = Vec::new();
-        for (id, peer) in peers.iter_mut() {
-            if let Some(step) = peer.tick(now)
-                && step.store(|write| store.keep(write))?
-            {
-                gone.push(*id);
-            }
+        for step in peers.values_mut().filter_map(|peer| peer.tick(now)) {
+            step.store(|write| store.keep(write))?;
         }
-        gone.iter().for_each(|id| drop(peers.remove(id)));
         work.retain(|_, (since, _)| since.after(Duration::from_secs(660)) > now);
         Ok(outcomes)
     }
 
-    /// The owner blocks a peer, or removes it: its sessions end, and what an app of it was in the middle of.
-    pub fn end(&self, id: &PortalId, removed: bool) -> Result<(), StoreError> {
+    /// The owner blocks a peer.
+    pub fn block(&self, id: &PortalId) -> Result<(), Box<dyn std::error::Error>> {
+        self.end(id, |peer| peer.block())
+    }
+
+    /// The owner removes a peer.
+    pub fn remove(&self, id: &PortalId) -> Result<(), Box<dyn std::error::Error>> {
+        self.end(id, |peer| Ok(peer.remove()))
+    }
+
+    /// The sessions of the peer end, and what an app of it was in the middle of.
+    fn end(
+        &self,
+        id: &PortalId,
+        step: impl FnOnce(&mut Peer) -> Result<Step<'_, Peer>, PeerError>,
+    ) -> Result<(), Box<dyn std::error::Error>> {
         let mut machines = self.machines();
-        let now = machines.now();
         let Machines { portal, peers, store, work, .. } = &mut *machines;
-        if let Some(peer) = peers.get_mut(id) {
-            let step = if removed { peer.remove(now) } else { peer.block() };
-            step.store(|write| store.keep(write))?;
-            portal.end_sessions(id);
-            work.retain(|(from, _), _| from != id);
-        }
+        step(peers.get_mut(id).ok_or("no such peer")?)?.store(|write| store.keep(write))?;
+        portal.end_sessions(id);
+        work.retain(|(from, _), _| from != id);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What is printed: a story of plain lines. In front of each stands the rule of docs/portal.md that it shows.
 
 use std::error::Error;
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 
 /// A sentence that the system is told in.
 pub fn heading(text: &str) {
@@ -27,5 +27,22 @@ pub fn equal<T: PartialEq + Debug>(rule: &str, text: &str, came: &T, should: &T)
         check(rule, text, true)
     } else {
         Err(format!("{rule} {text}: {came:?}, and not {should:?}").into())
+    }
+}
+
+/// Tells what was refused, and the error's own words, if it is this error.
+pub fn refused<T: Debug, E: PartialEq + Display + Debug>(
+    rule: &str,
+    text: &str,
+    came: &Result<T, E>,
+    should: &E,
+) -> Result<(), Box<dyn Error>> {
+    match came {
+        Err(error) if error == should => {
+            tell(rule, text);
+            tell("", &format!("  ✗ {error}"));
+            Ok(())
+        }
+        _ => Err(format!("{rule} {text}: {came:?}, and not {should:?}").into()),
     }
 }

@@ -93,14 +93,19 @@ impl Place {
         Ok(Self { host, address, notes, photos })
     }
 
-    /// Looks up what is due, until nothing is: a minute passes between two tries.
+    /// Looks up what is due, until nothing is: time passes between two tries.
     pub fn look_up(&self, world: &World) -> Outcome {
         for _ in 0..4 {
             self.host.tick()?;
-            if self.host.machines().peers.values().all(|peer| peer.is_verified()) {
-                return Ok(());
-            }
-            world.wait(120);
+            let (now, due) = {
+                let machines = self.host.machines();
+                let is_done = |peer: &Peer| peer.is_blocked() || peer.is_verified();
+                if machines.peers.values().all(is_done) {
+                    return Ok(());
+                }
+                (machines.now(), machines.store.next_deadline().ok_or("nothing is due")?)
+            };
+            world.wait(due.as_secs().saturating_sub(now.as_secs()) + 1);
         }
         Err("a peer was not verified".into())
     }
@@ -121,7 +126,11 @@ impl Place {
     /// An app asks a peer, under a new id.
     pub fn ask(&self, from: Credentials<'_>, to: &PortalId, method: &str, target: &str, body: &[u8]) -> Got {
         let id = self.host.draw_id(to)?;
-        self.ask_as(from, to, id, method, target, body)
+        let got = self.ask_as(from, to, id, method, target, body);
+        if got.is_ok() {
+            self.host.app_has(to, id);
+        }
+        got
     }
 
     /// An app asks a peer, under an id that it keeps.
