@@ -61,8 +61,9 @@ fn ours(
     };
     // The host knows which app it is. The file says so in the address.
     let host = sent.first().and_then(|sent| sent.url.split("://").nth(1)?.split('.').next());
-    let app = context.app.as_deref().or(host).unwrap_or(context.app());
-    let sender = Sender { key, app, zone: &context.zone };
+    let app = context.app.as_deref().or(host).unwrap_or("mock_app");
+    let zone = context.zone_of(sent.first().map_or("", |sent| &sent.url));
+    let sender = Sender { key, app, zone };
     let got = sender.call_as_built(method, path, body.as_bytes(), now, &mut rand::rng());
     let (got, theirs) = match (got, sent.first()) {
         (Ok(got), Some(theirs)) => (got, theirs),

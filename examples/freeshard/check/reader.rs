@@ -221,8 +221,10 @@ impl Context {
         }
     }
 
-    pub fn app(&self) -> &str {
-        self.app.as_deref().unwrap_or("mock_app")
+    /// The zone of an address. The real system has its own written into its program, whatever the zone of its identity is.
+    pub fn zone_of(&self, url: &str) -> &str {
+        let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or(url);
+        if host.ends_with(&self.zone) { &self.zone } else { "freeshard.cloud" }
     }
 }
 
@@ -247,7 +249,7 @@ fn paths_of(app: &str) -> AppPaths {
 
 /// With the headers that the app has there. The last of them tells the paths apart.
 pub fn rule(prefix: &str, access: Access) -> PathRule {
-    let foo = match access {
+    let mark = match access {
         Access::Private => "bar",
         Access::Public => "baz",
         Access::Peer => "foo",
@@ -257,7 +259,7 @@ pub fn rule(prefix: &str, access: Access) -> PathRule {
         ("X-Ptl-Client-Name", "{{ auth.client_name }}"),
         ("X-Ptl-Client-Type", "{{ auth.client_type }}"),
         ("X-Ptl-ID", "{{ portal.id }}"),
-        ("X-Ptl-Foo", foo),
+        ("X-Ptl-Foo", mark),
     ]
     .into_iter()
     .fold(PathRule::new(prefix, access), |rule, (name, value)| rule.header(name, value).expect("a header"))

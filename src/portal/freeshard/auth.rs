@@ -7,9 +7,9 @@ use sfv::{BareItem, Dictionary, ListEntry, Parser};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Mode;
 use super::error::BadSignature;
 use super::identity::FullId;
+use super::mode::Mode;
 use super::paths::{Access, AppPaths, PathRule};
 use super::peers::{Peer, Peers};
 use super::replay::{Mark, ReplayMemory};
@@ -284,7 +284,7 @@ fn check_body(request: &Forwarded<'_>, signed: &Signed) -> Result<(), BadSignatu
     let hash = match request.body {
         Body::Unseen => return Err(BadSignature::Body),
         Body::Whole([]) => return if field.is_none() { Ok(()) } else { Err(BadSignature::Body) },
-        Body::Whole(body) => Sha256::digest(body).into(),
+        Body::Whole(body) => <[u8; 32]>::from(Sha256::digest(body)),
         Body::Sha256(hash) => hash,
     };
     if !signed.covers("content-digest") {
@@ -296,7 +296,7 @@ fn check_body(request: &Forwarded<'_>, signed: &Signed) -> Result<(), BadSignatu
         return Err(BadSignature::Body);
     };
     let BareItem::ByteSequence(digest) = item.bare_item else { return Err(BadSignature::Body) };
-    let same: bool = digest.as_slice().ct_eq(&<[u8; 32]>::from(hash)).into();
+    let same: bool = digest.as_slice().ct_eq(&hash).into();
     if same && name.as_str() == "sha-256" { Ok(()) } else { Err(BadSignature::Body) }
 }
 
