@@ -68,7 +68,7 @@ fn r19_3_a_key_is_pinned() {
         assert!(row.is_reachable());
         // The owner's own name for it stays, strictly.
         assert_eq!(row.name(), Some(if mode == Mode::Strict { "my Alice" } else { "Alice of Wonderland" }));
-        assert_eq!(peers.refresh(ZONE), [ask.clone()]);
+        assert_eq!(peers.refresh(ZONE), std::slice::from_ref(&ask));
         for answer in [http(&carol), http(&liar.to_json())] {
             assert!(peers.answered(&ask.id, answer).is_err());
             assert_eq!(peers.rows()[0].key(), Some(key("Alice").public_key()));
