@@ -56,7 +56,11 @@ fn ours(
     let body = request.text("body").unwrap_or_default();
     // They are not carried.
     let _ = request.fields("headers");
-    let Some(key) = signer.and_then(|name| context.ring.private(name)) else {
+    let named = signer.and_then(|name| context.ring.by_name(name));
+    let fields = sent.first().map(Sent::fields).unwrap_or_default();
+    let signed = Signed::parse(&fields).ok();
+    let key_id = || context.ring.by_id(signed.as_ref()?.key_id()?);
+    let Some(key) = named.or_else(key_id).and_then(|key| context.ring.private(key)) else {
         return Err(Outcome::Skipped("no private key of the signer"));
     };
     // The host knows which app it is. The file says so in the address.

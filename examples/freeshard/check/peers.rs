@@ -137,7 +137,8 @@ fn with_key(context: &Context, value: &Value) -> Option<Value> {
     let mut value = value.clone();
     for field in ["public_bytes_b64", "public_key_pem"] {
         if let Some(text) = value.get(field).and_then(Value::as_str) {
-            let pem = context.ring.pem(text)?;
+            let by_id = || Some(context.ring.by_id(value.get("id")?.as_str()?)?.to_pem().to_owned());
+            let pem = context.ring.pem(text).or_else(by_id)?;
             *value.get_mut(field)? = Value::from(pem);
         }
     }
