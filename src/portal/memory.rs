@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 use super::id::PortalId;
 use super::message::OpeningMark;
 use super::name::AppName;
-use super::request::{RequestId, RequestMark};
+use super::request::{RequestId, RequestMark, Say};
 use super::step::{self, PortalKey, Row};
+use crate::cbor;
 use crate::error::RestoreError;
 use crate::time::UnixSeconds;
 
@@ -55,10 +56,14 @@ pub(super) enum Phase {
 /// The parts of an answer behind the first.
 #[derive(Clone)]
 pub(super) enum Rest {
-    /// There are none, or they were lost.
-    Gone,
-    /// The app has given the parts before this one, and was not asked for it.
+    /// There are none.
+    None,
+    /// They were lost when this Portal stopped.
+    Lost,
+    /// The app has given the parts before this one, and was not asked for it. `last` is what it gave then.
     Next { number: u64, last: Option<Zeroizing<Vec<u8>>> },
+    /// The app has given all, and this was the last, with this number.
+    All { number: u64, last: Zeroizing<Vec<u8>> },
     /// The app was asked for this one.
     Asked { number: u64 },
 }
@@ -102,7 +107,14 @@ impl Memory {
             }
             let (_, RequestRow { created, nonce, app, answer }) = step::restore(REQUEST, record)?;
             let phase = match answer {
-                Some(say) => Phase::Answered { say: Zeroizing::new(say.to_vec()), rest: Rest::Gone },
+                Some(answer) => {
+                    let rest = match cbor::decode(answer).map_err(|_| RestoreError::Malformed)? {
+                        Say::Answer(answer) if answer.body.has_more() => Rest::Lost,
+                        Say::Answer(_) => Rest::None,
+                        _ => return Err(RestoreError::Malformed),
+                    };
+                    Phase::Answered { say: Zeroizing::new(answer.to_vec()), rest }
+                }
                 None => Phase::Interrupted,
             };
             memory.requests.insert(nonce, Taken { created, app, phase });

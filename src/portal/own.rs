@@ -4,12 +4,13 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, decode};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::error::Refusal;
 use super::id::PortalId;
+use super::memory::MAX_TAKEN;
 use super::message::{Message, OpeningMark, SessionId};
 use super::name::PortalName;
 use super::noise::{KeyPair, Responder};
@@ -109,8 +110,7 @@ impl Portal {
     /// [`Peer::take`] of that peer. If there is no such peer, answer [`Refusal::Unknown`].
     ///
     /// # Errors
-    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed, but that a peer's own Exchange with nonsense inside has
-    /// used its number.
+    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed.
     pub fn receive<'b>(
         &mut self,
         message: &[u8],
@@ -144,7 +144,9 @@ impl Portal {
                 self.uses = self.uses.saturating_add(1);
                 entry.last_use = self.uses;
                 let payload = buffer.get(..length).unwrap_or_default();
-                let Exchange { done, ask } = cbor::decode(payload).map_err(|_| Refusal::NoSession)?;
+                // The peer said it, so it is told that it can't be read.
+                let Exchange { done, ask } =
+                    cbor::decode(payload).unwrap_or(Exchange { done: Vec::new(), ask: Ask::Unreadable });
                 let reply = ReplyTo::Exchange(id, number);
                 Ok(Received::Incoming(Incoming { from: entry.peer, opening: None, done, ask, reply }))
             }
@@ -241,10 +243,22 @@ pub(super) struct Opening<'b> {
 /// The payload of an Exchange.
 #[derive(Encode, Decode)]
 pub(super) struct Exchange<'b> {
-    #[n(0)]
+    #[cbor(n(0), decode_with = "few")]
     pub(super) done: Vec<RequestMark>,
     #[b(1)]
     pub(super) ask: Ask<'b>,
+}
+
+/// At most as many as a Portal remembers.
+fn few<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Vec<RequestMark>, decode::Error> {
+    let mut done = Vec::new();
+    for _ in 0..d.array()?.unwrap_or_default() {
+        done.push(d.decode_with(ctx)?);
+        if done.len() > MAX_TAKEN {
+            return Err(decode::Error::message("more than are remembered"));
+        }
+    }
+    Ok(done)
 }
 
 /// What a message of another Portal is.
