@@ -12,7 +12,7 @@ use super::error::{AskError, HearError, Reason, Refusal};
 use super::memory::MAX_TAKEN;
 use super::message::{Message, SessionId};
 use super::name::PortalName;
-use super::noise::Initiator;
+use super::noise::{Initiator, PROLOGUE};
 use super::own::{Exchange, Opening, Portal};
 use super::peer::{Peer, State};
 use super::request::{Answer, Ask, Part, Request, RequestId, RequestNonce, Say};
@@ -198,7 +198,7 @@ impl Peer {
         let mut ephemeral = Secret::ZERO;
         rng.fill_bytes(ephemeral.expose_mut());
         let mut noise = Vec::with_capacity(payload.len().saturating_add(96));
-        let initiator = Initiator::write(&portal.pair, &key, ephemeral, &payload, &mut noise);
+        let initiator = Initiator::write(PROLOGUE, &portal.pair, &key, ephemeral, &payload, &mut noise);
         Ok(Outgoing { message: Message::Opening(&noise).to_vec(), waiting: Waiting(For::Opened(initiator)) })
     }
 
