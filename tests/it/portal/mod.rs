@@ -4,4 +4,6 @@ mod id;
 mod manifest;
 mod once;
 mod path;
+mod stranger;
+pub mod vectors;
 mod world;
