@@ -7,8 +7,10 @@ A second implementation of chapter 18, both ends: Noise IK from the Noise specif
 
 import json
 import re
+import string
 import sys
 import unicodedata
+import urllib.parse
 from collections import Counter
 from hashlib import sha256
 
@@ -262,6 +264,10 @@ def is_request_id(value):
     return type(value) is list and len(value) == 2 and is_time(value[0]) and is_bytes(value[1], 16)
 
 
+def is_app(value):
+    return type(value) is str and bool(re.fullmatch("[a-z0-9_-]{1,63}", value))
+
+
 def is_part(value):
     return type(value) is list and len(value) == 2 and is_bytes(value[0], 0, 32_768) and type(value[1]) is bool
 
@@ -281,18 +287,39 @@ def are_headers(value):
     return len(set(names)) == len(names) and sum(len(name) + len(text) for name, text in value) <= 8_192
 
 
+def is_canonical(target):
+    """§18.5, rules 1 to 8. What a percent sign begins in a segment is read as the last bytes of a text in UTF-8."""
+    path, _, query = target.partition("?")
+    if not path.startswith("/") or len(target) > 8_192 or not re.fullmatch(r"[!-~]*", query) or set(query) & set('#"<>'):
+        return False
+    segments = path.split("/")[1:]
+    if "" in segments[:-1]:
+        return False
+    for segment in segments:
+        if not re.fullmatch(r"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-F]{2})*", segment):
+            return False
+        try:
+            text = urllib.parse.unquote_to_bytes(segment).decode()
+        except UnicodeDecodeError:
+            return False
+        again = "".join(c if c in PLAIN else "".join(f"%{byte:02X}" for byte in c.encode()) for c in text)
+        hidden = any(unicodedata.category(c) == "Cc" for c in text) or text != text.strip()
+        if again != segment or hidden or text.split(";")[0] in (".", "..") or re.search(r"[/\\]|%[0-9A-Fa-f]{2}", text):
+            return False
+    return True
+
+
 def is_request(value):
     if type(value) is not list or len(value) != 6:
         return False
     request_id, app, method, target, headers, part = value
     return (
         is_request_id(request_id)
-        and all(type(text) is str for text in (app, method, target))
-        and re.fullmatch("[a-z0-9_-]{1,63}", app)
+        and is_app(app)
+        and all(type(text) is str for text in (method, target))
         and re.fullmatch("[A-Z]{1,16}", method)
         and method not in ("CONNECT", "TRACE")
-        # The vectors' targets are canonical (§18.5), but for those without a slash.
-        and re.fullmatch("/[!-~]{0,8191}", target)
+        and is_canonical(target)
         and are_headers(headers)
         and is_part(part)
     )
@@ -305,8 +332,9 @@ def is_answer(value):
     return is_uint(status) and 200 <= status <= 599 and are_headers(headers) and is_part(part)
 
 
+PLAIN = set(string.ascii_letters + string.digits + "-._~!$&'()*+,=:@")
 HELLO, REQUEST, BODY_PART, MORE = range(4)
-ASKS = {HELLO: [], REQUEST: [is_request], BODY_PART: [is_request_id, is_uint, is_part], MORE: [is_request_id, is_uint]}
+ASKS = {HELLO: [], REQUEST: [is_request], BODY_PART: [is_request_id, is_app, is_uint, is_part], MORE: [is_request_id, is_app, is_uint]}
 SAYS = {0: [], 1: [is_answer], 2: [], 3: [is_part], 4: [lambda reason: is_uint(reason) and 1 <= reason <= 6], 5: []}
 SAID = ["Opened", "Answer", "Continue", "Part", "Refused", "Working"]
 
@@ -491,11 +519,11 @@ class Callee:
             return self.asked_request(now, is_early, fields[0], taken, put)
         if is_early:
             return refuse(TOO_EARLY)
-        number = fields[1]
-        if taken is None:
+        app, number = fields[1:3]
+        if taken is None or taken["app"] != app:
             return refuse(OUT_OF_PLACE)
         if kind == BODY_PART:
-            part = fields[2]
+            part = fields[3]
             if taken["phase"] == "receiving":
                 if number == taken["next"]:
                     taken["next"] += 1
@@ -522,6 +550,8 @@ class Callee:
         if is_early and (method not in SAFE or part != [b"", False]):
             return refuse(TOO_EARLY)
         if taken:
+            if taken["app"] != app:
+                return refuse(OUT_OF_PLACE)
             if taken["phase"] == "receiving":
                 return {"say": [2]} if taken["next"] == 1 else refuse(OUT_OF_PLACE)
             if taken["phase"] == "working":
@@ -536,8 +566,8 @@ class Callee:
         if len(self.requests) >= MEMORY or name in self.requests:
             return refuse(FULL)
         phase = "receiving" if part[1] else "working"
-        self.requests[name] = {"created": created, "phase": phase, "next": 1, "say": None, "rest": None}
-        put.append(row(b"\5" + self.peer.id + name, record(TAKEN, 0, created, name), 0, created + FORGOTTEN))
+        self.requests[name] = {"created": created, "app": app, "phase": phase, "next": 1, "say": None, "rest": None}
+        put.append(row(b"\5" + self.peer.id + name, record(TAKEN, 0, created, name, app), 0, created + FORGOTTEN))
         return {"delivered": request, "id": [created, name]}
 
     def reply(self, say, to, now, step):
@@ -578,7 +608,7 @@ class Callee:
             require(say[0] == 1)
             more = say[1][2][1]
             taken |= {"phase": "answered", "say": say, "rest": {"next": 1, "last": None} if more else None}
-            data = record(TAKEN, 1, created, name, encode(say))
+            data = record(TAKEN, 1, created, name, taken["app"], encode(say))
             write = written([row(b"\5" + self.peer.id + name, data, 1, created + FORGOTTEN)], [])
         return {"write": write} | self.reply(say, to, step["now"], step)
 
@@ -623,7 +653,7 @@ class Caller:
     def __init__(self, file):
         own = file["caller"]
         self.private, self.name, self.peer = bytes.fromhex(own["private_key"]), own["name"], Peer(own, file["callee"], file["peer"])
-        self.session = None
+        self.session, self.heard = None, []
 
     def ask(self, step):
         ask = of_shown(step["ask"])
@@ -640,6 +670,8 @@ class Caller:
         return {"payload": payload.hex(), "message": message(2, sealed).hex(), "derived": noise.seen}, (noise, ephemeral)
 
     def hear(self, data, waiting):
+        if waiting in self.heard:
+            return {"error": "Misplaced"}
         try:
             kind, *fields = read_message(data)
             if kind == 6:
@@ -667,6 +699,8 @@ class Caller:
         except Malformed:
             counts["negatives refused"] += 1
             return {"error": "Forged"}
+        # One answer to each message.
+        self.heard.append(waiting)
         return {"heard": SAID[say[0]], "write": written(put, [])}
 
     def look_up(self, data):
@@ -730,7 +764,7 @@ def check_records(file):
     ids = [id_of(callee), id_of(stranger)]
     name, address = file["peer"]["name"], file["peer"]["address"]
     known, key = [0, id_of(callee)], [1, callee]
-    longest = [[1, other], f"https://{'a' * 46}.example/p", "y" * 32, "x" * 32, [2, now + 720], now, [11, now + DAY]]
+    longest = [[1, other], f"{'a' * 54}.example/p", "y" * 32, "x" * 32, [1], now, [11, now + DAY]]
     expected = {
         "Portal": record(PORTAL, 0, bytes.fromhex(file["caller"]["private_key"]), file["caller"]["name"]),
         "App, none": record(APP, 0, "notes", credential, [0]),
@@ -742,10 +776,10 @@ def check_records(file):
         "Peer, unreachable": record(PEER, 1, known, address, name, "", [0], 0, [1, now + 60]),
         "Peer, verified": record(PEER, 2, key, address, name, "", [0], 0),
         "Peer, blocked": record(PEER, 3, key, address, name, "", [1], 0),
-        "Peer, removed": record(PEER, 4, key, address, name, "", [2, now + 720], 0),
+        "Peer, removed": record(PEER, 4, known, None, "", "", [2], 0),
         "Peer, the longest": record(PEER, 18, *longest),
     }
-    # Looked up, an Opening, a tick, an address, twelve failures, a name, removed.
+    # Looked up, an Opening, a tick, an address, twelve failures, a name, blocked.
     same(len(record(PEER, 2**32 - 1, *longest)) <= 200, True, "the longest record of a peer has at most 200 bytes")
     rows = [row for step in file["plays"]["a worked example"] for row in step.get("write", {"put": []})["put"]]
     kinds = {"Opening": ("04", 0), "Request": ("05", 0), "Request, answered": ("05", 1)}

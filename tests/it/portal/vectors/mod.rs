@@ -113,7 +113,7 @@ fn all() -> Value {
         "caller": side(CALLER, "Ada's"),
         "callee": side(CALLEE, "Ben's"),
         "app": { "name": "notes", "manifest": MANIFEST, "peers_get": ["/peer", "/pub"] },
-        "peer": { "address": "https://other.example/portal", "name": "a friend" },
+        "peer": { "address": "other.example/portal", "name": "a friend" },
         "ids": ids(),
         "plays": named(plays::plays()),
         "refused": named(refused::refused()),

@@ -2,10 +2,12 @@
 
 use port_protocol::UnixSeconds;
 use port_protocol::portal::*;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use super::super::stranger::{self, Key, Noise, key_for};
-use super::super::world::{Side, app_name, manifest};
+use super::super::world::{NOW, Side, Store, app_name, manifest, who_are_you};
 use super::{CALLEE, CALLER, shown};
 use crate::common::cbor::Cbor;
 use crate::common::rng::rng_from;
@@ -56,6 +58,29 @@ fn rows(write: &Write) -> Value {
     json!({ "put": put.collect::<Vec<_>>(), "delete": delete })
 }
 
+/// Both Portals, with known keys: each owner has entered the other, and granted all.
+fn pair() -> [Side; 2] {
+    let mut keys = [(CALLER, "Ada's"), (CALLEE, "Ben's")].map(|(private, name)| {
+        let mut store = Store::default();
+        let created = Portal::create(PortalName::new(name).unwrap(), &mut rng_from(private[0]));
+        let Ok(portal) = created.store(|write| store.keep(write));
+        (portal, store)
+    });
+    let answers = keys.each_mut().map(|(portal, _)| (portal.id(), who_are_you(portal)));
+    let [first, second] = keys;
+    [(first, &answers[1]), (second, &answers[0])].map(|((portal, mut store), (other, answer))| {
+        let address = PortalAddr::new("https://other.example/portal").unwrap();
+        let name = PortalName::new("a friend").unwrap();
+        let Entered { created, .. } = Peer::enter(&portal, *other, Some(address), name, [], NOW).unwrap();
+        let Ok(mut peer) = created.store(|write| store.keep(write));
+        let Ok(_) = peer.looked_up(Some(answer), NOW).unwrap().store(|write| store.keep(write));
+        let (created, credential) = App::install(app_name(), &mut rng_from(7));
+        let Ok(mut app) = created.store(|write| store.keep(write));
+        let Ok(()) = app.set_grant(Grant::All).unwrap().store(|write| store.keep(write));
+        Side { portal, store, peer, app, credential, rng: StdRng::seed_from_u64(1) }
+    })
+}
+
 /// Of an Exchange.
 fn number_of(message: &[u8]) -> Result<u64, minicbor::decode::Error> {
     let mut d = minicbor::Decoder::new(message);
@@ -65,7 +90,7 @@ fn number_of(message: &[u8]) -> Result<u64, minicbor::decode::Error> {
 
 impl Play {
     pub fn new() -> Self {
-        Self { sides: Side::pair(), steps: Vec::new(), draws: 0x40, handshake: None, keys: [[0; 32]; 2] }
+        Self { sides: pair(), steps: Vec::new(), draws: 0x40, handshake: None, keys: [[0; 32]; 2] }
     }
 
     pub fn draw_id(&mut self, now: UnixSeconds) -> RequestId {
@@ -97,8 +122,8 @@ impl Play {
                 let request = app.request(*id, method, target, headers, *body);
                 peer.ask(portal, app, &request, now, &mut rng)
             }
-            What::BodyPart(id, number, part) => peer.ask_part(portal, *id, *number, *part, now, &mut rng),
-            What::More(id, number) => peer.ask_more(portal, *id, *number, now, &mut rng),
+            What::BodyPart(id, number, part) => peer.ask_part(portal, app, *id, *number, *part, now, &mut rng),
+            What::More(id, number) => peer.ask_more(portal, app, *id, *number, now, &mut rng),
         };
         let Outgoing { message, waiting } = outgoing.unwrap();
         let body = Cbor::read(&message).at(&[1]).clone();
@@ -127,8 +152,9 @@ impl Play {
     /// Numbers that the caller used and that were lost.
     pub fn lose(&mut self, now: UnixSeconds, count: u64, id: RequestId) {
         for _ in 0..count {
-            let Side { portal, peer, rng, .. } = &mut self.sides[0];
-            peer.ask_more(portal, id, 1, now, rng).unwrap();
+            let Side { portal, peer, rng, app, credential, .. } = &mut self.sides[0];
+            let app = app.authenticate(credential.expose()).unwrap();
+            peer.ask_more(portal, app, id, 1, now, rng).unwrap();
         }
     }
 
@@ -248,11 +274,11 @@ impl Play {
     }
 
     /// The caller gets an answer.
-    pub fn hear(&mut self, now: UnixSeconds, sent: &Sent, message: &[u8]) {
+    pub fn hear(&mut self, now: UnixSeconds, sent: &mut Sent, message: &[u8]) {
         let Side { portal, store, peer, .. } = &mut self.sides[0];
         let mut step = json!({ "by": "caller", "does": "hear", "now": now.as_secs(), "to": sent.step, "message": hex::encode(message) });
         let mut buffer = Vec::new();
-        match peer.hear(portal, &sent.waiting, message, &mut buffer, now) {
+        match peer.hear(portal, &mut sent.waiting, message, &mut buffer, now) {
             Ok(heard) => {
                 let Ok(heard) = heard.store(|write| {
                     step["write"] = rows(write);
@@ -280,7 +306,7 @@ impl Play {
     pub fn block(&mut self) {
         let Side { portal, store, peer, .. } = &mut self.sides[1];
         let mut write = Value::Null;
-        let Ok(()) = peer.block().store(|done| {
+        let Ok(()) = peer.block().unwrap().store(|done| {
             write = rows(done);
             store.keep(done)
         });
@@ -291,11 +317,10 @@ impl Play {
     pub fn tick(&mut self, now: UnixSeconds) {
         let Side { store, peer, .. } = &mut self.sides[1];
         let mut write = Value::Null;
-        let Ok(is_gone) = peer.tick(now).unwrap().store(|done| {
+        let Ok(()) = peer.tick(now).unwrap().store(|done| {
             write = rows(done);
             store.keep(done)
         });
-        assert!(!is_gone);
         self.note(json!({ "by": "callee", "does": "tick", "now": now.as_secs(), "write": write }));
     }
 

@@ -32,17 +32,17 @@ fn says(body: &[u8]) -> Answer<'_> {
 
 /// Asks, and the app answers at once.
 fn exchange(play: &mut Play, now: UnixSeconds, what: &What<'_>, answer: &Answer<'_>) {
-    let sent = play.ask(now, what);
+    let mut sent = play.ask(now, what);
     let mut taken = play.take(now, &sent.message);
     play.answer(now, &mut taken, answer);
-    play.hear(now, &sent, &taken.reply);
+    play.hear(now, &mut sent, &taken.reply);
 }
 
 /// Asks, and nothing reaches the app.
 fn refused(play: &mut Play, now: UnixSeconds, what: &What<'_>) {
-    let sent = play.ask(now, what);
+    let mut sent = play.ask(now, what);
     let taken = play.take(now, &sent.message);
-    play.hear(now, &sent, &taken.reply);
+    play.hear(now, &mut sent, &taken.reply);
 }
 
 /// WhoAreYou; a GET in an Opening; a POST in Exchange 0, and what is done in Exchange 1.
@@ -87,14 +87,14 @@ fn numbers() -> Play {
     }
     let unknown = play.draw_id(NOW);
     play.lose(NOW, 1_021, unknown);
-    let sent = [1_023, 1_024, 1_025].map(|_| {
+    let mut sent = [1_023, 1_024, 1_025].map(|_| {
         let id = play.draw_id(NOW);
         play.ask(NOW, &What::Request(id, "GET", "/pub/x", &[], Part::EMPTY))
     });
     for at in [1, 0, 2] {
         let mut taken = play.take(NOW, &sent[at].message);
         play.answer(NOW, &mut taken, &says(b"around"));
-        play.hear(NOW, &sent[at], &taken.reply);
+        play.hear(NOW, &mut sent[at], &taken.reply);
     }
     // Taken before.
     play.take(NOW, &sent[0].message);
@@ -117,16 +117,16 @@ fn parts() -> Play {
     let [first, second] = [&b"one "[..], b"two "].map(|bytes| Part::with_more(bytes).unwrap());
     let post = What::Request(id, "POST", "/peer/upload", &[], first);
     refused(&mut play, NOW, &post);
-    let sent = play.ask(NOW, &post);
+    let mut sent = play.ask(NOW, &post);
     let mut taken = play.take(NOW, &sent.message);
     play.proceed(NOW, &mut taken);
-    play.hear(NOW, &sent, &taken.reply);
+    play.hear(NOW, &mut sent, &taken.reply);
     // Out of order.
     refused(&mut play, NOW, &What::BodyPart(id, 2, second));
-    let sent = play.ask(NOW, &What::BodyPart(id, 1, second));
+    let mut sent = play.ask(NOW, &What::BodyPart(id, 1, second));
     let mut taken = play.take(NOW, &sent.message);
     play.proceed(NOW, &mut taken);
-    play.hear(NOW, &sent, &taken.reply);
+    play.hear(NOW, &mut sent, &taken.reply);
     // The reply was lost.
     refused(&mut play, NOW, &What::BodyPart(id, 1, second));
     let answer = Answer { body: Part::with_more(b"three ").unwrap(), ..says(b"") };
@@ -137,9 +137,9 @@ fn parts() -> Play {
     refused(&mut play, NOW, &What::More(id, 1));
     // The answer is given again; its rest is in memory only.
     play.crash();
-    let sent = play.ask(NOW, &What::More(id, 2));
+    let mut sent = play.ask(NOW, &What::More(id, 2));
     let taken = play.take(NOW, &sent.message);
-    play.hear(NOW, &sent, &taken.reply);
+    play.hear(NOW, &mut sent, &taken.reply);
     hello(&mut play, later(1));
     refused(&mut play, later(1), &What::Request(id, "POST", "/peer/upload", &[], first));
     refused(&mut play, later(1), &What::More(id, 1));
@@ -151,11 +151,11 @@ fn working() -> Play {
     hello(&mut play, NOW);
     let id = play.draw_id(NOW);
     let get = What::Request(id, "GET", "/peer", &[], Part::EMPTY);
-    let sent = play.ask(NOW, &get);
+    let mut sent = play.ask(NOW, &get);
     let mut taken = play.take(NOW, &sent.message);
     refused(&mut play, NOW, &get);
     play.answer(NOW, &mut taken, &says(b"done"));
-    play.hear(NOW, &sent, &taken.reply);
+    play.hear(NOW, &mut sent, &taken.reply);
     // The same answer, under another number.
     refused(&mut play, NOW, &get);
     play
@@ -184,9 +184,9 @@ fn reasons() -> Play {
     refused(&mut play, later(601), &get);
     exchange(&mut play, later(600), &get, &says(b"just in time"));
     let id = play.draw_id(later(661));
-    let sent = play.ask(later(661), &What::Request(id, "GET", "/peer", &[], Part::EMPTY));
+    let mut sent = play.ask(later(661), &What::Request(id, "GET", "/peer", &[], Part::EMPTY));
     let taken = play.take(later(600), &sent.message);
-    play.hear(later(661), &sent, &taken.reply);
+    play.hear(later(661), &mut sent, &taken.reply);
     refused(&mut play, later(661), &What::BodyPart(id, 1, Part::EMPTY));
     refused(&mut play, later(661), &What::More(id, 1));
     play
@@ -244,10 +244,10 @@ fn session_of(play: &Play) -> Vec<u8> {
 fn replayed() -> Play {
     let mut play = Play::new();
     let id = play.draw_id(NOW);
-    let sent = play.ask(NOW, &What::Request(id, "GET", "/peer", &[], Part::EMPTY));
+    let mut sent = play.ask(NOW, &What::Request(id, "GET", "/peer", &[], Part::EMPTY));
     let mut taken = play.take(NOW, &sent.message);
     play.answer(NOW, &mut taken, &says(b"once"));
-    play.hear(NOW, &sent, &taken.reply);
+    play.hear(NOW, &mut sent, &taken.reply);
     play.take(NOW, &sent.message);
     play.crash();
     play.take(later(600), &sent.message);

@@ -24,12 +24,12 @@ fn name(text: &str) -> PortalName {
 
 /// As long as an address may be.
 fn longest_address() -> PortalAddr {
-    let text = format!("https://{}.example/p", "a".repeat(46));
+    let text = format!("https://{}.example/p", "a".repeat(54));
     assert!(PortalAddr::new(&format!("{text}a")).is_err());
     PortalAddr::new(&text).unwrap()
 }
 
-/// A peer with all that it can have: what it said of itself, a floor, a retry, and removed.
+/// A peer with all that it can have: what it said of itself, a floor, a retry, and blocked.
 fn longest() -> Play {
     let mut play = Play::new();
     let payload = list([Cbor::Uint(NOW.as_secs()), Cbor::Text("x".repeat(32)), list([Cbor::Uint(0)])]).write();
@@ -43,7 +43,7 @@ fn longest() -> Play {
         let Ok(_) = peer.unreachable(NOW).unwrap().store(|write| store.keep(write));
     }
     let Ok(()) = peer.rename(name(&"y".repeat(32))).store(|write| store.keep(write));
-    let Ok(()) = peer.remove(NOW).store(|write| store.keep(write));
+    let Ok(()) = peer.block().unwrap().store(|write| store.keep(write));
     play
 }
 
@@ -105,9 +105,9 @@ pub fn of_today() -> BTreeMap<String, Vec<u8>> {
         let key = message(1, [Cbor::Bytes(public(CALLEE).to_vec())]);
         let Ok(_) = keep(peer.looked_up(Some(&key), NOW).unwrap(), &mut store);
         all.insert("Peer, verified".into(), record(&store, &of_peer));
-        let Ok(()) = peer.block().store(|write| store.keep(write));
+        let Ok(()) = peer.block().unwrap().store(|write| store.keep(write));
         all.insert("Peer, blocked".into(), record(&store, &of_peer));
-        let Ok(()) = peer.remove(NOW).store(|write| store.keep(write));
+        let Ok(()) = peer.remove().store(|write| store.keep(write));
         all.insert("Peer, removed".into(), record(&store, &of_peer));
     }
     let play = longest();
@@ -190,9 +190,9 @@ fn r18_4_the_longest_record_of_a_peer_has_at_most_200_bytes() {
     let [key, address, own, other] =
         [state[0].at(&[1]), &state[1], &state[2], &state[3]].map(|field| field.write().len());
     assert_eq!([key, address, own, other], [34, 66, 34, 34]);
-    let times = [state[4].at(&[1]), &state[5], state[6].at(&[1])].map(|time| time.write().len());
-    assert_eq!((state.len(), times), (7, [5; 3]));
+    let times = [&state[5], state[6].at(&[1])].map(|time| time.write().len());
+    assert_eq!((state.len(), times), (7, [5; 2]));
     let record = record.write();
-    assert!(Peer::restore(&record, []).is_ok_and(|peer| peer.is_removed()));
+    assert!(Peer::restore(&record, []).is_ok_and(|peer| peer.is_blocked()));
     assert!(record.len() <= MAX_PEER, "{}", record.len());
 }

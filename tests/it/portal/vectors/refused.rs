@@ -173,6 +173,8 @@ pub fn refused() -> Vec<(String, Value)> {
         ("a method in lower case", ["notes", "get", "/pub"]),
         ("a method of 17 letters", ["notes", "AAAAAAAAAAAAAAAAA", "/pub"]),
         ("a target without a slash", ["notes", "GET", "pub"]),
+        ("a target that is not canonical", ["notes", "GET", "/pub/%7e"]),
+        ("a target with a dot segment", ["notes", "GET", "/pub/../peer"]),
     ] {
         add(name, of_payload(&request([app, method, target], &[], part(b"", false))));
     }
@@ -183,9 +185,12 @@ pub fn refused() -> Vec<(String, Value)> {
     }
     add("a body in an Opening", of_payload(&request(["notes", "GET", "/pub"], &[], part(b"a", false))));
     add("more to come in an Opening", of_payload(&request(["notes", "GET", "/pub"], &[], part(b"", true))));
-    let body_part = list([Cbor::Uint(2), id(), Cbor::Uint(1), part(b"a", false)]);
+    let body_part = list([Cbor::Uint(2), id(), text("notes"), Cbor::Uint(1), part(b"a", false)]);
     add("a BodyPart in an Opening", of_payload(&opening(now, "Ada's", body_part)));
-    add("More in an Opening", of_payload(&opening(now, "Ada's", list([Cbor::Uint(3), id(), Cbor::Uint(1)]))));
+    add(
+        "More in an Opening",
+        of_payload(&opening(now, "Ada's", list([Cbor::Uint(3), id(), text("notes"), Cbor::Uint(1)]))),
+    );
     add("another app, that is not there", of_payload(&request(["other", "GET", "/pub"], &[], part(b"", false))));
 
     assert!(all.iter().all(|(name, steps)| steps[0]["delivered"].is_null() && is_refused(name, &steps[0])));
@@ -224,7 +229,7 @@ fn heard() -> Vec<(String, Value)> {
     let mut play = Play::new();
     let id = play.draw_id(NOW);
     let what = What::Request(id, "GET", "/pub", &[], Part::EMPTY);
-    let sent = play.ask(NOW, &what);
+    let mut sent = play.ask(NOW, &what);
     let mut taken = play.take(NOW, &sent.message);
     let (noise, ephemeral) = play.handshake.clone().unwrap();
     let answer = |status: u64| list([Cbor::Uint(1), list([Cbor::Uint(status), list([]), part(b"", false)])]);
@@ -244,19 +249,21 @@ fn heard() -> Vec<(String, Value)> {
         message(0, []),
     ];
     for message in &forged {
-        play.hear(NOW, &sent, message);
+        play.hear(NOW, &mut sent, message);
     }
     play.answer(NOW, &mut taken, &super::super::world::answer(b"true"));
     let mut other = taken.reply.clone();
     *other.last_mut().unwrap() ^= 1;
-    play.hear(NOW, &sent, &other);
-    play.hear(NOW, &sent, &taken.reply);
-    let sent: Vec<_> = (0..2).map(|_| play.ask(NOW, &what)).collect();
+    play.hear(NOW, &mut sent, &other);
+    play.hear(NOW, &mut sent, &taken.reply);
+    // A second time: the numbers of the session would begin again.
+    play.hear(NOW, &mut sent, &taken.reply);
+    let mut sent: Vec<_> = (0..2).map(|_| play.ask(NOW, &what)).collect();
     let replies: Vec<_> = sent.iter().map(|sent| play.take(NOW, &sent.message).reply).collect();
     // The Reply to another number.
-    play.hear(NOW, &sent[0], &replies[1]);
-    play.hear(NOW, &sent[1], &replies[1]);
-    play.hear(NOW, &sent[0], &replies[0]);
+    play.hear(NOW, &mut sent[0], &replies[1]);
+    play.hear(NOW, &mut sent[1], &replies[1]);
+    play.hear(NOW, &mut sent[0], &replies[0]);
     vec![("answers that are not the peer's".into(), play.shown(false)), ("IAm".into(), looked_up())]
 }
 
@@ -273,7 +280,7 @@ fn looked_up() -> Value {
     answers
         .into_iter()
         .map(|answer| {
-            let [mut caller, mut callee] = super::super::world::Side::pair();
+            let [mut caller, mut callee] = Play::new().sides;
             assert_eq!(who_are_you(&mut callee.portal), message(1, [Cbor::Bytes(public(CALLEE).to_vec())]));
             let Ok(outcome) = caller.peer.looked_up(Some(&answer), NOW).unwrap().store(|write| caller.store.keep(write));
             json!({ "by": "caller", "does": "look up", "message": hex::encode(answer), "outcome": format!("{outcome:?}") })
