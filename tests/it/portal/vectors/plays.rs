@@ -158,6 +158,16 @@ fn working() -> Play {
     play.hear(NOW, &mut sent, &taken.reply);
     // The same answer, under another number.
     refused(&mut play, NOW, &get);
+    // Another app does not get it.
+    let session = session_of(&play);
+    let id = list([Cbor::Uint(NOW.as_secs()), Cbor::Bytes(id.to_bytes()[8..].to_vec())]);
+    let [other, get, target] = ["other", "GET", "/peer"].map(|text| Cbor::Text(text.into()));
+    let empty = list([Cbor::Bytes(vec![]), Cbor::Bool(false)]);
+    let request = list([id.clone(), other.clone(), get, target, list([]), empty]);
+    for (number, ask) in [(3, list([Cbor::Uint(1), request])), (4, list([Cbor::Uint(3), id, other, Cbor::Uint(1)]))] {
+        let message = play.forge_exchange(&session, number, &list([list([]), ask]).write());
+        play.take(NOW, &message);
+    }
     play
 }
 
