@@ -309,6 +309,14 @@ def is_canonical(target):
     return True
 
 
+def admits_peers(manifest, target):
+    """§18.5, rules 12 to 15, for the vectors' manifest and targets: no two differ only in the case of letters."""
+    paths = json.loads(manifest)["paths"]
+    path = target.partition("?")[0].rstrip("/")
+    covers = [prefix for prefix in paths if (path + "/").startswith(prefix + "/")]
+    return bool(covers) and paths[max(covers, key=len)]["access"] in ("peer", "public")
+
+
 def is_request(value):
     if type(value) is not list or len(value) != 6:
         return False
@@ -559,9 +567,7 @@ class Callee:
             return {"say": taken["say"]} if taken["phase"] == "answered" else refuse(INTERRUPTED)
         if not now - BEHIND <= created <= now + AHEAD or created <= self.peer.floor:
             return refuse(STALE)
-        path = target.partition("?")[0]
-        served = any(path == prefix or path.startswith(prefix + "/") for prefix in self.app["peers_get"])
-        if app != self.app["name"] or not served:
+        if app != self.app["name"] or not admits_peers(self.app["manifest"], target):
             return refuse(NOT_SERVED)
         if len(self.requests) >= MEMORY or name in self.requests:
             return refuse(FULL)

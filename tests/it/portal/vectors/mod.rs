@@ -112,7 +112,7 @@ fn all() -> Value {
     json!({
         "caller": side(CALLER, "Ada's"),
         "callee": side(CALLEE, "Ben's"),
-        "app": { "name": "notes", "manifest": MANIFEST, "peers_get": ["/peer", "/pub"] },
+        "app": { "name": "notes", "manifest": MANIFEST },
         "peer": { "address": "other.example/portal", "name": "a friend" },
         "ids": ids(),
         "plays": named(plays::plays()),

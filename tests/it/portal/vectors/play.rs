@@ -206,7 +206,6 @@ impl Play {
                 taken.pending = Some(pending);
             }
             Asked::Reply(reply) => self.seal(now, reply, at, taken)?,
-            other => panic!("{other:?}"),
         }
         Ok(())
     }
