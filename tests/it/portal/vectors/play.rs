@@ -84,7 +84,7 @@ fn pair() -> [Side; 2] {
 /// Of an Exchange.
 fn number_of(message: &[u8]) -> Result<u64, minicbor::decode::Error> {
     let mut d = minicbor::Decoder::new(message);
-    (d.array()?, d.u8()?, d.array()?, d.u8()?, d.bytes()?);
+    let (_, _, _, _, _) = (d.array()?, d.u8()?, d.array()?, d.u8()?, d.bytes()?);
     d.u64()
 }
 

@@ -10,9 +10,10 @@ use super::{CALLEE, CALLER, list, message};
 use crate::common::cbor::Cbor;
 
 pub fn plays() -> Vec<(String, Value)> {
-    let plays: [(&str, fn() -> Play); 10] = [
+    let plays: [(_, fn() -> _); 11] = [
         ("a worked example", worked_example),
         ("numbers, and keys after them", numbers),
+        ("the first number of a session", first_number),
         ("a session first, and a body in parts", parts),
         ("asked again while the app works", working),
         ("interrupted", interrupted),
@@ -22,7 +23,7 @@ pub fn plays() -> Vec<(String, Value)> {
         ("replayed, and forgotten", replayed),
         ("blocked", blocked),
     ];
-    plays.into_iter().map(|(name, play)| (name.to_owned(), play().shown(name == "a worked example"))).collect()
+    plays.into_iter().map(|(name, play)| (name.to_owned(), Play::shown(play(), name == "a worked example"))).collect()
 }
 
 fn says(body: &[u8]) -> Answer<'_> {
@@ -108,6 +109,19 @@ fn numbers() -> Play {
     // After 24 hours.
     let message = play.forge_exchange(&session, 2_051, &hello);
     play.take(later(24 * 60 * 60), &message);
+    play
+}
+
+/// The first may be 1,023, and no more: it is as if −1 had been taken.
+fn first_number() -> Play {
+    let mut play = Play::new();
+    hello(&mut play, NOW);
+    let session = session_of(&play);
+    let hello = list([list([]), list([Cbor::Uint(0)])]).write();
+    for number in [1_024, 1_023, 1_024, 959, 960] {
+        let message = play.forge_exchange(&session, number, &hello);
+        play.take(NOW, &message);
+    }
     play
 }
 
