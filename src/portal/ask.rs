@@ -43,6 +43,7 @@ impl Asking {
     fn asked(&mut self, nonce: RequestMark, is_exchange: bool) {
         let is_first = self.drawn.remove(&nonce);
         self.once.remove(&nonce);
+        self.done.retain(|done| *done != nonce);
         if is_first && is_exchange && self.once.len() < MAX_TAKEN {
             self.once.insert(nonce);
         }
@@ -129,6 +130,10 @@ impl Peer {
     ///
     /// # Errors
     /// As of [`ask`](Peer::ask).
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "who asks whom for which part, and when: no two of them belong together"
+    )]
     pub fn ask_part<R: CryptoRng + ?Sized>(
         &mut self,
         portal: &Portal,
@@ -163,7 +168,8 @@ impl Peer {
         self.send(portal, ask, now, rng)
     }
 
-    /// The app has the answer to this request, and will not ask for it again. If it was asked once, in a session, the peer is told so with what is
+    /// The app says that it has the answer to this request, and will not ask for it again. Do not call this when the answer was handed to the app: the
+    /// app may have stopped. If it was asked once, in a session, the peer is told so with what is
     /// asked next, and forgets it. All else it forgets eleven minutes after it was asked.
     pub fn done(&mut self, id: RequestId) {
         if self.asking.once.remove(&id.nonce) && self.asking.done.len() < MAX_TAKEN {

@@ -286,7 +286,11 @@ impl<'p> Taking<'p> {
             Some(Ok(_)) => {}
             Some(Err(_)) | None => return refused(Reason::NotServed, replying),
         }
-        if self.requests >= MAX_TAKEN || self.peer.memory.requests.contains_key(&id.nonce) {
+        if self.peer.memory.requests.contains_key(&id.nonce) {
+            // Under another time; or done, in this very message.
+            return refused(Reason::Malformed, replying);
+        }
+        if self.requests >= MAX_TAKEN {
             return refused(Reason::Full, replying);
         }
         let phase = if request.body.has_more() { Phase::Receiving { next: 1 } } else { Phase::Working };
