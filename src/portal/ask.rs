@@ -15,7 +15,7 @@ use super::id::PortalId;
 use super::memory::MAX_TAKEN;
 use super::message::{Message, SessionId};
 use super::name::PortalName;
-use super::noise::Initiator;
+use super::noise::{Initiator, PROLOGUE};
 use super::own::{Exchange, Opening, Portal};
 use super::peer::{Change, Peer, State};
 use super::request::{Answer, Ask, Part, Request, RequestId, RequestMark, Say};
@@ -220,7 +220,7 @@ impl Peer {
         let mut ephemeral = Secret::ZERO;
         rng.fill_bytes(ephemeral.expose_mut());
         let mut noise = Vec::with_capacity(payload.len().saturating_add(96));
-        let initiator = Initiator::write(&portal.pair, &key, ephemeral, &payload, &mut noise);
+        let initiator = Initiator::write(PROLOGUE, &portal.pair, &key, ephemeral, &payload, &mut noise);
         let waiting = Waiting { peer: self.id, answer: Some(For::Opened(initiator)) };
         Ok(Outgoing { message: Message::Opening(&noise).to_vec(), waiting })
     }

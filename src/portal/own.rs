@@ -13,7 +13,7 @@ use super::id::PortalId;
 use super::memory::MAX_TAKEN;
 use super::message::{Message, OpeningMark, SessionId};
 use super::name::PortalName;
-use super::noise::{KeyPair, Responder};
+use super::noise::{KeyPair, PROLOGUE, Responder};
 use super::peer::Peer;
 use super::request::{Ask, RequestMark};
 use super::session::CalleeSession;
@@ -121,7 +121,8 @@ impl Portal {
         match Message::decode(message).map_err(|_| Refusal::Unknown)? {
             Message::WhoAreYou => Ok(Received::WhoAreYou(Message::IAm(self.pair.public).to_vec())),
             Message::Opening(noise) => {
-                let (handshake, payload) = Responder::read(&self.pair, noise).map_err(|_| Refusal::Unknown)?;
+                let (handshake, payload) =
+                    Responder::read(PROLOGUE, &self.pair, noise).map_err(|_| Refusal::Unknown)?;
                 buffer.extend_from_slice(&payload);
                 let key = *handshake.caller();
                 let Opening { created, name, ask } = cbor::decode(buffer).map_err(|_| Refusal::Unknown)?;
