@@ -41,8 +41,8 @@ pub type Got = Result<(u16, Vec<u8>), Problem>;
 impl World {
     pub fn new(mode: Mode, power: &Power) -> Outcome<Self> {
         let wire = Arc::new(Wire::new(mode));
-        let place = |whose: &'static str| Place::new(whose, &wire, power.of(whose));
-        let (ada, ben, carl) = (place("Ada's")?, place("Ben's")?, place("Carl's")?);
+        let [ada, ben] = ["Ada's", "Ben's"].map(|whose| Place::new(whose, &wire, power.of(whose)));
+        let (ada, ben, carl) = (ada?, ben?, Place::new("Carl's", &wire, Power::default())?);
         Ok(Self { wire, ada, ben, carl })
     }
 
