@@ -10,13 +10,13 @@ use zeroize::Zeroizing;
 
 use super::error::Refusal;
 use super::id::PortalId;
-use super::message::{Message, SessionId};
+use super::message::{Message, OpeningMark, SessionId};
 use super::name::PortalName;
 use super::noise::{KeyPair, Responder};
 use super::peer::Peer;
-use super::request::{Ask, RequestNonce};
+use super::request::{Ask, RequestMark};
 use super::session::CalleeSession;
-use super::step::{Created, OpeningMark, PortalKey, Row};
+use super::step::{Created, PortalKey, Row};
 use crate::cbor;
 use crate::error::RestoreError;
 use crate::port::PublicKey;
@@ -242,7 +242,7 @@ pub(super) struct Opening<'b> {
 #[derive(Encode, Decode)]
 pub(super) struct Exchange<'b> {
     #[n(0)]
-    pub(super) done: Vec<RequestNonce>,
+    pub(super) done: Vec<RequestMark>,
     #[b(1)]
     pub(super) ask: Ask<'b>,
 }
@@ -260,7 +260,7 @@ pub enum Received<'b> {
 pub struct Incoming<'b> {
     pub(super) from: PortalId,
     pub(super) opening: Option<TakenOpening>,
-    pub(super) done: Vec<RequestNonce>,
+    pub(super) done: Vec<RequestMark>,
     pub(super) ask: Ask<'b>,
     pub(super) reply: ReplyTo,
 }
@@ -272,7 +272,7 @@ impl Incoming<'_> {
     }
 
     /// Which app is asked, if an app is.
-    pub const fn app(&self) -> Option<&super::app::AppName> {
+    pub const fn app(&self) -> Option<&super::name::AppName> {
         match &self.ask {
             Ask::Request(request) => Some(request.app()),
             _ => None,

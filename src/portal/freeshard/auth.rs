@@ -296,7 +296,7 @@ fn check_body(request: &Forwarded<'_>, signed: &Signed) -> Result<(), BadSignatu
         return Err(BadSignature::Body);
     };
     let BareItem::ByteSequence(digest) = item.bare_item else { return Err(BadSignature::Body) };
-    let same: bool = digest.as_slice().ct_eq(&<[u8; 32]>::from(hash)).into();
+    let same: bool = digest.as_slice().ct_eq(&hash).into();
     if same && name.as_str() == "sha-256" { Ok(()) } else { Err(BadSignature::Body) }
 }
 

@@ -129,7 +129,6 @@ fn r19_8_paths() {
         ("/peer/openly", Some(Access::Peer), Some(Access::Peer)),
         ("/peer/%E2%82%AC?%2F%2e%2E", Some(Access::Peer), None),
         ("/peer/%E2%82%AC?%2F", Some(Access::Peer), Some(Access::Peer)),
-        ("/peer/open/../x", Some(Access::Public), None),
         ("/peer/open/%2E%2E/x", Some(Access::Public), None),
         ("/peer/open/..%2Fx", Some(Access::Public), None),
         ("/peer/open/%5C", Some(Access::Public), None),
