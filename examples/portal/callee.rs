@@ -63,7 +63,6 @@ impl Host {
                 machines.keep_work(from, id, work, part.has_more());
                 reply
             }
-            _ => return Err(Refusal::Unknown.into()),
         };
         let mut machines = self.machines();
         let Machines { portal, peers, .. } = &mut *machines;

@@ -205,7 +205,7 @@ impl Host {
                     // There is a session now.
                     Heard::Opened | Heard::Refused(Reason::TooEarly) => problem = Problem::NoAnswer,
                     Heard::Refused(reason) => return Err(reason.into()),
-                    _ => {
+                    Heard::Working => {
                         drop(machines);
                         thread::sleep(PAUSE);
                     }
