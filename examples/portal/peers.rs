@@ -18,23 +18,23 @@ pub fn ids(world: &World) -> Outcome {
         let machines = place.host.machines();
         let id = machines.portal.id();
         let text = format!("{whose:6} Portal is {id}, shown as {}", id.short());
-        check("§18.2", &text, id == PortalId::of(machines.portal.public_key()))?;
+        check("§18.2.1", &text, id == PortalId::of(machines.portal.public_key()))?;
     }
     let text = world.ben.host.id().to_string();
     let groups: Vec<_> = text.as_bytes().chunks(5).map(|five| String::from_utf8_lossy(five).to_uppercase()).collect();
     let grouped = groups.join("-");
-    check("§18.2", &format!("{grouped} is read as the same."), grouped.parse() == Ok(world.ben.host.id()))?;
+    check("§18.2.4", &format!("{grouped} is read as the same."), grouped.parse() == Ok(world.ben.host.id()))?;
     let last = if text.ends_with('a') { "b" } else { "a" };
     let wrong = [["b", "c"][usize::from(text.starts_with('b'))], &text[1..]].concat();
-    refused("§18.2", "One wrong character is found.", &wrong.parse::<PortalId>(), &PortalIdError::Mistyped)?;
+    refused("§18.2.5", "One wrong character is found.", &wrong.parse::<PortalId>(), &PortalIdError::Mistyped)?;
     let wrong = [&text[..54], last].concat();
     refused(
-        "§18.2",
+        "§18.2.5",
         "So is one at the end, which is of the check.",
         &wrong.parse::<PortalId>(),
         &PortalIdError::Mistyped,
     )?;
-    refused("§18.2", "Six characters are no ID.", &text[..6].parse::<PortalId>(), &PortalIdError::TooShort)
+    refused("§18.2.6", "Six characters are no ID.", &text[..6].parse::<PortalId>(), &PortalIdError::TooShort)
 }
 
 pub fn entered_by_a_line(world: &World) -> Outcome {
@@ -43,12 +43,12 @@ pub fn entered_by_a_line(world: &World) -> Outcome {
         .map(|place| Ok::<_, CardError>(PortalCard::new(place.host.id(), Some(PortalAddr::new(&place.address)?))));
     let (adas, bens) = (adas?, bens?);
     let exchanged = line::exchange(&adas, &bens)?;
-    tell("§18.3", &format!("Ada shows a Port for one use, Ben scans it: {}", exchanged.port));
+    tell("§18.3.8", &format!("Ada shows a Port for one use, Ben scans it: {}", exchanged.port));
     let [number, same] = &exchanged.safety_numbers;
     equal("§6.8", &format!("They have a line. Both read its safety number: {number}"), same, number)?;
     let [at_ada, at_ben] = &exchanged.cards;
     check(
-        "§18.3",
+        "§18.3.8",
         "Each sends a card over it, with the ID and the address. Nothing is typed.",
         (at_ada, at_ben) == (&bens, &adas),
     )?;
