@@ -11,7 +11,7 @@ use crate::world::{Outcome, World};
 pub fn grants(world: &World) -> Outcome {
     heading("An app on a Portal asks its host for the peers (per the owner's setting: all, some, or none)");
     let (ada, ben, carl) = (&world.ada, world.ben.host.id(), world.carl.host.id());
-    world.carl.host.enter(ada.host.id(), &ada.address, "Ada")??;
+    world.carl.host.enter(ada.host.id(), &ada.address, "Ada")?;
     ada.host.grant("notes", Grant::All)?;
     equal("§18.10.3", "Carl's key is not known yet: no app gets Carl's.", &ada.host.app_peers(ada.notes())?.len(), &1)?;
     ada.host.move_peer(&carl, &world.carl.address)?;

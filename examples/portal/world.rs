@@ -49,8 +49,8 @@ impl World {
     /// Ada's and Ben's owners enter each other, and grant their apps all peers.
     pub fn befriend(&self) -> Outcome {
         let [(a, ada), (b, ben)] = [(&self.ada, "Ada"), (&self.ben, "Ben")];
-        a.host.enter(b.host.id(), &b.address, ben)??;
-        b.host.enter(a.host.id(), &a.address, ada)??;
+        a.host.enter(b.host.id(), &b.address, ben)?;
+        b.host.enter(a.host.id(), &a.address, ada)?;
         for place in [a, b] {
             place.look_up(self)?;
             for app in ["notes", "photos"] {
