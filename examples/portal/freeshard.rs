@@ -231,9 +231,9 @@ fn answer(ben: &Shared, request: &mut Request<HttpBody>) -> (u16, String) {
         ("X-Forwarded-Host", header("Host")),
         ("X-Forwarded-Uri", uri),
     ];
-    let is_proxys = |name: &str| name.starts_with("x-forwarded-") || is_reserved(name);
+    let is_replaced = |name: &str| name.starts_with("x-forwarded-") || is_reserved(name);
     let sent = request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-    let headers: Vec<_> = forwarded.into_iter().chain(sent.filter(|(name, _)| !is_proxys(name))).collect();
+    let headers: Vec<_> = forwarded.into_iter().chain(sent.filter(|(name, _)| !is_replaced(name))).collect();
 
     let Ben { key, peers, paths, memory, stored, delivered, why, now } = &mut *ben;
     let host = Host { id: key.public_key().id(), zone: ZONE, peers };
