@@ -133,7 +133,7 @@ impl Portal {
                     from: PortalId::of(&key),
                     opening: Some(opening),
                     done: Vec::new(),
-                    ask,
+                    ask: Some(ask),
                     reply,
                 }))
             }
@@ -145,9 +145,10 @@ impl Portal {
                 self.uses = self.uses.saturating_add(1);
                 entry.last_use = self.uses;
                 let payload = buffer.get(..length).unwrap_or_default();
-                // The peer said it, so it is told that it can't be read.
-                let Exchange { done, ask } =
-                    cbor::decode(payload).unwrap_or(Exchange { done: Vec::new(), ask: Ask::Unreadable });
+                let (done, ask) = match cbor::decode(payload) {
+                    Ok(Exchange { done, ask }) => (done, Some(ask)),
+                    Err(_) => (Vec::new(), None),
+                };
                 let reply = ReplyTo::Exchange(id, number);
                 Ok(Received::Incoming(Incoming { from: entry.peer, opening: None, done, ask, reply }))
             }
@@ -276,7 +277,8 @@ pub struct Incoming<'b> {
     pub(super) from: PortalId,
     pub(super) opening: Option<TakenOpening>,
     pub(super) done: Vec<RequestMark>,
-    pub(super) ask: Ask<'b>,
+    /// `None`: no rule allows it. The peer said it, so it is told so.
+    pub(super) ask: Option<Ask<'b>>,
     pub(super) reply: ReplyTo,
 }
 
@@ -289,7 +291,7 @@ impl Incoming<'_> {
     /// Which app is asked, if an app is.
     pub const fn app(&self) -> Option<&super::name::AppName> {
         match &self.ask {
-            Ask::Request(request) => Some(request.app()),
+            Some(Ask::Request(request)) => Some(request.app()),
             _ => None,
         }
     }

@@ -304,9 +304,6 @@ pub(super) enum Ask<'a> {
     /// The next part of an answer's body is wanted.
     #[n(3)]
     More(#[n(0)] RequestId, #[n(1)] AppName, #[n(2)] u64),
-    /// What no rule allows. It is on no wire.
-    #[n(255)]
-    Unreadable,
 }
 
 /// What a callee says (§18.7).

@@ -88,12 +88,14 @@ impl Peer {
         taking.done(&done);
         let replying = Replying(from, reply);
         let asked = match ask {
-            Ask::Hello => Asked::Reply(replying.say(say(&Say::Hello))),
-            Ask::Request(request) => taking.request(request, is_early, manifest, replying),
-            Ask::BodyPart(id, app, number, part) if !is_early => taking.body_part(id, &app, number, part, replying),
-            Ask::More(id, app, number) if !is_early => taking.more(id, &app, number, replying),
-            Ask::BodyPart(..) | Ask::More(..) => refused(Reason::TooEarly, replying),
-            Ask::Unreadable => refused(Reason::Malformed, replying),
+            Some(Ask::Hello) => Asked::Reply(replying.say(say(&Say::Hello))),
+            Some(Ask::Request(request)) => taking.request(request, is_early, manifest, replying),
+            Some(Ask::BodyPart(id, app, number, part)) if !is_early => {
+                taking.body_part(id, &app, number, part, replying)
+            }
+            Some(Ask::More(id, app, number)) if !is_early => taking.more(id, &app, number, replying),
+            Some(Ask::BodyPart(..) | Ask::More(..)) => refused(Reason::TooEarly, replying),
+            None => refused(Reason::Malformed, replying),
         };
         let Taking { state, changes, put, .. } = taking;
         Ok(self.step_with(Change { state, memory: changes, session: None }, put, asked))
