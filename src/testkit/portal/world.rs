@@ -167,6 +167,33 @@ impl World {
         Ok(())
     }
 
+    /// The liar sends this Portal an `ask` of these bytes (§18.7), properly encrypted: in its session, or in an Opening. For fuzzers.
+    ///
+    /// # Errors
+    /// The [`Violation`], if something does not hold.
+    pub fn liar_asks(&mut self, to: u8, ask: &[u8], in_session: bool) -> Result<(), Violation> {
+        self.is_disturbed = true;
+        let to = usize::from(to) % LIAR;
+        if in_session && !self.liar.has_session(to) {
+            self.lies(to, 0, 0)?;
+        }
+        let now = self.clock(to);
+        let Self { liar, rng, connections, .. } = self;
+        let letter = liar.asks(to, ask, in_session, &mut Known { now, rng, connections, ids: Vec::new() });
+        self.has_delivered(letter.into_iter().collect())?;
+        self.is_sound()
+    }
+
+    /// An app of this Portal asks the liar, which answers by a `say` of these bytes (§18.7), properly encrypted. For fuzzers.
+    ///
+    /// # Errors
+    /// The [`Violation`], if something does not hold.
+    pub fn liar_says(&mut self, to: u8, say: &[u8]) -> Result<(), Violation> {
+        self.liar.script = Some(say.into());
+        self.perform(Choice::Ask(to, 1, 0))?;
+        self.perform(Choice::DeliverAll)
+    }
+
     /// How many requests were asked, and how many of them have their answers.
     pub fn count(&self) -> (usize, usize) {
         let tasks = || self.hosts.iter().flat_map(|host| &host.tasks);
@@ -375,11 +402,17 @@ impl World {
             let Self { liar, rng, connections, .. } = self;
             let lied = liar.lies(to, how, what, &mut Known { now, rng, connections, ids });
             lied.done.into_iter().for_each(|nonce| self.witness.says_done(nonce));
-            let before = self.letters.len();
-            self.send(lied.letters);
-            while let Some(letter) = self.letters.remove(before) {
-                self.deliver(&letter)?;
-            }
+            self.has_delivered(lied.letters)?;
+        }
+        Ok(())
+    }
+
+    /// These letters arrive, and the answers to them.
+    fn has_delivered(&mut self, letters: Vec<Letter>) -> Result<(), Violation> {
+        let before = self.letters.len();
+        self.send(letters);
+        while let Some(letter) = self.letters.remove(before) {
+            self.deliver(&letter)?;
         }
         Ok(())
     }
