@@ -60,9 +60,8 @@ impl End {
         let (mut rng, target) = (fresh(), Target::parse("/peer").expect("a target"));
         let id = self.peer.draw_id(NOW, &mut rng);
         let request = app.request(id, Method::GET, target, Headers::EMPTY, Part::EMPTY);
-        #[allow(unused_mut, reason = "hearing may use it up")]
         let mut asked = self.peer.ask(&self.portal, app, &request, NOW, &mut rng).expect("granted");
-        let heard = self.peer.hear(&self.portal, &asked.waiting, message, &mut buffer, NOW).map(drop);
+        let heard = self.peer.hear(&self.portal, &mut asked.waiting, message, &mut buffer, NOW).map(drop);
         assert!(heard.is_err(), "a message that no Portal made was heard");
         let looked_up = self.peer.looked_up(Some(message), NOW).expect("not blocked");
         drop(looked_up);
@@ -157,14 +156,20 @@ fn goes_on(peer: &mut Peer, memory: &[&[u8]]) {
         let before = format!("{peer:?}");
         let now = if what % 2 == 0 { NOW } else { UnixSeconds::MAX };
         let write = match what {
-            0 => peer.block().write(),
-            1 => peer.remove(now).write(),
+            0 => match peer.block() {
+                Ok(step) => step.write(),
+                Err(_) => continue,
+            },
+            1 => peer.remove().write(),
             2 => peer.enter_again(None, PortalName::NONE, now).write(),
             3 => match peer.tick(now) {
                 Some(step) => step.write(),
                 None => continue,
             },
-            4 => peer.unblock().write(),
+            4 => match peer.unblock() {
+                Ok(step) => step.write(),
+                Err(_) => continue,
+            },
             5 => match peer.looked_up(None, now) {
                 Ok(step) => step.write(),
                 Err(_) => continue,

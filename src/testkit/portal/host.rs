@@ -85,7 +85,7 @@ pub(super) enum Outcome {
 /// What a message waits for.
 pub(super) enum Waited {
     Key(PortalId),
-    Say { peer: PortalId, task: usize, at: At, by: Waiting, is_heard: bool },
+    Say { peer: PortalId, task: usize, at: At, by: Waiting },
 }
 
 /// A request that an app works on.
@@ -210,9 +210,10 @@ impl Host {
     pub(super) fn unblocks(&mut self, id: PortalId, out: &mut Outside<'_>) -> Life<()> {
         let Self { number, disk, process, .. } = self;
         match process.peers.get_mut(&id) {
-            Some(peer) if peer.is_blocked() && !peer.is_removed() => {
-                peer.unblock().store(|write| disk.keep_and(write, || out.witness.admits(*number, id, true)))
-            }
+            Some(peer) if peer.is_blocked() && !peer.is_removed() => match peer.unblock() {
+                Ok(step) => step.store(|write| disk.keep_and(write, || out.witness.admits(*number, id, true))),
+                Err(_) => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -220,8 +221,14 @@ impl Host {
     pub(super) fn blocks(&mut self, id: PortalId, is_removal: bool, out: &mut Outside<'_>) -> Life<()> {
         let Self { number, disk, process, .. } = self;
         let Some(peer) = process.peers.get_mut(&id).filter(|peer| !peer.is_removed()) else { return Ok(()) };
-        let step = if is_removal { peer.remove(out.now) } else { peer.block() };
-        let mut says = || out.witness.admits(*number, id, false);
+        let step = if is_removal { Ok(peer.remove()) } else { peer.block() };
+        let Ok(step) = step else { return Ok(()) };
+        let mut says = || {
+            out.witness.admits(*number, id, false);
+            if is_removal {
+                out.witness.forgets(*number, id);
+            }
+        };
         if disk.faults.forgets_blocks {
             let write = step.write();
             step.commit(write);
@@ -258,14 +265,10 @@ impl Host {
     pub(super) fn ticks(&mut self, out: &mut Outside<'_>) -> Life<()> {
         let ids: Vec<_> = self.process.peers.keys().copied().collect();
         for id in ids {
-            let Self { number, disk, process, .. } = self;
+            let Self { disk, process, .. } = self;
             let Some(peer) = process.peers.get_mut(&id) else { continue };
-            if let Some(step) = peer.tick(out.now)
-                && step.store(|write| disk.keep(write))?
-            {
-                process.peers.remove(&id);
-                out.witness.forgets(*number, id);
-                continue;
+            if let Some(step) = peer.tick(out.now) {
+                step.store(|write| disk.keep(write))?;
             }
             if self.process.peers.get(&id).is_some_and(|peer| peer.is_look_up_due(out.now)) {
                 self.looks_up(id, out)?;

@@ -301,15 +301,15 @@ fn named<'e, 'v>(
 
 fn part(id: &Id, number: u64, bytes: &[u8], more: bool) -> Vec<u8> {
     written(|e| {
-        e.array(4)?.u8(2)?;
-        named(e, id)?.u64(number)?.array(2)?.bytes(bytes)?.bool(more)?.ok()
+        e.array(5)?.u8(2)?;
+        named(e, id)?.str("notes")?.u64(number)?.array(2)?.bytes(bytes)?.bool(more)?.ok()
     })
 }
 
 fn more(id: &Id, number: u64) -> Vec<u8> {
     written(|e| {
-        e.array(3)?.u8(3)?;
-        named(e, id)?.u64(number)?.ok()
+        e.array(4)?.u8(3)?;
+        named(e, id)?.str("notes")?.u64(number)?.ok()
     })
 }
 

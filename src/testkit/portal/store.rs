@@ -35,8 +35,6 @@ pub struct Faults {
     pub gives_up: bool,
     /// Another message goes out under a number that was used (§18.6).
     pub resends_numbers: bool,
-    /// What was heard is heard again, if it comes again (§18.6).
-    pub hears_twice: bool,
 }
 
 impl Faults {
@@ -55,7 +53,6 @@ impl Faults {
         counts_refused: false,
         gives_up: false,
         resends_numbers: false,
-        hears_twice: false,
     };
 }
 

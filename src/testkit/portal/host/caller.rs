@@ -74,12 +74,11 @@ impl Host {
         let (portal, now, rng) = (&process.portal, out.now, &mut *out.rng);
         let asked = match task.at {
             At::Request => peer.ask(portal, app, &request, now, rng).ok(),
-            _ if app.may_ask(peer).is_err() => None,
             At::Part(part) => {
                 let Some(body) = task.part(part) else { return Ok(()) };
-                peer.ask_part(portal, task.id, part, body, now, rng).ok()
+                peer.ask_part(portal, app, task.id, part, body, now, rng).ok()
             }
-            At::More(part) => peer.ask_more(portal, task.id, part, now, rng).ok(),
+            At::More(part) => peer.ask_more(portal, app, task.id, part, now, rng).ok(),
         };
         let Some(asked) = asked else {
             task.outcome = Some(Outcome::Refused);
@@ -101,7 +100,7 @@ impl Host {
             }
             out.witness.sees_exchange(self.number, &other)?;
         }
-        let waited = Waited::Say { peer: task.peer, task: number, at: task.at, by: asked.waiting, is_heard: false };
+        let waited = Waited::Say { peer: task.peer, task: number, at: task.at, by: asked.waiting };
         process.waiting.insert(connection, waited);
         out.letters.push(Letter { from: self.number, to, connection, is_answer: false, bytes: asked.message });
         disk.point()
@@ -147,8 +146,7 @@ impl Host {
 
     fn hears_say(&mut self, letter: &Letter, out: &mut Outside<'_>) -> Life<()> {
         let Self { number, disk, process, tasks, .. } = self;
-        let Some(Waited::Say { peer: id, task: task_number, at, by, is_heard }) =
-            process.waiting.get_mut(&letter.connection)
+        let Some(Waited::Say { peer: id, task: task_number, at, by }) = process.waiting.get_mut(&letter.connection)
         else {
             return Ok(());
         };
@@ -171,7 +169,6 @@ impl Host {
                 return if is_moved { Err(Violation::MovedByRefused(*number).into()) } else { Ok(()) };
             }
         };
-        *is_heard = true;
         let name = witness::name(self.id, id, task.id);
         let is_honest = out.number_of(id) < super::super::world::LIAR;
         let is_now = task.outcome.is_none() && task.at == at;
@@ -226,9 +223,6 @@ impl Host {
         };
         if is_now && task.outcome == Some(Outcome::Answered) {
             peer.done(task.id);
-        }
-        if !disk.faults.hears_twice {
-            process.waiting.remove(&letter.connection);
         }
         if let Some(next) = next.filter(|_| is_now && task.outcome.is_none()) {
             task.at = next;
