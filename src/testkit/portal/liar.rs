@@ -235,7 +235,7 @@ impl Liar {
                 written(|e| e.array(2)?.u8(1)?.array(2)?.u8(3)?.bytes(&noise)?.ok())
             }
             (4, _) => {
-                let keys = self.opened.get(&first)?;
+                let keys = self.opened.get(&first)?.clone();
                 let (number, text) = second?;
                 let payload = noise::open(&keys.caller, number, &[], &text)?;
                 let mut d = Decoder::new(&payload);
