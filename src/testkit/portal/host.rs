@@ -22,6 +22,8 @@ pub(super) const APPS: [&str; 2] = ["notes", "photos"];
 const MANIFEST: &str =
     r#"{"v":"1.3","paths":{"":{"access":"private"},"/pub":{"access":"public"},"/peer":{"access":"peer"}}}"#;
 
+const OPEN: &str = r#"{"v":"1.3","paths":{"":{"access":"peer"}}}"#;
+
 /// A message, or the answer to one, on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Letter {
@@ -130,6 +132,8 @@ pub(super) struct Host {
     pub(super) credentials: Vec<AppCredential>,
     pub(super) tasks: Vec<Task>,
     pub(super) manifest: Option<Manifest>,
+    /// What one would be that has no secrets from peers.
+    pub(super) open_manifest: Option<Manifest>,
     /// How many answers its apps gave.
     pub(super) given: u64,
 }
@@ -147,8 +151,17 @@ impl Host {
             credentials.push(credential);
         }
         let process = Process::starts(&disk)?;
-        let manifest = Manifest::from_json(MANIFEST).ok();
-        Ok(Self { number, id: portal.id(), disk, process, credentials, tasks: Vec::new(), manifest, given: 0 })
+        Ok(Self {
+            number,
+            id: portal.id(),
+            disk,
+            process,
+            credentials,
+            tasks: Vec::new(),
+            manifest: Manifest::from_json(MANIFEST).ok(),
+            open_manifest: Manifest::from_json(OPEN).ok(),
+            given: 0,
+        })
     }
 
     /// After the process died.

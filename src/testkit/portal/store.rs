@@ -33,6 +33,12 @@ pub struct Faults {
     pub counts_refused: bool,
     /// An app never asks again.
     pub gives_up: bool,
+    /// Every path of an app is served to peers (§18.5).
+    pub serves_all: bool,
+    /// A request is handed on in the name of somebody else (§18.4).
+    pub mistakes_callers: bool,
+    /// The write of a step is kept twice.
+    pub stores_twice: bool,
     /// Another message goes out under a number that was used (§18.6).
     pub resends_numbers: bool,
 }
@@ -52,6 +58,9 @@ impl Faults {
         is_done_early: false,
         counts_refused: false,
         gives_up: false,
+        serves_all: false,
+        mistakes_callers: false,
+        stores_twice: false,
         resends_numbers: false,
     };
 }
@@ -124,12 +133,15 @@ impl Disk {
     }
 
     fn put(&mut self, write: &Write) -> Result<(), Violation> {
+        let Faults { forgets_taken, deletes_nothing, restores_first_peers, keeps_no_answers, forgets_blocks, .. } =
+            self.faults;
+        // Whoever did not keep one row can't keep the next.
+        let is_loose = forgets_taken || deletes_nothing || restores_first_peers || keeps_no_answers || forgets_blocks;
         for row in write.put() {
             let key = row.key.to_bytes();
             if self.faults.forgets_taken && matches!(row.key, PortalKey::Opening(..) | PortalKey::Request(..)) {
                 continue;
             }
-            let is_loose = self.faults != Faults::NONE;
             if !is_loose && self.rows.get(&key).map(|(revision, _)| *revision) != row.expected {
                 return Err(Violation::WrongRow(self.owner));
             }

@@ -18,6 +18,9 @@ pub enum Violation {
     /// §18.5: an app got a request for a path that it does not serve to peers.
     #[error("an app of Portal {0} got a request for a path that is not for peers")]
     NotServed(usize),
+    /// §18.6, §18.8: a message was taken a second time.
+    #[error("Portal {0} took a message twice")]
+    TakenTwice(usize),
     /// §18.4: a request of a peer that is blocked, removed, or was never entered.
     #[error("an app of Portal {0} got a request of a peer that is blocked or removed")]
     BlockedDelivered(usize),

@@ -66,6 +66,7 @@ pub(super) struct Witness {
     numbers: BTreeMap<(Vec<u8>, u64), Vec<u8>>,
     /// The latest time that each Portal's clock ever showed.
     latest: BTreeMap<PortalId, UnixSeconds>,
+    taken: BTreeSet<(usize, Vec<u8>)>,
     /// Messages of which a promised answer must come, or none.
     owed: BTreeSet<u64>,
 }
@@ -130,6 +131,11 @@ impl Witness {
         if self.answered.get(name).is_some_and(|answer| answer.is_promised && latest < answer.until) {
             self.owed.insert(connection);
         }
+    }
+
+    /// A message with an encrypted inside was taken.
+    pub(super) fn sees_taken(&mut self, host: usize, message: &[u8]) -> Seen {
+        if self.taken.insert((host, message.into())) { Ok(()) } else { Err(Violation::TakenTwice(host)) }
     }
 
     pub(super) fn says_done(&mut self, nonce: [u8; 16]) {

@@ -124,6 +124,32 @@ fn r18_6_a_number_that_is_used_twice_is_found() {
 }
 
 #[test]
+fn r18_5_a_callee_that_serves_private_paths_is_found() {
+    is_found(|faults| faults.serves_all = true, |violation| matches!(violation, Violation::NotServed(_)));
+}
+
+#[test]
+fn r18_4_a_callee_that_mistakes_its_caller_is_found() {
+    let mistaken = |violation| matches!(violation, Violation::NotAsked(_) | Violation::BlockedDelivered(_));
+    is_found(|faults| faults.mistakes_callers = true, mistaken);
+}
+
+#[test]
+fn r18_8_a_write_that_is_kept_twice_is_found() {
+    is_found(|faults| faults.stores_twice = true, |violation| matches!(violation, Violation::WrongRow(_)));
+}
+
+/// The liar opens 66 sessions, and when they may be forgotten, 66 more.
+#[test]
+fn r18_8_a_store_that_keeps_more_than_it_may_is_found() {
+    let flood = Schedule([Choice::Lie(0, 6, 0), Choice::Pass(10), Choice::Lie(0, 6, 0)].into());
+    let run = |faults| World::new(faults).and_then(|mut world| world.run(&flood));
+    assert_eq!(run(Faults::NONE), Ok(()));
+    let deletes_nothing = Faults { deletes_nothing: true, ..Faults::NONE };
+    assert_eq!(run(deletes_nothing), Err(Violation::OverBounds(0)));
+}
+
+#[test]
 fn r18_8_a_run_can_be_made_again() {
     let mut traces = [1, 1, 2].map(|seed| {
         let mut world = World::new(Faults::NONE).unwrap();

@@ -37,7 +37,7 @@ impl Host {
         asked: Option<witness::Name>,
         out: &mut Outside<'_>,
     ) -> Life<Option<Vec<u8>>> {
-        let Self { number, disk, process, manifest, .. } = self;
+        let Self { number, disk, process, manifest, open_manifest, .. } = self;
         let (number, mut buffer) = (*number, Vec::new());
         let incoming = match process.portal.receive(&letter.bytes, &mut buffer, out.now) {
             Ok(Received::WhoAreYou(answer)) => return Ok(Some(answer)),
@@ -47,6 +47,7 @@ impl Host {
         let from = *incoming.from();
         let Some(peer) = process.peers.get_mut(&from) else { return Ok(Some(Refusal::Unknown.to_vec())) };
         let before = Face::of(peer);
+        let manifest = if disk.faults.serves_all { open_manifest } else { manifest };
         let find = |name: &crate::portal::AppName| manifest.as_ref().filter(|_| APPS.contains(&name.as_str()));
         let step = match peer.take(incoming, find, out.now) {
             Ok(step) => step,
@@ -66,6 +67,9 @@ impl Host {
             let write = step.write();
             Err((step.commit(write.clone()), write))
         } else {
+            if disk.faults.stores_twice {
+                disk.keep(&step.write())?;
+            }
             Ok(step.store(|write| disk.keep(write))?)
         };
         let (asked, late) = match late {
@@ -74,6 +78,7 @@ impl Host {
         };
         // The process dies before the app gets anything, or after.
         disk.point()?;
+        let taken = out.witness.sees_taken(number, &letter.bytes);
         let job = |pending, parts| Job { from, to: letter.from, connection: letter.connection, pending, parts };
         let reply = match asked {
             Asked::Reply(reply) => Err(reply),
@@ -89,6 +94,8 @@ impl Host {
             }
             Asked::More(pending) => Err(self.gives_more(from, pending, out)?),
         };
+        // What is delivered twice is the worse.
+        taken?;
         self.disk.point()?;
         if let Some(write) = late {
             self.disk.keep(&write)?;
@@ -112,7 +119,8 @@ impl Host {
         let app = request.app().as_str();
         let other = APPS.iter().find(|name| **name != app).copied().unwrap_or_default();
         let app = if self.disk.faults.misdelivers { other } else { app };
-        Ok(out.witness.delivers(self.number, app, *from, request)?)
+        let from = if self.disk.faults.mistakes_callers { self.id } else { *from };
+        Ok(out.witness.delivers(self.number, app, from, request)?)
     }
 
     /// An app answers what it works on.
