@@ -10,7 +10,7 @@ use rand_core::Rng;
 
 use super::host::Letter;
 use super::noise::{self, Keys, Opener, Pair};
-use super::schedule::JUMPS;
+use super::schedule::jump;
 use super::world::LIAR;
 use crate::portal::{PortalId, RequestId};
 use crate::{PublicKey, UnixSeconds};
@@ -100,7 +100,7 @@ impl Liar {
             2 => opening(self, &post, 0),
             3 => opening(self, &[], 0),
             4 => {
-                let ahead = JUMPS.get(usize::from(what) % JUMPS.len()).copied().unwrap_or_default();
+                let ahead = jump(what);
                 opening(self, &self.request(&new, "photos", "GET", "/pub/1/1?liar", &[]), ahead);
             }
             5 => opening(self, &self.request(&of_other, "notes", "GET", "/peer/1/0?liar", &[]), 0),
@@ -313,8 +313,11 @@ fn more(id: &Id, number: u64) -> Vec<u8> {
     })
 }
 
+/// The number and the text of an Exchange.
+type Numbered = Option<(u64, Vec<u8>)>;
+
 /// A message's number, and what stands in it.
-fn read(message: &[u8]) -> Option<(u8, Vec<u8>, Option<(u64, Vec<u8>)>)> {
+fn read(message: &[u8]) -> Option<(u8, Vec<u8>, Numbered)> {
     let mut d = Decoder::new(message);
     d.array().and_then(|_| d.u8()).and_then(|_| d.array()).ok()?;
     let kind = d.u8().ok()?;

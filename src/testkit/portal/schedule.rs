@@ -67,6 +67,12 @@ pub enum Choice {
 /// How far a clock may be from the true time, in seconds. [`Choice::Jump`] chooses one.
 pub const JUMPS: [i64; 12] = [0, 0, 59, -59, 61, -599, -601, 700, 1_500, -1_500, 86_400, -86_400];
 
+/// One of the [`JUMPS`].
+pub(super) fn jump(n: u8) -> i64 {
+    let at = usize::from(n).checked_rem(JUMPS.len()).unwrap_or_default();
+    JUMPS.get(at).copied().unwrap_or_default()
+}
+
 /// How many kinds of lies there are, and of moods.
 pub(super) const LIES: u8 = 20;
 pub(super) const MOODS: u8 = 7;

@@ -139,7 +139,10 @@ impl Witness {
     }
 
     pub(super) fn says_done(&mut self, nonce: [u8; 16]) {
-        self.said_done.insert(nonce);
+        // What has no answer is not done, whoever says so.
+        if self.answered.keys().any(|(.., id)| id.ends_with(&nonce)) {
+            self.said_done.insert(nonce);
+        }
     }
 
     fn is_said_done(&self, (.., id): &Name) -> bool {

@@ -11,7 +11,7 @@ use rand_core::{Rng, SeedableRng};
 
 use super::host::{APPS, Host, Letter, Outcome, Outside};
 use super::liar::{Known, Liar};
-use super::schedule::{Choice, JUMPS, LIES, MOODS, Schedule};
+use super::schedule::{Choice, LIES, MOODS, Schedule, jump};
 use super::store::{Faults, Life, Stop};
 use super::violation::Violation;
 use super::witness::Witness;
@@ -339,7 +339,7 @@ impl World {
                 Ok(())
             }
             Choice::Jump(who, n) => {
-                let jump = JUMPS.get(usize::from(n) % JUMPS.len()).copied().unwrap_or_default();
+                let jump = jump(n);
                 if let Some(old) = self.jumps.get_mut(host(who)) {
                     *old = jump;
                 }

@@ -164,6 +164,10 @@ impl State {
         let mut caller = self.caller.caller();
         let did = CallerDid::Hears { message: message.to_vec(), reply: reply.to_vec() };
         let Some((at, heard)) = caller.hears(message, reply) else { return };
+        // A Refusal can come again, and does no more than before.
+        if self.caller.life.contains(&did) {
+            return;
+        }
         self.caller.life.push(did);
         match heard {
             HeardIt::Answer(body) => {
@@ -273,7 +277,7 @@ impl Model for Scope {
                 state.delivered.iter().zip(state.ids).all(|(count, id)| *count == 0 || id.is_some())
             }),
             Property::always("fairness brings an answer, or a refusal (§18.8)", |scope: &Self, state: &State| {
-                state.sends > 0 || state.comes_to_an_end(scope)
+                state.sends > 0 || state.takes > 0 || state.comes_to_an_end(scope)
             }),
             Property::sometimes("an answer is heard", |_, state: &State| state.ended[0] == Some(Ended::Answered)),
             Property::sometimes("a promised answer comes after both crashed", |scope: &Self, state: &State| {
@@ -331,4 +335,32 @@ fn r18_8_a_store_that_forgets_is_found() {
     let forgets = Scope { forgets: true, early: true, sends: 1, takes: 2, blocks: false, ..ONE };
     let found: Vec<_> = forgets.checker().spawn_bfs().join().discoveries().into_keys().collect();
     assert!(found.contains(&ONCE), "{found:?}");
+}
+
+#[test]
+fn scratch_scope() {
+    let text = std::env::var("SCOPE").unwrap();
+    let n: Vec<u8> = text.split(',').map(|n| n.parse().unwrap()).collect();
+    let scope = Scope {
+        early: n[0] == 1,
+        second: n[1] == 1,
+        sends: n[2],
+        takes: n[3],
+        crashes: [n[4], n[5]],
+        forgeries: n[6],
+        blocks: n[7] == 1,
+        forgets: n[8] == 1,
+    };
+    let start = std::time::Instant::now();
+    let checker = scope.checker().threads(2).spawn_bfs().join();
+    println!(
+        "{text}: {} unique {} steps, {} deep, {:?}",
+        checker.unique_state_count(),
+        checker.state_count(),
+        checker.max_depth(),
+        start.elapsed()
+    );
+    for (name, path) in checker.discoveries() {
+        println!("  {name} {}", path.into_actions().len());
+    }
 }
