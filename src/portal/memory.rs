@@ -6,10 +6,12 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
-use super::app::AppName;
 use super::id::PortalId;
-use super::request::{RequestId, RequestNonce};
-use super::step::{self, OpeningMark, PortalKey, RequestMark, Row};
+use super::message::OpeningMark;
+use super::name::AppName;
+use super::request::{RequestId, RequestMark, Say};
+use super::step::{self, PortalKey, Row};
+use crate::cbor;
 use crate::error::RestoreError;
 use crate::time::UnixSeconds;
 
@@ -27,7 +29,7 @@ const REQUEST: u8 = 36;
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) openings: BTreeMap<OpeningMark, UnixSeconds>,
-    pub(super) requests: BTreeMap<RequestNonce, Taken>,
+    pub(super) requests: BTreeMap<RequestMark, Taken>,
 }
 
 /// A request that was taken.
@@ -54,10 +56,14 @@ pub(super) enum Phase {
 /// The parts of an answer behind the first.
 #[derive(Clone)]
 pub(super) enum Rest {
-    /// There are none, or they were lost.
-    Gone,
-    /// The app has given the parts before this one, and was not asked for it.
+    /// There are none.
+    None,
+    /// They were lost when this Portal stopped.
+    Lost,
+    /// The app has given the parts before this one, and was not asked for it. `last` is what it gave then.
     Next { number: u64, last: Option<Zeroizing<Vec<u8>>> },
+    /// The app has given all, and this was the last, with this number.
+    All { number: u64, last: Zeroizing<Vec<u8>> },
     /// The app was asked for this one.
     Asked { number: u64 },
 }
@@ -65,8 +71,8 @@ pub(super) enum Rest {
 /// A change of the memory.
 pub(super) enum Change {
     Opening(OpeningMark, UnixSeconds),
-    Request(RequestNonce, Taken),
-    Forget(RequestNonce),
+    Request(RequestMark, Taken),
+    Forget(RequestMark),
     ForgetOpening(OpeningMark),
 }
 
@@ -83,7 +89,7 @@ struct RequestRow<'b> {
     #[n(0)]
     created: UnixSeconds,
     #[n(1)]
-    nonce: RequestNonce,
+    nonce: RequestMark,
     #[n(2)]
     app: AppName,
     #[cbor(b(3), with = "minicbor::bytes")]
@@ -101,7 +107,14 @@ impl Memory {
             }
             let (_, RequestRow { created, nonce, app, answer }) = step::restore(REQUEST, record)?;
             let phase = match answer {
-                Some(say) => Phase::Answered { say: Zeroizing::new(say.to_vec()), rest: Rest::Gone },
+                Some(answer) => {
+                    let rest = match cbor::decode(answer).map_err(|_| RestoreError::Malformed)? {
+                        Say::Answer(answer) if answer.body.has_more() => Rest::Lost,
+                        Say::Answer(_) => Rest::None,
+                        _ => return Err(RestoreError::Malformed),
+                    };
+                    Phase::Answered { say: Zeroizing::new(answer.to_vec()), rest }
+                }
                 None => Phase::Interrupted,
             };
             memory.requests.insert(nonce, Taken { created, app, phase });
@@ -156,14 +169,14 @@ pub(super) fn opening_row(peer: PortalId, mark: OpeningMark, created: UnixSecond
 pub(super) fn request_row(peer: PortalId, id: RequestId, app: &AppName, answer: Option<&[u8]>) -> Row {
     let (RequestId { created, nonce }, revision) = (id, u64::from(answer.is_some()));
     let record = step::record(REQUEST, revision, &RequestRow { created, nonce, app: app.clone(), answer });
-    let key = PortalKey::Request(peer, RequestMark(nonce));
+    let key = PortalKey::Request(peer, nonce);
     Row { deadline: Some(forgotten_at(created)), ..Row::new(key, revision, record) }
 }
 
 /// The key of the row that a change deletes.
 pub(super) fn deleted(peer: PortalId, change: &Change) -> Option<PortalKey> {
     match change {
-        Change::Forget(nonce) => Some(PortalKey::Request(peer, RequestMark(*nonce))),
+        Change::Forget(nonce) => Some(PortalKey::Request(peer, *nonce)),
         Change::ForgetOpening(mark) => Some(PortalKey::Opening(peer, *mark)),
         Change::Opening(..) | Change::Request(..) => None,
     }

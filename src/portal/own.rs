@@ -4,19 +4,20 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, decode};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::error::Refusal;
 use super::id::PortalId;
-use super::message::{Message, SessionId};
+use super::memory::MAX_TAKEN;
+use super::message::{Message, OpeningMark, SessionId};
 use super::name::PortalName;
-use super::noise::{KeyPair, Responder};
+use super::noise::{KeyPair, PROLOGUE, Responder};
 use super::peer::Peer;
-use super::request::{Ask, RequestNonce};
+use super::request::{Ask, RequestMark};
 use super::session::CalleeSession;
-use super::step::{Created, OpeningMark, PortalKey, Row};
+use super::step::{Created, PortalKey, Row};
 use crate::cbor;
 use crate::error::RestoreError;
 use crate::port::PublicKey;
@@ -109,8 +110,7 @@ impl Portal {
     /// [`Peer::take`] of that peer. If there is no such peer, answer [`Refusal::Unknown`].
     ///
     /// # Errors
-    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed, but that a peer's own Exchange with nonsense inside has
-    /// used its number.
+    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed.
     pub fn receive<'b>(
         &mut self,
         message: &[u8],
@@ -121,7 +121,8 @@ impl Portal {
         match Message::decode(message).map_err(|_| Refusal::Unknown)? {
             Message::WhoAreYou => Ok(Received::WhoAreYou(Message::IAm(self.pair.public).to_vec())),
             Message::Opening(noise) => {
-                let (handshake, payload) = Responder::read(&self.pair, noise).map_err(|_| Refusal::Unknown)?;
+                let (handshake, payload) =
+                    Responder::read(PROLOGUE, &self.pair, noise).map_err(|_| Refusal::Unknown)?;
                 buffer.extend_from_slice(&payload);
                 let key = *handshake.caller();
                 let Opening { created, name, ask } = cbor::decode(buffer).map_err(|_| Refusal::Unknown)?;
@@ -144,7 +145,9 @@ impl Portal {
                 self.uses = self.uses.saturating_add(1);
                 entry.last_use = self.uses;
                 let payload = buffer.get(..length).unwrap_or_default();
-                let Exchange { done, ask } = cbor::decode(payload).map_err(|_| Refusal::NoSession)?;
+                // The peer said it, so it is told that it can't be read.
+                let Exchange { done, ask } =
+                    cbor::decode(payload).unwrap_or(Exchange { done: Vec::new(), ask: Ask::Unreadable });
                 let reply = ReplyTo::Exchange(id, number);
                 Ok(Received::Incoming(Incoming { from: entry.peer, opening: None, done, ask, reply }))
             }
@@ -241,10 +244,22 @@ pub(super) struct Opening<'b> {
 /// The payload of an Exchange.
 #[derive(Encode, Decode)]
 pub(super) struct Exchange<'b> {
-    #[n(0)]
-    pub(super) done: Vec<RequestNonce>,
+    #[cbor(n(0), decode_with = "few")]
+    pub(super) done: Vec<RequestMark>,
     #[b(1)]
     pub(super) ask: Ask<'b>,
+}
+
+/// At most as many as a Portal remembers.
+fn few<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Vec<RequestMark>, decode::Error> {
+    let mut done = Vec::new();
+    for _ in 0..d.array()?.unwrap_or_default() {
+        done.push(d.decode_with(ctx)?);
+        if done.len() > MAX_TAKEN {
+            return Err(decode::Error::message("more than are remembered"));
+        }
+    }
+    Ok(done)
 }
 
 /// What a message of another Portal is.
@@ -260,7 +275,7 @@ pub enum Received<'b> {
 pub struct Incoming<'b> {
     pub(super) from: PortalId,
     pub(super) opening: Option<TakenOpening>,
-    pub(super) done: Vec<RequestNonce>,
+    pub(super) done: Vec<RequestMark>,
     pub(super) ask: Ask<'b>,
     pub(super) reply: ReplyTo,
 }
@@ -272,7 +287,7 @@ impl Incoming<'_> {
     }
 
     /// Which app is asked, if an app is.
-    pub const fn app(&self) -> Option<&super::app::AppName> {
+    pub const fn app(&self) -> Option<&super::name::AppName> {
         match &self.ask {
             Ask::Request(request) => Some(request.app()),
             _ => None,

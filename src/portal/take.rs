@@ -5,20 +5,19 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use super::app::AppName;
 use super::error::{PeerError, Reason, Refusal};
 use super::manifest::{Caller, Manifest};
 use super::memory::{self, MAX_TAKEN, Memory, Phase, Rest, Taken};
+use super::name::AppName;
 use super::own::{Incoming, Reply, ReplyTo, TakenOpening};
 use super::peer::{Change, Known, Peer, State};
-use super::request::{Answer, Ask, Part, Request, RequestId, RequestNonce, Say};
+use super::request::{Answer, Ask, Part, Request, RequestId, RequestMark, Say};
 use super::step::{Row, Step};
 use crate::cbor;
 use crate::time::UnixSeconds;
 
 /// What came of something that a peer asked.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Asked<'b> {
     /// Hand it to the app, once. With more of the body to come, call [`Pending::proceed`] when the app can take the next part; else
     /// [`Peer::answer`] with what the app answers. The app may answer before it has all.
@@ -47,7 +46,7 @@ impl Replying {
 }
 
 impl Pending {
-    /// The request's name: give it to the app, too, if it wants to tell requests apart.
+    /// The request's name. Only together with the peer's ID it names a request: the peer chooses it.
     pub const fn id(&self) -> RequestId {
         self.id
     }
@@ -94,6 +93,7 @@ impl Peer {
             Ask::BodyPart(id, app, number, part) if !is_early => taking.body_part(id, &app, number, part, replying),
             Ask::More(id, app, number) if !is_early => taking.more(id, &app, number, replying),
             Ask::BodyPart(..) | Ask::More(..) => refused(Reason::TooEarly, replying),
+            Ask::Unreadable => refused(Reason::Malformed, replying),
         };
         let Taking { state, changes, put, .. } = taking;
         Ok(self.step_with(Change { state, memory: changes, session: None }, put, asked))
@@ -112,7 +112,7 @@ impl Peer {
             return Err(PeerError::Misplaced);
         }
         let said = say(&Say::Answer(answer.clone()));
-        let rest = if answer.body.has_more() { Rest::Next { number: 1, last: None } } else { Rest::Gone };
+        let rest = if answer.body.has_more() { Rest::Next { number: 1, last: None } } else { Rest::None };
         let row = memory::request_row(self.id, id, &taken.app, Some(&said));
         let phase = Phase::Answered { say: Zeroizing::new(said.clone()), rest };
         let change = remembers(id, taken.app.clone(), phase);
@@ -130,7 +130,12 @@ impl Peer {
             return Err(PeerError::Misplaced);
         };
         let said = say(&Say::Part(*part));
-        let rest = Rest::Next { number: number.saturating_add(1), last: Some(Zeroizing::new(said.clone())) };
+        let (number, last) = (*number, Zeroizing::new(said.clone()));
+        let rest = if part.has_more() {
+            Rest::Next { number: number.saturating_add(1), last: Some(last) }
+        } else {
+            Rest::All { number, last }
+        };
         let phase = Phase::Answered { say: first.clone(), rest };
         let change = remembers(id, taken.app.clone(), phase);
         Ok(self.step_with(change, Vec::new(), reply.say(said)))
@@ -235,7 +240,7 @@ impl<'p> Taking<'p> {
     }
 
     /// §18.8, rule 5.
-    fn done(&mut self, done: &[RequestNonce]) {
+    fn done(&mut self, done: &[RequestMark]) {
         for nonce in done.iter().take(MAX_TAKEN) {
             let taken = self.peer.memory.requests.get(nonce);
             let Some(Taken { phase: Phase::Answered { .. }, .. }) = taken else { continue };
@@ -287,7 +292,11 @@ impl<'p> Taking<'p> {
             Some(Ok(_)) => {}
             Some(Err(_)) | None => return refused(Reason::NotServed, replying),
         }
-        if self.requests >= MAX_TAKEN || self.peer.memory.requests.contains_key(&id.nonce) {
+        if self.peer.memory.requests.contains_key(&id.nonce) {
+            // Under another time; or done, in this very message.
+            return refused(Reason::Malformed, replying);
+        }
+        if self.requests >= MAX_TAKEN {
             return refused(Reason::Full, replying);
         }
         let phase = if request.body.has_more() { Phase::Receiving { next: 1 } } else { Phase::Working };
@@ -316,7 +325,7 @@ impl<'p> Taking<'p> {
                 Asked::BodyPart(part, Pending { id, reply: replying })
             }
             // The reply to the last part was lost.
-            Phase::Receiving { next } if number.checked_add(1) == Some(*next) => {
+            Phase::Receiving { next } if number > 0 && number.checked_add(1) == Some(*next) => {
                 Asked::Reply(replying.say(say(&Say::Continue)))
             }
             Phase::Working => Asked::Reply(replying.say(say(&Say::Working))),
@@ -342,8 +351,11 @@ impl<'p> Taking<'p> {
                 Asked::Reply(replying.say(last.to_vec()))
             }
             Rest::Asked { number: asked } if *asked == number => Asked::Reply(replying.say(say(&Say::Working))),
-            Rest::Gone => refused(Reason::Interrupted, replying),
-            Rest::Next { .. } | Rest::Asked { .. } => refused(Reason::Malformed, replying),
+            Rest::All { number: all, last } if *all == number => Asked::Reply(replying.say(last.to_vec())),
+            Rest::Lost if number > 0 => refused(Reason::Interrupted, replying),
+            Rest::None | Rest::Lost | Rest::Next { .. } | Rest::Asked { .. } | Rest::All { .. } => {
+                refused(Reason::Malformed, replying)
+            }
         }
     }
 }
