@@ -79,6 +79,9 @@ pub enum FindError {
     /// It is a Port of another version, or of a kind that this version does not know.
     #[error("This Port needs a newer app. Update the app, and try again.")]
     WrongVersion,
+    /// There is no Port that is whole, but a Portal's card (§18.3). Only with the feature `portal`.
+    #[error("This is the card of a Portal, not a Port. Enter it where you add a Portal.")]
+    PortalCard,
 }
 
 /// Why there is no [`Pool`](crate::Pool), or no link from it (§15).

@@ -2,6 +2,8 @@
 //! not get where it is meant to.
 
 mod app;
+mod manifests;
+mod portal;
 mod ports;
 mod relay;
 
@@ -22,8 +24,8 @@ use port_protocol::{
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Commit, Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
-    drive_pair, find, line_open, pending, restore_alice, restore_app, restore_bob, restore_introducer, restore_line,
-    restore_pool, with_script,
+    drive_pair, find, line_open, pending, portal_id, portal_manifest, restore_alice, restore_app, restore_bob,
+    restore_introducer, restore_line, restore_pool, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -38,6 +40,7 @@ fn main() {
     write("world", &crowds(), world::world);
     write("decode_port", &ports::ports(), decode_port);
     write("find", &ports::texts(), find);
+    write("portal_id", &portal::ids(), portal_id);
     write("decode_event", &messages(&worlds), decode_event);
     write("restore_alice", &records::<Alice>(&kept, 9), restore_alice);
     write("restore_bob", &records::<Bob>(&kept, 7), restore_bob);
@@ -52,6 +55,7 @@ fn main() {
     write("app_intro", &app::intros(), app_intro);
     write("app_event", &app::events(), app_event);
     write("restore_app", &app::machines(), restore_app);
+    write("portal_manifest", &manifests::manifests(), portal_manifest);
 }
 
 fn write(target: &str, seeds: &Seeds, check: impl Fn(&[u8]) -> bool) {

@@ -1,24 +1,72 @@
-//! The base of a link (§2.6).
+//! The base of a link (§2.6), and the address of a Portal (§18.3).
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::addr::is_in_urls;
 
 /// Whether a link can stand on it: `https://` and any host, or `http://` and an onion service, which needs no TLS.
-pub(super) fn is_link_base(base: &str) -> bool {
-    let (rest, is_secure) = match (base.strip_prefix("https://"), base.strip_prefix("http://")) {
-        (Some(rest), _) => (rest, true),
-        (None, Some(rest)) => (rest, false),
-        (None, None) => return false,
+pub(crate) fn is_link_base(base: &str) -> bool {
+    let is_user = |user: &str| user.starts_with(|c: char| c.is_ascii_alphanumeric());
+    split_scheme(base).is_some_and(|(is_secure, rest)| {
+        Place::read(rest).is_some_and(|place| place.user.is_none_or(is_user) && (is_secure || is_onion(place.host)))
+    })
+}
+
+/// Whether it begins with `https://` or `http://`, and what stands behind that.
+pub(crate) fn split_scheme(url: &str) -> Option<(bool, &str)> {
+    match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => Some((true, rest)),
+        (None, rest) => Some((false, rest?)),
+    }
+}
+
+/// Whether a Portal is reached there by TLS (§18.3): not at an onion service or a loopback address. `None`: this is no address of a Portal,
+/// which has no user name and no query. It stands there without its scheme: an empty port would be a scheme that was left in.
+#[cfg(feature = "portal")]
+pub(crate) fn needs_tls(address: &str) -> Option<bool> {
+    let place = Place::read(address)
+        .filter(|place| place.user.is_none() && place.port != Some("") && !address.contains('?'))?;
+    Some(!is_onion(place.host) && !is_loopback(place.host))
+}
+
+/// Whether it leads to this machine, as far as can be seen in it.
+#[cfg(feature = "portal")]
+pub(crate) fn is_local(address: &str) -> bool {
+    let is_localhost = |host: &str| {
+        let name = host.strip_suffix('.').unwrap_or(host);
+        name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
     };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let (user, at_host) = authority.rsplit_once('@').unwrap_or(("x", authority));
-    let (host, port) = split_port(at_host);
-    rest.bytes().all(|byte| byte != b'#' && is_in_urls(byte))
-        && user.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && port.is_none_or(is_port)
-        && is_host(host)
-        && (is_secure || is_onion(host))
+    Place::read(address).is_some_and(|place| is_loopback(place.host) || is_localhost(place.host))
+}
+
+/// An address of this machine.
+#[cfg(feature = "portal")]
+fn is_loopback(host: &str) -> bool {
+    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).and_then(|host| host.parse().ok());
+    let v4 = host.strip_suffix('.').unwrap_or(host).parse().ok();
+    v6.is_some_and(|v6: Ipv6Addr| v6.to_canonical().is_loopback()) || v4.is_some_and(|v4: Ipv4Addr| v4.is_loopback())
+}
+
+/// What stands behind the scheme of a URL that every parser opens.
+struct Place<'a> {
+    user: Option<&'a str>,
+    host: &'a str,
+    port: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    /// `None`: not every parser opens it, or it has a fragment.
+    fn read(rest: &'a str) -> Option<Self> {
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let (user, at_host) = match authority.rsplit_once('@') {
+            Some((user, at_host)) => (Some(user), at_host),
+            None => (None, authority),
+        };
+        let (host, port) = split_port(at_host);
+        let is_good =
+            rest.bytes().all(|byte| byte != b'#' && is_in_urls(byte)) && port.is_none_or(is_port) && is_host(host);
+        is_good.then_some(Self { user, host, port })
+    }
 }
 
 /// The host and what stands behind its colon.

@@ -1,11 +1,11 @@
 //! What Alice shares: a [`Port`] as bytes, QR text and link (§2).
 
 pub(crate) mod addr;
-mod base;
+pub(crate) mod base;
 pub(crate) mod find;
 mod key;
 pub(crate) mod name;
-mod ndef;
+pub(crate) mod ndef;
 pub(crate) mod options;
 pub(crate) mod policy;
 pub(crate) mod text;

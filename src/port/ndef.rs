@@ -4,6 +4,9 @@ use zeroize::Zeroizing;
 
 use super::Port;
 use super::find::Finder;
+#[cfg(feature = "portal")]
+use super::find::or_card;
+use super::find::sought::Sought;
 use super::text::{PortLink, QrText};
 use crate::cbor::Bytes;
 use crate::error::{BufferTooSmall, FindError};
@@ -54,13 +57,16 @@ impl Port {
     /// Those of [`find`](Self::find). A message that is malformed or chunked is [`FindError::Damaged`].
     pub fn find_in_ndef(message: &[u8]) -> Result<Self, FindError> {
         let mut finder = Finder::new();
-        read(message, &mut finder, true).ok_or(FindError::Damaged)?;
-        finder.verdict()
+        read(message, &mut finder).ok_or(FindError::Damaged)?;
+        let found = finder.verdict();
+        #[cfg(feature = "portal")]
+        let found = found.map_err(|error| or_card(error, |finder| _ = read(message, finder)));
+        found
     }
 }
 
 /// One URI record of these texts, one behind the other.
-fn write<'b>(uri: [&str; 3], out: &'b mut [u8]) -> Result<&'b mut [u8], BufferTooSmall> {
+pub(crate) fn write<'b>(uri: [&str; 3], out: &'b mut [u8]) -> Result<&'b mut [u8], BufferTooSmall> {
     let [first, others @ ..] = uri;
     let shortened = PREFIXES.iter().find_map(|(number, prefix)| Some((*number, first.strip_prefix(*prefix)?)));
     let (number, first) = shortened.unwrap_or((0, first));
@@ -97,7 +103,11 @@ impl Writer<'_> {
 }
 
 /// Looks into each record. `None`: the message is malformed.
-fn read(message: &[u8], finder: &mut Finder, may_nest: bool) -> Option<()> {
+pub(crate) fn read<T: Sought>(message: &[u8], finder: &mut Finder<T>) -> Option<()> {
+    records(message, finder, true)
+}
+
+fn records<T: Sought>(message: &[u8], finder: &mut Finder<T>, may_nest: bool) -> Option<()> {
     let (mut rest, mut is_first) = (message, true);
     loop {
         let flags = byte(&mut rest)?;
@@ -121,7 +131,7 @@ fn read(message: &[u8], finder: &mut Finder, may_nest: bool) -> Option<()> {
             (EMPTY, _) if name_length != 0 || id_length != 0 || payload_length != 0 => return None,
             (WELL_KNOWN, b"U") => uri(payload, finder)?,
             (WELL_KNOWN, b"T") => text(payload, finder)?,
-            (WELL_KNOWN, b"Sp") if may_nest => read(payload, finder, false)?,
+            (WELL_KNOWN, b"Sp") if may_nest => records(payload, finder, false)?,
             (ABSOLUTE_URI, uri) => look(uri, finder),
             _ => {}
         }
@@ -144,7 +154,7 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
 /// A text that is put together.
 type Whole = Zeroizing<Bytes<1024>>;
 
-fn uri(payload: &[u8], finder: &mut Finder) -> Option<()> {
+fn uri<T: Sought>(payload: &[u8], finder: &mut Finder<T>) -> Option<()> {
     let (number, rest) = payload.split_first()?;
     let prefix = PREFIXES.iter().find(|(of, _)| of == number).map_or("", |(_, prefix)| prefix);
     let mut whole = Whole::new(Bytes::EMPTY);
@@ -154,7 +164,7 @@ fn uri(payload: &[u8], finder: &mut Finder) -> Option<()> {
     Some(())
 }
 
-fn text(payload: &[u8], finder: &mut Finder) -> Option<()> {
+fn text<T: Sought>(payload: &[u8], finder: &mut Finder<T>) -> Option<()> {
     const IS_UTF_16: u8 = 0x80;
     const LANGUAGE: u8 = 0x3f;
     let (status, rest) = payload.split_first()?;
@@ -182,7 +192,7 @@ fn text(payload: &[u8], finder: &mut Finder) -> Option<()> {
     Some(())
 }
 
-fn look(text: &[u8], finder: &mut Finder) {
+fn look<T: Sought>(text: &[u8], finder: &mut Finder<T>) {
     for chunk in text.utf8_chunks() {
         finder.look(chunk.valid());
     }

@@ -53,16 +53,7 @@ impl Port {
     /// Those of [`Port::from_bytes`], and [`PortError::Damaged`] if the check is wrong. The version is judged before the length, so that
     /// a longer Port of a later version asks for an update.
     pub fn parse(text: &str) -> Result<Self, PortError> {
-        let text = trimmed(text);
-        let base32 = match (text.strip_prefix(QR_PREFIX), text.split_once('#')) {
-            (Some(base32), _) => base32,
-            (None, Some((base, fragment))) if is_link_base(base) => fragment,
-            _ => return Err(PortError::Malformed),
-        };
-        if !base32.bytes().all(is_in_base32) {
-            return Err(PortError::Malformed);
-        }
-        Self::from_base32(base32.as_bytes())
+        Self::from_base32(base32_in(text, QR_PREFIX).ok_or(PortError::Malformed)?)
     }
 
     /// Reads what stands behind `PORT:` or `#`. Every character is in Base32's alphabet.
@@ -78,6 +69,17 @@ impl Port {
         // Base32 has unused bits at its end: only one last character is canonical.
         if port.qr_text().base32().as_bytes() == base32 { Ok(port) } else { Err(PortError::Malformed) }
     }
+}
+
+/// The Base32 in a QR text that begins so, or in a link.
+pub(crate) fn base32_in<'t>(text: &'t str, prefix: &str) -> Option<&'t [u8]> {
+    let text = trimmed(text);
+    let base32 = match (text.strip_prefix(prefix), text.split_once('#')) {
+        (Some(base32), _) => base32,
+        (None, Some((base, fragment))) if is_link_base(base) => fragment,
+        _ => return None,
+    };
+    base32.bytes().all(is_in_base32).then_some(base32.as_bytes())
 }
 
 /// What messengers and copying leave around a text.

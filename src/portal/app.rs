@@ -219,7 +219,7 @@ impl<'a> AuthenticatedApp<'a> {
 
     /// Of all peers those that the app may ask: granted, verified, and not blocked (§18.10).
     pub fn peers<'p>(&self, all: impl IntoIterator<Item = &'p Peer>) -> impl Iterator<Item = &'p Peer> {
-        all.into_iter().filter(|peer| self.may_ask(peer).is_ok())
+        all.into_iter().filter(|peer| peer.is_verified() && self.may_ask(peer).is_ok())
     }
 
     /// Whether the app may ask this peer. A request needs this.
@@ -232,6 +232,6 @@ impl<'a> AuthenticatedApp<'a> {
             Grant::Some(ids) => ids.contains(&peer.id()),
             Grant::All => true,
         };
-        if is_granted && peer.can_be_asked() { Ok(()) } else { Err(GrantError::NotGranted) }
+        if is_granted && !peer.is_blocked() { Ok(()) } else { Err(GrantError::NotGranted) }
     }
 }

@@ -1,20 +1,23 @@
 //! The caller: asks a peer, and hears what it says (§18.6, §18.8).
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::fmt;
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::app::AuthenticatedApp;
 use super::error::{AskError, HearError, Reason, Refusal};
+use super::id::PortalId;
 use super::memory::MAX_TAKEN;
 use super::message::{Message, SessionId};
 use super::name::PortalName;
 use super::noise::Initiator;
 use super::own::{Exchange, Opening, Portal};
-use super::peer::{Peer, State};
+use super::peer::{Change, Peer, State};
 use super::request::{Answer, Ask, Part, Request, RequestId, RequestNonce, Say};
 use super::session::CallerSession;
 use super::step::Step;
@@ -25,7 +28,7 @@ use crate::time::UnixSeconds;
 /// The caller's end of the session with one peer, in memory only.
 #[derive(Default)]
 pub(super) struct Asking {
-    session: Option<CallerSession>,
+    pub(super) session: Option<Box<CallerSession>>,
     /// Ids that were drawn here, and not asked under yet.
     drawn: BTreeSet<RequestNonce>,
     /// Of those, what was asked once, and in an Exchange. What was asked twice, or in an Opening, may still be on its way when the peer has
@@ -55,8 +58,12 @@ pub struct Outgoing {
     pub waiting: Waiting,
 }
 
-/// What an answer is read by. If no answer comes, drop it, and ask again under the same id.
-pub struct Waiting(For);
+/// What an answer is read by. It reads one answer. If none comes, drop it, and ask again under the same id.
+pub struct Waiting {
+    peer: PortalId,
+    /// `None` once the answer was read: an Opened that was read twice would begin a session's numbers again.
+    answer: Option<For>,
+}
 
 enum For {
     /// Noise message 2.
@@ -67,9 +74,10 @@ enum For {
 
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
-            For::Opened(_) => "Waiting(Opened)",
-            For::Reply(..) => "Waiting(Reply)",
+        f.write_str(match &self.answer {
+            Some(For::Opened(_)) => "Waiting(Opened)",
+            Some(For::Reply(..)) => "Waiting(Reply)",
+            None => "Waiting(read)",
         })
     }
 }
@@ -125,13 +133,16 @@ impl Peer {
     pub fn ask_part<R: CryptoRng + ?Sized>(
         &mut self,
         portal: &Portal,
+        app: AuthenticatedApp<'_>,
         id: RequestId,
         number: u64,
         part: Part<'_>,
         now: UnixSeconds,
         rng: &mut R,
     ) -> Result<Outgoing, AskError> {
-        let ask = if self.has_session(now) { Ask::BodyPart(id, number, part) } else { Ask::Hello };
+        app.may_ask(self)?;
+        let ask = Ask::BodyPart(id, app.app().clone(), number, part);
+        let ask = if self.has_session(now) { ask } else { Ask::Hello };
         self.send(portal, ask, now, rng)
     }
 
@@ -142,12 +153,14 @@ impl Peer {
     pub fn ask_more<R: CryptoRng + ?Sized>(
         &mut self,
         portal: &Portal,
+        app: AuthenticatedApp<'_>,
         id: RequestId,
         number: u64,
         now: UnixSeconds,
         rng: &mut R,
     ) -> Result<Outgoing, AskError> {
-        let ask = if self.has_session(now) { Ask::More(id, number) } else { Ask::Hello };
+        app.may_ask(self)?;
+        let ask = if self.has_session(now) { Ask::More(id, app.app().clone(), number) } else { Ask::Hello };
         self.send(portal, ask, now, rng)
     }
 
@@ -192,14 +205,19 @@ impl Peer {
             let mut payload = cbor::encode_to_vec(&exchange);
             let number = session.encrypt(&mut payload, 0);
             let message = Message::Exchange(session.id, number, &payload).to_vec();
-            return Ok(Outgoing { message, waiting: Waiting(For::Reply(session.id, number)) });
+            return Ok(Outgoing {
+                message,
+                waiting: Waiting { peer: self.id, answer: Some(For::Reply(session.id, number)) },
+            });
         }
-        let payload = cbor::encode_to_vec(&Opening { created: now, name: portal.name.clone(), ask });
+        let opening = Opening { created: now, name: portal.name.clone(), ask };
+        let payload = Zeroizing::new(cbor::encode_to_vec(&opening));
         let mut ephemeral = Secret::ZERO;
         rng.fill_bytes(ephemeral.expose_mut());
         let mut noise = Vec::with_capacity(payload.len().saturating_add(96));
         let initiator = Initiator::write(&portal.pair, &key, ephemeral, &payload, &mut noise);
-        Ok(Outgoing { message: Message::Opening(&noise).to_vec(), waiting: Waiting(For::Opened(initiator)) })
+        let waiting = Waiting { peer: self.id, answer: Some(For::Opened(initiator)) };
+        Ok(Outgoing { message: Message::Opening(&noise).to_vec(), waiting })
     }
 
     /// Reads what the peer answered. It is opened into `buffer`, which holds it in the clear afterwards: wiping it is the caller's.
@@ -212,24 +230,25 @@ impl Peer {
     pub fn hear<'m, 'b>(
         &'m mut self,
         portal: &Portal,
-        waiting: &Waiting,
+        waiting: &mut Waiting,
         message: &[u8],
         buffer: &'b mut Vec<u8>,
         now: UnixSeconds,
     ) -> Result<Step<'m, Self, Heard<'b>>, HearError> {
-        if self.is_blocked() {
+        if self.is_blocked() || waiting.peer != self.id {
             return Err(HearError::Misplaced);
         }
+        let answer = waiting.answer.as_ref().ok_or(HearError::Misplaced)?;
         buffer.clear();
-        let mut state = None;
-        let said = match (&waiting.0, Message::decode(message).map_err(|_| HearError::Forged)?) {
+        let mut change = Change::default();
+        let said = match (answer, Message::decode(message).map_err(|_| HearError::Forged)?) {
             (For::Opened(initiator), Message::Opened(noise)) => {
                 let (payload, keys) = initiator.read(&portal.pair, noise).map_err(|_| HearError::Forged)?;
                 buffer.extend_from_slice(&payload);
                 let Opened { session, name, say } = cbor::decode(buffer).map_err(|_| HearError::Forged)?;
-                self.asking.session = Some(CallerSession::new(session, keys, now));
+                change.session = Some(Box::new(CallerSession::new(session, keys, now)));
                 if name != self.state.own_name {
-                    state = Some(State { own_name: name, ..self.state.clone() });
+                    change.state = Some(State { own_name: name, ..self.state.clone() });
                 }
                 say
             }
@@ -240,14 +259,15 @@ impl Peer {
                 let length = session.decrypt(*number, buffer).map_err(|_| HearError::Forged)?;
                 cbor::decode(buffer.get(..length).unwrap_or_default()).map_err(|_| HearError::Forged)?
             }
-            (waiting, Message::Refusal(refusal)) => {
-                if let (For::Reply(id, _), Refusal::NoSession) = (waiting, refusal) {
+            (answer, Message::Refusal(refusal)) => {
+                if let (For::Reply(id, _), Refusal::NoSession) = (answer, refusal) {
                     self.asking.session.take_if(|session| session.id == *id);
                 }
                 return Err(HearError::Refused(refusal));
             }
             _ => return Err(HearError::Forged),
         };
+        waiting.answer = None;
         let heard = match said {
             Say::Hello => Heard::Opened,
             Say::Answer(answer) => Heard::Answer(answer),
@@ -256,7 +276,7 @@ impl Peer {
             Say::Refused(reason) => Heard::Refused(reason),
             Say::Working => Heard::Working,
         };
-        Ok(self.step_with(state, Vec::new(), Vec::new(), heard))
+        Ok(self.step_with(change, Vec::new(), heard))
     }
 }
 

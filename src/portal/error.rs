@@ -100,6 +100,9 @@ pub enum PeerError {
     /// The peer is entered already. Call [`Peer::enter_again`](super::Peer::enter_again) if it was removed.
     #[error("the peer is entered already")]
     Known,
+    /// The owner removed the peer. Call [`Peer::enter_again`](super::Peer::enter_again).
+    #[error("the peer was removed")]
+    Removed,
     /// The peer has no address. Ask its owner for one.
     #[error("the peer has no address")]
     NoAddress,

@@ -127,7 +127,7 @@ impl FromStr for PortalId {
 }
 
 /// What people, mail and messengers put into an ID.
-fn is_forgiven(c: char) -> bool {
+pub(super) fn is_forgiven(c: char) -> bool {
     c.is_whitespace() || is_invisible(c) || matches!(c, '-' | '\u{2010}'..='\u{2015}')
 }
 

@@ -222,7 +222,6 @@ impl Manifest {
     }
 
     fn find(&self, path: &str) -> Result<&PathEntry, Refused> {
-        let path = path.strip_suffix('/').unwrap_or(path);
         let behind = self.entries.partition_point(|entry| by_segment(&entry.prefix, path).is_le());
         let mut covering = self.covering(behind.checked_sub(1), path).map(|(_, entry)| entry).peekable();
         let longest = covering.peek().ok_or(Refused::NotServed)?.prefix.len();

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
+use super::app::AppName;
 use super::id::PortalId;
-use super::request::RequestNonce;
+use super::request::{RequestId, RequestNonce};
 use super::step::{self, OpeningMark, PortalKey, RequestMark, Row};
 use crate::error::RestoreError;
 use crate::time::UnixSeconds;
@@ -33,6 +34,8 @@ pub(super) struct Memory {
 #[derive(Clone)]
 pub(super) struct Taken {
     pub(super) created: UnixSeconds,
+    /// Only this app may ask for it again.
+    pub(super) app: AppName,
     pub(super) phase: Phase,
 }
 
@@ -81,7 +84,9 @@ struct RequestRow<'b> {
     created: UnixSeconds,
     #[n(1)]
     nonce: RequestNonce,
-    #[cbor(b(2), with = "minicbor::bytes")]
+    #[n(2)]
+    app: AppName,
+    #[cbor(b(3), with = "minicbor::bytes")]
     answer: Option<&'b [u8]>,
 }
 
@@ -94,12 +99,12 @@ impl Memory {
                 memory.openings.insert(mark, created);
                 continue;
             }
-            let (_, RequestRow { created, nonce, answer }) = step::restore(REQUEST, record)?;
+            let (_, RequestRow { created, nonce, app, answer }) = step::restore(REQUEST, record)?;
             let phase = match answer {
                 Some(say) => Phase::Answered { say: Zeroizing::new(say.to_vec()), rest: Rest::Gone },
                 None => Phase::Interrupted,
             };
-            memory.requests.insert(nonce, Taken { created, phase });
+            memory.requests.insert(nonce, Taken { created, app, phase });
         }
         if memory.openings.len() > MAX_TAKEN || memory.requests.len() > MAX_TAKEN {
             return Err(RestoreError::Malformed);
@@ -148,9 +153,9 @@ pub(super) fn opening_row(peer: PortalId, mark: OpeningMark, created: UnixSecond
 }
 
 /// The row of a request: with its answer it replaces the one without.
-pub(super) fn request_row(peer: PortalId, created: UnixSeconds, nonce: RequestNonce, answer: Option<&[u8]>) -> Row {
-    let revision = u64::from(answer.is_some());
-    let record = step::record(REQUEST, revision, &RequestRow { created, nonce, answer });
+pub(super) fn request_row(peer: PortalId, id: RequestId, app: &AppName, answer: Option<&[u8]>) -> Row {
+    let (RequestId { created, nonce }, revision) = (id, u64::from(answer.is_some()));
+    let record = step::record(REQUEST, revision, &RequestRow { created, nonce, app: app.clone(), answer });
     let key = PortalKey::Request(peer, RequestMark(nonce));
     Row { deadline: Some(forgotten_at(created)), ..Row::new(key, revision, record) }
 }

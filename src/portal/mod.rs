@@ -4,6 +4,7 @@ mod app;
 mod ask;
 mod card;
 mod error;
+mod find;
 mod format;
 #[cfg(feature = "freeshard")]
 pub mod freeshard;
@@ -25,8 +26,9 @@ mod take;
 
 pub use app::{App, AppCredential, AppName, AuthenticatedApp, Grant, MAX_GRANTED};
 pub use ask::{Heard, Outgoing, Waiting};
-pub use card::PortalAddr;
+pub use card::{CardError, MAX_CARD_BYTES, PortalAddr, PortalCard};
 pub use error::{AskError, GrantError, HearError, PeerError, Reason, Refusal, RequestError};
+pub use find::FindCardError;
 pub use headers::{Headers, MAX_HEADER_BYTES, MAX_HEADERS};
 pub use id::{NotAShortId, PORTAL_ID_TEXT, PortalId, PortalIdError, ShortId};
 pub use manifest::{Access, Caller, Manifest, ManifestError, PathEntry, Refused, Warning};

@@ -6,6 +6,7 @@ use core::fmt;
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::error::Refusal;
 use super::id::PortalId;
@@ -108,7 +109,8 @@ impl Portal {
     /// [`Peer::take`] of that peer. If there is no such peer, answer [`Refusal::Unknown`].
     ///
     /// # Errors
-    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed.
+    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed, but that a peer's own Exchange with nonsense inside has
+    /// used its number.
     pub fn receive<'b>(
         &mut self,
         message: &[u8],
@@ -177,11 +179,11 @@ impl Portal {
                 rng.fill_bytes(ephemeral.expose_mut());
                 rng.fill_bytes(&mut id);
                 let id = SessionId(id);
-                let mut payload = Vec::with_capacity(say.len().saturating_add(64));
+                let mut payload = Zeroizing::new(Vec::with_capacity(say.len().saturating_add(64)));
                 // Encoding into a vector does not fail. `say` is encoded already.
-                let mut e = minicbor::Encoder::new(&mut payload);
+                let mut e = minicbor::Encoder::new(&mut *payload);
                 let _ = e.array(3).and_then(|e| e.encode(id)).and_then(|e| e.encode(&self.name));
-                payload.append(&mut say);
+                payload.extend_from_slice(&say);
                 let mut noise = Vec::with_capacity(payload.len().saturating_add(64));
                 let keys = handshake.write(&ephemeral, &payload, &mut noise);
                 self.make_room(&from, now);
@@ -309,7 +311,7 @@ pub struct Reply {
     pub(super) from: PortalId,
     pub(super) to: ReplyTo,
     /// The canonical encoding of a [`Say`](super::request::Say).
-    pub(super) say: Vec<u8>,
+    pub(super) say: Zeroizing<Vec<u8>>,
 }
 
 impl fmt::Debug for Reply {

@@ -190,7 +190,6 @@ fn push_segment(segment: &[u8], out: &mut String) -> Result<(), TargetError> {
                 _ => return Err(TargetError::MalformedPercent),
             },
             b';' => return Err(TargetError::PathParameter),
-            b'\\' => return Err(TargetError::Backslash),
             b'{' | b'}' | b'`' => return Err(TargetError::Unencoded),
             byte => plain(*byte)?,
         }

@@ -1,10 +1,13 @@
 //! Peer: another Portal, as this one's owner entered it (§18.4).
 
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use minicbor::{Decode, Encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::ask::Asking;
 use super::card::PortalAddr;
@@ -14,6 +17,7 @@ use super::memory::{self, Memory};
 use super::message::Message;
 use super::name::PortalName;
 use super::own::Portal;
+use super::session::CallerSession;
 use super::step::{self, Created, Machine, PortalKey, Row, Step, Write};
 use crate::error::RestoreError;
 use crate::port::PublicKey;
@@ -24,8 +28,6 @@ const FIRST_PAUSE: u64 = 60;
 /// The longest pause is a day: 60 seconds, doubled eleven times, is more.
 const LONGEST_PAUSE: u64 = 24 * 60 * 60;
 const MAX_DOUBLINGS: u8 = 11;
-/// For how long a removed peer's row stays, in seconds: until nothing that it sent before can be taken.
-const REMOVED: u64 = memory::AHEAD + memory::BEHIND + memory::AHEAD;
 
 /// Another Portal, as this one's owner entered it (§18.4): its ID, and its key once that is known; the owner's name for it, and its own. Its record
 /// has at most 200 bytes, as long as its times lie before 2106.
@@ -61,10 +63,21 @@ pub struct State {
 }
 
 impl State {
+    fn new(known: Known, standing: Standing) -> Self {
+        Self {
+            known,
+            address: None,
+            name: PortalName::NONE,
+            own_name: PortalName::NONE,
+            standing,
+            floor: UnixSeconds::default(),
+            retry: None,
+        }
+    }
+
     const fn deadline(&self) -> Option<UnixSeconds> {
         match (self.standing, self.retry) {
             (Standing::Entered, Some(retry)) => Some(retry.next),
-            (Standing::Removed(until), _) => Some(until),
             _ => None,
         }
     }
@@ -87,9 +100,8 @@ pub(super) enum Standing {
     Entered,
     #[n(1)]
     Blocked,
-    /// Its row goes at this time.
     #[n(2)]
-    Removed(#[n(0)] UnixSeconds),
+    Removed,
 }
 
 #[derive(Clone, Copy, Debug, Encode, Decode)]
@@ -129,7 +141,7 @@ impl Peer {
     /// The owner enters a peer. `others` are the peers that there are. Without an address it can ask, but can't be asked.
     ///
     /// # Errors
-    /// [`PeerError::Own`]; and [`PeerError::Known`] if it is one of `others`. A peer that was removed minutes ago is still among them: call
+    /// [`PeerError::Own`]; and [`PeerError::Known`] if it is one of `others`. A peer that was removed is still among them: call
     /// [`enter_again`](Peer::enter_again).
     pub fn enter<'p>(
         portal: &Portal,
@@ -152,15 +164,7 @@ impl Peer {
             }
         }
         let retry = address.is_some().then_some(Retry { doublings: 0, next: now });
-        let state = State {
-            known: Known::Id(id),
-            address,
-            name,
-            own_name: PortalName::NONE,
-            standing: Standing::Entered,
-            floor: UnixSeconds::default(),
-            retry,
-        };
+        let state = State { address, name, retry, ..State::new(Known::Id(id), Standing::Entered) };
         let peer = Self { revision: 0, state, id, memory: Memory::default(), asking: Asking::default() };
         let row = peer.row(0, &peer.state);
         Ok(Entered { created: Created::new(peer, row), same_short })
@@ -220,9 +224,9 @@ impl Peer {
         !matches!(self.state.standing, Standing::Entered)
     }
 
-    /// Whether the owner removed it. It is no peer any more: show it nowhere. Its row stays for some minutes, so that nothing of it comes again.
+    /// Whether the owner removed it. It is no peer any more: show it nowhere.
     pub const fn is_removed(&self) -> bool {
-        matches!(self.state.standing, Standing::Removed(_))
+        matches!(self.state.standing, Standing::Removed)
     }
 
     /// Whether the last try to reach it failed.
@@ -230,11 +234,14 @@ impl Peer {
         matches!(self.state.retry, Some(Retry { doublings: 1.., .. }))
     }
 
-    pub(super) const fn can_be_asked(&self) -> bool {
-        self.is_verified() && !self.is_blocked() && self.state.address.is_some()
+    /// What the host adds to each request of this peer that it hands to an app (§18.10): the full ID, and the owner's name for it, percent-encoded.
+    /// Take off first what comes from outside under these names: no header of a request is carried under them.
+    pub fn headers_for_app(&self) -> [(&'static str, String); 2] {
+        let name = utf8_percent_encode(self.name().as_str(), NON_ALPHANUMERIC);
+        [("portal-peer-id", self.id.to_string()), ("portal-peer-name", name.to_string())]
     }
 
-    /// When to do what is due: [`look_up`](Peer::look_up) if [`is_look_up_due`](Peer::is_look_up_due), and else [`tick`](Peer::tick). `None`: never.
+    /// When to do what is due: [`look_up`](Peer::look_up) if [`is_look_up_due`](Peer::is_look_up_due), and [`tick`](Peer::tick). `None`: never.
     pub fn deadline(&self) -> Option<UnixSeconds> {
         self.state.deadline().into_iter().chain(self.memory.deadline()).min()
     }
@@ -276,7 +283,8 @@ impl Peer {
         };
         let (known, retry, outcome) = match outcome {
             Ok(key) => (Known::Key(key), None, LookedUp::Verified),
-            Err(outcome) => (self.state.known, Some(self.later(now)), outcome),
+            // Without an address there is nothing to try again.
+            Err(outcome) => (self.state.known, self.address().map(|_| self.later(now)), outcome),
         };
         Ok(self.step(State { known, retry, ..self.state.clone() }, outcome))
     }
@@ -291,7 +299,7 @@ impl Peer {
 
     fn later(&self, now: UnixSeconds) -> Retry {
         let doublings = self.state.retry.map_or(0, |retry| retry.doublings);
-        let pause = FIRST_PAUSE.checked_shl(u32::from(doublings)).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE.saturating_mul(1 << doublings.min(MAX_DOUBLINGS)).min(LONGEST_PAUSE);
         let next = now.after(Duration::from_secs(pause));
         Retry { doublings: doublings.saturating_add(1).min(MAX_DOUBLINGS), next }
     }
@@ -309,69 +317,59 @@ impl Peer {
 
     /// The owner blocks the peer: from this step on it gets nothing, not even an answer to what it asked before. Then call
     /// [`Portal::end_sessions`].
-    pub fn block(&mut self) -> Step<'_, Self> {
-        self.stand(Standing::Blocked)
+    ///
+    /// # Errors
+    /// [`PeerError::Removed`].
+    pub fn block(&mut self) -> Result<Step<'_, Self>, PeerError> {
+        if self.is_removed() { Err(PeerError::Removed) } else { Ok(self.stand(Standing::Blocked)) }
     }
 
-    /// The owner lets a blocked or removed peer in again.
-    pub fn unblock(&mut self) -> Step<'_, Self> {
-        self.stand(Standing::Entered)
+    /// The owner lets a blocked peer in again. For a removed one, [`enter_again`](Peer::enter_again).
+    ///
+    /// # Errors
+    /// [`PeerError::Removed`].
+    pub fn unblock(&mut self) -> Result<Step<'_, Self>, PeerError> {
+        if self.is_removed() { Err(PeerError::Removed) } else { Ok(self.stand(Standing::Entered)) }
     }
 
-    /// The owner removes the peer: from this step on it is a stranger. Then call [`Portal::end_sessions`]. The row stays for eleven minutes, because
-    /// a peer that is entered again must not get delivered what was delivered before. Then [`tick`](Peer::tick) deletes it.
-    pub fn remove(&mut self, now: UnixSeconds) -> Step<'_, Self> {
-        self.stand(Standing::Removed(now.plus(REMOVED)))
+    /// The owner removes the peer: from this step on it is a stranger. Then call [`Portal::end_sessions`].
+    ///
+    /// Its names, its address and its key are deleted. The row stays, some 60 bytes: with it a peer that is
+    /// [entered again](Peer::enter_again) gets nothing delivered twice, however the clock was set meanwhile.
+    pub fn remove(&mut self) -> Step<'_, Self> {
+        let (known, floor) = (Known::Id(self.id), self.state.floor);
+        self.step(State { floor, ..State::new(known, Standing::Removed) }, ())
     }
 
     fn stand(&mut self, standing: Standing) -> Step<'_, Self> {
         self.step(State { standing, ..self.state.clone() }, ())
     }
 
-    /// The owner enters a peer that was removed minutes ago, under another name perhaps.
+    /// The owner enters a peer that was removed, under another name perhaps.
     pub fn enter_again(&mut self, address: Option<PortalAddr>, name: PortalName, now: UnixSeconds) -> Step<'_, Self> {
         let retry = address.is_some().then_some(Retry { doublings: 0, next: now });
         self.step(State { standing: Standing::Entered, address, name, retry, ..self.state.clone() }, ())
     }
 
-    /// Forgets what need not be remembered any more. `None` if there is nothing to forget. The step returns true if the peer's own row was
-    /// deleted: drop the machine then.
-    pub fn tick(&mut self, now: UnixSeconds) -> Option<Step<'_, Self, bool>> {
-        let (forgotten, floor) = self.memory.expired(now);
-        let is_gone = matches!(self.state.standing, Standing::Removed(until) if until <= now);
-        if floor.is_none() && !is_gone {
-            return None;
-        }
-        if is_gone {
-            let keys = self.memory.openings.keys().map(|mark| PortalKey::Opening(self.id, *mark));
-            let requests =
-                self.memory.requests.keys().map(|nonce| PortalKey::Request(self.id, step::RequestMark(*nonce)));
-            let delete = keys.chain(requests).chain([PortalKey::Peer(self.id)]).collect();
-            let change = Change { state: None, memory: Vec::new() };
-            return Some(Step::new(self, change, Write { put: Vec::new(), delete }, true));
-        }
-        let state = State { floor: self.state.floor.max(floor.unwrap_or_default()), ..self.state.clone() };
-        Some(self.step_with(Some(state), forgotten, Vec::new(), false))
+    /// Forgets what need not be remembered any more. `None` if there is nothing to forget.
+    pub fn tick(&mut self, now: UnixSeconds) -> Option<Step<'_, Self>> {
+        let (memory, floor) = self.memory.expired(now);
+        let state = State { floor: self.state.floor.max(floor?), ..self.state.clone() };
+        Some(self.step_with(Change { state: Some(state), memory, session: None }, Vec::new(), ()))
     }
 
     /// The next step of the peer's own row.
     fn step<T>(&mut self, state: State, then: T) -> Step<'_, Self, T> {
-        self.step_with(Some(state), Vec::new(), Vec::new(), then)
+        self.step_with(Change { state: Some(state), ..Change::default() }, Vec::new(), then)
     }
 
     /// The next step: of its own row, if there is a new state, and of its memory. `put` are the rows of the memory.
-    pub(super) fn step_with<T>(
-        &mut self,
-        state: Option<State>,
-        memory: Vec<memory::Change>,
-        mut put: Vec<Row>,
-        then: T,
-    ) -> Step<'_, Self, T> {
-        if let Some(state) = &state {
+    pub(super) fn step_with<T>(&mut self, change: Change, mut put: Vec<Row>, then: T) -> Step<'_, Self, T> {
+        if let Some(state) = &change.state {
             put.push(self.row(self.revision.saturating_add(1), state));
         }
-        let delete = memory.iter().filter_map(|change| memory::deleted(self.id, change)).collect();
-        Step::new(self, Change { state, memory }, Write { put, delete }, then)
+        let delete = change.memory.iter().filter_map(|change| memory::deleted(self.id, change)).collect();
+        Step::new(self, change, Write { put, delete }, then)
     }
 
     fn row(&self, revision: u64, state: &State) -> Row {
@@ -382,22 +380,32 @@ impl Peer {
 }
 
 /// What a step changes of a peer.
+#[derive(Default)]
 pub struct Change {
-    state: Option<State>,
-    memory: Vec<memory::Change>,
+    pub(super) state: Option<State>,
+    pub(super) memory: Vec<memory::Change>,
+    /// The caller's end of a session that was opened.
+    pub(super) session: Option<Box<CallerSession>>,
 }
 
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { state, memory } = self;
-        f.debug_struct("Change").field("state", state).field("memory", &memory.len()).finish()
+        let Self { state, memory, session } = self;
+        f.debug_struct("Change")
+            .field("state", state)
+            .field("memory", &memory.len())
+            .field("has_session", &session.is_some())
+            .finish()
     }
 }
 
 impl Machine for Peer {
     type Change = Change;
 
-    fn apply(&mut self, Change { state, memory }: Change) {
+    fn apply(&mut self, Change { state, memory, session }: Change) {
+        if session.is_some() {
+            self.asking.session = session;
+        }
         if let Some(state) = state {
             self.revision = self.revision.saturating_add(1);
             self.state = state;

@@ -294,10 +294,10 @@ pub(super) enum Ask<'a> {
     Request(#[b(0)] Request<'a>),
     /// The next part of a request's body.
     #[n(2)]
-    BodyPart(#[n(0)] RequestId, #[n(1)] u64, #[b(2)] Part<'a>),
+    BodyPart(#[n(0)] RequestId, #[n(1)] AppName, #[n(2)] u64, #[b(3)] Part<'a>),
     /// The next part of an answer's body is wanted.
     #[n(3)]
-    More(#[n(0)] RequestId, #[n(1)] u64),
+    More(#[n(0)] RequestId, #[n(1)] AppName, #[n(2)] u64),
 }
 
 /// What a callee says (§18.7).

@@ -10,7 +10,7 @@ use super::error::{PeerError, Reason, Refusal};
 use super::manifest::{Caller, Manifest};
 use super::memory::{self, MAX_TAKEN, Memory, Phase, Rest, Taken};
 use super::own::{Incoming, Reply, ReplyTo, TakenOpening};
-use super::peer::{Known, Peer, State};
+use super::peer::{Change, Known, Peer, State};
 use super::request::{Answer, Ask, Part, Request, RequestId, RequestNonce, Say};
 use super::step::{Row, Step};
 use crate::cbor;
@@ -42,7 +42,7 @@ struct Replying(super::id::PortalId, ReplyTo);
 
 impl Replying {
     fn say(self, say: Vec<u8>) -> Reply {
-        Reply { from: self.0, to: self.1, say }
+        Reply { from: self.0, to: self.1, say: Zeroizing::new(say) }
     }
 }
 
@@ -91,12 +91,12 @@ impl Peer {
         let asked = match ask {
             Ask::Hello => Asked::Reply(replying.say(say(&Say::Hello))),
             Ask::Request(request) => taking.request(request, is_early, manifest, replying),
-            Ask::BodyPart(id, number, part) if !is_early => taking.body_part(id, number, part, replying),
-            Ask::More(id, number) if !is_early => taking.more(id, number, replying),
+            Ask::BodyPart(id, app, number, part) if !is_early => taking.body_part(id, &app, number, part, replying),
+            Ask::More(id, app, number) if !is_early => taking.more(id, &app, number, replying),
             Ask::BodyPart(..) | Ask::More(..) => refused(Reason::TooEarly, replying),
         };
         let Taking { state, changes, put, .. } = taking;
-        Ok(self.step_with(state, changes, put, asked))
+        Ok(self.step_with(Change { state, memory: changes, session: None }, put, asked))
     }
 
     /// The app's answer to a request, or the first part of it. Store the step, and then send the reply by
@@ -113,9 +113,10 @@ impl Peer {
         }
         let said = say(&Say::Answer(answer.clone()));
         let rest = if answer.body.has_more() { Rest::Next { number: 1, last: None } } else { Rest::Gone };
-        let row = memory::request_row(self.id, id.created, id.nonce, Some(&said));
+        let row = memory::request_row(self.id, id, &taken.app, Some(&said));
         let phase = Phase::Answered { say: Zeroizing::new(said.clone()), rest };
-        Ok(self.step_with(None, [changed(id, phase)].into(), [row].into(), reply.say(said)))
+        let change = remembers(id, taken.app.clone(), phase);
+        Ok(self.step_with(change, [row].into(), reply.say(said)))
     }
 
     /// The next part of the app's answer. It is kept until the peer asks for the one behind it, in memory only.
@@ -131,7 +132,8 @@ impl Peer {
         let said = say(&Say::Part(*part));
         let rest = Rest::Next { number: number.saturating_add(1), last: Some(Zeroizing::new(said.clone())) };
         let phase = Phase::Answered { say: first.clone(), rest };
-        Ok(self.step_with(None, [changed(id, phase)].into(), Vec::new(), reply.say(said)))
+        let change = remembers(id, taken.app.clone(), phase);
+        Ok(self.step_with(change, Vec::new(), reply.say(said)))
     }
 
     fn pending(&self, id: &RequestId, reply: &Replying) -> Result<&Taken, PeerError> {
@@ -151,8 +153,12 @@ fn refused<'b>(reason: Reason, replying: Replying) -> Asked<'b> {
     Asked::Reply(replying.say(say(&Say::Refused(reason))))
 }
 
-fn changed(id: RequestId, phase: Phase) -> memory::Change {
-    memory::Change::Request(id.nonce, Taken { created: id.created, phase })
+fn changed(id: RequestId, app: AppName, phase: Phase) -> memory::Change {
+    memory::Change::Request(id.nonce, Taken { created: id.created, app, phase })
+}
+
+fn remembers(id: RequestId, app: AppName, phase: Phase) -> Change {
+    Change { memory: [changed(id, app, phase)].into(), ..Change::default() }
 }
 
 /// A step of the callee while it is prepared.
@@ -263,6 +269,9 @@ impl<'p> Taking<'p> {
             return refused(Reason::TooEarly, replying);
         }
         if let Some(taken) = self.taken(&id) {
+            if taken.app != *request.app() {
+                return refused(Reason::Malformed, replying);
+            }
             return Asked::Reply(replying.say(match &taken.phase {
                 Phase::Answered { say, .. } => say.to_vec(),
                 Phase::Receiving { next: 1 } => say(&Say::Continue),
@@ -282,19 +291,28 @@ impl<'p> Taking<'p> {
             return refused(Reason::Full, replying);
         }
         let phase = if request.body.has_more() { Phase::Receiving { next: 1 } } else { Phase::Working };
-        self.changes.push(changed(id, phase));
-        self.put.push(memory::request_row(self.peer.id, id.created, id.nonce, None));
+        self.put.push(memory::request_row(self.peer.id, id, request.app(), None));
+        self.changes.push(changed(id, request.app().clone(), phase));
         Asked::Request(request, Pending { id, reply: replying })
     }
 
     /// §18.9, rule 2.
-    fn body_part<'b>(&mut self, id: RequestId, number: u64, part: Part<'b>, replying: Replying) -> Asked<'b> {
-        let Some(taken) = self.taken(&id) else { return refused(Reason::Malformed, replying) };
+    fn body_part<'b>(
+        &mut self,
+        id: RequestId,
+        app: &AppName,
+        number: u64,
+        part: Part<'b>,
+        replying: Replying,
+    ) -> Asked<'b> {
+        let Some(taken) = self.taken(&id).filter(|taken| taken.app == *app) else {
+            return refused(Reason::Malformed, replying);
+        };
         match &taken.phase {
             Phase::Receiving { next } if *next == number => {
                 let next = number.saturating_add(1);
                 let phase = if part.has_more() { Phase::Receiving { next } } else { Phase::Working };
-                self.changes.push(changed(id, phase));
+                self.changes.push(changed(id, app.clone(), phase));
                 Asked::BodyPart(part, Pending { id, reply: replying })
             }
             // The reply to the last part was lost.
@@ -309,14 +327,15 @@ impl<'p> Taking<'p> {
     }
 
     /// §18.9, rule 3.
-    fn more<'b>(&mut self, id: RequestId, number: u64, replying: Replying) -> Asked<'b> {
-        let Some(Taken { phase: Phase::Answered { say: first, rest }, .. }) = self.taken(&id) else {
+    fn more<'b>(&mut self, id: RequestId, app: &AppName, number: u64, replying: Replying) -> Asked<'b> {
+        let taken = self.taken(&id).filter(|taken| taken.app == *app);
+        let Some(Taken { phase: Phase::Answered { say: first, rest }, .. }) = taken else {
             return refused(Reason::Malformed, replying);
         };
         match rest {
             Rest::Next { number: next, .. } if *next == number => {
                 let phase = Phase::Answered { say: first.clone(), rest: Rest::Asked { number } };
-                self.changes.push(changed(id, phase));
+                self.changes.push(changed(id, app.clone(), phase));
                 Asked::More(Pending { id, reply: replying })
             }
             Rest::Next { number: next, last: Some(last) } if number.checked_add(1) == Some(*next) => {

@@ -44,7 +44,7 @@ fn connect(world: &mut World, how: SendProof) -> Result<(), Stopped> {
 }
 
 /// A Port and a line, confirmed at both ends.
-fn shake_hands(how: SendProof, faults: Faults) -> World {
+pub fn shake_hands(how: SendProof, faults: Faults) -> World {
     let mut world = World::new(faults);
     share(&mut world);
     let confirmed =

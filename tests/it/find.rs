@@ -11,14 +11,14 @@ use crate::port::{plain, qr, tree};
 use crate::text::{kinds, small_changes};
 
 #[derive(Deserialize)]
-struct Case {
+pub struct Case {
     #[serde(alias = "id")]
-    kind: String,
-    expected: String,
-    inputs: Vec<String>,
+    pub kind: String,
+    pub expected: String,
+    pub inputs: Vec<String>,
 }
 
-fn table() -> Vec<Case> {
+pub fn table() -> Vec<Case> {
     let read = |file| serde_json::from_str::<Vec<Case>>(file).unwrap();
     [read(include_str!("../texts/known.json")), read(include_str!("../texts/kinds.json"))]
         .into_iter()
@@ -100,14 +100,18 @@ impl Placeholders {
         for (name, value) in &self.0 {
             text = text.replace(&format!("{{{name}}}"), value);
         }
-        for (name, encoding) in [("{B64:", BASE64), ("{B64U:", BASE64URL_NOPAD)] {
-            if let Some((before, (inner, after))) = text.split_once(name).map(|(a, b)| (a, b.split_once('}').unwrap()))
-            {
-                text = format!("{before}{}{after}", encoding.encode(inner.as_bytes()));
-            }
-        }
-        text
+        encoded(text)
     }
+}
+
+/// What the table wants in Base64.
+pub fn encoded(mut text: String) -> String {
+    for (name, encoding) in [("{B64:", BASE64), ("{B64U:", BASE64URL_NOPAD)] {
+        if let Some((before, (inner, after))) = text.split_once(name).map(|(a, b)| (a, b.split_once('}').unwrap())) {
+            text = format!("{before}{}{after}", encoding.encode(inner.as_bytes()));
+        }
+    }
+    text
 }
 
 #[test]

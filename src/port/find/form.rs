@@ -1,22 +1,45 @@
-//! How many bytes a Port has, as far as its first bytes tell (§2.4).
+//! How many bytes a Port has, or a Portal's card, as far as its first bytes tell (§2.4, §18.3).
 
 use super::super::MAX_PORT_BYTES;
 
-/// What the first bytes of a Port say of its length.
+/// What the first bytes say of the length.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// It has so many bytes.
     Whole(usize),
     /// More of it must be read.
     Beginning,
-    /// No Port begins like this.
+    /// Nothing of this sort begins like this.
     Other,
 }
 
 /// The form of a Port of this version that begins with these bytes. Only lengths are read, so that a kind of later is measured, too.
-pub(super) fn form(bytes: &[u8]) -> Form {
+pub(super) fn port(bytes: &[u8]) -> Form {
     let mut items = Items { bytes, at: 0 };
     items.port().map_or_else(|form| form, Form::Whole)
+}
+
+/// Where a Port has its kind, a Portal's card has this: no Port has it.
+#[cfg(feature = "portal")]
+pub(crate) const CARD_KIND: u8 = 16;
+
+/// The form of a Portal's card of this version that begins with these bytes.
+#[cfg(feature = "portal")]
+pub(crate) fn card(bytes: &[u8]) -> Form {
+    const HEAD: [u8; 4] = [1, CARD_KIND, 0x58, 32];
+    const BARE: usize = 1 + HEAD.len() + 32;
+    let Some((first, rest)) = bytes.split_first() else { return Form::Beginning };
+    if !matches!(first, 0x83 | 0x84) || rest.iter().zip(HEAD).any(|(byte, expected)| *byte != expected) {
+        return Form::Other;
+    }
+    let mut address = bytes.iter().skip(BARE).map(|byte| usize::from(*byte));
+    match (first, address.next(), address.next()) {
+        (0x83, ..) => Form::Whole(BARE),
+        (_, None, _) | (_, Some(0x78), None) => Form::Beginning,
+        (_, Some(head @ 0x61..=0x77), _) => Form::Whole(BARE.saturating_add(head).saturating_sub(0x5f)),
+        (_, Some(0x78), Some(length @ 24..=64)) => Form::Whole(BARE.saturating_add(length).saturating_add(2)),
+        _ => Form::Other,
+    }
 }
 
 struct Items<'a> {

@@ -1,4 +1,4 @@
-//! What says that a Port may follow: the scheme `PORT:`, and the base of a link (§2.8).
+//! What says that a Port may follow: the scheme `PORT:`, and the base of a link (§2.8). For a Portal's card, `PORTAL:`.
 
 use core::str;
 
@@ -17,14 +17,14 @@ pub(super) enum Link {
     Other,
 }
 
-/// Whether a text of a Port begins here.
-pub(super) fn is_start(text: &str, at: usize) -> bool {
-    scheme(text, at).is_some() || base(text, at).is_some()
+/// Whether a text with this scheme, or a link, begins here.
+pub(super) fn is_start(text: &str, at: usize, name: &str) -> bool {
+    scheme(text, at, name).is_some() || base(text, at).is_some()
 }
 
-/// Where the scheme `PORT:` ends, in any case.
-pub(super) fn scheme(text: &str, at: usize) -> Option<usize> {
-    let end = word(text, at, "port")?;
+/// Where the scheme of this name ends, in any case.
+pub(super) fn scheme(text: &str, at: usize, name: &str) -> Option<usize> {
+    let end = word(text, at, name)?;
     let colon = visible(text, end)?;
     match quoted(text, end) {
         Some((':', end)) if colon.what == '=' => Some(end),

@@ -2,11 +2,14 @@
 //!
 //! One pass over the text looks for markers. Behind each, `read` joins the Base32 over what others put inside. The check of the text
 //! decides what is a Port. What is none is told by the form of its first bytes, and by the link that it stood in.
+//!
+//! A Portal's card is found in the same way (§18.3): what is sought is a parameter.
 
 pub(crate) mod cursor;
-mod form;
+pub(crate) mod form;
 mod marker;
 mod read;
+pub(crate) mod sought;
 mod wrapper;
 
 use core::str;
@@ -21,6 +24,9 @@ use crate::error::FindError;
 use cursor::{gap, skip_invisible, unit, visible};
 use marker::Link;
 use read::Found;
+#[cfg(feature = "portal")]
+use sought::AnyCard;
+use sought::Sought;
 
 /// So few characters behind a marker are a word, if they are to be of another version.
 const WORD: usize = 40;
@@ -52,8 +58,21 @@ impl Port {
         }
         let mut finder = Finder::new();
         finder.look(text);
-        finder.verdict()
+        let found = finder.verdict();
+        #[cfg(feature = "portal")]
+        let found = found.map_err(|error| or_card(error, |finder| finder.look(text)));
+        found
     }
+}
+
+/// The error of a text without a Port, if `look` finds a Portal's card there (§18.3).
+#[cfg(feature = "portal")]
+pub(super) fn or_card(error: FindError, look: impl FnOnce(&mut Finder<AnyCard>)) -> FindError {
+    let mut finder = Finder::new();
+    if error != FindError::MoreThanOne {
+        look(&mut finder);
+    }
+    finder.verdict().map_or(error, |_| FindError::PortalCard)
 }
 
 /// What is wrong, from what says least to what says most.
@@ -69,8 +88,8 @@ enum Rank {
 }
 
 /// What was found so far, in one text or several.
-pub(super) struct Finder {
-    port: Option<Port>,
+pub(crate) struct Finder<T> {
+    found: Option<T>,
     are_two: bool,
     worst: Rank,
     /// Proofpoint's third version was seen, which writes `*` for `#`.
@@ -90,19 +109,19 @@ enum Marker {
     Loose,
 }
 
-impl Finder {
-    pub(super) const fn new() -> Self {
-        Self { port: None, are_two: false, worst: Rank::NoPort, is_starred: false }
+impl<T: Sought> Finder<T> {
+    pub(crate) const fn new() -> Self {
+        Self { found: None, are_two: false, worst: Rank::NoPort, is_starred: false }
     }
 
-    pub(super) fn look(&mut self, text: &str) {
+    pub(crate) fn look(&mut self, text: &str) {
         self.scan(text, true);
     }
 
-    pub(super) fn verdict(self) -> Result<Port, FindError> {
-        match self.port {
+    pub(crate) fn verdict(self) -> Result<T, FindError> {
+        match self.found {
             Some(_) if self.are_two => Err(FindError::MoreThanOne),
-            Some(port) => Ok(port),
+            Some(found) => Ok(found),
             None => Err(match self.worst {
                 Rank::NoPort => FindError::NoPort,
                 Rank::LinkAlone | Rank::CutOff => FindError::CutOff,
@@ -140,11 +159,11 @@ impl Finder {
                 }
             }
             b'p' | b'P' => {
-                if let Some(end) = marker::scheme(text, at) {
+                if let Some(end) = marker::scheme(text, at, T::SCHEME) {
                     let before = text.get(..at).and_then(|before| before.chars().next_back());
                     let marker = match before {
                         Some(letter) if letter.is_alphabetic() => Marker::Loose,
-                        _ => Marker::Scheme(rest.starts_with("PORT")),
+                        _ => Marker::Scheme(rest.starts_with(T::SCHEME)),
                     };
                     return Some(self.judge(text, end, marker, link));
                 }
@@ -188,13 +207,13 @@ impl Finder {
     /// Judges what stands behind a marker, and says where to go on.
     fn judge(&mut self, text: &str, end: usize, marker: Marker, link: &mut Option<Link>) -> usize {
         let lead = Lead::of(text, end, marker);
-        let (found, behind) = read::read(text, lead.end);
+        let (found, behind) = read::read::<T>(text, lead.end);
         let is_sure =
             !lead.is_spaced && matches!(marker, Marker::Scheme(_) | Marker::Fragment(Link::Good | Link::Wrapper));
         let rank = match found {
-            Found::Port(port) => {
-                self.are_two |= self.port.as_ref().is_some_and(|other| *other != port);
-                self.port = Some(port);
+            Found::Whole(found) => {
+                self.are_two |= self.found.as_ref().is_some_and(|other| *other != found);
+                self.found = Some(found);
                 *link = None;
                 return behind;
             }

@@ -3,26 +3,26 @@
 use zeroize::Zeroize;
 
 use super::cursor::{gap, skip_invisible, unit};
-use super::form::{Form, form};
+use super::form::Form;
+use super::sought::{Sought, Unfit};
 use crate::cbor::Bytes;
 use crate::checked::{CHECK, digits_of, is_in_base32, is_of_another_version};
-use crate::error::PortError;
-use crate::port::{MAX_PORT_BYTES, Port};
+use crate::port::MAX_PORT_BYTES;
 
-/// The Base32 of the longest Port and its check.
+/// The Base32 of the longest Port and its check: nothing else that is sought is longer.
 const MAX_DIGITS: usize = digits_of(MAX_PORT_BYTES);
 
 /// So much Base32 is no word.
 pub(super) const LONG: usize = 32;
 
 /// What stands behind a marker.
-pub(super) enum Found {
-    Port(Port),
-    /// A Port that was changed.
+pub(super) enum Found<T> {
+    Whole(T),
+    /// What is sought, and was changed.
     Damaged,
-    /// So many characters of a Port, and not all.
+    /// So many characters of it, and not all.
     CutOff(usize),
-    /// So many characters of a Port of another version.
+    /// So many characters of one of another version.
     OtherVersion(usize),
     /// No letter and no digit.
     Nothing,
@@ -31,8 +31,8 @@ pub(super) enum Found {
 }
 
 /// Reads the Base32 from here, over what others put inside it. Says where it goes on.
-pub(super) fn read(text: &str, from: usize) -> (Found, usize) {
-    let (mut digits, mut at) = (Digits::new(), from);
+pub(super) fn read<T: Sought>(text: &str, from: usize) -> (Found<T>, usize) {
+    let (mut digits, mut at) = (Digits::new(T::form), from);
     // What the first unbroken run is by itself.
     let mut first = None;
     let mut only_wraps = true;
@@ -57,14 +57,15 @@ pub(super) fn read(text: &str, from: usize) -> (Found, usize) {
             }
         }
     }
-    let whole = digits.are_whole().then(|| Port::from_base32(digits.text.as_slice()));
-    let followed = text.as_bytes().get(at).is_some_and(u8::is_ascii_alphanumeric) && !super::marker::is_start(text, at);
+    let whole = digits.are_whole().then(|| T::from_base32(digits.text.as_slice()));
+    let followed =
+        text.as_bytes().get(at).is_some_and(u8::is_ascii_alphanumeric) && !super::marker::is_start(text, at, T::SCHEME);
     match (whole, first) {
-        (Some(Ok(port)), _) if !followed => (Found::Port(port), at),
-        (Some(Err(PortError::UnsupportedKind)), _) if !followed => (Found::OtherVersion(digits.count()), at),
+        (Some(Ok(whole)), _) if !followed => (Found::Whole(whole), at),
+        (Some(Err(Unfit::OtherKind)), _) if !followed => (Found::OtherVersion(digits.count()), at),
         // One line, or two that are as long as a Port; or a right check, and more behind it, or a maker that is broken.
         (Some(result), first)
-            if first.is_none() || only_wraps && !followed || !matches!(result, Err(PortError::Damaged)) =>
+            if first.is_none() || only_wraps && !followed || !matches!(result, Err(Unfit::Damaged)) =>
         {
             (Found::Damaged, at)
         }
@@ -95,6 +96,7 @@ struct Digits {
     bits: u16,
     bit_count: u32,
     form: Form,
+    measure: fn(&[u8]) -> Form,
 }
 
 impl Drop for Digits {
@@ -106,8 +108,8 @@ impl Drop for Digits {
 }
 
 impl Digits {
-    const fn new() -> Self {
-        Self { text: Bytes::EMPTY, bytes: Bytes::EMPTY, bits: 0, bit_count: 0, form: Form::Beginning }
+    const fn new(measure: fn(&[u8]) -> Form) -> Self {
+        Self { text: Bytes::EMPTY, bytes: Bytes::EMPTY, bits: 0, bit_count: 0, form: Form::Beginning, measure }
     }
 
     fn count(&self) -> usize {
@@ -125,7 +127,7 @@ impl Digits {
             self.bit_count = left;
             self.bits &= !(u16::MAX << left);
             if self.form == Form::Beginning {
-                self.form = form(self.bytes.as_slice());
+                self.form = (self.measure)(self.bytes.as_slice());
             }
         }
     }
@@ -134,12 +136,12 @@ impl Digits {
         matches!(self.form, Form::Whole(bytes) if self.count() >= digits_of(bytes))
     }
 
-    /// More of a Port may stand on the next line.
+    /// More of it may stand on the next line.
     fn may_go_on(&self) -> bool {
         self.count() > 0 && self.form != Form::Other && !is_of_another_version(self.text.as_slice())
     }
 
-    /// Whether a Port begins with this, to the last bit.
+    /// Whether what is sought begins with this, to the last bit.
     fn are_a_beginning(&self) -> bool {
         let mut longer = self.bytes.clone();
         let whole = longer.as_slice().len();
@@ -148,14 +150,14 @@ impl Digits {
             && (0..1_u16 << left).any(|rest| {
                 let [_, byte] = (self.bits << left | rest).to_be_bytes();
                 longer.fill(|bytes| bytes.get_mut(whole).map(|last| *last = byte).map(|()| whole.saturating_add(1)));
-                form(longer.as_slice()) != Form::Other
+                (self.measure)(longer.as_slice()) != Form::Other
             });
         longer.zeroize();
         fits
     }
 
-    /// What an unbroken run is that ends before a Port does.
-    fn judge(&self, text: &str, from: usize, at: usize) -> Found {
+    /// What an unbroken run is that ends too early.
+    fn judge<T>(&self, text: &str, from: usize, at: usize) -> Found<T> {
         if is_of_another_version(self.text.as_slice()) {
             return Found::OtherVersion(self.count());
         }

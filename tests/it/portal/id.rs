@@ -186,13 +186,14 @@ fn r18_2_lost_doubled_and_added_characters_are_refused() {
     }
 }
 
-/// Of 2²⁰ texts with random characters 16 are expected to pass by their check, and of those one in eight by their last three bits.
+/// One in 2¹⁶ passes by its check, and of those one in eight by its last three bits. Of 2¹⁷ none or one is expected, and five once in 150,000
+/// tries.
 #[test]
 fn r18_2_a_random_text_passes_once_in_2_to_the_19() {
     use rand::{Rng, SeedableRng};
     let mut rng = rand::rngs::StdRng::seed_from_u64(18);
     let mut passed = 0;
-    for _ in 0..1 << 20 {
+    for _ in 0..1 << 17 {
         let mut bytes = [0; 35];
         rng.fill_bytes(&mut bytes);
         let text = data_encoding::BASE32_NOPAD.encode(&bytes);
@@ -201,7 +202,7 @@ fn r18_2_a_random_text_passes_once_in_2_to_the_19() {
             Err(error) => assert_eq!(error, PortalIdError::Mistyped),
         }
     }
-    assert!((1..=12).contains(&passed), "{passed}");
+    assert!(passed < 5, "{passed}");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn r18_5_where_the_system_as_built_and_ours_agree() {
 #[test]
 fn r18_5_where_the_system_as_built_and_ours_differ() {
     // Ours never serves a peer or a stranger more there, but for a `/` at the end of a prefix.
-    let differ: &[(&str, Access, Result<Option<Access>, TargetError>)] = &[
+    let differ = [
         ("/public", Public, Ok(Some(Private))),
         ("/peering", Peer, Ok(Some(Private))),
         ("/peer/opened", Public, Ok(Some(Peer))),
@@ -69,8 +69,8 @@ fn r18_5_where_the_system_as_built_and_ours_differ() {
         ("/p%65er", Private, Ok(Some(Peer))),
     ];
     for (uri, built, ours) in differ {
-        assert_eq!(as_built(APP, uri), Some(*built), "{uri}");
-        assert_eq!(Target::parse(uri).map(|target| manifest(APP).access(&target)), *ours, "{uri}");
+        assert_eq!(as_built(APP, uri), Some(built), "{uri}");
+        assert_eq!(Target::parse(uri).map(|target| manifest(APP).access(&target)), ours, "{uri}");
     }
 }
 
@@ -87,11 +87,9 @@ fn r18_5_a_private_part_of_a_public_app_stays_private_however_it_is_spelled() {
             assert_eq!(manifest.admits(caller, &target(spelled)), Err(Refused::LetterCase), "{spelled}");
         }
     }
-    for spelled in ["//admin", "/./admin", "/x/../admin", "/x;/../admin", "/admin;x", "/x%2f..%2fadmin", "/%2561dmin"] {
-        assert_eq!(
-            as_built(&paths, spelled).filter(|_| spelled != "/admin;x"),
-            Some(Public).filter(|_| spelled != "/admin;x")
-        );
+    for spelled in ["//admin", "/./admin", "/x/../admin", "/x;/../admin", "/x%2f..%2fadmin", "/%2561dmin", "/%5cadmin"]
+    {
+        assert_eq!(as_built(&paths, spelled), Some(Public));
         assert!(Target::parse(spelled).is_err(), "{spelled}");
     }
 }

@@ -1,7 +1,14 @@
 //! Chapter 18: Portals.
 
+mod apps;
+mod card;
+mod find;
 mod id;
+mod line;
 mod manifest;
 mod once;
+mod parts;
 mod path;
+mod peers;
+mod sessions;
 mod world;

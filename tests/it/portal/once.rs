@@ -13,13 +13,13 @@ fn echo(request: &Request<'_>) -> Vec<u8> {
 fn r18_6_a_request_and_its_answer_and_another_in_the_session() {
     let [mut a, mut b] = Side::pair();
     let id = a.draw_id();
-    let outgoing = a.ask(id, "GET", "/peer/list?all", Part::EMPTY);
+    let mut outgoing = a.ask(id, "GET", "/peer/list?all", Part::EMPTY);
     let reply = b.serve(&outgoing.message, &mut echo).unwrap();
-    assert_eq!(a.hear(&outgoing.waiting, &reply).unwrap(), "GET /peer/list?all");
+    assert_eq!(a.hear(&mut outgoing.waiting, &reply).unwrap(), "GET /peer/list?all");
     let id = a.draw_id();
-    let outgoing = a.ask(id, "POST", "/peer/add", Part::last(b"text").unwrap());
+    let mut outgoing = a.ask(id, "POST", "/peer/add", Part::last(b"text").unwrap());
     let reply = b.serve(&outgoing.message, &mut echo).unwrap();
-    assert_eq!(a.hear(&outgoing.waiting, &reply).unwrap(), "POST /peer/add");
+    assert_eq!(a.hear(&mut outgoing.waiting, &reply).unwrap(), "POST /peer/add");
     assert_eq!((b.peer.own_name().as_str(), a.peer.own_name().as_str()), ("Ada's", "Ben's"));
     assert_eq!((b.peer.name().as_str(), a.peer.name().as_str()), ("a friend", "a friend"));
 }
@@ -29,12 +29,12 @@ fn r18_6_a_request_and_its_answer_and_another_in_the_session() {
 fn r18_8_a_request_that_changes_something_opens_a_session_first() {
     let [mut a, mut b] = Side::pair();
     let id = a.draw_id();
-    let outgoing = a.ask(id, "POST", "/peer/add", Part::EMPTY);
+    let mut outgoing = a.ask(id, "POST", "/peer/add", Part::EMPTY);
     let reply = b.serve(&outgoing.message, &mut |_| panic!("nothing was asked")).unwrap();
-    assert_eq!(a.hear(&outgoing.waiting, &reply).unwrap(), "Opened");
-    let outgoing = a.ask(id, "POST", "/peer/add", Part::EMPTY);
+    assert_eq!(a.hear(&mut outgoing.waiting, &reply).unwrap(), "Opened");
+    let mut outgoing = a.ask(id, "POST", "/peer/add", Part::EMPTY);
     let reply = b.serve(&outgoing.message, &mut echo).unwrap();
-    assert_eq!(a.hear(&outgoing.waiting, &reply).unwrap(), "POST /peer/add");
+    assert_eq!(a.hear(&mut outgoing.waiting, &reply).unwrap(), "POST /peer/add");
 }
 
 /// R18.8.1, R18.6.3: nothing is taken twice, and what is refused changes nothing.
@@ -42,9 +42,9 @@ fn r18_8_a_request_that_changes_something_opens_a_session_first() {
 fn r18_8_a_replayed_message_is_refused_also_after_a_crash() {
     let [mut a, mut b] = Side::pair();
     let id = a.draw_id();
-    let opening = a.ask(id, "GET", "/peer/list", Part::EMPTY);
+    let mut opening = a.ask(id, "GET", "/peer/list", Part::EMPTY);
     let reply = b.serve(&opening.message, &mut echo).unwrap();
-    a.hear(&opening.waiting, &reply).unwrap();
+    a.hear(&mut opening.waiting, &reply).unwrap();
     let id = a.draw_id();
     let exchange = a.ask(id, "GET", "/peer/list", Part::EMPTY);
     b.serve(&exchange.message, &mut echo).unwrap();
@@ -66,9 +66,9 @@ fn r18_8_an_answer_is_given_again_and_a_request_is_not() {
     for crash in 0..4 {
         let [mut a, mut b] = Side::pair();
         let id = a.draw_id();
-        let opening = a.ask(id, "POST", "/peer/add", Part::EMPTY);
+        let mut opening = a.ask(id, "POST", "/peer/add", Part::EMPTY);
         let reply = b.serve(&opening.message, &mut echo).unwrap();
-        a.hear(&opening.waiting, &reply).unwrap();
+        a.hear(&mut opening.waiting, &reply).unwrap();
         let lost = a.ask(id, "POST", "/peer/add", Part::EMPTY);
         b.serve(&lost.message, &mut echo).unwrap();
         if crash & 1 != 0 {
@@ -79,14 +79,14 @@ fn r18_8_an_answer_is_given_again_and_a_request_is_not() {
         }
         let never = &mut |_: &Request<'_>| panic!("delivered twice");
         let said = loop {
-            let again = a.ask(id, "POST", "/peer/add", Part::EMPTY);
+            let mut again = a.ask(id, "POST", "/peer/add", Part::EMPTY);
             match b.serve(&again.message, never) {
-                Ok(reply) => match a.hear(&again.waiting, &reply).unwrap().as_str() {
+                Ok(reply) => match a.hear(&mut again.waiting, &reply).unwrap().as_str() {
                     "Opened" => {}
                     said => break said.to_owned(),
                 },
                 Err(refusal) => {
-                    let heard = a.hear(&again.waiting, &refusal.to_vec());
+                    let heard = a.hear(&mut again.waiting, &refusal.to_vec());
                     assert_eq!(heard, Err(HearError::Refused(Refusal::NoSession)));
                 }
             }

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use port_protocol::UnixSeconds;
 use port_protocol::portal::*;
-
-use crate::common::rng::{Counting, rng_from};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 pub const NOW: UnixSeconds = UnixSeconds::new(1_790_000_000).unwrap();
 
@@ -47,7 +47,7 @@ pub struct Side {
     pub peer: Peer,
     pub app: App,
     pub credential: AppCredential,
-    pub rng: Counting,
+    pub rng: StdRng,
 }
 
 pub const MANIFEST: &str =
@@ -64,7 +64,7 @@ pub fn app_name() -> AppName {
 impl Side {
     /// Both Portals: each owner has entered the other, and granted all. The keys are known.
     pub fn pair() -> [Self; 2] {
-        let mut rngs = [rng_from(1), rng_from(101)];
+        let mut rngs = [1, 2].map(StdRng::seed_from_u64);
         let portals = [0, 1].map(|at| {
             let name = PortalName::new(["Ada's", "Ben's"][at]).unwrap();
             Portal::create(name, &mut rngs[at])
@@ -79,7 +79,7 @@ impl Side {
         [Self::new(a, store_a, rng_a, id_b, &key_b), Self::new(b, store_b, rng_b, id_a, &key_a)]
     }
 
-    fn new(portal: Portal, mut store: Store, mut rng: Counting, other: PortalId, key: &[u8]) -> Self {
+    fn new(portal: Portal, mut store: Store, mut rng: StdRng, other: PortalId, key: &[u8]) -> Self {
         let address = PortalAddr::new("https://other.example/portal").unwrap();
         let name = PortalName::new("a friend").unwrap();
         let Entered { created, same_short } = Peer::enter(&portal, other, Some(address), name, [], NOW).unwrap();
@@ -111,6 +111,16 @@ impl Side {
         let headers = Headers::carried([("content-type", "text/plain"), ("cookie", "secret")]).unwrap();
         let request = app.request(id, Method::new(method).unwrap(), Target::parse(target).unwrap(), headers, body);
         self.peer.ask(&self.portal, app, &request, NOW, &mut self.rng).unwrap()
+    }
+
+    pub fn ask_part(&mut self, id: RequestId, number: u64, part: Part<'_>) -> Outgoing {
+        let app = self.app.authenticate(self.credential.expose()).unwrap();
+        self.peer.ask_part(&self.portal, app, id, number, part, NOW, &mut self.rng).unwrap()
+    }
+
+    pub fn ask_more(&mut self, id: RequestId, number: u64) -> Outgoing {
+        let app = self.app.authenticate(self.credential.expose()).unwrap();
+        self.peer.ask_more(&self.portal, app, id, number, NOW, &mut self.rng).unwrap()
     }
 
     /// What this Portal does with a message: `app` is its app, and gets what is delivered.
@@ -148,7 +158,7 @@ impl Side {
         portal.seal(peer, reply, now, rng)
     }
 
-    pub fn hear(&mut self, waiting: &Waiting, message: &[u8]) -> Result<String, HearError> {
+    pub fn hear(&mut self, waiting: &mut Waiting, message: &[u8]) -> Result<String, HearError> {
         let Self { portal, store, peer, .. } = self;
         let mut buffer = Vec::new();
         let Ok(heard) = peer.hear(portal, waiting, message, &mut buffer, NOW)?.store(|write| store.keep(write));

@@ -33,6 +33,7 @@ pub(super) fn read(see: &mut Shown) {
         FindError::Damaged,
         FindError::MoreThanOne,
         FindError::WrongVersion,
+        FindError::PortalCard,
     ] {
         see.read("", &error);
     }
