@@ -126,9 +126,9 @@ impl<S: Keep + Default> Side<S> {
     }
 
     /// The caller hears the answer. Returns how long its body is.
-    pub fn hear(&mut self, waiting: &Waiting, message: &[u8]) -> usize {
+    pub fn hear(&mut self, mut waiting: Waiting, message: &[u8]) -> usize {
         let Self { portal, store, peer, buffer, .. } = self;
-        match kept(peer.hear(portal, waiting, message, buffer, NOW).unwrap(), store) {
+        match kept(peer.hear(portal, &mut waiting, message, buffer, NOW).unwrap(), store) {
             Heard::Answer(answer) => answer.body.bytes().len(),
             Heard::Opened => 0,
             other => panic!("{other:?}"),
@@ -140,7 +140,7 @@ impl<S: Keep + Default> Side<S> {
 pub fn exchange<S: Keep + Default>([a, b]: &mut [Side<S>; 2], method: &'static str, target: &str, bodies: [&[u8]; 2]) {
     let (id, outgoing) = a.ask(method, target, bodies[0]);
     let reply = b.serve(&outgoing.message, bodies[1]);
-    assert_eq!(a.hear(&outgoing.waiting, &reply), bodies[1].len());
+    assert_eq!(a.hear(outgoing.waiting, &reply), bodies[1].len());
     a.peer.done(id);
 }
 
@@ -159,7 +159,7 @@ pub fn exchange_among<S: Keep + Default>(
     let peer = peers.get_mut(incoming.from()).expect("a peer");
     let reply = replied(peer, incoming, manifest, store, |request| _ = black_box(request), bodies[1]).unwrap();
     let reply = portal.seal(peer, reply, NOW, rng).unwrap();
-    assert_eq!(a.hear(&outgoing.waiting, &reply), bodies[1].len());
+    assert_eq!(a.hear(outgoing.waiting, &reply), bodies[1].len());
     a.peer.done(id);
 }
 

@@ -1,15 +1,15 @@
 //! Memory: what was taken from one peer, so that nothing is taken twice (§18.8).
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
-use zeroize::Zeroizing;
 
 use super::app::AppName;
 use super::id::PortalId;
 use super::request::{RequestId, RequestNonce};
-use super::step::{self, OpeningMark, PortalKey, RequestMark, Row};
+use super::step::{self, OpeningMark, PortalKey, RequestMark, Row, Wiped};
 use crate::error::RestoreError;
 use crate::time::UnixSeconds;
 
@@ -30,6 +30,9 @@ pub(super) struct Memory {
     pub(super) requests: BTreeMap<RequestNonce, Taken>,
 }
 
+/// The encoding of a `Say`. It is remembered and on its way at once.
+pub(super) type Said = Arc<Wiped>;
+
 /// A request that was taken.
 #[derive(Clone)]
 pub(super) struct Taken {
@@ -45,8 +48,8 @@ pub(super) enum Phase {
     Receiving { next: u64 },
     /// The app has all of it.
     Working,
-    /// What the app answered, as the encoding of a `Say`. With `rest`, more follow.
-    Answered { say: Zeroizing<Vec<u8>>, rest: Rest },
+    /// What the app answered. With `rest`, more follow.
+    Answered { say: Said, rest: Rest },
     /// This Portal stopped before the app had answered.
     Interrupted,
 }
@@ -57,7 +60,7 @@ pub(super) enum Rest {
     /// There are none, or they were lost.
     Gone,
     /// The app has given the parts before this one, and was not asked for it.
-    Next { number: u64, last: Option<Zeroizing<Vec<u8>>> },
+    Next { number: u64, last: Option<Said> },
     /// The app was asked for this one.
     Asked { number: u64 },
 }
@@ -101,7 +104,7 @@ impl Memory {
             }
             let (_, RequestRow { created, nonce, app, answer }) = step::restore(REQUEST, record)?;
             let phase = match answer {
-                Some(say) => Phase::Answered { say: Zeroizing::new(say.to_vec()), rest: Rest::Gone },
+                Some(say) => Phase::Answered { say: Arc::new(Wiped::new(say.to_vec())), rest: Rest::Gone },
                 None => Phase::Interrupted,
             };
             memory.requests.insert(nonce, Taken { created, app, phase });
@@ -149,15 +152,14 @@ pub(super) fn is_fresh(created: UnixSeconds, now: UnixSeconds) -> bool {
 /// The row of an Opening.
 pub(super) fn opening_row(peer: PortalId, mark: OpeningMark, created: UnixSeconds) -> Row {
     let record = step::record(OPENING, 0, &OpeningRow { created, mark });
-    Row { deadline: Some(forgotten_at(created)), ..Row::new(PortalKey::Opening(peer, mark), 0, record) }
+    Row::new(PortalKey::Opening(peer, mark), 0, record).until(forgotten_at(created))
 }
 
 /// The row of a request: with its answer it replaces the one without.
 pub(super) fn request_row(peer: PortalId, id: RequestId, app: &AppName, answer: Option<&[u8]>) -> Row {
     let (RequestId { created, nonce }, revision) = (id, u64::from(answer.is_some()));
     let record = step::record(REQUEST, revision, &RequestRow { created, nonce, app: app.clone(), answer });
-    let key = PortalKey::Request(peer, RequestMark(nonce));
-    Row { deadline: Some(forgotten_at(created)), ..Row::new(key, revision, record) }
+    Row::new(PortalKey::Request(peer, RequestMark(nonce)), revision, record).until(forgotten_at(created))
 }
 
 /// The key of the row that a change deletes.

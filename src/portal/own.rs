@@ -1,22 +1,23 @@
 //! Portal: this one's own key, and its end of the sessions that its peers opened (§18.6).
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 use super::error::Refusal;
 use super::id::PortalId;
+use super::memory::Said;
 use super::message::{Message, SessionId};
 use super::name::PortalName;
-use super::noise::{KeyPair, Responder};
+use super::noise::{KeyPair, OVERHEAD_2, Responder, TAG};
 use super::peer::Peer;
 use super::request::{Ask, RequestNonce};
 use super::session::CalleeSession;
-use super::step::{Created, OpeningMark, PortalKey, Row};
+use super::step::{Created, OpeningMark, PortalKey, Row, Wiped};
 use crate::cbor;
 use crate::error::RestoreError;
 use crate::port::PublicKey;
@@ -127,7 +128,7 @@ impl Portal {
                 let Opening { created, name, ask } = cbor::decode(buffer).map_err(|_| Refusal::Unknown)?;
                 let [mark @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *handshake.ephemeral().as_bytes();
                 let opening = TakenOpening { created, name, key, mark: OpeningMark(mark) };
-                let reply = ReplyTo::Opening(handshake);
+                let reply = ReplyTo::Opening(Box::new(handshake));
                 Ok(Received::Incoming(Incoming {
                     from: PortalId::of(&key),
                     opening: Some(opening),
@@ -164,33 +165,39 @@ impl Portal {
         now: UnixSeconds,
         rng: &mut R,
     ) -> Result<Vec<u8>, Refusal> {
-        let Reply { from, to, mut say } = reply;
+        let Reply { from, to, say } = reply;
+        let say = say.as_slice();
         if from != peer.id() || peer.is_blocked() {
             return Err(Refusal::Unknown);
         }
         match to {
             ReplyTo::Exchange(id, number) => {
                 let entry = self.sessions.get(&id).filter(|entry| entry.peer == from).ok_or(Refusal::NoSession)?;
-                entry.session.encrypt(number, &mut say, 0).ok_or(Refusal::NoSession)?;
-                Ok(Message::Reply(&say).to_vec())
+                let mut message = Message::Reply(&[]).head(say.len().saturating_add(TAG));
+                let start = message.len();
+                message.extend_from_slice(say);
+                entry.session.encrypt(number, &mut message, start).ok_or(Refusal::NoSession)?;
+                Ok(message)
             }
             ReplyTo::Opening(handshake) => {
                 let (mut ephemeral, mut id) = (Secret::ZERO, [0; 16]);
                 rng.fill_bytes(ephemeral.expose_mut());
                 rng.fill_bytes(&mut id);
                 let id = SessionId(id);
-                let mut payload = Zeroizing::new(Vec::with_capacity(say.len().saturating_add(64)));
+                let mut payload = Vec::with_capacity(say.len().saturating_add(64));
                 // Encoding into a vector does not fail. `say` is encoded already.
-                let mut e = minicbor::Encoder::new(&mut *payload);
+                let mut e = minicbor::Encoder::new(&mut payload);
                 let _ = e.array(3).and_then(|e| e.encode(id)).and_then(|e| e.encode(&self.name));
-                payload.extend_from_slice(&say);
-                let mut noise = Vec::with_capacity(payload.len().saturating_add(64));
-                let keys = handshake.write(&ephemeral, &payload, &mut noise);
+                payload.extend_from_slice(say);
+                let payload = Wiped::new(payload);
+                let payload = payload.as_slice();
+                let mut message = Message::Opened(&[]).head(payload.len().saturating_add(OVERHEAD_2));
+                let keys = handshake.write(&ephemeral, payload, &mut message);
                 self.make_room(&from, now);
                 self.uses = self.uses.saturating_add(1);
                 let session = CalleeSession::new(keys, now);
                 self.sessions.insert(id, Entry { peer: from, last_use: self.uses, session });
-                Ok(Message::Opened(&noise).to_vec())
+                Ok(message)
             }
         }
     }
@@ -229,22 +236,22 @@ impl fmt::Debug for Portal {
 
 /// The payload of an Opening.
 #[derive(Encode, Decode)]
-pub(super) struct Opening<'b> {
+pub(super) struct Opening<A> {
     #[n(0)]
     pub(super) created: UnixSeconds,
     #[n(1)]
     pub(super) name: PortalName,
-    #[b(2)]
-    pub(super) ask: Ask<'b>,
+    #[n(2)]
+    pub(super) ask: A,
 }
 
 /// The payload of an Exchange.
 #[derive(Encode, Decode)]
-pub(super) struct Exchange<'b> {
+pub(super) struct Exchange<D, A> {
     #[n(0)]
-    pub(super) done: Vec<RequestNonce>,
-    #[b(1)]
-    pub(super) ask: Ask<'b>,
+    pub(super) done: D,
+    #[n(1)]
+    pub(super) ask: A,
 }
 
 /// What a message of another Portal is.
@@ -302,7 +309,7 @@ pub(super) struct TakenOpening {
 /// How to reply. It can't be copied, so no number is used for two replies.
 #[derive(Debug)]
 pub(super) enum ReplyTo {
-    Opening(Responder),
+    Opening(Box<Responder>),
     Exchange(SessionId, u64),
 }
 
@@ -311,12 +318,12 @@ pub struct Reply {
     pub(super) from: PortalId,
     pub(super) to: ReplyTo,
     /// The canonical encoding of a [`Say`](super::request::Say).
-    pub(super) say: Zeroizing<Vec<u8>>,
+    pub(super) say: Said,
 }
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to: _, say } = self;
-        f.debug_struct("Reply").field("to", from).field("bytes", &say.len()).finish_non_exhaustive()
+        f.debug_struct("Reply").field("to", from).field("bytes", &say.as_slice().len()).finish_non_exhaustive()
     }
 }

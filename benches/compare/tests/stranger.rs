@@ -184,7 +184,7 @@ fn r18_6_a_stranger_built_on_snow_answers() {
     assert_eq!(noise.get_remote_static().unwrap(), side.portal.public_key().as_bytes());
     assert_eq!(ask, request(&nonce_of(&ask), "GET", "/peer/first?a=b", b""));
     let opened = write(&mut noise, &array([bytes(&SESSION), "Stranger".into(), answer(b"the first answer")]));
-    assert_eq!(side.hear(&outgoing.waiting, &message(&[3.into(), bytes(&opened)])), 16);
+    assert_eq!(side.hear(outgoing.waiting, &message(&[3.into(), bytes(&opened)])), 16);
     assert_eq!(side.peer.own_name().as_str(), "Stranger");
 
     let mut keys = Session(noise.into_stateless_transport_mode().unwrap());
@@ -200,7 +200,7 @@ fn r18_6_a_stranger_built_on_snow_answers() {
         assert_eq!(done, array(before.replace(bytes(&nonce)).into_iter().collect::<Vec<_>>()));
         assert_eq!(ask, request(&nonce, "POST", "/peer/next", text.as_bytes()));
         let reply = keys.seal(number, &answer(&vec![7; number as usize]));
-        assert_eq!(side.hear(&outgoing.waiting, &message(&[5.into(), bytes(&reply)])), number as usize);
+        assert_eq!(side.hear(outgoing.waiting, &message(&[5.into(), bytes(&reply)])), number as usize);
         side.peer.done(id);
     }
 }
