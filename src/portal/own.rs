@@ -1,7 +1,6 @@
 //! Portal: this one's own key, and its end of the sessions that its peers opened (§18.6).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -16,7 +15,7 @@ use super::name::PortalName;
 use super::noise::{KeyPair, OVERHEAD_2, Responder, TAG};
 use super::peer::Peer;
 use super::request::{Ask, RequestNonce};
-use super::session::CalleeSession;
+use super::sessions::Sessions;
 use super::step::{Created, OpeningMark, PortalKey, Row, Wiped};
 use crate::cbor;
 use crate::error::RestoreError;
@@ -24,8 +23,6 @@ use crate::port::PublicKey;
 use crate::secret::Secret;
 use crate::time::UnixSeconds;
 
-/// How many sessions of one peer a Portal keeps.
-const SESSIONS_OF_A_PEER: usize = 4;
 /// How many sessions a Portal keeps of all peers, if [`Portal::with_sessions`] says nothing else.
 const SESSIONS: usize = 1_024;
 
@@ -35,16 +32,7 @@ pub struct Portal {
     pub(super) pair: KeyPair,
     id: PortalId,
     pub(super) name: PortalName,
-    sessions: BTreeMap<SessionId, Entry>,
-    max_sessions: usize,
-    /// Counts the uses of sessions.
-    uses: u64,
-}
-
-struct Entry {
-    peer: PortalId,
-    last_use: u64,
-    session: CalleeSession,
+    sessions: Sessions,
 }
 
 #[derive(Debug, Encode, Decode)]
@@ -78,14 +66,14 @@ impl Portal {
     fn new(state: State) -> Self {
         let pair = KeyPair::new(state.private);
         let id = PortalId::of(&pair.public);
-        Self { pair, id, name: state.name, sessions: BTreeMap::new(), max_sessions: SESSIONS, uses: 0 }
+        Self { pair, id, name: state.name, sessions: Sessions::new(SESSIONS) }
     }
 
     /// Keeps at most so many sessions, at least one: each takes some 5 KiB. A session more ends the one that was used least recently. 1,024 if
     /// nothing is said.
     #[must_use]
     pub fn with_sessions(self, max: usize) -> Self {
-        Self { max_sessions: max.max(1), ..self }
+        Self { sessions: self.sessions.with_max(max), ..self }
     }
 
     /// This Portal's ID.
@@ -138,16 +126,12 @@ impl Portal {
                 }))
             }
             Message::Exchange(id, number, ciphertext) => {
-                let entry = self.sessions.get_mut(&id).filter(|entry| !entry.session.is_over(now));
-                let entry = entry.ok_or(Refusal::NoSession)?;
                 buffer.extend_from_slice(ciphertext);
-                let length = entry.session.decrypt(number, buffer).map_err(|_| Refusal::NoSession)?;
-                self.uses = self.uses.saturating_add(1);
-                entry.last_use = self.uses;
+                let (from, length) = self.sessions.decrypt(&id, number, buffer, now).ok_or(Refusal::NoSession)?;
                 let payload = buffer.get(..length).unwrap_or_default();
                 let Exchange { done, ask } = cbor::decode(payload).map_err(|_| Refusal::NoSession)?;
                 let reply = ReplyTo::Exchange(id, number);
-                Ok(Received::Incoming(Incoming { from: entry.peer, opening: None, done, ask, reply }))
+                Ok(Received::Incoming(Incoming { from, opening: None, done, ask, reply }))
             }
             _ => Err(Refusal::Unknown),
         }
@@ -172,11 +156,11 @@ impl Portal {
         }
         match to {
             ReplyTo::Exchange(id, number) => {
-                let entry = self.sessions.get(&id).filter(|entry| entry.peer == from).ok_or(Refusal::NoSession)?;
+                let session = self.sessions.get(&id, &from).ok_or(Refusal::NoSession)?;
                 let mut message = Message::Reply(&[]).head(say.len().saturating_add(TAG));
                 let start = message.len();
                 message.extend_from_slice(say);
-                entry.session.encrypt(number, &mut message, start).ok_or(Refusal::NoSession)?;
+                session.encrypt(number, &mut message, start).ok_or(Refusal::NoSession)?;
                 Ok(message)
             }
             ReplyTo::Opening(handshake) => {
@@ -193,10 +177,7 @@ impl Portal {
                 let payload = payload.as_slice();
                 let mut message = Message::Opened(&[]).head(payload.len().saturating_add(OVERHEAD_2));
                 let keys = handshake.write(&ephemeral, payload, &mut message);
-                self.make_room(&from, now);
-                self.uses = self.uses.saturating_add(1);
-                let session = CalleeSession::new(keys, now);
-                self.sessions.insert(id, Entry { peer: from, last_use: self.uses, session });
+                self.sessions.open(id, from, keys, now);
                 Ok(message)
             }
         }
@@ -204,32 +185,13 @@ impl Portal {
 
     /// Ends all sessions with this Portal. Call it when a peer is blocked or removed: then what it sends is not even decrypted.
     pub fn end_sessions(&mut self, peer: &PortalId) {
-        self.sessions.retain(|_, entry| entry.peer != *peer);
-    }
-
-    /// For one session more of this peer.
-    fn make_room(&mut self, peer: &PortalId, now: UnixSeconds) {
-        self.sessions.retain(|_, entry| !entry.session.is_over(now));
-        let oldest = |entries: &BTreeMap<SessionId, Entry>, of: Option<&PortalId>| {
-            let entries = entries.iter().filter(|(_, entry)| of.is_none_or(|peer| entry.peer == *peer));
-            let (count, oldest) = entries.fold((0_usize, None), |(count, oldest), (id, entry)| {
-                (count.saturating_add(1), Some((entry.last_use, *id)).min(oldest.or(Some((u64::MAX, *id)))))
-            });
-            (count, oldest.map(|(_, id)| id))
-        };
-        for (of, max) in [(Some(peer), SESSIONS_OF_A_PEER), (None, self.max_sessions)] {
-            if let (count, Some(id)) = oldest(&self.sessions, of)
-                && count >= max
-            {
-                self.sessions.remove(&id);
-            }
-        }
+        self.sessions.end_of(peer);
     }
 }
 
 impl fmt::Debug for Portal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pair: _, id, name: _, sessions, max_sessions: _, uses: _ } = self;
+        let Self { pair: _, id, name: _, sessions } = self;
         f.debug_struct("Portal").field("id", id).field("sessions", &sessions.len()).finish_non_exhaustive()
     }
 }
