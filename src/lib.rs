@@ -121,6 +121,9 @@
 //!
 //! `cargo run --example handshake -- --superport 5`, `-- --introduce` and `cargo run --example pool` show them.
 //!
+//! **Portals** are the family's second system: personal servers that reach each other's apps by IDs that are hashes of keys. See
+//! `portal`, with the feature of this name.
+//!
 //! # Your obligations
 //!
 //! - **Store each write in one transaction** ([`Write`], §8.1). [`Step::store`] gives you the effects only after your closure has returned
@@ -149,6 +152,8 @@
 //! | `fast-x25519` | no | handshakes in little more than half the time on x86-64 and AArch64, by the library graviola; [`X25519Backend`] tells whether this processor can |
 //! | `relay` | yes | `relay`: the relay's own machine; with `alloc`, a directory in memory for it |
 //! | `app` | no | `app`: the formats of a deployed app, and machines for them. They use the heap |
+//! | `portal` | no | `portal`: personal servers that peer by IDs that are hashes of keys. They use the heap |
+//! | `freeshard` | no | `portal::freeshard`: the wire formats of such a system that exists, weaker than `portal` |
 //! | `testkit` | no | `testkit`: a hostile relay, crashes and roll-backs for the tests of your own app |
 //!
 //! With `default-features = false` the crate is `no_std` and never uses the heap. Even with default features, a handshake uses no heap. For

@@ -2,6 +2,7 @@
 //! not get where it is meant to.
 
 mod app;
+mod freeshard;
 mod manifests;
 mod portal;
 mod ports;
@@ -24,8 +25,8 @@ use port_protocol::{
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Commit, Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
-    drive_pair, find, line_open, pending, portal_id, portal_manifest, restore_alice, restore_app, restore_bob,
-    restore_introducer, restore_line, restore_pool, with_script,
+    drive_pair, find, freeshard_signature, line_open, pending, portal_id, portal_manifest, restore_alice, restore_app,
+    restore_bob, restore_introducer, restore_line, restore_pool, with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -54,6 +55,7 @@ fn main() {
     write("app_link", &app::links(), app_link);
     write("app_intro", &app::intros(), app_intro);
     write("app_event", &app::events(), app_event);
+    write("freeshard_signature", &freeshard::requests(), freeshard_signature);
     write("restore_app", &app::machines(), restore_app);
     write("portal_manifest", &manifests::manifests(), portal_manifest);
 }

@@ -1,63 +1,24 @@
 //! App: its credential, and the peers that its owner granted it (§18.10).
 
 use alloc::collections::BTreeSet;
-use core::fmt;
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::error::{GrantError, RequestError};
+use super::error::GrantError;
 use super::headers::Headers;
 use super::id::PortalId;
+use super::name::AppName;
 use super::path::Target;
 use super::peer::Peer;
 use super::request::{Method, Part, Request, RequestId};
 use super::step::{Created, Machine, PortalKey, Step};
-use crate::cbor::{Bytes, text_newtype};
 use crate::secret::Secret;
 
 /// How many peers an owner grants one by one, at most.
 pub const MAX_GRANTED: usize = 1_024;
-
-/// The name of an app, the same on every Portal: 1 to 63 characters of `a`–`z`, `0`–`9`, `-`, `_` (§18.7).
-#[derive(Clone, PartialEq, Eq)]
-pub struct AppName(Bytes<63>);
-
-impl AppName {
-    /// Takes a name.
-    ///
-    /// # Errors
-    /// [`RequestError::BadApp`]: it is none.
-    pub fn new(name: &str) -> Result<Self, RequestError> {
-        let is_one = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-        if name.is_empty() || !name.bytes().all(is_one) {
-            return Err(RequestError::BadApp);
-        }
-        Bytes::new(name.as_bytes()).map(Self).ok_or(RequestError::BadApp)
-    }
-}
-
-impl PartialOrd for AppName {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for AppName {
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        self.as_str().cmp(other.as_str())
-    }
-}
-
-impl fmt::Debug for AppName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
-text_newtype!(AppName);
 
 /// What an app shows to its host with each call: 32 random bytes that the host gave it (§18.10). A secret.
 pub type AppCredential = Secret<32>;

@@ -16,7 +16,7 @@ use super::name::PortalName;
 use super::noise::{Initiator, OVERHEAD_1, TAG};
 use super::own::{Exchange, Opening, Portal};
 use super::peer::{Change, Peer, State};
-use super::request::{Answer, Ask, Part, Request, RequestId, RequestNonce, Say};
+use super::request::{Answer, Ask, Part, Request, RequestId, RequestMark, Say};
 use super::session::CallerSession;
 use super::step::{Step, Wiped};
 use crate::cbor;
@@ -28,19 +28,20 @@ use crate::time::UnixSeconds;
 pub(super) struct Asking {
     pub(super) session: Option<Box<CallerSession>>,
     /// Ids that were drawn here, and not asked under yet.
-    drawn: Vec<RequestNonce>,
+    drawn: Vec<RequestMark>,
     /// Of those, what was asked once, and in an Exchange. What was asked twice, or in an Opening, may still be on its way when the peer has
     /// forgotten it, and would be delivered again.
-    once: Vec<RequestNonce>,
+    once: Vec<RequestMark>,
     /// What the peer may forget, and was not told yet.
-    done: Vec<RequestNonce>,
+    done: Vec<RequestMark>,
 }
 
 impl Asking {
     /// Notes that a request goes out.
-    fn asked(&mut self, nonce: RequestNonce, is_exchange: bool) {
+    fn asked(&mut self, nonce: RequestMark, is_exchange: bool) {
         let is_first = remove(&mut self.drawn, nonce);
         remove(&mut self.once, nonce);
+        self.done.retain(|done| *done != nonce);
         if is_first && is_exchange && self.once.len() < MAX_TAKEN {
             self.once.push(nonce);
         }
@@ -48,7 +49,7 @@ impl Asking {
 }
 
 /// Removes it, and says whether it was there. There are few.
-fn remove(from: &mut Vec<RequestNonce>, nonce: RequestNonce) -> bool {
+fn remove(from: &mut Vec<RequestMark>, nonce: RequestMark) -> bool {
     let at = from.iter().position(|known| *known == nonce);
     at.map(|at| from.swap_remove(at)).is_some()
 }
@@ -88,7 +89,6 @@ impl fmt::Debug for Waiting {
 
 /// What a peer said.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
 pub enum Heard<'b> {
     /// The app's answer, or the first part of it. If [`has_more`](Part::has_more), ask for the rest by [`Peer::ask_more`] from number 1 on.
     /// When the app has it all, call [`Peer::done`].
@@ -133,6 +133,10 @@ impl Peer {
     ///
     /// # Errors
     /// As of [`ask`](Peer::ask).
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "who asks whom for which part, and when: no two of them belong together"
+    )]
     pub fn ask_part<R: CryptoRng + ?Sized>(
         &mut self,
         portal: &Portal,
@@ -167,7 +171,8 @@ impl Peer {
         self.send(portal, ask, now, rng)
     }
 
-    /// The app has the answer to this request, and will not ask for it again. If it was asked once, in a session, the peer is told so with what is
+    /// The app says that it has the answer to this request, and will not ask for it again. Do not call this when the answer was handed to the app: the
+    /// app may have stopped. If it was asked once, in a session, the peer is told so with what is
     /// asked next, and forgets it. All else it forgets eleven minutes after it was asked.
     pub fn done(&mut self, id: RequestId) {
         if remove(&mut self.asking.once, id.nonce) && self.asking.done.len() < MAX_TAKEN {

@@ -8,8 +8,9 @@ use thiserror::Error;
 #[cbor(index_only)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The callee does not know the caller; or it can't read the message; or it has had this message before. Tell the owner to let the
-    /// peer's owner enter this Portal's ID. The callee's reasons are one, so that a stranger learns nothing by trying.
+    /// The callee does not know the caller; or it can't read the message; or it has had this message before. Ask once more under the same id: a bit may
+    /// have changed on the way. If it comes again, tell the owner to let the peer's owner enter this Portal's ID. The callee's reasons are one, so that
+    /// a stranger learns nothing by trying.
     #[n(1)]
     #[error("the peer does not know this Portal: its owner must enter this Portal's ID")]
     Unknown = 1,
@@ -97,7 +98,7 @@ pub enum PeerError {
     /// A Portal is no peer of itself. Tell the owner that this is the Portal's own ID.
     #[error("this is the Portal's own ID")]
     Own,
-    /// The peer is entered already. Call [`Peer::enter_again`](super::Peer::enter_again) if it was removed.
+    /// The peer is entered already.
     #[error("the peer is entered already")]
     Known,
     /// The owner removed the peer. Call [`Peer::enter_again`](super::Peer::enter_again).

@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::app::AppName;
 use super::id::PortalId;
-use super::request::{RequestId, RequestNonce};
-use super::step::{self, OpeningMark, PortalKey, RequestMark, Row, Wiped};
+use super::message::OpeningMark;
+use super::name::AppName;
+use super::request::{RequestId, RequestMark};
+use super::step::{self, PortalKey, Row, Wiped};
 use crate::error::RestoreError;
 use crate::time::UnixSeconds;
 
@@ -27,7 +28,7 @@ const REQUEST: u8 = 36;
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) openings: BTreeMap<OpeningMark, UnixSeconds>,
-    pub(super) requests: BTreeMap<RequestNonce, Taken>,
+    pub(super) requests: BTreeMap<RequestMark, Taken>,
 }
 
 /// The encoding of a `Say`. It is remembered and on its way at once.
@@ -68,8 +69,8 @@ pub(super) enum Rest {
 /// A change of the memory.
 pub(super) enum Change {
     Opening(OpeningMark, UnixSeconds),
-    Request(RequestNonce, Taken),
-    Forget(RequestNonce),
+    Request(RequestMark, Taken),
+    Forget(RequestMark),
     ForgetOpening(OpeningMark),
 }
 
@@ -86,7 +87,7 @@ struct RequestRow<'b> {
     #[n(0)]
     created: UnixSeconds,
     #[n(1)]
-    nonce: RequestNonce,
+    nonce: RequestMark,
     #[n(2)]
     app: AppName,
     #[cbor(b(3), with = "minicbor::bytes")]
@@ -159,13 +160,13 @@ pub(super) fn opening_row(peer: PortalId, mark: OpeningMark, created: UnixSecond
 pub(super) fn request_row(peer: PortalId, id: RequestId, app: &AppName, answer: Option<&[u8]>) -> Row {
     let (RequestId { created, nonce }, revision) = (id, u64::from(answer.is_some()));
     let record = step::record(REQUEST, revision, &RequestRow { created, nonce, app: app.clone(), answer });
-    Row::new(PortalKey::Request(peer, RequestMark(nonce)), revision, record).until(forgotten_at(created))
+    Row::new(PortalKey::Request(peer, nonce), revision, record).until(forgotten_at(created))
 }
 
 /// The key of the row that a change deletes.
 pub(super) fn deleted(peer: PortalId, change: &Change) -> Option<PortalKey> {
     match change {
-        Change::Forget(nonce) => Some(PortalKey::Request(peer, RequestMark(*nonce))),
+        Change::Forget(nonce) => Some(PortalKey::Request(peer, *nonce)),
         Change::ForgetOpening(mark) => Some(PortalKey::Opening(peer, *mark)),
         Change::Opening(..) | Change::Request(..) => None,
     }

@@ -40,6 +40,11 @@ impl<'b, C> Decode<'b, C> for SessionId {
     }
 }
 
+/// Names an Opening: the first 16 bytes of its ephemeral key (§18.8).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
+#[cbor(transparent)]
+pub struct OpeningMark(#[cbor(n(0), with = "minicbor::bytes")] pub(super) [u8; 16]);
+
 /// One message (§18.6).
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(flat)]

@@ -10,13 +10,13 @@ use rand_core::CryptoRng;
 use super::error::Refusal;
 use super::id::PortalId;
 use super::memory::Said;
-use super::message::{Message, SessionId};
+use super::message::{Message, OpeningMark, SessionId};
 use super::name::PortalName;
 use super::noise::{KeyPair, OVERHEAD_2, Responder, TAG};
 use super::peer::Peer;
-use super::request::{Ask, RequestNonce};
+use super::request::{Ask, RequestMark};
 use super::sessions::Sessions;
-use super::step::{Created, OpeningMark, PortalKey, Row, Wiped};
+use super::step::{Created, PortalKey, Row, Wiped};
 use crate::cbor;
 use crate::error::RestoreError;
 use crate::port::PublicKey;
@@ -229,7 +229,7 @@ pub enum Received<'b> {
 pub struct Incoming<'b> {
     pub(super) from: PortalId,
     pub(super) opening: Option<TakenOpening>,
-    pub(super) done: Vec<RequestNonce>,
+    pub(super) done: Vec<RequestMark>,
     pub(super) ask: Ask<'b>,
     pub(super) reply: ReplyTo,
 }
@@ -241,7 +241,7 @@ impl Incoming<'_> {
     }
 
     /// Which app is asked, if an app is.
-    pub const fn app(&self) -> Option<&super::app::AppName> {
+    pub const fn app(&self) -> Option<&super::name::AppName> {
         match &self.ask {
             Ask::Request(request) => Some(request.app()),
             _ => None,

@@ -141,7 +141,7 @@ impl Peer {
     /// The owner enters a peer. `others` are the peers that there are. Without an address it can ask, but can't be asked.
     ///
     /// # Errors
-    /// [`PeerError::Own`]; and [`PeerError::Known`] if it is one of `others`. A peer that was removed is still among them: call
+    /// [`PeerError::Own`]; [`PeerError::Known`] if it is one of `others`; [`PeerError::Removed`] if it was removed: call its
     /// [`enter_again`](Peer::enter_again).
     pub fn enter<'p>(
         portal: &Portal,
@@ -157,7 +157,7 @@ impl Peer {
         let mut same_short = None;
         for other in others {
             if other.id == id {
-                return Err(PeerError::Known);
+                return Err(if other.is_removed() { PeerError::Removed } else { PeerError::Known });
             }
             if other.id.short() == id.short() && !other.is_removed() {
                 same_short = Some(other.id);

@@ -6,9 +6,9 @@ use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use rand_core::CryptoRng;
 
-use super::app::AppName;
 use super::error::{Reason, RequestError};
 use super::headers::Headers;
+use super::name::AppName;
 use super::path::Target;
 use crate::time::UnixSeconds;
 
@@ -24,12 +24,12 @@ pub struct RequestId {
     #[n(0)]
     pub(super) created: UnixSeconds,
     #[n(1)]
-    pub(super) nonce: RequestNonce,
+    pub(super) nonce: RequestMark,
 }
 
-/// The random part of a request's name.
+/// The random part of a request's name (§18.8). It stands in the key of the request's row, and together with the peer names it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct RequestNonce(pub(super) [u8; 16]);
+pub struct RequestMark(pub(super) [u8; 16]);
 
 impl RequestId {
     /// How many bytes it has.
@@ -39,7 +39,13 @@ impl RequestId {
     pub(super) fn draw<R: CryptoRng + ?Sized>(now: UnixSeconds, rng: &mut R) -> Self {
         let mut nonce = [0; 16];
         rng.fill_bytes(&mut nonce);
-        Self { created: now, nonce: RequestNonce(nonce) }
+        Self { created: now, nonce: RequestMark(nonce) }
+    }
+
+    /// The part of it that stands in the key of its row. With it a host finds what it holds of a request that a
+    /// [`Write`](super::Write) deletes.
+    pub const fn mark(&self) -> RequestMark {
+        self.nonce
     }
 
     /// 24 bytes: the time in seconds, big-endian, and the random ones.
@@ -54,23 +60,23 @@ impl RequestId {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (time, nonce) = bytes.split_first_chunk()?;
         let created = UnixSeconds::new(u64::from_be_bytes(*time))?;
-        Some(Self { created, nonce: RequestNonce(nonce.try_into().ok()?) })
+        Some(Self { created, nonce: RequestMark(nonce.try_into().ok()?) })
     }
 }
 
-impl fmt::Debug for RequestNonce {
+impl fmt::Debug for RequestMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-impl<C> Encode<C> for RequestNonce {
+impl<C> Encode<C> for RequestMark {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
         e.bytes(&self.0)?.ok()
     }
 }
 
-impl<'b, C> Decode<'b, C> for RequestNonce {
+impl<'b, C> Decode<'b, C> for RequestMark {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
         d.bytes()?.try_into().map(Self).map_err(|_| decode::Error::message("not a nonce"))
     }

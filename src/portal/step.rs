@@ -6,9 +6,10 @@ use core::fmt;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
-use super::app::AppName;
 use super::id::PortalId;
-use super::request::RequestNonce;
+use super::message::OpeningMark;
+use super::name::AppName;
+use super::request::RequestMark;
 use crate::cbor;
 use crate::error::{DecodeError, RestoreError};
 use crate::time::UnixSeconds;
@@ -28,25 +29,22 @@ pub enum PortalKey {
     Request(PortalId, RequestMark),
 }
 
-/// Names an Opening: the first 16 bytes of its ephemeral key (§18.8).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
-#[cbor(transparent)]
-pub struct OpeningMark(#[cbor(n(0), with = "minicbor::bytes")] pub(super) [u8; 16]);
-
-/// Names a request of one peer: the random part of its id (§18.8).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RequestMark(pub(super) RequestNonce);
-
 impl PortalKey {
-    /// 1 to 64 bytes: the kind, then the name. The kinds: 1 the Portal, 2 a peer, 3 an app, 4 an Opening, 5 a request. What begins with 4 or 5 and a
-    /// peer's 32 bytes is the peer's memory: [`Peer::restore`](super::Peer::restore) takes all of it.
+    /// How the keys of a peer's memory begin: those of Openings, and those of requests. [`Peer::restore`](super::Peer::restore) takes the
+    /// records of all rows whose keys begin so.
+    pub fn of_memory(peer: &PortalId) -> [Vec<u8>; 2] {
+        [4, 5].map(|kind: u8| [&[kind], peer.as_bytes().as_slice()].concat())
+    }
+
+    /// 1 to 64 bytes: the kind, then the name. The kinds: 1 the Portal, 2 a peer, 3 an app, 4 an Opening, 5 a request.
+    /// See [`of_memory`](PortalKey::of_memory).
     pub fn to_bytes(&self) -> Vec<u8> {
         let (kind, name, rest): (u8, &[u8], &[u8]) = match self {
             Self::Portal => (1, &[], &[]),
             Self::Peer(id) => (2, id.as_bytes(), &[]),
             Self::App(name) => (3, name.as_str().as_bytes(), &[]),
             Self::Opening(id, mark) => (4, id.as_bytes(), &mark.0),
-            Self::Request(id, mark) => (5, id.as_bytes(), &mark.0.0),
+            Self::Request(id, mark) => (5, id.as_bytes(), &mark.0),
         };
         let mut bytes = Vec::with_capacity(64);
         bytes.push(kind);

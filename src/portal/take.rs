@@ -5,20 +5,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::app::AppName;
 use super::error::{PeerError, Reason, Refusal};
 use super::manifest::{Caller, Manifest};
 use super::memory::{self, MAX_TAKEN, Memory, Phase, Rest, Said, Taken};
+use super::name::AppName;
 use super::own::{Incoming, Reply, ReplyTo, TakenOpening};
 use super::peer::{Change, Known, Peer, State};
-use super::request::{Answer, Ask, Part, Request, RequestId, RequestNonce, Say};
+use super::request::{Answer, Ask, Part, Request, RequestId, RequestMark, Say};
 use super::step::{Row, Step, Wiped};
 use crate::cbor;
 use crate::time::UnixSeconds;
 
 /// What came of something that a peer asked.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Asked<'b> {
     /// Hand it to the app, once. With more of the body to come, call [`Pending::proceed`] when the app can take the next part; else
     /// [`Peer::answer`] with what the app answers. The app may answer before it has all.
@@ -47,7 +46,7 @@ impl Replying {
 }
 
 impl Pending {
-    /// The request's name: give it to the app, too, if it wants to tell requests apart.
+    /// The request's name. Only together with the peer's ID it names a request: the peer chooses it.
     pub const fn id(&self) -> RequestId {
         self.id
     }
@@ -235,7 +234,7 @@ impl<'p> Taking<'p> {
     }
 
     /// §18.8, rule 5.
-    fn done(&mut self, done: &[RequestNonce]) {
+    fn done(&mut self, done: &[RequestMark]) {
         for nonce in done.iter().take(MAX_TAKEN) {
             let taken = self.peer.memory.requests.get(nonce);
             let Some(Taken { phase: Phase::Answered { .. }, .. }) = taken else { continue };
@@ -287,7 +286,11 @@ impl<'p> Taking<'p> {
             Some(Ok(_)) => {}
             Some(Err(_)) | None => return refused(Reason::NotServed, replying),
         }
-        if self.requests >= MAX_TAKEN || self.peer.memory.requests.contains_key(&id.nonce) {
+        if self.peer.memory.requests.contains_key(&id.nonce) {
+            // Under another time; or done, in this very message.
+            return refused(Reason::Malformed, replying);
+        }
+        if self.requests >= MAX_TAKEN {
             return refused(Reason::Full, replying);
         }
         let phase = if request.body.has_more() { Phase::Receiving { next: 1 } } else { Phase::Working };

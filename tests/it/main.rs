@@ -15,6 +15,8 @@ mod epochs;
 mod export;
 mod find;
 mod forgery;
+#[cfg(feature = "freeshard")]
+mod freeshard;
 mod fresh;
 mod line;
 mod machines;

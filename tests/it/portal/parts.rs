@@ -49,7 +49,6 @@ impl Play {
                     return portal.seal(peer, reply, NOW, rng);
                 }
                 Asked::Reply(reply) => return portal.seal(peer, reply, NOW, rng),
-                other => panic!("{other:?}"),
             };
             got.extend_from_slice(part.bytes());
             let reply = if part.has_more() {
@@ -86,7 +85,6 @@ impl Play {
                     return Ok((body.has_more(), body.bytes().to_vec()));
                 }
                 Heard::Refused(reason) => return Err(reason),
-                other => panic!("{other:?}"),
             }
         }
     }
