@@ -32,10 +32,26 @@ pub(crate) fn encode<'b, T: Encode<()>>(value: &T, out: &'b mut [u8]) -> Result<
 /// Encodes onto the heap.
 #[cfg(feature = "alloc")]
 pub(crate) fn encode_to_vec<T: Encode<()>>(value: &T) -> alloc::vec::Vec<u8> {
-    let mut bytes = alloc::vec::Vec::new();
-    // Nothing of ours fails to encode, and a vector takes everything.
-    let _ = minicbor::encode(value, &mut bytes);
+    // A vector that grew would leave copies of a secret behind.
+    let mut bytes = alloc::vec::Vec::with_capacity(length(value));
+    append(value, &mut bytes);
     bytes
+}
+
+/// Encodes behind what the vector holds.
+#[cfg(feature = "alloc")]
+pub(crate) fn append<T: Encode<()>>(value: &T, bytes: &mut alloc::vec::Vec<u8>) {
+    // Nothing of ours fails to encode, and a vector takes everything.
+    let _ = minicbor::encode(value, Appender(bytes));
+}
+
+/// How many bytes a value's encoding has.
+#[cfg(feature = "alloc")]
+pub(crate) fn length<T: Encode<()>>(value: &T) -> usize {
+    let mut counter = Counter(0);
+    // Nothing of ours fails to encode, and a counter takes everything.
+    let _ = minicbor::encode(value, &mut counter);
+    counter.0
 }
 
 /// Decodes the one canonical encoding of a value, and nothing else (§1.2).
@@ -198,6 +214,35 @@ impl Write for Comparer<'_> {
             return Err(Different);
         }
         self.0 = rest;
+        Ok(())
+    }
+}
+
+/// minicbor's own writer into a vector calls `memcpy` for every byte.
+#[cfg(feature = "alloc")]
+struct Appender<'v>(&'v mut alloc::vec::Vec<u8>);
+
+#[cfg(feature = "alloc")]
+impl Write for Appender<'_> {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+#[cfg(feature = "alloc")]
+struct Counter(usize);
+
+#[cfg(feature = "alloc")]
+impl Write for Counter {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.0 = self.0.saturating_add(bytes.len());
         Ok(())
     }
 }

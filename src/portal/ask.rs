@@ -1,13 +1,11 @@
 //! The caller: asks a peer, and hears what it says (§18.6, §18.8).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::fmt;
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 use super::app::AuthenticatedApp;
 use super::error::{AskError, HearError, Reason, Refusal};
@@ -15,12 +13,12 @@ use super::id::PortalId;
 use super::memory::MAX_TAKEN;
 use super::message::{Message, SessionId};
 use super::name::PortalName;
-use super::noise::{Initiator, PROLOGUE};
+use super::noise::{Initiator, OVERHEAD_1, PROLOGUE, TAG};
 use super::own::{Exchange, Opening, Portal};
 use super::peer::{Change, Peer, State};
 use super::request::{Answer, Ask, Part, Request, RequestId, RequestMark, Say};
 use super::session::CallerSession;
-use super::step::Step;
+use super::step::{Step, Wiped};
 use crate::cbor;
 use crate::secret::Secret;
 use crate::time::UnixSeconds;
@@ -30,10 +28,10 @@ use crate::time::UnixSeconds;
 pub(super) struct Asking {
     pub(super) session: Option<Box<CallerSession>>,
     /// Ids that were drawn here, and not asked under yet.
-    drawn: BTreeSet<RequestMark>,
+    drawn: Vec<RequestMark>,
     /// Of those, what was asked once, and in an Exchange. What was asked twice, or in an Opening, may still be on its way when the peer has
     /// forgotten it, and would be delivered again.
-    once: BTreeSet<RequestMark>,
+    once: Vec<RequestMark>,
     /// What the peer may forget, and was not told yet.
     done: Vec<RequestMark>,
 }
@@ -41,13 +39,19 @@ pub(super) struct Asking {
 impl Asking {
     /// Notes that a request goes out.
     fn asked(&mut self, nonce: RequestMark, is_exchange: bool) {
-        let is_first = self.drawn.remove(&nonce);
-        self.once.remove(&nonce);
+        let is_first = remove(&mut self.drawn, nonce);
+        remove(&mut self.once, nonce);
         self.done.retain(|done| *done != nonce);
         if is_first && is_exchange && self.once.len() < MAX_TAKEN {
-            self.once.insert(nonce);
+            self.once.push(nonce);
         }
     }
+}
+
+/// Removes it, and says whether it was there. There are few.
+fn remove(from: &mut Vec<RequestMark>, nonce: RequestMark) -> bool {
+    let at = from.iter().position(|known| *known == nonce);
+    at.map(|at| from.swap_remove(at)).is_some()
 }
 
 /// A message to POST to the peer's address, and what its answer is read by.
@@ -68,7 +72,7 @@ pub struct Waiting {
 
 enum For {
     /// Noise message 2.
-    Opened(Initiator),
+    Opened(Box<Initiator>),
     /// The Reply to this number.
     Reply(SessionId, u64),
 }
@@ -121,8 +125,7 @@ impl Peer {
         if request.app() != app.app() {
             return Err(AskError::NotGranted);
         }
-        let ask =
-            if self.has_session(now) || request.may_be_early() { Ask::Request(request.clone()) } else { Ask::Hello };
+        let ask = if self.has_session(now) || request.may_be_early() { Ask::Request(request) } else { Ask::Hello };
         self.send(portal, ask, now, rng)
     }
 
@@ -172,7 +175,7 @@ impl Peer {
     /// app may have stopped. If it was asked once, in a session, the peer is told so with what is
     /// asked next, and forgets it. All else it forgets eleven minutes after it was asked.
     pub fn done(&mut self, id: RequestId) {
-        if self.asking.once.remove(&id.nonce) && self.asking.done.len() < MAX_TAKEN {
+        if remove(&mut self.asking.once, id.nonce) && self.asking.done.len() < MAX_TAKEN {
             self.asking.done.push(id.nonce);
         }
     }
@@ -181,7 +184,7 @@ impl Peer {
     pub fn draw_id<R: CryptoRng + ?Sized>(&mut self, now: UnixSeconds, rng: &mut R) -> RequestId {
         let id = RequestId::draw(now, rng);
         if self.asking.drawn.len() < MAX_TAKEN {
-            self.asking.drawn.insert(id.nonce);
+            self.asking.drawn.push(id.nonce);
         }
         id
     }
@@ -193,7 +196,7 @@ impl Peer {
     fn send<R: CryptoRng + ?Sized>(
         &mut self,
         portal: &Portal,
-        ask: Ask<'_>,
+        ask: Ask<'_, &Request<'_>>,
         now: UnixSeconds,
         rng: &mut R,
     ) -> Result<Outgoing, AskError> {
@@ -206,23 +209,25 @@ impl Peer {
             self.asking.asked(request.id.nonce, is_exchange);
         }
         if let Some(session) = self.asking.session.as_mut().filter(|session| !session.is_over(now)) {
-            let exchange = Exchange { done: core::mem::take(&mut self.asking.done), ask };
-            let mut payload = cbor::encode_to_vec(&exchange);
-            let number = session.encrypt(&mut payload, 0);
-            let message = Message::Exchange(session.id, number, &payload).to_vec();
-            return Ok(Outgoing {
-                message,
-                waiting: Waiting { peer: self.id, answer: Some(For::Reply(session.id, number)) },
-            });
+            let exchange = Exchange { done: self.asking.done.as_slice(), ask };
+            let number = session.next();
+            let length = cbor::length(&exchange).saturating_add(TAG);
+            let mut message = Message::Exchange(session.id, number, &[]).head(length);
+            let start = message.len();
+            cbor::append(&exchange, &mut message);
+            session.encrypt(&mut message, start);
+            self.asking.done.clear();
+            let waiting = Waiting { peer: self.id, answer: Some(For::Reply(session.id, number)) };
+            return Ok(Outgoing { message, waiting });
         }
-        let opening = Opening { created: now, name: portal.name.clone(), ask };
-        let payload = Zeroizing::new(cbor::encode_to_vec(&opening));
+        let payload = Wiped::new(cbor::encode_to_vec(&Opening { created: now, name: portal.name.clone(), ask }));
+        let payload = payload.as_slice();
         let mut ephemeral = Secret::ZERO;
         rng.fill_bytes(ephemeral.expose_mut());
-        let mut noise = Vec::with_capacity(payload.len().saturating_add(96));
-        let initiator = Initiator::write(PROLOGUE, &portal.pair, &key, ephemeral, &payload, &mut noise);
-        let waiting = Waiting { peer: self.id, answer: Some(For::Opened(initiator)) };
-        Ok(Outgoing { message: Message::Opening(&noise).to_vec(), waiting })
+        let mut message = Message::Opening(&[]).head(payload.len().saturating_add(OVERHEAD_1));
+        let initiator = Initiator::write(PROLOGUE, &portal.pair, &key, ephemeral, payload, &mut message);
+        let waiting = Waiting { peer: self.id, answer: Some(For::Opened(Box::new(initiator))) };
+        Ok(Outgoing { message, waiting })
     }
 
     /// Reads what the peer answered. It is opened into `buffer`, which holds it in the clear afterwards: wiping it is the caller's.
@@ -253,7 +258,7 @@ impl Peer {
                 let Opened { session, name, say } = cbor::decode(buffer).map_err(|_| HearError::Forged)?;
                 change.session = Some(Box::new(CallerSession::new(session, keys, now)));
                 if name != self.state.own_name {
-                    change.state = Some(State { own_name: name, ..self.state.clone() });
+                    change.state = Some(Box::new(State { own_name: name, ..self.state.clone() }));
                 }
                 say
             }

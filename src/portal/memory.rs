@@ -1,16 +1,16 @@
 //! Memory: what was taken from one peer, so that nothing is taken twice (§18.8).
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
-use zeroize::Zeroizing;
 
 use super::id::PortalId;
 use super::message::OpeningMark;
 use super::name::AppName;
 use super::request::{RequestId, RequestMark, Say};
-use super::step::{self, PortalKey, Row};
+use super::step::{self, PortalKey, Row, Wiped};
 use crate::cbor;
 use crate::error::RestoreError;
 use crate::time::UnixSeconds;
@@ -32,6 +32,9 @@ pub(super) struct Memory {
     pub(super) requests: BTreeMap<RequestMark, Taken>,
 }
 
+/// The encoding of a `Say`. It is remembered and on its way at once.
+pub(super) type Said = Arc<Wiped>;
+
 /// A request that was taken.
 #[derive(Clone)]
 pub(super) struct Taken {
@@ -47,8 +50,8 @@ pub(super) enum Phase {
     Receiving { next: u64 },
     /// The app has all of it.
     Working,
-    /// What the app answered, as the encoding of a `Say`. With `rest`, more follow.
-    Answered { say: Zeroizing<Vec<u8>>, rest: Rest },
+    /// What the app answered. With `rest`, more follow.
+    Answered { say: Said, rest: Rest },
     /// This Portal stopped before the app had answered.
     Interrupted,
 }
@@ -61,9 +64,9 @@ pub(super) enum Rest {
     /// They were lost when this Portal stopped.
     Lost,
     /// The app has given the parts before this one, and was not asked for it. `last` is what it gave then.
-    Next { number: u64, last: Option<Zeroizing<Vec<u8>>> },
+    Next { number: u64, last: Option<Said> },
     /// The app has given all, and this was the last, with this number.
-    All { number: u64, last: Zeroizing<Vec<u8>> },
+    All { number: u64, last: Said },
     /// The app was asked for this one.
     Asked { number: u64 },
 }
@@ -108,12 +111,12 @@ impl Memory {
             let (_, RequestRow { created, nonce, app, answer }) = step::restore(REQUEST, record)?;
             let phase = match answer {
                 Some(answer) => {
-                    let rest = match cbor::decode(answer).map_err(|_| RestoreError::Malformed)? {
+                    let rest = match cbor::decode::<Say<'_>>(answer).map_err(|_| RestoreError::Malformed)? {
                         Say::Answer(answer) if answer.body.has_more() => Rest::Lost,
                         Say::Answer(_) => Rest::None,
                         _ => return Err(RestoreError::Malformed),
                     };
-                    Phase::Answered { say: Zeroizing::new(answer.to_vec()), rest }
+                    Phase::Answered { say: Arc::new(Wiped::new(answer.to_vec())), rest }
                 }
                 None => Phase::Interrupted,
             };
@@ -162,15 +165,14 @@ pub(super) fn is_fresh(created: UnixSeconds, now: UnixSeconds) -> bool {
 /// The row of an Opening.
 pub(super) fn opening_row(peer: PortalId, mark: OpeningMark, created: UnixSeconds) -> Row {
     let record = step::record(OPENING, 0, &OpeningRow { created, mark });
-    Row { deadline: Some(forgotten_at(created)), ..Row::new(PortalKey::Opening(peer, mark), 0, record) }
+    Row::new(PortalKey::Opening(peer, mark), 0, record).until(forgotten_at(created))
 }
 
 /// The row of a request: with its answer it replaces the one without.
 pub(super) fn request_row(peer: PortalId, id: RequestId, app: &AppName, answer: Option<&[u8]>) -> Row {
     let (RequestId { created, nonce }, revision) = (id, u64::from(answer.is_some()));
     let record = step::record(REQUEST, revision, &RequestRow { created, nonce, app: app.clone(), answer });
-    let key = PortalKey::Request(peer, nonce);
-    Row { deadline: Some(forgotten_at(created)), ..Row::new(key, revision, record) }
+    Row::new(PortalKey::Request(peer, nonce), revision, record).until(forgotten_at(created))
 }
 
 /// The key of the row that a change deletes.

@@ -15,6 +15,9 @@ use crate::port::PublicKey;
 /// The longest message, in bytes. A longer one is refused unread: stop reading a body there.
 pub const MAX_MESSAGE: usize = MAX_NOISE + 65;
 
+/// The most bytes in front of a message's last field.
+const MAX_HEAD: usize = MAX_MESSAGE - MAX_NOISE;
+
 /// The name of a session: 16 random bytes of the callee (§18.6).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SessionId(pub(super) [u8; 16]);
@@ -76,6 +79,17 @@ impl<'b> Message<'b> {
     pub(super) fn to_vec(&self) -> Vec<u8> {
         cbor::encode_to_vec(&Versioned(self))
     }
+
+    /// The beginning of this message, whose last field is empty here: that field, of so many bytes, is to be written behind it. So it is encrypted
+    /// where it stands.
+    pub(super) fn head(&self, length: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(length.saturating_add(MAX_HEAD));
+        cbor::append(&Versioned(self), &mut bytes);
+        bytes.pop();
+        // Encoding into a vector does not fail.
+        let _ = Encoder::new(&mut bytes).bytes_len(length as u64);
+        bytes
+    }
 }
 
 pub(super) mod key {
@@ -92,5 +106,27 @@ pub(super) mod key {
     pub(in super::super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<PublicKey, decode::Error> {
         let bytes = d.bytes()?.try_into().map_err(|_| decode::Error::message("not a key"))?;
         PublicKey::from_bytes(bytes).map_err(|_| decode::Error::message("a weak key"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_with_what_is_to_stand_behind_it_is_the_message() {
+        for length in [0, 23, 24, 255, 256, MAX_NOISE] {
+            let text = alloc::vec![7; length];
+            let of = |text| {
+                let exchange = Message::Exchange(SessionId([3; 16]), (1 << 20) - 1, text);
+                [Message::Opening(text), Message::Opened(text), exchange, Message::Reply(text)]
+            };
+            for (empty, whole) in of(&[]).iter().zip(of(&text)) {
+                let mut bytes = empty.head(length);
+                let capacity = bytes.capacity();
+                bytes.extend_from_slice(&text);
+                assert_eq!((bytes.capacity(), bytes), (capacity, whole.to_vec()));
+            }
+        }
     }
 }

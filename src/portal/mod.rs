@@ -115,6 +115,7 @@ mod path;
 mod peer;
 mod request;
 mod session;
+mod sessions;
 mod step;
 mod take;
 

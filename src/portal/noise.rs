@@ -22,6 +22,10 @@ pub(super) const PROLOGUE: &[u8] = b"port-protocol portal 1";
 pub(super) const MAX_NOISE: usize = 65_535;
 pub(super) const TAG: usize = 16;
 const KEY: usize = 32;
+/// By how much message 1 is longer than its payload: two keys and two tags.
+pub(super) const OVERHEAD_1: usize = 2 * (KEY + TAG);
+/// The same of message 2: a key and a tag.
+pub(super) const OVERHEAD_2: usize = KEY + TAG;
 
 /// The message does not open. One error for every reason, so that there is no oracle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,31 +1,28 @@
 //! Portal: this one's own key, and its end of the sessions that its peers opened (§18.6).
 
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use minicbor::{Decode, Decoder, Encode, decode};
+use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 use super::error::Refusal;
 use super::id::PortalId;
-use super::memory::MAX_TAKEN;
+use super::memory::{MAX_TAKEN, Said};
 use super::message::{Message, OpeningMark, SessionId};
 use super::name::PortalName;
-use super::noise::{KeyPair, PROLOGUE, Responder};
+use super::noise::{KeyPair, OVERHEAD_2, PROLOGUE, Responder, TAG};
 use super::peer::Peer;
 use super::request::{Ask, RequestMark};
-use super::session::CalleeSession;
-use super::step::{Created, PortalKey, Row};
+use super::sessions::Sessions;
+use super::step::{Created, PortalKey, Row, Wiped};
 use crate::cbor;
 use crate::error::RestoreError;
 use crate::port::PublicKey;
 use crate::secret::Secret;
 use crate::time::UnixSeconds;
 
-/// How many sessions of one peer a Portal keeps.
-const SESSIONS_OF_A_PEER: usize = 4;
 /// How many sessions a Portal keeps of all peers, if [`Portal::with_sessions`] says nothing else.
 const SESSIONS: usize = 1_024;
 
@@ -35,16 +32,7 @@ pub struct Portal {
     pub(super) pair: KeyPair,
     id: PortalId,
     pub(super) name: PortalName,
-    sessions: BTreeMap<SessionId, Entry>,
-    max_sessions: usize,
-    /// Counts the uses of sessions.
-    uses: u64,
-}
-
-struct Entry {
-    peer: PortalId,
-    last_use: u64,
-    session: CalleeSession,
+    sessions: Sessions,
 }
 
 #[derive(Debug, Encode, Decode)]
@@ -78,14 +66,14 @@ impl Portal {
     fn new(state: State) -> Self {
         let pair = KeyPair::new(state.private);
         let id = PortalId::of(&pair.public);
-        Self { pair, id, name: state.name, sessions: BTreeMap::new(), max_sessions: SESSIONS, uses: 0 }
+        Self { pair, id, name: state.name, sessions: Sessions::new(SESSIONS) }
     }
 
     /// Keeps at most so many sessions, at least one: each takes some 5 KiB. A session more ends the one that was used least recently. 1,024 if
     /// nothing is said.
     #[must_use]
     pub fn with_sessions(self, max: usize) -> Self {
-        Self { max_sessions: max.max(1), ..self }
+        Self { sessions: self.sessions.with_max(max), ..self }
     }
 
     /// This Portal's ID.
@@ -128,7 +116,7 @@ impl Portal {
                 let Opening { created, name, ask } = cbor::decode(buffer).map_err(|_| Refusal::Unknown)?;
                 let [mark @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *handshake.ephemeral().as_bytes();
                 let opening = TakenOpening { created, name, key, mark: OpeningMark(mark) };
-                let reply = ReplyTo::Opening(handshake);
+                let reply = ReplyTo::Opening(Box::new(handshake));
                 Ok(Received::Incoming(Incoming {
                     from: PortalId::of(&key),
                     opening: Some(opening),
@@ -138,19 +126,15 @@ impl Portal {
                 }))
             }
             Message::Exchange(id, number, ciphertext) => {
-                let entry = self.sessions.get_mut(&id).filter(|entry| !entry.session.is_over(now));
-                let entry = entry.ok_or(Refusal::NoSession)?;
                 buffer.extend_from_slice(ciphertext);
-                let length = entry.session.decrypt(number, buffer).map_err(|_| Refusal::NoSession)?;
-                self.uses = self.uses.saturating_add(1);
-                entry.last_use = self.uses;
+                let (from, length) = self.sessions.decrypt(&id, number, buffer, now).ok_or(Refusal::NoSession)?;
                 let payload = buffer.get(..length).unwrap_or_default();
-                let (done, ask) = match cbor::decode(payload) {
-                    Ok(Exchange { done, ask }) => (done, Some(ask)),
-                    Err(_) => (Vec::new(), None),
+                let (done, ask) = match cbor::decode::<Exchange<Vec<_>, _>>(payload) {
+                    Ok(Exchange { done, ask }) if done.len() <= MAX_TAKEN => (done, Some(ask)),
+                    Ok(_) | Err(_) => (Vec::new(), None),
                 };
                 let reply = ReplyTo::Exchange(id, number);
-                Ok(Received::Incoming(Incoming { from: entry.peer, opening: None, done, ask, reply }))
+                Ok(Received::Incoming(Incoming { from, opening: None, done, ask, reply }))
             }
             _ => Err(Refusal::Unknown),
         }
@@ -168,99 +152,71 @@ impl Portal {
         now: UnixSeconds,
         rng: &mut R,
     ) -> Result<Vec<u8>, Refusal> {
-        let Reply { from, to, mut say } = reply;
+        let Reply { from, to, say } = reply;
+        let say = say.as_slice();
         if from != peer.id() || peer.is_blocked() {
             return Err(Refusal::Unknown);
         }
         match to {
             ReplyTo::Exchange(id, number) => {
-                let entry = self.sessions.get(&id).filter(|entry| entry.peer == from).ok_or(Refusal::NoSession)?;
-                entry.session.encrypt(number, &mut say, 0).ok_or(Refusal::NoSession)?;
-                Ok(Message::Reply(&say).to_vec())
+                let session = self.sessions.get(&id, &from).ok_or(Refusal::NoSession)?;
+                let mut message = Message::Reply(&[]).head(say.len().saturating_add(TAG));
+                let start = message.len();
+                message.extend_from_slice(say);
+                session.encrypt(number, &mut message, start).ok_or(Refusal::NoSession)?;
+                Ok(message)
             }
             ReplyTo::Opening(handshake) => {
                 let (mut ephemeral, mut id) = (Secret::ZERO, [0; 16]);
                 rng.fill_bytes(ephemeral.expose_mut());
                 rng.fill_bytes(&mut id);
                 let id = SessionId(id);
-                let mut payload = Zeroizing::new(Vec::with_capacity(say.len().saturating_add(64)));
+                let mut payload = Vec::with_capacity(say.len().saturating_add(64));
                 // Encoding into a vector does not fail. `say` is encoded already.
-                let mut e = minicbor::Encoder::new(&mut *payload);
+                let mut e = minicbor::Encoder::new(&mut payload);
                 let _ = e.array(3).and_then(|e| e.encode(id)).and_then(|e| e.encode(&self.name));
-                payload.extend_from_slice(&say);
-                let mut noise = Vec::with_capacity(payload.len().saturating_add(64));
-                let keys = handshake.write(&ephemeral, &payload, &mut noise);
-                self.make_room(&from, now);
-                self.uses = self.uses.saturating_add(1);
-                let session = CalleeSession::new(keys, now);
-                self.sessions.insert(id, Entry { peer: from, last_use: self.uses, session });
-                Ok(Message::Opened(&noise).to_vec())
+                payload.extend_from_slice(say);
+                let payload = Wiped::new(payload);
+                let payload = payload.as_slice();
+                let mut message = Message::Opened(&[]).head(payload.len().saturating_add(OVERHEAD_2));
+                let keys = handshake.write(&ephemeral, payload, &mut message);
+                self.sessions.open(id, from, keys, now);
+                Ok(message)
             }
         }
     }
 
     /// Ends all sessions with this Portal. Call it when a peer is blocked or removed: then what it sends is not even decrypted.
     pub fn end_sessions(&mut self, peer: &PortalId) {
-        self.sessions.retain(|_, entry| entry.peer != *peer);
-    }
-
-    /// For one session more of this peer.
-    fn make_room(&mut self, peer: &PortalId, now: UnixSeconds) {
-        self.sessions.retain(|_, entry| !entry.session.is_over(now));
-        let oldest = |entries: &BTreeMap<SessionId, Entry>, of: Option<&PortalId>| {
-            let entries = entries.iter().filter(|(_, entry)| of.is_none_or(|peer| entry.peer == *peer));
-            let (count, oldest) = entries.fold((0_usize, None), |(count, oldest), (id, entry)| {
-                (count.saturating_add(1), Some((entry.last_use, *id)).min(oldest.or(Some((u64::MAX, *id)))))
-            });
-            (count, oldest.map(|(_, id)| id))
-        };
-        for (of, max) in [(Some(peer), SESSIONS_OF_A_PEER), (None, self.max_sessions)] {
-            if let (count, Some(id)) = oldest(&self.sessions, of)
-                && count >= max
-            {
-                self.sessions.remove(&id);
-            }
-        }
+        self.sessions.end_of(peer);
     }
 }
 
 impl fmt::Debug for Portal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pair: _, id, name: _, sessions, max_sessions: _, uses: _ } = self;
+        let Self { pair: _, id, name: _, sessions } = self;
         f.debug_struct("Portal").field("id", id).field("sessions", &sessions.len()).finish_non_exhaustive()
     }
 }
 
 /// The payload of an Opening.
 #[derive(Encode, Decode)]
-pub(super) struct Opening<'b> {
+pub(super) struct Opening<A> {
     #[n(0)]
     pub(super) created: UnixSeconds,
     #[n(1)]
     pub(super) name: PortalName,
-    #[b(2)]
-    pub(super) ask: Ask<'b>,
+    #[n(2)]
+    pub(super) ask: A,
 }
 
 /// The payload of an Exchange.
 #[derive(Encode, Decode)]
-pub(super) struct Exchange<'b> {
-    #[cbor(n(0), decode_with = "few")]
-    pub(super) done: Vec<RequestMark>,
-    #[b(1)]
-    pub(super) ask: Ask<'b>,
-}
-
-/// At most as many as a Portal remembers.
-fn few<'b, C>(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Vec<RequestMark>, decode::Error> {
-    let mut done = Vec::new();
-    for _ in 0..d.array()?.unwrap_or_default() {
-        done.push(d.decode_with(ctx)?);
-        if done.len() > MAX_TAKEN {
-            return Err(decode::Error::message("more than are remembered"));
-        }
-    }
-    Ok(done)
+pub(super) struct Exchange<D, A> {
+    #[n(0)]
+    pub(super) done: D,
+    #[n(1)]
+    pub(super) ask: A,
 }
 
 /// What a message of another Portal is.
@@ -319,7 +275,7 @@ pub(super) struct TakenOpening {
 /// How to reply. It can't be copied, so no number is used for two replies.
 #[derive(Debug)]
 pub(super) enum ReplyTo {
-    Opening(Responder),
+    Opening(Box<Responder>),
     Exchange(SessionId, u64),
 }
 
@@ -328,12 +284,12 @@ pub struct Reply {
     pub(super) from: PortalId,
     pub(super) to: ReplyTo,
     /// The canonical encoding of a [`Say`](super::request::Say).
-    pub(super) say: Zeroizing<Vec<u8>>,
+    pub(super) say: Said,
 }
 
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to: _, say } = self;
-        f.debug_struct("Reply").field("to", from).field("bytes", &say.len()).finish_non_exhaustive()
+        f.debug_struct("Reply").field("to", from).field("bytes", &say.as_slice().len()).finish_non_exhaustive()
     }
 }

@@ -182,6 +182,11 @@ pub(super) fn canonical_path(path: &[u8]) -> Result<String, TargetError> {
 }
 
 fn push_segment(segment: &[u8], out: &mut String) -> Result<(), TargetError> {
+    // Most have nothing that is to be judged or changed.
+    if let Some(segment) = canonical(segment) {
+        out.push_str(segment);
+        return Ok(());
+    }
     let mut rest = segment.iter();
     while let Some(byte) = rest.next() {
         match byte {
@@ -212,6 +217,13 @@ fn push_segment(segment: &[u8], out: &mut String) -> Result<(), TargetError> {
     }
     out.extend(utf8_percent_encode(&decoded, ENCODED));
     Ok(())
+}
+
+/// The segment, if all of it stands plain in a canonical path, and it is not `.` or `..`.
+fn canonical(segment: &[u8]) -> Option<&str> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(byte);
+    let is_dots = matches!(segment, b"." | b"..");
+    if is_dots || !segment.iter().all(is_plain) { None } else { str::from_utf8(segment).ok() }
 }
 
 fn begins_with_hex(text: &str) -> bool {

@@ -355,12 +355,12 @@ impl Peer {
     pub fn tick(&mut self, now: UnixSeconds) -> Option<Step<'_, Self>> {
         let (memory, floor) = self.memory.expired(now);
         let state = State { floor: self.state.floor.max(floor?), ..self.state.clone() };
-        Some(self.step_with(Change { state: Some(state), memory, session: None }, Vec::new(), ()))
+        Some(self.step_with(Change { state: Some(Box::new(state)), memory, session: None }, Vec::new(), ()))
     }
 
     /// The next step of the peer's own row.
     fn step<T>(&mut self, state: State, then: T) -> Step<'_, Self, T> {
-        self.step_with(Change { state: Some(state), ..Change::default() }, Vec::new(), then)
+        self.step_with(Change { state: Some(Box::new(state)), ..Change::default() }, Vec::new(), then)
     }
 
     /// The next step: of its own row, if there is a new state, and of its memory. `put` are the rows of the memory.
@@ -382,7 +382,7 @@ impl Peer {
 /// What a step changes of a peer.
 #[derive(Default)]
 pub struct Change {
-    pub(super) state: Option<State>,
+    pub(super) state: Option<Box<State>>,
     pub(super) memory: Vec<memory::Change>,
     /// The caller's end of a session that was opened.
     pub(super) session: Option<Box<CallerSession>>,
@@ -408,7 +408,7 @@ impl Machine for Peer {
         }
         if let Some(state) = state {
             self.revision = self.revision.saturating_add(1);
-            self.state = state;
+            self.state = *state;
             if self.is_blocked() {
                 self.asking = Asking::default();
             }

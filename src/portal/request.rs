@@ -292,12 +292,12 @@ impl<'b, C> Decode<'b, C> for Status {
 /// What a caller asks (§18.7).
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(flat)]
-pub(super) enum Ask<'a> {
+pub(super) enum Ask<'a, R = Request<'a>> {
     /// Opens a session, and asks nothing.
     #[n(0)]
     Hello,
     #[n(1)]
-    Request(#[b(0)] Request<'a>),
+    Request(#[n(0)] R),
     /// The next part of a request's body.
     #[n(2)]
     BodyPart(#[n(0)] RequestId, #[n(1)] AppName, #[n(2)] u64, #[b(3)] Part<'a>),
@@ -309,11 +309,11 @@ pub(super) enum Ask<'a> {
 /// What a callee says (§18.7).
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(flat)]
-pub(super) enum Say<'a> {
+pub(super) enum Say<'a, A = Answer<'a>> {
     #[n(0)]
     Hello,
     #[n(1)]
-    Answer(#[b(0)] Answer<'a>),
+    Answer(#[n(0)] A),
     /// The next part of the body may come.
     #[n(2)]
     Continue,

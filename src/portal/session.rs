@@ -91,15 +91,19 @@ impl CallerSession {
         self.next >= END || is_over(self.opened, now)
     }
 
-    /// Encrypts what `buffer` holds, in place, and returns its number.
-    pub(super) fn encrypt(&mut self, buffer: &mut Vec<u8>, start: usize) -> u64 {
+    /// The number of the next Exchange.
+    pub(super) const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Encrypts the next Exchange, which stands in `buffer` from `start` on, in place.
+    pub(super) fn encrypt(&mut self, buffer: &mut Vec<u8>, start: usize) {
         let number = self.next;
         self.next = number.saturating_add(1);
         if period_of(number) > self.directions.period {
             self.directions.advance();
         }
         noise::encrypt(&self.directions.caller.cipher, number, &[], buffer, start);
-        number
     }
 
     /// Decrypts the Reply to this number.

@@ -54,6 +54,27 @@ impl PortalKey {
     }
 }
 
+/// Bytes on the heap that are wiped on drop. `Zeroizing` does that, too, but byte by byte.
+pub(super) struct Wiped(Vec<u8>);
+
+impl Wiped {
+    /// They have to be as many as they will ever be: a vector that grows leaves copies behind.
+    pub(super) const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        zeroize::optimization_barrier(self.0.as_slice());
+    }
+}
+
 /// One row. Its record holds secrets: it is zeroized on drop, and `Debug` does not show it.
 #[derive(Clone)]
 pub struct Row {
@@ -73,6 +94,17 @@ impl Row {
     /// The row in the place of one with the revision before.
     pub(super) fn new(key: PortalKey, revision: u64, record: Zeroizing<Vec<u8>>) -> Self {
         Self { key, revision, expected: revision.checked_sub(1), record, deadline: None }
+    }
+
+    pub(super) const fn until(mut self, deadline: UnixSeconds) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        drop(Wiped::new(core::mem::take(&mut *self.record)));
     }
 }
 
@@ -216,10 +248,7 @@ struct Layout<S> {
 }
 
 pub(super) fn record<S: Encode<()>>(role: u8, revision: u64, state: &S) -> Zeroizing<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(256);
-    // Nothing of ours fails to encode, and a vector takes everything.
-    let _ = minicbor::encode(Layout { version: cbor::VERSION, role, revision, state }, &mut bytes);
-    Zeroizing::new(bytes)
+    Zeroizing::new(cbor::encode_to_vec(&Layout { version: cbor::VERSION, role, revision, state }))
 }
 
 pub(super) fn restore<'b, S: Encode<()> + Decode<'b, ()>>(

@@ -1,18 +1,18 @@
 //! The callee: takes what a peer asks, once, and replies (§18.8, §18.9).
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use zeroize::Zeroizing;
-
 use super::error::{PeerError, Reason, Refusal};
 use super::manifest::{Caller, Manifest};
-use super::memory::{self, MAX_TAKEN, Memory, Phase, Rest, Taken};
+use super::memory::{self, MAX_TAKEN, Memory, Phase, Rest, Said, Taken};
 use super::name::AppName;
 use super::own::{Incoming, Reply, ReplyTo, TakenOpening};
 use super::peer::{Change, Known, Peer, State};
 use super::request::{Answer, Ask, Part, Request, RequestId, RequestMark, Say};
-use super::step::{Row, Step};
+use super::step::{Row, Step, Wiped};
 use crate::cbor;
 use crate::time::UnixSeconds;
 
@@ -40,8 +40,8 @@ pub struct Pending {
 struct Replying(super::id::PortalId, ReplyTo);
 
 impl Replying {
-    fn say(self, say: Vec<u8>) -> Reply {
-        Reply { from: self.0, to: self.1, say: Zeroizing::new(say) }
+    fn say(self, say: Said) -> Reply {
+        Reply { from: self.0, to: self.1, say }
     }
 }
 
@@ -113,10 +113,10 @@ impl Peer {
         if !matches!(taken.phase, Phase::Receiving { .. } | Phase::Working) {
             return Err(PeerError::Misplaced);
         }
-        let said = say(&Say::Answer(answer.clone()));
+        let said = say(&Say::Answer(answer));
         let rest = if answer.body.has_more() { Rest::Next { number: 1, last: None } } else { Rest::None };
-        let row = memory::request_row(self.id, id, &taken.app, Some(&said));
-        let phase = Phase::Answered { say: Zeroizing::new(said.clone()), rest };
+        let row = memory::request_row(self.id, id, &taken.app, Some(said.as_slice()));
+        let phase = Phase::Answered { say: said.clone(), rest };
         let change = remembers(id, taken.app.clone(), phase);
         Ok(self.step_with(change, [row].into(), reply.say(said)))
     }
@@ -132,7 +132,7 @@ impl Peer {
             return Err(PeerError::Misplaced);
         };
         let said = say(&Say::Part(*part));
-        let (number, last) = (*number, Zeroizing::new(said.clone()));
+        let (number, last) = (*number, said.clone());
         let rest = if part.has_more() {
             Rest::Next { number: number.saturating_add(1), last: Some(last) }
         } else {
@@ -152,8 +152,8 @@ impl Peer {
     }
 }
 
-fn say(say: &Say<'_>) -> Vec<u8> {
-    cbor::encode_to_vec(say)
+fn say(say: &Say<'_, &Answer<'_>>) -> Said {
+    Arc::new(Wiped::new(cbor::encode_to_vec(say)))
 }
 
 fn refused<'b>(reason: Reason, replying: Replying) -> Asked<'b> {
@@ -173,7 +173,7 @@ struct Taking<'p> {
     peer: &'p Peer,
     now: UnixSeconds,
     /// The next state of the peer's own row, if it changes.
-    state: Option<State>,
+    state: Option<Box<State>>,
     changes: Vec<memory::Change>,
     put: Vec<Row>,
     /// What is remembered before this step, without what the step forgets.
@@ -212,7 +212,7 @@ impl<'p> Taking<'p> {
 
     /// The peer's next state, to be changed.
     fn state(&mut self) -> &mut State {
-        self.state.get_or_insert_with(|| self.peer.state.clone())
+        self.state.get_or_insert_with(|| Box::new(self.peer.state.clone()))
     }
 
     /// §18.8, rule 1.
@@ -280,7 +280,7 @@ impl<'p> Taking<'p> {
                 return refused(Reason::Malformed, replying);
             }
             return Asked::Reply(replying.say(match &taken.phase {
-                Phase::Answered { say, .. } => say.to_vec(),
+                Phase::Answered { say, .. } => say.clone(),
                 Phase::Receiving { next: 1 } => say(&Say::Continue),
                 Phase::Receiving { .. } => say(&Say::Refused(Reason::Malformed)),
                 Phase::Working => say(&Say::Working),
@@ -331,7 +331,7 @@ impl<'p> Taking<'p> {
                 Asked::Reply(replying.say(say(&Say::Continue)))
             }
             Phase::Working => Asked::Reply(replying.say(say(&Say::Working))),
-            Phase::Answered { say, .. } => Asked::Reply(replying.say(say.to_vec())),
+            Phase::Answered { say, .. } => Asked::Reply(replying.say(say.clone())),
             Phase::Interrupted => refused(Reason::Interrupted, replying),
             Phase::Receiving { .. } => refused(Reason::Malformed, replying),
         }
@@ -350,10 +350,10 @@ impl<'p> Taking<'p> {
                 Asked::More(Pending { id, reply: replying })
             }
             Rest::Next { number: next, last: Some(last) } if number.checked_add(1) == Some(*next) => {
-                Asked::Reply(replying.say(last.to_vec()))
+                Asked::Reply(replying.say(last.clone()))
             }
             Rest::Asked { number: asked } if *asked == number => Asked::Reply(replying.say(say(&Say::Working))),
-            Rest::All { number: all, last } if *all == number => Asked::Reply(replying.say(last.to_vec())),
+            Rest::All { number: all, last } if *all == number => Asked::Reply(replying.say(last.clone())),
             Rest::Lost if number > 0 => refused(Reason::Interrupted, replying),
             Rest::None | Rest::Lost | Rest::Next { .. } | Rest::Asked { .. } | Rest::All { .. } => {
                 refused(Reason::Malformed, replying)
