@@ -8,51 +8,20 @@ use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
 use super::app::AuthenticatedApp;
+use super::asking::Asking;
 use super::error::{AskError, HearError, Reason, Refusal};
 use super::id::PortalId;
-use super::memory::MAX_TAKEN;
 use super::message::{Message, SessionId};
 use super::name::PortalName;
 use super::noise::{Initiator, OVERHEAD_1, PROLOGUE, TAG};
 use super::own::{Exchange, Opening, Portal};
 use super::peer::{Change, Peer, State};
-use super::request::{Answer, Ask, Part, Request, RequestId, RequestMark, Say};
+use super::request::{Answer, Ask, Part, Request, RequestId, Say};
 use super::session::CallerSession;
 use super::step::{Step, Wiped};
 use crate::cbor;
 use crate::secret::Secret;
 use crate::time::UnixSeconds;
-
-/// The caller's end of the session with one peer, in memory only.
-#[derive(Default)]
-pub(super) struct Asking {
-    pub(super) session: Option<Box<CallerSession>>,
-    /// Ids that were drawn here, and not asked under yet.
-    drawn: Vec<RequestMark>,
-    /// Of those, what was asked once, and in an Exchange. What was asked twice, or in an Opening, may still be on its way when the peer has
-    /// forgotten it, and would be delivered again.
-    once: Vec<RequestMark>,
-    /// What the peer may forget, and was not told yet.
-    done: Vec<RequestMark>,
-}
-
-impl Asking {
-    /// Notes that a request goes out.
-    fn asked(&mut self, nonce: RequestMark, is_exchange: bool) {
-        let is_first = remove(&mut self.drawn, nonce);
-        remove(&mut self.once, nonce);
-        self.done.retain(|done| *done != nonce);
-        if is_first && is_exchange && self.once.len() < MAX_TAKEN {
-            self.once.push(nonce);
-        }
-    }
-}
-
-/// Removes it, and says whether it was there. There are few.
-fn remove(from: &mut Vec<RequestMark>, nonce: RequestMark) -> bool {
-    let at = from.iter().position(|known| *known == nonce);
-    at.map(|at| from.swap_remove(at)).is_some()
-}
 
 /// A message to POST to the peer's address, and what its answer is read by.
 #[derive(Debug)]
@@ -175,17 +144,13 @@ impl Peer {
     /// app may have stopped. If it was asked once, in a session, the peer is told so with what is
     /// asked next, and forgets it. All else it forgets eleven minutes after it was asked.
     pub fn done(&mut self, id: RequestId) {
-        if remove(&mut self.asking.once, id.nonce) && self.asking.done.len() < MAX_TAKEN {
-            self.asking.done.push(id.nonce);
-        }
+        self.asking.answered(id.nonce);
     }
 
     /// A new request's name.
     pub fn draw_id<R: CryptoRng + ?Sized>(&mut self, now: UnixSeconds, rng: &mut R) -> RequestId {
         let id = RequestId::draw(now, rng);
-        if self.asking.drawn.len() < MAX_TAKEN {
-            self.asking.drawn.push(id.nonce);
-        }
+        self.asking.drew(id.nonce);
         id
     }
 
@@ -208,15 +173,16 @@ impl Peer {
             let is_exchange = self.has_session(now);
             self.asking.asked(request.id.nonce, is_exchange);
         }
-        if let Some(session) = self.asking.session.as_mut().filter(|session| !session.is_over(now)) {
-            let exchange = Exchange { done: self.asking.done.as_slice(), ask };
+        let Asking { session, done, .. } = &mut self.asking;
+        if let Some(session) = session.as_mut().filter(|session| !session.is_over(now)) {
+            let exchange = Exchange { done: done.as_slice(), ask };
             let number = session.next();
             let length = cbor::length(&exchange).saturating_add(TAG);
             let mut message = Message::Exchange(session.id, number, &[]).head(length);
             let start = message.len();
             cbor::append(&exchange, &mut message);
             session.encrypt(&mut message, start);
-            self.asking.done.clear();
+            done.clear();
             let waiting = Waiting { peer: self.id, answer: Some(For::Reply(session.id, number)) };
             return Ok(Outgoing { message, waiting });
         }

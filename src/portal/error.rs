@@ -28,13 +28,6 @@ pub enum Refusal {
     ClocksDiffer = 4,
 }
 
-impl Refusal {
-    /// The message that tells the caller of it: the body of the HTTP answer.
-    pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
-        super::message::Message::Refusal(*self).to_vec()
-    }
-}
-
 /// Why a callee refused a request (§18.8). Its Reply is authenticated.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Error, Encode, Decode)]
 #[cbor(index_only)]

@@ -92,6 +92,13 @@ impl<'b> Message<'b> {
     }
 }
 
+impl Refusal {
+    /// The message that tells the caller of it: the body of the HTTP answer.
+    pub fn to_vec(&self) -> Vec<u8> {
+        Message::Refusal(*self).to_vec()
+    }
+}
+
 pub(super) mod key {
     use super::*;
 

@@ -96,6 +96,7 @@
 
 mod app;
 mod ask;
+mod asking;
 mod card;
 mod error;
 mod find;
@@ -114,6 +115,7 @@ mod own;
 mod path;
 mod peer;
 mod request;
+mod seal;
 mod session;
 mod sessions;
 mod step;

@@ -12,11 +12,10 @@ use super::id::PortalId;
 use super::memory::{MAX_TAKEN, Said};
 use super::message::{Message, OpeningMark, SessionId};
 use super::name::PortalName;
-use super::noise::{KeyPair, OVERHEAD_2, PROLOGUE, Responder, TAG};
-use super::peer::Peer;
+use super::noise::{KeyPair, PROLOGUE, Responder};
 use super::request::{Ask, RequestMark};
 use super::sessions::Sessions;
-use super::step::{Created, PortalKey, Row, Wiped};
+use super::step::{Created, PortalKey, Row};
 use crate::cbor;
 use crate::error::RestoreError;
 use crate::port::PublicKey;
@@ -32,7 +31,7 @@ pub struct Portal {
     pub(super) pair: KeyPair,
     id: PortalId,
     pub(super) name: PortalName,
-    sessions: Sessions,
+    pub(super) sessions: Sessions,
 }
 
 #[derive(Debug, Encode, Decode)]
@@ -95,7 +94,7 @@ impl Portal {
     /// in the clear afterwards: wiping it is the caller's.
     ///
     /// What comes of it is either an answer for anybody, or an [`Incoming`] of a Portal that has shown its key. Hand it to
-    /// [`Peer::take`] of that peer. If there is no such peer, answer [`Refusal::Unknown`].
+    /// [`Peer::take`](super::Peer::take) of that peer. If there is no such peer, answer [`Refusal::Unknown`].
     ///
     /// # Errors
     /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed.
@@ -137,52 +136,6 @@ impl Portal {
                 Ok(Received::Incoming(Incoming { from, opening: None, done, ask, reply }))
             }
             _ => Err(Refusal::Unknown),
-        }
-    }
-
-    /// Encrypts a reply: the body of the HTTP answer. Each reply goes out once; asked again, the peer gets a new one with the same answer.
-    ///
-    /// # Errors
-    /// [`Refusal::Unknown`] if the peer was blocked since, or is another: it gets nothing. [`Refusal::NoSession`] if the session has ended since.
-    /// Send its [`to_vec`](Refusal::to_vec).
-    pub fn seal<R: CryptoRng + ?Sized>(
-        &mut self,
-        peer: &Peer,
-        reply: Reply,
-        now: UnixSeconds,
-        rng: &mut R,
-    ) -> Result<Vec<u8>, Refusal> {
-        let Reply { from, to, say } = reply;
-        let say = say.as_slice();
-        if from != peer.id() || peer.is_blocked() {
-            return Err(Refusal::Unknown);
-        }
-        match to {
-            ReplyTo::Exchange(id, number) => {
-                let session = self.sessions.get(&id, &from).ok_or(Refusal::NoSession)?;
-                let mut message = Message::Reply(&[]).head(say.len().saturating_add(TAG));
-                let start = message.len();
-                message.extend_from_slice(say);
-                session.encrypt(number, &mut message, start).ok_or(Refusal::NoSession)?;
-                Ok(message)
-            }
-            ReplyTo::Opening(handshake) => {
-                let (mut ephemeral, mut id) = (Secret::ZERO, [0; 16]);
-                rng.fill_bytes(ephemeral.expose_mut());
-                rng.fill_bytes(&mut id);
-                let id = SessionId(id);
-                let mut payload = Vec::with_capacity(say.len().saturating_add(64));
-                // Encoding into a vector does not fail. `say` is encoded already.
-                let mut e = minicbor::Encoder::new(&mut payload);
-                let _ = e.array(3).and_then(|e| e.encode(id)).and_then(|e| e.encode(&self.name));
-                payload.extend_from_slice(say);
-                let payload = Wiped::new(payload);
-                let payload = payload.as_slice();
-                let mut message = Message::Opened(&[]).head(payload.len().saturating_add(OVERHEAD_2));
-                let keys = handshake.write(&ephemeral, payload, &mut message);
-                self.sessions.open(id, from, keys, now);
-                Ok(message)
-            }
         }
     }
 
@@ -228,7 +181,7 @@ pub enum Received<'b> {
     Incoming(Incoming<'b>),
 }
 
-/// What a Portal asks that has shown its key, and how to reply. Hand it to [`Peer::take`].
+/// What a Portal asks that has shown its key, and how to reply. Hand it to [`Peer::take`](super::Peer::take).
 pub struct Incoming<'b> {
     pub(super) from: PortalId,
     pub(super) opening: Option<TakenOpening>,

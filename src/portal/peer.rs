@@ -9,7 +9,7 @@ use core::time::Duration;
 use minicbor::{Decode, Encode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::ask::Asking;
+use super::asking::Asking;
 use super::card::PortalAddr;
 use super::error::PeerError;
 use super::id::PortalId;
