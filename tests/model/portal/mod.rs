@@ -335,6 +335,12 @@ fn r18_8_a_request_that_is_done_and_another() {
     search(Scope { second: true, sends: 3, takes: 3, ..ONE }, 907);
 }
 
+/// The network ends the session by a Refusal of its own.
+#[test]
+fn r18_6_a_refusal_that_is_made_up() {
+    search(Scope { forgeries: 1, ..ONE }, 0);
+}
+
 /// The owner may block as well: some minutes.
 #[test]
 #[ignore = "takes long; run it when src/portal changes what it sends or keeps"]
