@@ -5,6 +5,7 @@ mod app;
 mod freeshard;
 mod manifests;
 mod portal;
+mod portal_worlds;
 mod ports;
 mod relay;
 
@@ -25,8 +26,9 @@ use port_protocol::{
 use port_protocol_fuzz::world::{self, ALICE, BOB, formed};
 use port_protocol_fuzz::{
     Commit, Owner, Said, app_bundle, app_event, app_intro, app_link, decode_event, decode_introduction, decode_port,
-    drive_pair, find, freeshard_signature, line_open, pending, portal_id, portal_manifest, restore_alice, restore_app,
-    restore_bob, restore_introducer, restore_line, restore_pool, with_script,
+    drive_pair, find, freeshard_signature, line_open, pending, portal_id, portal_manifest, portal_message,
+    restore_alice, restore_app, restore_bob, restore_introducer, restore_line, restore_pool, restore_portal,
+    with_script,
 };
 
 type Seeds = BTreeMap<String, Vec<u8>>;
@@ -57,6 +59,8 @@ fn main() {
     write("app_event", &app::events(), app_event);
     write("freeshard_signature", &freeshard::requests(), freeshard_signature);
     write("restore_app", &app::machines(), restore_app);
+    write("portal_message", &portal_worlds::messages(), portal_message);
+    write("restore_portal", &portal_worlds::records(), restore_portal);
     write("portal_manifest", &manifests::manifests(), portal_manifest);
 }
 

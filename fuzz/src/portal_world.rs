@@ -79,7 +79,7 @@ fn record(peer: &mut Peer) -> Vec<u8> {
 /// `true` if the input got as far as to be understood.
 pub fn portal_message(data: &[u8]) -> bool {
     let Some((how, rest)) = data.split_first() else { return false };
-    let mut world = || World::new(Faults::NONE).expect("a world");
+    let world = || World::new(Faults::NONE).expect("a world");
     let (outcome, world) = match how % 4 {
         0 => return End::new().gets(rest),
         1 => {

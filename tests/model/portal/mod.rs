@@ -293,11 +293,11 @@ const ONCE: &str = "no request is delivered twice (§18.8)";
 const ONE: Scope = Scope {
     early: false,
     second: false,
-    sends: 3,
-    takes: 3,
-    crashes: [1, 1],
+    sends: 2,
+    takes: 2,
+    crashes: [0, 0],
     forgeries: 0,
-    blocks: true,
+    blocks: false,
     forgets: false,
 };
 
@@ -305,62 +305,53 @@ fn search(scope: Scope, states: usize) {
     super::search(scope, states);
 }
 
-/// A request that changes something, in a session: both may stop, and the owner may block.
+/// A request that changes something, in a session: the callee may stop, and its owner may block.
 #[test]
-fn r18_8_a_request_its_session_and_crashes() {
-    search(ONE, 0);
+fn r18_8_a_request_in_a_session_a_crash_and_a_block() {
+    search(Scope { crashes: [0, 1], blocks: true, ..ONE }, 646);
 }
 
-/// A request that goes into the Opening.
+/// The caller may stop, and a message comes twice.
 #[test]
-fn r18_8_an_early_request_and_crashes() {
-    search(Scope { early: true, sends: 2, takes: 4, ..ONE }, 0);
+fn r18_8_a_request_in_a_session_whose_caller_stops() {
+    search(Scope { takes: 3, crashes: [1, 0], ..ONE }, 376);
+}
+
+/// A request that goes into the Opening: both may stop.
+#[test]
+fn r18_8_an_early_request_and_two_crashes() {
+    search(Scope { early: true, crashes: [1, 1], ..ONE }, 854);
+}
+
+/// A message comes twice.
+#[test]
+fn r18_8_an_early_request_that_comes_again() {
+    search(Scope { early: true, takes: 3, crashes: [0, 1], ..ONE }, 1_568);
 }
 
 /// When the first request is done, the callee forgets it.
 #[test]
 fn r18_8_a_request_that_is_done_and_another() {
-    search(Scope { second: true, sends: 4, takes: 5, crashes: [0, 0], blocks: false, ..ONE }, 0);
+    search(Scope { second: true, sends: 3, takes: 3, ..ONE }, 907);
 }
 
-/// The network ends sessions by a Refusal of its own.
+/// The network ends the session by a Refusal of its own.
 #[test]
 fn r18_6_a_refusal_that_is_made_up() {
-    search(Scope { sends: 4, takes: 4, forgeries: 1, crashes: [0, 0], blocks: false, ..ONE }, 0);
+    search(Scope { forgeries: 1, ..ONE }, 0);
+}
+
+/// The owner may block as well: some minutes.
+#[test]
+#[ignore = "takes long; run it when src/portal changes what it sends or keeps"]
+fn r18_8_an_early_request_deeper() {
+    search(Scope { early: true, takes: 3, crashes: [0, 1], blocks: true, ..ONE }, 6_481);
 }
 
 /// The search finds what a store breaks that forgets.
 #[test]
 fn r18_8_a_store_that_forgets_is_found() {
-    let forgets = Scope { forgets: true, early: true, sends: 1, takes: 2, blocks: false, ..ONE };
+    let forgets = Scope { forgets: true, early: true, sends: 1, crashes: [1, 1], ..ONE };
     let found: Vec<_> = forgets.checker().spawn_bfs().join().discoveries().into_keys().collect();
     assert!(found.contains(&ONCE), "{found:?}");
-}
-
-#[test]
-fn scratch_scope() {
-    let text = std::env::var("SCOPE").unwrap();
-    let n: Vec<u8> = text.split(',').map(|n| n.parse().unwrap()).collect();
-    let scope = Scope {
-        early: n[0] == 1,
-        second: n[1] == 1,
-        sends: n[2],
-        takes: n[3],
-        crashes: [n[4], n[5]],
-        forgeries: n[6],
-        blocks: n[7] == 1,
-        forgets: n[8] == 1,
-    };
-    let start = std::time::Instant::now();
-    let checker = scope.checker().threads(2).spawn_bfs().join();
-    println!(
-        "{text}: {} unique {} steps, {} deep, {:?}",
-        checker.unique_state_count(),
-        checker.state_count(),
-        checker.max_depth(),
-        start.elapsed()
-    );
-    for (name, path) in checker.discoveries() {
-        println!("  {name} {}", path.into_actions().len());
-    }
 }
