@@ -1705,6 +1705,7 @@ def shipped_app():
         counts["secrets of the app"] += 1
 
 
-for each in (ports, proofs, messages, handshakes, many_uses, pools, records, packets, marks, shipped_app):
-    each()
-print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))
+if __name__ == "__main__":
+    for each in (ports, proofs, messages, handshakes, many_uses, pools, records, packets, marks, shipped_app):
+        each()
+    print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))

@@ -16,6 +16,7 @@ enum Stop {
 
 impl Host {
     /// The body of a POST to this Portal's address; what it gives is the body of the answer. On an error answer 503: the peer asks again.
+    /// In front of it a server limits how often strangers may POST.
     pub fn post(&self, message: &[u8]) -> Result<Vec<u8>, StoreError> {
         match self.reply(message) {
             Ok(reply) => Ok(reply),
@@ -63,7 +64,6 @@ impl Host {
                 machines.keep_work(from, id, work, part.has_more());
                 reply
             }
-            _ => return Err(Refusal::Unknown.into()),
         };
         let mut machines = self.machines();
         let Machines { portal, peers, .. } = &mut *machines;

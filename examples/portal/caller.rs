@@ -203,9 +203,9 @@ impl Host {
                         return Ok(Said::Part { bytes: part.bytes().to_vec(), has_more: part.has_more() });
                     }
                     // There is a session now.
-                    Heard::Opened | Heard::Refused(Reason::TooEarly) => {}
+                    Heard::Opened | Heard::Refused(Reason::TooEarly) => problem = Problem::NoAnswer,
                     Heard::Refused(reason) => return Err(reason.into()),
-                    _ => {
+                    Heard::Working => {
                         drop(machines);
                         thread::sleep(PAUSE);
                     }

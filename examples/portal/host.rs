@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use port_protocol::UnixSeconds;
 use port_protocol::portal::*;
+use thiserror::Error;
 
 use crate::apps::{Service, Work};
 use crate::network::Network;
@@ -32,11 +33,25 @@ pub struct Machines {
     pub ahead: Duration,
 }
 
-/// What came of entering a peer.
-pub type Entering = Result<Option<PortalId>, PeerError>;
+/// Why something that the owner wants is not done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum OwnerError {
+    #[error("{0}")]
+    Peer(#[from] PeerError),
+    #[error("{0}")]
+    Address(#[from] CardError),
+    #[error("{0}")]
+    App(#[from] RequestError),
+    #[error("{0}")]
+    Grant(#[from] GrantError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("there is no such peer or app")]
+    Unknown,
+}
 
 impl Host {
-    pub fn new(name: &str, power: Power, network: Arc<dyn Network>) -> Result<Self, Box<dyn std::error::Error>> {
+    pub fn new(name: &str, power: Power, network: Arc<dyn Network>) -> Result<Self, OwnerError> {
         let mut store = Store::new(power);
         let portal = Portal::create(PortalName::new(name)?, &mut rand::rng()).store(|write| store.keep(write))?;
         let machines = Machines {
@@ -60,57 +75,37 @@ impl Host {
         self.machines().portal.id()
     }
 
-    /// The owner enters a peer. An ID with the same first six characters is an outcome to show.
-    pub fn enter(&self, id: PortalId, address: &str, name: &str) -> Result<Entering, Box<dyn std::error::Error>> {
+    /// The owner enters a peer. Gives the ID of another one that looks alike, with the same first six characters: show both in full.
+    pub fn enter(&self, id: PortalId, address: &str, name: &str) -> Result<Option<PortalId>, OwnerError> {
         let (address, name) = (Some(PortalAddr::new(address)?), PortalName::new(name)?);
         let mut machines = self.machines();
         let now = machines.now();
         let Machines { portal, peers, store, .. } = &mut *machines;
         if let Some(peer) = peers.get_mut(&id).filter(|peer| peer.is_removed()) {
             peer.enter_again(address, name, now).store(|write| store.keep(write))?;
-            return Ok(Ok(None));
+            return Ok(None);
         }
-        let entered = match Peer::enter(portal, id, address, name, peers.values(), now) {
-            Ok(entered) => entered,
-            Err(error) => return Ok(Err(error)),
-        };
+        let entered = Peer::enter(portal, id, address, name, peers.values(), now)?;
         let peer = entered.created.store(|write| store.keep(write))?;
         peers.insert(id, peer);
-        Ok(Ok(entered.same_short))
+        Ok(entered.same_short)
     }
 
     /// The owner says that a peer has moved.
-    pub fn move_peer(&self, id: &PortalId, address: &str) -> Result<(), Box<dyn std::error::Error>> {
+    pub fn move_peer(&self, id: &PortalId, address: &str) -> Result<(), OwnerError> {
         let mut machines = self.machines();
         let now = machines.now();
         let Machines { peers, store, .. } = &mut *machines;
-        let peer = peers.get_mut(id).ok_or("no such peer")?;
+        let peer = peers.get_mut(id).ok_or(OwnerError::Unknown)?;
         Ok(peer.set_address(PortalAddr::new(address)?, now).store(|write| store.keep(write))?)
     }
 
     /// Does what is due: looks peers up, and forgets what need not be remembered. Call it at [`Store::next_deadline`]. Gives what the owner
     /// is to see.
     pub fn tick(&self) -> Result<Vec<(PortalId, LookedUp)>, StoreError> {
-        let now = self.machines().now();
-        let due: Vec<_> = {
-            let machines = self.machines();
-            let due = machines.peers.values().filter(|peer| peer.is_look_up_due(now));
-            due.filter_map(|peer| Some((peer.id(), peer.look_up().ok()?)))
-                .map(|(id, (address, message))| (id, address.clone(), message))
-                .collect()
-        };
-        let mut outcomes = Vec::new();
-        for (id, address, message) in due {
-            let answer = self.network.post(&address.to_string(), &message).ok();
-            let mut machines = self.machines();
-            let Machines { peers, store, .. } = &mut *machines;
-            // Removed or blocked meanwhile.
-            let Some(Ok(step)) = peers.get_mut(&id).map(|peer| peer.looked_up(answer.as_deref(), now)) else {
-                continue;
-            };
-            outcomes.push((id, step.store(|write| store.keep(write))?));
-        }
+        let outcomes = self.look_up()?;
         let mut machines = self.machines();
+        let now = machines.now();
         let Machines { peers, store, work, .. } = &mut *machines;
         for step in peers.values_mut().filter_map(|peer| peer.tick(now)) {
             step.store(|write| store.keep(write))?;
@@ -119,13 +114,34 @@ impl Host {
         Ok(outcomes)
     }
 
+    fn look_up(&self) -> Result<Vec<(PortalId, LookedUp)>, StoreError> {
+        let now = self.machines().now();
+        let mut due = Vec::new();
+        for peer in self.machines().peers.values().filter(|peer| peer.is_look_up_due(now)) {
+            if let Ok((address, message)) = peer.look_up() {
+                due.push((peer.id(), address.to_string(), message));
+            }
+        }
+        let mut outcomes = Vec::new();
+        for (id, address, message) in due {
+            let answer = self.network.post(&address, &message).ok();
+            let mut machines = self.machines();
+            let Machines { peers, store, .. } = &mut *machines;
+            // If the owner blocked or removed it meanwhile, there is nothing to tell.
+            if let Some(Ok(step)) = peers.get_mut(&id).map(|peer| peer.looked_up(answer.as_deref(), now)) {
+                outcomes.push((id, step.store(|write| store.keep(write))?));
+            }
+        }
+        Ok(outcomes)
+    }
+
     /// The owner blocks a peer.
-    pub fn block(&self, id: &PortalId) -> Result<(), Box<dyn std::error::Error>> {
+    pub fn block(&self, id: &PortalId) -> Result<(), OwnerError> {
         self.end(id, |peer| peer.block())
     }
 
     /// The owner removes a peer.
-    pub fn remove(&self, id: &PortalId) -> Result<(), Box<dyn std::error::Error>> {
+    pub fn remove(&self, id: &PortalId) -> Result<(), OwnerError> {
         self.end(id, |peer| Ok(peer.remove()))
     }
 
@@ -134,10 +150,10 @@ impl Host {
         &self,
         id: &PortalId,
         step: impl FnOnce(&mut Peer) -> Result<Step<'_, Peer>, PeerError>,
-    ) -> Result<(), Box<dyn std::error::Error>> {
+    ) -> Result<(), OwnerError> {
         let mut machines = self.machines();
         let Machines { portal, peers, store, work, .. } = &mut *machines;
-        step(peers.get_mut(id).ok_or("no such peer")?)?.store(|write| store.keep(write))?;
+        step(peers.get_mut(id).ok_or(OwnerError::Unknown)?)?.store(|write| store.keep(write))?;
         portal.end_sessions(id);
         work.retain(|(from, _), _| from != id);
         Ok(())
@@ -149,7 +165,7 @@ impl Host {
         name: &str,
         manifest: Manifest,
         service: Arc<dyn Service>,
-    ) -> Result<AppCredential, Box<dyn std::error::Error>> {
+    ) -> Result<AppCredential, OwnerError> {
         let name = AppName::new(name)?;
         let mut machines = self.machines();
         let (created, credential) = App::install(name.clone(), &mut rand::rng());
@@ -160,10 +176,10 @@ impl Host {
     }
 
     /// The owner grants an app other peers.
-    pub fn grant(&self, app: &str, grant: Grant) -> Result<(), Box<dyn std::error::Error>> {
+    pub fn grant(&self, app: &str, grant: Grant) -> Result<(), OwnerError> {
         let mut machines = self.machines();
         let Machines { apps, store, .. } = &mut *machines;
-        let app = apps.get_mut(&AppName::new(app)?).ok_or("no such app")?;
+        let app = apps.get_mut(&AppName::new(app)?).ok_or(OwnerError::Unknown)?;
         Ok(app.set_grant(grant)?.store(|write| store.keep(write))?)
     }
 }

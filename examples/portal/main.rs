@@ -3,12 +3,14 @@
 //!
 //! A Portal's server is `host.rs`, with `callee.rs` and `caller.rs`; `store.rs` is its database, `http.rs` its HTTP, `apps.rs` its apps. `world.rs`
 //! has the Portals and `network.rs` the network between them. `story.rs`, `peers.rs`, `requests.rs` and `refusals.rs` are what happens, and
-//! `crash.rs` stops the Portals at every point.
+//! `crash.rs` stops the Portals at every point. `freeshard.rs` is the other profile.
 
 mod apps;
 mod callee;
 mod caller;
 mod crash;
+#[cfg(feature = "freeshard")]
+mod freeshard;
 mod host;
 mod http;
 mod line;
@@ -42,7 +44,13 @@ fn main() -> ExitCode {
         ["--tamper"] => story::under(Mode::Tamper),
         ["--replay"] => story::under(Mode::Replay),
         ["--crash"] => crash::everywhere(),
-        ["--freeshard"] => return freeshard(),
+        #[cfg(feature = "freeshard")]
+        ["--freeshard"] => freeshard::strict(),
+        #[cfg(not(feature = "freeshard"))]
+        ["--freeshard"] => {
+            eprintln!("this needs a feature: cargo run --features freeshard --example portal -- --freeshard");
+            return ExitCode::from(2);
+        }
         ["--help"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -59,9 +67,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn freeshard() -> ExitCode {
-    eprintln!("this needs a feature: cargo run --features freeshard --example portal -- --freeshard");
-    ExitCode::from(2)
 }

@@ -1,6 +1,5 @@
 //! The network between Portals: it carries messages, or does to them what `--tamper`, `--replay` and `--crash` say.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use port_protocol::portal::Refusal;
@@ -37,7 +36,7 @@ pub struct Wire {
 
 #[derive(Default)]
 pub struct Carried {
-    hosts: BTreeMap<String, Arc<Host>>,
+    hosts: Vec<(String, Arc<Host>)>,
     /// Every message, with the address and the answer.
     pub messages: Vec<(String, Vec<u8>, Vec<u8>)>,
     /// What the network did and must not have worked.
@@ -59,12 +58,12 @@ impl Wire {
 
     /// So that this network sees whether what it did changed anything there.
     pub fn watch(&self, address: &str, host: &Arc<Host>) {
-        self.carried().hosts.insert(address.to_owned(), host.clone());
+        self.carried().hosts.push((address.to_owned(), host.clone()));
     }
 
     /// Sends something that must change nothing: the answer is a refusal, and no row of the store is another.
     pub fn attack(&self, address: &str, message: &[u8], what: &str) {
-        let host = self.carried().hosts.get(address).cloned();
+        let host = self.carried().hosts.iter().find(|(at, _)| at == address).map(|(_, host)| host.clone());
         let Some(host) = host else { return };
         let before = host.machines().store.clone();
         let answer = http::post(&self.client, address, message);
@@ -130,7 +129,10 @@ impl Network for Wire {
 impl Wire {
     /// One bit, another one each time.
     fn flipped(&self, message: &[u8]) -> Vec<u8> {
-        let count = self.carried().messages.len() * 31 + self.carried().refused * 7;
+        let count = {
+            let carried = self.carried();
+            carried.messages.len() * 31 + carried.refused * 7
+        };
         let mut flipped = message.to_vec();
         let place = count.checked_rem(flipped.len()).unwrap_or_default();
         if let Some(byte) = flipped.get_mut(place) {
@@ -141,8 +143,8 @@ impl Wire {
 
     /// For `--crash`: the process of either Portal may stop here. What it had in memory is gone then, and the message with it.
     fn fails_at(&self, point: &str) -> Result<(), NoAnswer> {
-        let hosts: Vec<_> = self.carried().hosts.values().cloned().collect();
-        for host in hosts {
+        let hosts = self.carried().hosts.clone();
+        for (_, host) in hosts {
             let power = host.machines().store.power.clone();
             if power.lasts(point).is_err() {
                 let restarted = host.machines().restart();

@@ -18,23 +18,23 @@ pub fn ids(world: &World) -> Outcome {
         let machines = place.host.machines();
         let id = machines.portal.id();
         let text = format!("{whose:6} Portal is {id}, shown as {}", id.short());
-        check("§18.2", &text, id == PortalId::of(machines.portal.public_key()))?;
+        check("§18.2.1", &text, id == PortalId::of(machines.portal.public_key()))?;
     }
     let text = world.ben.host.id().to_string();
     let groups: Vec<_> = text.as_bytes().chunks(5).map(|five| String::from_utf8_lossy(five).to_uppercase()).collect();
     let grouped = groups.join("-");
-    check("§18.2", &format!("{grouped} is read as the same."), grouped.parse() == Ok(world.ben.host.id()))?;
+    check("§18.2.4", &format!("{grouped} is read as the same."), grouped.parse() == Ok(world.ben.host.id()))?;
     let last = if text.ends_with('a') { "b" } else { "a" };
     let wrong = [["b", "c"][usize::from(text.starts_with('b'))], &text[1..]].concat();
-    refused("§18.2", "One wrong character is found.", &wrong.parse::<PortalId>(), &PortalIdError::Mistyped)?;
+    refused("§18.2.5", "One wrong character is found.", &wrong.parse::<PortalId>(), &PortalIdError::Mistyped)?;
     let wrong = [&text[..54], last].concat();
     refused(
-        "§18.2",
+        "§18.2.5",
         "So is one at the end, which is of the check.",
         &wrong.parse::<PortalId>(),
         &PortalIdError::Mistyped,
     )?;
-    refused("§18.2", "Six characters are no ID.", &text[..6].parse::<PortalId>(), &PortalIdError::TooShort)
+    refused("§18.2.6", "Six characters are no ID.", &text[..6].parse::<PortalId>(), &PortalIdError::TooShort)
 }
 
 pub fn entered_by_a_line(world: &World) -> Outcome {
@@ -43,21 +43,24 @@ pub fn entered_by_a_line(world: &World) -> Outcome {
         .map(|place| Ok::<_, CardError>(PortalCard::new(place.host.id(), Some(PortalAddr::new(&place.address)?))));
     let (adas, bens) = (adas?, bens?);
     let exchanged = line::exchange(&adas, &bens)?;
-    tell("§18.3", &format!("Ada shows a Port for one use, Ben scans it: {}", exchanged.port));
+    tell("§18.3.8", &format!("Ada shows a Port for one use, Ben scans it: {}", exchanged.port));
     let [number, same] = &exchanged.safety_numbers;
     equal("§6.8", &format!("They have a line. Both read its safety number: {number}"), same, number)?;
     let [at_ada, at_ben] = &exchanged.cards;
     check(
-        "§18.3",
+        "§18.3.8",
         "Each sends a card over it, with the ID and the address. Nothing is typed.",
         (at_ada, at_ben) == (&bens, &adas),
     )?;
+    // In earnest it would be refused: it leads a Portal to its own machine.
+    let is_local = at_ada.address().is_some_and(PortalAddr::is_local);
+    check("§18.3.4", "The addresses are of this machine, which is for tests.", is_local)?;
     for (place, card, name) in [(&world.ada, at_ada, "Ben"), (&world.ben, at_ben, "Ada")] {
         let address = card.address().ok_or("no address")?.to_string();
         equal(
             "§18.4.1",
             &format!("{name}'s Portal is entered."),
-            &place.host.enter(card.id(), &address, name)?,
+            &place.host.enter(card.id(), &address, name),
             &Ok(None),
         )?;
         check("§18.4.2", "  Its key is not known yet.", !place.sees(&card.id(), Peer::is_verified)?)?;
@@ -72,20 +75,20 @@ pub fn entered_by_a_line(world: &World) -> Outcome {
 pub fn outcomes(world: &World) -> Outcome {
     heading("What an owner is told when a peer is entered");
     let (ada, ben) = (&world.ada.host, world.ben.host.id());
-    let own = ada.enter(ada.id(), &world.ada.address, "me")?;
-    refused("§18.4.1", "Ada enters Ada's own ID.", &own, &PeerError::Own)?;
-    let twice = ada.enter(ben, &world.ben.address, "Ben again")?;
-    refused("§18.4.1", "Ada enters Ben's ID once more.", &twice, &PeerError::Known)?;
+    let own = ada.enter(ada.id(), &world.ada.address, "me");
+    refused("§18.4.1", "Ada enters Ada's own ID.", &own, &PeerError::Own.into())?;
+    let twice = ada.enter(ben, &world.ben.address, "Ben again");
+    refused("§18.4.1", "Ada enters Ben's ID once more.", &twice, &PeerError::Known.into())?;
 
     // Nobody has a key for this one. Somebody who wants one with Ben's first six characters makes 2³⁰ keys; here it is made up.
     let mut bytes = *ben.as_bytes();
     bytes[31] ^= 1;
     let alike = PortalId::from_bytes(bytes);
     let text = format!("Ada enters {alike}, which looks like Ben's: {}. The owner sees both in full.", alike.short());
-    equal("§18.4.6", &text, &ada.enter(alike, &world.ben.address, "Ben?")?, &Ok(Some(ben)))?;
+    equal("§18.4.6", &text, &ada.enter(alike, &world.ben.address, "Ben?"), &Ok(Some(ben)))?;
     equal(
         "§18.4.3",
-        "  At Ben's address somebody else answers: wrong key. It is no peer to be asked.",
+        "  At that address Ben's answers, and not this one: wrong key. It is no peer to be asked.",
         &ada.tick()?,
         &vec![(alike, LookedUp::WrongKey)],
     )?;
@@ -106,7 +109,7 @@ pub fn outcomes(world: &World) -> Outcome {
         }
     }))?;
     let carl = world.carl.host.id();
-    ada.enter(carl, &liars, "Carl")??;
+    ada.enter(carl, &liars, "Carl")?;
     equal(
         "§18.4.3",
         "A Portal says that it is Carl's, and shows another key: wrong key. Nothing is kept of it.",

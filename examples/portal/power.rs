@@ -15,6 +15,8 @@ pub struct Power {
 struct Plan {
     /// How many points are left. `None`: it never fails.
     left: Option<u32>,
+    /// What is going on.
+    doing: &'static str,
     failed_at: Option<String>,
 }
 
@@ -28,6 +30,11 @@ impl Power {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).left = Some(points);
     }
 
+    /// What begins now, for the eyes of people.
+    pub fn doing(&self, what: &'static str) {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).doing = what;
+    }
+
     /// Where it failed.
     pub fn failed_at(&self) -> Option<String> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).failed_at.clone()
@@ -39,7 +46,8 @@ impl Power {
         match plan.left {
             None => Ok(()),
             Some(0) => {
-                *plan = Plan { left: None, failed_at: Some(format!("{} {point}", self.whose)) };
+                plan.left = None;
+                plan.failed_at = Some(format!("{}: {} {point}", plan.doing, self.whose));
                 Err(StoreError::PowerFailed)
             }
             Some(left) => {

@@ -41,16 +41,16 @@ pub type Got = Result<(u16, Vec<u8>), Problem>;
 impl World {
     pub fn new(mode: Mode, power: &Power) -> Outcome<Self> {
         let wire = Arc::new(Wire::new(mode));
-        let place = |whose: &'static str| Place::new(whose, &wire, power.of(whose));
-        let (ada, ben, carl) = (place("Ada's")?, place("Ben's")?, place("Carl's")?);
+        let [ada, ben] = ["Ada's", "Ben's"].map(|whose| Place::new(whose, &wire, power.of(whose)));
+        let (ada, ben, carl) = (ada?, ben?, Place::new("Carl's", &wire, Power::default())?);
         Ok(Self { wire, ada, ben, carl })
     }
 
     /// Ada's and Ben's owners enter each other, and grant their apps all peers.
     pub fn befriend(&self) -> Outcome {
         let [(a, ada), (b, ben)] = [(&self.ada, "Ada"), (&self.ben, "Ben")];
-        a.host.enter(b.host.id(), &b.address, ben)??;
-        b.host.enter(a.host.id(), &a.address, ada)??;
+        a.host.enter(b.host.id(), &b.address, ben)?;
+        b.host.enter(a.host.id(), &a.address, ada)?;
         for place in [a, b] {
             place.look_up(self)?;
             for app in ["notes", "photos"] {

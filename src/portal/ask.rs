@@ -13,7 +13,7 @@ use super::id::PortalId;
 use super::memory::MAX_TAKEN;
 use super::message::{Message, SessionId};
 use super::name::PortalName;
-use super::noise::{Initiator, OVERHEAD_1, TAG};
+use super::noise::{Initiator, OVERHEAD_1, PROLOGUE, TAG};
 use super::own::{Exchange, Opening, Portal};
 use super::peer::{Change, Peer, State};
 use super::request::{Answer, Ask, Part, Request, RequestId, RequestMark, Say};
@@ -225,7 +225,7 @@ impl Peer {
         let mut ephemeral = Secret::ZERO;
         rng.fill_bytes(ephemeral.expose_mut());
         let mut message = Message::Opening(&[]).head(payload.len().saturating_add(OVERHEAD_1));
-        let initiator = Initiator::write(&portal.pair, &key, ephemeral, payload, &mut message);
+        let initiator = Initiator::write(PROLOGUE, &portal.pair, &key, ephemeral, payload, &mut message);
         let waiting = Waiting { peer: self.id, answer: Some(For::Opened(Box::new(initiator))) };
         Ok(Outgoing { message, waiting })
     }

@@ -9,8 +9,9 @@ use minicbor::{Decode, Encode};
 use super::id::PortalId;
 use super::message::OpeningMark;
 use super::name::AppName;
-use super::request::{RequestId, RequestMark};
+use super::request::{RequestId, RequestMark, Say};
 use super::step::{self, PortalKey, Row, Wiped};
+use crate::cbor;
 use crate::error::RestoreError;
 use crate::time::UnixSeconds;
 
@@ -58,10 +59,14 @@ pub(super) enum Phase {
 /// The parts of an answer behind the first.
 #[derive(Clone)]
 pub(super) enum Rest {
-    /// There are none, or they were lost.
-    Gone,
-    /// The app has given the parts before this one, and was not asked for it.
+    /// There are none.
+    None,
+    /// They were lost when this Portal stopped.
+    Lost,
+    /// The app has given the parts before this one, and was not asked for it. `last` is what it gave then.
     Next { number: u64, last: Option<Said> },
+    /// The app has given all, and this was the last, with this number.
+    All { number: u64, last: Said },
     /// The app was asked for this one.
     Asked { number: u64 },
 }
@@ -105,7 +110,14 @@ impl Memory {
             }
             let (_, RequestRow { created, nonce, app, answer }) = step::restore(REQUEST, record)?;
             let phase = match answer {
-                Some(say) => Phase::Answered { say: Arc::new(Wiped::new(say.to_vec())), rest: Rest::Gone },
+                Some(answer) => {
+                    let rest = match cbor::decode::<Say<'_>>(answer).map_err(|_| RestoreError::Malformed)? {
+                        Say::Answer(answer) if answer.body.has_more() => Rest::Lost,
+                        Say::Answer(_) => Rest::None,
+                        _ => return Err(RestoreError::Malformed),
+                    };
+                    Phase::Answered { say: Arc::new(Wiped::new(answer.to_vec())), rest }
+                }
                 None => Phase::Interrupted,
             };
             memory.requests.insert(nonce, Taken { created, app, phase });

@@ -9,10 +9,10 @@ use rand_core::CryptoRng;
 
 use super::error::Refusal;
 use super::id::PortalId;
-use super::memory::Said;
+use super::memory::{MAX_TAKEN, Said};
 use super::message::{Message, OpeningMark, SessionId};
 use super::name::PortalName;
-use super::noise::{KeyPair, OVERHEAD_2, Responder, TAG};
+use super::noise::{KeyPair, OVERHEAD_2, PROLOGUE, Responder, TAG};
 use super::peer::Peer;
 use super::request::{Ask, RequestMark};
 use super::sessions::Sessions;
@@ -98,8 +98,7 @@ impl Portal {
     /// [`Peer::take`] of that peer. If there is no such peer, answer [`Refusal::Unknown`].
     ///
     /// # Errors
-    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed, but that a peer's own Exchange with nonsense inside has
-    /// used its number.
+    /// [`Refusal`]: send its [`to_vec`](Refusal::to_vec) as the answer. Nothing has changed.
     pub fn receive<'b>(
         &mut self,
         message: &[u8],
@@ -110,7 +109,8 @@ impl Portal {
         match Message::decode(message).map_err(|_| Refusal::Unknown)? {
             Message::WhoAreYou => Ok(Received::WhoAreYou(Message::IAm(self.pair.public).to_vec())),
             Message::Opening(noise) => {
-                let (handshake, payload) = Responder::read(&self.pair, noise).map_err(|_| Refusal::Unknown)?;
+                let (handshake, payload) =
+                    Responder::read(PROLOGUE, &self.pair, noise).map_err(|_| Refusal::Unknown)?;
                 buffer.extend_from_slice(&payload);
                 let key = *handshake.caller();
                 let Opening { created, name, ask } = cbor::decode(buffer).map_err(|_| Refusal::Unknown)?;
@@ -121,7 +121,7 @@ impl Portal {
                     from: PortalId::of(&key),
                     opening: Some(opening),
                     done: Vec::new(),
-                    ask,
+                    ask: Some(ask),
                     reply,
                 }))
             }
@@ -129,7 +129,10 @@ impl Portal {
                 buffer.extend_from_slice(ciphertext);
                 let (from, length) = self.sessions.decrypt(&id, number, buffer, now).ok_or(Refusal::NoSession)?;
                 let payload = buffer.get(..length).unwrap_or_default();
-                let Exchange { done, ask } = cbor::decode(payload).map_err(|_| Refusal::NoSession)?;
+                let (done, ask) = match cbor::decode::<Exchange<Vec<_>, _>>(payload) {
+                    Ok(Exchange { done, ask }) if done.len() <= MAX_TAKEN => (done, Some(ask)),
+                    Ok(_) | Err(_) => (Vec::new(), None),
+                };
                 let reply = ReplyTo::Exchange(id, number);
                 Ok(Received::Incoming(Incoming { from, opening: None, done, ask, reply }))
             }
@@ -230,7 +233,8 @@ pub struct Incoming<'b> {
     pub(super) from: PortalId,
     pub(super) opening: Option<TakenOpening>,
     pub(super) done: Vec<RequestMark>,
-    pub(super) ask: Ask<'b>,
+    /// `None`: no rule allows it. The peer said it, so it is told so.
+    pub(super) ask: Option<Ask<'b>>,
     pub(super) reply: ReplyTo,
 }
 
@@ -243,7 +247,7 @@ impl Incoming<'_> {
     /// Which app is asked, if an app is.
     pub const fn app(&self) -> Option<&super::name::AppName> {
         match &self.ask {
-            Ask::Request(request) => Some(request.app()),
+            Some(Ask::Request(request)) => Some(request.app()),
             _ => None,
         }
     }

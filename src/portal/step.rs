@@ -256,6 +256,7 @@ pub(super) fn restore<'b, S: Encode<()> + Decode<'b, ()>>(
     record: &'b [u8],
 ) -> Result<(u64, S), RestoreError> {
     match cbor::decode::<Layout<S>>(record) {
+        Ok(layout) if layout.version != cbor::VERSION => Err(RestoreError::UnsupportedVersion),
         Ok(layout) if layout.role == role => Ok((layout.revision, layout.state)),
         Ok(_) => Err(RestoreError::AnotherRole),
         Err(DecodeError::UnsupportedVersion) => Err(RestoreError::UnsupportedVersion),

@@ -88,11 +88,14 @@ impl Peer {
         taking.done(&done);
         let replying = Replying(from, reply);
         let asked = match ask {
-            Ask::Hello => Asked::Reply(replying.say(say(&Say::Hello))),
-            Ask::Request(request) => taking.request(request, is_early, manifest, replying),
-            Ask::BodyPart(id, app, number, part) if !is_early => taking.body_part(id, &app, number, part, replying),
-            Ask::More(id, app, number) if !is_early => taking.more(id, &app, number, replying),
-            Ask::BodyPart(..) | Ask::More(..) => refused(Reason::TooEarly, replying),
+            Some(Ask::Hello) => Asked::Reply(replying.say(say(&Say::Hello))),
+            Some(Ask::Request(request)) => taking.request(request, is_early, manifest, replying),
+            Some(Ask::BodyPart(id, app, number, part)) if !is_early => {
+                taking.body_part(id, &app, number, part, replying)
+            }
+            Some(Ask::More(id, app, number)) if !is_early => taking.more(id, &app, number, replying),
+            Some(Ask::BodyPart(..) | Ask::More(..)) => refused(Reason::TooEarly, replying),
+            None => refused(Reason::Malformed, replying),
         };
         let Taking { state, changes, put, .. } = taking;
         Ok(self.step_with(Change { state, memory: changes, session: None }, put, asked))
@@ -111,7 +114,7 @@ impl Peer {
             return Err(PeerError::Misplaced);
         }
         let said = say(&Say::Answer(answer));
-        let rest = if answer.body.has_more() { Rest::Next { number: 1, last: None } } else { Rest::Gone };
+        let rest = if answer.body.has_more() { Rest::Next { number: 1, last: None } } else { Rest::None };
         let row = memory::request_row(self.id, id, &taken.app, Some(said.as_slice()));
         let phase = Phase::Answered { say: said.clone(), rest };
         let change = remembers(id, taken.app.clone(), phase);
@@ -129,7 +132,12 @@ impl Peer {
             return Err(PeerError::Misplaced);
         };
         let said = say(&Say::Part(*part));
-        let rest = Rest::Next { number: number.saturating_add(1), last: Some(said.clone()) };
+        let (number, last) = (*number, said.clone());
+        let rest = if part.has_more() {
+            Rest::Next { number: number.saturating_add(1), last: Some(last) }
+        } else {
+            Rest::All { number, last }
+        };
         let phase = Phase::Answered { say: first.clone(), rest };
         let change = remembers(id, taken.app.clone(), phase);
         Ok(self.step_with(change, Vec::new(), reply.say(said)))
@@ -319,7 +327,7 @@ impl<'p> Taking<'p> {
                 Asked::BodyPart(part, Pending { id, reply: replying })
             }
             // The reply to the last part was lost.
-            Phase::Receiving { next } if number.checked_add(1) == Some(*next) => {
+            Phase::Receiving { next } if number > 0 && number.checked_add(1) == Some(*next) => {
                 Asked::Reply(replying.say(say(&Say::Continue)))
             }
             Phase::Working => Asked::Reply(replying.say(say(&Say::Working))),
@@ -345,8 +353,11 @@ impl<'p> Taking<'p> {
                 Asked::Reply(replying.say(last.clone()))
             }
             Rest::Asked { number: asked } if *asked == number => Asked::Reply(replying.say(say(&Say::Working))),
-            Rest::Gone => refused(Reason::Interrupted, replying),
-            Rest::Next { .. } | Rest::Asked { .. } => refused(Reason::Malformed, replying),
+            Rest::All { number: all, last } if *all == number => Asked::Reply(replying.say(last.clone())),
+            Rest::Lost if number > 0 => refused(Reason::Interrupted, replying),
+            Rest::None | Rest::Lost | Rest::Next { .. } | Rest::Asked { .. } | Rest::All { .. } => {
+                refused(Reason::Malformed, replying)
+            }
         }
     }
 }

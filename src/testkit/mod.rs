@@ -59,6 +59,8 @@ mod client;
 mod introductions;
 mod lies;
 mod machine;
+#[cfg(feature = "portal")]
+pub mod portal;
 mod refused;
 mod relay;
 mod schedule;

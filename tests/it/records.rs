@@ -121,7 +121,11 @@ static FILES: LazyLock<BTreeMap<PathBuf, File>> = LazyLock::new(|| {
         fs::write(present(), serde_json::to_string_pretty(&of_today()).unwrap() + "\n").unwrap();
     }
     let paths = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    paths.map(|path| (path.clone(), serde_json::from_slice(&fs::read(path).unwrap()).unwrap())).collect()
+    // A folder is of machines with a test of their own.
+    paths
+        .filter(|path| path.is_file())
+        .map(|path| (path.clone(), serde_json::from_slice(&fs::read(path).unwrap()).unwrap()))
+        .collect()
 });
 
 fn bytes(known: &Seen) -> Vec<u8> {

@@ -29,6 +29,8 @@ mod complete;
 mod contact;
 mod ledger;
 mod losses;
+#[cfg(feature = "portal")]
+mod portal;
 mod properties;
 mod told;
 mod world;

@@ -55,8 +55,8 @@ pub fn check(file: &Value) -> Report {
             ("outgoing", outgoing::outgoing as fn(&Context, &Reader) -> Result<(), Outcome>),
             ("incoming", incoming::incoming),
         ] {
-            if let Some(case) = other.child(name) {
-                run(&mut cases, &format!("other_component_order/{name}"), 0, &case, |case| check(&context, case));
+            for (at, case) in other.list(name).iter().enumerate() {
+                run(&mut cases, &format!("other_component_order/{name}"), at, case, |case| check(&context, case));
             }
         }
     }

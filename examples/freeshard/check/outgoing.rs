@@ -56,13 +56,18 @@ fn ours(
     let body = request.text("body").unwrap_or_default();
     // They are not carried.
     let _ = request.fields("headers");
-    let Some(key) = signer.and_then(|name| context.ring.private(name)) else {
+    let named = signer.and_then(|name| context.ring.by_name(name));
+    let fields = sent.first().map(Sent::fields).unwrap_or_default();
+    let signed = Signed::parse(&fields).ok();
+    let key_id = || context.ring.by_id(signed.as_ref()?.key_id()?);
+    let Some(key) = named.or_else(key_id).and_then(|key| context.ring.private(key)) else {
         return Err(Outcome::Skipped("no private key of the signer"));
     };
     // The host knows which app it is. The file says so in the address.
     let host = sent.first().and_then(|sent| sent.url.split("://").nth(1)?.split('.').next());
-    let app = context.app.as_deref().or(host).unwrap_or(context.app());
-    let sender = Sender { key, app, zone: &context.zone };
+    let app = context.app.as_deref().or(host).unwrap_or("mock_app");
+    let zone = context.zone_of(sent.first().map_or("", |sent| &sent.url));
+    let sender = Sender { key, app, zone };
     let got = sender.call_as_built(method, path, body.as_bytes(), now, &mut rand::rng());
     let (got, theirs) = match (got, sent.first()) {
         (Ok(got), Some(theirs)) => (got, theirs),

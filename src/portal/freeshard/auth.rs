@@ -3,17 +3,17 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use sfv::{BareItem, Dictionary, ListEntry, Parser};
+use sfv::{BareItem, ListEntry};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Mode;
 use super::error::BadSignature;
 use super::identity::FullId;
+use super::mode::Mode;
 use super::paths::{Access, AppPaths, PathRule};
 use super::peers::{Peer, Peers};
 use super::replay::{Mark, ReplayMemory};
-use super::signature::{Header, Message, Signed, last};
+use super::signature::{Header, Message, Signed, dictionary, last};
 use super::template::Value;
 use crate::UnixSeconds;
 
@@ -192,21 +192,30 @@ impl<'a> Host<'a> {
             Some(key)
         })?;
         if self.peers.mode() == Mode::Strict {
-            self.check_strictly(request, &message, &url)?;
+            self.check_strictly(request, &signed, &message, &url)?;
             check_body(request, &signed)?;
         }
         Ok((named.ok_or(BadSignature::UnknownKey)?, signed))
     }
 
     /// What the signature covers must be what everybody reads: nothing twice, by TLS, to this Portal and no other, in one form.
-    fn check_strictly(&self, request: &Forwarded<'_>, message: &Message<'_>, url: &str) -> Result<(), BadSignature> {
-        let count = |name: &&str| request.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).count();
-        let single = SINGLE.iter().all(|name| count(name) <= 1);
+    fn check_strictly(
+        &self,
+        request: &Forwarded<'_>,
+        signed: &Signed,
+        message: &Message<'_>,
+        url: &str,
+    ) -> Result<(), BadSignature> {
+        let count = |name: &str| request.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).count();
+        let single = SINGLE.into_iter().chain(signed.components()).all(|name| count(name) <= 1);
+        let plain = signed.components().all(|name| signed.covers(name));
         let domain = [".", self.id.short().as_str(), ".", self.zone].concat();
         let authority = message.url().authority();
         let ours = authority.strip_suffix(&domain.to_ascii_lowercase());
         let ours = ours.is_some_and(|app| !app.is_empty() && !app.contains(['.', ':']));
-        let right = single && ours && message.url().scheme() == "https" && message.target_uri() == url;
+        let same =
+            message.target_uri() == url && first(request.headers, "x-forwarded-method") == Some(message.method());
+        let right = single && plain && ours && same && message.url().scheme() == "https";
         if right { Ok(()) } else { Err(BadSignature::Ambiguous) }
     }
 
@@ -284,14 +293,13 @@ fn check_body(request: &Forwarded<'_>, signed: &Signed) -> Result<(), BadSignatu
     let hash = match request.body {
         Body::Unseen => return Err(BadSignature::Body),
         Body::Whole([]) => return if field.is_none() { Ok(()) } else { Err(BadSignature::Body) },
-        Body::Whole(body) => Sha256::digest(body).into(),
+        Body::Whole(body) => <[u8; 32]>::from(Sha256::digest(body)),
         Body::Sha256(hash) => hash,
     };
     if !signed.covers("content-digest") {
         return Err(BadSignature::NotCovered);
     }
-    let digests: Option<Dictionary> = field.and_then(|field| Parser::new(field).parse().ok());
-    let mut digests = digests.ok_or(BadSignature::Body)?.into_iter();
+    let mut digests = dictionary(field.unwrap_or_default()).map_err(|_| BadSignature::Body)?.into_iter();
     let (Some((name, ListEntry::Item(item))), None) = (digests.next(), digests.next()) else {
         return Err(BadSignature::Body);
     };

@@ -43,6 +43,7 @@ mod auth;
 pub mod base32;
 mod error;
 mod identity;
+mod mode;
 mod paths;
 mod peers;
 mod replay;
@@ -54,19 +55,10 @@ mod url;
 pub use auth::{Body, Client, Decision, Forwarded, Host, Status, Terminal, is_reserved};
 pub use error::BadSignature;
 pub use identity::{FullId, IdError, KEY_BITS, KeyError, PrivateKey, PublicKey, ShortId};
+pub use mode::Mode;
 pub use paths::{Access, AppPaths, PathError, PathRule};
 pub use peers::{Answer, AnswerError, Ask, Peer, PeerError, Peers, WhoAreYou};
 pub use replay::{Mark, ReplayMemory};
 pub use request::{CallError, Reply, Sender, SignedRequest};
 pub use signature::{ALGORITHM, CLOCK_SKEW, Header, LABEL, MAX_AGE, Message, REQUIRED, Signed};
 pub use template::{Template, TemplateError};
-
-/// How strict a Portal is with others (§19.7). The module's page compares the two.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Mode {
-    /// As strict as can be without changing the wire. What is in doubt is refused.
-    #[default]
-    Strict,
-    /// As the real system is.
-    AsBuilt,
-}

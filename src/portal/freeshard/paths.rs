@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use super::Mode;
+use super::mode::Mode;
 use super::template::{Template, TemplateError};
 use super::url;
 

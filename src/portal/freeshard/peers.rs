@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Mode;
 use super::identity::{FullId, PublicKey, ShortId};
+use super::mode::Mode;
 use super::url::Url;
 
 /// Why a row is not taken (§19.3). The API answers 422 to the owner's entry.

@@ -275,7 +275,7 @@ pub(super) fn sign<R: CryptoRng + ?Sized>(
     Ok(signed)
 }
 
-fn dictionary(field: &str) -> Result<Dictionary, BadSignature> {
+pub(super) fn dictionary(field: &str) -> Result<Dictionary, BadSignature> {
     if field.len() > MAX_FIELD {
         return Err(BadSignature::Malformed);
     }

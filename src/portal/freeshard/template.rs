@@ -42,7 +42,8 @@ impl Template {
     /// [`TemplateError`] if it has anything else than text, `{{ auth.client_type }}`, `{{ auth.client_id }}`, `{{ auth.client_name }}`,
     /// `{{ portal.id }}`, `{{ portal.short_id }}` and `{{ portal.domain }}`, or a character that no header has.
     pub fn parse(template: &str) -> Result<Self, TemplateError> {
-        if template.chars().any(char::is_control) || template.contains("{%") || template.contains("{#") {
+        let latin = |char: char| u32::from(char) < 0x100 && !char.is_control();
+        if !template.chars().all(latin) || template.contains("{%") || template.contains("{#") {
             return Err(TemplateError);
         }
         let (mut parts, mut rest) = (Vec::new(), template);

@@ -69,6 +69,15 @@ fn r19_1_what_is_no_key() {
     for text in ["", pem, &private[..private.len() / 2], &private.replace("PRIVATE KEY", "RSA PRIVATE KEY")] {
         assert_eq!(PrivateKey::from_pem(text).err(), Some(KeyError::Malformed), "{text}");
     }
+    // The same numbers, named as a key for PSS alone: OpenSSL would not write it so, and its ID would be that of another text.
+    let der = BASE64.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>().as_bytes()).unwrap();
+    for parameters in [&[][..], &[5, 0], &[0x30, 0]] {
+        let algorithm = [&[0x30, 11 + parameters.len() as u8], &der[6..16], &[10], parameters].concat();
+        let length = (der.len() - 4 - 15 + algorithm.len()) as u16;
+        let bound = [&[0x30, 0x82][..], &length.to_be_bytes(), &algorithm, &der[19..]].concat();
+        let bound = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", BASE64.encode(&bound));
+        assert_eq!(PublicKey::from_pem(&bound), Err(KeyError::Malformed), "{parameters:?}");
+    }
     // 1,024 bits: openssl genrsa 1024 | openssl rsa -pubout.
     assert_eq!(PublicKey::from_pem(SMALL), Err(KeyError::Size));
 }

@@ -6,6 +6,7 @@ mod peers;
 mod replay;
 mod signature;
 mod strict;
+mod url;
 mod vectors;
 
 use std::sync::LazyLock;

@@ -174,6 +174,7 @@ fn r19_8_templates() {
         "{% if 1 %}",
         "{# no #}",
         "a\nb",
+        "王",
         "{{ config }}",
     ] {
         assert_eq!(Template::parse(template), Err(TemplateError), "{template}");

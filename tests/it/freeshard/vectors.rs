@@ -56,7 +56,7 @@ fn r19_1_to_r19_8_the_check_can_fail() {
     }
     let mut file = VECTORS.clone();
     file["incoming"][3]["colour"] = "blue".into();
-    file["more"] = 1.into();
+    file["more"] = serde_json::json!({"and": 1});
     assert_eq!(check::check(&file).unread, ["/incoming/3/colour", "/more"]);
 }
 
@@ -66,8 +66,9 @@ fn r19_1_to_r19_8_each_key_alone() {
     for (name, value) in VECTORS.as_object().unwrap() {
         let file = serde_json::json!({ name: value });
         let report = check::check(&file);
-        let differ: Vec<_> = report.cases.iter().filter(|case| matches!(case.outcome, Outcome::Differs(_))).collect();
-        assert!(differ.is_empty(), "{name}: {}: {:?}", differ[0].name, differ[0].outcome);
+        for case in &report.cases {
+            assert_eq!(case.outcome, Outcome::Right, "{name}: {}", case.name);
+        }
         assert_eq!(report.unread, [""; 0], "{name}");
     }
 }

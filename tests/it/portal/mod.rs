@@ -11,4 +11,6 @@ mod parts;
 mod path;
 mod peers;
 mod sessions;
+mod stranger;
+pub mod vectors;
 mod world;

@@ -141,7 +141,7 @@ fn r18_9_a_part_that_has_no_place_is_refused() {
     assert_eq!(play.exchange(|a| a.ask(id, "PUT", "/peer/file", first)), Ok((true, vec![])));
     assert_eq!(part(&mut play, id, 2), Err(Reason::Malformed));
     assert_eq!(more(&mut play, id, 1), Err(Reason::Malformed));
-    assert_eq!(part(&mut play, id, 0), Ok((true, vec![]))); // the same as a repeated first part: go on
+    assert_eq!(part(&mut play, id, 0), Err(Reason::Malformed)); // numbers begin at 1
     let (has_more, answer) = part(&mut play, id, 1).unwrap();
     assert!(has_more && answer.len() == MAX_BODY_PART);
     assert_eq!(more(&mut play, id, 2), Err(Reason::Malformed));

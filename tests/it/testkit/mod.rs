@@ -44,6 +44,8 @@ mod lies;
 mod many;
 mod messages;
 mod pool;
+#[cfg(feature = "portal")]
+mod portal;
 mod rollback;
 mod schedule;
 mod terms;

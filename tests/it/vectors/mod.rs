@@ -80,7 +80,7 @@ fn read(file: &str) -> String {
 }
 
 /// Compares `value` with the file, or writes it there.
-fn known(file: &str, value: &Value) {
+pub fn known(file: &str, value: &Value) {
     let text = serde_json::to_string_pretty(value).unwrap() + "\n";
     if env::var_os("PORT_PROTOCOL_BLESS").is_some() {
         fs::write(path(file), &text).unwrap();
@@ -91,7 +91,7 @@ fn known(file: &str, value: &Value) {
 }
 
 /// An object from `(name, value)`, where no name comes twice.
-fn named<K: Into<String>>(entries: impl IntoIterator<Item = (K, Value)>) -> Value {
+pub fn named<K: Into<String>>(entries: impl IntoIterator<Item = (K, Value)>) -> Value {
     let mut map = Map::new();
     for (name, value) in entries {
         let name = name.into();
