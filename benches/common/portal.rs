@@ -1,11 +1,11 @@
 //! Two Portals, each with its store: what the benches of chapter 18 measure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::hint::black_box;
 
-use port_protocol::{PublicKey, UnixSeconds};
 use port_protocol::portal::*;
+use port_protocol::{PublicKey, UnixSeconds};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -84,7 +84,19 @@ impl<S: Keep + Default> Side<S> {
         let record = verify(&mut peer, &key);
         let manifest =
             Manifest::from_json(r#"{"v":"1.3","paths":{"":{"access":"private"},"/peer":{"access":"peer"}}}"#).unwrap();
-        Self { portal, store: S::default(), peer, record, app, credential, manifest, rng, buffer: Vec::new(), delivered: Vec::new(), is_watched: false }
+        Self {
+            portal,
+            store: S::default(),
+            peer,
+            record,
+            app,
+            credential,
+            manifest,
+            rng,
+            buffer: Vec::new(),
+            delivered: Vec::new(),
+            is_watched: false,
+        }
     }
 
     /// The app asks: all from its credential and HTTP's texts on, to the message that goes out.
@@ -144,23 +156,18 @@ pub fn exchange<S: Keep + Default>([a, b]: &mut [Side<S>; 2], method: &'static s
     a.peer.done(id);
 }
 
-/// The same of one of many peers.
-pub fn exchange_among<S: Keep + Default>(
-    a: &mut Side<S>,
-    b: &mut Side<S>,
-    peers: &mut BTreeMap<PortalId, Peer>,
-    method: &'static str,
-    target: &str,
-    bodies: [&[u8]; 2],
-) {
-    let (id, outgoing) = a.ask(method, target, bodies[0]);
-    let Side { portal, store, manifest, rng, buffer, .. } = b;
-    let Ok(Received::Incoming(incoming)) = portal.receive(&outgoing.message, buffer, NOW) else { panic!("an asker") };
+/// What the callee does with a message of one of many peers.
+pub fn serve_one<S: Keep + Default>(
+    callee: &mut Side<S>,
+    peers: &mut HashMap<PortalId, Peer>,
+    message: &[u8],
+    body: &[u8],
+) -> Vec<u8> {
+    let Side { portal, store, manifest, rng, buffer, .. } = callee;
+    let Ok(Received::Incoming(incoming)) = portal.receive(message, buffer, NOW) else { panic!("an asker") };
     let peer = peers.get_mut(incoming.from()).expect("a peer");
-    let reply = replied(peer, incoming, manifest, store, |request| _ = black_box(request), bodies[1]).unwrap();
-    let reply = portal.seal(peer, reply, NOW, rng).unwrap();
-    assert_eq!(a.hear(outgoing.waiting, &reply), bodies[1].len());
-    a.peer.done(id);
+    let reply = replied(peer, incoming, manifest, store, |request| _ = black_box(request), body).unwrap();
+    portal.seal(peer, reply, NOW, rng).unwrap()
 }
 
 /// A Portal with an app and this one as its peer.

@@ -1,12 +1,13 @@
 //! §18.6: one who knows nothing of this crate, built on snow and ciborium from the chapter alone, talks with a Portal, as its caller and as its
 //! callee: `cargo test --manifest-path benches/compare/Cargo.toml`.
 
+#[allow(dead_code, reason = "not every program needs all of it")]
 #[path = "../../common/portal.rs"]
 mod portal;
 
 use ciborium::Value;
-use port_protocol::portal::*;
 use port_protocol::PublicKey;
+use port_protocol::portal::*;
 use snow::{Builder, HandshakeState, StatelessTransportState};
 
 use portal::{InMemory, NOW, Side};

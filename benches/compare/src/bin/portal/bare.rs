@@ -6,7 +6,7 @@ use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
 use minicbor::bytes::{ByteArray, ByteSlice};
 use minicbor::{Decode, Encode};
-use port_protocol::portal::{Answer, Request};
+use port_protocol::portal::{Answer, Headers, Method, Request, Target};
 use x25519_dalek::{PublicKey, StaticSecret};
 
 use crate::{BODY, Contestant};
@@ -48,7 +48,8 @@ type ReplyPayload<'b> = (u8, Answer<'b>);
 
 /// What stands encrypted in an Exchange and in a Reply.
 fn payloads() -> [Vec<u8>; 2] {
-    let (nonce, headers, body) = (Nonce16::from([9; 16]), [("content-type", "text/plain")], <&ByteSlice>::from(&BODY[..]));
+    let (nonce, headers, body) =
+        (Nonce16::from([9; 16]), [("content-type", "text/plain")], <&ByteSlice>::from(&BODY[..]));
     let id = (1_790_000_000_u64, nonce);
     let request = (id, "notes", "POST", "/peer/notes/add", headers, (body, false));
     let answer = (200_u16, headers, (body, false));
@@ -67,6 +68,15 @@ pub fn parsing(name: &'static str) -> Contestant {
         black_box(decode::<ExchangePayload<'_>>(black_box(&payloads[0])));
         black_box(decode::<ReplyMessage<'_>>(black_box(&reply)));
         black_box(decode::<ReplyPayload<'_>>(black_box(&payloads[1])));
+    })
+}
+
+/// What HTTP's texts are read into: at the caller those of the request, at the callee those of the answer.
+pub fn texts(name: &'static str) -> Contestant {
+    Contestant::new(name, || {
+        black_box((Method::new(black_box("POST")).unwrap(), Target::parse(black_box("/peer/notes/add")).unwrap()));
+        black_box(Headers::carried(black_box([("content-type", "text/plain")])).unwrap());
+        black_box(Headers::carried(black_box([("content-type", "text/plain")])).unwrap());
     })
 }
 

@@ -5,6 +5,7 @@
 //!
 //! `--bin portal -- count NAME TIMES` does one of them so often and nothing else, for callgrind: of two runs take the difference.
 
+#[allow(dead_code, reason = "not every program needs all of it")]
 #[path = "../../../../common/portal.rs"]
 mod portal;
 
@@ -110,7 +111,8 @@ fn child() {
                 times[which].push(contestants[which].time(repeats));
             }
         }
-        let base: Vec<f64> = (0..rounds).map(|round| times[..reference].iter().map(|times| times[round]).sum()).collect();
+        let base: Vec<f64> =
+            (0..rounds).map(|round| times[..reference].iter().map(|times| times[round]).sum()).collect();
         for (Contestant { name, .. }, times) in contestants.iter().zip(&times) {
             let ratios = times.iter().zip(&base).map(|(time, base)| time / base).collect();
             println!("  {name}|{} {}", median(times.clone()), median(ratios));

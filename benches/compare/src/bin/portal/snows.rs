@@ -24,7 +24,8 @@ fn pair() -> [snow::Keypair; 2] {
 
 /// Both messages of IK, and both ends ready for transport.
 fn handshake(keys: &[snow::Keypair; 2], buffers: &mut [Vec<u8>; 2]) -> [snow::StatelessTransportState; 2] {
-    let builder = |own| Builder::new(PATTERN.parse().unwrap()).prologue(PROLOGUE).unwrap().local_private_key(own).unwrap();
+    let builder =
+        |own| Builder::new(PATTERN.parse().unwrap()).prologue(PROLOGUE).unwrap().local_private_key(own).unwrap();
     let [caller, callee] = keys;
     let mut caller = builder(&caller.private).remote_public_key(&callee.public).unwrap().build_initiator().unwrap();
     let mut callee = builder(&callee.private).build_responder().unwrap();
