@@ -10,12 +10,13 @@ use subtle::ConstantTimeEq;
 use super::error::BadSignature;
 use super::identity::FullId;
 use super::mode::Mode;
-use super::paths::{Access, AppPaths, PathRule};
+use super::paths::{AppPaths, PathRule};
 use super::peers::{Peer, Peers};
 use super::replay::{Mark, ReplayMemory};
 use super::signature::{Header, Message, Signed, dictionary, last};
 use super::template::Value;
 use crate::UnixSeconds;
+use crate::portal::manifest::Access;
 
 /// The body of a request, as far as the host saw it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

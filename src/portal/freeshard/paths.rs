@@ -8,17 +8,7 @@ use thiserror::Error;
 use super::mode::Mode;
 use super::template::{Template, TemplateError};
 use super::url;
-
-/// Whom an app serves at a path (§19.8).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Access {
-    /// Anybody.
-    Public,
-    /// Terminals of the owner.
-    Private,
-    /// Peers, and nobody else: not even the owner's own terminals.
-    Peer,
-}
+use crate::portal::manifest::{Access, Manifest, PathEntry};
 
 /// An entry of an app's `paths`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,6 +68,18 @@ impl AppPaths {
         let mut rules: Vec<_> = rules.into_iter().collect();
         rules.sort_by_key(|rule| core::cmp::Reverse(rule.prefix.chars().count()));
         Self(rules)
+    }
+
+    /// Those of an app's manifest, with the headers that it lists. In *as built* a manifest's prefixes are compared as they are written.
+    ///
+    /// # Errors
+    /// [`PathError`]: a header of the manifest is none here. Refuse the app.
+    pub fn of(manifest: &Manifest) -> Result<Self, PathError> {
+        let rule = |entry: &PathEntry| {
+            let rule = PathRule::new(entry.written(), entry.access());
+            entry.headers().try_fold(rule, |rule, (name, template)| rule.header(name, template))
+        };
+        manifest.entries().map(rule).collect::<Result<Vec<_>, _>>().map(Self::new)
     }
 
     /// The rule for a path with its query, as it came.

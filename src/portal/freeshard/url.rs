@@ -1,5 +1,6 @@
 //! URLs as the real system's HTTP client normalises them (§19.4): both ends sign what comes out of it.
 
+use crate::portal::path::Target;
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
@@ -177,18 +178,10 @@ pub(super) fn decoded(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether a path with its query is already what everybody makes of it: it begins with `/`, and has no dot segment, no empty segment but the
-/// last, no backslash, and no escape of a character that could be read as another path (§19.8). The strict mode refuses any other.
+/// Whether a path with its query is canonical (§18.5), and what the sender's library makes of it, which changes the query, too. The strict mode
+/// refuses any other.
 pub(super) fn is_canonical(path_and_query: &str) -> bool {
-    let path = path_and_query.split('?').next().unwrap_or_default();
     let normal = Url::new(&format!("https://a{path_and_query}"));
-    let same = normal.is_some_and(|url| url.as_str().strip_prefix("https://a") == Some(path_and_query));
-    let Some(segments) = path.strip_prefix('/') else { return false };
-    let last = segments.split('/').count().saturating_sub(1);
-    let clean = |(at, segment): (usize, &str)| {
-        let text = decoded(segment);
-        let hidden = text.contains(['/', '\\', '%', '\u{fffd}']) || text.chars().any(char::is_control);
-        !hidden && text != "." && text != ".." && (at == last || !segment.is_empty())
-    };
-    same && !path_and_query.contains('#') && segments.split('/').enumerate().all(clean)
+    normal.is_some_and(|url| url.as_str().strip_prefix("https://a") == Some(path_and_query))
+        && Target::parse(path_and_query).is_ok_and(|target| target.as_str() == path_and_query)
 }
