@@ -109,16 +109,16 @@ pub fn rows(records: &[&[u8]]) -> Vec<u8> {
     records.iter().flat_map(with_length).collect()
 }
 
-/// `[version, role, revision, state]`: the head without the revision, and the state.
+/// `[version, role, revision, state]`, where the role has two bytes: the role, and the state.
 fn state(record: &[u8]) -> (u8, &[u8]) {
-    let revision = match record[3] & 0x1f {
+    let revision = match record[4] & 0x1f {
         24 => 2,
         25 => 3,
         26 => 5,
         27 => 9,
         _ => 1,
     };
-    (record[2], &record[3 + revision..])
+    (record[3], &record[4 + revision..])
 }
 
 /// `true` if something was restored.

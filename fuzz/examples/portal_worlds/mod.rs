@@ -87,15 +87,15 @@ pub fn records() -> Seeds {
     let now = 1_790_000_000_u32.to_be_bytes();
     let opening = [&[0x84, 1, 0x18, 35, 0, 0x82, 0x1a][..], &now, &[0x50], &[1; 16]].concat();
     let request = |answer: &[u8]| {
-        let revision = u8::from(answer.len() > 1);
-        [&[0x84, 1, 0x18, 36, revision, 0x84, 0x1a][..], &now, &[0x50], &[2; 16], b"\x65notes", answer].concat()
+        let revision = u8::from(!answer.is_empty());
+        [&[0x84, 1, 0x18, 36, revision, 0x83 + revision, 0x1a][..], &now, &[0x50], &[2; 16], b"\x65notes", answer]
+            .concat()
     };
     let mut seeds: Seeds = peers.iter().map(|(name, record)| ((*name).into(), rows(&[record]))).collect();
     seeds.insert("portal".into(), rows(&[&portal]));
     seeds.insert("app".into(), rows(&[&app]));
     seeds.insert("app-some".into(), rows(&[&some]));
-    let (working, answered) =
-        (request(&[0xf6]), request(&[0x4a, 0x82, 1, 0x83, 0x18, 200, 0x80, 0x82, 0x41, b'x', 0xf4]));
+    let (working, answered) = (request(&[]), request(&[0x4a, 0x82, 1, 0x83, 0x18, 200, 0x80, 0x82, 0x41, b'x', 0xf4]));
     seeds.insert("peer-and-memory".into(), rows(&[&peers[1].1, &opening, &working]));
     seeds.insert("peer-and-answer".into(), rows(&[&peers[1].1, &answered]));
     seeds

@@ -189,6 +189,7 @@ impl World {
     /// # Errors
     /// The [`Violation`], if something does not hold.
     pub fn liar_says(&mut self, to: u8, say: &[u8]) -> Result<(), Violation> {
+        self.is_disturbed = true;
         self.liar.script = Some(say.into());
         self.perform(Choice::Ask(to, 1, 0))?;
         self.perform(Choice::DeliverAll)

@@ -338,7 +338,7 @@ fn r18_8_a_request_that_is_done_and_another() {
 /// The network ends the session by a Refusal of its own.
 #[test]
 fn r18_6_a_refusal_that_is_made_up() {
-    search(Scope { forgeries: 1, ..ONE }, 0);
+    search(Scope { forgeries: 1, ..ONE }, 160);
 }
 
 /// The owner may block as well: some minutes.
