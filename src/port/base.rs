@@ -24,8 +24,9 @@ pub(crate) fn split_scheme(url: &str) -> Option<(bool, &str)> {
 /// which has no user name and no query. It stands there without its scheme: an empty port would be a scheme that was left in.
 #[cfg(feature = "portal")]
 pub(crate) fn needs_tls(address: &str) -> Option<bool> {
-    let place = Place::read(address)
-        .filter(|place| place.user.is_none() && place.port != Some("") && !address.contains('?'))?;
+    let has_empty_port = address.split('/').next().is_some_and(|authority| authority.ends_with(':'));
+    let place =
+        Place::read(address).filter(|place| place.user.is_none() && !has_empty_port && !address.contains('?'))?;
     Some(!is_onion(place.host) && !is_loopback(place.host))
 }
 
@@ -51,7 +52,6 @@ fn is_loopback(host: &str) -> bool {
 struct Place<'a> {
     user: Option<&'a str>,
     host: &'a str,
-    port: Option<&'a str>,
 }
 
 impl<'a> Place<'a> {
@@ -65,7 +65,7 @@ impl<'a> Place<'a> {
         let (host, port) = split_port(at_host);
         let is_good =
             rest.bytes().all(|byte| byte != b'#' && is_in_urls(byte)) && port.is_none_or(is_port) && is_host(host);
-        is_good.then_some(Self { user, host, port })
+        is_good.then_some(Self { user, host })
     }
 }
 
