@@ -192,6 +192,14 @@ fn r2_8_a_wrap_may_stand_at_every_place() {
     }
 }
 
+/// A word behind a `#` is not the beginning of a Port.
+#[test]
+fn r2_8_a_hashtag_is_no_port() {
+    for text in ["#portal", "see #portal and #photos", "im#portal", "#wanderlust #travel", "## tmyxgzl", "#PORTAL"] {
+        assert_eq!(Port::find(text), Err(FindError::NoPort), "{text}");
+    }
+}
+
 #[test]
 fn r2_8_the_words_of_each_error_are_a_sentence() {
     use FindError::*;

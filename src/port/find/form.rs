@@ -57,10 +57,13 @@ const NULL: (u8, usize) = (7, 22);
 
 impl Items<'_> {
     fn port(&mut self) -> Result<usize, Form> {
-        let fields = match self.head()? {
-            (ARRAY, fields @ 5..=8) => fields,
-            _ => return Err(Form::Other),
+        // Its one byte, and not what a longer head would need: else a word behind a `#` is the beginning of a Port.
+        let fields = match self.bytes.first() {
+            None => return Err(Form::Beginning),
+            Some(head @ 0x85..=0x88) => usize::from(head & 0x1f),
+            Some(_) => return Err(Form::Other),
         };
+        self.skip(1)?;
         self.exactly((UINT, 1))?;
         if self.head()?.0 != UINT {
             return Err(Form::Other);
