@@ -10,6 +10,7 @@ mod once;
 mod parts;
 mod path;
 mod peers;
+mod secrets;
 mod sessions;
 mod stranger;
 pub mod vectors;

@@ -251,3 +251,36 @@ fn r18_8_an_id_is_its_apps() {
         assert_eq!(a.hear(&mut asked.waiting, &reply).unwrap(), "Refused(Malformed)");
     }
 }
+
+/// R18.7.6: what was asked in an Opening is never told as done, nor what was not answered: a copy may be on its way.
+#[test]
+fn r18_7_only_what_was_asked_once_in_an_exchange_is_told_as_done() {
+    let [mut a, mut b] = Side::pair();
+    let remembered = |b: &Side| b.store.0.keys().filter(|key| key[0] == 5).count();
+    let early = a.draw_id();
+    let mut opening = a.ask(early, "GET", "/peer", Part::EMPTY);
+    let held = a.ask(early, "GET", "/peer", Part::EMPTY);
+    let reply = b.serve(&opening.message, &mut yes).unwrap();
+    assert_eq!(a.hear(&mut opening.waiting, &reply).unwrap(), "yes");
+    a.peer.done(early);
+    // Given from outside, as by an app that asks again after a crash: it may have been asked before.
+    let given = RequestId::from_bytes(&[&NOW.as_secs().to_be_bytes()[..], &[7; 16]].concat()).unwrap();
+    let unanswered = a.draw_id();
+    for id in [given, unanswered] {
+        let mut exchange = a.ask(id, "POST", "/peer", Part::EMPTY);
+        let reply = b.serve(&exchange.message, &mut yes).unwrap();
+        if id == given {
+            assert_eq!(a.hear(&mut exchange.waiting, &reply).unwrap(), "yes");
+            a.peer.done(id);
+        }
+    }
+    let (id, mut exchange) = post(&mut a);
+    let reply = b.serve(&exchange.message, &mut yes).unwrap();
+    assert_eq!(a.hear(&mut exchange.waiting, &reply).unwrap(), "yes");
+    assert_eq!(remembered(&b), 4);
+    a.peer.done(id);
+    b.serve(&post(&mut a).1.message, &mut yes).unwrap();
+    assert_eq!(remembered(&b), 4); // one went, one came
+    let never = &mut |_: &Request<'_>| -> Vec<u8> { panic!("delivered twice") };
+    assert!(b.serve(&held.message, never).is_ok());
+}
