@@ -100,7 +100,7 @@ impl<C> Encode<C> for Target {
     }
 }
 
-/// Only the canonical form: [`cbor::decode`](crate::cbor::decode) refuses a text that this writes differently.
+/// Only the canonical form: a text that would be written differently is no canonical encoding (§1.2).
 impl<'b, C> Decode<'b, C> for Target {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
         Self::parse(d.str()?).map_err(|_| decode::Error::message("not a target"))

@@ -64,6 +64,7 @@ pub mod portal;
 mod refused;
 mod relay;
 mod schedule;
+mod shrink;
 mod store;
 mod violation;
 mod witness;

@@ -6,6 +6,7 @@ use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::app::RollBack;
+use super::shrink::{Choices, shrink};
 use crate::SendProof;
 
 /// One thing that happens.
@@ -207,6 +208,13 @@ impl Schedule {
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|choice| choice.to_bytes()).collect()
     }
+
+    /// Leaves choices out, and makes numbers smaller, as long as the schedule still fails.
+    #[must_use = "the schedule itself stays as it is"]
+    pub fn shrink(&self, mut fails: impl FnMut(&Self) -> bool) -> Self {
+        let how = Choices { to_bytes: Choice::to_bytes, from_bytes: Choice::from_bytes, sooner: Choice::sooner };
+        Self(shrink(&self.0, &how, |choices| fails(&Self(choices.to_vec()))))
+    }
 }
 
 impl Choice {
@@ -295,6 +303,14 @@ impl Choice {
                 },
             ),
             _ => Self::Tick(user),
+        }
+    }
+
+    /// The same, if a choice was left out that may only have brought a crash nearer.
+    const fn sooner(self) -> Self {
+        match self {
+            Self::Crash(user, after) => Self::Crash(user, after.saturating_sub(1)),
+            other => other,
         }
     }
 
@@ -481,5 +497,3 @@ impl Fault {
         matches!(self, Self::Drop | Self::Delay | Self::Reorder | Self::Duplicate | Self::Crash | Self::Lose)
     }
 }
-
-mod shrink;

@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use chacha20::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
+use crate::testkit::shrink::{Choices, shrink};
+
 /// One thing that happens.
 ///
 /// A number chooses one of what there is, modulo how many there are. So every choice fits every world, and if there is nothing to choose
@@ -185,56 +187,7 @@ impl Schedule {
     /// Leaves choices out, and makes numbers smaller, as long as the schedule still fails.
     #[must_use = "the schedule itself stays as it is"]
     pub fn shrink(&self, mut fails: impl FnMut(&Self) -> bool) -> Self {
-        let mut least = self.clone();
-        loop {
-            let less = least.shorter(&mut fails).smaller(&mut fails);
-            if less == least {
-                return least;
-            }
-            least = less;
-        }
-    }
-
-    /// Leaves out choices: halves first, single choices last.
-    fn shorter(&self, fails: &mut impl FnMut(&Self) -> bool) -> Self {
-        let mut least = self.clone();
-        let mut part = least.0.len();
-        while part > 0 {
-            let mut from = 0;
-            while from < least.0.len() {
-                let mut less = least.clone();
-                less.0.drain(from..from.saturating_add(part).min(least.0.len()));
-                if fails(&less) {
-                    least = less;
-                } else {
-                    from = from.saturating_add(part);
-                }
-            }
-            part /= 2;
-        }
-        least
-    }
-
-    fn smaller(&self, fails: &mut impl FnMut(&Self) -> bool) -> Self {
-        let mut least = self.clone();
-        for at in 0..least.0.len() {
-            // The first byte says what happens: it stays.
-            for place in 1..4 {
-                for number in 0..4 {
-                    let mut less = least.clone();
-                    let Some(choice) = less.0.get_mut(at) else { continue };
-                    let mut bytes = choice.to_bytes();
-                    match bytes.get_mut(place) {
-                        Some(byte) if *byte > number => *byte = number,
-                        _ => continue,
-                    }
-                    *choice = Choice::from_bytes(bytes);
-                    if fails(&less) {
-                        least = less;
-                    }
-                }
-            }
-        }
-        least
+        let how = Choices { to_bytes: Choice::to_bytes, from_bytes: Choice::from_bytes, sooner: |choice| choice };
+        Self(shrink(&self.0, &how, |choices| fails(&Self(choices.to_vec()))))
     }
 }
