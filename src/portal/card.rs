@@ -31,7 +31,7 @@ const QR_PREFIX: &str = "PORTAL:";
 /// tests; `https://` for any other. There is no user name, no query and no fragment. `Display` writes the whole URL, to which the Portal's
 /// messages are sent.
 ///
-/// It comes from whoever made the card. Only its form is checked. **Your Portal sends the requests**: of addresses in your own network allow
+/// It comes from the maker of the card. Only its form is checked. **Your Portal sends the requests**: of addresses in your own network allow
 /// only those that the owner wants, also behind a name. See [`is_local`](Self::is_local).
 #[derive(Clone, PartialEq, Eq)]
 pub struct PortalAddr(Bytes<MAX_ADDRESS>);
@@ -200,7 +200,7 @@ impl PortalCard {
         self.to_bytes()
     }
 
-    /// Reads a message of the other end (§18.3). Whoever holds the line's other end sent it: the line says so, if it is
+    /// Reads a message of the other end (§18.3). The holder of the line's other end sent it: the line says so, if it is
     /// [`confirmed`](crate::Line::confirmed). Then show the owner whose card it is, by the line, and enter the peer if the owner agrees.
     ///
     /// # Errors

@@ -146,7 +146,7 @@ impl<'b, C> Decode<'b, C> for PortalId {
 
 /// The first six characters of a [`PortalId`] (§18.2): for screens, for addresses as a subdomain, and for search. Nothing else.
 ///
-/// **It names nobody.** It has 30 bits: whoever wants a Portal with your peer's short ID makes keys until one has it, in minutes. So nothing
+/// **It names nobody.** It has 30 bits: anybody can make keys until one has your peer's short ID, in minutes. So nothing
 /// in this crate takes a short ID for a Portal, and none becomes a [`PortalId`]. `Display` writes it in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShortId([u8; Self::LENGTH]);

@@ -1,4 +1,4 @@
-//! What an app serves, and to whom (§18.5): the access of each path, and what is told of a manifest that looks wrong.
+//! What an app serves, and who may use it (§18.5): the access of each path, and what is told of a manifest that looks wrong.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::path::{Target, TargetError, canonical_path};
 
-/// To whom a path is served (§18.5).
+/// Who may use a path (§18.5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Access {
     /// To anybody, peers too.
@@ -72,7 +72,7 @@ pub enum Refused {
     PeersOnly,
 }
 
-/// A prefix of a manifest, and to whom what lies below it is served.
+/// A prefix of a manifest, and who may use what lies below it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PathEntry {
     /// Canonical, without a `/` at its end: `""` covers everything.
@@ -103,7 +103,7 @@ impl PathEntry {
         &self.written
     }
 
-    /// To whom it is served.
+    /// Who may use it.
     pub fn access(&self) -> Access {
         self.access
     }
@@ -122,7 +122,7 @@ impl PathEntry {
     }
 }
 
-/// What an app serves, and to whom: its `app.json` or `app_meta.json` (§18.5).
+/// What an app serves, and who may use it: its `app.json` or `app_meta.json` (§18.5).
 ///
 /// ```
 /// use port_protocol::portal::{Access, Caller, Manifest, Refused, Target};
@@ -172,7 +172,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// To whom the target is served. `None`: to nobody. To decide about a request, take [`admits`](Self::admits).
+    /// Who may use the target. `None`: nobody. To decide about a request, take [`admits`](Self::admits).
     pub fn access(&self, target: &Target) -> Option<Access> {
         self.find(target.path()).map(PathEntry::access).ok()
     }

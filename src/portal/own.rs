@@ -175,7 +175,7 @@ pub(super) struct Exchange<D, A> {
 /// What a message of another Portal is.
 #[derive(Debug)]
 pub enum Received<'b> {
-    /// Somebody asks for this Portal's key. Send these bytes as the answer: whoever knows the ID may have the key.
+    /// Somebody asks for this Portal's key. Send these bytes as the answer: everybody may have the key.
     WhoAreYou(Vec<u8>),
     /// It comes from a Portal that has shown its key.
     Incoming(Incoming<'b>),
@@ -232,7 +232,7 @@ pub(super) enum ReplyTo {
     Exchange(SessionId, u64),
 }
 
-/// A reply that is not encrypted yet. Hand it to [`Portal::seal`]. `Debug` shows only to whom it goes.
+/// A reply that is not encrypted yet. Hand it to [`Portal::seal`]. `Debug` shows only the peer that it is for.
 pub struct Reply {
     pub(super) from: PortalId,
     pub(super) to: ReplyTo,

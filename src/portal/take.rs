@@ -36,7 +36,7 @@ pub struct Pending {
     reply: Replying,
 }
 
-/// To whom a reply goes, and how.
+/// The peer that a reply is for, and how it goes there.
 struct Replying(super::id::PortalId, ReplyTo);
 
 impl Replying {

@@ -1,4 +1,4 @@
-//! Whom an app hears (§19.6): what the host answers to its proxy for each request.
+//! Who reaches an app (§19.6): what the host answers to its proxy for each request.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

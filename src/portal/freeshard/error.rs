@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// Why a request is nobody's (§19.5, §19.7). **For the host's log alone:** whoever sent it hears the same in every case, as one that signed
+/// Why a request is nobody's (§19.5, §19.7). **For the host's log alone:** the sender hears the same in every case, as one that signed
 /// nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@
 //! (§19). The ways in:
 //!
 //! - [`PrivateKey`], [`PublicKey`], [`FullId`]: who a Portal is.
-//! - [`Peers`]: whom the owner entered, what to ask them, and what comes of their answers.
+//! - [`Peers`]: the Portals that the owner entered, what to ask them, and what comes of their answers.
 //! - [`Sender`]: requests of an app to the same app on a peer, signed.
 //! - [`Host::authorize`]: what to answer to the proxy that asks for each request whether it may pass.
 //!

@@ -1,4 +1,4 @@
-//! Which paths of an app are for whom (§19.8).
+//! The paths of an app, and who may use each (§19.8).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -48,7 +48,7 @@ impl PathRule {
         Ok(self)
     }
 
-    /// Whom it is for.
+    /// Who may use it.
     pub const fn access(&self) -> Access {
         self.access
     }

@@ -228,7 +228,7 @@ pub enum AnswerError {
     /// The answer's ID is not the peer's. Somebody else answers in its place.
     #[error("another Portal answered")]
     OtherId,
-    /// The answer's key has not the answer's ID. Whoever answers there lies.
+    /// The answer's key does not have the answer's ID. The server that answers there lies.
     #[error("the key does not belong to the ID")]
     Key,
 }
@@ -261,7 +261,7 @@ impl Peer {
     }
 }
 
-/// What to ask of whom: `GET` this URL, and hand the answer to [`Peers::answered`].
+/// What to ask a peer: `GET` this URL, and hand the answer to [`Peers::answered`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ask {
     /// The ID of the row.
@@ -306,7 +306,7 @@ impl Peers {
         &self.rows
     }
 
-    /// `PUT /protected/peers` with `{id, name?}`: stores the row, and says whom to ask. If there is one whose ID begins with this, only its name
+    /// `PUT /protected/peers` with `{id, name?}`: stores the row, and says which URL to ask. If there is one whose ID begins with this, only its name
     /// changes.
     ///
     /// # Errors
@@ -326,7 +326,7 @@ impl Peers {
         Ok(ask)
     }
 
-    /// Whom to ask every 60 seconds: the peers that have a key. One without is asked only after a PUT.
+    /// What to ask every 60 seconds: the peers that have a key. One without is asked only after a PUT.
     pub fn refresh(&self, zone: &str) -> Vec<Ask> {
         let keyed = self.rows.iter().filter(|peer| peer.key.is_some());
         keyed.map(|peer| Ask { id: peer.id.clone(), url: peer.whoareyou_url(zone) }).collect()

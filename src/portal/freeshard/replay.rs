@@ -48,7 +48,7 @@ impl Mark {
 
 /// The signatures that were taken, of each peer apart: one that floods fills its own share alone (§19.7).
 ///
-/// Whoever keeps it stores each [`Mark`] before the app gets the request. After a crash, [`restore`](Self::restore) makes the memory of what was
+/// Its caller stores each [`Mark`] before the app gets the request. After a crash, [`restore`](Self::restore) makes the memory of what was
 /// stored. What is a day old and no longer needed goes only when room is needed for more, so no wrong clock makes it forget.
 ///
 /// ```

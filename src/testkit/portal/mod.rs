@@ -1,6 +1,6 @@
 //! A world of Portals in memory (§18), to test the machines of [`portal`](crate::portal) in.
 //!
-//! There are two honest Portals with two apps each, and a liar whom both owners have entered. Between them a hostile network drops, holds, repeats,
+//! There are two honest Portals with two apps each, and a liar that both owners have entered. Between them a hostile network drops, holds, repeats,
 //! reorders and changes letters, hands them to others, and makes up Refusals. Owners enter, block, remove and enter again, and grant. Processes die
 //! between any two things, and clocks jump ahead and back. A [`Violation`] is what must never be.
 //!

@@ -11,7 +11,7 @@ use crate::testkit::shrink::{Choices, shrink};
 /// One thing that happens.
 ///
 /// A number chooses one of what there is, modulo how many there are. So every choice fits every world, and if there is nothing to choose
-/// from, nothing happens. What concerns a peer names who and whom: an even number is the other honest Portal, an odd one the liar.
+/// from, nothing happens. What concerns a peer names two Portals, the one that acts and the other: an even number is the other honest Portal, an odd one the liar.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {
     /// The oldest letter on its way arrives: a message of a caller, or the answer to one.

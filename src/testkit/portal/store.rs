@@ -135,7 +135,7 @@ impl Disk {
     fn put(&mut self, write: &Write) -> Result<(), Violation> {
         let Faults { forgets_taken, deletes_nothing, restores_first_peers, keeps_no_answers, forgets_blocks, .. } =
             self.faults;
-        // Whoever did not keep one row can't keep the next.
+        // A store that did not keep one row can't keep the next.
         let is_loose = forgets_taken || deletes_nothing || restores_first_peers || keeps_no_answers || forgets_blocks;
         for row in write.put() {
             let key = row.key.to_bytes();

@@ -139,7 +139,7 @@ impl Witness {
     }
 
     pub(super) fn says_done(&mut self, nonce: [u8; 16]) {
-        // What has no answer is not done, whoever says so.
+        // What has no answer is not done, even if the liar says so.
         if self.answered.keys().any(|(.., id)| id.ends_with(&nonce)) {
             self.said_done.insert(nonce);
         }
@@ -157,7 +157,7 @@ impl Witness {
             return Err(Violation::BlockedDelivered(host));
         }
         let told = Told::of(request);
-        // What the liar asks is its own affair, but not of whom, and not twice.
+        // What the liar asks is its own affair; but it asks in its own name, and once.
         if self.is_liar(caller) {
             if told.app != app {
                 return Err(Violation::OtherThanAsked(host));

@@ -274,7 +274,7 @@ impl World {
         self.with(letter.to, |host, out| host.takes(letter, asked, out))
     }
 
-    /// Whom a choice names: the other honest Portal, or the liar.
+    /// The Portal that a choice names: the other honest Portal, or the liar.
     fn peer(&self, who: usize, peer: u8) -> Option<PortalId> {
         let number = if peer.is_multiple_of(2) { 1_usize.saturating_sub(who) } else { LIAR };
         self.witness.portals.get(number).copied()
