@@ -66,6 +66,8 @@ impl Host {
             }
         };
         let mut machines = self.machines();
+        // The app may have taken its time.
+        let now = machines.now();
         let Machines { portal, peers, .. } = &mut *machines;
         Ok(portal.seal(peers.get(&from).ok_or(Refusal::Unknown)?, reply, now, &mut rand::rng())?)
     }
@@ -86,8 +88,11 @@ impl Host {
         let id = pending.id();
         work.receive(part.bytes());
         if part.has_more() {
-            self.machines().keep_work(from, id, work, true);
-            return Ok(pending.proceed());
+            let mut machines = self.machines();
+            machines.keep_work(from, id, work, true);
+            let Machines { peers, store, .. } = &mut *machines;
+            let peer = peers.get_mut(&from).ok_or(Refusal::Unknown)?;
+            return Ok(peer.proceed(pending)?.store(|write| store.keep(write))?);
         }
         let (status, headers) = work.head();
         let bytes = read_part(&mut work);

@@ -82,8 +82,8 @@ impl Host {
         let now = machines.now();
         let Machines { portal, peers, store, .. } = &mut *machines;
         if let Some(peer) = peers.get_mut(&id).filter(|peer| peer.is_removed()) {
-            peer.enter_again(address, name, now).store(|write| store.keep(write))?;
-            return Ok(None);
+            peer.enter_again(address, name, now)?.store(|write| store.keep(write))?;
+            return Ok(peers.values().find_map(|other| other.same_short(&id)));
         }
         let entered = Peer::enter(portal, id, address, name, peers.values(), now)?;
         let peer = entered.created.store(|write| store.keep(write))?;

@@ -161,7 +161,10 @@ fn goes_on(peer: &mut Peer, memory: &[&[u8]]) {
                 Err(_) => continue,
             },
             1 => peer.remove().write(),
-            2 => peer.enter_again(None, PortalName::NONE, now).write(),
+            2 => match peer.enter_again(None, PortalName::NONE, now) {
+                Ok(step) => step.write(),
+                Err(_) => continue,
+            },
             3 => match peer.tick(now) {
                 Some(step) => step.write(),
                 None => continue,

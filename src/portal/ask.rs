@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use minicbor::{Decode, Encode};
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use rand_core::CryptoRng;
 
 use super::app::AuthenticatedApp;
@@ -19,7 +20,7 @@ use super::peer::{Change, Peer, State};
 use super::request::{Answer, Ask, Part, Request, RequestId, Say};
 use super::session::CallerSession;
 use super::step::{Step, Wiped};
-use crate::cbor;
+use crate::cbor::{self, Versioned};
 use crate::secret::Secret;
 use crate::time::UnixSeconds;
 
@@ -217,11 +218,20 @@ impl Peer {
         let answer = waiting.answer.as_ref().ok_or(HearError::Misplaced)?;
         buffer.clear();
         let mut change = Change::default();
-        let said = match (answer, Message::decode(message).map_err(|_| HearError::Forged)?) {
+        let decoded = match Message::decode(message) {
+            Err(_) if cbor::decode::<Versioned<LaterRefusal>>(message).is_ok() => {
+                Ok(Message::Refusal(Refusal::Unknown))
+            }
+            decoded => decoded,
+        };
+        let said = match (answer, decoded.map_err(|_| HearError::Forged)?) {
             (For::Opened(initiator), Message::Opened(noise)) => {
                 let (payload, keys) = initiator.read(&portal.pair, noise).map_err(|_| HearError::Forged)?;
                 buffer.extend_from_slice(&payload);
-                let Opened { session, name, say } = cbor::decode(buffer).map_err(|_| HearError::Forged)?;
+                let Opened { session, name, say } = match cbor::decode::<Opened<Say<'_>>>(buffer) {
+                    Ok(opened) => opened,
+                    Err(_) => cbor::decode::<Opened<LaterReason>>(buffer).map_err(|_| HearError::Forged)?.known(),
+                };
                 change.session = Some(Box::new(CallerSession::new(session, keys, now)));
                 if name != self.state.own_name {
                     change.state = Some(Box::new(State { own_name: name, ..self.state.clone() }));
@@ -233,11 +243,18 @@ impl Peer {
                 let session = session.ok_or(HearError::Misplaced)?;
                 buffer.extend_from_slice(ciphertext);
                 let length = session.decrypt(*number, buffer).map_err(|_| HearError::Forged)?;
-                cbor::decode(buffer.get(..length).unwrap_or_default()).map_err(|_| HearError::Forged)?
+                let text = buffer.get(..length).unwrap_or_default();
+                match cbor::decode::<Say<'_>>(text) {
+                    Ok(say) => say,
+                    Err(_) => cbor::decode::<LaterReason>(text).map_err(|_| HearError::Forged)?.known(),
+                }
             }
             (answer, Message::Refusal(refusal)) => {
-                if let (For::Reply(id, _), Refusal::NoSession) = (answer, refusal) {
-                    self.asking.session.take_if(|session| session.id == *id);
+                let session = self.asking.session.as_mut();
+                if let (For::Reply(id, _), Refusal::NoSession) = (answer, refusal)
+                    && let Some(session) = session.filter(|session| session.id == *id)
+                {
+                    session.retire();
                 }
                 return Err(HearError::Refused(refusal));
             }
@@ -258,11 +275,50 @@ impl Peer {
 
 /// The payload of Opened.
 #[derive(Encode, Decode)]
-struct Opened<'b> {
+struct Opened<S> {
     #[n(0)]
     session: SessionId,
     #[n(1)]
     name: PortalName,
-    #[b(2)]
-    say: Say<'b>,
+    #[n(2)]
+    say: S,
 }
+
+impl Opened<LaterReason> {
+    fn known<'b>(self) -> Opened<Say<'b>> {
+        Opened { session: self.session, name: self.name, say: self.say.known() }
+    }
+}
+
+/// `[4, reason]` with a reason that this version does not know (§18.6). The peer said it, so the session is good.
+struct LaterReason(u64);
+
+impl LaterReason {
+    fn known<'b>(self) -> Say<'b> {
+        Say::Refused(Reason::Malformed)
+    }
+}
+
+/// `[6, code]` with a code that this version does not know (§18.6).
+struct LaterRefusal(u64);
+
+macro_rules! later {
+    ($name:ident, $number:literal) => {
+        impl<C> Encode<C> for $name {
+            fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+                e.array(2)?.u8($number)?.u64(self.0)?.ok()
+            }
+        }
+
+        impl<'b, C> Decode<'b, C> for $name {
+            fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+                // What stands in the place of the number is written again, and compared.
+                (d.array()?, d.u8()?);
+                Ok(Self(d.u64()?))
+            }
+        }
+    };
+}
+
+later!(LaterReason, 4);
+later!(LaterRefusal, 6);

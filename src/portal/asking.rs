@@ -7,7 +7,10 @@ use super::memory::MAX_TAKEN;
 use super::request::RequestMark;
 use super::session::CallerSession;
 
-/// The caller's end of the session with one peer, in memory only. Each list has at most as many as a callee remembers.
+/// How many ids are kept: also of requests that were refused, or that nobody asked about again.
+const MAX_ASKED: usize = 256;
+
+/// The caller's end of the session with one peer, in memory only.
 #[derive(Default)]
 pub(super) struct Asking {
     pub(super) session: Option<Box<CallerSession>>,
@@ -23,7 +26,7 @@ pub(super) struct Asking {
 impl Asking {
     /// Notes that an id was drawn.
     pub(super) fn drew(&mut self, nonce: RequestMark) {
-        push(&mut self.drawn, nonce);
+        push(&mut self.drawn, nonce, MAX_ASKED);
     }
 
     /// Notes that a request goes out.
@@ -32,27 +35,28 @@ impl Asking {
         remove(&mut self.once, nonce);
         remove(&mut self.done, nonce);
         if is_first && is_exchange {
-            push(&mut self.once, nonce);
+            push(&mut self.once, nonce, MAX_ASKED);
         }
     }
 
     /// Notes that the app has the answer.
     pub(super) fn answered(&mut self, nonce: RequestMark) {
         if remove(&mut self.once, nonce) {
-            push(&mut self.done, nonce);
+            push(&mut self.done, nonce, MAX_TAKEN);
         }
     }
 }
 
-/// One that finds no room is forgotten by time.
-fn push(to: &mut Vec<RequestMark>, nonce: RequestMark) {
-    if to.len() < MAX_TAKEN {
-        to.push(nonce);
+/// The oldest makes room: what is in no list is never named as done, and the peer forgets it by time.
+fn push(to: &mut Vec<RequestMark>, nonce: RequestMark, max: usize) {
+    if to.len() >= max {
+        to.drain(..1);
     }
+    to.push(nonce);
 }
 
 /// Removes it, and says whether it was there. There are few.
 fn remove(from: &mut Vec<RequestMark>, nonce: RequestMark) -> bool {
     let at = from.iter().position(|known| *known == nonce);
-    at.map(|at| from.swap_remove(at)).is_some()
+    at.map(|at| from.remove(at)).is_some()
 }

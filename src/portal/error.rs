@@ -14,7 +14,7 @@ pub enum Refusal {
     #[n(1)]
     #[error("the peer does not know this Portal: its owner must enter this Portal's ID")]
     Unknown = 1,
-    /// The session is over. [`Peer::hear`](super::Peer::hear) has dropped it: ask again.
+    /// The session is over. [`Peer::hear`](super::Peer::hear) asks nothing more in it, and still reads what comes in it: ask again, in a new one.
     #[n(2)]
     #[error("the session is over: ask again")]
     NoSession = 2,

@@ -342,7 +342,7 @@ pub(super) fn shown(text: &str) -> Box<str> {
     text.chars().take(80).collect::<String>().into()
 }
 
-fn canonical_prefix(written: &str) -> Result<String, TargetError> {
+pub(super) fn canonical_prefix(written: &str) -> Result<String, TargetError> {
     if written.is_empty() {
         return Ok(String::new());
     } else if written.contains('?') {

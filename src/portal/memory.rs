@@ -46,8 +46,8 @@ pub(super) struct Taken {
 
 #[derive(Clone)]
 pub(super) enum Phase {
-    /// The app has the parts before this one.
-    Receiving { next: u64 },
+    /// The app has the parts before this one, or is getting the last of them. `wanted`: it can take this one.
+    Receiving { next: u64, wanted: bool },
     /// The app has all of it.
     Working,
     /// What the app answered. With `rest`, more follow.

@@ -232,6 +232,16 @@ pub(super) enum ReplyTo {
     Exchange(SessionId, u64),
 }
 
+impl ReplyTo {
+    /// What is answered in place of a reply (§18.4).
+    pub(super) const fn refusal(&self) -> Refusal {
+        match self {
+            Self::Opening(_) => Refusal::Unknown,
+            Self::Exchange(..) => Refusal::NoSession,
+        }
+    }
+}
+
 /// A reply that is not encrypted yet. Hand it to [`Portal::seal`]. `Debug` shows only the peer that it is for.
 pub struct Reply {
     pub(super) from: PortalId,

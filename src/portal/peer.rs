@@ -159,9 +159,7 @@ impl Peer {
             if other.id == id {
                 return Err(if other.is_removed() { PeerError::Removed } else { PeerError::Known });
             }
-            if other.id.short() == id.short() && !other.is_removed() {
-                same_short = Some(other.id);
-            }
+            same_short = same_short.or(other.same_short(&id));
         }
         let retry = address.is_some().then_some(Retry { doublings: 0, next: now });
         let state = State { address, name, retry, ..State::new(Known::Id(id), Standing::Entered) };
@@ -248,7 +246,9 @@ impl Peer {
 
     /// Whether the peer is to be looked up now.
     pub fn is_look_up_due(&self, now: UnixSeconds) -> bool {
-        !self.is_blocked() && self.state.retry.is_some_and(|retry| retry.next <= now)
+        // Or a clock that ran ahead put it off for longer than any pause.
+        let is_due = |retry: Retry| retry.next <= now || retry.next > now.plus(LONGEST_PAUSE);
+        !self.is_blocked() && self.state.retry.is_some_and(is_due)
     }
 
     /// Asks the peer who it is: the address, and the message for it. Send the message as [`Portal::receive`] says, and hand the
@@ -345,10 +345,27 @@ impl Peer {
         self.step(State { standing, ..self.state.clone() }, ())
     }
 
-    /// The owner enters a peer that was removed, under another name perhaps.
-    pub fn enter_again(&mut self, address: Option<PortalAddr>, name: PortalName, now: UnixSeconds) -> Step<'_, Self> {
+    /// The owner enters a peer that was removed, under another name perhaps. Ask the other peers for [`same_short`](Peer::same_short), too.
+    ///
+    /// # Errors
+    /// [`PeerError::Known`]: it is not removed.
+    pub fn enter_again(
+        &mut self,
+        address: Option<PortalAddr>,
+        name: PortalName,
+        now: UnixSeconds,
+    ) -> Result<Step<'_, Self>, PeerError> {
+        if !self.is_removed() {
+            return Err(PeerError::Known);
+        }
         let retry = address.is_some().then_some(Retry { doublings: 0, next: now });
-        self.step(State { standing: Standing::Entered, address, name, retry, ..self.state.clone() }, ())
+        Ok(self.step(State { standing: Standing::Entered, address, name, retry, ..self.state.clone() }, ()))
+    }
+
+    /// This peer's ID, if it is another than this one and has the same first six characters. Tell the owner.
+    pub fn same_short(&self, id: &PortalId) -> Option<PortalId> {
+        let is_same = self.id != *id && self.id.short() == id.short() && !self.is_removed();
+        is_same.then_some(self.id)
     }
 
     /// Forgets what need not be remembered any more. `None` if there is nothing to forget.

@@ -17,8 +17,8 @@ impl Portal {
     /// Encrypts a reply: the body of the HTTP answer. Each reply goes out once; asked again, the peer gets a new one with the same answer.
     ///
     /// # Errors
-    /// [`Refusal::Unknown`] if the peer was blocked since, or is another: it gets nothing. [`Refusal::NoSession`] if the session has ended since.
-    /// Send its [`to_vec`](Refusal::to_vec).
+    /// [`Refusal`] if the peer was blocked since, or is another, or if the session has ended since: it gets nothing. Send its
+    /// [`to_vec`](Refusal::to_vec). `now` is the time of this call, and not that at which the request came.
     pub fn seal<R: CryptoRng + ?Sized>(
         &mut self,
         peer: &Peer,
@@ -29,11 +29,12 @@ impl Portal {
         let Reply { from, to, say } = reply;
         let say = say.as_slice();
         if from != peer.id() || peer.is_blocked() {
-            return Err(Refusal::Unknown);
+            return Err(to.refusal());
         }
         match to {
             ReplyTo::Exchange(id, number) => {
-                let session = self.sessions.get(&id, &from).ok_or(Refusal::NoSession)?;
+                let session = self.sessions.get(&id, &from, now).filter(|session| session.has_key(number));
+                let session = session.ok_or(Refusal::NoSession)?;
                 let mut message = Message::Reply(&[]).head(say.len().saturating_add(TAG));
                 let start = message.len();
                 message.extend_from_slice(say);

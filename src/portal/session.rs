@@ -14,6 +14,8 @@ use crate::time::UnixSeconds;
 const PERIOD: u64 = 1_024;
 /// The first number that a session does not have.
 const END: u64 = 1 << 20;
+/// By how many seconds a clock goes back without being set back.
+const CORRECTION: u64 = 60;
 /// How long a session lasts, in seconds.
 const LIFE: u64 = 24 * 60 * 60;
 
@@ -69,9 +71,9 @@ const fn period_of(number: u64) -> u64 {
     number / PERIOD
 }
 
-/// Whether a session is too old; also if the clock was set back behind its beginning.
+/// Whether a session is too old; also if the clock was set back behind its beginning, by more than a clock is corrected by.
 const fn is_over(opened: UnixSeconds, now: UnixSeconds) -> bool {
-    now.as_secs() < opened.as_secs() || now.as_secs() >= opened.plus(LIFE).as_secs()
+    now.plus(CORRECTION).as_secs() < opened.as_secs() || now.as_secs() >= opened.plus(LIFE).as_secs()
 }
 
 /// The caller's end.
@@ -79,16 +81,23 @@ pub(super) struct CallerSession {
     pub(super) id: SessionId,
     opened: UnixSeconds,
     next: u64,
+    /// Somebody said that the callee has ended it. What was asked in it may still be answered.
+    is_retired: bool,
     directions: Directions,
 }
 
 impl CallerSession {
     pub(super) fn new(id: SessionId, keys: Keys, now: UnixSeconds) -> Self {
-        Self { id, opened: now, next: 0, directions: Directions::new(keys) }
+        Self { id, opened: now, next: 0, is_retired: false, directions: Directions::new(keys) }
     }
 
     pub(super) const fn is_over(&self, now: UnixSeconds) -> bool {
-        self.next >= END || is_over(self.opened, now)
+        self.is_retired || self.next >= END || is_over(self.opened, now)
+    }
+
+    /// Asks nothing more in it.
+    pub(super) const fn retire(&mut self) {
+        self.is_retired = true;
     }
 
     /// The number of the next Exchange.
@@ -148,6 +157,11 @@ impl CalleeSession {
         }
         self.window = window;
         Ok(length)
+    }
+
+    /// Whether the key for the Reply to this number is still there.
+    pub(super) fn has_key(&self, number: u64) -> bool {
+        self.directions.cipher(&self.directions.callee, number).is_some()
     }
 
     /// Encrypts the Reply to this number, in place. `None`: its key is gone, because the session went on for long.

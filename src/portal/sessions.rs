@@ -70,8 +70,9 @@ impl Sessions {
     }
 
     /// A session of this peer.
-    pub(super) fn get(&self, id: &SessionId, peer: &PortalId) -> Option<&CalleeSession> {
-        self.all.get(id).filter(|entry| entry.peer == *peer).map(|entry| &entry.session)
+    pub(super) fn get(&self, id: &SessionId, peer: &PortalId, now: UnixSeconds) -> Option<&CalleeSession> {
+        let session = self.all.get(id).filter(|entry| entry.peer == *peer).map(|entry| &entry.session);
+        session.filter(|session| !session.is_over(now))
     }
 
     /// A new session. The one of this peer that was used least recently makes room for it, if there are four, and else the one of all.
@@ -83,7 +84,7 @@ impl Sessions {
         {
             self.end(&oldest);
         }
-        if self.all.len() >= self.max {
+        while self.all.len() >= self.max {
             self.end_least_used();
         }
         self.uses = self.uses.saturating_add(1);

@@ -19,7 +19,7 @@ use crate::time::UnixSeconds;
 /// What came of something that a peer asked.
 #[derive(Debug)]
 pub enum Asked<'b> {
-    /// Hand it to the app, once. With more of the body to come, call [`Pending::proceed`] when the app can take the next part; else
+    /// Hand it to the app, once. With more of the body to come, call [`Peer::proceed`] when the app can take the next part; else
     /// [`Peer::answer`] with what the app answers. The app may answer before it has all.
     Request(Request<'b>, Pending),
     /// The next part of the body of a request that the app is getting. Then do as for [`Request`](Asked::Request).
@@ -50,11 +50,6 @@ impl Pending {
     pub const fn id(&self) -> RequestId {
         self.id
     }
-
-    /// Asks the peer for the next part of the body. Only while more of it is to come.
-    pub fn proceed(self) -> Reply {
-        self.reply.say(say(&Say::Continue))
-    }
 }
 
 impl fmt::Debug for Pending {
@@ -78,7 +73,7 @@ impl Peer {
     ) -> Result<Step<'m, Self, Asked<'b>>, Refusal> {
         let Incoming { from, opening, done, ask, reply } = incoming;
         if from != self.id || self.is_blocked() {
-            return Err(Refusal::Unknown);
+            return Err(reply.refusal());
         }
         let mut taking = Taking::new(self, now);
         let is_early = opening.is_some();
@@ -99,6 +94,35 @@ impl Peer {
         };
         let Taking { state, changes, put, .. } = taking;
         Ok(self.step_with(Change { state, memory: changes, session: None }, put, asked))
+    }
+
+    /// The app can take the next part of the body. Until then the peer is told to wait, so that a host holds one part.
+    ///
+    /// # Errors
+    /// [`PeerError::Misplaced`]: no more of the body is to come, or the request is too old. [`PeerError::Blocked`]: the owner blocked the peer since.
+    pub fn proceed(&mut self, pending: Pending) -> Result<Step<'_, Self, Reply>, PeerError> {
+        let Pending { id, reply } = pending;
+        let taken = self.pending(&id, &reply)?;
+        let Phase::Receiving { next, .. } = taken.phase else { return Err(PeerError::Misplaced) };
+        let change = remembers(id, taken.app.clone(), Phase::Receiving { next, wanted: true });
+        Ok(self.step_with(change, Vec::new(), reply.say(say(&Say::Continue))))
+    }
+
+    /// The app can't go on: it stopped before it had answered, or in the middle of its answer. The peer is told that it was interrupted, now and
+    /// whenever it asks again.
+    ///
+    /// # Errors
+    /// As of [`answer`](Peer::answer).
+    pub fn interrupt(&mut self, pending: Pending) -> Result<Step<'_, Self, Reply>, PeerError> {
+        let Pending { id, reply } = pending;
+        let taken = self.pending(&id, &reply)?;
+        let phase = match &taken.phase {
+            Phase::Answered { say, rest: Rest::Asked { .. } } => Phase::Answered { say: say.clone(), rest: Rest::Lost },
+            Phase::Receiving { .. } | Phase::Working => Phase::Interrupted,
+            Phase::Answered { .. } | Phase::Interrupted => return Err(PeerError::Misplaced),
+        };
+        let change = remembers(id, taken.app.clone(), phase);
+        Ok(self.step_with(change, Vec::new(), reply.say(say(&Say::Refused(Reason::Interrupted)))))
     }
 
     /// The app's answer to a request, or the first part of it. Store the step, and then send the reply by
@@ -281,11 +305,15 @@ impl<'p> Taking<'p> {
             }
             return Asked::Reply(replying.say(match &taken.phase {
                 Phase::Answered { say, .. } => say.clone(),
-                Phase::Receiving { next: 1 } => say(&Say::Continue),
+                Phase::Receiving { next: 1, wanted: true } => say(&Say::Continue),
+                Phase::Receiving { next: 1, wanted: false } | Phase::Working => say(&Say::Working),
                 Phase::Receiving { .. } => say(&Say::Refused(Reason::Malformed)),
-                Phase::Working => say(&Say::Working),
                 Phase::Interrupted => say(&Say::Refused(Reason::Interrupted)),
             }));
+        }
+        if self.peer.memory.requests.contains_key(&id.nonce) {
+            // Under another time; or done, in this very message.
+            return refused(Reason::Malformed, replying);
         }
         if !memory::is_fresh(id.created, self.now) || id.created <= self.floor {
             return refused(Reason::Stale, replying);
@@ -294,14 +322,10 @@ impl<'p> Taking<'p> {
             Some(Ok(_)) => {}
             Some(Err(_)) | None => return refused(Reason::NotServed, replying),
         }
-        if self.peer.memory.requests.contains_key(&id.nonce) {
-            // Under another time; or done, in this very message.
-            return refused(Reason::Malformed, replying);
-        }
         if self.requests >= MAX_TAKEN {
             return refused(Reason::Full, replying);
         }
-        let phase = if request.body.has_more() { Phase::Receiving { next: 1 } } else { Phase::Working };
+        let phase = if request.body.has_more() { Phase::Receiving { next: 1, wanted: false } } else { Phase::Working };
         self.put.push(memory::request_row(self.peer.id, id, request.app(), None));
         self.changes.push(changed(id, request.app().clone(), phase));
         Asked::Request(request, Pending { id, reply: replying })
@@ -320,15 +344,21 @@ impl<'p> Taking<'p> {
             return refused(Reason::Malformed, replying);
         };
         match &taken.phase {
-            Phase::Receiving { next } if *next == number => {
+            Phase::Receiving { next, wanted: true } if *next == number => {
                 let next = number.saturating_add(1);
-                let phase = if part.has_more() { Phase::Receiving { next } } else { Phase::Working };
+                let phase = if part.has_more() { Phase::Receiving { next, wanted: false } } else { Phase::Working };
                 self.changes.push(changed(id, app.clone(), phase));
                 Asked::BodyPart(part, Pending { id, reply: replying })
             }
             // The reply to the last part was lost.
-            Phase::Receiving { next } if number > 0 && number.checked_add(1) == Some(*next) => {
+            Phase::Receiving { next, wanted: true } if number > 0 && number.checked_add(1) == Some(*next) => {
                 Asked::Reply(replying.say(say(&Say::Continue)))
+            }
+            // The app is not done with the part before.
+            Phase::Receiving { next, wanted: false }
+                if number > 0 && (*next).saturating_sub(number) <= 1 && number <= *next =>
+            {
+                Asked::Reply(replying.say(say(&Say::Working)))
             }
             Phase::Working => Asked::Reply(replying.say(say(&Say::Working))),
             Phase::Answered { say, .. } => Asked::Reply(replying.say(say.clone())),

@@ -38,9 +38,9 @@ pub fn incoming(context: &Context, case: &Reader) -> Result<(), Outcome> {
     let host = Host { id: own.unwrap_or(ANY), zone: &context.zone, peers: &peers };
     let listed = case.child("paths").map(|paths| paths_of(&paths)).transpose()?;
     let paths = listed.as_ref().unwrap_or(&context.paths);
-    // If the file doesn't say which app there is, it is the one that was asked, but where there is none.
+    // The file names one app. Others may be there, too: those that a request was not answered with 404 for.
     let unknown = status == Some(404);
-    let app = |name: &str| context.app.as_ref().map_or(!unknown, |app| name == app).then_some(paths);
+    let app = |name: &str| (!unknown || context.app.as_deref() == Some(name)).then_some(paths);
     let body = body.map_or(Body::Unseen, |body| Body::Whole(body.as_bytes()));
     let request = Forwarded { headers: &fields, body };
     let decision = host.authorize(&request, app, terminal, now, &mut ReplayMemory::new(0));

@@ -77,7 +77,9 @@ impl<'a> Reader<'a> {
     }
 
     pub fn number(&self, key: &str) -> Option<u64> {
-        self.get(key)?.as_u64()
+        let number = self.get(key)?;
+        let whole = |number: f64| (number.fract() == 0.0 && number >= 0.0).then_some(number as u64);
+        number.as_u64().or_else(|| number.as_f64().and_then(whole))
     }
 
     /// All of it, with all keys below.

@@ -8,7 +8,7 @@ const TARGETS: &[&str] = &[
     "/INBOX",
     "/inbox-old",
     "/a%2cb/~me",
-    "/caf%c3%a9/100%25.txt",
+    "/%c3%a9/100%25.txt",
     "/pages/[slug]|x^2",
     "/a%3Bb",
     "/x/../inbox",

@@ -120,12 +120,6 @@ pub struct Host<'a> {
     pub peers: &'a Peers,
 }
 
-/// Whether a client's header field is taken off before an app gets the request: every `X-Ptl-…`, also written with `_`, which some servers take for
-/// the same.
-pub fn is_reserved(name: &str) -> bool {
-    name.get(..6).is_some_and(|start| start.replace('_', "-").eq_ignore_ascii_case("x-ptl-"))
-}
-
 /// The names of what the proxy forwards, and of what is signed in any case.
 const SINGLE: [&str; 7] = [
     "x-forwarded-method",

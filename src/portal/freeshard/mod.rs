@@ -53,11 +53,11 @@ mod template;
 mod url;
 
 pub use crate::portal::manifest::Access;
-pub use auth::{Body, Client, Decision, Forwarded, Host, Status, Terminal, is_reserved};
+pub use auth::{Body, Client, Decision, Forwarded, Host, Status, Terminal};
 pub use error::BadSignature;
 pub use identity::{FullId, IdError, KEY_BITS, KeyError, PrivateKey, PublicKey, ShortId};
 pub use mode::Mode;
-pub use paths::{AppPaths, PathError, PathRule};
+pub use paths::{AppPaths, PathError, PathRule, is_reserved};
 pub use peers::{Answer, AnswerError, Ask, Peer, PeerError, Peers, WhoAreYou};
 pub use replay::{Mark, ReplayMemory};
 pub use request::{CallError, Reply, Sender, SignedRequest};

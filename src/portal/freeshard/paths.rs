@@ -7,13 +7,16 @@ use thiserror::Error;
 
 use super::mode::Mode;
 use super::template::{Template, TemplateError};
-use super::url;
-use crate::portal::manifest::{Access, Manifest, PathEntry};
+use crate::portal::manifest::{Access, Manifest, PathEntry, canonical_prefix};
+use crate::portal::path::Target;
 
 /// An entry of an app's `paths`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PathRule {
+    /// As it is written: *as built* compares that.
     prefix: String,
+    /// In the form in which the strict mode compares it. `None`: it has none.
+    canonical: Option<String>,
     access: Access,
     headers: Vec<(String, Template)>,
 }
@@ -22,8 +25,8 @@ pub struct PathRule {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum PathError {
-    /// A header has a name that no header has.
-    #[error("not the name of a header")]
+    /// A header has a name that does not begin with `X-Ptl-`, so that the client's own of this name would stay beside it; or it comes twice.
+    #[error("not the name of a header that a host adds, or one that comes twice")]
     HeaderName,
     /// A header's value is not a template of this kind.
     #[error(transparent)]
@@ -33,7 +36,8 @@ pub enum PathError {
 impl PathRule {
     /// What begins with `prefix` is for `access`, without headers.
     pub fn new(prefix: impl Into<String>, access: Access) -> Self {
-        Self { prefix: prefix.into(), access, headers: Vec::new() }
+        let prefix = prefix.into();
+        Self { canonical: canonical_prefix(&prefix).ok(), prefix, access, headers: Vec::new() }
     }
 
     /// Adds a header that the app gets with each request: a name, and a template of its value.
@@ -41,7 +45,9 @@ impl PathRule {
     /// # Errors
     /// [`PathError`] says what is wrong with it.
     pub fn header(mut self, name: &str, template: &str) -> Result<Self, PathError> {
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let is_there = self.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+        if !is_reserved(name) || !name.bytes().all(is_token) || is_there {
             return Err(PathError::HeaderName);
         }
         self.headers.push((name.into(), Template::parse(template)?));
@@ -85,17 +91,38 @@ impl AppPaths {
     /// The rule for a path with its query, as it came.
     ///
     /// *As built* compares characters: `/peer` fits `/peerless`, too. Strictly the path must be canonical, and the prefix must end where a segment
-    /// ends. `None`: no rule fits, or the path is not canonical. Refuse the request.
+    /// ends and be spelled as the path is (§18.5). `None`: no rule fits, or the path is not canonical. Refuse the request.
     pub fn find(&self, mode: Mode, path_and_query: &str) -> Option<&PathRule> {
         match mode {
             Mode::AsBuilt => self.0.iter().find(|rule| path_and_query.starts_with(&rule.prefix)),
             Mode::Strict => {
-                let path = path_and_query.split('?').next().filter(|_| url::is_canonical(path_and_query))?;
-                self.0.iter().find(|rule| {
-                    let prefix = rule.prefix.trim_end_matches('/');
-                    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                })
+                let path = path_and_query.split('?').next().filter(|path| is_canonical(path))?;
+                let path = path.strip_suffix('/').unwrap_or(path);
+                // A prefix without a canonical form may be meant for this path: then nobody can say.
+                let rules: Option<Vec<_>> =
+                    self.0.iter().map(|rule| Some((rule, rule.canonical.as_deref()?))).collect();
+                let covers = |prefix: &str| {
+                    let (start, rest) = path.split_at_checked(prefix.len())?;
+                    (rest.is_empty() || rest.starts_with('/'))
+                        .then_some(start)
+                        .filter(|start| start.eq_ignore_ascii_case(prefix))
+                };
+                let covering = || rules.iter().flatten().filter(|(_, prefix)| covers(prefix).is_some());
+                let longest = covering().map(|(_, prefix)| prefix.len()).max()?;
+                let exactly = |prefix: &str| prefix.len() == longest && path.starts_with(prefix);
+                covering().find(|(_, prefix)| exactly(prefix)).map(|(rule, _)| *rule)
             }
         }
     }
+}
+
+/// Whether a client's header field is taken off before an app gets the request: every `X-Ptl-…`, also written with `_`, which some servers take for
+/// the same.
+pub fn is_reserved(name: &str) -> bool {
+    name.get(..6).is_some_and(|start| start.replace('_', "-").eq_ignore_ascii_case("x-ptl-"))
+}
+
+/// Whether a path is in the one form in which it is matched (§18.5).
+fn is_canonical(path: &str) -> bool {
+    Target::parse(path).is_ok_and(|target| target.as_str() == path)
 }

@@ -317,7 +317,10 @@ impl Peers {
         let ask = Ask { url: peer.whoareyou_url(zone), id: row.id };
         let mut known = false;
         for old in self.rows.iter_mut().filter(|old| old.id.starts_with(&peer.id)) {
-            old.name.clone_from(&peer.name);
+            // Strictly, a PUT without a name asks again, and takes no name away.
+            if self.mode == Mode::AsBuilt || peer.name.is_some() {
+                old.name.clone_from(&peer.name);
+            }
             known = true;
         }
         if !known {

@@ -134,11 +134,13 @@ impl ReplayMemory {
     /// The memory of what was stored. Nothing that was stored is forgotten, also if the room has become smaller.
     ///
     /// # Errors
-    /// [`DecodeError::Malformed`] if the bytes are not whole marks. Refuse every request until a day has passed, and begin with an empty memory
+    /// [`DecodeError::Malformed`] if the bytes are not marks. What is left over behind the last whole mark is ignored: a crash cut it off, and the app
+    /// has not got its request. Store [`to_bytes`](Self::to_bytes) in their place before you append to them.
+    /// Refuse every request until a day has passed, and begin with an empty memory
     /// then; or do so at once, and take what is replayed within that day.
     pub fn restore(per_peer: usize, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut memory = Self::new(per_peer);
-        for bytes in bytes.chunks(Mark::LENGTH) {
+        for bytes in bytes.chunks_exact(Mark::LENGTH) {
             let mark = Mark::from_bytes(bytes).ok_or(DecodeError::Malformed)?;
             let taken = memory.peers.entry(mark.peer).or_default();
             match mark.hash {

@@ -32,6 +32,8 @@ const PARAMETERS: [&str; 6] = ["alg", "created", "expires", "keyid", "nonce", "t
 
 /// Longer fields are not parsed. The real system's own have less than a kilobyte.
 const MAX_FIELD: usize = 8 * 1024;
+/// How long a signature base is, at most: what is covered is as long as the client likes.
+const MAX_BASE: usize = 64 << 10;
 
 /// A field of a request: its name in any case, and its value, read as Latin-1.
 pub type Header<'a> = (&'a str, &'a str);
@@ -181,8 +183,13 @@ impl Signed {
             // A parameter changes what a derived component is. Of a field the real system ignores it.
             let known = !name.starts_with('@') || item.params.is_empty();
             let value = message.component(name).filter(|_| known).ok_or(BadSignature::Component)?;
+            let is_upper = name.bytes().any(|byte| byte.is_ascii_uppercase());
             let name = serialised(item);
-            if name.bytes().any(|byte| byte.is_ascii_uppercase()) || names.contains(&name) {
+            if is_upper || names.contains(&name) {
+                return Err(BadSignature::Component);
+            }
+            // Before it is made: one field may be covered again and again.
+            if base.len().saturating_add(name.len()).saturating_add(value.len()) > MAX_BASE {
                 return Err(BadSignature::Component);
             }
             base.push_str(&format!("{name}: {value}\n"));
@@ -284,7 +291,7 @@ pub(super) fn dictionary(field: &str) -> Result<Dictionary, BadSignature> {
 
 /// The library takes a byte sequence without its `=`. The real system does not.
 fn is_padded(signature: &str) -> bool {
-    signature.split(':').skip(1).step_by(2).all(|bytes| bytes.len() % 4 == 0)
+    signature.split(':').nth(1).is_some_and(|bytes| bytes.len() % 4 == 0)
 }
 
 fn serialised(item: &Item) -> String {

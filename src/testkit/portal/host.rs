@@ -208,8 +208,10 @@ impl Host {
         let mut admits =
             |write: &portal::Write, disk: &mut Disk| disk.keep_and(write, || witness.admits(*number, id, true));
         match process.peers.get_mut(&id) {
-            Some(peer) if peer.is_removed() => peer.enter_again(address, name, *now).store(|write| admits(write, disk)),
-            Some(_) => Ok(()),
+            Some(peer) => match peer.enter_again(address, name, *now) {
+                Ok(step) => step.store(|write| admits(write, disk)),
+                Err(_) => Ok(()),
+            },
             None => {
                 let entered = Peer::enter(&process.portal, id, address, name, process.peers.values(), *now);
                 let Ok(Entered { created, .. }) = entered else { return Ok(()) };

@@ -119,7 +119,9 @@ fn r19_7_a_crash() {
         assert_eq!(take(&peers, &requests[2], T0, &mut smaller), Err(BadSignature::MemoryFull));
     }
     let stored = memory.to_bytes();
-    for bad in [&stored[1..], &stored[..56], &[&[2], &stored[1..]].concat(), &[&[0], &stored[1..57]].concat()] {
+    let cut = ReplayMemory::restore(9, &stored[..stored.len() - 1]).unwrap();
+    assert_eq!(cut.len() + 1, memory.len());
+    for bad in [&stored[1..], &[&[2], &stored[1..]].concat(), &[&[0], &stored[1..57]].concat()] {
         assert_eq!(ReplayMemory::restore(9, bad), Err(DecodeError::Malformed));
     }
 }

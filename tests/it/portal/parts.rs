@@ -52,7 +52,8 @@ impl Play {
             };
             got.extend_from_slice(part.bytes());
             let reply = if part.has_more() {
-                pending.proceed()
+                let Ok(reply) = peer.proceed(pending).unwrap().store(|write| store.keep(write));
+                reply
             } else {
                 let answer = Answer { status: Status::OK, headers: Headers::EMPTY, body: give(given) };
                 let Ok(reply) = peer.answer(pending, &answer).unwrap().store(|write| store.keep(write));
@@ -152,6 +153,45 @@ fn r18_9_a_part_that_has_no_place_is_refused() {
     assert_eq!(more(&mut play, id, 2), Err(Reason::Interrupted));
     // The first part was promised.
     assert_eq!(play.exchange(|a| a.ask(id, "PUT", "/peer/file", first)).unwrap().1, answer);
+}
+
+/// R18.9.2: no part reaches the app before it can take it, however the peer hurries.
+#[test]
+fn r18_9_a_part_waits_until_the_app_can_take_it() {
+    let [mut a, mut b] = Side::pair();
+    let manifest = manifest();
+    let mut deliver = |a: &mut Side, b: &mut Side, mut outgoing: Outgoing| {
+        let mut buffer = Vec::new();
+        let Ok(Received::Incoming(incoming)) = b.portal.receive(&outgoing.message, &mut buffer, NOW) else { panic!() };
+        let step = b.peer.take(incoming, |_| Some(&manifest), NOW).unwrap();
+        let Ok(asked) = step.store(|write| b.store.keep(write));
+        match asked {
+            Asked::Reply(reply) => {
+                let reply = b.portal.seal(&b.peer, reply, NOW, &mut b.rng).unwrap();
+                Err(a.hear(&mut outgoing.waiting, &reply).unwrap())
+            }
+            Asked::Request(_, pending) | Asked::BodyPart(_, pending) | Asked::More(pending) => Ok(pending),
+        }
+    };
+    let (id, part) = (a.draw_id(), Part::with_more(b"part").unwrap());
+    let opening = a.ask(id, "PUT", "/peer", part);
+    assert_eq!(deliver(&mut a, &mut b, opening).err().as_deref(), Some("Opened"));
+    let first = a.ask(id, "PUT", "/peer", part);
+    let pending = deliver(&mut a, &mut b, first).unwrap();
+    for hurry in 0..3 {
+        let early = if hurry == 0 { a.ask(id, "PUT", "/peer", part) } else { a.ask_part(id, 1, part) };
+        assert_eq!(deliver(&mut a, &mut b, early).err().as_deref(), Some("Working"));
+    }
+    let Ok(_) = b.peer.proceed(pending).unwrap().store(|write| b.store.keep(write));
+    let second = a.ask_part(id, 1, part);
+    let pending = deliver(&mut a, &mut b, second).unwrap();
+    let third = a.ask_part(id, 2, part);
+    assert_eq!(deliver(&mut a, &mut b, third).err().as_deref(), Some("Working"));
+    // The app stops: the peer hears of it, and hears the same again.
+    let Ok(_) = b.peer.interrupt(pending).unwrap().store(|write| b.store.keep(write));
+    for again in [a.ask_part(id, 2, part), a.ask(id, "PUT", "/peer", part)] {
+        assert_eq!(deliver(&mut a, &mut b, again).err().as_deref(), Some("Refused(Interrupted)"));
+    }
 }
 
 /// R18.8.2: a callee that stopped while the app worked says so.

@@ -131,8 +131,8 @@ fn r18_4_a_blocked_or_removed_peer_gets_nothing_from_that_step_on() {
         let Ok(()) = step.store(|write| b.store.keep(write));
         let again = |b: &mut Side, message: &[u8]| b.serve(message, &mut |_| panic!("delivered"));
         assert_eq!(b.peer.answer(at_the_app, &answer(b"late")).err(), Some(PeerError::Blocked));
-        assert_eq!(b.portal.seal(&b.peer, reply, NOW, &mut b.rng).err(), Some(Refusal::Unknown));
-        assert_eq!(again(&mut b, &on_its_way.message), Err(Refusal::Unknown));
+        assert_eq!(b.portal.seal(&b.peer, reply, NOW, &mut b.rng).err(), Some(Refusal::NoSession));
+        assert_eq!(again(&mut b, &on_its_way.message), Err(Refusal::NoSession));
         let id = b.peer.id();
         b.portal.end_sessions(&id);
         assert_eq!(again(&mut b, &on_its_way.message), Err(Refusal::NoSession));
@@ -146,7 +146,8 @@ fn r18_4_a_blocked_or_removed_peer_gets_nothing_from_that_step_on() {
         assert_eq!(b.peer.ask(&b.portal, app, &request, NOW, &mut b.rng).err(), Some(AskError::NotGranted));
         assert_eq!((app.peers([&b.peer]).count(), b.peer.look_up().err()), (0, Some(PeerError::Blocked)));
         // Let in again, it may ask; but what was delivered is not delivered again.
-        let step = if removes { b.peer.enter_again(None, PortalName::NONE, NOW) } else { b.peer.unblock().unwrap() };
+        let step =
+            if removes { b.peer.enter_again(None, PortalName::NONE, NOW).unwrap() } else { b.peer.unblock().unwrap() };
         let Ok(()) = step.store(|write| b.store.keep(write));
         assert_eq!(again(&mut b, &opening.message), Err(Refusal::Unknown));
     }
@@ -171,7 +172,7 @@ fn r18_4_a_removed_peer_leaves_its_id_and_its_floor() {
     assert!(record.len() <= 60, "{}", record.len());
     // However the clock is set.
     b.crash();
-    let Ok(()) = b.peer.enter_again(None, PortalName::NONE, NOW).store(|write| b.store.keep(write));
+    let Ok(()) = b.peer.enter_again(None, PortalName::NONE, NOW).unwrap().store(|write| b.store.keep(write));
     assert_eq!(b.serve(&opening.message, &mut |_| panic!("delivered twice")), Err(Refusal::Unknown));
 }
 

@@ -281,3 +281,39 @@ fn r18_7_only_what_was_asked_once_in_an_exchange_is_told_as_done() {
     b.serve(&post(&mut a).1.message, &mut yes).unwrap();
     assert_eq!(remembered(&b), 4); // one went, one came
 }
+
+/// R18.6.6: a Refusal ends nothing: what was asked is still answered, but nothing more is asked in that session. An unknown code is as 1.
+#[test]
+fn r18_6_a_refusal_of_somebody_ends_nothing() {
+    let [mut a, mut b] = Side::pair();
+    open(&mut a, &mut b);
+    let (mut first, mut second) = (post(&mut a).1, post(&mut a).1);
+    let forged = Refusal::NoSession.to_vec();
+    assert_eq!(a.hear(&mut first.waiting, &forged), Err(HearError::Refused(Refusal::NoSession)));
+    for asked in [&mut first, &mut second] {
+        let reply = b.serve(&asked.message, &mut yes).unwrap();
+        assert_eq!(a.hear(&mut asked.waiting, &reply).unwrap(), "yes");
+    }
+    let (_, mut next) = post(&mut a);
+    let reply = b.serve(&next.message, &mut yes).unwrap();
+    for (code, heard) in [(2, Refusal::NoSession), (3, Refusal::Busy), (5, Refusal::Unknown), (23, Refusal::Unknown)] {
+        let refusal = [0x82, 1, 0x82, 6, code];
+        assert_eq!(a.hear(&mut next.waiting, &refusal), Err(HearError::Refused(heard)), "{code}");
+    }
+    assert_eq!(a.hear(&mut next.waiting, &[0x82, 1, 0x82, 7, 5]), Err(HearError::Forged));
+    assert_eq!(a.hear(&mut next.waiting, &reply).unwrap(), "Opened");
+}
+
+/// A clock that is corrected by some seconds ends no session, and a session of the future ends when the clock was really set back.
+#[test]
+fn r18_6_a_clock_that_is_corrected_ends_no_session() {
+    let [mut a, mut b] = Side::pair();
+    let id = a.draw_id();
+    let mut opening = a.ask(id, "GET", "/peer", Part::EMPTY);
+    let reply = b.serve_at(later(60), &opening.message, &mut yes).unwrap();
+    assert_eq!(a.hear(&mut opening.waiting, &reply).unwrap(), "yes");
+    let (early, late) = (post(&mut a).1, post(&mut a).1);
+    assert!(b.serve_at(NOW, &early.message, &mut yes).is_ok());
+    let before = port_protocol::UnixSeconds::new(NOW.as_secs() - 1).unwrap();
+    assert_eq!(b.serve_at(before, &late.message, &mut yes), Err(Refusal::NoSession));
+}

@@ -104,7 +104,11 @@ impl Host {
             Err(reply) => self.seals(from, reply, out).map(Some),
             Ok((Job { pending, parts, .. }, true, _)) => {
                 self.process.rest.insert((from, pending.id().to_bytes()), (parts, 0));
-                self.seals(from, pending.proceed(), out).map(Some)
+                let Self { process, disk, .. } = self;
+                let step = process.peers.get_mut(&from).and_then(|peer| peer.proceed(pending).ok());
+                let Some(step) = step else { return Ok(None) };
+                let reply = step.store(|write| disk.keep(write))?;
+                self.seals(from, reply, out).map(Some)
             }
             Ok((job, false, true)) => {
                 self.process.jobs.push(job);

@@ -268,7 +268,8 @@ impl Play {
     /// The app can take the next part.
     pub fn proceed(&mut self, now: UnixSeconds, taken: &mut Taken) {
         let at = self.note(json!({ "by": "callee", "does": "proceed", "now": now.as_secs(), "to": taken.step }));
-        let reply = taken.pending.take().unwrap().proceed();
+        let Side { store, peer, .. } = &mut self.sides[1];
+        let Ok(reply) = peer.proceed(taken.pending.take().unwrap()).unwrap().store(|write| store.keep(write));
         self.seal(now, reply, at, taken).unwrap();
     }
 
