@@ -160,7 +160,7 @@ fn r18_9_a_part_that_has_no_place_is_refused() {
 fn r18_9_a_part_waits_until_the_app_can_take_it() {
     let [mut a, mut b] = Side::pair();
     let manifest = manifest();
-    let mut deliver = |a: &mut Side, b: &mut Side, mut outgoing: Outgoing| {
+    let deliver = |a: &mut Side, b: &mut Side, mut outgoing: Outgoing| {
         let mut buffer = Vec::new();
         let Ok(Received::Incoming(incoming)) = b.portal.receive(&outgoing.message, &mut buffer, NOW) else { panic!() };
         let step = b.peer.take(incoming, |_| Some(&manifest), NOW).unwrap();
