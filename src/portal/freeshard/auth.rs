@@ -102,7 +102,7 @@ pub struct Decision<'a> {
     pub status: Status,
     /// Who it is, if that was looked at.
     pub client: Option<Client<'a>>,
-    /// The header fields that the app gets, if it is let through. Take off the client's own first: [`is_reserved`] says which. Their values are
+    /// The header fields that the app gets, if it is let through. Take off the client's own first: [`is_reserved`](super::is_reserved) says which. Their values are
     /// Latin-1, and have no control character.
     pub headers: Vec<(String, String)>,
     /// Strictly, of a peer's request that is let through: **store it before the app gets the request** (§19.7).
