@@ -314,7 +314,7 @@ fn r18_8_a_request_in_a_session_a_crash_and_a_block() {
 /// The caller may stop, and a message comes twice.
 #[test]
 fn r18_8_a_request_in_a_session_whose_caller_stops() {
-    search(Scope { takes: 3, crashes: [1, 0], ..ONE }, 376);
+    search(Scope { takes: 3, crashes: [1, 0], ..ONE }, 380);
 }
 
 /// A request that goes into the Opening: both may stop.
@@ -332,13 +332,13 @@ fn r18_8_an_early_request_that_comes_again() {
 /// When the first request is done, the callee forgets it.
 #[test]
 fn r18_8_a_request_that_is_done_and_another() {
-    search(Scope { second: true, sends: 3, takes: 3, ..ONE }, 907);
+    search(Scope { second: true, sends: 3, takes: 3, ..ONE }, 921);
 }
 
 /// The network ends the session by a Refusal of its own.
 #[test]
 fn r18_6_a_refusal_that_is_made_up() {
-    search(Scope { forgeries: 1, ..ONE }, 160);
+    search(Scope { forgeries: 1, ..ONE }, 161);
 }
 
 /// The owner may block as well: some minutes.
