@@ -199,7 +199,8 @@ impl Peer {
 
     /// Reads what the peer answered. It is opened into `buffer`, which holds it in the clear afterwards: wiping it is the caller's.
     ///
-    /// The step writes only if the peer has a new name for itself.
+    /// The step writes only if the peer has a new name for itself. `waiting` has read its answer even if you drop the step: then ask again under the
+    /// same id.
     ///
     /// # Errors
     /// [`HearError`]: what to do stands there. A message that is not the peer's changes nothing: the true one may still come, and
