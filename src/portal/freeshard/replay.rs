@@ -133,11 +133,12 @@ impl ReplayMemory {
 
     /// The memory of what was stored. Nothing that was stored is forgotten, also if the room has become smaller.
     ///
+    /// What is left over behind the last whole mark is ignored: a crash cut it off, and the app has not got its request. Store
+    /// [`to_bytes`](Self::to_bytes) in place of the bytes before you append to them.
+    ///
     /// # Errors
-    /// [`DecodeError::Malformed`] if the bytes are not marks. What is left over behind the last whole mark is ignored: a crash cut it off, and the app
-    /// has not got its request. Store [`to_bytes`](Self::to_bytes) in their place before you append to them.
-    /// Refuse every request until a day has passed, and begin with an empty memory
-    /// then; or do so at once, and take what is replayed within that day.
+    /// [`DecodeError::Malformed`] if the bytes are not marks. Refuse every request until a day has passed, and begin with an empty memory
+    /// then; or begin with one at once, and take what is replayed within that day.
     pub fn restore(per_peer: usize, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut memory = Self::new(per_peer);
         for bytes in bytes.chunks_exact(Mark::LENGTH) {
